@@ -1,0 +1,31 @@
+"""The two errors whose sentence a person may read; every other exception is a bug."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """A request that can't be done as asked.
+
+    `template` is one English sentence with `{fields}`; `values` fill them. The window looks the template up in its table of
+    other languages, so it is always a literal where it is raised. `str(error)` is the English sentence.
+    """
+
+    def __init__(self, template: str, **values: object) -> None:
+        super().__init__(template, values)
+        self.template = template
+        self.values = values
+
+    def __str__(self) -> str:
+        return self.template.format(**self.values)
+
+    def __reduce__(self):
+        """Crosses a process boundary whole (ZeroGPU forks)."""
+        return _rebuild, (type(self), self.template, self.values)
+
+
+class WeightsError(UserError):
+    """A checkpoint that can't be fetched, read or used: which file, what is wrong, what to do."""
+
+
+def _rebuild(kind: type[UserError], template: str, values: dict) -> UserError:
+    return kind(template, **values)
