@@ -1,0 +1,71 @@
+"""Where a network runs: device, precision, and how many pictures fit at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass, replace
+
+import torch
+
+from ganapps.errors import UserError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Device:
+    """A torch device and the precision that networks compute in on it.
+
+    `name` is torch's ("cpu", "cuda:0", "mps"), `precision` one of float32, bfloat16, float16. Weights stay float32; a lower
+    precision is torch's autocast, so that a result which is not finite can be made again in float32 at once.
+    """
+
+    name: str
+    precision: str = "float32"
+
+    @property
+    def title(self) -> str:
+        """For people: `CPU`, or the GPU's own name."""
+        return torch.cuda.get_device_name(self.name) if self.name.startswith("cuda") else self.name.upper()
+
+    def computing(self) -> contextlib.AbstractContextManager:
+        """The block to run a network in: no gradients, this precision. Never hold it across a `yield`."""
+        stack = contextlib.ExitStack()
+        stack.enter_context(torch.inference_mode())
+        if self.precision != "float32":
+            stack.enter_context(torch.autocast(self.name.split(":")[0], PRECISIONS[self.precision]))
+        return stack
+
+    def with_precision(self, precision: str) -> Device:
+        """The same device; "auto" is float32, the one that always works. Raises UserError for an unknown precision."""
+        if precision == "auto":
+            precision = "float32"
+        if precision not in PRECISIONS:
+            raise UserError("The precision {value} is unknown: accepted are auto, {allowed}.", value=precision, allowed=", ".join(PRECISIONS))
+        return replace(self, precision=precision)
+
+    def free_memory(self) -> int:
+        """Bytes that may be used now."""
+        if self.name.startswith("cuda"):
+            return torch.cuda.mem_get_info(self.name)[0]
+        try:
+            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        except (ValueError, OSError):
+            return 2 << 30
+
+
+def pick(name: str = "auto") -> Device:
+    """The device called `name`; "auto" takes the first GPU, else the CPU. Raises UserError if it is not there."""
+    if name == "auto":
+        name = "cuda:0" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as e:
+        raise UserError("The device {name} is not there: accepted are auto, cpu, cuda, cuda:1, mps.", name=name) from e
+    return Device(name)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Is this what torch raises when a device's memory is full? (The CPU's allocator has no class of its own.)"""
+    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

@@ -1,0 +1,175 @@
+"""The door: a recipe in, a stream of results out; and its price beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import spaces
+from PIL import Image
+
+from ganapps import __version__, hub, runtime, schema
+from ganapps.catalog import Checkpoint
+from ganapps.errors import UserError
+from ganapps.prices import Ledger, Price, folder
+from ganapps.recipe import Recipe
+from ganapps.report import Made, Meter, Report, Sentence
+from ganapps.runtime import Ready, Runtime
+from ganapps.tasks import faces, labels
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task function, the catalogue's name for models that can do it, and how many units of work some settings ask for."""
+
+    function: Callable
+    models: str
+    units: Callable[[Mapping[str, Any]], float]
+
+
+TASKS = {
+    "faces": Task(faces.generate, "faces", lambda s: s["count"]),
+    "strip": Task(faces.strip, "faces", lambda s: s["count"]),
+    "loop": Task(faces.loop, "faces", lambda s: s["count"] * s["frames"]),
+}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A finished picture with the recipe that makes just this one again; a film has frames."""
+
+    picture: Image.Image
+    caption: str
+    recipe: Recipe
+    frames: tuple[Image.Image, ...] = ()
+    frames_per_second: int = 24
+
+
+@dataclass(frozen=True)
+class Result:
+    """One piece of the stream: new pictures, how far the run is (`done` of `total`), the report so far, the whole run's recipe.
+
+    While a model downloads there are no pictures, and `waiting` says what is waited for.
+    """
+
+    recipe: Recipe
+    report: Report
+    done: float
+    total: float
+    made: tuple[Kept, ...] = ()
+    waiting: Sentence | None = None
+
+
+class Engine:
+    """Everything that makes pictures goes through `run`; what crosses it is plain data."""
+
+    def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
+        self.runtime, self.ledger = runtime, ledger
+        self._on_device = spaces.GPU(duration=self._duration)(self._compute)
+
+    def run(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Iterator[Result]:
+        """Results as they are made. Stoppable: close the iterator.
+
+        `pictures` are paths of uploads. Raises UserError or WeightsError, a sentence for the person, before or during the run.
+        """
+        recipe, checkpoint = self.checked(recipe)
+        device = self.runtime.device.with_precision(recipe.precision)
+        revision = recipe.revision if checkpoint.sources[0].repo else None
+        fetching = self.runtime.located(checkpoint, revision)
+        while True:
+            try:
+                progress = next(fetching)
+            except StopIteration as found:
+                located = found.value
+                break
+            report = Report(checkpoint.id, device.title, device.precision, str(checkpoint.sources[0]))
+            yield Result(recipe, report, progress.done, progress.total or 0, waiting=(progress.template, progress.values))
+        changes = _provenance(recipe, located)
+        recipe = replace(recipe, revision=located.revision, sha256=located.sha256, app=__version__)
+        for result in self._on_device(recipe, checkpoint, located, tuple(pictures), changes):
+            yield result
+        report = result.report
+        self.ledger.add(self._key(recipe), report.seconds, TASKS[recipe.task].units(recipe.settings), report.peak_memory)
+
+    def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
+        """The recipe with every default filled in, and its row. Raises UserError that names what is wrong."""
+        task = TASKS.get(recipe.task)
+        if task is None:
+            raise UserError("The task {task} is unknown: accepted are {known}.", task=recipe.task[:80], known=", ".join(TASKS))
+        checkpoint = self.runtime.checkpoint(recipe.checkpoint, task.models)
+        if checkpoint.task != task.models:
+            raise UserError("The model {model} is for {its}, not for {task}: choose another one.", model=checkpoint.title, its=checkpoint.task, task=task.models)
+        self.runtime.device.with_precision(recipe.precision)
+        return replace(recipe, settings=schema.check(task.function, recipe.settings)), checkpoint
+
+    def price(self, recipe: Recipe) -> Price:
+        """What this will cost here, from runs measured on this machine. Raises UserError as `run` does."""
+        recipe, checkpoint = self.checked(recipe)
+        unit, memory = self.ledger.get(self._key(recipe))
+        seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe.settings)
+        return Price(seconds, memory, 0 if hub.here(checkpoint) else checkpoint.size)
+
+    def rows(self, models: str) -> list[Checkpoint]:
+        """The catalogue's rows that can do a task, in its order."""
+        return [c for c in self.runtime.catalog.values() if c.task == models]
+
+    def here(self, checkpoint: Checkpoint) -> bool:
+        """Is the model's file on this disk already?"""
+        return hub.here(checkpoint) is not None
+
+    def _duration(self, recipe: Recipe, *rest: object) -> int:
+        """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was measured."""
+        unit, _ = self.ledger.get(self._key(recipe))
+        return 30 if unit is None else int(5 + 1.5 * unit * TASKS[recipe.task].units(recipe.settings))
+
+    def _key(self, recipe: Recipe) -> str:
+        return "|".join((recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision))
+
+    def _compute(self, recipe: Recipe, checkpoint: Checkpoint, located: hub.Located, pictures: tuple, changes: tuple) -> Iterator[Result]:
+        """The part that needs the device; on ZeroGPU it runs in a process of its own, so plain data goes in and comes out."""
+        device = self.runtime.device.with_precision(recipe.precision)
+        with self.runtime.lock:
+            ready = self.runtime.network(checkpoint, located)
+        stream = TASKS[recipe.task].function(ready.network, device, _labels(checkpoint, ready), *pictures, **recipe.settings)
+        report = Report(checkpoint.id, device.title, device.precision, located.source, located.revision, located.sha256, changes=changes)
+        meter = Meter(device.name)
+        try:
+            while True:
+                with self.runtime.lock, meter:  # per step: two visitors take turns, and nobody waits for a slow reader
+                    step = next(stream, None)
+                if step is None:
+                    break
+                report = replace(report, seconds=meter.seconds, peak_memory=meter.peak_memory, pictures=report.pictures + len(step.made),
+                                 network_calls=report.network_calls + step.network_calls, changes=report.changes + step.changes)
+                yield Result(recipe, report, step.done, step.total, tuple(_kept(recipe, m) for m in step.made))
+        finally:
+            stream.close()
+
+
+def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Engine:
+    """An engine for this machine. Raises UserError for a device that is not there or a faulty catalogue."""
+    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
+
+
+def _kept(recipe: Recipe, made: Made) -> Kept:
+    if made.task:
+        recipe = replace(recipe, task=made.task, settings=dict(made.settings))
+    else:
+        recipe = recipe.with_settings(**made.settings)
+    return Kept(made.picture, made.caption, recipe, made.frames, made.frames_per_second)
+
+
+def _labels(checkpoint: Checkpoint, ready: Ready) -> labels.Labels | None:
+    if ready.labels is not None:
+        return labels.from_table(ready.labels.tensors["labels"].float().numpy(), ready.labels.settings)
+    count = getattr(ready.network, "label_dim", 0)
+    return labels.from_classes(checkpoint.classes, count) if count else None
+
+
+def _provenance(recipe: Recipe, located: hub.Located) -> tuple[Sentence, ...]:
+    """What to say of the file that serves: earlier sources that failed, and whether it is the recipe's own."""
+    changes = tuple(located.changes)
+    if recipe.sha256 and recipe.sha256 != located.sha256:
+        changes += (("The model's file is not the one this recipe was made with.", {}),)
+    return changes

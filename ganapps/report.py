@@ -1,0 +1,146 @@
+"""What a result cost and what was changed from what was asked; how that is measured and said in one line."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+Sentence = tuple[str, Mapping[str, Any]]  # an English template and its values, as in errors.UserError
+
+
+@dataclass(frozen=True)
+class Made:
+    """One picture that a task made.
+
+    `caption` is short. `settings` make just this one again: those that differ from the run's, or, where another `task` does it,
+    all of that task's. A film has its frames here too.
+    """
+
+    picture: Image.Image
+    caption: str
+    settings: Mapping[str, Any]
+    frames: tuple[Image.Image, ...] = ()
+    frames_per_second: int = 24
+    task: str | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a task hands out after each batch, tile or step: new pictures, how far it is, and what had to be changed."""
+
+    done: int
+    total: int
+    made: tuple[Made, ...] = ()
+    network_calls: int = 0
+    changes: tuple[Sentence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one run cost. `seconds` and `network_calls` add up over the run, `peak_memory` is in bytes beyond what was there before
+    (None where it can't be measured), `changes` are sentences, `source` says where the model's file came from."""
+
+    checkpoint: str
+    device: str
+    precision: str
+    source: str
+    revision: str | None = None
+    sha256: str | None = None
+    seconds: float = 0.0
+    pictures: int = 0
+    network_calls: int = 0
+    peak_memory: int | None = None
+    changes: tuple[Sentence, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for `report.json` and the API; changes as English sentences."""
+        values = {k: v for k, v in self.__dict__.items() if k != "changes"}
+        return values | {"seconds": round(self.seconds, 4), "changes": [t.format(**v) for t, v in self.changes]}
+
+
+def size(count: float) -> str:
+    """Bytes for people: `164 MB`, `2.4 GB`."""
+    for unit, step in (("GB", 1e9), ("MB", 1e6)):
+        if count >= step:
+            return f"{count / step:.0f} {unit}" if count >= 100 * step or unit == "MB" and count >= 10 * step else f"{count / step:.1f} {unit}"
+    return f"{count / 1e3:.0f} kB"
+
+
+def seconds(value: float) -> str:
+    """Seconds for people: `0.58 s`, `12 s`, `3 min`."""
+    if value >= 120:
+        return f"{value / 60:.0f} min"
+    return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s" if value >= 1 else f"{value:.2f} s"
+
+
+@dataclass
+class Meter:
+    """A stopwatch with a memory gauge; `with meter:` may be entered many times and adds up.
+
+    Seconds run only inside the block, so waiting for a visitor's browser is not charged. Memory is the peak inside the blocks
+    beyond what was there when the first began: of the device where it is a GPU, else of this process (Linux), else unknown.
+    """
+
+    device: str
+    seconds: float = 0.0
+    peak_memory: int | None = None
+    _base: int | None = field(default=None, repr=False)
+
+    def __enter__(self) -> Meter:
+        _reset_peak(self.device)
+        if self._base is None:
+            self._base = _memory_now(self.device)
+        self._began = time.perf_counter()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.device.startswith("cuda"):
+            import torch
+            torch.cuda.synchronize(self.device)
+        self.seconds += time.perf_counter() - self._began
+        peak = _peak_memory(self.device)
+        if peak is not None and self._base is not None:
+            self.peak_memory = max(self.peak_memory or 0, peak - self._base)
+
+
+_STATUS = Path("/proc/self/status")
+_peak_lock = threading.Lock()
+
+
+def _status(name: str) -> int | None:
+    try:
+        line = next(x for x in _STATUS.read_text().splitlines() if x.startswith(name + ":"))
+    except (OSError, StopIteration):
+        return None
+    return int(line.split()[1]) * 1024
+
+
+def _memory_now(device: str) -> int | None:
+    if device.startswith("cuda"):
+        import torch
+        return torch.cuda.memory_allocated(device)
+    return _status("VmRSS")
+
+
+def _peak_memory(device: str) -> int | None:
+    if device.startswith("cuda"):
+        import torch
+        return torch.cuda.max_memory_allocated(device)
+    return _status("VmHWM")
+
+
+def _reset_peak(device: str) -> None:
+    if device.startswith("cuda"):
+        import torch
+        return torch.cuda.reset_peak_memory_stats(device)
+    try:
+        with _peak_lock:
+            Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak starts again from what is held now
+    except OSError:
+        return None

@@ -1,0 +1,93 @@
+"""Turns a checkpoint into a network that is ready on this machine, and keeps it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from ganapps import catalog, formats, hub, networks
+from ganapps.catalog import WEIGHTS, Checkpoint, Source
+from ganapps.device import Device, pick
+from ganapps.errors import UserError, WeightsError
+
+SHARE = 0.4  # of a device's memory that networks may stay in
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A network on its device, its parameter count, and the label file that goes with it."""
+
+    network: nn.Module
+    parameters: int
+    labels: formats.Contents | None
+
+
+class Runtime:
+    """Checkpoints by id, their files, and the networks made of them; one lock for the device.
+
+    Networks are loaded once and the longest unused ones leave when they fill 40 % of the device's memory.
+    """
+
+    def __init__(self, catalog: Mapping[str, Checkpoint], device: Device, offline: bool = False) -> None:
+        self.catalog, self.device, self.offline = dict(catalog), device, offline
+        self.lock = threading.Lock()
+        self._ready: OrderedDict[tuple, Ready] = OrderedDict()
+        self._loading = threading.Lock()
+        self._room = SHARE * device.free_memory()
+
+    def checkpoint(self, name: str, task: str) -> Checkpoint:
+        """The row called `name`, or one made up for `owner/repo:file@revision`. Raises UserError for neither."""
+        if name in self.catalog:
+            return self.catalog[name]
+        if ":" not in name:
+            raise UserError("The model {name} is not in the catalogue: choose one of the list, or type owner/repo:file@revision.", name=name[:80])
+        return stranger(hub.parse(name), task)
+
+    def located(self, checkpoint: Checkpoint, revision: str | None = None) -> Generator[hub.Progress, None, hub.Located]:
+        """The checkpoint's file on this disk, fetched if need be: yields Progress while it downloads. `revision`: of the Hub, instead of the row's."""
+        if revision:
+            sources = tuple(replace(s, revision=revision) if s.repo else s for s in checkpoint.sources)
+            checkpoint = replace(checkpoint, sources=sources)
+        return (yield from hub.fetch(checkpoint, offline=self.offline))
+
+    def network(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
+        """The network of a file, from memory or loaded now. Raises WeightsError if the file is not what the row says."""
+        key = (str(located.path), located.path.stat().st_mtime_ns, checkpoint.network)
+        with self._loading:
+            if key not in self._ready:
+                self._ready[key] = self._load(checkpoint, located)
+            self._ready.move_to_end(key)
+            while len(self._ready) > 1 and sum(4 * r.parameters for r in self._ready.values()) > self._room:
+                self._ready.popitem(last=False)
+            return self._ready[key]
+
+    def _load(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
+        contents = formats.read(located.path, checkpoint.title)
+        kind = checkpoint.network or networks.recognise({k: tuple(t.shape) for k, t in contents.tensors.items()})
+        if kind is None:
+            raise WeightsError("{file} holds {count} tensors in a layout that no network here knows: nothing was run.",
+                               file=checkpoint.title, count=len(contents.tensors))
+        try:
+            network = networks.build(kind, contents.tensors, {**contents.settings, **checkpoint.settings})
+        except ValueError as e:
+            raise WeightsError("{file} is not a {network} checkpoint as expected: {why}", file=checkpoint.title, network=kind, why=e) from e
+        labels = formats.read(WEIGHTS / checkpoint.labels) if checkpoint.labels else None
+        network = network.eval().requires_grad_(False).to(self.device.name)
+        return Ready(network, sum(p.numel() for p in network.parameters()), labels)
+
+
+def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Runtime:
+    """A runtime for this machine. Raises UserError for a device that is not there or a faulty catalogue."""
+    return Runtime(catalog.load(networks.NAMES, own_catalog), pick(device), offline)
+
+
+def stranger(source: Source, task: str) -> Checkpoint:
+    """A row for a checkpoint that the catalogue does not know: its layout is recognised when it is read."""
+    return Checkpoint(id=str(source), title=str(source), task=task, network="", sources=(source,), format="torch",
+                      licence="unknown: see its page on the Hub", commercial="unknown", trained_on="unknown", paper="unknown", parameters=0, data="unknown")
+
+

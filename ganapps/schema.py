@@ -1,0 +1,94 @@
+"""The keyword arguments of a task function as the schema of its settings."""
+
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ganapps.errors import UserError
+
+
+@dataclass(frozen=True)
+class Range:
+    """The smallest and largest accepted value of a number, as `Annotated[int, Range(1, 64)]`."""
+
+    low: float
+    high: float
+
+
+def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """`settings` with the defaults of the keyword-only arguments of `function` filled in.
+
+    Raises UserError that names an unknown setting, a missing one, or one of the wrong type or out of range.
+    """
+    kinds = typing.get_type_hints(function, include_extras=True)
+    known = {p.name: p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    for name in settings:
+        if name not in known:
+            raise UserError("The setting {name} is unknown: accepted are {known}.", name=str(name)[:80], known=", ".join(known))
+    checked = {}
+    for name, parameter in known.items():
+        if name in settings:
+            checked[name] = _checked(name, settings[name], kinds[name])
+        elif parameter.default is parameter.empty:
+            raise UserError("The setting {name} is missing.", name=name)
+        else:
+            checked[name] = parameter.default
+    return checked
+
+
+def bounds(function: Callable, name: str) -> Range:
+    """The range of a number setting, for the window's sliders."""
+    kind = typing.get_type_hints(function, include_extras=True)[name]
+    for option in _options(kind):
+        for note in getattr(option, "__metadata__", ()):
+            if isinstance(note, Range):
+                return note
+    raise KeyError(name)
+
+
+def _options(kind: Any) -> tuple[Any, ...]:
+    return typing.get_args(kind) if typing.get_origin(kind) in (types.UnionType, typing.Union) else (kind,)
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    for option in _options(kind):
+        fits, cast = _fits(name, value, option)
+        if fits:
+            return cast
+    raise UserError("The setting {name} can't be {value}: {accepted} is accepted.", name=name, value=repr(value)[:80], accepted=_say(kind))
+
+
+def _fits(name: str, value: Any, kind: Any) -> tuple[bool, Any]:
+    if typing.get_origin(kind) is typing.Annotated:
+        inner, note = typing.get_args(kind)
+        fits, value = _fits(name, value, inner)
+        if fits and isinstance(note, Range) and not note.low <= value <= note.high:
+            raise UserError("The setting {name} is {value}: from {low} to {high} is accepted.", name=name, value=value, low=note.low, high=note.high)
+        return fits, value
+    if typing.get_origin(kind) is Literal:
+        return value in typing.get_args(kind), value
+    kind = typing.get_origin(kind) or kind
+    if kind is types.NoneType:
+        return value is None, value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return True, float(value)
+    if kind is int and isinstance(value, float) and value.is_integer():
+        return True, int(value)
+    return isinstance(value, kind) and not (kind is not bool and isinstance(value, bool)), value
+
+
+def _say(kind: Any) -> str:
+    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "a table", types.NoneType: "nothing"}
+    said = []
+    for option in _options(kind):
+        if typing.get_origin(option) is Literal:
+            said += [repr(a) for a in typing.get_args(option)]
+        else:
+            inner = typing.get_args(option)[0] if typing.get_origin(option) is typing.Annotated else option
+            said.append(words.get(typing.get_origin(inner) or inner, str(inner)))
+    return ", ".join(said)

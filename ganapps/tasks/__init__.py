@@ -1,0 +1,1 @@
+"""What it does: plain functions that use networks on pictures."""

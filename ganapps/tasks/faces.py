@@ -1,0 +1,189 @@
+"""Faces from seeds: a wall of them, one from average to wild, and a film through several."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from ganapps.device import Device, out_of_memory
+from ganapps.errors import UserError
+from ganapps.images import from_tensor
+from ganapps.report import Made, Sentence, Step
+from ganapps.schema import Range
+from ganapps.tasks.labels import Labels
+
+Seed = int | str
+Noise = Literal["const", "random", "none"]
+Psi = Annotated[float, Range(-2.0, 2.0)]
+Layer = Annotated[int, Range(0, 31)]
+SEEDS = 2**32
+
+
+def number(seed: Seed) -> int:
+    """The seed as numpy takes it, 0 to 2**32 - 1; any text is the first four bytes of its SHA-256, digits are the number itself."""
+    text = str(seed).strip()
+    if text.lstrip("-").isdigit():
+        return int(text[:40]) % SEEDS
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def generate(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0,
+             count: Annotated[int, Range(1, 64)] = 12, psi: Psi = 0.7, cutoff: Layer | None = None, mix: Seed | None = None,
+             mix_from: Layer = 4, mix_to: Layer = 31, labels: dict[str, Any] | None = None, noise: Noise = "const") -> Iterator[Step]:
+    """Faces of the seeds seed, seed + 1, ..., as many as `count`.
+
+    `psi` pulls every face towards the average one (1: not at all, 0: the average), in the first `cutoff` layers or in all.
+    `mix` is a second seed whose styles take the layers from `mix_from` to `mix_to` (style mixing). `labels` sets named labels
+    of a conditional model; what is left alone is drawn by the seed. `noise` is the fine detail: fixed, by the seed, or none.
+    Source of z: RandomState(seed).randn(1, z_dim), as every StyleGAN tool. A picture does not depend on `count`.
+    """
+    numbers = [(number(seed) + i) % SEEDS for i in range(count)]
+    make = _Maker(network, device, labels_of_model, labels, noise)
+
+    def ws_of(some: Sequence[int]) -> torch.Tensor:
+        ws = make.ws(some, psi, cutoff)
+        if mix is not None and network.num_ws:
+            ws[:, mix_from:mix_to + 1] = make.ws([number(mix)], psi, cutoff)[:, mix_from:mix_to + 1]
+        return ws
+
+    yield from make.wall(ws_of, numbers, [f"seed {n}" for n in numbers], [{"seed": n, "count": 1} for n in numbers])
+
+
+def strip(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(2, 24)] = 9,
+          psi_from: Psi = -0.5, psi_to: Psi = 1.2, labels: dict[str, Any] | None = None, noise: Noise = "const") -> Iterator[Step]:
+    """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite), the average itself, and wild."""
+    if not network.num_ws:
+        raise UserError("This model has no style space, so it has no average face to come from: choose a StyleGAN.")
+    make = _Maker(network, device, labels_of_model, labels, noise)
+    psis = [round(float(p), 4) for p in np.linspace(psi_from, psi_to, count)]
+    face = number(seed)
+    remaining = iter(psis)
+
+    def ws_of(some: Sequence[int]) -> torch.Tensor:
+        return torch.cat([make.ws([n], next(remaining), None) for n in some])
+
+    same = {"seed": face, "count": 1, "labels": labels, "noise": noise}
+    yield from make.wall(ws_of, [face] * count, [f"psi {p:.2f}" for p in psis], [same | {"psi": p} for p in psis], task="faces")
+
+
+def loop(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(2, 12)] = 5,
+         frames: Annotated[int, Range(2, 60)] = 16, psi: Psi = 0.7, labels: dict[str, Any] | None = None, noise: Noise = "const") -> Iterator[Step]:
+    """A film through the faces of `count` seeds and back to the first, `frames` pictures from each to the next.
+
+    Goes through the style space on a closed Catmull-Rom curve; for a model without one, through z, kept at its length.
+    """
+    numbers = [(number(seed) + i) % SEEDS for i in range(count)]
+    make = _Maker(network, device, labels_of_model, labels, noise)
+    points = _closed_curve(make.ws(numbers, psi, None), frames)
+    if not network.num_ws:
+        points = points / points.norm(dim=-1, keepdim=True) * network.z_dim**0.5
+    film: list = []
+    row = make.rows(numbers[:1])
+    for begin in range(0, len(points), make.batch):
+        x, changes = make.pictures(points[begin:begin + make.batch], numbers[:1] * make.batch, row)
+        film += from_tensor(x, network.value_range)
+        if len(film) < len(points):
+            yield Step(len(film), len(points), (), make.calls(), changes)
+    yield Step(len(film), len(points), (Made(film[0], f"seeds {numbers[0]} to {numbers[-1]}", {"seed": numbers[0]}, tuple(film)),), make.calls(), changes)
+
+
+def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
+    """Points [K, ...] -> [K * frames, ...] on a closed Catmull-Rom curve through all of them."""
+    before, after, beyond = points.roll(1, 0), points.roll(-1, 0), points.roll(-2, 0)
+    t = (torch.arange(frames, device=points.device) / frames).view(1, frames, *[1] * (points.dim() - 1))
+    p0, p1, p2, p3 = (p[:, None] for p in (before, points, after, beyond))
+    curve = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
+    return curve.flatten(0, 1)
+
+
+class _Maker:
+    """One run's way from seeds to pictures: labels, noise, batches sized to the device, retries that are told."""
+
+    def __init__(self, network: nn.Module, device: Device, table: Labels | None, chosen: Mapping[str, Any] | None, noise: Noise) -> None:
+        if chosen and table is None:
+            raise UserError("This model has no labels: leave them out, or choose a model that has.")
+        self.network, self.device, self.table, self.chosen, self.noise = network, device, table, chosen or {}, noise
+        self.batch = batch_size(network.resolution, device)
+        self._calls = 0
+
+    def calls(self) -> int:
+        """Network calls since this was last asked."""
+        calls, self._calls = self._calls, 0
+        return calls
+
+    def ws(self, numbers: Sequence[int], psi: float, cutoff: int | None) -> torch.Tensor:
+        """Styles [N, num_ws, w_dim] of seeds; for a network without a style space its z [N, z_dim]."""
+        z = torch.from_numpy(np.concatenate([np.random.RandomState(n).randn(1, self.network.z_dim) for n in numbers])).float()
+        z = z.to(self.device.name)
+        if not self.network.num_ws:
+            return z
+        with torch.inference_mode():
+            return self.network.mapping(z, self.rows(numbers), psi=psi, cutoff=cutoff).clone()
+
+    def rows(self, numbers: Sequence[int]) -> torch.Tensor | None:
+        """Label rows [N, C] of seeds: each drawn by the same random state as its z, after it."""
+        if self.table is None:
+            return None
+        rows = []
+        for n in numbers:
+            random = np.random.RandomState(n)
+            random.randn(1, self.network.z_dim)
+            rows.append(self.table.row(random, self.chosen))
+        return torch.from_numpy(np.stack(rows)).to(self.device.name)
+
+    def wall(self, ws_of: Callable, numbers: Sequence[int], captions: Sequence[str], settings: Sequence[Mapping],
+             task: str | None = None) -> Iterator[Step]:
+        """A Step after every batch of pictures."""
+        done, total = 0, len(numbers)
+        while done < total:
+            some = slice(done, done + self.batch)
+            x, changes = self.pictures(ws_of(numbers[some]), numbers[some], self.rows(numbers[some]))
+            pictures = from_tensor(x, self.network.value_range)
+            made = tuple(Made(*m, task=task) for m in zip(pictures, captions[some], settings[some]))
+            done += len(made)
+            yield Step(done, total, made, self.calls(), changes)
+
+    def pictures(self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
+        """x [N, 3, H, W] of styles (or of z), all finite; out of memory halves the batch for the rest of the run."""
+        changes: list[Sentence] = []
+        while True:
+            try:
+                parts = [self._finite(ws[i:i + self.batch], numbers[i:i + self.batch], rows, changes) for i in range(0, len(ws), self.batch)]
+                return torch.cat(parts), tuple(changes)
+            except RuntimeError as e:
+                if not out_of_memory(e):
+                    raise
+                if self.batch == 1:
+                    raise UserError("The device has not enough memory for one picture of this model: choose a smaller one, or --device cpu.") from e
+                self.batch //= 2
+                changes.append(("Out of memory: {count} at a time instead.", {"count": self.batch}))
+
+    def _finite(self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None, changes: list[Sentence]) -> torch.Tensor:
+        x = self._draw(self.device, ws, numbers, rows)
+        if not torch.isfinite(x).all() and self.device.precision != "float32":
+            changes.append(("Not finite in {precision}: made again in float32.", {"precision": self.device.precision}))
+            x = self._draw(self.device.with_precision("float32"), ws, numbers, rows)
+        if not torch.isfinite(x).all():
+            raise UserError("This model's weights give no picture: its output is not finite.")
+        return x
+
+    def _draw(self, device: Device, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None) -> torch.Tensor:
+        self._calls += 1
+        with device.computing():
+            if not self.network.num_ws:
+                return self.network(ws, rows).float()
+            generators = [torch.Generator(device.name).manual_seed(n) for n in numbers[:len(ws)]] if self.noise == "random" else None
+            return self.network.synthesis(ws, noise=self.noise, generators=generators).float()
+
+
+def batch_size(resolution: int, device: Device) -> int:
+    """Pictures at once: on a CPU what stays in its caches (more brings nothing there), on a GPU what a quarter of the free memory holds."""
+    pixels = resolution**2
+    if device.name == "cpu":
+        return max(1, min(8, 8 * 128**2 // pixels))
+    return int(max(1, min(16, device.free_memory() / 4 // (pixels * 1200))))

@@ -1,0 +1,76 @@
+"""The labels of a conditional generator: drawn by the seed, or set in words a visitor uses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ganapps.errors import UserError
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What a generator is conditional on.
+
+    `rows` [N, C] are label rows to draw from, `names` the C numbers, `controls` say how a word a visitor uses sets some of them:
+    {"id", "title", "kind": "number" | "choice" | "colour", ...}. For a network with classes the rows are one-hot.
+    """
+
+    rows: np.ndarray
+    names: tuple[str, ...]
+    controls: tuple[Mapping[str, Any], ...]
+
+    def row(self, random: np.random.RandomState, chosen: Mapping[str, Any]) -> np.ndarray:
+        """A label row [C]: drawn by `random`, then overwritten by what was chosen. Raises UserError for an unknown control."""
+        row = self.rows[random.randint(len(self.rows))].astype(np.float32)
+        for name, value in chosen.items():
+            control = next((c for c in self.controls if c["id"] == name), None)
+            if control is None:
+                raise UserError("The label {name} is unknown to this model: accepted are {known}.",
+                                name=str(name)[:80], known=", ".join(c["id"] for c in self.controls))
+            for column, number in _numbers(control, value).items():
+                row[self.names.index(column)] = number
+        return row
+
+
+def from_table(rows: np.ndarray, metadata: Mapping[str, str]) -> Labels:
+    """Labels from a shipped file's rows [N, C] and its `names` and `controls`, both JSON; controls that do not work are left out."""
+    controls = tuple(c for c in json.loads(metadata.get("controls", "[]")) if c.get("works", True))
+    return Labels(rows, tuple(json.loads(metadata["names"])), controls)
+
+
+def from_classes(titles: tuple[str, ...], count: int) -> Labels:
+    """One-hot labels for `count` classes; classes without a title are called by their number."""
+    titles = titles or tuple(str(i) for i in range(count))
+    columns = tuple(f"class_{i}" for i in range(count))
+    options = {title: {c: float(c == column) for c in columns} for title, column in zip(titles, columns)}
+    return Labels(np.eye(count, dtype=np.float32), columns, ({"id": "class", "title": "Class", "kind": "choice", "options": options},))
+
+
+def _numbers(control: Mapping[str, Any], value: Any) -> dict[str, float]:
+    if control["kind"] == "choice":
+        if value not in control["options"]:
+            raise UserError("The label {name} can't be {value}: accepted are {known}.",
+                            name=control["id"], value=str(value)[:80], known=", ".join(control["options"]))
+        return dict(control["options"][value])
+    if control["kind"] == "colour":
+        channels = _channels(control["id"], value)
+        return {column: scale * x + shift for x, (column, (scale, shift)) in zip(channels, control["weights"].items())}
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not control["min"] <= value <= control["max"]:
+        raise UserError("The label {name} is {value}: from {low} to {high} is accepted.",
+                        name=control["id"], value=str(value)[:80], low=control["min"], high=control["max"])
+    return {column: scale * value + shift for column, (scale, shift) in control["weights"].items()}
+
+
+def _channels(name: str, value: Any) -> tuple[float, ...]:
+    """`#rrggbb` as three numbers from 0 to 1."""
+    try:
+        if not (isinstance(value, str) and len(value) == 7 and value[0] == "#"):
+            raise ValueError(value)
+        return tuple(b / 255 for b in bytes.fromhex(value[1:]))
+    except ValueError as e:
+        raise UserError("The label {name} can't be {value}: a colour like #7799cc is accepted.", name=name, value=str(value)[:80]) from e
