@@ -1,0 +1,55 @@
+"""The networks by name: each is one file that knows its published layouts and builds itself from their tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import ModuleType
+
+from torch import Tensor, nn
+
+# A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
+NAMES: tuple[str, ...] = ("stylegan2",)
+
+
+def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
+    """The network `name` with the weights `tensors`: float32, ready to run, without gradients.
+
+    `tensors` are a checkpoint's tensors under their published names, `settings` what the file or its catalogue row says of
+    the constructor. Raises ValueError where the name is unknown or a tensor is missing, left over or of the wrong shape.
+    """
+    if name not in NAMES:
+        raise ValueError(f"there is no network {name!r}; known are {', '.join(NAMES)}")
+    return _module(name).build(tensors, settings)
+
+
+def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """The name of the network that a checkpoint with tensors of these names and shapes belongs to, None for a stranger."""
+    return next((name for name in NAMES if _module(name).recognise(shapes)), None)
+
+
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
+    """`module` with the values of `state` (copied, in the module's types), in eval mode and without gradients.
+
+    `module` may stand on the meta device: then nothing was allocated for it until here. Raises ValueError that names what `state` lacks, what it has too much, or the shape that does not fit.
+    """
+    own = module.state_dict()
+    faults = [f"{name} is missing" for name in own if name not in state]
+    faults += [f"{name} is left over" for name in state if name not in own]
+    for name in own:
+        if name in state and state[name].shape != own[name].shape:
+            faults.append(f"{name} is {_written(state[name])} and should be {_written(own[name])}")
+    if faults:
+        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+        raise ValueError("; ".join(faults[:3]) + more)
+    copies = {name: state[name].detach().to(own[name].dtype, copy=True).contiguous() for name in own}
+    module.load_state_dict(copies, assign=True)
+    return module.eval().requires_grad_(False)
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"{__name__}.{name}")
+
+
+def _written(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "one number"

@@ -1,0 +1,213 @@
+"""How published StyleGAN2 files name their tensors and settings: NVIDIA's layout, and rosinality's told in NVIDIA's names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+CLAMP_OF_STYLEGAN3_REPOSITORY = 256.0
+
+
+@dataclass(frozen=True)
+class BlockShape:
+    """What one resolution is made of."""
+
+    resolution: int
+    inputs: int  # channels, 0 = the learned constant
+    outputs: int
+    skip: bool  # a residual connection beside the two convolutions
+    colours: int  # channels of its own picture, 0 = none
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One generator as a file holds it: tensors under NVIDIA's names, and what the constructor was told."""
+
+    state: dict[str, Tensor]
+    blocks: tuple[BlockShape, ...]
+    fir: Tensor  # [4, 4], sums to 1
+    noise: bool
+    z_dim: int
+    label_dim: int
+    embedding: int
+    widths: tuple[int, ...]  # of the mapping layers; the last is w_dim
+    clamp: float | None
+    rate: float  # learning rate multiplier of the mapping
+
+
+def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Is this a StyleGAN2 generator in a layout that we read?"""
+    return _nvidia_prefix(shapes) is not None or _rosinality_prefix(shapes) is not None
+
+
+def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
+    """The generator in a file. What shapes say is read from shapes; ValueError names the tensor that is missing or odd.
+
+    Shapes don't say three things. The clamp of activations is `conv_clamp`: where a pickle leaves it out it is that
+    constructor's default (none in the ADA repository, whose settings are nested; 256 in the StyleGAN3 repository, whose are
+    flat), and none where nothing is known. The mapping's `lr_multiplier` is 0.01 if not given. The activation is leaky
+    ReLU; another is refused.
+    """
+    state = _state(tensors)
+    fir = _take_filter(state)
+    blocks = _blocks(state)
+    count = sum(re.fullmatch(r"mapping\.fc\d+\.weight", name) is not None for name in state)
+    mapping = [_shape(state, f"mapping.fc{number}.weight") for number in range(max(count, 1))]
+    embedding, label_dim = state["mapping.embed.weight"].shape if "mapping.embed.weight" in state else (0, 0)
+    told = _constructor(settings)
+    return Layout(
+        state=state,
+        blocks=blocks,
+        fir=fir,
+        noise="synthesis.b4.conv1.noise_const" in state,
+        z_dim=mapping[0][1] - embedding,
+        label_dim=label_dim,
+        embedding=embedding,
+        widths=tuple(shape[0] for shape in mapping),
+        clamp=told["conv_clamp"],
+        rate=told["lr_multiplier"],
+    )
+
+
+def _state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The generator's tensors under NVIDIA's names, whatever the layout; other networks of the file are left out."""
+    prefix = _nvidia_prefix(tensors)
+    if prefix is not None:
+        return _inside(tensors, prefix)
+    prefix = _rosinality_prefix(tensors)
+    if prefix is None:
+        raise ValueError("synthesis.b4.const and input.input are missing: neither NVIDIA's layout nor rosinality's")
+    state = _from_rosinality(_inside(tensors, prefix))
+    if "latent_avg" in tensors:
+        state["mapping.w_avg"] = tensors["latent_avg"].reshape(-1)
+    return state
+
+
+def _nvidia_prefix(names: Mapping) -> str | None:
+    needed = ("synthesis.b4.const", "synthesis.b4.conv1.affine.weight", "mapping.fc0.weight")
+    return next((p for p in ("G_ema.", "") if all(p + name in names for name in needed)), None)
+
+
+def _rosinality_prefix(names: Mapping) -> str | None:
+    needed = ("input.input", "conv1.conv.modulation.weight", "style.1.weight")
+    return next((p for p in ("g_ema.", "") if all(p + name in names for name in needed)), None)
+
+
+def _inside(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _from_rosinality(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """rosinality's names -> NVIDIA's. The values are equal, but shapes have ones more and filters sum to 4."""
+    state = {}
+    for name, tensor in tensors.items():
+        ours = _nvidia_name(name)
+        kind = ours.rpartition(".")[2]
+        if kind == "const" or tensor.dim() == 5:
+            tensor = tensor[0]
+        elif kind in ("bias", "noise_const", "noise_strength"):
+            tensor = tensor.squeeze()
+        state[ours] = tensor / 4 if kind == "resample_filter" else tensor
+    return {**_missing_noise(state), **state}
+
+
+def _missing_noise(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Constant noise for a file that was saved without (older ones): drawn once and for all, so that a face stays the same."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = {}
+    for name in sorted(name for name in state if name.endswith("noise_strength")):
+        side = int(re.search(r"b(\d+)", name)[1])
+        drawn[name.replace("noise_strength", "noise_const")] = torch.randn(side, side, generator=generator)
+    return drawn
+
+
+def _nvidia_name(name: str) -> str:
+    """NVIDIA's name of one of rosinality's tensors; a name that has none comes back as it is."""
+    for pattern, place in _PLACES:
+        match = re.fullmatch(pattern, name)
+        if match and match["rest"] in _RESTS:
+            return f"{place(int(match['n']) if 'n' in match.groupdict() else 0)}.{_RESTS[match['rest']]}"
+    return name
+
+
+_PLACES = (
+    (r"style\.(?P<n>\d+)\.(?P<rest>weight|bias)", lambda n: f"mapping.fc{n - 1}"),
+    (r"input\.(?P<rest>input)", lambda n: "synthesis.b4"),
+    (r"conv1\.(?P<rest>.+)", lambda n: "synthesis.b4.conv1"),
+    (r"to_rgb1\.(?P<rest>.+)", lambda n: "synthesis.b4.torgb"),
+    (r"convs\.(?P<n>\d+)\.(?P<rest>.+)", lambda n: f"synthesis.b{8 << n // 2}.conv{n % 2}"),
+    (r"to_rgbs\.(?P<n>\d+)\.(?P<rest>.+)", lambda n: f"synthesis.b{8 << n}.torgb"),
+    (r"noises\.(?P<rest>noise)_(?P<n>\d+)", lambda n: f"synthesis.b{4 << (n + 1) // 2}.conv{(n + 1) % 2}"),
+)
+_RESTS = {
+    "weight": "weight",
+    "bias": "bias",
+    "input": "const",
+    "conv.weight": "weight",
+    "conv.modulation.weight": "affine.weight",
+    "conv.modulation.bias": "affine.bias",
+    "conv.blur.kernel": "resample_filter",
+    "upsample.kernel": "resample_filter",
+    "noise": "noise_const",
+    "noise.weight": "noise_strength",
+    "activate.bias": "bias",
+}
+
+
+def _take_filter(state: dict[str, Tensor]) -> Tensor:
+    """The low-pass filter [4, 4] of up-sampling, taken out of `state`; 1 3 3 1 where the file has none."""
+    found = [state.pop(name) for name in list(state) if name.endswith("resample_filter")]
+    if not found:
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+        return torch.outer(taps, taps)
+    if any(each.shape != (4, 4) or not torch.allclose(each.float(), found[0].float()) for each in found):
+        raise ValueError("resample_filter is not the same 4x4 filter everywhere")
+    return found[0].float()
+
+
+def _blocks(state: Mapping[str, Tensor]) -> tuple[BlockShape, ...]:
+    """What each resolution from 4 to the picture's is made of."""
+    top = max(int(match[1]) for match in map(re.compile(r"synthesis\.b(\d+)\.").match, state) if match)
+    blocks, inputs, side = [], 0, 4
+    while side <= top:
+        prefix = f"synthesis.b{side}"
+        outputs = _shape(state, f"{prefix}.conv1.weight")[0]
+        colours = state.get(f"{prefix}.torgb.weight", torch.empty(0)).shape[0]
+        blocks.append(BlockShape(side, inputs, outputs, f"{prefix}.skip.weight" in state, colours))
+        inputs, side = outputs, side * 2
+    if not blocks[-1].colours:
+        raise ValueError(f"synthesis.b{blocks[-1].resolution}.torgb.weight is missing")
+    return tuple(blocks)
+
+
+def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
+    if name not in state:
+        raise ValueError(f"{name} is missing")
+    return tuple(state[name].shape)
+
+
+def _constructor(settings: Mapping) -> dict[str, float | None]:
+    """`conv_clamp` and `lr_multiplier` from the catalogue row, then the pickle, then that repository's defaults."""
+    pickled = settings.get("G_ema") or {}
+    nested = "synthesis_kwargs" in pickled
+    said = {"conv_clamp": CLAMP_OF_STYLEGAN3_REPOSITORY if pickled and not nested else None, "lr_multiplier": 0.01}
+    synthesis = pickled.get("synthesis_kwargs") or {} if nested else pickled
+    for part in (pickled.get("mapping_kwargs") or {}, synthesis, settings):
+        if part.get("activation", "lrelu") != "lrelu":
+            raise ValueError(f"activation is {part['activation']!r}; only lrelu is known")
+        said |= {name: part[name] for name in said if name in part}
+    return {name: _number(name, value) for name, value in said.items()}
+
+
+def _number(name: str, value: object) -> float | None:
+    """A number as a pickle (float, None) or a safetensors file ("256", "none") says it."""
+    if value is None or str(value).lower() == "none":
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is {value!r}; a number or none is needed") from None
