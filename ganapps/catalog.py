@@ -135,7 +135,8 @@ def _record(kind: type, values: Any, row: str) -> Any:
 
 def _typed(annotation: str, value: Any, row: str, key: str) -> Any:
     if annotation.startswith("tuple[str"):
-        right, value = isinstance(value, list) and all(isinstance(v, str) for v in value), tuple(value)
+        right = isinstance(value, list) and all(isinstance(v, str) for v in value)
+        value = tuple(value) if right else value
     elif annotation.startswith("tuple"):
         right = isinstance(value, tuple)
     elif annotation.startswith("Mapping"):

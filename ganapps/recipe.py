@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import re
+import struct
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -16,7 +20,9 @@ from ganapps.errors import UserError
 
 CHUNK = "ganapps"  # the PNG text chunk that holds a recipe
 LARGEST = 64 * 1024  # bytes of JSON; a real recipe has a few hundred
-DEEPEST = 8  # recipes before this one
+DEEPEST = 8  # recipes in a chain
+SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: JSON can spell it, no file or page can hold it
+NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Recipe:
         if self.precision != "auto":
             pairs.append(("precision", self.precision))
         pairs += [(k, v if isinstance(v, str) and not _reads_as_json(v) else json.dumps(v, ensure_ascii=False))
-                  for k, v in sorted(self.settings.items()) if v not in (None, {}, "")]
+                  for k, v in sorted(self.settings.items()) if v is not None and v != {}]
         return "?" + urlencode(pairs, quote_via=quote)
 
 
@@ -60,8 +66,8 @@ def from_json(text: str | bytes) -> Recipe:
     if len(text) > LARGEST:
         raise UserError("This recipe is too large: {size} characters, at most {most} are accepted.", size=len(text), most=LARGEST)
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as e:
+        value = _loads(text)
+    except ValueError as e:
         raise UserError("This is not a recipe: it can't be read as JSON.") from e
     return _recipe(value, DEEPEST)
 
@@ -74,7 +80,7 @@ def from_link(query: str | Mapping[str, str]) -> Recipe | None:
     if "task" not in pairs or "checkpoint" not in pairs:
         return None
     top = {k: pairs.pop(k) for k in ("task", "checkpoint", "precision") if k in pairs}
-    settings = {k: json.loads(v) if _reads_as_json(v) else v for k, v in pairs.items() if not k.startswith("__")}
+    settings = {k: _loads(v) if _reads_as_json(v) else v for k, v in pairs.items() if not k.startswith("__")}
     return Recipe(**top, settings=settings)
 
 
@@ -83,23 +89,23 @@ def from_file(path: str | Path) -> Recipe:
     path = Path(path)
     try:
         with path.open("rb") as f:
-            head = f.read(8)
-            if not head.startswith(b"\x89PNG"):
-                return from_json(head + f.read(LARGEST))
-        return from_png(path)
-    except OSError as e:
-        raise UserError("{file} can't be read: {why}.", file=path.name, why=e.strerror or "not a file") from e
+            text = f.read(LARGEST + 1)
+    except (OSError, ValueError) as e:
+        raise UserError("{file} can't be read: {why}.", file=path.name[:80], why=getattr(e, "strerror", None) or "not a file") from e
+    return from_picture(path) if text.startswith((b"\x89PNG", b"RIFF")) else from_json(text)
 
 
-def from_png(path: str | Path) -> Recipe:
-    """The recipe inside a PNG; no pixel is decoded. Raises UserError if there is none."""
+def from_picture(path: str | Path) -> Recipe:
+    """The recipe inside a PNG or a film (WebP); no pixel is decoded. Raises UserError if there is none."""
+    name = Path(path).name[:80]
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            text = getattr(picture, "text", {}).get(CHUNK)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as e:
-        raise UserError("{file} is not a PNG that can be read.", file=Path(path).name) from e
+        with warnings.catch_warnings(), Image.open(path, formats=["PNG", "WEBP"]) as picture:
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # only the header is read
+            text = picture.info.get(CHUNK) or picture.info.get("xmp")
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as e:
+        raise UserError("{file} is not a PNG or WebP picture that can be read.", file=name) from e
     if text is None:
-        raise UserError("{file} holds no recipe: only a PNG made by this app does, and some programs remove it.", file=Path(path).name)
+        raise UserError("{file} holds no recipe: only a picture made by this app does, and some programs remove it.", file=name)
     return from_json(text)
 
 
@@ -117,6 +123,8 @@ def _recipe(value: Any, depth: int) -> Recipe:
     for key in value:
         if key not in known:
             raise UserError("This recipe has the unknown key {key}.", key=key[:80])
+    if not all(isinstance(p, dict) for p in value.get("pictures", [])):
+        raise UserError("This recipe has no valid {key}.", key="pictures")
     for key, kind in (("task", str), ("checkpoint", str), ("settings", dict), ("precision", str), ("pictures", list), ("before", list)):
         if not isinstance(value.get(key, kind()), kind) or (key in ("task", "checkpoint") and not value.get(key)):
             raise UserError("This recipe has no valid {key}.", key=key)
@@ -135,7 +143,28 @@ def _without_empty(value: Any) -> Any:
 
 def _reads_as_json(text: str) -> bool:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        _loads(text)
+    except ValueError:
         return False
     return True
+
+
+def _loads(text: str | bytes) -> Any:
+    """JSON by the letter: no NaN or Infinity, no half of a surrogate pair, nothing deep. Raises ValueError."""
+    try:
+        value = json.loads(text)
+    except RecursionError as e:
+        raise ValueError("nested too deeply") from e
+    if not _plain(value, NESTED):
+        raise ValueError("nested too deeply, not finite, or half a surrogate pair")
+    return value
+
+
+def _plain(value: Any, depth: int) -> bool:
+    if isinstance(value, str):
+        return SURROGATE.search(value) is None
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return depth > 0 and all(_plain(k, 0) and _plain(v, depth - 1) for k, v in value.items())
+    return depth > 0 and all(_plain(v, depth - 1) for v in value) if isinstance(value, list) else True

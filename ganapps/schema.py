@@ -76,7 +76,7 @@ def _fits(name: str, value: Any, kind: Any) -> tuple[bool, Any]:
     if kind is types.NoneType:
         return value is None, value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return True, float(value)
+        return abs(value) < 2**53, float(value) if abs(value) < 2**53 else value
     if kind is int and isinstance(value, float) and value.is_integer():
         return True, int(value)
     return isinstance(value, kind) and not (kind is not bool and isinstance(value, bool)), value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -27,9 +28,9 @@ SEEDS = 2**32
 def number(seed: Seed) -> int:
     """The seed as numpy takes it, 0 to 2**32 - 1; any text is the first four bytes of its SHA-256, digits are the number itself."""
     text = str(seed).strip()
-    if text.lstrip("-").isdigit():
-        return int(text[:40]) % SEEDS
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    if re.fullmatch("-?[0-9]{1,40}", text):
+        return int(text) % SEEDS
+    return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4], "big")
 
 
 def generate(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0,

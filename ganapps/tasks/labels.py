@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +46,7 @@ def from_table(rows: np.ndarray, metadata: Mapping[str, str]) -> Labels:
 
 def from_classes(titles: tuple[str, ...], count: int) -> Labels:
     """One-hot labels for `count` classes; classes without a title are called by their number."""
-    titles = titles or tuple(str(i) for i in range(count))
+    titles = titles if len(titles) == count else tuple(str(i) for i in range(count))
     columns = tuple(f"class_{i}" for i in range(count))
     options = {title: {c: float(c == column) for c in columns} for title, column in zip(titles, columns)}
     return Labels(np.eye(count, dtype=np.float32), columns, ({"id": "class", "title": "Class", "kind": "choice", "options": options},))
@@ -53,7 +54,7 @@ def from_classes(titles: tuple[str, ...], count: int) -> Labels:
 
 def _numbers(control: Mapping[str, Any], value: Any) -> dict[str, float]:
     if control["kind"] == "choice":
-        if value not in control["options"]:
+        if not isinstance(value, str) or value not in control["options"]:
             raise UserError("The label {name} can't be {value}: accepted are {known}.",
                             name=control["id"], value=str(value)[:80], known=", ".join(control["options"]))
         return dict(control["options"][value])
@@ -68,9 +69,6 @@ def _numbers(control: Mapping[str, Any], value: Any) -> dict[str, float]:
 
 def _channels(name: str, value: Any) -> tuple[float, ...]:
     """`#rrggbb` as three numbers from 0 to 1."""
-    try:
-        if not (isinstance(value, str) and len(value) == 7 and value[0] == "#"):
-            raise ValueError(value)
-        return tuple(b / 255 for b in bytes.fromhex(value[1:]))
-    except ValueError as e:
-        raise UserError("The label {name} can't be {value}: a colour like #7799cc is accepted.", name=name, value=str(value)[:80]) from e
+    if not (isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value)):
+        raise UserError("The label {name} can't be {value}: a colour like #7799cc is accepted.", name=name, value=str(value)[:80])
+    return tuple(b / 255 for b in bytes.fromhex(value[1:]))
