@@ -1,0 +1,1 @@
+"""How the shipped weights were made; the app never imports this room."""
