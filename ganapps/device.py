@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 
@@ -46,13 +46,10 @@ class Device:
         return replace(self, precision=precision)
 
     def free_memory(self) -> int:
-        """Bytes that may be used now."""
+        """Bytes that may be used now: of the GPU, else of this machine or of the container's share of it."""
         if self.name.startswith("cuda"):
             return torch.cuda.mem_get_info(self.name)[0]
-        try:
-            return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        except (ValueError, OSError):
-            return 2 << 30
+        return min(_available(), _container_room())
 
 
 def pick(name: str = "auto") -> Device:
@@ -60,10 +57,30 @@ def pick(name: str = "auto") -> Device:
     if name == "auto":
         name = "cuda:0" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
+        if torch.device(name).type not in ("cpu", "cuda", "mps"):
+            raise RuntimeError(name)
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as e:
         raise UserError("The device {name} is not there: accepted are auto, cpu, cuda, cuda:1, mps.", name=name) from e
     return Device(name)
+
+
+def _available() -> int:
+    """What Linux says it can give without swapping (its file cache counts as free), 2 GiB where nobody says."""
+    try:
+        facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return int(facts["MemAvailable"].split()[0]) * 1024
+    except (OSError, ValueError, KeyError):
+        return 2 << 30
+
+
+def _container_room() -> int:
+    """Bytes left under the memory limit of this container (cgroup 2)."""
+    try:
+        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+    except (OSError, ValueError):  # no cgroup here, or no limit: "max"
+        return 1 << 60
+    return max(limit - used, 0)
 
 
 def out_of_memory(error: BaseException) -> bool:

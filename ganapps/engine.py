@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,17 +16,19 @@ from ganapps.errors import UserError
 from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe
 from ganapps.report import Made, Meter, Report, Sentence
-from ganapps.runtime import Ready, Runtime
+from ganapps.runtime import Runtime
 from ganapps.tasks import faces, labels
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task function, the catalogue's name for models that can do it, and how many units of work some settings ask for."""
+    """A task function, the catalogue's name for models that can do it, how many units of work some settings ask for, and how
+    many uploaded pictures it takes."""
 
     function: Callable
     models: str
     units: Callable[[Mapping[str, Any]], float]
+    pictures: int = 0
 
 
 TASKS = {
@@ -74,23 +77,29 @@ class Engine:
         `pictures` are paths of uploads. Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
         recipe, checkpoint = self.checked(recipe)
-        device = self.runtime.device.with_precision(recipe.precision)
-        revision = recipe.revision if checkpoint.sources[0].repo else None
-        fetching = self.runtime.located(checkpoint, revision)
-        while True:
-            try:
-                progress = next(fetching)
-            except StopIteration as found:
-                located = found.value
-                break
-            report = Report(checkpoint.id, device.title, device.precision, str(checkpoint.sources[0]))
-            yield Result(recipe, report, progress.done, progress.total or 0, waiting=(progress.template, progress.values))
+        wanted = TASKS[recipe.task].pictures
+        if len(pictures) != wanted:
+            raise UserError("The task {task} takes {wanted} pictures, {got} came.", task=recipe.task, wanted=wanted, got=len(pictures))
+        located = yield from self._fetched(recipe, checkpoint)
         changes = _provenance(recipe, located)
         recipe = replace(recipe, revision=located.revision, sha256=located.sha256, app=__version__)
-        for result in self._on_device(recipe, checkpoint, located, tuple(pictures), changes):
-            yield result
+        with closing(self._on_device(recipe, checkpoint, located, tuple(pictures), changes)) as results:
+            for result in results:
+                yield result
         report = result.report
         self.ledger.add(self._key(recipe), report.seconds, TASKS[recipe.task].units(recipe.settings), report.peak_memory)
+
+    def _fetched(self, recipe: Recipe, checkpoint: Checkpoint) -> Generator[Result, None, hub.Located]:
+        """The model's file; Results without pictures while it downloads."""
+        device = self.runtime.device.with_precision(recipe.precision)
+        report = Report(checkpoint.id, device.title, device.precision, str(checkpoint.sources[0]))
+        with closing(self.runtime.located(checkpoint, recipe.revision)) as fetching:
+            while True:
+                try:
+                    progress = next(fetching)
+                except StopIteration as found:
+                    return found.value
+                yield Result(recipe, report, progress.done, progress.total or 0, waiting=(progress.template, progress.values))
 
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
         """The recipe with every default filled in, and its row. Raises UserError that names what is wrong."""
@@ -114,9 +123,33 @@ class Engine:
         """The catalogue's rows that can do a task, in its order."""
         return [c for c in self.runtime.catalog.values() if c.task == models]
 
+    def row(self, name: str) -> Checkpoint | None:
+        """The catalogue's row of that id, if there is one."""
+        return self.runtime.catalog.get(name)
+
     def here(self, checkpoint: Checkpoint) -> bool:
         """Is the model's file on this disk already?"""
         return hub.here(checkpoint) is not None
+
+    @property
+    def device_title(self) -> str:
+        """The device for people: `CPU`, or the GPU's name."""
+        return self.runtime.device.title
+
+    def hub_answers(self) -> bool:
+        """Does the Hub answer (asked at most once a minute)? Never asked when offline."""
+        return not self.runtime.offline and hub.reachable()
+
+    def controls(self, checkpoint: Checkpoint) -> tuple[Mapping[str, Any], ...]:
+        """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models."""
+        table = self._labels(checkpoint, len(checkpoint.classes))
+        return table.controls if table else ()
+
+    def _labels(self, checkpoint: Checkpoint, count: int) -> labels.Labels | None:
+        contents = self.runtime.labels(checkpoint)
+        if contents is not None:
+            return labels.from_table(contents.tensors["labels"].float().numpy(), contents.settings)
+        return labels.from_classes(checkpoint.classes, count) if count else None
 
     def _duration(self, recipe: Recipe, *rest: object) -> int:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was measured."""
@@ -131,7 +164,7 @@ class Engine:
         device = self.runtime.device.with_precision(recipe.precision)
         with self.runtime.lock:
             ready = self.runtime.network(checkpoint, located)
-        stream = TASKS[recipe.task].function(ready.network, device, _labels(checkpoint, ready), *pictures, **recipe.settings)
+        stream = TASKS[recipe.task].function(ready.network, device, self._labels(checkpoint, getattr(ready.network, "label_dim", 0)), *pictures, **recipe.settings)
         report = Report(checkpoint.id, device.title, device.precision, located.source, located.revision, located.sha256, changes=changes)
         meter = Meter(device.name)
         try:
@@ -141,7 +174,7 @@ class Engine:
                 if step is None:
                     break
                 report = replace(report, seconds=meter.seconds, peak_memory=meter.peak_memory, pictures=report.pictures + len(step.made),
-                                 network_calls=report.network_calls + step.network_calls, changes=report.changes + step.changes)
+                                 network_calls=report.network_calls + step.network_calls, changes=tuple(_once(report.changes + step.changes)))
                 yield Result(recipe, report, step.done, step.total, tuple(_kept(recipe, m) for m in step.made))
         finally:
             stream.close()
@@ -160,11 +193,9 @@ def _kept(recipe: Recipe, made: Made) -> Kept:
     return Kept(made.picture, made.caption, recipe, made.frames, made.frames_per_second)
 
 
-def _labels(checkpoint: Checkpoint, ready: Ready) -> labels.Labels | None:
-    if ready.labels is not None:
-        return labels.from_table(ready.labels.tensors["labels"].float().numpy(), ready.labels.settings)
-    count = getattr(ready.network, "label_dim", 0)
-    return labels.from_classes(checkpoint.classes, count) if count else None
+def _once(changes: tuple[Sentence, ...]) -> Iterator[Sentence]:
+    """Each sentence once: what every batch had to say is said once in the report."""
+    return (c for i, c in enumerate(changes) if c not in changes[:i])
 
 
 def _provenance(recipe: Recipe, located: hub.Located) -> tuple[Sentence, ...]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
+import json
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,8 +50,6 @@ def save_zip(files: Iterable[Path], path: Path, texts: dict[str, str]) -> Path:
     return path
 
 
-def png_bytes(picture: Image.Image, recipe: Recipe) -> bytes:
-    """The bytes that `save_png` writes."""
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", pnginfo=png_info(recipe), compress_level=4)
-    return buffer.getvalue()
+def as_json(values: dict[str, Any]) -> str:
+    """Plain values as indented JSON, for the files that go with pictures."""
+    return json.dumps(values, indent=1, ensure_ascii=False)

@@ -34,8 +34,8 @@ class Ledger:
         self.path = path
         self._lock = threading.Lock()
         try:
-            self._entries = {k: (float(v[0]), v[1]) for k, v in json.loads(path.read_text()).items()}
-        except (OSError, ValueError, TypeError, AttributeError, IndexError, KeyError):
+            self._entries = {k: (float(v[0]), v[1] and int(v[1])) for k, v in json.loads(path.read_text()).items()}
+        except (OSError, ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
             self._entries = {}  # none yet, or damaged: it is measured again
 
     def get(self, key: str) -> tuple[float | None, int | None]:

@@ -106,7 +106,7 @@ class Meter:
         self.seconds += time.perf_counter() - self._began
         peak = _peak_memory(self.device)
         if peak is not None and self._base is not None:
-            self.peak_memory = max(self.peak_memory or 0, peak - self._base)
+            self.peak_memory = max(self.peak_memory or 0, peak - self._base, 0)
 
 
 _STATUS = Path("/proc/self/status")

@@ -19,11 +19,10 @@ SHARE = 0.4  # of a device's memory that networks may stay in
 
 @dataclass(frozen=True)
 class Ready:
-    """A network on its device, its parameter count, and the label file that goes with it."""
+    """A network on its device, and its parameter count."""
 
     network: nn.Module
     parameters: int
-    labels: formats.Contents | None
 
 
 class Runtime:
@@ -65,6 +64,10 @@ class Runtime:
                 self._ready.popitem(last=False)
             return self._ready[key]
 
+    def labels(self, checkpoint: Checkpoint) -> formats.Contents | None:
+        """The label rows that ship with a conditional model, or None."""
+        return formats.read(WEIGHTS / checkpoint.labels) if checkpoint.labels else None
+
     def _load(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
         contents = formats.read(located.path, checkpoint.title)
         kind = checkpoint.network or networks.recognise({k: tuple(t.shape) for k, t in contents.tensors.items()})
@@ -75,9 +78,8 @@ class Runtime:
             network = networks.build(kind, contents.tensors, {**contents.settings, **checkpoint.settings})
         except ValueError as e:
             raise WeightsError("{file} is not a {network} checkpoint as expected: {why}", file=checkpoint.title, network=kind, why=e) from e
-        labels = formats.read(WEIGHTS / checkpoint.labels) if checkpoint.labels else None
         network = network.eval().requires_grad_(False).to(self.device.name)
-        return Ready(network, sum(p.numel() for p in network.parameters()), labels)
+        return Ready(network, sum(p.numel() for p in network.parameters()))
 
 
 def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Runtime:
@@ -89,5 +91,3 @@ def stranger(source: Source, task: str) -> Checkpoint:
     """A row for a checkpoint that the catalogue does not know: its layout is recognised when it is read."""
     return Checkpoint(id=str(source), title=str(source), task=task, network="", sources=(source,), format="torch",
                       licence="unknown: see its page on the Hub", commercial="unknown", trained_on="unknown", paper="unknown", parameters=0, data="unknown")
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -52,7 +53,8 @@ def generate(network: nn.Module, device: Device, labels_of_model: Labels | None 
             ws[:, mix_from:mix_to + 1] = make.ws([number(mix)], psi, cutoff)[:, mix_from:mix_to + 1]
         return ws
 
-    yield from make.wall(ws_of, numbers, [f"seed {n}" for n in numbers], [{"seed": n, "count": 1} for n in numbers])
+    idle = _idle(network, generate, psi=psi, cutoff=cutoff, mix=mix, noise=noise)
+    yield from make.wall(ws_of, numbers, [f"seed {n}" for n in numbers], [{"seed": n, "count": 1} for n in numbers], idle)
 
 
 def strip(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(2, 24)] = 9,
@@ -80,17 +82,29 @@ def loop(network: nn.Module, device: Device, labels_of_model: Labels | None = No
     """
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
     make = _Maker(network, device, labels_of_model, labels, noise)
-    points = _closed_curve(make.ws(numbers, psi, None), frames)
-    if not network.num_ws:
-        points = points / points.norm(dim=-1, keepdim=True) * network.z_dim**0.5
+    corners = make.ws(numbers, psi, None)
+    points = _closed_curve(corners, frames)
+    if not network.num_ws:  # between two z a curve runs closer to 0 than any z the network has seen
+        points *= _closed_curve(corners.norm(dim=-1, keepdim=True), frames) / points.norm(dim=-1, keepdim=True)
     film: list = []
+    said = _idle(network, loop, psi=psi, noise=noise)
     row = make.rows(numbers[:1])
-    for begin in range(0, len(points), make.batch):
-        x, changes = make.pictures(points[begin:begin + make.batch], numbers[:1] * make.batch, row)
+    while len(film) < len(points):
+        some = points[len(film):len(film) + make.batch]
+        x, changes = make.pictures(some, numbers[:1] * len(some), None if row is None else row.expand(len(some), -1))
         film += from_tensor(x, network.value_range)
+        said += changes
         if len(film) < len(points):
-            yield Step(len(film), len(points), (), make.calls(), changes)
-    yield Step(len(film), len(points), (Made(film[0], f"seeds {numbers[0]} to {numbers[-1]}", {"seed": numbers[0]}, tuple(film)),), make.calls(), changes)
+            yield Step(len(film), len(points), (), make.calls(), said)
+            said = ()
+    yield Step(len(film), len(points), (Made(film[0], f"seeds {numbers[0]} to {numbers[-1]}", {"seed": numbers[0]}, tuple(film)),), make.calls(), said)
+
+
+def _idle(network: nn.Module, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
+    """What to say where settings of `function` were turned that only a style space gives a meaning."""
+    defaults = inspect.signature(function).parameters
+    turned = ", ".join(name for name, value in settings.items() if value != defaults[name].default)
+    return (("This model has no style space: {settings} change nothing.", {"settings": turned}),) if turned and not network.num_ws else ()
 
 
 def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
@@ -138,8 +152,8 @@ class _Maker:
         return torch.from_numpy(np.stack(rows)).to(self.device.name)
 
     def wall(self, ws_of: Callable, numbers: Sequence[int], captions: Sequence[str], settings: Sequence[Mapping],
-             task: str | None = None) -> Iterator[Step]:
-        """A Step after every batch of pictures."""
+             said: tuple[Sentence, ...] = (), task: str | None = None) -> Iterator[Step]:
+        """A Step after every batch of pictures; the first one tells what was `said` before any was made."""
         done, total = 0, len(numbers)
         while done < total:
             some = slice(done, done + self.batch)
@@ -147,15 +161,17 @@ class _Maker:
             pictures = from_tensor(x, self.network.value_range)
             made = tuple(Made(*m, task=task) for m in zip(pictures, captions[some], settings[some]))
             done += len(made)
-            yield Step(done, total, made, self.calls(), changes)
+            yield Step(done, total, made, self.calls(), said + changes)
+            said = ()
 
     def pictures(self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
         """x [N, 3, H, W] of styles (or of z), all finite; out of memory halves the batch for the rest of the run."""
         changes: list[Sentence] = []
         while True:
             try:
-                parts = [self._finite(ws[i:i + self.batch], numbers[i:i + self.batch], rows, changes) for i in range(0, len(ws), self.batch)]
-                return torch.cat(parts), tuple(changes)
+                parts = [slice(i, i + self.batch) for i in range(0, len(ws), self.batch)]
+                x = [self._finite(ws[p], numbers[p], None if rows is None else rows[p], changes) for p in parts]
+                return torch.cat(x), tuple(changes)
             except RuntimeError as e:
                 if not out_of_memory(e):
                     raise
@@ -178,7 +194,7 @@ class _Maker:
         with device.computing():
             if not self.network.num_ws:
                 return self.network(ws, rows).float()
-            generators = [torch.Generator(device.name).manual_seed(n) for n in numbers[:len(ws)]] if self.noise == "random" else None
+            generators = [torch.Generator(device.name).manual_seed(n) for n in numbers] if self.noise == "random" else None
             return self.network.synthesis(ws, noise=self.noise, generators=generators).float()
 
 
