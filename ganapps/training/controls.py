@@ -8,10 +8,11 @@ import numpy as np
 
 from ganapps.training.labels import COLOURS, GLASSES, HAIR, NAMES, NUMBERS, PRESENT, RGB, SHIRTS
 
-HAIR_TITLES = ("Bald", "Shaved", "Spiky", "Swept back", "Short with fringe", "Swept to one side", "Combed back, close",
-               "Afro", "Bob with fringe", "Bob, side parting", "Long", "Tied back", "Straight bob")
-FRAME_TITLES = ("None", "Dark or coloured", "Light")
-SHIRT_TITLES = ("Crew neck", "Suit", "V-neck", "Turtleneck", "Scoop neck")
+# The options are what a visitor reads and what a recipe holds.
+HAIR_WORDS = ("bald", "shaved", "spiky", "swept back", "short with fringe", "swept to one side", "combed back",
+              "afro", "bob with fringe", "bob with parting", "long", "tied back", "straight bob")
+FRAME_WORDS = ("none", "dark frame", "light frame")
+SHIRT_WORDS = ("crew neck", "suit", "V-neck", "turtleneck", "scoop neck")
 ANCESTRIES = ("african", "asian", "caucasian")
 
 
@@ -25,19 +26,18 @@ def _colour(part: str, title: str) -> dict[str, Any]:
             "weights": {f"{part}_{channel}": list(COLOURS[part]) for channel in RGB}}
 
 
-def _choice(part: str, title: str, values: tuple[str, ...], titles: tuple[str, ...]) -> dict[str, Any]:
-    options = {value: {f"{part}_{other}": PRESENT * (other == value) for other in values} for value in values}
-    return {"id": part, "title": title, "kind": "choice", "options": options,
-            "option_titles": dict(zip(values, titles, strict=True))}
+def _choice(part: str, title: str, values: tuple[str, ...], words: tuple[str, ...]) -> dict[str, Any]:
+    options = {word: {f"{part}_{other}": PRESENT * (other == value) for other in values}
+               for word, value in zip(words, values, strict=True)}
+    return {"id": part, "title": title, "kind": "choice", "options": options}
 
 
 def _ancestry() -> dict[str, Any]:
     scale, shift = NUMBERS["african"]
-    shares = {one: [float(one == other) for other in ANCESTRIES] for one in ANCESTRIES} | {"mixed": [1 / 3] * 3}
-    options = {title: {name: scale * share + shift for name, share in zip(ANCESTRIES, values, strict=True)}
-               for title, values in shares.items()}
-    return {"id": "ancestry", "title": "Ancestry", "kind": "choice", "options": options,
-            "option_titles": {"african": "African", "asian": "Asian", "caucasian": "European", "mixed": "Mixed"}}
+    shares = {"African": (1, 0, 0), "Asian": (0, 1, 0), "European": (0, 0, 1), "mixed": (1 / 3, 1 / 3, 1 / 3)}
+    options = {word: {name: scale * share + shift for name, share in zip(ANCESTRIES, values, strict=True)}
+               for word, values in shares.items()}
+    return {"id": "ancestry", "title": "Ancestry", "kind": "choice", "options": options}
 
 
 # Ranges are those of the training pictures: beyond them the generator was never told what to draw.
@@ -45,10 +45,10 @@ CONTROLS: tuple[dict[str, Any], ...] = (
     _number("age", "Age", 18, 75, 1, "years"),
     _number("gender", "Woman to man", 0, 1, 0.05),
     _ancestry(),
-    _choice("hair", "Hair", HAIR, HAIR_TITLES),
+    _choice("hair", "Hair", HAIR, HAIR_WORDS),
     _colour("hair", "Hair colour"),
     _number("beard", "Beard", 0, 0.9, 0.05),
-    _choice("glasses", "Glasses", GLASSES, FRAME_TITLES),
+    _choice("glasses", "Glasses", GLASSES, FRAME_WORDS),
     _number("smile", "Smile", 0, 1, 0.05),
     _number("yaw", "Turn the head", -25, 25, 1, "degrees"),
     _number("pitch", "Look up or down", -10, 10, 1, "degrees"),
@@ -57,7 +57,7 @@ CONTROLS: tuple[dict[str, Any], ...] = (
     _number("exposure", "Brightness", -0.5, 0.5, 0.05),
     _number("contrast", "Hard light", 0.15, 0.9, 0.05),
     _colour("background", "Background colour"),
-    _choice("shirt", "Shirt", SHIRTS, SHIRT_TITLES),
+    _choice("shirt", "Shirt", SHIRTS, SHIRT_WORDS),
     _colour("shirt", "Shirt colour"),
 )
 
