@@ -1,0 +1,161 @@
+"""Checkpoint file -> tensors and settings, never code: safetensors, PyTorch files, NVIDIA's and R3GAN's pickles.
+
+The kind is recognised from the bytes, not from the file's name. Whatever is not what it seems is one `WeightsError` sentence, in
+seconds and in little memory, and nothing of it is ever run.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from ganapps import refusals
+from ganapps.pickles import Budget
+from ganapps.snapshots import DEEPEST, LONGEST_PATH, NAMED, NOT_PLAIN, plain, read_snapshot
+from ganapps.storages import STREAM_MAGIC, check_archive, read_stream
+
+LARGEST_HEADER = 16 * 2**20  # bytes of a safetensors header; one of a thousand tensors takes 0.1 MB
+MAGIC_BYTES = STREAM_MAGIC.to_bytes(10, "little")
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a checkpoint file holds.
+
+    `tensors`: dotted names to tensors on the CPU, without gradient, in the file's number type ('params_ema.conv_first.weight',
+    'G_ema.mapping.fc0.weight'). They may still lie in the file itself until they are used, so don't write to them.
+    `settings`: the plain values beside them as nested dicts and lists ({'G_ema': {'z_dim': 512, ...}, 'epoch': 200}).
+    """
+
+    tensors: dict[str, Tensor]
+    settings: dict
+
+
+def read(path: str | Path, name: str | None = None, wanted: tuple[str, ...] | None = None) -> Contents:
+    """Reads the checkpoint at `path`; `name` is how sentences call it (else the file's own name).
+
+    `wanted` are the top-level names whose tensors are taken (('params_ema',), ('G_ema', 'D')), to save memory. Without it all are
+    taken, except from NVIDIA's and R3GAN's pickles: there only G_ema, the network that makes the pictures. Their buffers are all
+    there, also those that a state dict leaves out (`settings['G_ema']['non_persistent']` names them).
+
+    A snapshot's settings hold for each network its class name, constructor arguments and plain attributes, and for the taken ones
+    `modules`, the same for every module inside. Safetensors metadata becomes top-level settings, as the texts they are.
+
+    Raises `WeightsError`.
+    """
+    file = name or Path(path).name
+    data = _open(os.fspath(path), file)
+    read_kind = {"safetensors": _read_safetensors, "zip": _read_archive, "stream": _read_legacy, "pickle": _read_pickle}
+    contents = read_kind[_kind(data, file)](os.fspath(path), data, Budget(file), wanted)
+    if not contents.tensors:
+        raise refusals.no_tensors(file)
+    return contents
+
+
+def _open(path: str, file: str) -> memoryview:
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for ever
+            raise refusals.no_file(file)
+        if not status.st_size:
+            raise refusals.empty(file)
+        with open(path, "rb") as opened:
+            return memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise refusals.unreadable(file, getattr(error, "strerror", None) or type(error).__name__) from error
+
+
+def _kind(data: memoryview, file: str) -> str:
+    head = bytes(data[:1024])
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if b"\0" not in head and not head.startswith(b"\x80"):
+        for beginning, template in refusals.IMPOSTORS.items():
+            if text.startswith(beginning.encode()):
+                raise refusals.impostor(file, template)
+    if head[8:9] == b"{":
+        return "safetensors"
+    if head.startswith(b"PK\x03\x04"):
+        return "zip"
+    if head[:1] == b"\x80" and head[1:2] in b"\2\3\4\5":
+        return "stream" if MAGIC_BYTES in head[:32] else "pickle"
+    raise refusals.unknown(file)
+
+
+def _read_safetensors(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+    header = int.from_bytes(data[:8], "little")
+    if header > LARGEST_HEADER:
+        raise refusals.damaged(budget.file)
+    try:
+        with safe_open(path, framework="pt") as opened:
+            names = list(opened.keys())
+            tensors = {name: opened.get_tensor(name) for name in _taken(names, wanted, budget)}
+            return Contents(tensors, dict(opened.metadata() or {}))
+    except SafetensorError as error:
+        cut = header + 8 > len(data) or "IncompleteBuffer" in str(error)
+        raise (refusals.cut_off if cut else refusals.damaged)(budget.file) from error
+
+
+def _taken(names: list[str], wanted: tuple[str, ...] | None, budget: Budget) -> list[str]:
+    taken = [name for name in names if wanted is None or name.split(".")[0] in wanted]
+    if names and not taken:
+        raise refusals.nothing_wanted(budget.file, wanted or (), sorted({name.split(".")[0] for name in names}))
+    return taken
+
+
+def _read_archive(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+    check_archive(path, data, budget)
+    return _load(path, budget, wanted, mapped=True)
+
+
+def _read_legacy(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+    read_stream(data, budget)
+    try:  # PyTorch first tries these files as its oldest format, a tar archive, whose sizes it believes
+        tarfile.TarInfo.frombuf(bytes(data[:512]), "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return _load(path, budget, wanted, mapped=False)
+    raise refusals.damaged(budget.file)
+
+
+def _read_pickle(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+    return Contents(*read_snapshot(data, budget, wanted))
+
+
+def _load(path: str, budget: Budget, wanted: tuple[str, ...] | None, mapped: bool) -> Contents:
+    """`torch.load` of a file whose claims have been checked."""
+    try:
+        value = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except Exception as error:  # whatever its reader stumbles over, the file is what can't be read
+        raise refusals.refused_by_torch(budget.file, type(error).__name__) from error
+    tensors: dict[str, Tensor] = {}
+    for names, tensor in _tensors(value, (), budget):
+        name = ".".join(names)
+        if name in tensors:
+            raise refusals.damaged(budget.file)
+        tensors[name] = tensor.detach()
+    settings = plain(value, budget)
+    kept = {name: tensors[name] for name in _taken(list(tensors), wanted, budget)}
+    return Contents(kept, settings if isinstance(settings, dict) and settings is not NOT_PLAIN else {})
+
+
+def _tensors(value: object, path: tuple[str, ...], budget: Budget) -> Iterator[tuple[tuple[str, ...], Tensor]]:
+    """Every tensor in nested dicts and lists, with the names that lead to it."""
+    budget.spend(NAMED)
+    if len(path) > DEEPEST or sum(map(len, path)) > LONGEST_PATH:
+        raise refusals.too_intricate(budget.file)
+    if isinstance(value, Tensor):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in dict.items(value):
+            yield from _tensors(inner, (*path, str(key)), budget)
+    elif isinstance(value, (list, tuple)):
+        for index, inner in enumerate(value):
+            yield from _tensors(inner, (*path, str(index)), budget)

@@ -1,0 +1,116 @@
+"""The sentences with which a checkpoint file is refused: which file, what is wrong, what to do."""
+
+from __future__ import annotations
+
+import re
+
+from ganapps.errors import WeightsError
+
+# What a text file under the name of a checkpoint is, by how it begins (lower case, white space left out).
+IMPOSTORS = {
+    "version https://git-lfs": (
+        "{file} is a Git LFS pointer, the label of a file and not the file itself. "
+        "Fetch the real one with `git lfs pull`, or let this app download it."
+    ),
+    "<": "{file} is a web page, not a checkpoint. Delete it and fetch it with its direct download link.",
+    "{": "{file} is a message from a server, not a checkpoint. Delete it and fetch it again.",
+    "[": "{file} is a message from a server, not a checkpoint. Delete it and fetch it again.",
+}
+
+
+def impostor(file: str, template: str) -> WeightsError:
+    """`template` is one of `IMPOSTORS`."""
+    return WeightsError(template, file=file)
+
+
+def no_file(file: str) -> WeightsError:
+    return WeightsError("{file} is a folder or a device, not a file. Name the checkpoint file itself.", file=file)
+
+
+def unreadable(file: str, reason: str) -> WeightsError:
+    return WeightsError("{file} can't be opened ({reason}). Check that it is there and that you may read it.", file=file, reason=reason)
+
+
+def empty(file: str) -> WeightsError:
+    return WeightsError("{file} is empty. Delete it and fetch it again.", file=file)
+
+
+def unknown(file: str) -> WeightsError:
+    return WeightsError(
+        "{file} is not a checkpoint this app can read. "
+        "It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin) and the pickles of NVIDIA's StyleGAN and of R3GAN.",
+        file=file,
+    )
+
+
+def cut_off(file: str) -> WeightsError:
+    return WeightsError("{file} ends in the middle: its download was cut off. Delete it and fetch it again.", file=file)
+
+
+def damaged(file: str) -> WeightsError:
+    """For contents that no honest program writes."""
+    return WeightsError(
+        "{file} is damaged or was made to do harm; nothing in it was run. Delete it and fetch it from its authors.", file=file
+    )
+
+
+def claims_too_much(file: str) -> WeightsError:
+    """For tensors that reach outside the bytes that are there."""
+    return WeightsError(
+        "{file} claims tensors larger than the file holds; it was not read. Delete it and fetch it from its authors.", file=file
+    )
+
+
+def too_intricate(file: str) -> WeightsError:
+    """For what would take without end, or memory without end, to read."""
+    return WeightsError(
+        "{file} is nested deeper or made of more pieces than any checkpoint; it was not read. "
+        "Delete it and fetch it from its authors.",
+        file=file,
+    )
+
+
+def foreign(file: str, kind: str) -> WeightsError:
+    """For objects of a program; `kind` is the class or function that the file names."""
+    return WeightsError(
+        "{file} holds Python objects ({kind}) that only running its author's code could open, which this app never does. "
+        "Save the weights alone (a state dict) and use that file.",
+        file=file,
+        kind=re.sub(r"[^\w.]", "?", kind, flags=re.ASCII)[:60],
+    )
+
+
+def program(file: str) -> WeightsError:
+    return WeightsError(
+        "{file} is a TorchScript program, which this app never runs. Use a file with the weights alone (a state dict).", file=file
+    )
+
+
+def tensorflow(file: str) -> WeightsError:
+    return WeightsError(
+        "{file} is a network of NVIDIA's older TensorFlow program, which this app can't read. "
+        "Choose the PyTorch version of the model, or convert it with legacy.py of stylegan3.",
+        file=file,
+    )
+
+
+def refused_by_torch(file: str, reason: str) -> WeightsError:
+    return WeightsError(
+        "PyTorch can't read {file} as plain weights ({reason}). Save it again with a current PyTorch, as a state dict.",
+        file=file,
+        reason=reason,
+    )
+
+
+def nothing_wanted(file: str, wanted: tuple[str, ...], found: list[str]) -> WeightsError:
+    """`wanted` and `found` are top-level names."""
+    return WeightsError(
+        "{file} holds no {wanted}, only {found}. Choose another file of the same model.",
+        file=file,
+        wanted=" / ".join(wanted),
+        found=re.sub(r"[^\w., ]", "?", ", ".join(found[:8]), flags=re.ASCII)[:80] or "-",
+    )
+
+
+def no_tensors(file: str) -> WeightsError:
+    return WeightsError("{file} holds no weights. Choose another file of the same model.", file=file)

@@ -1,0 +1,222 @@
+"""The tensors of PyTorch files and streams: what they claim, and whether the bytes for it are there.
+
+`torch.load(weights_only=True)` runs no code, but it believes sizes: a few hundred bytes can ask it for terabytes, or for a hash
+that never ends. So each file is first read here with the strict reader, and only one whose every claim is true goes on.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganapps.pickles import COUNTER, ORDERED_DICT, PERSISTENT, Budget, Name, Reader, Record
+from ganapps.refusals import claims_too_much, cut_off, damaged, program, too_intricate, unknown
+
+STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # the number that every legacy PyTorch stream begins with
+STREAM_VERSION = 1001
+LARGEST_DIRECTORY = LARGEST_PICKLE = 64 * 2**20  # bytes; far beyond any checkpoint, and quickly read
+LARGEST_SIDE = 2**40
+REBUILD = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
+PARAMETER = "torch._utils._rebuild_parameter"
+SIZE = "torch.Size"
+DTYPES = {
+    "DoubleStorage": torch.float64,
+    "FloatStorage": torch.float32,
+    "HalfStorage": torch.float16,
+    "BFloat16Storage": torch.bfloat16,
+    "LongStorage": torch.int64,
+    "IntStorage": torch.int32,
+    "ShortStorage": torch.int16,
+    "CharStorage": torch.int8,
+    "ByteStorage": torch.uint8,
+    "BoolStorage": torch.bool,
+    "ComplexFloatStorage": torch.complex64,
+}
+NAMES = frozenset(
+    [ORDERED_DICT, COUNTER, PARAMETER, SIZE, *REBUILD]
+    + [f"{module}.{storage}" for module in ("torch", "torch.cuda") for storage in DTYPES]
+    + [str(dtype) for dtype in DTYPES.values()]
+)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a pickle says of one storage: its key, and `count` numbers of type `dtype`."""
+
+    key: str
+    dtype: torch.dtype
+    count: int
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.count * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A legacy PyTorch stream: the pickled value, and the bytes of each storage that it names."""
+
+    root: object
+    storages: Mapping[str, memoryview]
+
+
+def claim(record: Record, file: str) -> Claim:
+    """The storage that a persistent id names. Raises `WeightsError`."""
+    if record.name != PERSISTENT or len(record.args) not in (5, 6) or record.args[5:] not in ((), (None,)):
+        raise damaged(file)
+    tag, kind, key, location, count = record.args[:5]
+    honest = [type(part) for part in (tag, kind, key, location, count)] == [str, Name, str, str, int]
+    dtype = DTYPES.get(kind.text.rpartition(".")[2]) if honest else None
+    if dtype is None or tag != "storage" or count < 0:
+        raise damaged(file)
+    return Claim(key, dtype, count)
+
+
+def check_view(record: Record, count: int, file: str) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """Offset, size and stride of the tensor that `record` rebuilds over a storage of `count` numbers. Raises `WeightsError`."""
+    if record.name not in REBUILD or len(record.args) < 4:
+        raise damaged(file)
+    offset, size, stride = record.args[1:4]
+    if type(size) is not tuple or type(stride) is not tuple or not len(size) == len(stride) <= 16:
+        raise damaged(file)
+    if not all(type(number) is int and number >= 0 for number in (offset, *size, *stride)):
+        raise damaged(file)
+    if max((offset, *size, *stride)) >= LARGEST_SIDE:
+        raise claims_too_much(file)
+    last = offset + sum((side - 1) * step for side, step in zip(size, stride, strict=True))
+    if 0 not in size and (math.prod(size) > count or last >= count):
+        raise claims_too_much(file)
+    return offset, size, stride
+
+
+def tensor_from(data: memoryview, dtype: torch.dtype, view: tuple[int, tuple[int, ...], tuple[int, ...]]) -> Tensor:
+    """A tensor of its own memory from a storage's bytes and what `check_view` returned."""
+    offset, size, stride = view
+    if 0 in size:
+        return torch.empty(size, dtype=dtype)
+    numbers = torch.frombuffer(bytearray(data), dtype=dtype)
+    strided = numbers.as_strided(size, stride, offset)
+    whole = strided.numel() == numbers.numel() and strided.is_contiguous()
+    return strided if whole else strided.clone(memory_format=torch.contiguous_format)
+
+
+def read_stream(data: memoryview, budget: Budget) -> Stream:
+    """Reads a legacy PyTorch stream (or the one around each tensor of NVIDIA's pickles) and checks every claim in it.
+
+    It is five pickles (a magic number, a version, the writer's machine, the value, the keys of its storages), and then for each
+    key an eight-byte count and the raw numbers. Raises `WeightsError`.
+    """
+    reader = Reader(data, budget, NAMES)
+    magic, version, machine, root, keys = (reader.value() for _ in range(5))
+    if type(magic) is not int or magic != STREAM_MAGIC or type(version) is not int or version != STREAM_VERSION:
+        raise damaged(budget.file)
+    if type(machine) is not dict or machine.get("little_endian") is not True or type(keys) is not list:
+        raise damaged(budget.file)
+    claims = _claims(reader.records, budget.file)
+    if not all(type(key) is str for key in keys) or len(keys) != len(claims) or set(keys) != set(claims):
+        raise damaged(budget.file)
+    storages = {key: _storage_bytes(reader, claims[key]) for key in keys}
+    check_records(reader.records, claims, budget.file)
+    return Stream(root, storages)
+
+
+def _storage_bytes(reader: Reader, storage: Claim) -> memoryview:
+    if storage.size > len(reader.data):
+        raise claims_too_much(reader.budget.file)
+    if reader.number(struct.Struct("<q")) != storage.count:
+        raise damaged(reader.budget.file)
+    return reader.take(storage.size)
+
+
+def _claims(records: Iterable[Record], file: str) -> dict[str, Claim]:
+    """One claim for each key: PyTorch believes the first that it meets, so a second must be the same."""
+    claims: dict[str, Claim] = {}
+    for record in records:
+        if record.name == PERSISTENT:
+            found = claim(record, file)
+            if claims.setdefault(found.key, found) != found:
+                raise damaged(file)
+    return claims
+
+
+def check_records(records: Iterable[Record], claims: Mapping[str, Claim], file: str) -> None:
+    """Every call in a PyTorch pickle rebuilds a tensor inside its storage, a parameter of one, or a small size; else raises."""
+    for record in records:
+        if record.state is not None or record.pairs is not None or record.entries is not None:
+            raise damaged(file)
+        if record.name in REBUILD and record.args and type(record.args[0]) is Record:
+            check_view(record, claims[claim(record.args[0], file).key].count, file)
+            honest = _harmless(record.args[4:])
+        elif record.name == PARAMETER and len(record.args) == 3:
+            honest = type(record.args[0]) is Record and record.args[0].name in REBUILD and _harmless(record.args[1:])
+        elif record.name == SIZE and len(record.args) == 1 and type(record.args[0]) is tuple:
+            honest = len(record.args[0]) <= 16 and all(type(side) is int for side in record.args[0])
+        else:
+            honest = record.name == PERSISTENT
+        if not honest:
+            raise damaged(file)
+
+
+def _harmless(rest: tuple) -> bool:
+    """What follows a tensor's shape: whether it wants a gradient, no hooks, no metadata."""
+    return len(rest) <= 3 and all(part is None or type(part) is bool or (type(part) is dict and not part) for part in rest)
+
+
+def check_archive(path: str, data: memoryview, budget: Budget) -> None:
+    """Reads the pickle inside a PyTorch zip file and checks every claim in it and in the zip's directory. Raises `WeightsError`."""
+    if _directory_size(data, budget.file) > LARGEST_DIRECTORY:
+        raise too_intricate(budget.file)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError) as error:
+        raise damaged(budget.file) from error
+    sizes = _entry_sizes(entries, len(data), budget)
+    folder = entries[0].filename.partition("/")[0] if entries else ""
+    if f"{folder}/constants.pkl" in sizes:
+        raise program(budget.file)
+    pickled = next((entry for entry in entries if entry.filename == f"{folder}/data.pkl"), None)
+    if pickled is None:
+        raise unknown(budget.file)
+    reader = Reader(_entry_bytes(data, pickled, budget.file), budget, NAMES)
+    reader.value()
+    claims = _claims(reader.records, budget.file)
+    if any(storage.size != sizes.get(f"{folder}/data/{key}") for key, storage in claims.items()):
+        raise claims_too_much(budget.file)
+    check_records(reader.records, claims, budget.file)
+
+
+def _directory_size(data: memoryview, file: str) -> int:
+    """In bytes, by the record at the very end of a zip without a comment, as PyTorch writes it."""
+    if len(data) < 22 or data[-22:-18] != b"PK\x05\x06":
+        raise cut_off(file)
+    if len(data) >= 98 and data[-42:-38] == b"PK\x06\x07":
+        return int.from_bytes(data[-58:-50], "little")
+    return int.from_bytes(data[-10:-6], "little")
+
+
+def _entry_sizes(entries: list[zipfile.ZipInfo], room: int, budget: Budget) -> dict[str, int]:
+    """PyTorch compresses nothing and repeats no name, so all entries together are no larger than the file."""
+    budget.spend(len(entries))
+    if any(entry.compress_type or entry.flag_bits & 1 or entry.compress_size != entry.file_size for entry in entries):
+        raise claims_too_much(budget.file)
+    if sum(entry.file_size for entry in entries) > room or len({entry.filename.casefold() for entry in entries}) < len(entries):
+        raise damaged(budget.file)
+    return {entry.filename: entry.file_size for entry in entries}
+
+
+def _entry_bytes(data: memoryview, entry: zipfile.ZipInfo, file: str) -> memoryview:
+    header = data[entry.header_offset : entry.header_offset + 30]
+    if len(header) < 30 or header[:4] != b"PK\x03\x04":
+        raise damaged(file)
+    start = entry.header_offset + 30 + sum(struct.unpack("<HH", header[26:30]))
+    if entry.file_size > min(LARGEST_PICKLE, len(data) - start):
+        raise too_intricate(file)
+    return data[start : start + entry.file_size]
