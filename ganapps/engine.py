@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import spaces
-from PIL import Image
 
 from ganapps import __version__, hub, runtime, schema
 from ganapps.catalog import Checkpoint
 from ganapps.errors import UserError
 from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe
-from ganapps.report import Made, Meter, Report, Sentence
+from ganapps.report import Kept, Made, Meter, Report, Sentence
 from ganapps.runtime import Runtime
 from ganapps.tasks import faces, labels
 
@@ -36,17 +35,6 @@ TASKS = {
     "strip": Task(faces.strip, "faces", lambda s: s["count"]),
     "loop": Task(faces.loop, "faces", lambda s: s["count"] * s["frames"]),
 }
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A finished picture with the recipe that makes just this one again; a film has frames."""
-
-    picture: Image.Image
-    caption: str
-    recipe: Recipe
-    frames: tuple[Image.Image, ...] = ()
-    frames_per_second: int = 24
 
 
 @dataclass(frozen=True)
@@ -165,7 +153,7 @@ class Engine:
         with self.runtime.lock:
             ready = self.runtime.network(checkpoint, located)
         stream = TASKS[recipe.task].function(ready.network, device, self._labels(checkpoint, getattr(ready.network, "label_dim", 0)), *pictures, **recipe.settings)
-        report = Report(checkpoint.id, device.title, device.precision, located.source, located.revision, located.sha256, changes=changes)
+        report = Report(checkpoint.id, device.title, device.precision, str(located.source), located.revision, located.sha256, changes=changes)
         meter = Meter(device.name)
         try:
             while True:

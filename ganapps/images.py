@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from ganapps.recipe import Recipe, png_info
+from ganapps.report import Kept
 
 
 def from_tensor(x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)) -> list[Image.Image]:
@@ -24,6 +25,18 @@ def from_tensor(x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0))
     scaled = (x.float() - low) * (255.0 / (high - low)) + 0.5
     bytes_ = scaled.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(np.ascontiguousarray(p[..., 0] if p.shape[-1] == 1 else p)) for p in bytes_]
+
+
+def keep(kept: Kept, folder: Path, index: int) -> Path:
+    """The file in `folder` that a finished picture is kept as, its recipe inside: a PNG, or a WebP film.
+
+    Its name tells what it is (`heads-64-seed-7.png`); `index`, the picture's place in its run, keeps other tasks' names apart.
+    """
+    words = f"{kept.recipe.checkpoint.split('/')[-1].split(':')[0]}-{kept.caption}"
+    words = "".join(c if c.isalnum() or c in ".-" else "-" for c in words)[:80] + ("" if kept.recipe.task == "faces" else f"-{index}")
+    if kept.frames:
+        return save_film(kept.frames, folder / f"{words}.webp", kept.frames_per_second, kept.recipe)
+    return save_png(kept.picture, folder / f"{words}.png", kept.recipe)
 
 
 def save_png(picture: Image.Image, path: Path, recipe: Recipe) -> Path:

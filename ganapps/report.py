@@ -11,6 +11,8 @@ from typing import Any
 
 from PIL import Image
 
+from ganapps.recipe import Recipe
+
 Sentence = tuple[str, Mapping[str, Any]]  # an English template and its values, as in errors.UserError
 
 
@@ -28,6 +30,17 @@ class Made:
     frames: tuple[Image.Image, ...] = ()
     frames_per_second: int = 24
     task: str | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A finished picture with the recipe that makes just this one again; a film has frames."""
+
+    picture: Image.Image
+    caption: str
+    recipe: Recipe
+    frames: tuple[Image.Image, ...] = ()
+    frames_per_second: int = 24
 
 
 @dataclass(frozen=True)

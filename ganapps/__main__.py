@@ -1,0 +1,84 @@
+"""Without a window: `python -m ganapps run FILE --out DIR` makes what a recipe says, `python -m ganapps doctor` checks what is here."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ganapps.engine import Result
+
+
+def flags() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m ganapps", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    run_ = commands.add_parser("run", help="make what a recipe says, without a window")
+    run_.add_argument("file", metavar="FILE", type=Path, help="a recipe (JSON), or a picture made by this app, which holds one")
+    run_.add_argument("--picture", metavar="IN", action="append", default=[], help="a picture that the recipe works on; may be given again")
+    run_.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the pictures and report.json")
+    doctor_ = commands.add_parser("doctor", help="versions, devices, cache, Hub, and every model that is here against its golden values")
+    doctor_.add_argument("--update", action="store_true", help="write new golden values for the models that ship with the app")
+    for command in (run_, doctor_):
+        command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+        command.add_argument("--offline", action="store_true", help="never ask the Hub; only models that are here")
+    return parser
+
+
+def main(words: list[str] | None = None) -> int:
+    """Exit status: 0, 1 where doctor found a model that is not what it was, 2 for a request that can't be done as asked."""
+    options = flags().parse_args(words)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from ganapps.errors import UserError
+    try:
+        return _run(options) if options.command == "run" else _doctor(options)
+    except UserError as e:
+        print(e, file=sys.stderr)
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ganapps import engine, images, recipe
+    from ganapps.errors import UserError
+    asked = recipe.from_file(options.file)
+    files: list[Path] = []
+    for result in engine.start(options.device, options.offline).run(asked, options.picture):
+        _tell(result)
+        try:
+            options.out.mkdir(parents=True, exist_ok=True)
+            files += [images.keep(kept, options.out, index) for index, kept in enumerate(result.made, len(files))]
+            report = result.report.as_dict() | {"recipe": json.loads(result.recipe.to_json()), "files": [f.name for f in files]}
+            (options.out / "report.json").write_text(images.as_json(report), encoding="utf-8")
+        except OSError as e:
+            raise UserError("{folder} can't be written to: {why}.", folder=str(options.out), why=e.strerror or type(e).__name__) from e
+    print(*files, sep="\n")
+    return 0
+
+
+def _tell(result: Result) -> None:
+    """How far it is, on one line that is written over; nothing where nobody looks."""
+    if sys.stderr.isatty():
+        template, values = result.waiting or ("{done:.0f} of {total:.0f}", {"done": result.done, "total": result.total})
+        last = "\n" if result.done == result.total and not result.waiting else ""
+        print(f"\r\x1b[K{template.format(**values)}", end=last, file=sys.stderr, flush=True)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from ganapps import doctor, engine
+    here = engine.start(options.device, offline=True)  # models are checked as they lie here; only the Hub's line asks the Hub
+    print(*doctor.machine(here, options.offline), sep="\n", flush=True)
+    findings = []
+    for finding in doctor.models(here, options.update):
+        print(f"{finding.model:<26} {finding}", flush=True)
+        findings.append(finding)
+    if options.update:
+        doctor.write_golden(findings)
+    return 1 if any(f.fault for f in findings) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

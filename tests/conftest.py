@@ -1,0 +1,121 @@
+"""What every test stands on: one thread, no telemetry, folders of its own, no way out to the Hub, and a browser on the real window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlparse
+
+SANDBOX = Path(tempfile.mkdtemp(prefix="ganapps-tests-"))
+os.environ.update(
+    OMP_NUM_THREADS="1",  # two threads on a busy small machine can be a hundred times slower
+    GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1",
+    GRADIO_TEMP_DIR=str(SANDBOX / "gradio"), GANAPPS_CACHE=str(SANDBOX / "ganapps"), HF_HOME=str(SANDBOX / "hub"),
+    HF_ENDPOINT="http://127.0.0.1:9",  # nobody listens there: a test that needs a Hub brings its own
+)
+for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE", "GANAPPS_CATALOG", "GANAPPS_WEIGHTS", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_SSR_MODE"):
+    os.environ.pop(name, None)
+
+import pytest
+import torch
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+
+from ganapps import engine as engines
+
+torch.set_num_threads(1)
+CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+                  "--disable-component-update", "--disable-sync"]
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(SANDBOX, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def engine() -> engines.Engine:
+    """The real engine over the real catalogue, on the processor."""
+    return engines.start("cpu")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium: the machine's, else one fetched from apt where we may, else Playwright's own."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=_chromium(), headless=True, args=CHROMIUM_FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def _chromium() -> str | None:
+    """The path of a Chromium; None: Playwright's own, which is installed now."""
+    found = os.environ.get("CHROME") or _installed()
+    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
+        quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        subprocess.run(["apt-get", "update", "-q"], **quiet, check=False)
+        subprocess.run(["apt-get", "install", "-qy", "--no-install-recommends", "chromium", "fonts-noto-cjk"], **quiet, check=False)
+        found = _installed()
+    if found is None:
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True, stdin=subprocess.DEVNULL)
+    return found
+
+
+def _installed() -> str | None:
+    """A Chromium that really starts: Ubuntu's is a stub that asks for a snap."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        path = shutil.which(name)
+        if path and subprocess.run([path, "--version", "--no-sandbox"], capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0:
+            return path
+    return None
+
+
+@pytest.fixture(scope="session")
+def url(engine: engines.Engine) -> Iterator[str]:
+    """The address of the real window, served as app.py serves it."""
+    from ganapps import ui
+    window = ui.build(engine)
+    _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, **ui.launch_settings())
+    yield address
+    window.close()
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    """The window on a desktop, in English. Whatever a person would trip over fails the test: `page.faults` lists it."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", accept_downloads=True)
+    page = context.new_page()
+    page.faults = watch(page, url)
+    page.goto(url)
+    page.get_by_role("tab").first.wait_for()
+    yield page
+    context.close()
+    assert not page.faults, page.faults
+
+
+def watch(page: Page, url: str) -> list[str]:
+    """A list that fills with page errors, console errors, refused requests and requests to any other host."""
+    faults: list[str] = []
+    host = urlparse(url).netloc
+
+    def console(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            faults.append(f"console: {message.text}")
+
+    def request(sent: Request) -> None:
+        if urlparse(sent.url).scheme not in ("data", "blob") and urlparse(sent.url).netloc != host:
+            faults.append(f"asks another host: {sent.url}")
+
+    def response(got: Response) -> None:
+        if got.status >= 400:
+            faults.append(f"HTTP {got.status}: {got.url}")
+
+    page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
+    page.on("console", console)
+    page.on("request", request)
+    page.on("response", response)
+    return faults
