@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlparse
 
 SANDBOX = Path(tempfile.mkdtemp(prefix="ganapps-tests-"))
@@ -25,7 +26,8 @@ import pytest
 import torch
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
-from ganapps import engine as engines
+if TYPE_CHECKING:
+    from ganapps.engine import Engine
 
 torch.set_num_threads(1)
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -38,9 +40,10 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(scope="session")
-def engine() -> engines.Engine:
+def engine() -> Engine:
     """The real engine over the real catalogue, on the processor."""
-    return engines.start("cpu")
+    from ganapps import engine
+    return engine.start("cpu")
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +78,7 @@ def _installed() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def url(engine: engines.Engine) -> Iterator[str]:
+def url(engine: Engine) -> Iterator[str]:
     """The address of the real window, served as app.py serves it."""
     from ganapps import ui
     window = ui.build(engine)
