@@ -15,11 +15,11 @@ from typing import Any
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.file_download import repo_folder_name
 
-from ganapps import transfer
 from ganapps.catalog import WEIGHTS, Source
 from ganapps.errors import WeightsError
 
 SPARE = 64_000_000  # bytes that a download leaves free on the disk
+TICK = 0.2  # seconds between two signs of progress
 STALE = 3600  # seconds after which a partial file has no writer any more
 COMMIT = re.compile(r"[0-9a-f]{40}")  # a git commit, and a git object's name
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -143,20 +143,26 @@ def mb(size: float) -> str:
 def checked(found: Located, title: str, announced: Mapping[str, str]) -> Steps:
     """Reads the files and compares them with the row's sha256, else with the hash `announced` by the Hub or kept by its cache.
 
-    Returns `found` with its sha256. WeightsError if a file is another one; if it came from the Hub's cache, it is deleted there.
+    Returns `found` with its sha256. WeightsError if a file is another one or can't be read; a wrong one in the Hub's cache is
+    deleted there.
     """
-    files = _files(found)
-    if found.path.is_file():
-        same_size(found.source, found.path.stat().st_size, str(found.path), title)
+    files, expected = _files(found), found.source.sha256
+    single = found.path.is_file()
     digests = {}
-    for name, path in files.items():
-        sure = found.source.sha256 and found.path.is_file()  # the row knows better than the Hub
-        digests[name], right = yield from _digest(path, "" if sure else _announced(path) or announced.get(name, ""), title)
-        if not right:
-            raise _wrong(found, [path], title)
+    try:
+        if single:
+            same_size(found.source, found.path.stat().st_size, str(found.path), title)
+        for name, path in files.items():
+            known = "" if single and expected else _announced(path) or announced.get(name, "")  # the row knows better than the Hub
+            digests[name], right = yield from _digest(path, known, title)
+            if not right:
+                raise _wrong(found, [path], title)
+    except OSError as error:
+        raise WeightsError("{place} can't be read ({why}): check its permissions and the disk.", place=str(found.path),
+                           why=error.strerror) from error
     listing = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
-    digest = digests[found.source.file] if found.path.is_file() else hashlib.sha256(listing.encode()).hexdigest()
-    if found.source.sha256 not in (None, digest):
+    digest = digests[found.source.file] if single else hashlib.sha256(listing.encode()).hexdigest()
+    if expected not in (None, digest):
         raise _wrong(found, list(files.values()), title)
     return replace(found, sha256=digest)
 
@@ -211,7 +217,7 @@ def _parts(path: Path) -> Iterator[tuple[int | None, bytes]]:
     with path.open("rb") as file:
         while part := file.read(1 << 22):
             done += len(part)
-            due = time.monotonic() - last > transfer.TICK
+            due = time.monotonic() - last > TICK
             last = time.monotonic() if due else last
             yield done if due else None, part
 
@@ -219,9 +225,14 @@ def _parts(path: Path) -> Iterator[tuple[int | None, bytes]]:
 def _wrong(found: Located, paths: list[Path], title: str) -> WeightsError:
     if found.revision is None:
         return another(str(found.path), title)
-    for path in paths:
-        if path.is_symlink():
-            (path.parent / os.readlink(path)).unlink(missing_ok=True)
-        path.unlink(missing_ok=True)
+    file, repo = names(found.source)[0], found.source.repo
+    try:
+        for path in paths:
+            if path.is_symlink():
+                (path.parent / os.readlink(path)).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+    except OSError:
+        return WeightsError("The copy of {file} from {repo} on this machine is damaged (not the expected sha256): delete {path}.",
+                            file=file, repo=repo, path=str(found.path))
     return WeightsError("The copy of {file} from {repo} on this machine was damaged (not the expected sha256), so it was deleted: "
-                        "try again to fetch it anew.", file=names(found.source)[0], repo=found.source.repo)
+                        "try again to fetch it anew.", file=file, repo=repo)

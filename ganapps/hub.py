@@ -20,10 +20,10 @@ __all__ = ["Located", "Progress", "fetch", "here", "parse", "reachable", "shippe
 
 TYPED = re.compile(r"(?P<repo>[\w./-]+):(?P<file>[\w.+=,()\[\] /-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 TROUBLE = (OSError, errors.HFValidationError, transfer.http.HTTPError, transfer.http.InvalidURL)  # not a bug: the world
-PAUSES = 0.5, 1.0, 2.0  # seconds before a busy Hub is asked again
-BUSY = 408, 429, 500, 502, 503, 504
+AGAIN = 2.0  # seconds in which the next source does not ask an unreachable Hub again
 
 _reached: dict[str, tuple[float, bool]] = {}  # address of the Hub -> when it was asked, did it answer
+_given_up: dict[str, float] = {}  # address of the Hub -> when a fetch found it unreachable
 
 
 def here(checkpoint: Checkpoint) -> Located | None:
@@ -99,7 +99,7 @@ def _missing(source: Source, title: str) -> Steps:
 
 def _from_hub(source: Source, title: str, offline: bool) -> Steps:
     if not disk.well_formed(source):
-        raise WeightsError("{source} is not a place on the Hub: correct the row of {title}.", source=str(source), title=title)
+        raise _misplaced(source, title)
     if offline:
         raise WeightsError("{title} is not on this machine and the app is offline: choose a model that is here, or start the app "
                            "without --offline and HF_HUB_OFFLINE to fetch {file} from {repo}.",
@@ -126,7 +126,7 @@ def _downloaded(source: Source, title: str) -> Steps:
     try:
         yield from watch.follow(lambda: _meter(watch.done, total, time.monotonic() - start, title))
     except TROUBLE as error:
-        raise _refusal(error, source, watch.file, title) from error
+        raise _refusal(error, source, watch.file, title, began=True) from error
     found = disk.cached(source)
     if found is None:
         raise WeightsError("{repo} was changed while {title} was being fetched: try again.", repo=source.repo, title=title)
@@ -134,6 +134,8 @@ def _downloaded(source: Source, title: str) -> Steps:
 
 
 def _meter(done: int, total: int, seconds: float, title: str) -> Progress:
+    if total == 0:
+        return Progress(0, 0, "Asking the Hub for {title}", {"title": title})
     if done == 0:
         return Progress(0, total, "Waiting for {title} ({total} MB)", {"title": title, "total": disk.mb(total)})
     values = {"title": title, "done": disk.mb(done), "total": disk.mb(total), "speed": disk.mb(done / seconds)}
@@ -142,36 +144,31 @@ def _meter(done: int, total: int, seconds: float, title: str) -> Progress:
 
 def _looked(source: Source, title: str) -> Generator[Progress, None, dict[str, HfFileMetadata]]:
     """What the Hub says about the files of `source`; refuses, before a byte is fetched, what could not be used afterwards."""
-    facts = yield from _patiently(source, title)
-    if any(fact.commit_hash is None or fact.etag is None for fact in facts.values()):
-        raise WeightsError("What answers at {host} is not the Hub, perhaps the login page of a network: sign in there, or correct "
-                           "HF_ENDPOINT.", host=constants.ENDPOINT)
+    if time.monotonic() - _given_up.get(constants.ENDPOINT, -AGAIN) < AGAIN:
+        raise _unreachable(title)
+    facts, waiting = {}, Progress(0, source.size, "Asking the Hub for {title}", {"title": title})
+    for name in disk.names(source):
+        try:
+            facts[name] = yield from transfer.looked(source.repo, source.revision or "main", name, waiting)
+        except TROUBLE as error:
+            raise _refusal(error, source, name, title, began=False) from error
+        if facts[name].commit_hash is None or facts[name].etag is None:
+            raise WeightsError("What answers at {host} is not the Hub, perhaps the login page of a network: sign in there, or "
+                               "correct HF_ENDPOINT.", host=constants.ENDPOINT)
     _reached[constants.ENDPOINT] = time.monotonic(), True
     if source.file:
-        fact, place = facts[source.file], f"{source.repo}:{source.file}"
-        disk.same_size(source, fact.size, place, title)
-        if source.sha256 and disk.SHA256.fullmatch(fact.etag) and fact.etag != source.sha256:
-            raise disk.another(place, title)
+        _expected(source, facts[source.file], title)
     return facts
 
 
-def _patiently(source: Source, title: str) -> Generator[Progress, None, dict[str, HfFileMetadata]]:
-    """Looks once, and again after each of PAUSES if the Hub says that it is busy; an unreachable one is given up at once."""
-    waiting = Progress(0, source.size, "Asking the Hub for {title}", {"title": title})
-    for pause in (*PAUSES, 0):
-        watch = transfer.look(source.repo, source.revision or "main", disk.names(source))
-        try:
-            return (yield from watch.follow(lambda: waiting, hurried=True))
-        except TROUBLE as error:
-            if not pause or not isinstance(error, errors.HfHubHTTPError) or error.response.status_code not in BUSY:
-                raise _refusal(error, source, watch.file, title) from error
-        again = time.monotonic() + pause
-        while time.monotonic() < again:
-            time.sleep(min(pause, transfer.TICK))
-            yield waiting
+def _expected(source: Source, fact: HfFileMetadata, title: str) -> None:
+    place = f"{source.repo}:{source.file}"
+    disk.same_size(source, fact.size, place, title)
+    if source.sha256 and disk.SHA256.fullmatch(fact.etag) and fact.etag != source.sha256:
+        raise disk.another(place, title)
 
 
-# What went wrong, in one sentence
+# What went otherwise, each in one sentence
 
 
 def _sentence(error: UserError) -> tuple[str, Mapping[str, Any]]:
@@ -194,23 +191,34 @@ def _final(checkpoint: Checkpoint, refused: list[tuple[Source, WeightsError]]) -
                         count=len(others))
 
 
-def _refusal(error: BaseException, source: Source, file: str, title: str) -> WeightsError:
-    """The sentence for what the Hub's client raised about `file`."""
+def _refusal(error: BaseException, source: Source, file: str, title: str, began: bool) -> WeightsError:
+    """The sentence for what the Hub's client raised about `file`; `began`: it had answered, and the download was under way."""
     if isinstance(error, errors.LocalEntryNotFoundError):
         error = error.__cause__ or error
     if isinstance(error, errors.HfHubHTTPError):
         return _answered(error, source, file)
-    if isinstance(error, (transfer.http.ConnectError, transfer.http.TimeoutException, transfer.http.InvalidURL,
-                          TimeoutError, errors.LocalEntryNotFoundError)):
-        _reached[constants.ENDPOINT] = time.monotonic(), False
-        return WeightsError("The Hub at {host} can't be reached and {title} is not on this machine: check the connection, or choose "
-                            "a model that is here.", host=constants.ENDPOINT, title=title)
     if isinstance(error, errors.HFValidationError):
-        return WeightsError("{source} is not a place on the Hub: correct the row of {title}.", source=str(source), title=title)
+        return _misplaced(source, title)
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return WeightsError("The certificate of {host} is not trusted on this machine, perhaps because a company's proxy stands "
+                            "between: set SSL_CERT_FILE to the proxy's certificates.", host=constants.ENDPOINT)
     if isinstance(error, OSError) and error.errno:
         return _unwritable(error, title)
+    if not began:
+        _given_up[constants.ENDPOINT] = time.monotonic()
+        _reached[constants.ENDPOINT] = time.monotonic(), False
+        return _unreachable(title)
     return WeightsError("The download of {file} from {repo} was cut off again and again: check the connection and try again.",
                         file=file, repo=source.repo)
+
+
+def _misplaced(source: Source, title: str) -> WeightsError:
+    return WeightsError("{source} is not a place on the Hub: correct the row of {title}.", source=str(source), title=title)
+
+
+def _unreachable(title: str) -> WeightsError:
+    return WeightsError("The Hub at {host} can't be reached and {title} is not on this machine: check the connection, or choose a "
+                        "model that is here.", host=constants.ENDPOINT, title=title)
 
 
 def _unwritable(error: OSError, title: str) -> WeightsError:
@@ -224,26 +232,32 @@ def _unwritable(error: OSError, title: str) -> WeightsError:
 
 def _answered(error: errors.HfHubHTTPError, source: Source, file: str) -> WeightsError:
     """The sentence for an answer of the Hub that is not the file."""
-    repo, status = source.repo, error.response.status_code
-    if isinstance(error, errors.GatedRepoError):
-        return WeightsError("{repo} is gated: accept its terms on {page}, set HF_TOKEN to a token of that account, and start again.",
-                            repo=repo, page=f"{constants.ENDPOINT}/{repo}")
-    if isinstance(error, errors.DisabledRepoError):
-        return WeightsError("{repo} has been disabled on the Hub: choose another model.", repo=repo)
+    repo, revision, status = source.repo, source.revision or "main", error.response.status_code
+    page = f"{constants.ENDPOINT}/{repo}"
+    if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 403):
+        return _shut(error, repo, page, status)
     if isinstance(error, errors.RevisionNotFoundError):
         return WeightsError("{repo} has no revision {revision}: take a branch, tag or commit that is listed on {page}.", repo=repo,
-                            revision=source.revision or "main", page=f"{constants.ENDPOINT}/{repo}")
+                            revision=revision, page=page)
     if isinstance(error, errors.EntryNotFoundError):
         return WeightsError("{repo} has no file {file} at revision {revision}: look up its name on {page}.", repo=repo, file=file,
-                            revision=source.revision or "main", page=f"{constants.ENDPOINT}/{repo}")
-    if isinstance(error, errors.RepositoryNotFoundError):
-        return WeightsError("There is no repository {repo} on the Hub, or it is private: check the name, or set HF_TOKEN to a token "
-                            "that may read it.", repo=repo)
-    if status in (401, 403):
-        return WeightsError("The Hub does not let this token read {repo} (HTTP {status}): renew HF_TOKEN, or unset it for a public "
-                            "model.", repo=repo, status=status)
+                            revision=revision, page=page)
     if status == 429:
         return WeightsError("The Hub asks for a pause before it sends {file} of {repo} (too many requests): wait some minutes; with "
                             "HF_TOKEN set it allows more.", file=file, repo=repo)
     return WeightsError("The Hub answered {status} for {file} of {repo}: it has trouble of its own, so try again later.",
                         status=status, file=file, repo=repo)
+
+
+def _shut(error: errors.HfHubHTTPError, repo: str, page: str, status: int) -> WeightsError:
+    """The sentence for a repository that may not be read; a gated one is also one that is not found, so the order counts."""
+    if isinstance(error, errors.GatedRepoError):
+        return WeightsError("{repo} is gated: accept its terms on {page}, set HF_TOKEN to a token of that account, and start again.",
+                            repo=repo, page=page)
+    if isinstance(error, errors.DisabledRepoError):
+        return WeightsError("{repo} has been disabled on the Hub: choose another model.", repo=repo)
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return WeightsError("There is no repository {repo} on the Hub, or it is private: check the name, or set HF_TOKEN to a token "
+                            "that may read it.", repo=repo)
+    return WeightsError("The Hub does not let this token read {repo} (HTTP {status}): renew HF_TOKEN, or unset it for a public "
+                        "model.", repo=repo, status=status)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from importlib import import_module
 from types import TracebackType
@@ -25,6 +25,8 @@ TICK = 0.2  # seconds between two signs of progress
 PATIENCE = 0.8  # seconds for each of: finding the address, connecting, agreeing on encryption
 GRACE = 0.9  # seconds that closing waits for a stopped download to clean up
 ANSWER = 3.0  # seconds for the answer of a server that has proved to be the Hub
+PAUSES = 0.5, 1.0, 2.0  # seconds before a busy Hub is asked again
+BUSY = 408, 429, 500, 502, 503, 504
 
 _of_thread = threading.local()
 
@@ -109,7 +111,7 @@ class Watch:
             raise Stopped
 
     def _trace(self, event: str, info: dict) -> None:
-        if self.stopped and event.endswith(".failed"):
+        if self.stopped and isinstance(info.get("exception"), Exception):
             raise Stopped  # else the client would wait a second and try again
         if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
             self._hold(info["return_value"])
@@ -146,15 +148,24 @@ class _Quiet:
             raise Stopped
 
 
-def look(repo: str, revision: str, files: Iterable[str]) -> Watch:
-    """Asks for the facts of `files`, without retries; the result is {file: HfFileMetadata}."""
-    def work(watch: Watch) -> dict[str, HfFileMetadata]:
-        facts = {}
-        for watch.file in files:
-            url = hf_hub_url(repo, watch.file, revision=revision, endpoint=constants.ENDPOINT)
-            facts[watch.file] = get_hf_file_metadata(url, timeout=max(patience(), ANSWER), endpoint=constants.ENDPOINT)
-        return facts
-    return Watch(work)
+def looked(repo: str, revision: str, file: str, tick: Tick) -> Generator[Tick, None, HfFileMetadata]:
+    """What the Hub says of `file`; yields `tick` meanwhile. An unreachable Hub is given up at once, a busy one asked again.
+
+    Raises what the client raises, or TimeoutError.
+    """
+    url = hf_hub_url(repo, file, revision=revision, endpoint=constants.ENDPOINT)
+    limit = max(patience(), ANSWER)
+    for pause in (*PAUSES, 0):
+        watch = Watch(lambda _: get_hf_file_metadata(url, timeout=limit, endpoint=constants.ENDPOINT))
+        try:
+            return (yield from watch.follow(lambda: tick, hurried=True))
+        except errors.HfHubHTTPError as error:
+            if not pause or error.response.status_code not in BUSY:
+                raise
+        again = time.monotonic() + pause
+        while time.monotonic() < again:
+            time.sleep(min(pause, TICK))
+            yield tick
 
 
 def download(repo: str, revision: str, sizes: dict[str, int]) -> Watch:

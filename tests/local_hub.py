@@ -61,7 +61,8 @@ class LocalHub:
         self.open.set()
         self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), type("Host", (_Host,), {"hub": self, "host": host}))
                          for host in ("hub", "cdn")]
-        self.url, self.cdn = (f"http://127.0.0.1:{server.server_port}" for server in self._servers)
+        hub, cdn = (server.server_port for server in self._servers)
+        self.url, self.cdn = f"http://127.0.0.1:{hub}", f"http://localhost:{cdn}"  # clients before 2.0 tell hosts apart by name only
         for server in self._servers:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
@@ -103,6 +104,9 @@ class _Host(BaseHTTPRequestHandler):
         self._answer()
 
     def _answer(self) -> None:
+        if not self.hub.open.is_set():
+            self.close_connection = True
+            return
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
         self.hub.requests.append(Request(self.command, self.path, self.host, token, self.headers.get("Range")))
         try:
@@ -211,7 +215,7 @@ def point_client_at(monkeypatch: Any, url: str, cache: Path) -> None:
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE"):
         monkeypatch.delenv(name, raising=False)
     settings = {"ENDPOINT": url, "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}",
-                "HF_HUB_CACHE": str(cache), "HF_TOKEN_PATH": str(cache / "token"), "HF_HUB_OFFLINE": False}
-    settings["AGENT_HARNESSES_PATH"] = str(cache / "harnesses.json")
+                "HF_HUB_CACHE": str(cache), "HF_TOKEN_PATH": f"{cache}-token", "AGENT_HARNESSES_PATH": f"{cache}-harnesses.json",
+                "HF_HUB_OFFLINE": False}
     for name, value in settings.items():
         monkeypatch.setattr(constants, name, value, raising=False)

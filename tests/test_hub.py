@@ -32,6 +32,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     (tmp_path / "weights").mkdir()
     disk._hashes.clear()
     hub._reached.clear()
+    hub._given_up.clear()
     return tmp_path / "cache"
 
 
@@ -46,7 +47,7 @@ def hurry(monkeypatch):
     """The client's pauses between its tries, and ours, a hundred times shorter."""
     sleep = time.sleep
     monkeypatch.setattr(time, "sleep", lambda seconds: sleep(seconds / 100))
-    monkeypatch.setattr(hub, "PAUSES", (0.02, 0.02))
+    monkeypatch.setattr(transfer, "PAUSES", (0.02, 0.02))
 
 
 def row(*sources: Source) -> Checkpoint:
@@ -427,6 +428,28 @@ def test_a_cache_that_cant_be_written_is_named(server, cache, monkeypatch):
                                        "can be written.")
 
 
+def test_a_damaged_copy_that_cant_be_deleted_is_named(server, monkeypatch):
+    commit = server.publish("ann/faces", {FILE: WEIGHTS})
+    path = fetched(source(commit)).path
+    path.resolve().write_bytes(WEIGHTS[::-1])
+
+    def read_only(*_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+    monkeypatch.setattr(Path, "unlink", read_only)
+    assert refusal(source(commit)) == (f"The copy of {FILE} from ann/faces on this machine is damaged (not the expected sha256): "
+                                       f"delete {path}.")
+
+
+def test_a_file_that_cant_be_read_is_named(cache, monkeypatch):
+    (disk.WEIGHTS / "a.pt").write_bytes(WEIGHTS)
+
+    def rotten(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    monkeypatch.setattr(disk, "_parts", rotten)
+    assert refusal(Source("a.pt")) == (f"{disk.WEIGHTS / 'a.pt'} can't be read (Input/output error): check its permissions and the "
+                                       "disk.")
+
+
 def test_when_all_sources_fail_the_first_one_is_named(server):
     server.publish("ann/faces", {})
     reason = f"ann/faces has no file {FILE} at revision main: look up its name on {server.url}/ann/faces."
@@ -481,6 +504,32 @@ def test_an_unreachable_hub_costs_less_than_a_second(cache, monkeypatch, kind):
         assert hub.reachable(0.3) is False and time.perf_counter() - start < 0.6
     while CALLERS:
         CALLERS.pop().close()
+
+
+def test_several_sources_ask_an_unreachable_hub_once(cache, monkeypatch):
+    with socket.socket() as listener:
+        point_client_at(monkeypatch, silent(listener), cache)
+        start = time.perf_counter()
+        assert refusal(*(source("0" * 40, repo=f"ann/{name}") for name in "abcd")).endswith("of Faces that failed too: 3.")
+        assert time.perf_counter() - start < 1
+
+
+def test_a_branch_that_is_cached_is_used_when_the_hub_is_unreachable(server, cache, monkeypatch):
+    commit = server.publish("ann/faces", {FILE: WEIGHTS})
+    fetched(source())
+    server.close()
+    start = time.perf_counter()
+    located = fetched(source())
+    assert time.perf_counter() - start < 1 and located.revision == commit and located.sha256 == SHA256
+    assert str(located.changes[0][0]).startswith("The Hub at {host} can't be reached") and len(located.changes) == 2
+
+
+def test_a_certificate_that_is_not_trusted_is_named(server, monkeypatch):
+    def untrusted(*_, **__):
+        raise transfer.http.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+    monkeypatch.setattr(transfer, "get_hf_file_metadata", untrusted)
+    assert refusal(source()) == (f"The certificate of {server.url} is not trusted on this machine, perhaps because a company's proxy "
+                                 "stands between: set SSL_CERT_FILE to the proxy's certificates.")
 
 
 def test_reachable_asks_once_a_minute(server):
