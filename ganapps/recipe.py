@@ -6,7 +6,6 @@ import json
 import math
 import re
 import struct
-import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -99,8 +98,7 @@ def from_picture(path: str | Path) -> Recipe:
     """The recipe inside a PNG or a film (WebP); no pixel is decoded. Raises UserError if there is none."""
     name = Path(path).name[:80]
     try:
-        with warnings.catch_warnings(), Image.open(path, formats=["PNG", "WEBP"]) as picture:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # only the header is read
+        with Image.open(path, formats=["PNG", "WEBP"]) as picture:
             text = picture.info.get(CHUNK) or picture.info.get("xmp")
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as e:
         raise UserError("{file} is not a PNG or WebP picture that can be read.", file=name) from e
@@ -123,14 +121,14 @@ def _recipe(value: Any, depth: int) -> Recipe:
     for key in value:
         if key not in known:
             raise UserError("This recipe has the unknown key {key}.", key=key[:80])
-    if not all(isinstance(p, dict) for p in value.get("pictures", [])):
-        raise UserError("This recipe has no valid {key}.", key="pictures")
     for key, kind in (("task", str), ("checkpoint", str), ("settings", dict), ("precision", str), ("pictures", list), ("before", list)):
         if not isinstance(value.get(key, kind()), kind) or (key in ("task", "checkpoint") and not value.get(key)):
             raise UserError("This recipe has no valid {key}.", key=key)
     for key in ("revision", "sha256", "app"):
         if not isinstance(value.get(key, ""), str):
             raise UserError("This recipe has no valid {key}.", key=key)
+    if not all(isinstance(p, dict) for p in value.get("pictures", ())):
+        raise UserError("This recipe has no valid {key}.", key="pictures")
     before = tuple(_recipe(r, depth - 1) for r in value.get("before", ()))
     return Recipe(**{**value, "pictures": tuple(value.get("pictures", ())), "before": before})
 
