@@ -20,8 +20,8 @@ from torch import Tensor
 
 from ganapps import refusals
 from ganapps.pickles import Budget
-from ganapps.snapshots import DEEPEST, LONGEST_PATH, NAMED, NOT_PLAIN, plain, read_snapshot
-from ganapps.storages import STREAM_MAGIC, check_archive, read_stream
+from ganapps.snapshots import DEEPEST, LONGEST_PATH, NOT_PLAIN, plain, read_snapshot
+from ganapps.storages import NAMED, STREAM_MAGIC, check_archive, read_stream
 
 LARGEST_HEADER = 16 * 2**20  # bytes of a safetensors header; one of a thousand tensors takes 0.1 MB
 MAGIC_BYTES = STREAM_MAGIC.to_bytes(10, "little")
@@ -43,8 +43,8 @@ class Contents:
 def read(path: str | Path, name: str | None = None, wanted: tuple[str, ...] | None = None) -> Contents:
     """Reads the checkpoint at `path`; `name` is how sentences call it (else the file's own name).
 
-    `wanted` are the top-level names whose tensors are taken (('params_ema',), ('G_ema', 'D')), to save memory. Without it all are
-    taken, except from NVIDIA's and R3GAN's pickles: there only G_ema, the network that makes the pictures. Their buffers are all
+    `wanted` are the top-level names whose tensors are taken if they are there (('params_ema',), ('G_ema', 'D')), to save memory.
+    Without it all are taken, except from NVIDIA's and R3GAN's pickles: there only G_ema, the network that makes the pictures. Their buffers are all
     there, also those that a state dict leaves out (`settings['G_ema']['non_persistent']` names them).
 
     A snapshot's settings hold for each network its class name, constructor arguments and plain attributes, and for the taken ones
@@ -97,6 +97,7 @@ def _read_safetensors(path: str, data: memoryview, budget: Budget, wanted: tuple
     try:
         with safe_open(path, framework="pt") as opened:
             names = list(opened.keys())
+            budget.spend(NAMED * len(names))
             tensors = {name: opened.get_tensor(name) for name in _taken(names, wanted, budget)}
             return Contents(tensors, dict(opened.metadata() or {}))
     except SafetensorError as error:

@@ -72,14 +72,14 @@ class Record:
 class Reader:
     """Reads pickles that follow each other in `data`, from position `at` on.
 
-    `names` are the only names that the pickles may hold; None allows any, since all are inert. `records` lists every record
-    made so far, reachable or not.
+    `allowed` says which names the pickles may hold; all are inert, but a file that asks for a shell is not worth reading.
+    `records` lists every record made so far, reachable or not.
     """
 
-    def __init__(self, data: memoryview, budget: Budget, names: frozenset[str] | None = None) -> None:
+    def __init__(self, data: memoryview, budget: Budget, allowed: Callable[[str], bool]) -> None:
         self.data = data
         self.budget = budget
-        self.names = names
+        self.allowed = allowed
         self.at = 0
         self.records: list[Record] = []
 
@@ -125,10 +125,11 @@ class Reader:
 
     def push_name(self, module: object, name: object) -> None:
         self.insist(type(module) is str and type(name) is str)
+        self.insist(all(part.isidentifier() for part in (*module.split("."), name)))
         text = f"{module}.{name}"
         if text.startswith("dnnlib.tflib."):
             raise tensorflow(self.budget.file)
-        if self.names is not None and text not in self.names:
+        if not self.allowed(text):
             raise foreign(self.budget.file, text)
         self.push(Name(text))
 

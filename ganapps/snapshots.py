@@ -8,15 +8,16 @@ The state of both is the `__dict__` of a torch module.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy
 from torch import Tensor
 
-from ganapps.pickles import Budget, LongText, Name, Reader, Record
+from ganapps.pickles import COUNTER, ORDERED_DICT, Budget, LongText, Name, Reader, Record
 from ganapps.refusals import claims_too_much, damaged, nothing_wanted, too_intricate, unknown
-from ganapps.storages import PARAMETER, check_view, claim, read_stream, tensor_from
+from ganapps.storages import DTYPES, NAMED, PARAMETER, REBUILD, SIZE, check_view, claim, read_stream, tensor_from
 
 PERSISTENT_OBJECT = "torch_utils.persistence._reconstruct_persistent_obj"
 EMBEDDED_STREAM = "torch.storage._load_from_bytes"
@@ -26,8 +27,12 @@ NUMBERS = frozenset("b1 i1 u1 i2 u2 i4 u4 i8 u8 f2 f4 f8".split())
 DEEPEST = 32  # modules or settings inside one another; R3GAN has 8
 LONGEST_LIST = 256
 LONGEST_PATH = 400
-NAMED = 20  # steps for each tensor and module that is found, since the same one can be found under many long names
 NOT_PLAIN = object()
+KNOWN = frozenset(
+    [ORDERED_DICT, COUNTER, PARAMETER, SIZE, *REBUILD, EMBEDDED_STREAM, ENCODE, "builtins.set", "__builtin__.set"]
+    + ["numpy.dtype", "numpy.ndarray", *(f"{module}{name}" for module in ARRAYS for name in ("scalar", "_reconstruct"))]
+    + [str(dtype) for dtype in DTYPES.values()]
+)
 
 
 @dataclass
@@ -112,7 +117,7 @@ def read_snapshot(data: memoryview, budget: Budget, wanted: tuple[str, ...] | No
     class name, constructor settings and plain attributes of every module inside it, by its dotted name; and `non_persistent`, the
     names of the buffers that a state dict would leave out (they are among the tensors). Raises `WeightsError`.
     """
-    root = _mapping(Reader(data, budget).value())
+    root = _mapping(Reader(data, budget, _allowed).value())
     networks = {name: network for name, value in (root or {}).items() if (network := _network(value)) is not None}
     if not networks:
         raise unknown(budget.file)
@@ -125,6 +130,13 @@ def read_snapshot(data: memoryview, budget: Budget, wanted: tuple[str, ...] | No
     for name in chosen:
         settings[name] |= _take_network(snapshot, name, networks[name])
     return snapshot.tensors, settings
+
+
+def _allowed(name: str) -> bool:
+    """Classes of research code are inert, whatever they are called. Of Python, numpy and PyTorch a handful has business here."""
+    package = name.partition(".")[0]
+    general = package in sys.stdlib_module_names or package in ("torch", "numpy", "pip", "__builtin__", "copy_reg")
+    return not general or name in KNOWN or name.startswith("torch.nn.")
 
 
 def _take_network(snapshot: Snapshot, name: str, network: Network) -> dict:

@@ -22,6 +22,7 @@ STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # the number that every legacy PyTorch st
 STREAM_VERSION = 1001
 LARGEST_DIRECTORY = LARGEST_PICKLE = 64 * 2**20  # bytes; far beyond any checkpoint, and quickly read
 LARGEST_SIDE = 2**40
+NAMED = 20  # steps for each tensor or module: they cost more than what a pickle spends on them, and one can have many names
 REBUILD = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 PARAMETER = "torch._utils._rebuild_parameter"
 SIZE = "torch.Size"
@@ -113,7 +114,7 @@ def read_stream(data: memoryview, budget: Budget) -> Stream:
     It is five pickles (a magic number, a version, the writer's machine, the value, the keys of its storages), and then for each
     key an eight-byte count and the raw numbers. Raises `WeightsError`.
     """
-    reader = Reader(data, budget, NAMES)
+    reader = Reader(data, budget, NAMES.__contains__)
     magic, version, machine, root, keys = (reader.value() for _ in range(5))
     if type(magic) is not int or magic != STREAM_MAGIC or type(version) is not int or version != STREAM_VERSION:
         raise damaged(budget.file)
@@ -123,7 +124,7 @@ def read_stream(data: memoryview, budget: Budget) -> Stream:
     if not all(type(key) is str for key in keys) or len(keys) != len(claims) or set(keys) != set(claims):
         raise damaged(budget.file)
     storages = {key: _storage_bytes(reader, claims[key]) for key in keys}
-    check_records(reader.records, claims, budget.file)
+    check_records(reader.records, claims, budget)
     return Stream(root, storages)
 
 
@@ -146,9 +147,11 @@ def _claims(records: Iterable[Record], file: str) -> dict[str, Claim]:
     return claims
 
 
-def check_records(records: Iterable[Record], claims: Mapping[str, Claim], file: str) -> None:
+def check_records(records: Iterable[Record], claims: Mapping[str, Claim], budget: Budget) -> None:
     """Every call in a PyTorch pickle rebuilds a tensor inside its storage, a parameter of one, or a small size; else raises."""
+    file = budget.file
     for record in records:
+        budget.spend(NAMED)
         if record.state is not None or record.pairs is not None or record.entries is not None:
             raise damaged(file)
         if record.name in REBUILD and record.args and type(record.args[0]) is Record:
@@ -185,21 +188,31 @@ def check_archive(path: str, data: memoryview, budget: Budget) -> None:
     pickled = next((entry for entry in entries if entry.filename == f"{folder}/data.pkl"), None)
     if pickled is None:
         raise unknown(budget.file)
-    reader = Reader(_entry_bytes(data, pickled, budget.file), budget, NAMES)
+    reader = Reader(_entry_bytes(data, pickled, budget.file), budget, NAMES.__contains__)
     reader.value()
     claims = _claims(reader.records, budget.file)
     if any(storage.size != sizes.get(f"{folder}/data/{key}") for key, storage in claims.items()):
         raise claims_too_much(budget.file)
-    check_records(reader.records, claims, budget.file)
+    check_records(reader.records, claims, budget)
 
 
 def _directory_size(data: memoryview, file: str) -> int:
-    """In bytes, by the record at the very end of a zip without a comment, as PyTorch writes it."""
-    if len(data) < 22 or data[-22:-18] != b"PK\x05\x06":
+    """In bytes, by the record at the very end of a zip without a comment, as PyTorch writes it.
+
+    The directory must end where that record begins: the zip reader here and PyTorch's would else each take another one for it.
+    """
+    end = len(data) - 22
+    if end < 0 or data[end : end + 4] != b"PK\x05\x06":
         raise cut_off(file)
-    if len(data) >= 98 and data[-42:-38] == b"PK\x06\x07":
-        return int.from_bytes(data[-58:-50], "little")
-    return int.from_bytes(data[-10:-6], "little")
+    size, start, comment = struct.unpack_from("<IIH", data, end + 12)
+    if end >= 76 and data[end - 20 : end - 16] == b"PK\x06\x07":
+        pointed = struct.unpack_from("<Q", data, end - 12)[0]
+        end -= 76
+        size, start = struct.unpack_from("<QQ", data, end + 40)
+        comment += pointed != end or data[end : end + 4] != b"PK\x06\x06"
+    if comment or start + size != end:
+        raise damaged(file)
+    return size
 
 
 def _entry_sizes(entries: list[zipfile.ZipInfo], room: int, budget: Budget) -> dict[str, int]:
@@ -207,7 +220,10 @@ def _entry_sizes(entries: list[zipfile.ZipInfo], room: int, budget: Budget) -> d
     budget.spend(len(entries))
     if any(entry.compress_type or entry.flag_bits & 1 or entry.compress_size != entry.file_size for entry in entries):
         raise claims_too_much(budget.file)
-    if sum(entry.file_size for entry in entries) > room or len({entry.filename.casefold() for entry in entries}) < len(entries):
+    names = {entry.filename.casefold() for entry in entries}
+    alphabets = {entry.flag_bits & 0x800 for entry in entries if not entry.filename.isascii()}
+    ambiguous = len(names) < len(entries) or len(alphabets) > 1 or any(e.filename != e.orig_filename for e in entries)
+    if ambiguous or sum(entry.file_size for entry in entries) > room:
         raise damaged(budget.file)
     return {entry.filename: entry.file_size for entry in entries}
 
