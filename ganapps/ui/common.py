@@ -1,0 +1,193 @@
+"""What every tab shows the same way: chips, card, price, report line, progress, refusals; and a run as files to show."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+
+from ganapps import images
+from ganapps.catalog import Checkpoint
+from ganapps.engine import Engine, Result
+from ganapps.errors import UserError, WeightsError
+from ganapps.prices import Price
+from ganapps.recipe import Recipe
+from ganapps.report import Report, seconds, size
+from ganapps.ui.words import say
+
+log = logging.getLogger("ganapps")
+DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}  # one slot for whatever computes
+QUIET = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+
+
+def language(request: gr.Request | None) -> str:
+    """The visitor's language, of those the window has: "zh" or "en"."""
+    wanted = (request.headers.get("accept-language") or "") if request else ""
+    return "zh" if wanted.lower().startswith("zh") else "en"
+
+
+def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
+    """The model's licence and the few facts that matter beside its name."""
+    commercial = {"yes": "commercial use", "no": "no commercial use", "unknown": "licence unclear"}[checkpoint.commercial]
+    facts = [say(lang, "{count} M parameters", count=f"{checkpoint.parameters / 1e6:.1f}")] if checkpoint.parameters else []
+    facts.append(say(lang, "here") if here else say(lang, "not here yet"))
+    marks = [f'<span class="chip {checkpoint.commercial}">{html.escape(say(lang, commercial))}</span>']
+    marks += [f'<span class="chip">{html.escape(f)}</span>' for f in facts]
+    return f'<div class="chips">{"".join(marks)}</div>'
+
+
+def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
+    """Everything the catalogue knows of a model, as a table."""
+    sources = "<br>".join(html.escape(str(s)) + (f"<br><code>sha256 {s.sha256}</code>" if s.sha256 else "") for s in checkpoint.sources)
+    rows = {"File": sources, "Licence": html.escape(checkpoint.licence), "Commercial use": say(lang, checkpoint.commercial),
+            "Trained on": html.escape(checkpoint.trained_on), "Method": html.escape(checkpoint.paper),
+            "Parameters": f"{checkpoint.parameters:,}" if checkpoint.parameters else say(lang, "unknown"),
+            "Size": size(checkpoint.size) if checkpoint.size else say(lang, "unknown until it is asked for"),
+            "On this machine": say(lang, "here") if here else say(lang, "not here yet"), "Note": html.escape(checkpoint.note)}
+    body = "".join(f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{v}</td></tr>" for k, v in rows.items() if v)
+    return f'<table class="card"><tbody>{body}</tbody></table>'
+
+
+def price_line(price: Price, lang: str) -> str:
+    """The price under the big button."""
+    if price.seconds is None:
+        parts = [say(lang, "not measured on this machine yet")]
+    else:
+        parts = [say(lang, "about {seconds}", seconds=seconds(price.seconds))] + ([size(price.memory)] if price.memory else [])
+    if price.download is None:
+        parts.append(say(lang, "downloads the model first"))
+    elif price.download:
+        parts.append(say(lang, "downloads {size} first", size=size(price.download)))
+    return f'<div class="price">{html.escape(" · ".join(parts))}</div>'
+
+
+def report_line(report: Report, lang: str, progress: tuple[float, float] | None = None, note: str = "") -> str:
+    """The report under a result; while it runs, with a bar."""
+    parts = [report.checkpoint, f"{report.device} {report.precision}",
+             say(lang, "{count} pictures in {seconds}", count=report.pictures, seconds=seconds(report.seconds)),
+             say(lang, "{count} network calls", count=report.network_calls)]
+    if report.peak_memory is not None:
+        parts.append(say(lang, "{size} peak", size=size(report.peak_memory)) if report.peak_memory >= 1e6 else say(lang, "under 1 MB more memory"))
+    if not report.changes and not progress:
+        parts.append(say(lang, "nothing changed"))
+    if note:
+        parts.append(note)
+    sentences = dict.fromkeys(say(lang, template, **values) for template, values in report.changes)
+    changes = "".join(f"<li>{html.escape(s)}</li>" for s in sentences)
+    return _line(" · ".join(parts), progress, f"<ul>{changes}</ul>" if changes else "")
+
+
+def waiting_line(result: Result, lang: str) -> str:
+    """What a run waits for: a download, with its bar."""
+    template, values = result.waiting or ("", {})
+    return _line(say(lang, template, **values), (result.done, result.total), "")
+
+
+def refusal(error: UserError, lang: str) -> str:
+    """A sentence for the person, where the result would be."""
+    return f'<div class="refusal" role="alert">{html.escape(say(lang, error.template, **error.values))}</div>'
+
+
+def plain(line: str, note: str) -> str:
+    """A line (HTML of this file, or "") without its bar, and a note behind it."""
+    text = re.sub(r"<[^>]*>", "", line).strip()
+    return _line(" · ".join(x for x in (html.unescape(text), note) if x), None, "")
+
+
+def _line(text: str, progress: tuple[float, float] | None, below: str) -> str:
+    bar = ""
+    if progress and progress[1]:
+        bar = f'<span class="bar"><b style="width:{100 * progress[0] / progress[1]:.0f}%"></b></span>'
+    return f'<div class="line" role="status">{html.escape(text)}{bar}{below}</div>'
+
+
+@dataclass
+class Shown:
+    """A run as the window shows it: files with captions, the line under them, one recipe a file, the whole run's recipe."""
+
+    line: str
+    recipe: Recipe
+    files: list[tuple[str, str]] = field(default_factory=list)
+    recipes: list[str] = field(default_factory=list)
+    report: Report | None = None
+    archive: str | None = None
+    failed: bool = False
+    missing: bool = False  # the model could not be had: offer one that can
+
+
+def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown]:
+    """The run's results as files. The folder they lie in is gone when the iterator ends: Gradio has its own copies then.
+
+    A refusal is a last Shown with its sentence; a bug is logged and shown as a neutral one.
+    """
+    with tempfile.TemporaryDirectory(prefix="ganapps-") as name:
+        shown = Shown("", recipe)
+        try:
+            for result in results:
+                _add(shown, result, Path(name), lang)
+                yield shown
+            if shown.files:
+                shown.line, shown.archive = report_line(shown.report, lang), _archive(shown, Path(name))
+                yield shown
+        except UserError as e:
+            shown.line, shown.failed, shown.missing = refusal(e, lang), True, isinstance(e, WeightsError)
+            yield shown
+        except Exception:
+            log.exception("a run failed: %s", recipe.to_json())
+            shown.line, shown.failed = refusal(UserError("Something went wrong here. It was logged; please try again."), lang), True
+            yield shown
+
+
+def _add(shown: Shown, result: Result, folder: Path, lang: str) -> None:
+    shown.recipe, shown.report = result.recipe, result.report
+    paths = keep(result, folder, len(shown.files))
+    shown.files += [(str(path), kept.caption.replace("seed", say(lang, "seed"))) for path, kept in zip(paths, result.made)]
+    shown.recipes += [kept.recipe.to_json() for kept in result.made]
+    shown.line = waiting_line(result, lang) if result.waiting else report_line(result.report, lang, (result.done, result.total))
+
+
+def keep(result: Result, folder: Path, already: int) -> list[Path]:
+    """The result's new pictures as files in `folder`, each with its recipe inside; `already`: how many lie there."""
+    paths = []
+    for index, kept in enumerate(result.made, already):
+        path = folder / file_name(kept.caption, kept.recipe, index, "webp" if kept.frames else "png")
+        if kept.frames:
+            images.save_film(kept.frames, path, kept.frames_per_second, kept.recipe)
+        else:
+            images.save_png(kept.picture, path, kept.recipe)
+        paths.append(path)
+    return paths
+
+
+def plain_recipe(recipe: Recipe) -> dict:
+    """The recipe as plain values, for answers to programs."""
+    return json.loads(recipe.to_json())
+
+
+def file_name(caption: str, recipe: Recipe, index: int, ending: str) -> str:
+    """A name that tells what it is: `heads-64-seed-7.png`."""
+    words = "".join(c if c.isalnum() or c in ".-" else "-" for c in f"{recipe.checkpoint.split('/')[-1].split(':')[0]}-{caption}")
+    return f"{words[:80]}{'' if recipe.task == 'faces' else f'-{index}'}.{ending}"
+
+
+def _archive(shown: Shown, folder: Path) -> str:
+    texts = {"recipe.json": shown.recipe.to_json(), "report.json": images.as_json(shown.report.as_dict())}
+    return str(images.save_zip([Path(p) for p, _ in shown.files], folder / f"{shown.recipe.checkpoint.split('/')[-1]}.zip", texts))
+
+
+def here_first(engine: Engine, models: str) -> Checkpoint:
+    """The first model of a task that is on this disk; if none is, the first of the catalogue."""
+    rows = engine.rows(models)
+    return next((c for c in rows if engine.here(c)), rows[0])
+
+
+def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
+    """The model list: title, and whether it is here yet."""
+    return [(c.title if engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id) for c in engine.rows(models)]

@@ -1,0 +1,49 @@
+"""The window: header, tabs, and how it is launched."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ganapps.engine import Engine
+from ganapps.ui import api, common
+from ganapps.ui.faces import FacesTab
+from ganapps.ui.theme import theme
+from ganapps.ui.words import I18N, say, t
+
+HERE = Path(__file__).parent
+
+
+def build(engine: Engine) -> gr.Blocks:
+    """The whole window over an engine."""
+    with gr.Blocks(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
+        head = gr.HTML(_head(engine, "en", None))
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(t("Faces"), id="faces"):
+                faces = FacesTab(engine)
+
+        def header(request: gr.Request) -> str:
+            return _head(engine, common.language(request), engine.hub_answers())
+
+        window.load(header, None, head, **common.QUIET)
+        window.load(faces.opened, None, faces.opening_outputs, show_progress="hidden", api_visibility="private", **common.DEVICE)
+        api.publish(engine)
+    return window.queue(max_size=32)
+
+
+def launch_settings() -> dict[str, Any]:
+    """Keyword arguments of `launch` that belong to the window itself: looks, languages, and what it keeps to itself."""
+    return {"theme": theme(), "css_paths": [HERE / "window.css"], "js": (HERE / "window.js").read_text(encoding="utf-8"), "i18n": I18N,
+            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "64mb"}
+
+
+def _head(engine: Engine, lang: str, hub: bool | None) -> str:
+    here = sum(engine.here(c) for models in ("faces",) for c in engine.rows(models))
+    facts = [engine.device_title, say(lang, "1 model here") if here == 1 else say(lang, "{count} models here", count=here)]
+    if hub is not None:
+        facts.append(say(lang, "Hub reachable") if hub else say(lang, "Hub offline"))
+    return (f'<header id="head"><div><h1>ganapps</h1><span class="about">{html.escape(say(lang, "Faces, upscaling, translation, and GAN against diffusion"))}</span></div>'
+            f'<span class="pill"><i class="{"" if hub else "off"}"></i>{html.escape(" · ".join(facts))}</span></header>')

@@ -1,0 +1,224 @@
+"""The real window in a real Chromium: the faces tab as a person uses it."""
+
+from __future__ import annotations
+
+import io
+import re
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from ganapps.recipe import Recipe, from_png, png_info
+
+WALL = "#faces-wall .thumbnail-item"
+LINE = "#faces-line"
+
+
+@pytest.fixture
+def faces(page: Page) -> Page:
+    """The faces tab with the wall of the first visit on it."""
+    expect(page.locator(LINE)).to_contain_text("12 pictures")
+    expect(page.locator("#faces-go")).to_be_visible()
+    return page
+
+
+def generate(page: Page, count: int, seed: str) -> None:
+    page.get_by_label("Seed: a number or any words").fill(seed)
+    page.get_by_label("number input for How many").fill(str(count))
+    page.get_by_label("number input for How many").press("Tab")
+    page.locator("#faces-go").click()
+    expect(page.locator(LINE)).to_contain_text("nothing changed")
+    expect(page.locator(WALL)).to_have_count(count)
+
+
+def wall_files(page: Page) -> list[bytes]:
+    links = [i.get_attribute("src") for i in page.locator(f"{WALL} img").all()]
+    return [urllib.request.urlopen(link).read() for link in links]
+
+
+def test_the_first_visit_shows_faces_without_a_click(faces: Page) -> None:
+    expect(faces.locator(WALL)).to_have_count(12)
+    pictures = [np.asarray(Image.open(io.BytesIO(b))) for b in wall_files(faces)]
+    assert all(p.std() > 10 for p in pictures), "a flat picture is no face"
+    assert len({p.tobytes() for p in pictures}) == 12, "twelve seeds give twelve faces"
+
+
+def test_generate_makes_the_seeds_asked_for_and_says_what_it_cost(faces: Page) -> None:
+    generate(faces, 3, "1204")
+    captions = faces.locator("#faces-wall .caption-label").all_inner_texts()
+    assert captions == ["seed 1204", "seed 1205", "seed 1206"]
+    expect(faces.locator(LINE)).to_contain_text(re.compile(r"heads-\d+ · .*float32 · 3 pictures in [\d.]+ s · \d+ network calls"))
+    expect(faces.locator("#faces-price")).to_contain_text("about")
+
+
+def test_words_are_a_seed(faces: Page) -> None:
+    generate(faces, 1, "Ada Lovelace")
+    assert faces.locator("#faces-wall .caption-label").inner_text() == "seed 1987314198"
+
+
+def test_a_click_on_a_face_takes_its_seed(faces: Page) -> None:
+    faces.locator(WALL).nth(5).click()
+    expect(faces.get_by_label("Seed: a number or any words")).to_have_value("5")
+
+
+def test_random_and_use_last(faces: Page) -> None:
+    generate(faces, 1, "77")
+    box = faces.get_by_label("Seed: a number or any words")
+    faces.get_by_role("button", name="Random").click()
+    expect(box).not_to_have_value("77")
+    faces.get_by_role("button", name="Use last").click()
+    expect(box).to_have_value("77")
+
+
+def test_each_png_holds_the_recipe_that_makes_just_it(faces: Page, engine, tmp_path: Path) -> None:
+    generate(faces, 2, "31")
+    for data in wall_files(faces):
+        path = tmp_path / "face.png"
+        path.write_bytes(data)
+        again = [k for r in engine.run(from_png(path)) for k in r.made]
+        assert len(again) == 1
+        assert np.array_equal(np.asarray(again[0].picture), np.asarray(Image.open(path)))
+
+
+def test_the_same_recipe_through_window_api_and_command_line(faces: Page, url: str, tmp_path: Path) -> None:
+    from gradio_client import Client
+
+    from ganapps.__main__ import main
+    generate(faces, 2, "8")
+    window = [np.asarray(Image.open(io.BytesIO(b))) for b in wall_files(faces)]
+    files, answer = Client(url, verbose=False, download_files=tmp_path).predict(seed="8", count=2, api_name="/faces")
+    api = [np.asarray(Image.open(f)) for f in files]
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(Recipe("faces", answer["recipe"]["checkpoint"], {"seed": 8, "count": 2}).to_json())
+    assert main(["run", str(recipe), "--out", str(tmp_path / "out")]) == 0
+    command = [np.asarray(Image.open(p)) for p in sorted((tmp_path / "out").glob("*.png"))]
+    assert len(window) == len(api) == len(command) == 2
+    for a, b, c in zip(window, api, command):
+        assert np.array_equal(a, b) and np.array_equal(b, c)
+
+
+def test_the_strip_goes_from_past_the_average_to_wild(faces: Page) -> None:
+    faces.locator("#faces-strip-go").click()
+    expect(faces.locator("#faces-strip .thumbnail-item")).to_have_count(9)
+    captions = faces.locator("#faces-strip .caption-label").all_inner_texts()
+    assert (captions[0], captions[-1]) == ("-0.50", "1.20")
+
+
+def test_the_film_is_an_animated_picture(faces: Page) -> None:
+    faces.get_by_label("number input for How many").fill("2")
+    faces.get_by_label("number input for How many").press("Tab")
+    faces.locator("#faces-film-go").click()
+    image = faces.locator("#faces-film img")
+    expect(image).to_be_visible(timeout=30_000)
+    film = Image.open(io.BytesIO(urllib.request.urlopen(image.get_attribute("src")).read()))
+    assert film.n_frames == 32
+
+
+def test_described_labels_change_the_face_and_stand_in_the_recipe(faces: Page, tmp_path: Path) -> None:
+    generate(faces, 1, "3")
+    plain = wall_files(faces)[0]
+    faces.get_by_role("checkbox", name="Glasses").check()
+    box = faces.get_by_role("listbox", name="Glasses").or_(faces.get_by_label("Glasses").last)
+    expect(box).to_be_visible()
+    faces.locator("#faces-go").click()
+    expect(faces.locator(LINE)).to_contain_text("nothing changed")
+    path = tmp_path / "described.png"
+    path.write_bytes(wall_files(faces)[0])
+    assert "glasses" in from_png(path).settings["labels"]
+    assert plain != path.read_bytes()
+
+
+def test_a_link_makes_exactly_this_again(faces: Page, url: str) -> None:
+    generate(faces, 2, "99")
+    first = wall_files(faces)
+    link = faces.locator("#faces-link textarea, #faces-link input").input_value()
+    assert "seed=99" in link and "checkpoint=" in link
+    faces.goto(url + link)
+    expect(faces.locator(WALL)).to_have_count(2)
+    expect(faces.get_by_label("Seed: a number or any words")).to_have_value("99")
+    assert [Image.open(io.BytesIO(b)).tobytes() for b in wall_files(faces)] == [Image.open(io.BytesIO(b)).tobytes() for b in first]
+
+
+def test_a_png_of_ours_brings_its_settings_back(faces: Page, tmp_path: Path) -> None:
+    path = tmp_path / "ours.png"
+    recipe = Recipe("faces", faces.locator(LINE).inner_text().split(" ")[0], {"seed": 4242, "count": 5, "psi": 0.35})
+    Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
+    faces.locator("#faces-restore input[type=file], input#faces-restore").first.set_input_files(path)
+    expect(faces.get_by_label("Seed: a number or any words")).to_have_value("4242")
+    expect(faces.get_by_label("number input for How many")).to_have_value("5")
+    expect(faces.get_by_label("number input for Variety (psi)")).to_have_value("0.35")
+
+
+def test_a_png_dropped_anywhere_on_the_tab_brings_its_settings_back(faces: Page, tmp_path: Path) -> None:
+    path = tmp_path / "ours.png"
+    recipe = Recipe("faces", faces.locator(LINE).inner_text().split(" ")[0], {"seed": 777, "count": 2})
+    Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
+    faces.evaluate("""([bytes]) => {
+        const files = new DataTransfer();
+        files.items.add(new File([new Uint8Array(bytes)], "ours.png", {type: "image/png"}));
+        for (const kind of ["dragover", "drop"])
+            document.querySelector("#faces-price").dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: files}));
+    }""", [list(path.read_bytes())])
+    expect(faces.get_by_label("Seed: a number or any words")).to_have_value("777")
+
+
+def test_a_strange_png_is_refused_in_a_sentence(faces: Page, tmp_path: Path) -> None:
+    path = tmp_path / "holiday.png"
+    Image.new("RGB", (8, 8)).save(path)
+    faces.locator("#faces-restore input[type=file], input#faces-restore").first.set_input_files(path)
+    expect(faces.locator(f"{LINE} [role=alert]")).to_contain_text("holds no recipe")
+
+
+def test_a_model_that_can_not_be_had_says_so_and_offers_one_that_can(faces: Page) -> None:
+    faces.locator("#faces-more button").first.click()
+    faces.get_by_label("Another checkpoint of the Hub").fill("nobody/nothing:model.pt")
+    faces.get_by_label("Another checkpoint of the Hub").press("Tab")
+    faces.locator("#faces-go").click()
+    expect(faces.locator(f"{LINE} [role=alert]")).to_contain_text("nobody/nothing")
+    faces.locator("#faces-instead").click()
+    expect(faces.get_by_label("Another checkpoint of the Hub")).to_have_value("")
+    generate(faces, 1, "1")
+
+
+def test_everything_can_be_downloaded_as_one_zip(faces: Page) -> None:
+    import zipfile
+    generate(faces, 2, "5")
+    with faces.expect_download() as download:
+        faces.locator("#faces-archive").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        names = archive.namelist()
+        assert sum(n.endswith(".png") for n in names) == 2 and {"recipe.json", "report.json"} <= set(names)
+
+
+def test_chinese_visitors_read_chinese(browser, url: str) -> None:
+    context = browser.new_context(locale="zh-CN")
+    page = context.new_page()
+    page.goto(url)
+    expect(page.get_by_role("button", name="生成")).to_be_visible()
+    expect(page.locator(LINE)).to_contain_text("无任何改动")
+    context.close()
+
+
+def test_the_keyboard_is_enough(faces: Page) -> None:
+    box = faces.get_by_label("Seed: a number or any words")
+    box.focus()
+    faces.keyboard.press("Control+A")
+    faces.keyboard.type("606")
+    faces.keyboard.press("Enter")
+    expect(faces.locator("#faces-wall .caption-label").first).to_have_text("seed 606")
+
+
+def test_a_phone_never_scrolls_sideways(browser, url: str) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(url)
+    expect(page.locator(WALL)).to_have_count(12)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    button, wall = page.locator("#faces-go").bounding_box(), page.locator("#faces-wall").bounding_box()
+    more = page.locator("#faces-more").bounding_box()
+    assert button["y"] < wall["y"] < more["y"], "the result comes right under the button"
+    context.close()
