@@ -95,7 +95,7 @@ def _rows(path: Path) -> list[dict]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise UserError("The catalogue {file} is not valid TOML: {why}.", file=str(path), why=e) from e
     rows = content.pop("checkpoint", [])
-    if content or not isinstance(rows, list):
+    if content or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise UserError("The catalogue {file} holds something beside [[checkpoint]] rows: {keys}.",
                         file=str(path), keys=", ".join(content) or "checkpoint")
     return rows

@@ -79,7 +79,18 @@ def _fits(name: str, value: Any, kind: Any) -> tuple[bool, Any]:
         return abs(value) < 2**53, float(value) if abs(value) < 2**53 else value
     if kind is int and isinstance(value, float) and value.is_integer():
         return True, int(value)
+    if kind is str and isinstance(value, str) and not _writable(value):
+        return False, value
     return isinstance(value, kind) and not (kind is not bool and isinstance(value, bool)), value
+
+
+def _writable(text: str) -> bool:
+    """False for half of a surrogate pair: Python can hold it, no file and no page can."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _say(kind: Any) -> str:

@@ -1,0 +1,88 @@
+"""What a result cost: measured, added up, and said; and prices made of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ganapps import report
+from ganapps.prices import Ledger, folder
+from ganapps.report import Meter, Report
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "under 1 kB"), (900, "under 1 kB"), (1_000, "1 kB"), (40_000, "40 kB"), (2_400_000, "2.4 MB"), (164_300_000, "164 MB"),
+                                             (2_440_000_000, "2.4 GB"), (120e9, "120 GB")])
+def test_sizes_for_people(count: float, said: str) -> None:
+    assert report.size(count) == said
+
+
+@pytest.mark.parametrize(("value", "said"), [(0.058, "0.06 s"), (0.5842, "0.58 s"), (1.26, "1.3 s"), (12.4, "12 s"), (119, "119 s"), (180, "3 min")])
+def test_seconds_for_people(value: float, said: str) -> None:
+    assert report.seconds(value) == said
+
+
+def test_a_report_is_plain_values() -> None:
+    values = Report("m", "CPU", "float32", "m.pt", seconds=1.23456789, changes=(("Out of memory: {count} at a time instead.", {"count": 4}),)).as_dict()
+    assert json.loads(json.dumps(values)) == values
+    assert values["seconds"] == 1.2346 and values["changes"] == ["Out of memory: 4 at a time instead."] and values["sha256"] is None
+
+
+def test_the_stopwatch_runs_only_inside_the_block() -> None:
+    meter = Meter("cpu")
+    for _ in range(2):
+        with meter:
+            time.sleep(0.02)
+        time.sleep(0.05)
+    assert 0.04 <= meter.seconds < 0.09
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what a process held at most")
+def test_the_gauge_sees_what_is_held_only_for_a_moment() -> None:
+    meter = Meter("cpu")
+    with meter:
+        held = bytearray(b"x") * 60_000_000
+        del held
+    with meter:
+        pass
+    assert 50_000_000 < meter.peak_memory < 90_000_000
+    small = Meter("cpu")
+    with small:
+        pass
+    assert small.peak_memory < 20_000_000
+
+
+def test_a_ledger_learns_and_remembers(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "deep" / "prices.json")
+    assert ledger.get("faces|m") == (None, None)
+    ledger.add("faces|m", 4.0, 2, 100)
+    assert ledger.get("faces|m") == (2.0, 100)
+    ledger.add("faces|m", 4.0, 4, 50)
+    assert ledger.get("faces|m") == (1.5, 100)
+    assert Ledger(tmp_path / "deep" / "prices.json").get("faces|m") == (1.5, 100)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", '{"a": 3}', '{"a": []}', '{"a": [1]}', '{"a": ["x", 1]}', '{"a": [1, "x"]}', "[" * 9000, "\udcff"])
+def test_a_damaged_ledger_is_measured_again(text: str, tmp_path: Path) -> None:
+    (tmp_path / "prices.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    ledger = Ledger(tmp_path / "prices.json")
+    ledger.add("a", 1.0, 1, None)
+    assert ledger.get("a") == (1.0, None)
+
+
+def test_a_ledger_that_cannot_be_written_lasts_as_long_as_the_process(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    ledger = Ledger(tmp_path / "file" / "prices.json")
+    ledger.add("a", 1.0, 1, 5)
+    assert ledger.get("a") == (1.0, 5)
+
+
+def test_where_prices_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANAPPS_CACHE", "/here")
+    assert folder() == Path("/here")
+    monkeypatch.delenv("GANAPPS_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/there")
+    assert folder() == Path("/there/ganapps")
