@@ -133,7 +133,11 @@ def _read_pickle(path: str, data: memoryview, budget: Budget, wanted: tuple[str,
 def _load(path: str, budget: Budget, wanted: tuple[str, ...] | None, mapped: bool) -> Contents:
     """`torch.load` of a file whose claims have been checked."""
     try:
-        value = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        if mapped and not path.endswith(".safetensors"):  # PyTorch goes by that ending
+            value = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        else:
+            with open(path, "rb") as opened:
+                value = torch.load(opened, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever its reader stumbles over, the file is what can't be read
         raise refusals.refused_by_torch(budget.file, type(error).__name__) from error
     tensors: dict[str, Tensor] = {}
