@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
 
 from torch import Tensor, nn
 
 # A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
-NAMES: tuple[str, ...] = ("stylegan2",)
+NAMES: tuple[str, ...] = ("stylegan2", "r3gan", "dcgan", "stylegan")
 
 
 def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
@@ -28,12 +28,14 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     return next((name for name in NAMES if _module(name).recognise(shapes)), None)
 
 
-def load_strictly(module: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
+def load_strictly(module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str) -> nn.Module:
     """`module` with the values of `state` (copied, in the module's types), in eval mode and without gradients.
 
-    `module` may stand on the meta device: then nothing was allocated for it until here. Raises ValueError that names what `state` lacks, what it has too much, or the shape that does not fit.
+    `published` is what `state` calls a tensor that the module calls so. `module` may stand on the meta device: then nothing
+    was allocated for it until here. Raises ValueError that names what `state` lacks, what it has too much, or the shape that
+    does not fit.
     """
-    own = module.state_dict()
+    own = {published(name): tensor for name, tensor in module.state_dict().items()}
     faults = [f"{name} is missing" for name in own if name not in state]
     faults += [f"{name} is left over" for name in state if name not in own]
     for name in own:
@@ -42,9 +44,13 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     if faults:
         more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
         raise ValueError("; ".join(faults[:3]) + more)
-    copies = {name: state[name].detach().to(own[name].dtype, copy=True).contiguous() for name in own}
+    copies = {name: _copy(state[published(name)], tensor) for name, tensor in module.state_dict().items()}
     module.load_state_dict(copies, assign=True)
     return module.eval().requires_grad_(False)
+
+
+def _copy(tensor: Tensor, like: Tensor) -> Tensor:
+    return tensor.detach().to(like.dtype, copy=True).contiguous()
 
 
 def _module(name: str) -> ModuleType:

@@ -1,0 +1,88 @@
+"""DCGAN generator: Radford et al. 2015, "Unsupervised Representation Learning with DCGANs", as PyTorch's tutorial lays it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ganapps.networks import load_strictly
+
+FIRST = "main.0.weight"
+# Where files keep the generator, the best first: a running average, a training snapshot, a bare state dict.
+PREFIXES = ("avgG.", "netG_state_dict.", "netG.", "")
+
+
+class DCGAN(nn.Module):
+    """Transposed 4x4 convolutions from 1 px to 4 px, then doubling, with batch norm (running statistics) and ReLU; tanh."""
+
+    value_range = (-1.0, 1.0)
+    num_ws = label_dim = 0
+
+    def __init__(self, channels: list[int], bias: list[bool]) -> None:
+        """`channels` from z to the colours, one more than there are convolutions."""
+        super().__init__()
+        self.z_dim, self.resolution = channels[0], 2 << len(bias)
+        self.main = nn.Sequential()
+        for number, (inputs, outputs) in enumerate(pairwise(channels)):
+            stride, padding = (2, 1) if number else (1, 0)
+            self.main.append(nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=bias[number]))
+            if number < len(bias) - 1:
+                self.main.extend([nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)])
+        self.main.append(nn.Tanh())
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """z [N, z_dim] -> x [N, 3, H, H], -1 to 1; grey is three times the same."""
+        x = z.to(next(self.parameters()).dtype)[:, :, None, None]
+        return self.main(x).contiguous().expand(-1, 3, -1, -1)
+
+    def fold(self) -> None:
+        """Put the batch norms into the convolutions before them."""
+        for number, layer in enumerate(self.main):
+            if isinstance(layer, nn.BatchNorm2d):
+                self.main[number - 1] = fuse_conv_bn_eval(self.main[number - 1], layer, transpose=True)
+                self.main[number] = nn.Identity()
+
+
+def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Is this a DCGAN generator of 4x4 transposed convolutions, `main.N`?"""
+    return _prefix(shapes) is not None
+
+
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
+    """The generator of a checkpoint, float32; sizes are read from the shapes (five convolutions make 64 px, six 128 px).
+
+    Runs in eval mode, as a published picture-maker does: the tutorial's own sheets use each batch's statistics instead.
+    Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    """
+    prefix = _prefix(tensors)
+    if prefix is None:
+        raise ValueError(f"{FIRST} is missing, or is no transposed 4x4 convolution before a batch norm")
+    state = {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    weights = []
+    while (name := f"main.{3 * len(weights)}.weight") in state and state[name].dim() == 4:
+        weights.append(state[name])
+    colours = weights[-1].shape[1]
+    if colours not in (1, 3):
+        raise ValueError(f"main.{3 * len(weights) - 3}.weight makes {colours} channels; a picture has 1 or 3")
+    channels = [weight.shape[0] for weight in weights] + [colours]
+    with torch.device("meta"):
+        network = DCGAN(channels, [f"main.{3 * number}.bias" in state for number in range(len(weights))])
+    counters = {name: torch.zeros((), dtype=torch.long) for name in network.state_dict() if name.endswith("num_batches_tracked")}
+    load_strictly(network, {**counters, **state})  # files of old have no counters, and nothing needs them
+    network.fold()
+    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def _prefix(names: Mapping) -> str | None:
+    """Which of the file's networks is the generator. A discriminator also starts with `main.0`, but without a batch norm."""
+    for prefix in (each + wrapped for each in PREFIXES for wrapped in ("", "module.")):
+        first, norm = names.get(prefix + FIRST), names.get(f"{prefix}main.1.running_mean")
+        if first is not None and norm is not None:
+            first, norm = tuple(getattr(first, "shape", first)), tuple(getattr(norm, "shape", norm))
+            if len(first) == 4 and first[2:] == (4, 4) and norm == first[1:2]:
+                return prefix
+    return None
