@@ -71,7 +71,7 @@ def strip(network: nn.Module, device: Device, labels_of_model: Labels | None = N
         return torch.cat([make.ws([n], next(remaining), None) for n in some])
 
     same = {"seed": face, "count": 1, "labels": labels, "noise": noise}
-    yield from make.wall(ws_of, [face] * count, [f"psi {p:.2f}" for p in psis], [same | {"psi": p} for p in psis], task="faces")
+    yield from make.wall(ws_of, [face] * count, [f"{p:.2f}" for p in psis], [same | {"psi": p} for p in psis], task="faces")
 
 
 def loop(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(2, 12)] = 5,
@@ -104,7 +104,7 @@ def _idle(network: nn.Module, function: Callable, **settings: Any) -> tuple[Sent
     """What to say where settings of `function` were turned that only a style space gives a meaning."""
     defaults = inspect.signature(function).parameters
     turned = ", ".join(name for name, value in settings.items() if value != defaults[name].default)
-    return (("This model has no style space: {settings} change nothing.", {"settings": turned}),) if turned and not network.num_ws else ()
+    return (("This model has no style space, so this has no effect: {settings}.", {"settings": turned}),) if turned and not network.num_ws else ()
 
 
 def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
@@ -137,8 +137,8 @@ class _Maker:
         z = z.to(self.device.name)
         if not self.network.num_ws:
             return z
-        with torch.inference_mode():
-            return self.network.mapping(z, self.rows(numbers), psi=psi, cutoff=cutoff).clone()
+        with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
+            return self.network.mapping(z, self.rows(numbers), psi=psi, cutoff=cutoff)
 
     def rows(self, numbers: Sequence[int]) -> torch.Tensor | None:
         """Label rows [N, C] of seeds: each drawn by the same random state as its z, after it."""
