@@ -42,9 +42,10 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ganapps import engine, images, recipe
+    from ganapps import recipe
     from ganapps.errors import UserError
-    asked = recipe.from_file(options.file)
+    asked = recipe.from_file(options.file)  # before torch is imported: a wrong file is told at once
+    from ganapps import engine, images
     files: list[Path] = []
     for result in engine.start(options.device, options.offline).run(asked, options.picture):
         _tell(result)

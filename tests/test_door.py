@@ -28,11 +28,6 @@ def last(results):
     return result
 
 
-def near(one: np.ndarray, other: np.ndarray) -> bool:
-    """Equal but for rounding: a batch of another size may round the last bit of a pixel the other way."""
-    return np.abs(one.astype(int) - other.astype(int)).max() <= 1 and (one != other).mean() < 0.01
-
-
 # One recipe, one picture
 
 def test_the_same_recipe_makes_the_same_bytes(engine: Engine) -> None:
@@ -51,7 +46,7 @@ def test_the_command_line_makes_the_same_bytes(engine: Engine, tmp_path: Path) -
 def test_a_picture_does_not_depend_on_how_many_are_asked_for(engine: Engine) -> None:
     many = pixels(engine.run(HEADS.with_settings(seed=3, count=11)))
     alone = [pixels(engine.run(HEADS.with_settings(seed=3 + i, count=1)))[0] for i in (0, 4, 10)]
-    assert all(near(many[i], one) for i, one in zip((0, 4, 10), alone, strict=True))
+    assert all(np.array_equal(many[i], one) for i, one in zip((0, 4, 10), alone, strict=True))
 
 
 @pytest.mark.parametrize("asked", [
@@ -61,7 +56,7 @@ def test_a_picture_s_own_recipe_makes_it_again(engine: Engine, asked: Recipe, tm
     for kept in [kept for result in engine.run(asked) for kept in result.made]:
         path = images.keep(kept, tmp_path, 0)
         again = pixels(engine.run(recipe.from_file(path)))
-        assert len(again) == 1 and near(again[0], np.asarray(kept.picture)), kept.caption
+        assert len(again) == 1 and np.array_equal(again[0], np.asarray(kept.picture)), kept.caption
 
 
 def test_a_film_s_own_recipe_makes_it_again(tmp_path: Path) -> None:
@@ -182,7 +177,7 @@ def test_another_file_than_the_recipe_s_is_told(tmp_path: Path) -> None:
 def test_what_every_batch_has_to_say_is_said_once(tmp_path: Path) -> None:
     engine = small_engine(Small(overflows=True), tmp_path)
     report = last(engine.run(replace(SMALL.with_settings(count=20), precision="bfloat16"))).report
-    assert report.precision == "bfloat16" and report.network_calls == 6
+    assert report.precision == "bfloat16" and report.network_calls == 40
     assert said(report.changes) == ["Not finite in bfloat16: made again in float32."]
 
 
@@ -213,7 +208,7 @@ def test_pictures_for_a_task_that_takes_none_are_refused(tmp_path: Path) -> None
 def test_labels_by_name(engine: Engine) -> None:
     control = next(c for c in engine.controls(engine.row("heads-64")) if c["kind"] == "number")
     low, high = (pixels(engine.run(HEADS.with_settings(count=1, labels={control["id"]: control[end]})))[0] for end in ("min", "max"))
-    assert not near(low, high)
+    assert not np.array_equal(low, high)
     with pytest.raises(UserError, match="^The label wings is unknown to this model: accepted are "):
         list(engine.run(HEADS.with_settings(labels={"wings": 2})))
 

@@ -17,6 +17,13 @@ from ganapps.tasks.labels import Labels, from_classes, from_table
 CPU = Device("cpu")
 
 
+@pytest.fixture(autouse=True)
+def eights(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Eight at a time, as on a GPU: a processor makes one at a time, which would show less."""
+    if "batches" not in request.node.name:
+        monkeypatch.setattr(faces, "batch_size", lambda resolution, device: 8)
+
+
 def made(steps) -> list:
     return [m for step in steps for m in step.made]
 
@@ -212,7 +219,10 @@ def test_weights_that_give_no_picture_are_refused() -> None:
         list(faces.generate(Dead(), CPU, count=1))
 
 
-def test_batches_fit_the_picture() -> None:
-    assert [faces.batch_size(r, CPU) for r in (32, 64, 128, 256, 512, 1024)] == [8, 8, 8, 2, 1, 1]
+def test_batches_fit_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [faces.batch_size(r, CPU) for r in (32, 1024)] == [1, 1]
+    for memory, sizes in ((80e9, [16, 15]), (4e9, [12, 1]), (1e8, [1, 1])):
+        monkeypatch.setattr(Device, "free_memory", lambda self: memory)
+        assert [faces.batch_size(r, Device("cuda:0")) for r in (256, 1024)] == sizes
 
 

@@ -199,8 +199,8 @@ class _Maker:
 
 
 def batch_size(resolution: int, device: Device) -> int:
-    """Pictures at once: on a CPU what stays in its caches (more brings nothing there), on a GPU what a quarter of the free memory holds."""
-    pixels = resolution**2
+    """Pictures at once: on a CPU one (more brings little there, and a picture is then the same to the last bit whatever is made
+    beside it), on a GPU what a quarter of the free memory holds, at most 16."""
     if device.name == "cpu":
-        return max(1, min(8, 8 * 128**2 // pixels))
-    return int(max(1, min(16, device.free_memory() / 4 // (pixels * 1200))))
+        return 1
+    return int(max(1, min(16, device.free_memory() / 4 // (resolution**2 * 1200))))

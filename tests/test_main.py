@@ -1,0 +1,188 @@
+"""Without a window: what run writes, what it refuses, and what doctor finds."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from small_generator import Small, pixels, small_engine
+
+from ganapps import __main__, doctor, engine, recipe
+from ganapps.hub import Progress
+from ganapps.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> engine.Engine:
+    """The command line over a small generator."""
+    small = small_engine(Small(), tmp_path)
+    monkeypatch.setattr(engine, "start", lambda device, offline: small)
+    return small
+
+
+def run(tmp_path: Path, asked: Recipe | str, *words: str) -> int:
+    (tmp_path / "recipe.json").write_text(asked if isinstance(asked, str) else asked.to_json())
+    return __main__.main(["run", str(tmp_path / "recipe.json"), "--out", str(tmp_path / "out"), *words])
+
+
+def test_run_writes_pictures_and_a_report(small: engine.Engine, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(tmp_path, Recipe("faces", "small", {"seed": "Ann", "count": 2})) == 0
+    number = 388209518
+    names = [f"small-seed-{number}.png", f"small-seed-{number + 1}.png"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["report.json", *names]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["files"] == names and report["pictures"] == 2 and report["recipe"]["settings"]["psi"] == 0.7
+    said = capsys.readouterr()
+    assert said.out.splitlines() == [str(tmp_path / "out" / name) for name in names] and said.err == ""
+
+
+def test_run_takes_a_picture_that_holds_a_recipe(small: engine.Engine, tmp_path: Path) -> None:
+    run(tmp_path, Recipe("strip", "small", {"seed": 3, "count": 2}))
+    strip = json.loads((tmp_path / "out" / "report.json").read_text())["files"]
+    assert len(strip) == 2
+    one = tmp_path / "out" / strip[0]
+    assert __main__.main(["run", str(one), "--out", str(tmp_path / "again")]) == 0
+    again, = (tmp_path / "again").glob("*.png")
+    assert recipe.from_file(again).settings["psi"] == -0.5
+    assert np.array_equal(np.asarray(doctor.Image.open(one)), np.asarray(doctor.Image.open(again)))
+
+
+def test_run_makes_a_film(small: engine.Engine, tmp_path: Path) -> None:
+    assert run(tmp_path, Recipe("loop", "small", {"count": 2, "frames": 3})) == 0
+    film, = (tmp_path / "out").glob("*.webp")
+    with doctor.Image.open(film) as frames:
+        assert frames.n_frames > 1
+    assert recipe.from_file(film).task == "loop"
+
+
+@pytest.mark.parametrize(("asked", "sentence"), [
+    ("{}", "This recipe has no valid task."),
+    (Recipe("faces", "nobody"), "The model nobody is not in the catalogue: choose one of the list, or type owner/repo:file@revision."),
+    (Recipe("faces", "small", {"count": 99}), "The setting count is 99: from 1 to 64 is accepted."),
+    (Recipe("faces", "small", precision="int4"), "The precision int4 is unknown: accepted are auto, float32, bfloat16, float16.")])
+def test_a_refusal_is_one_sentence_and_status_2(small: engine.Engine, asked: Recipe | str, sentence: str, tmp_path: Path,
+                                                capsys: pytest.CaptureFixture) -> None:
+    assert run(tmp_path, asked) == 2
+    said = capsys.readouterr()
+    assert said.err == sentence + "\n" and said.out == "" and not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_refused(small: engine.Engine, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "out").write_text("a file in the way")
+    assert run(tmp_path, Recipe("faces", "small")) == 2
+    assert capsys.readouterr().err == f"{tmp_path / 'out'} can't be written to: File exists.\n"
+
+
+def test_pictures_are_handed_on(small: engine.Engine, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(tmp_path, Recipe("faces", "small"), "--picture", "a.png", "--picture", "b.png") == 2
+    assert capsys.readouterr().err == "The task faces takes 0 pictures, 2 came.\n"
+
+
+def test_a_bug_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken(Small):
+        def synthesis(self, ws, noise="const", generators=None):
+            raise ZeroDivisionError
+    monkeypatch.setattr(engine, "start", lambda device, offline: small_engine(Broken(), tmp_path))
+    with pytest.raises(ZeroDivisionError):
+        run(tmp_path, Recipe("faces", "small"))
+
+
+def test_a_terminal_is_told_how_far_it_is(small: engine.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    small.runtime.steps = (Progress(1, 10, "Downloading {title}", {"title": "Small"}),)
+    run(tmp_path, Recipe("faces", "small", {"count": 2}))
+    lines = terminal.getvalue().split("\r\x1b[K")
+    assert lines == ["", "Downloading Small", "1 of 2", "2 of 2\n"]
+
+
+def test_the_real_command_refuses(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "ganapps", "run", "nowhere.json", "--out", "x"], cwd=tmp_path, check=False,
+                          env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr, done.stdout) == (2, "nowhere.json can't be read: No such file or directory.\n", "")
+
+
+def test_a_faulty_catalogue_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "own.toml").write_text('[[checkpoint]]\nid = "mine"\n')
+    monkeypatch.setenv("GANAPPS_CATALOG", str(tmp_path / "own.toml"))
+    assert __main__.main(["doctor", "--device", "cpu"]) == 2
+    assert capsys.readouterr().err == "Row mine of the catalogue has no sources: say where its file comes from.\n"
+
+
+# doctor
+
+@pytest.fixture
+def golden(small: engine.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where doctor finds and puts golden values; the small model is here."""
+    monkeypatch.setattr(small, "here", lambda checkpoint: checkpoint.id == "small")
+    path = tmp_path / "golden.json"
+    monkeypatch.setattr(doctor.models, "__defaults__", (False, path))
+    monkeypatch.setattr(doctor.write_golden, "__defaults__", (path,))
+    return path
+
+
+def findings(capsys: pytest.CaptureFixture, *words: str) -> tuple[int, dict[str, str]]:
+    status = __main__.main(["doctor", *words])
+    rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    return status, {row[0]: row[1] for row in rows if row[0] in ("small", "enlarger")}
+
+
+def test_doctor_compares_with_golden_values(golden: Path, capsys: pytest.CaptureFixture) -> None:
+    assert findings(capsys) == (0, {"small": "no golden value", "enlarger": "not here"})
+    assert not golden.exists()
+    assert findings(capsys, "--update")[0] == 0
+    values = json.loads(golden.read_text())
+    assert values["small"]["sha256"] == "5" * 64 and len(values["small"]["thumbnail"]) == 192
+    status, found = findings(capsys)
+    assert status == 0 and found["small"].startswith("ok, ")
+
+
+@pytest.mark.parametrize(("distance", "status", "word"), [(2, 0, "ok, "), (3, 1, "differs by 3 of 255, ")])
+def test_doctor_finds_a_model_that_is_not_what_it_was(distance: int, status: int, word: str, golden: Path, capsys: pytest.CaptureFixture) -> None:
+    findings(capsys, "--update")
+    values = json.loads(golden.read_text())
+    values["small"]["thumbnail"][100] += distance if values["small"]["thumbnail"][100] < 128 else -distance
+    golden.write_text(json.dumps(values))
+    got, found = findings(capsys)
+    assert got == status and found["small"].startswith(word)
+
+
+def test_doctor_does_not_compare_another_file(golden: Path, capsys: pytest.CaptureFixture) -> None:
+    golden.write_text(json.dumps({"small": {"sha256": "6" * 64, "thumbnail": [0] * 192}, "kept": {"sha256": "", "thumbnail": []}}))
+    assert findings(capsys)[1]["small"] == "no golden value"
+    findings(capsys, "--update")
+    assert list(json.loads(golden.read_text())) == ["kept", "small"]
+
+
+def test_doctor_tells_what_a_model_here_refuses(golden: Path, small: engine.Engine, capsys: pytest.CaptureFixture) -> None:
+    small.runtime.small = Small(limit=0)
+    status, found = findings(capsys)
+    assert status == 1 and found["small"].startswith("The device has not enough memory for one picture of this model")
+
+
+def test_doctor_tells_about_the_machine(small: engine.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(small), "hub_answers", lambda self: False)
+    lines = "\n".join(doctor.machine(small))
+    for word in ("ganapps 0.", "Python 3.", "torch 2.", "gradio 6.", "diffusers ", "huggingface_hub ", "device: CPU, ", os.environ["GANAPPS_CACHE"],
+                 "not reachable"):
+        assert word in lines
+    assert "not asked (offline)" in "\n".join(doctor.machine(small, offline=True))
+
+
+def test_what_ships_is_what_it_was(engine: engine.Engine) -> None:
+    found = [f for f in doctor.models(engine) if f.shipped]
+    assert found and [f.word[:2] for f in found] == ["ok"] * len(found), [str(f) for f in found]
+
+
+def test_a_thumbnail_is_means(tmp_path: Path) -> None:
+    picture = pixels(small_engine(Small(resolution=24), tmp_path).run(Recipe("faces", "small", {"count": 1})))[0]
+    assert doctor.thumbnail(doctor.Image.fromarray(picture)) == tuple(int(v) for v in picture[0, 0]) * 64
