@@ -197,7 +197,7 @@ def _digest(path: Path, announced: str, title: str) -> Generator[Progress, None,
     facts = path.stat()
     key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
     if key in _hashes:
-        return _hashes[key], not SHA256.fullmatch(announced) or announced == _hashes[key]
+        return _hashes[key], True  # only right ones are remembered
     sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % facts.st_size, usedforsecurity=False)
     for done, part in _parts(path):
         sha256.update(part)

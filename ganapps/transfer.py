@@ -22,7 +22,7 @@ Tick = TypeVar("Tick")
 
 NAME = "ganapps-hub"  # of the worker threads
 TICK = 0.2  # seconds between two signs of progress
-PATIENCE = 0.8  # seconds for each of: finding the address, connecting, agreeing on encryption
+PATIENCE = 0.7  # seconds for each of: finding the address, connecting, agreeing on encryption
 GRACE = 0.9  # seconds that closing waits for a stopped download to clean up
 ANSWER = 3.0  # seconds for the answer of a server that has proved to be the Hub
 PAUSES = 0.5, 1.0, 2.0  # seconds before a busy Hub is asked again

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
+
+import pytest
+from huggingface_hub import constants
+
+from ganapps import disk, hub, transfer
+from ganapps.catalog import Checkpoint, Source
+from ganapps.errors import WeightsError
 
 LARGE = (".safetensors", ".pkl", ".pt", ".pth", ".bin")  # kept by their sha256 and served by the second host, as the real Hub does
 
@@ -41,9 +48,10 @@ class Request:
 class Faults:
     """What goes wrong, by file name. Lists are used up from the front, one entry per request."""
 
-    statuses: dict[str, list[int]] = field(default_factory=dict)  # answers instead of the file
+    statuses: dict[str, list[int]] = field(default_factory=dict)  # answers instead of the file; 0 serves it
     cuts: dict[str, list[int]] = field(default_factory=dict)  # bytes after which the connection is closed
     corrupt: set[str] = field(default_factory=set)  # one byte is wrong, the length is right
+    mute: set[str] = field(default_factory=set)  # the second host takes the request and says nothing
     silent: set[str] = field(default_factory=set)  # the body stops coming after its first part
     pause: float = 0.0  # seconds between two parts
     part: int = 1 << 18  # bytes in a part
@@ -122,8 +130,10 @@ class _Host(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _resolve(self, repo: str, revision: str, name: str, token: str | None) -> None:
-        if statuses := self.hub.faults.statuses.get(name):
-            return self._send(statuses.pop(0), {})
+        statuses = self.hub.faults.statuses.get(name)
+        status = statuses.pop(0) if statuses else 0
+        if status:
+            return self._send(status, {})
         repository = self.hub.repositories.get(repo)
         refusal = _refusal(repository, token)
         if refusal:
@@ -141,7 +151,7 @@ class _Host(BaseHTTPRequestHandler):
             return self._file(name, body, {"X-Repo-Commit": commit, "ETag": f'"{git}"'})
         digest = hashlib.sha256(body).hexdigest()
         return self._send(302, {"X-Repo-Commit": commit, "X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(body)),
-                                "X-Xet-Hash": digest, "Location": f"{self.hub.cdn}/{digest}"})
+                                "X-Xet-Hash": digest, "X-Xet-Refresh-Route": f"{self.hub.url}/api/xet", "Location": f"{self.hub.cdn}/{digest}"})
 
     def _from_cdn(self, digest: str) -> None:
         found = self.hub.body_of(digest)
@@ -150,6 +160,8 @@ class _Host(BaseHTTPRequestHandler):
         return self._file(*found, {"ETag": f'"{digest}"'})
 
     def _file(self, name: str, body: bytes, headers: dict[str, str]) -> None:
+        if self.command == "GET":
+            self._wait_while(self.hub.faults.mute, name)
         if name in self.hub.faults.corrupt:
             body = bytes([body[0] ^ 255]) + body[1:]
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
@@ -166,9 +178,12 @@ class _Host(BaseHTTPRequestHandler):
         for at in range(0, min(end, len(body)), faults.part):
             self.wfile.write(body[at:min(at + faults.part, end)])
             time.sleep(faults.pause)
-            while name in faults.silent and self.hub.open.is_set():
-                time.sleep(0.02)
+            self._wait_while(faults.silent, name)
         self.close_connection = end < len(body)
+
+    def _wait_while(self, names: set[str], name: str) -> None:
+        while name in names and self.hub.open.is_set():
+            time.sleep(0.02)
 
     def _refuse(self, status: int, code: str) -> None:
         header = {"X-Error-Message": code} if code.startswith("Access") else {"X-Error-Code": code}
@@ -198,20 +213,8 @@ def _refusal(repository: Repository | None, token: str | None) -> tuple[int, str
     return None
 
 
-@contextmanager
-def local_hub(monkeypatch: Any, cache: Path) -> Iterator[LocalHub]:
-    """A LocalHub that this process's Hub client talks to, with its own empty cache and without anybody's token."""
-    hub = LocalHub()
-    point_client_at(monkeypatch, hub.url, cache)
-    try:
-        yield hub
-    finally:
-        hub.close()
-
-
 def point_client_at(monkeypatch: Any, url: str, cache: Path) -> None:
     """The client reads its environment once, at import: this sets what it read then."""
-    from huggingface_hub import constants
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE"):
         monkeypatch.delenv(name, raising=False)
     settings = {"ENDPOINT": url, "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}",
@@ -219,3 +222,71 @@ def point_client_at(monkeypatch: Any, url: str, cache: Path) -> None:
                 "HF_HUB_OFFLINE": False}
     for name, value in settings.items():
         monkeypatch.setattr(constants, name, value, raising=False)
+
+
+# What the tests of hub, disk and transfer share
+
+WEIGHTS = os.urandom(300_000)
+SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
+FILE = "m/faces.safetensors"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch) -> Path:
+    """An empty cache and empty shipped folder, and nothing remembered from the test before."""
+    monkeypatch.setattr(disk, "WEIGHTS", tmp_path / "weights")
+    monkeypatch.delenv("GANAPPS_WEIGHTS", raising=False)
+    (tmp_path / "weights").mkdir()
+    disk._hashes.clear()
+    hub._reached.clear()
+    hub._given_up.clear()
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def server(monkeypatch, cache) -> Iterator[LocalHub]:
+    """A LocalHub that this process's client talks to."""
+    running = LocalHub()
+    point_client_at(monkeypatch, running.url, cache)
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def hurry(monkeypatch):
+    """The client's pauses between its tries, and ours, a hundred times shorter."""
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(seconds / 100))
+    monkeypatch.setattr(transfer, "PAUSES", (0.02, 0.02))
+
+
+def row(*sources: Source) -> Checkpoint:
+    return Checkpoint(id="faces", title="Faces", task="faces", network="stylegan2", sources=sources, format="safetensors",
+                      licence="MIT", commercial="yes", trained_on="heads", paper="none", parameters=1, data="heads")
+
+
+def source(commit: str | None = None, repo: str = "ann/faces", file: str = FILE, **facts) -> Source:
+    return Source(file, repo, commit, **facts)
+
+
+def finish(steps) -> tuple[hub.Located, list[hub.Progress]]:
+    seen = []
+    while True:
+        try:
+            seen.append(next(steps))
+        except StopIteration as end:
+            return end.value, seen
+
+
+def fetched(*sources: Source, offline: bool = False) -> hub.Located:
+    return finish(hub.fetch(row(*sources), offline))[0]
+
+
+def refusal(*sources: Source, offline: bool = False) -> str:
+    with pytest.raises(WeightsError) as caught:
+        fetched(*sources, offline=offline)
+    return str(caught.value)
+
+
+def partial_files(cache: Path) -> list[Path]:
+    return list(cache.rglob("*.incomplete"))

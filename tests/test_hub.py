@@ -1,4 +1,4 @@
-"""From a row to a checked file: places in their order, every refusal its sentence, progress, stop, and what the network costs."""
+"""From a row to a checked file: places in their order, wrong files, and every refusal its sentence."""
 
 from __future__ import annotations
 
@@ -6,84 +6,19 @@ import errno
 import hashlib
 import os
 import shutil
-import socket
-import threading
 import time
 from pathlib import Path
 
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
-from local_hub import LocalHub, local_hub, point_client_at
+from local_hub import FILE, SHA256, WEIGHTS, cache, fetched, finish, hurry, partial_files, point_client_at, refusal, row, server, source
 
 from ganapps import disk, hub, transfer
-from ganapps.catalog import Checkpoint, Source
-from ganapps.errors import UserError, WeightsError
+from ganapps.catalog import Source
+from ganapps.errors import UserError
 
-WEIGHTS = os.urandom(300_000)
-SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
-FILE = "m/faces.safetensors"
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(disk, "WEIGHTS", tmp_path / "weights")
-    monkeypatch.delenv("GANAPPS_WEIGHTS", raising=False)
-    (tmp_path / "weights").mkdir()
-    disk._hashes.clear()
-    hub._reached.clear()
-    hub._given_up.clear()
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def server(monkeypatch, cache):
-    with local_hub(monkeypatch, cache) as running:
-        yield running
-
-
-@pytest.fixture
-def hurry(monkeypatch):
-    """The client's pauses between its tries, and ours, a hundred times shorter."""
-    sleep = time.sleep
-    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(seconds / 100))
-    monkeypatch.setattr(transfer, "PAUSES", (0.02, 0.02))
-
-
-def row(*sources: Source) -> Checkpoint:
-    return Checkpoint(id="faces", title="Faces", task="faces", network="stylegan2", sources=sources, format="safetensors",
-                      licence="MIT", commercial="yes", trained_on="heads", paper="none", parameters=1, data="heads")
-
-
-def source(commit: str | None = None, repo: str = "ann/faces", file: str = FILE, **facts) -> Source:
-    return Source(file, repo, commit, **facts)
-
-
-def finish(steps) -> tuple[hub.Located, list[hub.Progress]]:
-    seen = []
-    while True:
-        try:
-            seen.append(next(steps))
-        except StopIteration as end:
-            return end.value, seen
-
-
-def fetched(*sources: Source, offline: bool = False) -> hub.Located:
-    return finish(hub.fetch(row(*sources), offline))[0]
-
-
-def refusal(*sources: Source, offline: bool = False) -> str:
-    with pytest.raises(WeightsError) as caught:
-        fetched(*sources, offline=offline)
-    return str(caught.value)
-
-
-def partial_files(cache: Path) -> list[Path]:
-    return list(cache.rglob("*.incomplete"))
-
-
-def workers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == transfer.NAME]
+__all__ = ["cache", "hurry", "server"]  # fixtures
 
 
 # Places, in their order
@@ -122,6 +57,13 @@ def test_the_persons_own_folder_wins(cache, server, monkeypatch, tmp_path):
     assert fetched(source(repo="bob/x", file="m/other.safetensors", sha256=SHA256)).path == own / "other.safetensors"
     assert hub.here(row(source(repo="bob/x", file="m/other.safetensors"))) is None, "a bare name that nothing vouches for"
     assert server.requests == []
+
+
+def test_a_truncated_file_is_not_here_and_is_named(cache):
+    (disk.WEIGHTS / "a.pt").write_bytes(WEIGHTS[:-1])
+    assert hub.here(row(Source("a.pt", size=len(WEIGHTS)))) is None
+    assert refusal(Source("a.pt", size=len(WEIGHTS))) == (
+        f"{disk.WEIGHTS / 'a.pt'} has 299999 bytes, but the file of Faces has 300000: it is another file and was not used.")
 
 
 def test_a_wrong_file_of_ones_own_is_named_and_kept(cache, monkeypatch, tmp_path):
@@ -173,6 +115,15 @@ def test_a_branch_is_asked_for_what_is_newer(server, cache):
         "A newer ann/faces could not be fetched, so the copy on this machine was used."]
 
 
+def test_what_another_commit_brought_is_not_fetched_again(server):
+    fetched(source(server.publish("ann/faces", {FILE: WEIGHTS})))
+    commit = server.publish("ann/faces", {FILE: WEIGHTS, "readme": b"new"})
+    server.requests.clear()
+    located, seen = finish(hub.fetch(row(source(commit))))
+    assert located.revision == commit and {p.total for p in seen} == {0}
+    assert {r.method for r in server.requests} == {"HEAD"}
+
+
 def test_a_file_is_read_once_in_a_process(server, monkeypatch):
     commit = server.publish("ann/faces", {FILE: WEIGHTS})
     fetched(source(commit))
@@ -213,34 +164,7 @@ def test_a_folder_is_fetched_checked_and_found(server, cache):
     assert "no file none.json" in refusal(Source("", "ann/ddpm", commit, files=("model_index.json", "none.json")))
 
 
-# Downloading
-
-
-def test_the_size_is_known_first_and_progress_follows(server):
-    commit = server.publish("ann/faces", {FILE: bytes(4_000_000)})
-    server.faults.pause = 0.05
-    _, seen = finish(hub.fetch(row(source(commit))))
-    seen = [p for p in seen if not str(p).startswith("Asking")]
-    assert str(seen[0]) == "Waiting for Faces (4.0 MB)" and seen[0].total == 4_000_000 and seen[0].done == 0
-    counts = [progress.done for progress in seen]
-    assert len(set(counts)) > 3 and counts == sorted(counts) and str(seen[-1]).startswith("Downloading Faces: ")
-
-
-def test_a_cut_download_goes_on_where_it_stopped(server, hurry):
-    body = os.urandom(35_000_000)
-    commit = server.publish("ann/faces", {FILE: body})
-    server.faults.cuts[FILE] = [12_000_000, 11_000_000]
-    located, seen = finish(hub.fetch(row(source(commit))))
-    assert located.path.read_bytes() == body
-    assert [r.range for r in server.requests if r.host == "cdn"] == [None, "bytes=10485760-", "bytes=20971520-"]
-    assert max(p.done for p in seen) <= 35_000_000
-
-
-def test_the_token_goes_to_the_hub_and_not_to_its_cdn(server, monkeypatch):
-    commit = server.publish("ann/faces", {FILE: WEIGHTS}, door="private")
-    monkeypatch.setenv("HF_TOKEN", "accepted")
-    assert fetched(source(commit)).sha256 == SHA256
-    assert {(r.host, r.token) for r in server.requests if "api" not in r.path} == {("hub", "accepted"), ("cdn", None)}
+# The sources, one after another
 
 
 def test_the_next_source_serves_and_the_report_can_say_so(server):
@@ -258,71 +182,6 @@ def test_what_is_here_comes_before_what_must_be_fetched(server):
     server.requests.clear()
     located = fetched(source("0" * 40), source(commit, repo="bob/copy"))
     assert located.source.repo == "bob/copy" and located.changes == () and server.requests == []
-
-
-def test_a_busy_hub_is_asked_again(server, hurry):
-    commit = server.publish("ann/faces", {FILE: WEIGHTS})
-    server.faults.statuses[FILE] = [503, 429]
-    assert fetched(source(commit)).changes == ()
-
-
-def test_what_killed_processes_left_is_removed(server, cache):
-    commit = server.publish("ann/faces", {FILE: WEIGHTS})
-    blobs = cache / "models--ann--faces/blobs"
-    blobs.mkdir(parents=True)
-    for name, age in (("dead.incomplete", 7200), ("alive.incomplete", 60)):
-        (blobs / name).write_bytes(b"part")
-        os.utime(blobs / name, (time.time() - age,) * 2)
-    fetched(source(commit))
-    assert [p.name for p in partial_files(cache)] == ["alive.incomplete"]
-
-
-# Stop
-
-
-@pytest.mark.parametrize("how", ["slow", "silent", "at once", "from another thread"])
-def test_closing_stops_the_download_within_a_second(server, cache, how):
-    commit = server.publish("ann/faces", {FILE: bytes(20_000_000)})
-    server.faults.part, server.faults.pause = 1 << 14, 0.02  # less than 1 MB a second: the client itself would notice after 10 MB
-    if how == "silent":
-        server.faults.silent.add(FILE)
-    steps = hub.fetch(row(source(commit)))
-    while next(steps).done == 0 and how != "at once":
-        pass
-    assert how == "at once" or partial_files(cache)
-    start = time.perf_counter()
-    if how == "from another thread":
-        closing = threading.Thread(target=steps.close)
-        closing.start()
-        closing.join()
-    else:
-        steps.close()
-    assert time.perf_counter() - start < 1
-    assert workers() == [] and partial_files(cache) == [] and hub.here(row(source(commit))) is None
-
-
-def test_after_a_stop_the_next_download_is_whole(server):
-    body = os.urandom(2_000_000)
-    commit = server.publish("ann/faces", {FILE: body})
-    server.faults.pause = 0.1
-    steps = hub.fetch(row(source(commit)))
-    while next(steps).done == 0:
-        pass
-    steps.close()
-    server.faults.pause = 0
-    assert fetched(source(commit)).path.read_bytes() == body
-
-
-def test_two_downloads_at_once_count_and_stop_apart(server, cache):
-    """One visitor's Stop is not the other's, though both wait for the same file."""
-    body = os.urandom(3_000_000)
-    commit = server.publish("ann/faces", {FILE: body})
-    server.faults.pause = 0.05
-    first, second = hub.fetch(row(source(commit))), hub.fetch(row(source(commit)))
-    while next(first).done == 0:
-        next(second)
-    first.close()
-    assert finish(second)[0].path.read_bytes() == body and partial_files(cache) == []
 
 
 # Refusals
@@ -359,6 +218,26 @@ def test_an_answer_that_is_no_file_is_named(server, hurry, status, sentence):
     assert refusal(source()) == sentence
 
 
+def test_trouble_between_the_look_and_the_download_is_named(server, hurry):
+    server.publish("ann/faces", {FILE: WEIGHTS})
+    server.faults.statuses[FILE] = [0, *[503] * 20]
+    assert refusal(source()).startswith(f"The Hub answered 503 for {FILE} of ann/faces")
+
+
+def test_a_branch_that_moves_under_a_download_is_named(server, monkeypatch):
+    files = {"a.json": b"1", "b.json": b"2"}
+    server.publish("ann/faces", files)
+    download = transfer.hf_hub_download
+
+    def moving(repo, file, **rest):
+        path = download(repo, file, **rest)
+        server.publish("ann/faces", files | {"c.json": b"3"})
+        return path
+    monkeypatch.setattr(transfer, "hf_hub_download", moving)
+    assert refusal(Source("", "ann/faces", files=("a.json", "b.json"))) == (
+        "ann/faces was changed while Faces was being fetched: try again.")
+
+
 def test_a_login_page_is_not_the_hub(server):
     server.faults.login_page = True
     assert refusal(source()) == (f"What answers at {server.url} is not the Hub, perhaps the login page of a network: sign in there, "
@@ -387,9 +266,11 @@ def test_cut_off_again_and_again_is_named(server, hurry, cache):
     assert partial_files(cache) == []
 
 
-@pytest.mark.parametrize("known", [None, SHA256])
-def test_a_corrupt_download_is_not_kept(server, cache, known):
-    """The client accepts any bytes of the right number."""
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+@pytest.mark.parametrize("known", [None, SHA256], ids=["as announced", "as the row says"])
+def test_a_corrupt_download_is_not_kept(server, cache, monkeypatch, known, links):
+    """The client accepts any bytes of the right number. Without links (Windows) its cache does not keep the Hub's hash."""
+    monkeypatch.setattr(huggingface_hub.file_download, "are_symlinks_supported", lambda *_: links)
     commit = server.publish("ann/faces", {FILE: WEIGHTS})
     server.faults.corrupt.add(FILE)
     assert "was damaged (not the expected sha256), so it was deleted" in refusal(source(commit, sha256=known))
@@ -428,16 +309,17 @@ def test_a_cache_that_cant_be_written_is_named(server, cache, monkeypatch):
                                        "can be written.")
 
 
-def test_a_damaged_copy_that_cant_be_deleted_is_named(server, monkeypatch):
-    commit = server.publish("ann/faces", {FILE: WEIGHTS})
-    path = fetched(source(commit)).path
+@pytest.mark.parametrize("file", [FILE, "config.json"])
+def test_a_damaged_copy_that_cant_be_deleted_is_named(server, monkeypatch, file):
+    commit = server.publish("ann/faces", {file: WEIGHTS})
+    path = fetched(source(commit, file=file)).path
     path.resolve().write_bytes(WEIGHTS[::-1])
 
     def read_only(*_, **__):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
     monkeypatch.setattr(Path, "unlink", read_only)
-    assert refusal(source(commit)) == (f"The copy of {FILE} from ann/faces on this machine is damaged (not the expected sha256): "
-                                       f"delete {path}.")
+    assert refusal(source(commit, file=file)) == (f"The copy of {file} from ann/faces on this machine is damaged (not the expected "
+                                                  f"sha256): delete {path}.")
 
 
 def test_a_file_that_cant_be_read_is_named(cache, monkeypatch):
@@ -456,91 +338,6 @@ def test_when_all_sources_fail_the_first_one_is_named(server):
     assert refusal(source()) == reason
     assert refusal(source(), source(repo="no/where"), Source("gone.pt")) == (
         f"{reason} Other sources of Faces that failed too: 2.")
-
-
-# An unreachable Hub
-
-
-def silent(listener: socket.socket) -> str:
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def black_hole(listener: socket.socket) -> str:
-    """Its queue is full, so the next connection gets no answer at all, as behind a firewall that drops packets."""
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    for _ in range(3):
-        knock = socket.socket()
-        knock.setblocking(False)
-        knock.connect_ex(listener.getsockname())
-        CALLERS.append(knock)
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def refused(listener: socket.socket) -> str:
-    listener.bind(("127.0.0.1", 0))
-    return f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-CALLERS: list[socket.socket] = []
-
-
-@pytest.mark.parametrize("kind", [silent, black_hole, refused, lambda _: "http://hub.invalid"],
-                         ids=["silent", "black hole", "refused", "no such name"])
-def test_an_unreachable_hub_costs_less_than_a_second(cache, monkeypatch, kind):
-    with socket.socket() as listener:
-        url = kind(listener)
-        point_client_at(monkeypatch, url, cache)
-        start = time.perf_counter()
-        sentence = refusal(source("0" * 40))
-        assert time.perf_counter() - start < 1
-        assert sentence == (f"The Hub at {url} can't be reached and Faces is not on this machine: check the connection, or choose a "
-                            "model that is here.")
-        assert hub.reachable() is False, "known from the fetch, so it is not asked again"
-        hub._reached.clear()
-        start = time.perf_counter()
-        assert hub.reachable(0.3) is False and time.perf_counter() - start < 0.6
-    while CALLERS:
-        CALLERS.pop().close()
-
-
-def test_several_sources_ask_an_unreachable_hub_once(cache, monkeypatch):
-    with socket.socket() as listener:
-        point_client_at(monkeypatch, silent(listener), cache)
-        start = time.perf_counter()
-        assert refusal(*(source("0" * 40, repo=f"ann/{name}") for name in "abcd")).endswith("of Faces that failed too: 3.")
-        assert time.perf_counter() - start < 1
-
-
-def test_a_branch_that_is_cached_is_used_when_the_hub_is_unreachable(server, cache, monkeypatch):
-    commit = server.publish("ann/faces", {FILE: WEIGHTS})
-    fetched(source())
-    server.close()
-    start = time.perf_counter()
-    located = fetched(source())
-    assert time.perf_counter() - start < 1 and located.revision == commit and located.sha256 == SHA256
-    assert str(located.changes[0][0]).startswith("The Hub at {host} can't be reached") and len(located.changes) == 2
-
-
-def test_a_certificate_that_is_not_trusted_is_named(server, monkeypatch):
-    def untrusted(*_, **__):
-        raise transfer.http.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
-    monkeypatch.setattr(transfer, "get_hf_file_metadata", untrusted)
-    assert refusal(source()) == (f"The certificate of {server.url} is not trusted on this machine, perhaps because a company's proxy "
-                                 "stands between: set SSL_CERT_FILE to the proxy's certificates.")
-
-
-def test_reachable_asks_once_a_minute(server):
-    assert hub.reachable() and hub.reachable()
-    assert [r.method for r in server.requests if "api" not in r.path] == ["HEAD"]
-
-
-def test_a_person_with_a_slow_line_can_ask_for_patience(monkeypatch):
-    assert transfer.patience() < 1
-    monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 30)
-    assert transfer.patience() == 30
 
 
 # What a person types
