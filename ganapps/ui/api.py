@@ -6,7 +6,6 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 
@@ -21,10 +20,11 @@ Answer = tuple[list[gr.FileData], dict]
 
 def publish(engine: Engine) -> None:
     """Register every endpoint; call it inside the window's Blocks."""
-    gr.api(_faces(engine), api_name="faces", **common.DEVICE)
+    store = gr.File(visible=False)  # its files are served, and deleted when they are old
+    gr.api(_faces(engine, store), api_name="faces", **common.DEVICE)
 
 
-def _faces(engine: Engine) -> Callable:
+def _faces(engine: Engine, store: gr.File) -> Callable:
     first = common.here_first(engine, "faces").id
 
     def faces(seed: str = "0", count: int = 1, psi: float = 0.7, model: str = first, labels: dict | None = None, mix: str = "", mix_from: int = 4,
@@ -47,21 +47,21 @@ def _faces(engine: Engine) -> Callable:
         Returns:
             The PNG files, each with its recipe inside, and {"recipe", "report"}.
         """
-        settings = {"seed": seed, "count": count, "psi": psi, "labels": labels or None, "mix": mix or None, "mix_from": mix_from, "mix_to": mix_to,
+        settings = {"seed": common.seed(seed), "count": count, "psi": psi, "labels": labels or None, "mix": mix or None, "mix_from": mix_from, "mix_to": mix_to,
                     "cutoff": cutoff or None, "noise": noise}
-        yield from answers(engine, Recipe("faces", model, settings, precision))
+        yield from answers(engine, store, Recipe("faces", model, settings, precision))
 
     faces.__annotations__["return"] = Answer
     return faces
 
 
-def answers(engine: Engine, recipe: Recipe) -> Iterator[tuple[list[dict[str, Any]], dict]]:
+def answers(engine: Engine, store: gr.File, recipe: Recipe) -> Iterator[Answer]:
     """A recipe's results as files and plain values. Raises gr.Error with the sentence of a refusal."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         files: list[gr.FileData] = []
         try:
             for result in engine.run(recipe):
-                files += [gr.FileData(path=path) for path in common.keep(result, Path(folder), len(files))]
+                files += [gr.FileData(path=store.move_resource_to_block_cache(str(path))) for path in common.keep(result, Path(folder), len(files))]
                 yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()}
         except UserError as e:
             raise gr.Error(str(e)) from e

@@ -155,15 +155,7 @@ def _add(shown: Shown, result: Result, folder: Path, lang: str) -> None:
 
 def keep(result: Result, folder: Path, already: int) -> list[Path]:
     """The result's new pictures as files in `folder`, each with its recipe inside; `already`: how many lie there."""
-    paths = []
-    for index, kept in enumerate(result.made, already):
-        path = folder / file_name(kept.caption, kept.recipe, index, "webp" if kept.frames else "png")
-        if kept.frames:
-            images.save_film(kept.frames, path, kept.frames_per_second, kept.recipe)
-        else:
-            images.save_png(kept.picture, path, kept.recipe)
-        paths.append(path)
-    return paths
+    return [images.keep(kept, folder, index) for index, kept in enumerate(result.made, already)]
 
 
 def plain_recipe(recipe: Recipe) -> dict:
@@ -171,15 +163,15 @@ def plain_recipe(recipe: Recipe) -> dict:
     return json.loads(recipe.to_json())
 
 
-def file_name(caption: str, recipe: Recipe, index: int, ending: str) -> str:
-    """A name that tells what it is: `heads-64-seed-7.png`."""
-    words = "".join(c if c.isalnum() or c in ".-" else "-" for c in f"{recipe.checkpoint.split('/')[-1].split(':')[0]}-{caption}")
-    return f"{words[:80]}{'' if recipe.task == 'faces' else f'-{index}'}.{ending}"
-
-
 def _archive(shown: Shown, folder: Path) -> str:
     texts = {"recipe.json": shown.recipe.to_json(), "report.json": images.as_json(shown.report.as_dict())}
     return str(images.save_zip([Path(p) for p, _ in shown.files], folder / f"{shown.recipe.checkpoint.split('/')[-1]}.zip", texts))
+
+
+def seed(text: str) -> int | str:
+    """What stands in a seed box: a number where it is one, else the words; an empty box is 0."""
+    text = str(text).strip() or "0"
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 40 else text
 
 
 def here_first(engine: Engine, models: str) -> Checkpoint:

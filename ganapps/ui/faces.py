@@ -119,10 +119,10 @@ class FacesTab:
         """What the widgets ask for."""
         checkpoint = values[self.own].strip() or values[self.model]
         labels = next((k.chosen(values) for k in self.controls if k.checkpoint == checkpoint), {})
-        settings = {"seed": values[self.seed].strip() or "0", "labels": labels or None, "noise": values[self.noise]}
+        settings = {"seed": common.seed(values[self.seed]), "labels": labels or None, "noise": values[self.noise]}
         if task == "faces":
             settings |= {"count": values[self.count], "psi": values[self.psi], "cutoff": values[self.cutoff] or None,
-                         "mix": values[self.mix].strip() or None, "mix_from": values[self.mix_from], "mix_to": values[self.mix_to]}
+                         "mix": common.seed(values[self.mix]) if values[self.mix].strip() else None, "mix_from": values[self.mix_from], "mix_to": values[self.mix_to]}
         elif task == "loop":
             settings |= {"count": min(6, max(2, int(values[self.count]))), "psi": values[self.psi]}
         return Recipe(task, checkpoint, settings, values[self.precision])
@@ -185,7 +185,8 @@ class FacesTab:
         yield from self._shown(self.recipe(values), common.language(request))
 
     def _shown(self, recipe: Recipe, lang: str) -> Iterator[dict]:
-        yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True), self.instead: gr.update(visible=False)}
+        yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
+        missing = False
         for shown in common.show(self._results(recipe), recipe, lang):
             update = {self.line: shown.line}
             if shown.files:
@@ -193,10 +194,10 @@ class FacesTab:
             if shown.archive:
                 update |= {self.archive: gr.update(value=shown.archive, interactive=True), self.link: shown.recipe.to_link(),
                            self.used: str(shown.recipe.settings["seed"])}
-            if shown.missing and recipe.checkpoint != self.first.id:
-                update |= {self.instead: gr.update(visible=True, value=say(lang, "Use {model} instead", model=self.first.title))}
+            missing = shown.missing and recipe.checkpoint != self.first.id
             yield update
-        yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
+        yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False),
+               self.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=self.first.title))}
 
     def _results(self, recipe: Recipe) -> Iterator[Result]:
         """The run; the wall of the first visit is drawn once and kept, so that a visit costs nothing."""

@@ -15,7 +15,7 @@
     if (!panel || !isPicture(event) || takesFiles(event.target)) return;
     event.preventDefault();
     panel.classList.remove("drop-here");
-    const input = panel.querySelector(".restore input[type=file]") || panel.parentElement.querySelector(".restore input[type=file]");
+    const input = panel.querySelector(".restore")?.parentElement.querySelector("input[type=file]");
     if (!input) return;
     const files = new DataTransfer();
     files.items.add(event.dataTransfer.files[0]);
