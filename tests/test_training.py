@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
 import json
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import stylegan2
-from ganapps.training import augment, controls, data, diffusion, faces, labels, loop
+from ganapps.training import augment, controls, data, diffusion, faces, label_file, labels, loop, reader
 from ganapps.training.features import TAP_CHANNELS, Projection
 from ganapps.training.generator import Generator
 
@@ -281,3 +283,44 @@ def test_the_loop_saves_everything_and_goes_on(tmp_path):
     later = diffusion_trainer()
     loop.run(later, tmp_path, pictures=12)
     assert later.seen == 12 and later.steps == 3 and not (tmp_path / "state.new").exists()
+
+
+def test_a_reader_learns_what_can_be_seen():
+    """Labels that are the colour of a picture are read back, from pictures that were held back; labels of chance are not."""
+    random = np.random.RandomState(0)
+
+    def coloured(count: int) -> data.Portraits:
+        rows = random.randn(count, 44).astype(np.float32)
+        colour = np.clip(128 + 40 * rows[:, :3], 0, 255).astype(np.uint8)
+        return data.Portraits(np.broadcast_to(colour[:, None, None], (count, 64, 64, 3)).copy(), rows, np.arange(count))
+
+    eyes = reader.learn(Eyes(), coloured(400), coloured(100))
+    assert eyes.slope[:3].min() > 0.5 and eyes.slope[3:].abs().max() < 0.5
+
+
+def test_a_slope_says_how_far_an_answer_follows():
+    asked = torch.tensor([[0.0, 1.0], [2.0, 1.0], [4.0, 1.0]])
+    assert reader.slope(asked, asked * 0.5 + 3).tolist() == pytest.approx([0.5, 0])
+
+
+def test_the_label_file_holds_controls_and_says_which_work(tmp_path):
+    generator = tmp_path / "heads-16.safetensors"
+    trainer = face_trainer()
+    trainer.export(tmp_path)
+    measured = {control["id"]: 0.1 for control in controls.CONTROLS} | {"yaw": 0.9, "smile": 0.8}
+    label_file.write(tmp_path / "labels.safetensors", portraits().labels, measured, {"smile"}, generator)
+    with safe_open(tmp_path / "labels.safetensors", "pt") as file:
+        metadata, rows = file.metadata(), file.get_tensor("labels")
+    assert [c["id"] for c in json.loads(metadata["controls"]) if c["works"]] == ["yaw"]
+    assert json.loads(metadata["names"]) == list(labels.NAMES) and rows.shape == (12, 44)
+    assert hashlib.sha256(generator.read_bytes()).hexdigest() in metadata["checked_with"]
+
+
+def test_a_control_is_followed_as_far_as_the_reader_sees():
+    """A generator that paints the background label as brightness follows it; one that ignores its labels follows nothing."""
+    rows, control = np.zeros((4, 44), np.float32), next(c for c in controls.CONTROLS if c["id"] == "background_colour")
+    columns = [labels.NAMES.index(f"background_{channel}") for channel in labels.RGB]
+    eyes = SimpleNamespace(read=lambda x: F.pad(x[:, :, 0, 0], (columns[0], 43 - columns[2])), slope=torch.full((44,), 0.5))
+    obedient, _ = label_file.followed(control, rows, lambda c: torch.from_numpy(c[:, columns])[:, :, None, None], eyes)
+    deaf, _ = label_file.followed(control, rows, lambda c: torch.zeros(4, 3, 1, 1), eyes)
+    assert obedient == pytest.approx(2) and deaf == pytest.approx(0)
