@@ -1,0 +1,109 @@
+"""What the README says is so: its commands, its recipe, its programs, its links, its header."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ganapps import catalog, networks, recipe
+from ganapps.engine import TASKS, Engine
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+HEADER = yaml.safe_load(README.split("---\n")[1])
+REQUIREMENTS = dict(re.match(r"([\w.-]+)(.*)", line).groups() for line in (ROOT / "requirements.txt").read_text().splitlines() if line[:1].isalpha())
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(int(n) for n in text.split("."))
+
+
+def test_ci_runs_the_second_command() -> None:
+    start, test = (b.strip() for b in blocks("sh")[:2])
+    script = (ROOT / ".ci" / "run").read_text().splitlines()
+    assert script[-1] == test and start.endswith("&& .venv/bin/python app.py")
+    assert start.split(" && .venv/bin/pip")[0] == test.split(" && .venv/bin/pip")[0]
+
+
+@pytest.mark.parametrize("block", blocks("sh"))
+def test_every_command_is_shell(block: str) -> None:
+    assert subprocess.run(["bash", "-n"], input=block, text=True, check=False).returncode == 0
+
+
+def test_the_set_up_asks_apt_where_python_has_no_venv(tmp_path: Path) -> None:
+    """With stand-ins for python3 and apt: the first has no venv until the second has run."""
+    setup = blocks("sh")[0].split(" && .venv/bin/pip")[0]
+    said = tmp_path / "said"
+    for name, body in (("python3", f'echo python3 $* >> {said}; [ -e {tmp_path}/venv-is-here ]'),
+                       ("apt-get", f'echo apt-get $* >> {said}; [ "$1" = update ] || touch {tmp_path}/venv-is-here')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    done = subprocess.run(["bash", "-c", setup], cwd=tmp_path, env={"PATH": f"{tmp_path}:/bin"}, stdin=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0
+    assert said.read_text().splitlines() == ["python3 -m venv .venv", "apt-get update", "apt-get install -y python3-venv", "python3 -m venv .venv"]
+
+
+def test_the_header_is_a_space_s() -> None:
+    assert HEADER["sdk"] == "gradio" and (ROOT / HEADER["app_file"]).is_file() and version(HEADER["python_version"]) >= (3, 11)
+    assert len(HEADER["short_description"]) <= 60 and HEADER["license"] == "mit"
+    low, high = re.fullmatch(r">=([\d.]+),<([\d.]+)", REQUIREMENTS["gradio"]).groups()
+    assert version(low) <= version(HEADER["sdk_version"]) < version(high)
+
+
+def test_every_repository_of_the_catalogue_stands_in_the_header() -> None:
+    repos = {s.repo for row in catalog.load(networks.NAMES, own="").values() for s in row.sources if s.repo}
+    assert set(HEADER["models"]) == repos and len(HEADER["models"]) == len(repos)
+
+
+def test_zerogpu_finds_a_torch() -> None:
+    assert REQUIREMENTS["torch"] == ">=2.8,<=2.13.0" and "<" not in REQUIREMENTS["spaces"]
+
+
+def test_the_recipe_runs(engine: Engine) -> None:
+    asked = recipe.from_json(blocks("json")[0])
+    *_, result = engine.run(asked)
+    assert result.report.pictures == asked.settings["count"]
+    name = re.search(r"pictures/(heads-64-seed-\d+)\.png", README)[1]
+    seed = next(kept for kept in engine.run(asked).__next__().made).recipe.settings["seed"]
+    assert name == f"heads-64-seed-{seed}"
+    assert all(f"`{task}`" in README for task in TASKS)
+
+
+def test_the_client_s_program_runs(url: str) -> None:
+    program = blocks("python")[0].replace("http://127.0.0.1:7860", url)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(".png") == 2 and "heads-64" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_plain_http_brings_the_pictures(url: str, tmp_path: Path) -> None:
+    script = next(b for b in blocks("sh") if "curl" in b).replace("http://127.0.0.1:7860/", url)
+    subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
+    made = sorted(tmp_path.glob("*.png"))
+    assert [p.name for p in made] == ["heads-64-seed-2577753003.png", "heads-64-seed-2577753004.png"]
+    assert recipe.from_file(made[0]).settings["seed"] == 2577753003
+
+
+def test_every_file_it_names_is_there() -> None:
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert links and [link for link in links if not (ROOT / link).exists()] == []
+    tree = next(b for b in re.findall(r"```\n(.*?)```", README, re.DOTALL) if b.startswith("app.py"))
+    names = re.findall(r"^( *)([\w/.]+)  ", tree, re.MULTILINE)
+    missing = [name for indent, name in names if not (ROOT / ("ganapps" if indent else "") / name).exists()]
+    assert len(names) > 12 and missing == []
+    extras = [e for group in re.findall(r"\(([\w., ]+\.py)\)", tree) for e in group.split(", ")]
+    here = {p.name for p in (ROOT / "ganapps").glob("*.py")} - {"__init__.py"}
+    assert here == {name for indent, name in names if indent and name.endswith(".py")} | set(extras)
+
+
