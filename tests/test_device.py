@@ -1,0 +1,57 @@
+"""Where a network runs: its precision, its memory, and its title."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+import torch
+
+from ganapps import device
+from ganapps.device import Device, out_of_memory, pick
+from ganapps.errors import UserError
+
+
+def test_precision_acts_only_inside_the_block() -> None:
+    layer = torch.nn.Linear(4, 4)
+    low = Device("cpu").with_precision("bfloat16")
+    with low.computing():
+        assert layer(torch.ones(1, 4)).dtype == torch.bfloat16 and torch.is_inference_mode_enabled()
+    assert layer(torch.ones(1, 4)).dtype == torch.float32 and not torch.is_inference_mode_enabled()
+    with Device("cpu").computing():
+        assert layer(torch.ones(1, 4)).dtype == torch.float32
+
+
+def test_auto_is_the_precision_that_always_works() -> None:
+    assert Device("cpu", "bfloat16").with_precision("auto") == Device("cpu", "float32")
+    with pytest.raises(UserError, match="^The precision int8 is unknown: accepted are auto, float32, bfloat16, float16.$"):
+        Device("cpu").with_precision("int8")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads what Linux says")
+def test_free_memory_is_what_the_machine_and_the_container_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 50e6 < Device("cpu").free_memory() < 8e12
+    monkeypatch.setattr(device, "_container_room", lambda: 123)
+    assert Device("cpu").free_memory() == 123
+
+
+def test_a_full_memory_is_told_from_a_bug() -> None:
+    assert out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp:115] err == 0. DefaultCPUAllocator: can't allocate memory"))
+    assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert not out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    with pytest.raises(RuntimeError) as error:
+        torch.empty(2**55)
+    assert out_of_memory(error.value)
+
+
+def test_auto_finds_a_device_that_works() -> None:
+    found = pick()
+    assert torch.zeros(1, device=found.name).item() == 0 and found.title
+    assert pick("cpu").title == "CPU"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_a_gpu_says_its_name_and_its_memory() -> None:
+    gpu = pick("cuda")
+    assert gpu.title != "CUDA" and 0 < gpu.free_memory() <= torch.cuda.get_device_properties(0).total_memory
