@@ -1,4 +1,4 @@
-"""What is on this disk: where a model's files may lie, whether there is room for more, and whether they are the right ones."""
+"""What is on this disk: where a model's files may lie, is there room for more, and are they the right ones?"""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Progress:
 class Located:
     """A checkpoint's file (or folder) on this disk.
 
-    `revision` is the commit of a file from the Hub, None of a shipped or own one. `sha256` of a folder is that of its list of
-    files, as `sha256sum` prints it; None only from `here`, where the file has not been read. `changes` are sentences about what
-    went otherwise than the row asks.
+    `revision` is the commit of a file from the Hub, None of a shipped or own one. `sha256` of a folder is that of its
+    list of files, as `sha256sum` prints it; None only from `here`, which reads nothing. `changes` are sentences about
+    what went otherwise than the row asks.
     """
 
     path: Path
@@ -60,7 +60,7 @@ Steps = Generator[Progress, None, Located]
 
 
 def shipped(file: str) -> Path:
-    """Where a file that ships with the app is: in the person's folder GANAPPS_WEIGHTS if it is there, else in `weights/`."""
+    """Where a shipped file is: in the person's folder GANAPPS_WEIGHTS if it is there, else in `weights/`."""
     own = _own_folder()
     return own / file if own and (own / file).exists() else WEIGHTS / file
 
@@ -86,7 +86,8 @@ def cached(source: Source) -> Located | None:
     if not well_formed(source):
         return None
     files = names(source)
-    paths = [try_to_load_from_cache(source.repo, name, revision=source.revision, cache_dir=constants.HF_HUB_CACHE) for name in files]
+    place = {"revision": source.revision, "cache_dir": constants.HF_HUB_CACHE}
+    paths = [try_to_load_from_cache(source.repo, name, **place) for name in files]
     if not all(isinstance(path, str) for path in paths):
         return None
     folder = Path(paths[0]).parents[files[0].count("/")]
@@ -128,8 +129,9 @@ def make_room(source: Source, needed: int, title: str) -> None:
     folder = Path(constants.HF_HUB_CACHE).absolute()
     free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
     if needed and free < needed + SPARE:
-        raise WeightsError("{title} needs {need} MB, and {folder} has only {free} MB free: make room there, or set HF_HOME to a "
-                           "folder on a larger disk.", title=title, need=mb(needed), free=mb(free), folder=str(folder))
+        raise WeightsError("{title} needs {need} MB, and {folder} has only {free} MB free: make room there, or set "
+                           "HF_HOME to a folder on a larger disk.", title=title, need=mb(needed), free=mb(free),
+                           folder=str(folder))
 
 
 def mb(size: float) -> str:
@@ -141,10 +143,10 @@ def mb(size: float) -> str:
 
 
 def checked(found: Located, title: str, announced: Mapping[str, str]) -> Steps:
-    """Reads the files and compares them with the row's sha256, else with the hash `announced` by the Hub or kept by its cache.
+    """Reads the files and compares them with the row's sha256, else with the hash `announced` by the Hub.
 
-    Returns `found` with its sha256. WeightsError if a file is another one or can't be read; a wrong one in the Hub's cache is
-    deleted there.
+    Returns `found` with its sha256. WeightsError if a file can't be read or is another one; a wrong one in the Hub's
+    cache is deleted there.
     """
     files, expected = _files(found), found.source.sha256
     single = found.path.is_file()
@@ -153,7 +155,7 @@ def checked(found: Located, title: str, announced: Mapping[str, str]) -> Steps:
         if single:
             same_size(found.source, found.path.stat().st_size, str(found.path), title)
         for name, path in files.items():
-            known = "" if single and expected else _announced(path) or announced.get(name, "")  # the row knows better than the Hub
+            known = "" if single and expected else _announced(path) or announced.get(name, "")  # a row knows better
             digests[name], right = yield from _digest(path, known, title)
             if not right:
                 raise _wrong(found, [path], title)
@@ -170,14 +172,14 @@ def checked(found: Located, title: str, announced: Mapping[str, str]) -> Steps:
 def same_size(source: Source, size: int | None, place: str, title: str) -> None:
     """WeightsError if the row and `place` both know the size and disagree."""
     if source.size and size is not None and size != source.size:
-        raise WeightsError("{place} has {size} bytes, but the file of {title} has {expected}: it is another file and was not used.",
-                           place=place, size=size, expected=source.size, title=title)
+        raise WeightsError("{place} has {size} bytes, but the file of {title} has {expected}: it is another file and "
+                           "was not used.", place=place, size=size, expected=source.size, title=title)
 
 
 def another(place: str, title: str) -> WeightsError:
     """The error about a file whose content is not the one that the row names."""
-    return WeightsError("{place} is not the file of {title}: its sha256 is another one, so it was not used. Replace the file, or "
-                        "correct the row.", place=place, title=title)
+    return WeightsError("{place} is not the file of {title}: its sha256 is another one, so it was not used. Replace "
+                        "the file, or correct the row.", place=place, title=title)
 
 
 def _files(found: Located) -> dict[str, Path]:
@@ -193,7 +195,7 @@ def _announced(path: Path) -> str:
 
 
 def _digest(path: Path, announced: str, title: str) -> Generator[Progress, None, tuple[str, bool]]:
-    """sha256 of the file, read once per process; and does it agree with `announced`: a sha256, a git object's name or neither?"""
+    """sha256 of the file, read once per process; does it agree with `announced`, a sha256 or a git object's name?"""
     facts = path.stat()
     key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
     if key in _hashes:
@@ -232,7 +234,7 @@ def _wrong(found: Located, paths: list[Path], title: str) -> WeightsError:
                 (path.parent / os.readlink(path)).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
     except OSError:
-        return WeightsError("The copy of {file} from {repo} on this machine is damaged (not the expected sha256): delete {path}.",
-                            file=file, repo=repo, path=str(found.path))
-    return WeightsError("The copy of {file} from {repo} on this machine was damaged (not the expected sha256), so it was deleted: "
-                        "try again to fetch it anew.", file=file, repo=repo)
+        return WeightsError("The copy of {file} from {repo} on this machine is damaged (not the expected sha256): "
+                            "delete {path}.", file=file, repo=repo, path=str(found.path))
+    return WeightsError("The copy of {file} from {repo} on this machine was damaged (not the expected sha256), so it "
+                        "was deleted: try again to fetch it anew.", file=file, repo=repo)

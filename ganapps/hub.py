@@ -38,8 +38,8 @@ def here(checkpoint: Checkpoint) -> Located | None:
 def fetch(checkpoint: Checkpoint, offline: bool = False) -> Steps:
     """Finds or downloads the checkpoint's file; yields Progress a few times a second and returns the checked Located.
 
-    What is on the disk comes first, then each source in order. Closing the generator stops the download within a second and leaves
-    no partial file. WeightsError when no source serves: about the first one, with the number of the others.
+    What is on the disk comes first, then each source in order. Closing the generator stops the download within a
+    second and leaves no partial file. WeightsError when no source serves: about the first, with the number of others.
     """
     refused: list[tuple[Source, WeightsError]] = []
     offline = offline or constants.is_offline_mode()
@@ -58,13 +58,14 @@ def parse(text: str) -> Source:
     match = TYPED.fullmatch(text.strip())
     source = Source(match["file"], match["repo"], match["revision"]) if match else None
     if source is None or not disk.well_formed(source):
-        raise UserError("{text} is not a place on the Hub: write owner/repo:file or owner/repo:file@revision, for example "
-                        "{example}.", text=text.strip()[:120], example="owner/repo:models/faces.safetensors@main")
+        raise UserError("{text} is not a place on the Hub: write owner/repo:file or owner/repo:file@revision, for "
+                        "example {example}.", text=text.strip()[:120],
+                        example="owner/repo:models/faces.safetensors@main")
     return source
 
 
 def reachable(timeout: float = 1.0) -> bool:
-    """Does the Hub answer? Asked at most once a minute; blocks up to `timeout` seconds, so not for the window's own thread."""
+    """Does the Hub answer? Asked at most once a minute, for up to `timeout` seconds: not on the window's own thread."""
     if constants.is_offline_mode():
         return False
     asked, answer = _reached.get(constants.ENDPOINT, (-60.0, False))
@@ -93,16 +94,16 @@ def _attempts(checkpoint: Checkpoint, offline: bool) -> Iterator[tuple[Source, S
 
 def _missing(source: Source, title: str) -> Steps:
     yield from ()  # a generator like the other ways
-    raise WeightsError("The file {file} of {title}, which comes with this app, is missing: fetch the app's weights folder again.",
-                       file=source.file, title=title)
+    raise WeightsError("The file {file} of {title}, which comes with this app, is missing: fetch the app's weights "
+                       "folder again.", file=source.file, title=title)
 
 
 def _from_hub(source: Source, title: str, offline: bool) -> Steps:
     if not disk.well_formed(source):
         raise _misplaced(source, title)
     if offline:
-        raise WeightsError("{title} is not on this machine and the app is offline: choose a model that is here, or start the app "
-                           "without --offline and HF_HUB_OFFLINE to fetch {file} from {repo}.",
+        raise WeightsError("{title} is not on this machine and the app is offline: choose a model that is here, or "
+                           "start the app without --offline and HF_HUB_OFFLINE to fetch {file} from {repo}.",
                            title=title, file=disk.names(source)[0], repo=source.repo)
     try:
         return (yield from _downloaded(source, title))
@@ -111,8 +112,8 @@ def _from_hub(source: Source, title: str, offline: bool) -> Steps:
         if older is None:
             raise
         located = yield from disk.checked(older, title, {})
-        return replace(located, changes=(_sentence(error), ("A newer {repo} could not be fetched, so the copy on this machine was "
-                                                            "used.", {"repo": source.repo})))
+        older_used = "A newer {repo} could not be fetched, so the copy on this machine was used.", {"repo": source.repo}
+        return replace(located, changes=(_sentence(error), older_used))
 
 
 def _downloaded(source: Source, title: str) -> Steps:
@@ -129,7 +130,8 @@ def _downloaded(source: Source, title: str) -> Steps:
         raise _refusal(error, source, watch.file, title, began=True) from error
     found = disk.cached(source)
     if found is None:
-        raise WeightsError("{repo} was changed while {title} was being fetched: try again.", repo=source.repo, title=title)
+        raise WeightsError("{repo} was changed while {title} was being fetched: try again.", repo=source.repo,
+                           title=title)
     return (yield from disk.checked(found, title, {name: fact.etag for name, fact in facts.items()}))
 
 
@@ -143,7 +145,7 @@ def _meter(done: int, total: int, seconds: float, title: str) -> Progress:
 
 
 def _looked(source: Source, title: str) -> Generator[Progress, None, dict[str, HfFileMetadata]]:
-    """What the Hub says about the files of `source`; refuses, before a byte is fetched, what could not be used afterwards."""
+    """What the Hub says of the files of `source`; refuses, before a byte is fetched, what could not be used later."""
     if time.monotonic() - _given_up.get(constants.ENDPOINT, -AGAIN) < AGAIN:
         raise _unreachable(title)
     facts, waiting = {}, Progress(0, source.size, "Asking the Hub for {title}", {"title": title})
@@ -153,8 +155,8 @@ def _looked(source: Source, title: str) -> Generator[Progress, None, dict[str, H
         except TROUBLE as error:
             raise _refusal(error, source, name, title, began=False) from error
         if facts[name].commit_hash is None or facts[name].etag is None:
-            raise WeightsError("What answers at {host} is not the Hub, perhaps the login page of a network: sign in there, or "
-                               "correct HF_ENDPOINT.", host=constants.ENDPOINT)
+            raise WeightsError("What answers at {host} is not the Hub, perhaps the login page of a network: sign in "
+                               "there, or correct HF_ENDPOINT.", host=constants.ENDPOINT)
     _reached[constants.ENDPOINT] = time.monotonic(), True
     if source.file:
         _expected(source, facts[source.file], title)
@@ -187,12 +189,12 @@ def _final(checkpoint: Checkpoint, refused: list[tuple[Source, WeightsError]]) -
     first, *others = (last[source] for source in checkpoint.sources if source in last)
     if not others:
         return first
-    return WeightsError("{reason} Other sources of {title} that failed too: {count}.", reason=first, title=checkpoint.title,
-                        count=len(others))
+    return WeightsError("{reason} Other sources of {title} that failed too: {count}.", reason=first,
+                        title=checkpoint.title, count=len(others))
 
 
 def _refusal(error: BaseException, source: Source, file: str, title: str, began: bool) -> WeightsError:
-    """The sentence for what the Hub's client raised about `file`; `began`: it had answered, and the download was under way."""
+    """The sentence for what the Hub's client raised about `file`; `began`: the download was under way."""
     if isinstance(error, errors.LocalEntryNotFoundError):
         error = error.__cause__ or error
     if isinstance(error, errors.HfHubHTTPError):
@@ -200,32 +202,34 @@ def _refusal(error: BaseException, source: Source, file: str, title: str, began:
     if isinstance(error, errors.HFValidationError):
         return _misplaced(source, title)
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return WeightsError("The certificate of {host} is not trusted on this machine, perhaps because a company's proxy stands "
-                            "between: set SSL_CERT_FILE to the proxy's certificates.", host=constants.ENDPOINT)
+        return WeightsError("The certificate of {host} is not trusted on this machine, perhaps because a company's "
+                            "proxy stands between: set SSL_CERT_FILE to the proxy's certificates.",
+                            host=constants.ENDPOINT)
     if isinstance(error, OSError) and error.errno:
         return _unwritable(error, title)
     if not began:
         _given_up[constants.ENDPOINT] = time.monotonic()
         _reached[constants.ENDPOINT] = time.monotonic(), False
         return _unreachable(title)
-    return WeightsError("The download of {file} from {repo} was cut off again and again: check the connection and try again.",
-                        file=file, repo=source.repo)
+    return WeightsError("The download of {file} from {repo} was cut off again and again: check the connection and try "
+                        "again.", file=file, repo=source.repo)
 
 
 def _misplaced(source: Source, title: str) -> WeightsError:
-    return WeightsError("{source} is not a place on the Hub: correct the row of {title}.", source=str(source), title=title)
+    return WeightsError("{source} is not a place on the Hub: correct the row of {title}.", source=str(source),
+                        title=title)
 
 
 def _unreachable(title: str) -> WeightsError:
-    return WeightsError("The Hub at {host} can't be reached and {title} is not on this machine: check the connection, or choose a "
-                        "model that is here.", host=constants.ENDPOINT, title=title)
+    return WeightsError("The Hub at {host} can't be reached and {title} is not on this machine: check the connection, "
+                        "or choose a model that is here.", host=constants.ENDPOINT, title=title)
 
 
 def _unwritable(error: OSError, title: str) -> WeightsError:
     folder = str(constants.HF_HUB_CACHE)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return WeightsError("The disk became full before {title} was complete: make room in {folder}, or set HF_HOME to a folder on "
-                            "a larger disk.", title=title, folder=folder)
+        return WeightsError("The disk became full before {title} was complete: make room in {folder}, or set HF_HOME "
+                            "to a folder on a larger disk.", title=title, folder=folder)
     return WeightsError("{title} can't be written to {folder} ({why}): set HF_HOME to a folder that can be written.",
                         title=title, folder=folder, why=error.strerror)
 
@@ -237,27 +241,27 @@ def _answered(error: errors.HfHubHTTPError, source: Source, file: str) -> Weight
     if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 403):
         return _shut(error, repo, page, status)
     if isinstance(error, errors.RevisionNotFoundError):
-        return WeightsError("{repo} has no revision {revision}: take a branch, tag or commit that is listed on {page}.", repo=repo,
-                            revision=revision, page=page)
+        return WeightsError("{repo} has no revision {revision}: take a branch, tag or commit that is listed on {page}.",
+                            repo=repo, revision=revision, page=page)
     if isinstance(error, errors.EntryNotFoundError):
-        return WeightsError("{repo} has no file {file} at revision {revision}: look up its name on {page}.", repo=repo, file=file,
-                            revision=revision, page=page)
+        return WeightsError("{repo} has no file {file} at revision {revision}: look up its name on {page}.", repo=repo,
+                            file=file, revision=revision, page=page)
     if status == 429:
-        return WeightsError("The Hub asks for a pause before it sends {file} of {repo} (too many requests): wait some minutes; with "
-                            "HF_TOKEN set it allows more.", file=file, repo=repo)
-    return WeightsError("The Hub answered {status} for {file} of {repo}: it has trouble of its own, so try again later.",
-                        status=status, file=file, repo=repo)
+        return WeightsError("The Hub asks for a pause before it sends {file} of {repo} (too many requests): wait some "
+                            "minutes; with HF_TOKEN set it allows more.", file=file, repo=repo)
+    return WeightsError("The Hub answered {status} for {file} of {repo}: it has trouble of its own, so try again "
+                        "later.", status=status, file=file, repo=repo)
 
 
 def _shut(error: errors.HfHubHTTPError, repo: str, page: str, status: int) -> WeightsError:
-    """The sentence for a repository that may not be read; a gated one is also one that is not found, so the order counts."""
+    """The sentence for a repository that may not be read; a gated one counts as not found too, so it comes first."""
     if isinstance(error, errors.GatedRepoError):
-        return WeightsError("{repo} is gated: accept its terms on {page}, set HF_TOKEN to a token of that account, and start again.",
-                            repo=repo, page=page)
+        return WeightsError("{repo} is gated: accept its terms on {page}, set HF_TOKEN to a token of that account, "
+                            "and start again.", repo=repo, page=page)
     if isinstance(error, errors.DisabledRepoError):
         return WeightsError("{repo} has been disabled on the Hub: choose another model.", repo=repo)
     if isinstance(error, errors.RepositoryNotFoundError):
-        return WeightsError("There is no repository {repo} on the Hub, or it is private: check the name, or set HF_TOKEN to a token "
-                            "that may read it.", repo=repo)
-    return WeightsError("The Hub does not let this token read {repo} (HTTP {status}): renew HF_TOKEN, or unset it for a public "
-                        "model.", repo=repo, status=status)
+        return WeightsError("There is no repository {repo} on the Hub, or it is private: check the name, or set "
+                            "HF_TOKEN to a token that may read it.", repo=repo)
+    return WeightsError("The Hub does not let this token read {repo} (HTTP {status}): renew HF_TOKEN, or unset it for "
+                        "a public model.", repo=repo, status=status)

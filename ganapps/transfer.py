@@ -1,7 +1,8 @@
-"""The real Hub client, watched from outside: a look that gives up early, a download that shows its bytes and stops at once.
+"""The real Hub client, watched: a look that gives up early, a download that shows its bytes and stops at once.
 
-`huggingface_hub` counts in steps of 10 MiB and retries for 23 seconds, which is neither a progress bar nor a Stop button. So one
-worker thread runs the client, and hooks on the client's own HTTP session tell a `Watch` what goes on in that thread.
+`huggingface_hub` counts in steps of 10 MiB and retries for 23 seconds, which is neither a progress bar nor a Stop
+button. So one worker thread runs the client, and hooks on the client's own HTTP session tell a `Watch` what goes on
+in that thread.
 """
 
 from __future__ import annotations
@@ -15,9 +16,17 @@ from importlib import import_module
 from types import TracebackType
 from typing import Any, TypeVar
 
-from huggingface_hub import HfFileMetadata, constants, errors, get_hf_file_metadata, get_session, hf_hub_download, hf_hub_url
+from huggingface_hub import (
+    HfFileMetadata,
+    constants,
+    errors,
+    get_hf_file_metadata,
+    get_session,
+    hf_hub_download,
+    hf_hub_url,
+)
 
-http = import_module(errors.HTTPError.__module__.split(".")[0])  # what the client speaks through: httpx2, or httpx before its 2.0
+http = import_module(errors.HTTPError.__module__.split(".")[0])  # the client's: httpx2, or httpx before its 2.0
 Tick = TypeVar("Tick")
 
 NAME = "ganapps-hub"  # of the worker threads
@@ -38,8 +47,8 @@ class Stopped(Exception):
 class Watch:
     """A worker thread that runs `work(watch)`, seen from the thread that waits for it.
 
-    `done` counts bytes received. `file` is what the work is at. Nothing here belongs to a thread, so the generator that waits may
-    be stepped by one thread and closed by another.
+    `done` counts bytes received. `file` is what the work is at. Nothing here belongs to a thread, so the generator
+    that waits may be stepped by one thread and closed by another.
     """
 
     def __init__(self, work: Callable[[Watch], Any]) -> None:
@@ -67,7 +76,7 @@ class Watch:
     def follow(self, tick: Callable[[], Tick], hurried: bool = False) -> Generator[Tick, None, Any]:
         """Yields `tick()` until the work is done, then returns its result or raises its error.
 
-        `hurried`: TimeoutError as soon as the server is silent for longer than its patience. Closing the generator stops the work.
+        `hurried`: TimeoutError as soon as the server is silent for longer than the patience. Closing stops the work.
         """
         try:
             while not wait([self._future], self._rest(hurried)).done:
@@ -89,7 +98,7 @@ class Watch:
             self._stop(0)
 
     def _stop(self, grace: float) -> None:
-        """Ends the work: a thread that waits for bytes is woken by shutting its connection, and the client removes its partial file."""
+        """Ends the work: shutting its connection wakes a waiting thread, and the client removes its partial file."""
         self.stopped = True
         if not self._future.done() and self._socket is not None:
             _shut(self._socket)
@@ -103,9 +112,9 @@ class Watch:
 
     def answered(self, response: Any) -> None:
         """The head of an answer is here; its body has not been read."""
-        self.let_go()
-        if response.request.method == "GET":
-            self._hold(response.extensions.get("network_stream"))
+        wanted = response.request.method == "GET"
+        self._hold(response.extensions.get("network_stream") if wanted else None)
+        if wanted:
             response.stream = _body(self, response)
         if self.stopped:
             raise Stopped
@@ -149,9 +158,9 @@ class _Quiet:
 
 
 def looked(repo: str, revision: str, file: str, tick: Tick) -> Generator[Tick, None, HfFileMetadata]:
-    """What the Hub says of `file`; yields `tick` meanwhile. An unreachable Hub is given up at once, a busy one asked again.
+    """What the Hub says of `file`; yields `tick` meanwhile. Raises what the client raises, or TimeoutError.
 
-    Raises what the client raises, or TimeoutError.
+    An unreachable Hub is given up at once, a busy one is asked again.
     """
     url = hf_hub_url(repo, file, revision=revision, endpoint=constants.ENDPOINT)
     limit = max(patience(), ANSWER)
@@ -170,27 +179,27 @@ def looked(repo: str, revision: str, file: str, tick: Tick) -> Generator[Tick, N
 
 def download(repo: str, revision: str, sizes: dict[str, int]) -> Watch:
     """Fetches the files of `sizes` (bytes, for the count) into the client's cache, one after another."""
-    constants.HF_HUB_DISABLE_XET = True  # its transfers can be neither counted finely nor stopped; plain HTTP carries the same files
+    constants.HF_HUB_DISABLE_XET = True  # it can be neither counted finely nor stopped; HTTP carries the same files
 
     def work(watch: Watch) -> None:
         for watch.file, size in sizes.items():
-            hf_hub_download(repo, watch.file, revision=revision, cache_dir=constants.HF_HUB_CACHE, endpoint=constants.ENDPOINT,
-                            tqdm_class=_Quiet)
+            hf_hub_download(repo, watch.file, revision=revision, cache_dir=constants.HF_HUB_CACHE,
+                            endpoint=constants.ENDPOINT, tqdm_class=_Quiet)
             watch.before, watch.received = watch.before + size, 0
     return Watch(work)
 
 
 def answers(seconds: float) -> bool:
     """Does anything that could be the Hub answer within `seconds`?"""
-    watch = Watch(lambda _: get_session().head(constants.ENDPOINT, timeout=seconds, follow_redirects=False).status_code < 500)
+    watch = Watch(lambda _: get_session().head(constants.ENDPOINT, timeout=seconds, follow_redirects=False))
     try:
-        return watch.result(seconds)
+        return watch.result(seconds).status_code < 500
     except (http.HTTPError, http.InvalidURL, OSError):
         return False
 
 
 def patience() -> float:
-    """Seconds without a sign of life after which the Hub counts as unreachable: HF_HUB_ETAG_TIMEOUT where a person has set it."""
+    """Seconds of silence after which the Hub counts as unreachable: HF_HUB_ETAG_TIMEOUT where a person has set it."""
     chosen = constants.HF_HUB_ETAG_TIMEOUT
     return PATIENCE if chosen == constants.DEFAULT_ETAG_TIMEOUT else float(chosen)
 
@@ -245,6 +254,6 @@ def _body(watch: Watch, response: Any) -> _Body:
 
 def _shut(connection: socket.socket) -> None:
     try:
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # of the plain socket: an encrypted one would say goodbye first
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # the plain socket's: an encrypted one says goodbye first
     except OSError:
         pass  # closed already, which is what was wanted

@@ -120,7 +120,7 @@ def test_what_another_commit_brought_is_not_fetched_again(server):
     commit = server.publish("ann/faces", {FILE: WEIGHTS, "readme": b"new"})
     server.requests.clear()
     located, seen = finish(hub.fetch(row(source(commit))))
-    assert located.revision == commit and {p.total for p in seen} == {0}
+    assert located.revision == commit and {(p.total, str(p)) for p in seen} == {(0, "Asking the Hub for Faces")}
     assert {r.method for r in server.requests} == {"HEAD"}
 
 

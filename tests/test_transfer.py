@@ -39,6 +39,14 @@ def test_the_size_is_known_first_and_progress_follows(server):
     assert len(set(counts)) > 3 and counts == sorted(counts) and str(seen[-1]).startswith("Downloading Faces: ")
 
 
+def test_the_files_of_a_folder_count_together(server):
+    server.publish("ann/faces", {"a.pt": bytes(200_000), "b.json": bytes(50_000)})
+    watch = transfer.download("ann/faces", "main", {"a.pt": 200_000, "b.json": 50_000})
+    for _ in watch.follow(lambda: None):
+        pass
+    assert watch.done == 250_000
+
+
 def test_a_cut_download_goes_on_where_it_stopped(server, hurry):
     body = os.urandom(35_000_000)
     commit = server.publish("ann/faces", {FILE: body})
