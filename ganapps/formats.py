@@ -1,7 +1,7 @@
 """Checkpoint file -> tensors and settings, never code: safetensors, PyTorch files, NVIDIA's and R3GAN's pickles.
 
-The kind is recognised from the bytes, not from the file's name. Whatever is not what it seems is one `WeightsError` sentence, in
-seconds and in little memory, and nothing of it is ever run.
+The kind is recognised from the bytes, not from the file's name. Whatever is not what it seems is one `WeightsError`
+sentence, in seconds and in little memory, and nothing of it is ever run.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ MAGIC_BYTES = STREAM_MAGIC.to_bytes(10, "little")
 class Contents:
     """What a checkpoint file holds.
 
-    `tensors`: dotted names to tensors on the CPU, without gradient, in the file's number type ('params_ema.conv_first.weight',
-    'G_ema.mapping.fc0.weight'). They may still lie in the file itself until they are used, so don't write to them.
+    `tensors`: dotted names to tensors on the CPU, without gradient, in the file's number type
+    ('params_ema.conv_first.weight', 'G_ema.mapping.fc0.weight'). They may still lie in the file itself until they are
+    used, so don't write to them.
     `settings`: the plain values beside them as nested dicts and lists ({'G_ema': {'z_dim': 512, ...}, 'epoch': 200}).
     """
 
@@ -44,12 +45,14 @@ class Contents:
 def read(path: str | Path, name: str | None = None, wanted: tuple[str, ...] | None = None) -> Contents:
     """Reads the checkpoint at `path`; `name` is how sentences call it (else the file's own name).
 
-    `wanted` are the top-level names whose tensors are taken if they are there (('params_ema',), ('G_ema', 'D')), to save memory.
-    Without it all are taken, except from NVIDIA's and R3GAN's pickles: there only G_ema, the network that makes the pictures. Their buffers are all
-    there, also those that a state dict leaves out (`settings['G_ema']['non_persistent']` names them).
+    `wanted` are the top-level names whose tensors are taken if they are there (('params_ema',), ('G_ema', 'D')), to
+    save memory. Without it all are taken, except from NVIDIA's and R3GAN's pickles: there only G_ema, the network that
+    makes the pictures. Their buffers are all there, also those that a state dict leaves out
+    (`settings['G_ema']['non_persistent']` names them).
 
-    A snapshot's settings hold for each network its class name, constructor arguments and plain attributes, and for the taken ones
-    `modules`, the same for every module inside. Safetensors metadata becomes top-level settings, as the texts they are.
+    A snapshot's settings hold for each network its class name, constructor arguments and plain attributes, and for the
+    taken ones `modules`, the same for every module inside. Safetensors metadata becomes top-level settings, as the
+    texts they are.
 
     Raises `WeightsError`.
     """

@@ -1,11 +1,11 @@
 """A strict reader of Python pickles: it imports nothing, calls nothing, and turns every object into an inert record.
 
-A pickle is a small program. This reader knows the fifty instructions that checkpoints use (protocols 2 to 5) and refuses the
-rest. Where Python would import a name, it keeps the name as text; where Python would call it, it keeps the arguments. What the
-records mean (tensors, settings) is for `storages` and `snapshots` to say.
+A pickle is a small program. This reader knows the instructions that checkpoints use (protocols 2 to 5) and refuses the
+rest. Where Python would import a name, it keeps the name as text; where Python would call it, it keeps the arguments.
+What the records mean (tensors, settings) is for `storages` and `snapshots` to say.
 
-Every instruction, and every 64 characters of text, is one step of a `Budget`, so time and memory are bounded by a constant and
-not by what a file claims. Bytes and long texts are never copied: they stay views of the file.
+Every instruction, and every 64 characters of text, is one step of a `Budget`, so time and memory are bounded by a
+constant and not by what a file claims. Bytes and long texts are never copied: they stay views of the file.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from ganapps.refusals import cut_off, damaged, foreign, tensorflow, too_intricate
 
-MOST_STEPS = 1_000_000  # the most intricate published checkpoint that was measured, R3GAN with its optimizers, takes 68,000
-LONGEST_TEXT = 4096  # bytes; names and settings are short, the source text inside NVIDIA's files stays an unread `LongText`
+MOST_STEPS = 1_000_000  # R3GAN's snapshot with its optimizers, the most intricate that was measured, takes 75,000
+LONGEST_TEXT = 4096  # bytes; names and settings are short, the source text in NVIDIA's files stays an unread `LongText`
 LARGEST_KEY = 2**31
 LONGEST_LINE = 512
 ORDERED_DICT, COUNTER = "collections.OrderedDict", "collections.Counter"
@@ -72,8 +72,8 @@ class Record:
 class Reader:
     """Reads pickles that follow each other in `data`, from position `at` on.
 
-    `allowed` says which names the pickles may hold; all are inert, but a file that asks for a shell is not worth reading.
-    `records` lists every record made so far, reachable or not.
+    `allowed` says which names the pickles may hold; all are inert, but a file that asks for a shell is not worth
+    reading. `records` lists every record made so far, reachable or not.
     """
 
     def __init__(self, data: memoryview, budget: Budget, allowed: Callable[[str], bool]) -> None:
@@ -84,8 +84,8 @@ class Reader:
         self.records: list[Record] = []
 
     def value(self) -> object:
-        """The next pickle's value: None, bool, int, float, str, tuple, list (for sets too), dict, `memoryview` for bytes,
-        `LongText`, `Name` or `Record`. Raises `WeightsError`."""
+        """The next pickle's value: None, bool, int, float, str, tuple, list (for sets too), dict, `memoryview` for
+        bytes, `LongText`, `Name` or `Record`. Raises `WeightsError`."""
         self.stack: list = []
         self.marks: list[list] = []
         self.memo: dict[int, object] = {}
@@ -152,13 +152,6 @@ class Reader:
         self.marks.append(self.stack)
         self.stack = []
 
-    def drop(self) -> None:
-        """POP takes the last value, or the last mark where no value follows it."""
-        if self.stack:
-            self.stack.pop()
-        else:
-            self.pop_to_mark()
-
     def call(self, name: object, args: object) -> None:
         self.insist(type(name) is Name)
         if name.text == ORDERED_DICT:
@@ -192,7 +185,7 @@ class Reader:
         target.extend(values)
 
     def put(self, parts: list | tuple) -> None:
-        """Only short texts and small whole numbers are keys: whatever else hashes can be made to collide, or to take for ever."""
+        """Keys are texts and small whole numbers: the hashes of others can be made to collide, or to take for ever."""
         target = self.stack[-1]
         if type(target) is Record:
             target.pairs = target = {} if target.pairs is None else target.pairs
@@ -240,9 +233,7 @@ _BY_NAME: dict[str, Callable[[Reader], object]] = {
     "SETITEM": lambda r: r.put(r.pop(2)),
     "SETITEMS": lambda r: r.put(r.pop_to_mark()),
     "MARK": lambda r: r.mark(),
-    "POP": lambda r: r.drop(),
-    "POP_MARK": lambda r: r.pop_to_mark(),
-    "DUP": lambda r: r.push(r.stack[-1]),
+    "POP": lambda r: r.stack.pop(),
     "BINPUT": lambda r: r.memo.update({r.number(_U1): r.stack[-1]}),
     "LONG_BINPUT": lambda r: r.memo.update({r.number(_U4): r.stack[-1]}),
     "MEMOIZE": lambda r: r.memo.update({len(r.memo): r.stack[-1]}),

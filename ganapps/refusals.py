@@ -28,7 +28,9 @@ def no_file(file: str) -> WeightsError:
 
 
 def unreadable(file: str, reason: str) -> WeightsError:
-    return WeightsError("{file} can't be opened ({reason}). Check that it is there and that you may read it.", file=file, reason=reason)
+    return WeightsError(
+        "{file} can't be opened ({reason}). Check that it is there and that you may read it.", file=file, reason=reason
+    )
 
 
 def empty(file: str) -> WeightsError:
@@ -38,7 +40,7 @@ def empty(file: str) -> WeightsError:
 def unknown(file: str) -> WeightsError:
     return WeightsError(
         "{file} is not a checkpoint this app can read. "
-        "It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin) and the pickles of NVIDIA's StyleGAN and of R3GAN.",
+        "It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin), and pickles of NVIDIA's StyleGAN and of R3GAN.",
         file=file,
     )
 
@@ -50,14 +52,16 @@ def cut_off(file: str) -> WeightsError:
 def damaged(file: str) -> WeightsError:
     """For contents that no honest program writes."""
     return WeightsError(
-        "{file} is damaged or was made to do harm; nothing in it was run. Delete it and fetch it from its authors.", file=file
+        "{file} is damaged or was made to do harm; nothing in it was run. Delete it and fetch it from its authors.",
+        file=file,
     )
 
 
 def claims_too_much(file: str) -> WeightsError:
     """For tensors that reach outside the bytes that are there."""
     return WeightsError(
-        "{file} claims tensors larger than the file holds; it was not read. Delete it and fetch it from its authors.", file=file
+        "{file} claims tensors larger than the file holds; it was not read. Delete it and fetch it from its authors.",
+        file=file,
     )
 
 
@@ -73,7 +77,7 @@ def too_intricate(file: str) -> WeightsError:
 def foreign(file: str, kind: str) -> WeightsError:
     """For objects of a program; `kind` is the class or function that the file names."""
     return WeightsError(
-        "{file} holds Python objects ({kind}) that only running its author's code could open, which this app never does. "
+        "{file} holds Python objects ({kind}) that only running its author's code could open; this app never does. "
         "Save the weights alone (a state dict) and use that file.",
         file=file,
         kind=re.sub(r"[^\w.]", "?", kind, flags=re.ASCII)[:60],
@@ -82,7 +86,8 @@ def foreign(file: str, kind: str) -> WeightsError:
 
 def program(file: str) -> WeightsError:
     return WeightsError(
-        "{file} is a TorchScript program, which this app never runs. Use a file with the weights alone (a state dict).", file=file
+        "{file} is a TorchScript program, which this app never runs. Use a file with the weights alone (a state dict).",
+        file=file,
     )
 
 

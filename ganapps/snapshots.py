@@ -1,8 +1,8 @@
 """Networks pickled whole (NVIDIA's stylegan2-ada-pytorch and stylegan3, R3GAN): their tensors and constructor settings.
 
-Such a file is a dict {'G', 'D', 'G_ema', 'training_set_kwargs', ...}. NVIDIA's networks are calls of `_reconstruct_persistent_obj`
-with {class_name, module_src, state}: the source text is never looked at. R3GAN's are plain objects with a class name and a state.
-The state of both is the `__dict__` of a torch module.
+Such a file is a dict {'G', 'D', 'G_ema', 'training_set_kwargs', ...}. NVIDIA's networks are calls of
+`_reconstruct_persistent_obj` with {class_name, module_src, state}: the source text is never looked at. R3GAN's are
+plain objects with a class name and a state. The state of both is the `__dict__` of a torch module.
 """
 
 from __future__ import annotations
@@ -113,9 +113,10 @@ class Snapshot:
 def read_snapshot(data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> tuple[dict[str, Tensor], dict]:
     """Tensors ('G_ema.mapping.fc0.weight') and settings ({'G_ema': {'z_dim': 512, ...}, 'training_set_kwargs': ...}).
 
-    Takes the networks named in `wanted`, or G_ema, the one that makes the pictures. Each one's settings also hold `modules`:
-    class name, constructor settings and plain attributes of every module inside it, by its dotted name; and `non_persistent`, the
-    names of the buffers that a state dict would leave out (they are among the tensors). Raises `WeightsError`.
+    Takes the networks named in `wanted`, or G_ema, the one that makes the pictures. Each one's settings also hold
+    `modules`: class name, constructor settings and plain attributes of every module inside it, by its dotted name; and
+    `non_persistent`, the names of the buffers that a state dict would leave out (they are among the tensors). Raises
+    `WeightsError`.
     """
     root = _mapping(Reader(data, budget, _allowed).value())
     networks = {name: network for name, value in (root or {}).items() if (network := _network(value)) is not None}
@@ -133,7 +134,7 @@ def read_snapshot(data: memoryview, budget: Budget, wanted: tuple[str, ...] | No
 
 
 def _allowed(name: str) -> bool:
-    """Classes of research code are inert, whatever they are called. Of Python, numpy and PyTorch a handful has business here."""
+    """Any class of research code may be named, it is inert. Of Python, numpy and PyTorch a handful has business here."""
     package = name.partition(".")[0]
     general = package in sys.stdlib_module_names or package in ("torch", "numpy", "pip", "__builtin__", "copy_reg")
     return not general or name in KNOWN or name.startswith("torch.nn.")
@@ -196,7 +197,7 @@ def _texts(value: object) -> list[str]:
 
 
 def plain(value: object, budget: Budget, depth: int = 0) -> object:
-    """`value` as None, bool, number, text, and lists and dicts of these; what is not plain is left out, or is `NOT_PLAIN`."""
+    """`value` as None, bool, number, text, lists and dicts of these; the rest is left out of dicts, or `NOT_PLAIN`."""
     budget.spend()
     if depth > DEEPEST:
         raise too_intricate(budget.file)
@@ -235,7 +236,7 @@ def _numbers(kind: object, data: object, shape: object) -> numpy.ndarray | objec
     order = kind.state[1] if code and type(kind.state) is tuple and len(kind.state) > 1 else "<"
     if type(code) is not str or code not in NUMBERS or order not in ("<", ">", "|") or type(data) is not memoryview:
         return NOT_PLAIN
-    if type(shape) is not tuple or len(shape) > 4 or not all(type(side) is int and 0 <= side <= LONGEST_LIST for side in shape):
+    if type(shape) is not tuple or len(shape) > 4 or not all(type(side) is int and side >= 0 for side in shape):
         return NOT_PLAIN
     kind = numpy.dtype(order.replace("|", "<") + code)
     if len(data) != math.prod(shape) * kind.itemsize or math.prod(shape) > LONGEST_LIST:

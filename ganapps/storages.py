@@ -1,7 +1,8 @@
 """The tensors of PyTorch files and streams: what they claim, and whether the bytes for it are there.
 
-`torch.load(weights_only=True)` runs no code, but it believes sizes: a few hundred bytes can ask it for terabytes, or for a hash
-that never ends. So each file is first read here with the strict reader, and only one whose every claim is true goes on.
+`torch.load(weights_only=True)` runs no code, but it believes sizes: a few hundred bytes can ask it for terabytes, or
+for a hash that never ends. So each file is first read here with the strict reader, and only one whose every claim is
+true goes on.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # the number that every legacy PyTorch st
 STREAM_VERSION = 1001
 LARGEST_DIRECTORY = LARGEST_PICKLE = 64 * 2**20  # bytes; far beyond any checkpoint, and quickly read
 LARGEST_SIDE = 2**40
-NAMED = 20  # steps for each tensor or module: they cost more than what a pickle spends on them, and one can have many names
+NAMED = 20  # steps for each tensor or module: it costs more than a pickle spends on it, and may have many names
 REBUILD = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 PARAMETER = "torch._utils._rebuild_parameter"
 SIZE = "torch.Size"
@@ -81,7 +82,7 @@ def claim(record: Record, file: str) -> Claim:
 
 
 def check_view(record: Record, count: int, file: str) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
-    """Offset, size and stride of the tensor that `record` rebuilds over a storage of `count` numbers. Raises `WeightsError`."""
+    """Offset, size, stride of the tensor that `record` rebuilds over a storage of `count` numbers, else `WeightsError`."""
     if record.name not in REBUILD or len(record.args) < 4:
         raise damaged(file)
     offset, size, stride = record.args[1:4]
@@ -111,8 +112,8 @@ def tensor_from(data: memoryview, dtype: torch.dtype, view: tuple[int, tuple[int
 def read_stream(data: memoryview, budget: Budget) -> Stream:
     """Reads a legacy PyTorch stream (or the one around each tensor of NVIDIA's pickles) and checks every claim in it.
 
-    It is five pickles (a magic number, a version, the writer's machine, the value, the keys of its storages), and then for each
-    key an eight-byte count and the raw numbers. Raises `WeightsError`.
+    It is five pickles (a magic number, a version, the writer's machine, the value, the keys of its storages), and then
+    for each key an eight-byte count and the raw numbers. Raises `WeightsError`.
     """
     reader = Reader(data, budget, NAMES.__contains__)
     magic, version, machine, root, keys = (reader.value() for _ in range(5))
@@ -148,7 +149,7 @@ def _claims(records: Iterable[Record], file: str) -> dict[str, Claim]:
 
 
 def check_records(records: Iterable[Record], claims: Mapping[str, Claim], budget: Budget) -> None:
-    """Every call in a PyTorch pickle rebuilds a tensor inside its storage, a parameter of one, or a small size; else raises."""
+    """Each call in a PyTorch pickle makes a tensor inside its storage, a parameter, or a small size; else it raises."""
     file = budget.file
     for record in records:
         budget.spend(NAMED)
@@ -169,18 +170,14 @@ def check_records(records: Iterable[Record], claims: Mapping[str, Claim], budget
 
 def _harmless(rest: tuple) -> bool:
     """What follows a tensor's shape: whether it wants a gradient, no hooks, no metadata."""
-    return len(rest) <= 3 and all(part is None or type(part) is bool or (type(part) is dict and not part) for part in rest)
+    return len(rest) <= 3 and all(
+        part is None or type(part) is bool or (type(part) is dict and not part) for part in rest
+    )
 
 
 def check_archive(path: str, data: memoryview, budget: Budget) -> None:
-    """Reads the pickle inside a PyTorch zip file and checks every claim in it and in the zip's directory. Raises `WeightsError`."""
-    if _directory_size(data, budget.file) > LARGEST_DIRECTORY:
-        raise too_intricate(budget.file)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError) as error:
-        raise damaged(budget.file) from error
+    """Checks every claim in the directory of a PyTorch zip file and in the pickle inside. Raises `WeightsError`."""
+    entries = _directory(path, data, budget.file)
     sizes = _entry_sizes(entries, len(data), budget)
     folder = entries[0].filename.partition("/")[0] if entries else ""
     if f"{folder}/constants.pkl" in sizes:
@@ -196,10 +193,21 @@ def check_archive(path: str, data: memoryview, budget: Budget) -> None:
     check_records(reader.records, claims, budget)
 
 
+def _directory(path: str, data: memoryview, file: str) -> list[zipfile.ZipInfo]:
+    if _directory_size(data, file) > LARGEST_DIRECTORY:
+        raise too_intricate(file)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError) as error:
+        raise damaged(file) from error
+
+
 def _directory_size(data: memoryview, file: str) -> int:
     """In bytes, by the record at the very end of a zip without a comment, as PyTorch writes it.
 
-    The directory must end where that record begins: the zip reader here and PyTorch's would else each take another one for it.
+    The directory must end where that record begins: the zip reader here and PyTorch's would else each take another one
+    for it.
     """
     end = len(data) - 22
     if end < 0 or data[end : end + 4] != b"PK\x05\x06":

@@ -1,4 +1,4 @@
-"""Writes tiny networks the way NVIDIA's and R3GAN's training programs pickle theirs, with stand-ins for their classes."""
+"""Writes tiny networks the way NVIDIA's and R3GAN's training programs pickle theirs, with stand-ins for the classes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _reconstruct_persistent_obj(meta: dict) -> None:
 
 
 class Persistent(nn.Module):
-    """A module that pickles as NVIDIA's decorator makes it: a call with its class name, its module's source and its state."""
+    """A module that pickles as NVIDIA's decorator makes it: a call with class name, source text and state."""
 
     source = SOURCE
 
@@ -69,7 +69,9 @@ class SynthesisNetwork(Persistent):
 
 class Generator(Persistent):
     def __init__(self, z_dim: int, w_dim: int, c_dim: int = 0) -> None:
-        super().__init__(z_dim=z_dim, w_dim=w_dim, c_dim=c_dim, synthesis_kwargs=EasyDict(channel_base=512, conv_clamp=256))
+        super().__init__(
+            z_dim=z_dim, w_dim=w_dim, c_dim=c_dim, synthesis_kwargs=EasyDict(channel_base=512, conv_clamp=256)
+        )
         self.z_dim, self.w_dim, self.num_ws = z_dim, w_dim, 8
         self.mapping = MappingNetwork(z_dim, w_dim)
         self.synthesis = SynthesisNetwork(w_dim)
@@ -102,7 +104,7 @@ PLACES = {
 
 @contextlib.contextmanager
 def stand_ins() -> Iterator[None]:
-    """While this lasts, the stand-ins can be found where the original programs keep their classes, as pickling demands."""
+    """While this lasts, the stand-ins are where the original programs keep their classes, as pickling demands."""
     before = {thing: (thing.__module__, thing.__qualname__) for thing in PLACES}
     modules = {place: types.ModuleType(place) for place, _ in PLACES.values()}
     modules |= {place.partition(".")[0]: types.ModuleType(place.partition(".")[0]) for place in modules}
@@ -123,7 +125,9 @@ def nvidia_snapshot(protocol: int, **more: object) -> tuple[bytes, Generator]:
     """The file's bytes and its G_ema. ADA's files have protocol 3, stylegan3's 4."""
     ema = Generator(16, 12)
     settings = EasyDict(class_name="training.dataset.ImageFolderDataset", resolution=32, use_labels=False)
-    content = dict(training_set_kwargs=settings, G=Generator(16, 12), D=FullyConnectedLayer(4, 1), G_ema=ema, augment_pipe=None)
+    content = dict(
+        training_set_kwargs=settings, G=Generator(16, 12), D=FullyConnectedLayer(4, 1), G_ema=ema, augment_pipe=None
+    )
     with stand_ins():
         return pickle.dumps(content | more, protocol), ema
 

@@ -49,7 +49,9 @@ def equal_or_nan(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("write", [archive, legacy_stream])
-@pytest.mark.parametrize("protocol", [2, pytest.param(3, marks=pytest.mark.filterwarnings("ignore:Detected pickle protocol"))])
+@pytest.mark.parametrize(
+    "protocol", [2, pytest.param(3, marks=pytest.mark.filterwarnings("ignore:Detected pickle protocol"))]
+)
 def test_pytorch_state_dict(tmp_path, write, protocol):
     expected = state()
     found = read(put(tmp_path, write(expected, protocol))).tensors
@@ -71,7 +73,11 @@ def test_nested_dicts_become_dotted_names_and_plain_values_settings(tmp_path, wr
     )  # fmt: skip
     contents = read(put(tmp_path, write(content)))
     names = set(contents.tensors)
-    assert {f"state_dict.{name}" for name in network.state_dict()} | {"history.0", "history.1", "config.weights.only"} <= names
+    assert {f"state_dict.{name}" for name in network.state_dict()} | {
+        "history.0",
+        "history.1",
+        "config.weights.only",
+    } <= names
     assert "optimizer.state.0.exp_avg" in names
     settings = contents.settings
     assert (settings["epoch"], settings["best"], settings["name"]) == (200, None, "x4")
@@ -123,7 +129,14 @@ def test_nvidia_pickle(tmp_path, protocol):
     assert_same(contents.tensors, truth(ema))
     assert contents.settings["training_set_kwargs"]["resolution"] == 32
     found = contents.settings["G_ema"]
-    expected = dict(class_name="Generator", z_dim=16, w_dim=12, c_dim=0, num_ws=8, synthesis_kwargs=dict(channel_base=512, conv_clamp=256))
+    expected = dict(
+        class_name="Generator",
+        z_dim=16,
+        w_dim=12,
+        c_dim=0,
+        num_ws=8,
+        synthesis_kwargs=dict(channel_base=512, conv_clamp=256),
+    )
     assert expected.items() <= found.items()
     assert found["modules"]["mapping.fc0"]["init_args"] == [16, 12]
     assert found["modules"]["mapping.fc0"]["class_name"] == "FullyConnectedLayer"
@@ -149,7 +162,9 @@ def test_r3gan_pickle(tmp_path, protocol):
     content, ema = r3gan_snapshot(protocol)
     contents = read(put(tmp_path, content))
     assert_same(contents.tensors, truth(ema))
-    assert {"class_name": "Generator", "z_dim": 8, "c_dim": 0, "img_resolution": 256}.items() <= contents.settings["G_ema"].items()
+    assert {"class_name": "Generator", "z_dim": 8, "c_dim": 0, "img_resolution": 256}.items() <= contents.settings[
+        "G_ema"
+    ].items()
     assert contents.settings["cur_nimg"] == 1000
     assert contents.settings["G_ema"]["modules"]["MainLayers.0"]["DataType"] == "torch.bfloat16"
     assert contents.settings["G_ema"]["modules"]["MainLayers.1.Layer"]["groups"] == 2

@@ -6,8 +6,11 @@ import copyreg
 import json
 import os
 import pickle
+import random
 import subprocess
 import sys
+import tarfile
+import tracemalloc
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +20,7 @@ import pytest
 import snapshot_files
 import torch
 from hostile import END, START, Embedded, Runs, call, name, text
+from safetensors.torch import save
 from snapshot_files import archive, legacy_stream, nvidia_snapshot, r3gan_snapshot, stand_ins, truth
 
 from ganapps.errors import WeightsError
@@ -75,16 +79,24 @@ def assert_refused(path: Path, words: str | None = None) -> None:
     with pytest.raises(WeightsError, match=words) as caught:
         read(path, "some file")
     sentence = str(caught.value)
-    assert sentence.startswith(("some file ", "PyTorch can't read some file ")) and sentence.endswith(".") and len(sentence) < 300
+    assert (
+        sentence.startswith(("some file ", "PyTorch can't read some file "))
+        and sentence.endswith(".")
+        and len(sentence) < 300
+    )
 
 
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("way", ["mkdir", "exec", "eval", "open"])
-@pytest.mark.parametrize("wrap", [lambda e: e, lambda e: [1, (e,)], lambda e: {"G_ema": e}, lambda e: {"a": {"b": {e.way: [e]}}}])
+@pytest.mark.parametrize(
+    "wrap", [lambda e: e, lambda e: [1, (e,)], lambda e: {"G_ema": e}, lambda e: {"a": {"b": {e.way: [e]}}}]
+)
 def test_code_in_a_pickle(tmp_path, marker, protocol, way, wrap):
     content = pickle.dumps(wrap(Runs(marker, way)), protocol)
     assert_alive(pickle.loads, content, marker)
-    assert_refused(put(tmp_path, content), "is not a checkpoint" if protocol < 2 else r"holds Python objects \(\w+\.\w+\)")
+    assert_refused(
+        put(tmp_path, content), "is not a checkpoint" if protocol < 2 else r"holds Python objects \(\w+\.\w+\)"
+    )
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))
@@ -139,7 +151,9 @@ def test_code_in_a_tensors_inner_stream(tmp_path, marker, protocol, inner):
 
 @pytest.mark.parametrize("protocol", range(2, 6))
 @pytest.mark.parametrize("write", [archive, legacy_stream])
-@pytest.mark.parametrize("wrap", [lambda e: e, lambda e: {"state_dict": {"w": torch.ones(2)}, "epoch": e}, lambda e: [e]])
+@pytest.mark.parametrize(
+    "wrap", [lambda e: e, lambda e: {"state_dict": {"w": torch.ones(2)}, "epoch": e}, lambda e: [e]]
+)
 def test_code_in_a_pytorch_file(tmp_path, marker, protocol, write, wrap):
     path = put(tmp_path, write(wrap(Runs(marker)), protocol))
     assert_alive(torch_load, path, marker)
@@ -200,7 +214,10 @@ def test_each_instruction_that_calls(tmp_path, marker, extension, kind):
      text("x") + b")R", b"N)\x81", b"NNb", b"}NNs", b"}N" + b"(" + b"u", b"}(Nu", b"NNa", b"\x93", text("os") + b"N\x93", b"X\x01\0\0\0\xff", b"0", b"1"],
 )  # fmt: skip
 def test_nonsense_and_instructions_of_no_use(tmp_path, payload):
-    assert_refused(put(tmp_path, START + hostile.mapping(G_ema=hostile.module()) + payload + END), "damaged|ends in the middle|is not a checkpoint|holds Python|no weights")
+    assert_refused(
+        put(tmp_path, START + hostile.mapping(G_ema=hostile.module()) + payload + END),
+        "damaged|ends in the middle|is not a checkpoint|holds Python|no weights",
+    )
 
 
 def test_a_class_of_research_code_is_never_looked_up(tmp_path, monkeypatch):
@@ -212,7 +229,14 @@ def test_a_class_of_research_code_is_never_looked_up(tmp_path, monkeypatch):
 
     content, ema = r3gan_snapshot()
     path = put(tmp_path, content)
-    for module in ("training", "training.networks", "R3GAN", "R3GAN.Networks", "torch_utils.persistence", "dnnlib.util"):
+    for module in (
+        "training",
+        "training.networks",
+        "R3GAN",
+        "R3GAN.Networks",
+        "torch_utils.persistence",
+        "dnnlib.util",
+    ):
         monkeypatch.setitem(sys.modules, module, Trap(module))
     assert read(path).tensors.keys() == truth(ema).keys()
 
@@ -236,7 +260,9 @@ def test_claims_and_endless_files_in_bounded_time_and_memory(tmp_path, build):
     for number, (content, _) in enumerate(files.values()):
         paths.append(tmp_path / str(number))
         paths[-1].write_bytes(content)
-    result = subprocess.run([sys.executable, "-c", CHILD, *paths], capture_output=True, text=True, timeout=600, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", CHILD, *paths], capture_output=True, text=True, timeout=600, check=False
+    )
     verdicts = [json.loads(line) for line in result.stdout.splitlines()]
     print(*(f"{seconds:6.2f} s  {kind}: {verdict}" for kind, (_, verdict, seconds) in zip(files, verdicts)), sep="\n")
     assert len(verdicts) == len(files), result.stderr[-2000:]
@@ -252,7 +278,9 @@ def test_what_comes_under_the_name_of_a_checkpoint(tmp_path, kind):
 
 
 def test_a_whole_network_in_an_archive(tmp_path):
-    assert_refused(put(tmp_path, archive(torch.nn.Linear(2, 2))), r"holds Python objects \(torch.nn.modules.linear.Linear\)")
+    assert_refused(
+        put(tmp_path, archive(torch.nn.Linear(2, 2))), r"holds Python objects \(torch.nn.modules.linear.Linear\)"
+    )
 
 
 def test_folders_pipes_and_missing_files(tmp_path):
@@ -262,10 +290,57 @@ def test_folders_pipes_and_missing_files(tmp_path):
     assert_refused(tmp_path / "nowhere", r"can't be opened \(No such file")
 
 
+def test_a_stream_that_is_also_a_tar_archive(tmp_path):
+    """PyTorch takes such a file for its oldest format and believes the sizes in the tar's headers."""
+    padding = {"little_endian": True, "padding": "0" * 600}
+    content = bytearray(hostile.stream(hostile.mapping(w=hostile.tensor(hostile.storage(2))), machine=padding))
+    content[257:263], content[148:156] = b"ustar0", b" " * 8
+    content[148:156] = b"%06o\0 " % sum(content[:512])
+    tarfile.TarInfo.frombuf(bytes(content[:512]), "utf-8", "surrogateescape")  # it is one
+    assert_refused(put(tmp_path, bytes(content)), "damaged")
+    content[148:156] = b"0" * 8
+    assert torch.equal(read(put(tmp_path, bytes(content))).tensors["w"], torch.zeros(2))
+
+
+def test_networks_that_are_not_wanted_take_no_memory(tmp_path):
+    content, ema = r3gan_snapshot(D=torch.nn.Linear(1000, 5000))
+    assert len(content) > 20_000_000
+    path = put(tmp_path, content)
+    tracemalloc.start()
+    found = read(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.tensors.keys() == truth(ema).keys()
+    assert peak < 4_000_000
+
+
+def test_damage_anywhere_never_surprises(tmp_path):
+    """A seeded handful of bytes changed, lost or added: the file is refused or read, and nothing else."""
+    rolls = random.Random(7)
+    state = {"epoch": 3, "w": torch.randn(4, 3).t(), "b": torch.randn(5).half()}
+    tensors = {"w": torch.randn(2, 3), "b": torch.randn(4).half()}
+    contents = [archive(state), legacy_stream(state), save(tensors), nvidia_snapshot(3)[0], r3gan_snapshot()[0]]
+    outcomes = {"read": 0, "refused": 0}
+    for turn in range(400):
+        content = bytearray(contents[turn % len(contents)])
+        for _ in range(rolls.choice((1, 1, 2, 8))):
+            at = rolls.randrange(min(len(content), rolls.choice((200, 2000, 10**9))))
+            content[at : at + rolls.choice((0, 1, 1, 1, 3))] = rolls.randbytes(rolls.choice((0, 1, 1, 1, 3)))
+        try:
+            read(put(tmp_path, bytes(content)))
+            outcomes["read"] += 1
+        except WeightsError:
+            outcomes["refused"] += 1
+    assert min(outcomes.values()) > 20
+
+
 def test_every_place_where_a_file_can_be_cut(tmp_path):
     """Cut anywhere, each kind of file is refused; NVIDIA's and R3GAN's at a sample of places, they are long."""
-    contents = [hostile.stream(hostile.mapping(w=hostile.tensor(hostile.storage(2)))), hostile.raw_archive(hostile.mapping(w=hostile.tensor(hostile.storage(2))))]
-    contents += [nvidia_snapshot(3)[0][::1], r3gan_snapshot()[0]]
+    contents = [
+        hostile.stream(hostile.mapping(w=hostile.tensor(hostile.storage(2)))),
+        hostile.raw_archive(hostile.mapping(w=hostile.tensor(hostile.storage(2)))),
+    ]
+    contents += [nvidia_snapshot(3)[0], r3gan_snapshot()[0]]
     for content in contents:
         for end in range(0, len(content) - 1, max(1, len(content) // 300)):
             assert_refused(put(tmp_path, content[:end]))
