@@ -57,6 +57,7 @@ class Engine:
 
     def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
         self.runtime, self.ledger = runtime, ledger
+        self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
         self._on_device = spaces.GPU(duration=self._duration)(self._compute)
 
     def run(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Iterator[Result]:
@@ -105,7 +106,15 @@ class Engine:
         recipe, checkpoint = self.checked(recipe)
         unit, memory = self.ledger.get(self._key(recipe))
         seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe.settings)
-        return Price(seconds, memory, 0 if hub.here(checkpoint) else checkpoint.size)
+        return Price(seconds, memory, self._download(checkpoint))
+
+    def _download(self, checkpoint: Checkpoint) -> int | None:
+        """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the Hub is asked, once."""
+        if hub.here(checkpoint) or checkpoint.size:
+            return 0 if hub.here(checkpoint) else checkpoint.size
+        if checkpoint.id not in self._sizes and self.hub_answers():
+            self._sizes[checkpoint.id] = hub.size(checkpoint)
+        return self._sizes.get(checkpoint.id)
 
     def rows(self, models: str) -> list[Checkpoint]:
         """The catalogue's rows that can do a task, in its order."""

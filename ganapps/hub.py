@@ -53,6 +53,21 @@ def fetch(checkpoint: Checkpoint, offline: bool = False) -> Steps:
     raise _final(checkpoint, refused)
 
 
+def size(checkpoint: Checkpoint) -> int | None:
+    """Bytes of the first source that the Hub knows; None where it does not say. Blocks for a second or two, so ask it once."""
+    for source in checkpoint.sources:
+        if source.repo and disk.well_formed(source):
+            looking = _looked(source, checkpoint.title)
+            try:
+                while True:
+                    next(looking)
+            except StopIteration as done:
+                return sum(fact.size or 0 for fact in done.value.values()) or None
+            except WeightsError:
+                continue
+    return None
+
+
 def parse(text: str) -> Source:
     """The source a person means by `owner/repo:file@revision`; UserError says the accepted form."""
     match = TYPED.fullmatch(text.strip())

@@ -53,8 +53,7 @@ class Recipe:
     def to_link(self) -> str:
         """The query string that asks for this again: `?task=faces&checkpoint=heads-64&seed=7`. Holds no upload."""
         pairs = [("task", self.task), ("checkpoint", self.checkpoint)]
-        if self.precision != "auto":
-            pairs.append(("precision", self.precision))
+        pairs += [(name, value) for name, value in (("precision", self.precision), ("revision", self.revision)) if value not in (None, "auto")]
         pairs += [(k, v if isinstance(v, str) and not _reads_as_json(v) else json.dumps(v, ensure_ascii=False))
                   for k, v in sorted(self.settings.items()) if v is not None and v != {}]
         return "?" + urlencode(pairs, quote_via=quote)
@@ -78,7 +77,7 @@ def from_link(query: str | Mapping[str, str]) -> Recipe | None:
         raise UserError("This link is too long to be a recipe.")
     if "task" not in pairs or "checkpoint" not in pairs:
         return None
-    top = {k: pairs.pop(k) for k in ("task", "checkpoint", "precision") if k in pairs}
+    top = {k: pairs.pop(k) for k in ("task", "checkpoint", "precision", "revision") if k in pairs}
     settings = {k: _loads(v) if _reads_as_json(v) else v for k, v in pairs.items() if not k.startswith("__")}
     return Recipe(**top, settings=settings)
 

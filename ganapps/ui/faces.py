@@ -81,7 +81,7 @@ class FacesTab:
         return Controls(checkpoint.id, group, ticks, by_id)
 
     def _result(self) -> None:
-        self.wall = gr.Gallery(label=t("Faces"), show_label=False, columns=4, object_fit="cover", height="auto", format="png", buttons=["fullscreen"],
+        self.wall = gr.Gallery(label=t("Faces"), show_label=False, columns=4, object_fit="cover", height="auto", format="png", buttons=["download", "fullscreen"],
                                elem_id="faces-wall", elem_classes="wall", interactive=False)
         self.line = gr.HTML('<div class="line"></div>', elem_id="faces-line")
         self.instead = gr.Button(visible=False, size="sm", elem_id="faces-instead")
