@@ -52,7 +52,8 @@ def test_equal_recipes_give_equal_text() -> None:
 
 def test_a_link_is_short_and_holds_no_upload() -> None:
     assert Recipe("faces", "heads-64", {"seed": 7, "mix": None, "labels": {}}).to_link() == "?task=faces&checkpoint=heads-64&seed=7"
-    assert "sha256" not in FULL.to_link() and "aaaa" not in FULL.to_link()
+    assert "sha256" not in FULL.to_link() and "size" not in FULL.to_link()
+    assert FULL.revision in FULL.to_link() and from_link(FULL.to_link()).revision == FULL.revision, "exactly this, not a newer one"
 
 
 def test_text_that_looks_like_a_number_stays_text_in_a_link() -> None:
