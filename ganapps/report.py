@@ -82,7 +82,7 @@ def size(count: float) -> str:
     for unit, step in (("GB", 1e9), ("MB", 1e6)):
         if count >= step:
             return f"{count / step:.0f} {unit}" if count >= 100 * step or unit == "MB" and count >= 10 * step else f"{count / step:.1f} {unit}"
-    return f"{count / 1e3:.0f} kB"
+    return f"{count / 1e3:.0f} kB" if count >= 1e3 else "under 1 kB"
 
 
 def seconds(value: float) -> str:
