@@ -22,7 +22,7 @@ FULL = Recipe("faces", "heads-64", {"seed": "你好", "psi": 0.5, "labels": {"ag
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 values = st.recursive(st.none() | st.booleans() | st.integers(-2**60, 2**60) | st.floats(allow_nan=False, allow_infinity=False) | text,
                       lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3), max_leaves=6)
-names = st.from_regex("[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda n: n not in ("task", "checkpoint", "precision"))
+names = st.from_regex("[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda n: n not in ("task", "checkpoint", "precision", "revision"))
 
 
 def refusal(error: pytest.ExceptionInfo) -> str:
