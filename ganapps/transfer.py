@@ -33,6 +33,7 @@ NAME = "ganapps-hub"  # of the worker threads
 TICK = 0.2  # seconds between two signs of progress
 PATIENCE = 0.7  # seconds for each of: finding the address, connecting, agreeing on encryption
 GRACE = 0.9  # seconds that closing waits for a stopped download to clean up
+START = 10.0  # seconds for the client to get ready, which is work of this machine and not of the network
 ANSWER = 3.0  # seconds for the answer of a server that has proved to be the Hub
 PAUSES = 0.5, 1.0, 2.0  # seconds before a busy Hub is asked again
 BUSY = 408, 429, 500, 502, 503, 504
@@ -56,7 +57,7 @@ class Watch:
         self.before = 0  # bytes of the files that are complete
         self.received = 0  # bytes of the one under way
         self.stopped = False
-        self.deadline = time.monotonic() + patience()
+        self.deadline = time.monotonic() + START + patience()  # until the first request goes out
         self._socket: socket.socket | None = None
         self._future: Future = Future()
         threading.Thread(target=self._run, args=(work,), name=NAME, daemon=True).start()
@@ -108,6 +109,7 @@ class Watch:
         """A request is about to go out."""
         if self.stopped:
             raise Stopped
+        self.deadline = time.monotonic() + patience()
         request.extensions["trace"] = self._trace
 
     def answered(self, response: Any) -> None:

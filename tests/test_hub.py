@@ -164,6 +164,16 @@ def test_a_folder_is_fetched_checked_and_found(server, cache):
     assert "no file none.json" in refusal(Source("", "ann/ddpm", commit, files=("model_index.json", "none.json")))
 
 
+def test_the_size_can_be_asked_for(server):
+    """Of the first source that the Hub has; None where nobody knows."""
+    server.publish("bob/copy", {FILE: WEIGHTS, "a.json": b"{}"})
+    missing = source(repo="no/where")
+    assert hub.size(row(Source("shipped.pt"), missing, source(repo="bob/copy"))) == len(WEIGHTS)
+    assert hub.size(row(Source("", "bob/copy", files=(FILE, "a.json")))) == len(WEIGHTS) + 2
+    assert hub.size(row(missing, source(file="../x"))) is None
+    assert not [r for r in server.requests if r.method == "GET" and "api" not in r.path]
+
+
 # The sources, one after another
 
 

@@ -180,6 +180,25 @@ def test_an_unreachable_hub_costs_less_than_a_second(cache, monkeypatch, kind):
         CALLERS.pop().close()
 
 
+def test_a_slow_start_of_the_client_is_not_held_against_the_hub(server, monkeypatch):
+    """On a busy machine its first session alone takes longer than an unreachable Hub may."""
+    commit, hook = server.publish("ann/faces", {FILE: WEIGHTS}), transfer._hook
+
+    def slow():
+        time.sleep(1)
+        hook()
+    monkeypatch.setattr(transfer, "_hook", slow)
+    assert fetched(source(commit)).changes == ()
+
+
+def test_a_resolver_that_hangs_costs_less_than_a_second(cache, monkeypatch):
+    point_client_at(monkeypatch, "http://hub.invalid", cache)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    start = time.perf_counter()
+    assert refusal(source("0" * 40)).startswith("The Hub at http://hub.invalid can't be reached")
+    assert time.perf_counter() - start < 1
+
+
 def test_several_sources_ask_an_unreachable_hub_once(cache, monkeypatch):
     with socket.socket() as listener:
         point_client_at(monkeypatch, silent(listener), cache)
