@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
 
@@ -47,6 +47,30 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], published: Cal
     copies = {name: _copy(state[published(name)], tensor) for name, tensor in module.state_dict().items()}
     module.load_state_dict(copies, assign=True)
     return module.eval().requires_grad_(False)
+
+
+def prefix_of(names: Mapping[str, object], prefixes: Sequence[str], needed: Sequence[str]) -> str | None:
+    """The first prefix under which all of `needed` stand, None if there is none."""
+    return next((prefix for prefix in prefixes if all(prefix + name in names for name in needed)), None)
+
+
+def inside(tensors: Mapping[str, Tensor], prefixes: Sequence[str], needed: Sequence[str]) -> dict[str, Tensor]:
+    """The tensors under the first prefix that has all of `needed`, without the prefix; other networks of a file are left out.
+
+    Raises ValueError that names what no prefix has.
+    """
+    prefix = prefix_of(tensors, prefixes, needed)
+    if prefix is None:
+        nearest = max(prefixes, key=lambda p: sum(p + name in tensors for name in needed))
+        raise ValueError("; ".join(f"{name} is missing" for name in needed if nearest + name not in tensors))
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def shape_of(state: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
+    """The shape of a tensor that must be there; raises ValueError that names it if it isn't."""
+    if name not in state:
+        raise ValueError(f"{name} is missing")
+    return tuple(state[name].shape)
 
 
 def _copy(tensor: Tensor, like: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganapps.networks import load_strictly
+from ganapps.networks import load_strictly, shape_of
 
 FIRST = "main.0.weight"
 # Where files keep the generator, the best first: a running average, a training snapshot, a bare state dict.
@@ -37,7 +38,7 @@ class DCGAN(nn.Module):
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """z [N, z_dim] -> x [N, 3, H, H], -1 to 1; grey is three times the same."""
         x = z.to(next(self.parameters()).dtype)[:, :, None, None]
-        return self.main(x).contiguous().expand(-1, 3, -1, -1)
+        return self.main(x).float().contiguous().expand(-1, 3, -1, -1)
 
     def fold(self) -> None:
         """Put the batch norms into the convolutions before them."""
@@ -62,15 +63,14 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
     if prefix is None:
         raise ValueError(f"{FIRST} is missing, or is no transposed 4x4 convolution before a batch norm")
     state = {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    weights = []
-    while (name := f"main.{3 * len(weights)}.weight") in state and state[name].dim() == 4:
-        weights.append(state[name])
-    colours = weights[-1].shape[1]
-    if colours not in (1, 3):
-        raise ValueError(f"main.{3 * len(weights) - 3}.weight makes {colours} channels; a picture has 1 or 3")
-    channels = [weight.shape[0] for weight in weights] + [colours]
+    last = max(int(match[1]) for match in map(re.compile(r"main\.(\d+)\.").match, state) if match)
+    shapes = [shape_of(state, f"main.{number}.weight") for number in range(0, last + 3, 3)]
+    colours = shapes[-1][1:2]
+    if colours not in ((1,), (3,)):
+        raise ValueError(f"main.{3 * len(shapes) - 3}.weight is {shapes[-1]}: a picture has 1 or 3 channels")
+    channels = [shape[0] for shape in shapes] + [*colours]
     with torch.device("meta"):
-        network = DCGAN(channels, [f"main.{3 * number}.bias" in state for number in range(len(weights))])
+        network = DCGAN(channels, [f"main.{3 * number}.bias" in state for number in range(len(shapes))])
     counters = {name: torch.zeros((), dtype=torch.long) for name in network.state_dict() if name.endswith("num_batches_tracked")}
     load_strictly(network, {**counters, **state})  # files of old have no counters, and nothing needs them
     network.fold()

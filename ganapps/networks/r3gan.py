@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import load_strictly
+from ganapps.networks import inside, load_strictly, prefix_of, shape_of
 
 SLOPE = 0.2
 PREFIXES = ("G_ema.Model.", "Model.", "")
 FIRST = "MainLayers.0.Layers.0.Basis"
+NEEDED = (FIRST, "AggregationLayer.Layer.weight")
 # Our names of tensors, and what the published files call them. A stage's layer 0 is its way in; its blocks start at 1.
 PLACES = (
     (r"basis", lambda m: FIRST),
@@ -97,12 +98,12 @@ class R3GAN(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         for stage in self.stages:
             x = stage(x)
-        return self.colour(x).contiguous()
+        return self.colour(x).float().contiguous()
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this an R3GAN generator?"""
-    return _prefix(shapes) is not None
+    return prefix_of(shapes, PREFIXES, NEEDED) is not None
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> R3GAN:
@@ -111,46 +112,32 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> R3GAN:
     `settings` say nothing that shapes don't: the published run's bfloat16 stages are float32 here (a difference of about
     0.01). Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
-    prefix = _prefix(tensors)
-    if prefix is None:
-        raise ValueError(f"{FIRST} is missing")
-    state = {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    state = inside(tensors, PREFIXES, NEEDED)
     embedding, label_dim = state["EmbeddingLayer.weight"].shape if "EmbeddingLayer.weight" in state else (0, 0)
-    z_dim = _shape(state, "MainLayers.0.Layers.0.LinearLayer.weight")[1] - embedding
+    z_dim = shape_of(state, "MainLayers.0.Layers.0.LinearLayer.weight")[1] - embedding
     with torch.device("meta"):
         network = R3GAN(z_dim, label_dim, embedding, _stages(state))
     return load_strictly(network, state, _published).to(memory_format=torch.channels_last)
 
 
-def _prefix(names: Mapping) -> str | None:
-    needed = (FIRST, "AggregationLayer.Layer.weight")
-    return next((p for p in PREFIXES if all(p + name in names for name in needed)), None)
-
-
 def _stages(state: Mapping[str, Tensor]) -> list[StageShape]:
     found = [re.match(r"MainLayers\.(\d+)\.Layers\.(\d+)\.", name) for name in state]
     places = {(int(match[1]), int(match[2])) for match in found if match}
-    stages, inputs = [], _shape(state, FIRST)[0]
+    stages, inputs = [], shape_of(state, FIRST)[0]
     for number in range(1 + max(stage for stage, _ in places)):
         count = max((block for stage, block in places if stage == number), default=0)
         prefix = f"MainLayers.{number}.Layers"
         blocks = [_block(state, f"{prefix}.{block}") for block in range(1, count + 1)]
-        outputs = _shape(state, f"{prefix}.1.LinearLayer3.Layer.weight")[0]
-        side = 4 if number == 0 else _shape(state, f"{prefix}.0.Resampler.Kernel")[0]
+        outputs = shape_of(state, f"{prefix}.1.LinearLayer3.Layer.weight")[0]
+        side = 4 if number == 0 else shape_of(state, f"{prefix}.0.Resampler.Kernel")[0]
         stages.append(StageShape(inputs, outputs, tuple(blocks), side))
         inputs = outputs
     return stages
 
 
 def _block(state: Mapping[str, Tensor], prefix: str) -> tuple[int, int]:
-    expanded, per_group = _shape(state, f"{prefix}.LinearLayer2.Layer.weight")[:2]
+    expanded, per_group = shape_of(state, f"{prefix}.LinearLayer2.Layer.weight")[:2]
     return expanded, max(expanded // max(per_group, 1), 1)
-
-
-def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
-    if name not in state:
-        raise ValueError(f"{name} is missing")
-    return tuple(state[name].shape)
 
 
 def _published(name: str) -> str:

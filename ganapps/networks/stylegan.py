@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import load_strictly
+from ganapps.networks import inside, load_strictly, prefix_of, shape_of
+from ganapps.networks.stylegan2 import check_noise, exactly
 
 SLOPE = 0.2
-FIRST = "synthesis.initial_conv1.adain.style_scale.weight"
+NEEDED = ("synthesis.initial_conv1.adain.style_scale.weight", "mapping.mapping.0.weight")
 PREFIXES = ("generator_state_dict.", "")
 
 
@@ -37,7 +38,7 @@ class MappingNetwork(nn.Module):
 
     def one_w(self, z: Tensor) -> Tensor:
         """z [N, z_dim] -> w [N, w_dim], not truncated."""
-        with torch.autocast(z.device.type, enabled=False):  # small, and every pixel hangs on it
+        with exactly(z):
             z = z.to(self.w_avg.dtype)
             return self.mapping(z * (z.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt())
 
@@ -124,14 +125,11 @@ class SynthesisNetwork(nn.Module):
         torch.Generator per picture.
         """
         assert ws.shape[1] == self.num_ws, f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
-        if noise not in ("const", "random", "none"):
-            raise ValueError(f"noise is {noise!r}; known are const, random and none")
-        if noise == "random" and (generators is None or len(generators) != len(ws)):
-            raise ValueError("random noise needs one generator per picture")
+        check_noise(noise, generators, len(ws))
         x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         for block, w in zip([self.initial_conv1, self.initial_conv2, *self.blocks], ws.unbind(dim=1)):
             x = block(x, w, noise, generators)
-        return self.to_rgb(x).tanh_().contiguous().expand(-1, 3, -1, -1)
+        return self.to_rgb(x).float().tanh_().contiguous().expand(-1, 3, -1, -1)
 
 
 class StyleGAN(nn.Module):
@@ -168,7 +166,7 @@ class StyleGAN(nn.Module):
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this that AdaIN generator?"""
-    return _prefix(shapes) is not None
+    return prefix_of(shapes, PREFIXES, NEEDED) is not None
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
@@ -177,14 +175,11 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
     The original estimates its average w anew each time it is loaded (the file's is zero); here it is that of fixed random z,
     unless the file knows it. Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
-    prefix = _prefix(tensors)
-    if prefix is None:
-        raise ValueError(f"{FIRST} is missing")
-    state = {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    state = inside(tensors, PREFIXES, NEEDED)
     with torch.device("meta"):
-        network = StyleGAN(_widths(state), _channels(state), _shape(state, "synthesis.to_rgb.weight")[0])
+        network = StyleGAN(_widths(state), _channels(state), shape_of(state, "synthesis.to_rgb.weight")[0])
     for name in [name for name in state if name.endswith("blur.kernel")]:
-        channels = _shape(state, name.replace("blur.kernel", "conv.weight"))[1]
+        channels = shape_of(state, name.replace("blur.kernel", "conv.weight"))[1]
         state[name.replace("kernel", "weight")] = state.pop(name).expand(channels, -1, -1, -1)
     state["mapping.w_avg"] = state.pop("w_mean", torch.zeros(network.w_avg.shape))
     load_strictly(network, state)
@@ -195,24 +190,14 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
     return network.to(memory_format=torch.channels_last)
 
 
-def _prefix(names: Mapping) -> str | None:
-    return next((p for p in PREFIXES if p + FIRST in names and f"{p}mapping.mapping.0.weight" in names), None)
-
-
 def _widths(state: Mapping[str, Tensor]) -> list[int]:
-    widths = [_shape(state, "mapping.mapping.0.weight")[1]]
+    widths = [shape_of(state, "mapping.mapping.0.weight")[1]]
     while (name := f"mapping.mapping.{2 * len(widths) - 2}.weight") in state:
-        widths.append(_shape(state, name)[0])
+        widths.append(shape_of(state, name)[0])
     return widths
 
 
 def _channels(state: Mapping[str, Tensor]) -> list[int]:
     last = max((int(m[1]) for m in map(re.compile(r"synthesis\.blocks\.(\d+)\.").match, state) if m), default=-1)
     names = ["initial_conv1", *(f"blocks.{number}" for number in range(0, last + 1, 2))]
-    return [_shape(state, f"synthesis.{name}.conv.weight")[0] for name in names]
-
-
-def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
-    if name not in state:
-        raise ValueError(f"{name} is missing")
-    return tuple(state[name].shape)
+    return [shape_of(state, f"synthesis.{name}.conv.weight")[0] for name in names]

@@ -46,6 +46,10 @@ class MappingNetwork(nn.Module):
 
     def one_w(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """z [N, z_dim], c [N, label_dim] -> w [N, w_dim], not truncated."""
+        with exactly(z):
+            return self._one_w(z, c)
+
+    def _one_w(self, z: Tensor, c: Tensor | None) -> Tensor:
         x = _unit_length(z.to(self.w_avg.dtype))
         if self.label_dim:
             assert c is not None and c.shape[1] == self.label_dim, f"this network needs labels [N, {self.label_dim}]"
@@ -103,8 +107,9 @@ class SynthesisLayer(nn.Module):
 
     def scales(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """w [N, w_dim] -> the style of the input [N, in, 1, 1] and the demodulation of the output [N, out, 1, 1]."""
-        style = self.affine(w)
-        demodulation = self.gain * (style.square() @ self.energy.t() + self.epsilon).rsqrt()
+        with exactly(w):
+            style = self.affine(w)
+            demodulation = self.gain * (style.square() @ self.energy.t() + self.epsilon).rsqrt()
         return style[:, :, None, None], demodulation[:, :, None, None]
 
     def noise(self, kind: str, generators: Sequence[torch.Generator] | None) -> Tensor | None:
@@ -151,7 +156,8 @@ class ToRGB(nn.Module):
 
     def kernel(self, w: Tensor) -> Tensor:
         """w [N, w_dim] -> the weights of each picture [N, in, colours]."""
-        return self.affine(w).unsqueeze(2) * self.weight[:, :, 0, 0].t()
+        with exactly(w):
+            return self.affine(w).unsqueeze(2) * self.weight[:, :, 0, 0].t()
 
     def forward(self, x: Tensor, kernel: Tensor) -> Tensor:
         """x [N, in, h, w] -> [N, colours, h, w]."""
@@ -258,10 +264,7 @@ class SynthesisNetwork(nn.Module):
         `noise` is "const" (what the file holds), "none", or "random": then `generators` has one torch.Generator per picture.
         """
         assert ws.shape[1] == self.num_ws, f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
-        if noise not in ("const", "random", "none"):
-            raise ValueError(f"noise is {noise!r}; known are const, random and none")
-        if noise == "random" and (generators is None or len(generators) != len(ws)):
-            raise ValueError("random noise needs one generator per picture")
+        check_noise(noise, generators, len(ws))
         x = picture = None
         first = 0
         for side in self.sides:
@@ -270,7 +273,8 @@ class SynthesisNetwork(nn.Module):
             x, own = block(x, ws[:, first : first + block.layers + 1], noises, keep=side != self.sides[-1])
             first += block.layers
             if picture is not None:
-                wide = F.conv_transpose2d(picture, self.widen, stride=2, padding=1, groups=picture.shape[1])
+                with exactly(ws):
+                    wide = F.conv_transpose2d(picture, self.widen, stride=2, padding=1, groups=picture.shape[1])
                 own = wide.add_(own)
             picture = own
         return picture.contiguous().expand(-1, 3, -1, -1)  # grey is three times the same
@@ -297,6 +301,14 @@ class StyleGAN2(nn.Module):
         return self.synthesis(self.mapping(z, c))
 
 
+def check_noise(noise: str, generators: Sequence[torch.Generator] | None, count: int) -> None:
+    """Raises ValueError for an unknown kind of noise, or random noise without a generator for each of `count` pictures."""
+    if noise not in ("const", "random", "none"):
+        raise ValueError(f"noise is {noise!r}; known are const, random and none")
+    if noise == "random" and (generators is None or len(generators) != count):
+        raise ValueError(f"random noise needs one generator per picture, {count}")
+
+
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
     """The generator of a checkpoint in NVIDIA's or rosinality's layout (see `stylegan2_layouts.read`), float32, folded.
 
@@ -317,6 +329,11 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
         if unknown_average:
             network.mapping.w_avg.copy_(network.mapping.average())
     return network
+
+
+def exactly(x: Tensor) -> torch.autocast:
+    """A block in float32 within one of lower precision, for what is small and steers every pixel."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def _unit_length(x: Tensor) -> Tensor:

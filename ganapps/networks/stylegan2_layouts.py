@@ -9,6 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganapps.networks import inside, prefix_of, shape_of
+
+# What tells the layouts from others, and where files keep them.
+NVIDIA = ("synthesis.b4.const", "synthesis.b4.conv1.affine.weight", "mapping.fc0.weight")
+NVIDIA_PREFIXES = ("G_ema.", "")
+ROSINALITY = ("input.input", "conv1.conv.modulation.weight", "style.1.weight")
+ROSINALITY_PREFIXES = ("g_ema.", "")
 CLAMP_OF_STYLEGAN3_REPOSITORY = 256.0
 
 
@@ -41,7 +48,8 @@ class Layout:
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this a StyleGAN2 generator in a layout that we read?"""
-    return _nvidia_prefix(shapes) is not None or _rosinality_prefix(shapes) is not None
+    layouts = ((NVIDIA_PREFIXES, NVIDIA), (ROSINALITY_PREFIXES, ROSINALITY))
+    return any(prefix_of(shapes, *layout) is not None for layout in layouts)
 
 
 def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
@@ -49,14 +57,14 @@ def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
 
     Shapes don't say three things. The clamp of activations is `conv_clamp`: where a pickle leaves it out it is that
     constructor's default (none in the ADA repository, whose settings are nested; 256 in the StyleGAN3 repository, whose are
-    flat), and none where nothing is known. The mapping's `lr_multiplier` is 0.01 if not given. The activation is leaky
-    ReLU; another is refused.
+    flat), and none where nothing is known: it guards float16, and float32 pictures hardly ever meet it. The mapping's
+    `lr_multiplier` is 0.01 if not given. The activation is leaky ReLU; another is refused.
     """
     state = _state(tensors)
     fir = _take_filter(state)
     blocks = _blocks(state)
     count = sum(re.fullmatch(r"mapping\.fc\d+\.weight", name) is not None for name in state)
-    mapping = [_shape(state, f"mapping.fc{number}.weight") for number in range(max(count, 1))]
+    mapping = [shape_of(state, f"mapping.fc{number}.weight") for number in range(max(count, 1))]
     embedding, label_dim = state["mapping.embed.weight"].shape if "mapping.embed.weight" in state else (0, 0)
     told = _constructor(settings)
     return Layout(
@@ -75,30 +83,11 @@ def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
 
 def _state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The generator's tensors under NVIDIA's names, whatever the layout; other networks of the file are left out."""
-    prefix = _nvidia_prefix(tensors)
-    if prefix is not None:
-        return _inside(tensors, prefix)
-    prefix = _rosinality_prefix(tensors)
-    if prefix is None:
-        raise ValueError("synthesis.b4.const and input.input are missing: neither NVIDIA's layout nor rosinality's")
-    state = _from_rosinality(_inside(tensors, prefix))
-    if "latent_avg" in tensors:
-        state["mapping.w_avg"] = tensors["latent_avg"].reshape(-1)
-    return state
-
-
-def _nvidia_prefix(names: Mapping) -> str | None:
-    needed = ("synthesis.b4.const", "synthesis.b4.conv1.affine.weight", "mapping.fc0.weight")
-    return next((p for p in ("G_ema.", "") if all(p + name in names for name in needed)), None)
-
-
-def _rosinality_prefix(names: Mapping) -> str | None:
-    needed = ("input.input", "conv1.conv.modulation.weight", "style.1.weight")
-    return next((p for p in ("g_ema.", "") if all(p + name in names for name in needed)), None)
-
-
-def _inside(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    if not any(prefix + ROSINALITY[0] in tensors for prefix in ROSINALITY_PREFIXES):
+        return inside(tensors, NVIDIA_PREFIXES, NVIDIA)
+    state = inside(tensors, ROSINALITY_PREFIXES, ROSINALITY)
+    average = state.pop("latent_avg", tensors.get("latent_avg"))
+    return _from_rosinality(state) | ({} if average is None else {"mapping.w_avg": average.reshape(-1)})
 
 
 def _from_rosinality(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -175,7 +164,7 @@ def _blocks(state: Mapping[str, Tensor]) -> tuple[BlockShape, ...]:
     blocks, inputs, side = [], 0, 4
     while side <= top:
         prefix = f"synthesis.b{side}"
-        outputs = _shape(state, f"{prefix}.conv1.weight")[0]
+        outputs = shape_of(state, f"{prefix}.conv1.weight")[0]
         colours = state.get(f"{prefix}.torgb.weight", torch.empty(0)).shape[0]
         blocks.append(BlockShape(side, inputs, outputs, f"{prefix}.skip.weight" in state, colours))
         inputs, side = outputs, side * 2
@@ -184,19 +173,18 @@ def _blocks(state: Mapping[str, Tensor]) -> tuple[BlockShape, ...]:
     return tuple(blocks)
 
 
-def _shape(state: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
-    if name not in state:
-        raise ValueError(f"{name} is missing")
-    return tuple(state[name].shape)
-
-
 def _constructor(settings: Mapping) -> dict[str, float | None]:
-    """`conv_clamp` and `lr_multiplier` from the catalogue row, then the pickle, then that repository's defaults."""
+    """`conv_clamp` and `lr_multiplier`: the catalogue row's word first, then the pickled layers', then the constructor's."""
     pickled = settings.get("G_ema") or {}
     nested = "synthesis_kwargs" in pickled
     said = {"conv_clamp": CLAMP_OF_STYLEGAN3_REPOSITORY if pickled and not nested else None, "lr_multiplier": 0.01}
     synthesis = pickled.get("synthesis_kwargs") or {} if nested else pickled
-    for part in (pickled.get("mapping_kwargs") or {}, synthesis, settings):
+    modules = pickled.get("modules") or {}
+    dense = modules.get("mapping.fc0") or {}
+    if "bias_gain" in dense:
+        dense = dense | {"lr_multiplier": dense["bias_gain"]}
+    convolution = modules.get("synthesis.b4.conv1") or {}
+    for part in (pickled.get("mapping_kwargs") or {}, synthesis, dense, convolution, settings):
         if part.get("activation", "lrelu") != "lrelu":
             raise ValueError(f"activation is {part['activation']!r}; only lrelu is known")
         said |= {name: part[name] for name in said if name in part}
