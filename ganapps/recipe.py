@@ -98,12 +98,12 @@ def from_picture(path: str | Path) -> Recipe:
     name = Path(path).name[:80]
     try:
         with Image.open(path, formats=["PNG", "WEBP"]) as picture:
-            text = picture.info.get(CHUNK) or picture.info.get("xmp")
+            text, xmp = picture.info.get(CHUNK), picture.info.get("xmp", b"")
     except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as e:
         raise UserError("{file} is not a PNG or WebP picture that can be read.", file=name) from e
-    if text is None:
+    if text is None and not xmp.startswith(b"{"):  # where a film keeps its recipe, other programs keep XML
         raise UserError("{file} holds no recipe: only a picture made by this app does, and some programs remove it.", file=name)
-    return from_json(text)
+    return from_json(text or xmp)
 
 
 def png_info(recipe: Recipe) -> PngImagePlugin.PngInfo:

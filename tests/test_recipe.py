@@ -90,10 +90,13 @@ def test_a_recipe_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_picture_of_someone_else_holds_no_recipe(tmp_path: Path) -> None:
-    Image.new("RGB", (4, 4)).save(tmp_path / "holiday.png")
-    with pytest.raises(UserError) as error:
-        from_file(tmp_path / "holiday.png")
-    assert refusal(error) == "holiday.png holds no recipe: only a picture made by this app does, and some programs remove it."
+    photo, film = Image.new("RGB", (4, 4)), tmp_path / "film.webp"
+    photo.save(tmp_path / "holiday.png")
+    photo.save(film, xmp=b"<x:xmpmeta>Photoshop</x:xmpmeta>")
+    for path in (tmp_path / "holiday.png", film):
+        with pytest.raises(UserError) as error:
+            from_file(path)
+        assert refusal(error) == f"{path.name} holds no recipe: only a picture made by this app does, and some programs remove it."
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
