@@ -22,7 +22,7 @@ class Source:
     """One place a model's file can come from.
 
     `repo` None: a file that ships in `weights/`. Otherwise a Hub repository, `owner/name`; `revision` is a branch, a tag or, better,
-    a commit. `files`: for a folder of files (diffusers), the patterns to fetch. `size` in bytes.
+    a commit. `files`: for a folder of files (diffusers), their exact names. `size` in bytes.
     """
 
     file: str
