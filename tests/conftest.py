@@ -24,12 +24,15 @@ for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE", "GANAPPS_CATALOG", "G
 
 import pytest
 import torch
+from hypothesis import settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
 if TYPE_CHECKING:
     from ganapps.engine import Engine
 
 torch.set_num_threads(1)
+settings.register_profile("ours", derandomize=True, database=None, deadline=None)  # the same examples in every run
+settings.load_profile("ours")
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
                   "--disable-component-update", "--disable-sync"]
 

@@ -29,7 +29,7 @@ def refusal(error: pytest.ExceptionInfo) -> str:
     return str(error.value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text.filter(bool), text.filter(bool), st.dictionaries(names, values, max_size=4))
 def test_json_gives_back_what_was_asked(task: str, checkpoint: str, asked: dict) -> None:
     there = from_json(Recipe(task, checkpoint, asked).to_json())
@@ -37,7 +37,7 @@ def test_json_gives_back_what_was_asked(task: str, checkpoint: str, asked: dict)
     assert there == from_json(there.to_json())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(text.filter(bool), st.dictionaries(names, values.filter(lambda v: v is not None and v != {}), max_size=4))
 def test_a_link_gives_back_what_was_asked(checkpoint: str, asked: dict) -> None:
     there = from_link(Recipe("faces", checkpoint, asked, "bfloat16").to_link())
@@ -190,7 +190,7 @@ def test_the_longest_chain_is_read_and_written() -> None:
     assert from_json(from_json(json.dumps(chain(8))).to_json()) == from_json(json.dumps(chain(8)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=60) | values.map(lambda v: json.dumps(v).encode()) | st.dictionaries(
     st.sampled_from(["task", "checkpoint", "settings", "precision", "pictures", "before", "revision", "sha256", "app"]), values).map(lambda v: json.dumps(v).encode()))
 def test_whatever_comes_is_a_recipe_or_a_refusal(data: bytes) -> None:
@@ -201,7 +201,7 @@ def test_whatever_comes_is_a_recipe_or_a_refusal(data: bytes) -> None:
     assert from_json(read.to_json()).to_json() == read.to_json()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.dictionaries(st.sampled_from(["task", "checkpoint", "precision", "seed", "psi"]), text))
 def test_whatever_link_comes_is_a_recipe_or_nothing(query: dict) -> None:
     read = from_link(query)

@@ -72,7 +72,7 @@ anything = st.recursive(st.none() | st.booleans() | st.integers() | st.floats() 
                         lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2), max_leaves=4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.dictionaries(st.sampled_from([*DEFAULTS, "network", "x"]), anything, max_size=3))
 def test_whatever_comes_is_checked_or_refused(asked: dict) -> None:
     try:
