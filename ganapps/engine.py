@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import spaces
+from PIL import Image
 
 from ganapps import __version__, hub, runtime, schema
 from ganapps.catalog import Checkpoint
@@ -16,7 +17,7 @@ from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Made, Meter, Report, Sentence
 from ganapps.runtime import Runtime
-from ganapps.tasks import faces, labels
+from ganapps.tasks import denoise, faces, labels
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ TASKS = {
     "faces": Task(faces.generate, "faces", lambda s: s["count"]),
     "strip": Task(faces.strip, "faces", lambda s: s["count"]),
     "loop": Task(faces.loop, "faces", lambda s: s["count"] * s["frames"]),
+    "denoise": Task(denoise.denoise, "denoise", lambda s: s["count"] * s["steps"]),
 }
 
 
@@ -41,7 +43,7 @@ TASKS = {
 class Result:
     """One piece of the stream: new pictures, how far the run is (`done` of `total`), the report so far, the whole run's recipe.
 
-    While a model downloads there are no pictures, and `waiting` says what is waited for.
+    While a model downloads there are no pictures, and `waiting` says what is waited for. `preview` shows unfinished work.
     """
 
     recipe: Recipe
@@ -50,6 +52,7 @@ class Result:
     total: float
     made: tuple[Kept, ...] = ()
     waiting: Sentence | None = None
+    preview: tuple[Image.Image, ...] = ()
 
 
 class Engine:
@@ -172,7 +175,7 @@ class Engine:
                     break
                 report = replace(report, seconds=meter.seconds, peak_memory=meter.peak_memory, pictures=report.pictures + len(step.made),
                                  network_calls=report.network_calls + step.network_calls, changes=tuple(_once(report.changes + step.changes)))
-                yield Result(recipe, report, step.done, step.total, tuple(_kept(recipe, m) for m in step.made))
+                yield Result(recipe, report, step.done, step.total, tuple(_kept(recipe, m) for m in step.made), preview=step.preview)
         finally:
             stream.close()
 

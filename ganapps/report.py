@@ -45,13 +45,17 @@ class Kept:
 
 @dataclass(frozen=True)
 class Step:
-    """What a task hands out after each batch, tile or step: new pictures, how far it is, and what had to be changed."""
+    """What a task hands out after each batch, tile or step: new pictures, how far it is, and what had to be changed.
+
+    `preview` is how unfinished work looks now, to be shown and forgotten.
+    """
 
     done: int
     total: int
     made: tuple[Made, ...] = ()
     network_calls: int = 0
     changes: tuple[Sentence, ...] = ()
+    preview: tuple[Image.Image, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from ganapps import catalog, formats, hub, networks
+from ganapps import catalog, folders, formats, hub, networks
 from ganapps.catalog import WEIGHTS, Checkpoint, Source
 from ganapps.device import Device, pick
 from ganapps.errors import UserError, WeightsError
@@ -55,7 +55,7 @@ class Runtime:
 
     def network(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
         """The network of a file, from memory or loaded now. Raises WeightsError if the file is not what the row says."""
-        key = (str(located.path), located.path.stat().st_mtime_ns, checkpoint.network)
+        key = (str(located.path), located.path.stat().st_mtime_ns, checkpoint.id)
         with self._loading:
             if key not in self._ready:
                 self._ready[key] = self._load(checkpoint, located)
@@ -69,7 +69,8 @@ class Runtime:
         return formats.read(WEIGHTS / checkpoint.labels) if checkpoint.labels else None
 
     def _load(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
-        contents = formats.read(located.path, checkpoint.title)
+        files = located.source.files
+        contents = folders.read(located.path, files, checkpoint.title) if files else formats.read(located.path, checkpoint.title)
         kind = checkpoint.network or networks.recognise({k: tuple(t.shape) for k, t in contents.tensors.items()})
         if kind is None:
             raise WeightsError("{file} holds {count} tensors in a layout that no network here knows: nothing was run.",

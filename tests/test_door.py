@@ -182,7 +182,7 @@ def test_what_every_batch_has_to_say_is_said_once(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "task": (Recipe("dance", "small"), "The task dance is unknown: accepted are faces, strip, loop."),
+    "task": (Recipe("dance", "small"), "The task dance is unknown: accepted are faces, strip, loop"),
     "model": (Recipe("faces", "nobody"), "The model nobody is not in the catalogue: choose one of the list, or type owner/repo:file@revision."),
     "model for something else": (Recipe("faces", "enlarger"), "The model Enlarger is for upscale, not for faces: choose another one."),
     "setting": (SMALL.with_settings(sede=3), "The setting sede is unknown: accepted are "),

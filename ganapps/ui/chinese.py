@@ -178,6 +178,11 @@ CHINESE = {
     "{file} from {repo}.": "{title} 不在本机且应用处于离线：请选本机已有的模型，或去掉 --offline 与 HF_HUB_OFFLINE 后启动以从 {repo} 获取 {file}。",
     "{title} needs {need} MB, and {folder} has only {free} MB free: make room there, or set HF_HOME to a folder on a larger disk.":
         "{title} 需要 {need} MB，而 {folder} 只剩 {free} MB：请腾出空间，或把 HF_HOME 设到更大的磁盘。",
+    # diffusion
+    "eta has a meaning for ddim only: set it to 0, or choose ddim.": "eta 只对 ddim 有意义：请设为 0，或选 ddim。",
+    "The race can't be fair by {fair}: accepted are {known}.": "比赛不能按 {fair} 公平：可接受 {known}。",
+    "{part} of {file} can't be read as JSON. Delete it and fetch it again.": "{file} 的 {part} 无法按 JSON 读取。请删除后重新获取。",
+    "{part} of {file} is not a table of settings. Delete it and fetch it again.": "{file} 的 {part} 不是设置表。请删除后重新获取。",
     # refusals: checkpoint files
     "PyTorch can't read {file} as plain weights ({reason}). Save it again with a current PyTorch, as a state dict.":
         "PyTorch 无法把 {file} 当作纯权重读取（{reason}）。请用当前 PyTorch 以 state dict 重新保存。",

@@ -1,0 +1,45 @@
+"""A diffusers folder -> tensors and settings by part, never code: its configs are JSON, its weights go through formats.py."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from ganapps import formats
+from ganapps.errors import WeightsError
+
+LARGEST = 1 << 20  # bytes of a config; a real one has a few thousand
+
+
+def read(path: Path, files: Sequence[str], name: str) -> formats.Contents:
+    """The `files` of a folder, `unet/config.json` and the like; tensors under their part's name (`unet.conv_in.weight`), configs
+    as settings (`{"unet": {...}, "scheduler": {...}}`). Files at the top belong to the U-Net, as in the first diffusers repositories.
+
+    `name` is how sentences call it. Raises WeightsError.
+    """
+    tensors, settings = {}, {}
+    for file in files:
+        if file.endswith(".json"):
+            settings[_part(file)] = _config(path / file, name)
+        else:
+            contents = formats.read(path / file, name)
+            tensors |= {f"{_part(file)}.{key}": tensor for key, tensor in contents.tensors.items()}
+    return formats.Contents(tensors, settings)
+
+
+def _part(file: str) -> str:
+    parent = PurePosixPath(file).parent.name
+    return parent or ("scheduler" if "scheduler" in file else "unet")
+
+
+def _config(path: Path, name: str) -> dict:
+    try:
+        with path.open("rb") as f:
+            text = f.read(LARGEST + 1)
+        config = json.loads(text) if len(text) <= LARGEST else None
+    except (OSError, ValueError, RecursionError) as e:
+        raise WeightsError("{part} of {file} can't be read as JSON. Delete it and fetch it again.", part=path.name, file=name) from e
+    if not isinstance(config, dict):
+        raise WeightsError("{part} of {file} is not a table of settings. Delete it and fetch it again.", part=path.name, file=name)
+    return config
