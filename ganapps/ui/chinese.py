@@ -212,4 +212,36 @@ CHINESE = {
     "{file} is not a checkpoint this app can read. It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin), and pickles of NVIDIA's StyleGAN and "
     "of R3GAN.": "{file} 不是本应用能读的权重文件。可读 safetensors、PyTorch 文件（.pt、.pth、.ckpt、.bin）以及 NVIDIA StyleGAN 与 R3GAN 的 pickle。",
     "{file} is not a {network} checkpoint as expected: {why}": "{file} 不是预期的 {network} 权重：{why}",
+    # uploads
+    "Only the first of several frames or pages was used.": "文件含多帧或多页，只用了第一张。",
+    "Its EXIF data is damaged and was ignored, so it may lie on its side.": "其 EXIF 数据已损坏并被忽略，图片方向可能不对。",
+    "Its 16 bit CMYK was read with 8 bit.": "其 16 位 CMYK 按 8 位读取。",
+    "Its Lab colours were converted to sRGB.": "其 Lab 颜色已转换为 sRGB。",
+    "Its CMYK colours were converted to sRGB through its own profile.": "其 CMYK 颜色已按自带的色彩配置转换为 sRGB。",
+    "Its CMYK colours have no usable profile, so their conversion to sRGB is only near.": "其 CMYK 颜色没有可用的色彩配置，转换为 sRGB 只是近似。",
+    "Its colour profile is damaged and was left out.": "其色彩配置已损坏，未采用。",
+    "Its colour profile is for other kinds of colours and was left out.": "其色彩配置不适用于这种颜色，未采用。",
+    "This is a folder or a device, not a file: choose a picture.": "这是文件夹或设备，不是文件：请选一张图片。",
+    "This file is empty: fetch the picture again, or save it again.": "此文件是空的：请重新获取或重新保存图片。",
+    "This file has {size} MB, at most {most} MB are accepted: save it smaller first.": "此文件有 {size} MB，最多接受 {most} MB：请先存得小些。",
+    "This file can't be opened ({why}): choose it again.": "无法打开此文件（{why}）：请重新选择。",
+    "This picture says that it has {width} x {height} pixels: at most {most} million, and {side} a side, are accepted.":
+        "此图片声称有 {width} x {height} 像素：最多接受 {most} 百万像素，每边 {side}。",
+    "This picture ends in the middle, so none of it was used: fetch it again, or save it again.": "此图片不完整，未使用任何部分：请重新获取或重新保存。",
+    "This picture is damaged, or was made to do harm: save it again with another program.": "此图片已损坏或带有恶意：请用其他程序重新保存。",
+    "This picture carries more than {most} MB beside its pixels: save it again without texts and previews.":
+        "此图片除像素外还带有超过 {most} MB 的内容：请去掉文字与预览后重新保存。",
+    "This picture has pixels of a kind that can't be read here: save it as PNG first.": "此图片的像素格式无法读取：请先另存为 PNG。",
+    "This TIFF holds 32 bit or signed numbers, whose range it does not tell: save it with 8 or 16 bit a colour first.":
+        "此 TIFF 含 32 位或带符号的数值，未说明范围：请先存为每色 8 或 16 位。",
+    "This JPEG has {count} scans, so it would take too long to read: save it again with another program.":
+        "此 JPEG 有 {count} 次扫描，读取太久：请用其他程序重新保存。",
+    "This BMP is packed and large, so it would take too long to read: save it as PNG first.": "此 BMP 经过压缩且很大，读取太久：请先另存为 PNG。",
+    "This is an SVG drawing, which has no pixels: export it as PNG first.": "这是 SVG 图形，没有像素：请先导出为 PNG。",
+    "This is a web page, not a picture: open it in a browser and save the picture itself.": "这是网页，不是图片：请在浏览器中打开并保存图片本身。",
+    "This is a PDF document, not a picture: export the page as PNG first.": "这是 PDF 文档，不是图片：请先把页面导出为 PNG。",
+    "This is a program, not a picture: nothing in it was run.": "这是程序，不是图片：其中内容未被运行。",
+    "This is an archive, not a picture: unpack it first.": "这是压缩包，不是图片：请先解压。",
+    "This is an HEIC or AVIF picture, which can't be read here: save it as JPEG or PNG first.": "这是 HEIC 或 AVIF 图片，此处无法读取：请先存为 JPEG 或 PNG。",
+    "This is not a picture that can be read here: PNG, JPEG, WebP, TIFF, BMP and GIF are accepted.": "这不是可读取的图片：可接受 PNG、JPEG、WebP、TIFF、BMP 和 GIF。",
 }

@@ -1,0 +1,114 @@
+"""A file that a person brings -> an upright picture and what is kept beside it; refused in one sentence where it can't be."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ganapps.errors import UserError
+from ganapps.report import Sentence
+from ganapps.uploads import decode, ifd, kinds
+from ganapps.uploads.header import Header, damaged
+
+MOST_PIXELS = 120_000_000
+LONGEST_SIDE = 65_535
+MOST_BYTES = 500_000_000
+STAMP = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture as it came, upright.
+
+    `pixels` [H, W, C], uint8 or uint16; C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; alpha is not multiplied in. `icc` is the colour
+    profile that the values are meant in (None: sRGB), `date` like "2024:05:31 18:02:07", `gps` an EXIF block with nothing but the
+    place, to be put back only when asked. `size` (W, H) and `sha256` of the file go into recipes; `changes` are sentences for the
+    report. `name`, the visitor's own, is for showing it to them again: never for logs or names of results, so no repr has it.
+    """
+
+    pixels: np.ndarray = field(repr=False)
+    size: tuple[int, int]
+    sha256: str
+    icc: bytes | None = field(default=None, repr=False)
+    date: str | None = field(default=None, repr=False)
+    gps: bytes | None = field(default=None, repr=False)
+    name: str = field(default="", repr=False)
+    changes: tuple[Sentence, ...] = ()
+
+
+def open_upload(path: str | Path) -> Upload:
+    """The picture in a file: PNG, JPEG, WebP, TIFF, BMP or GIF, whatever its name says.
+
+    The first frame or page alone is read. All refusals but broken pixels are made from the header, before any pixel is decoded.
+    Raises UserError.
+    """
+    data, function = _bytes(path)
+    header = kinds.header(data, function)
+    _check_size(header.size)
+    digest, changes = hashlib.sha256(data).hexdigest(), []
+    del data
+    if header.several:
+        changes.append(("Only the first of several frames or pages was used.", {}))
+    orientation, date, gps = _exif(header, changes)
+    pixels, icc = decode.pixels(header, changes)
+    pixels = upright(pixels, orientation)
+    return Upload(pixels, (pixels.shape[1], pixels.shape[0]), digest, icc, date, gps, Path(path).name[:120], tuple(changes))
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """`pixels` [H, W, C] turned by the EXIF orientation 1 to 8 that they were stored with; any other number turns nothing."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _bytes(path: str | Path) -> tuple[bytes, kinds.Reader]:
+    """What is in the file, and who reads it. A file that is no picture, or too large, is not read beyond its first bytes."""
+    try:
+        found = Path(path).stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise UserError("This is a folder or a device, not a file: choose a picture.")
+        with Path(path).open("rb") as file:
+            start = file.read(512)
+            if not start:
+                raise UserError("This file is empty: fetch the picture again, or save it again.")
+            function = kinds.reader(start)
+            if found.st_size > MOST_BYTES:
+                raise UserError("This file has {size} MB, at most {most} MB are accepted: save it smaller first.",
+                                size=found.st_size // 1_000_000, most=MOST_BYTES // 1_000_000)
+            return start + file.read(MOST_BYTES), function
+    except (OSError, ValueError) as e:
+        raise UserError("This file can't be opened ({why}): choose it again.", why=getattr(e, "strerror", None) or "not a file") from e
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise damaged()
+    if width * height > MOST_PIXELS or max(size) > LONGEST_SIDE:
+        raise UserError("This picture says that it has {width} x {height} pixels: at most {most} million, and {side} a side, are accepted.",
+                        width=width, height=height, most=MOST_PIXELS // 1_000_000, side=LONGEST_SIDE)
+
+
+def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, bytes | None]:
+    """Orientation, date and place. A damaged block is ignored, and said so."""
+    if not header.exif:
+        return 1, header.date, None
+    exif = header.exif.removeprefix(b"Exif\0\0")
+    try:
+        base = ifd.first(exif, {ifd.ORIENTATION, ifd.DATE, ifd.EXIF}, 4096)
+        taken = ifd.table(exif, base.number(ifd.EXIF), base.order, {ifd.DATE_TAKEN}, 4096).text(ifd.DATE_TAKEN) if ifd.EXIF in base.tags else ""
+        dates = [d for d in (taken, base.text(ifd.DATE), header.date or "") if STAMP.fullmatch(d)]
+        return base.number(ifd.ORIENTATION, 1), dates[0] if dates else None, ifd.gps_alone(exif)
+    except ValueError:
+        changes.append(("Its EXIF data is damaged and was ignored, so it may lie on its side.", {}))
+        return 1, header.date, None

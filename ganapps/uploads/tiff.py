@@ -1,0 +1,69 @@
+"""The header of a TIFF: its first page, put under a small table of its own."""
+
+from __future__ import annotations
+
+from ganapps.errors import UserError
+from ganapps.uploads import ifd
+from ganapps.uploads.header import EXTRAS, Header, cut_off, damaged, unknown_pixels
+
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, PREDICTOR, EXTRA, SIGN = 256, 257, 258, 259, 262, 277, 284, 317, 338, 339
+STRIPS, STRIP_SIZES, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES = 273, 279, 322, 323, 324, 325
+PIXELS = {WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, 266, STRIPS, SAMPLES, 278, STRIP_SIZES, PLANAR, 292, 293, PREDICTOR, 320,
+          TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES, EXTRA, SIGN, 347, 529, 530, 531, 532}
+COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # none, fax, LZW, JPEG, Deflate, PackBits
+TILE = 2**24  # pixels of one tile: a decoder sets aside that many however small the picture
+PIECES = 4 * 65536  # strips or tiles
+
+
+def header(data: bytes) -> Header:
+    found = ifd.first(data, PIXELS | {ifd.ORIENTATION, ifd.DATE, ifd.EXIF, ifd.GPS, ifd.ICC}, EXTRAS)
+    _check_samples(found)
+    _check_pieces(found, len(data))
+    pixels = {tag: value for tag, value in found.tags.items() if tag in PIXELS}
+    depth = max(found.numbers(BITS, (1,)))
+    planes = _planes(found) if depth == 16 and found.number(PLANAR, 1) == 2 else (pixels,)
+    return Header("TIFF", (found.number(WIDTH), found.number(HEIGHT)), _file(data, found.order, planes[0]), found.next != 0,
+                  found.tags.get(ifd.ICC, (7, None))[1], data, depth=depth, planes=tuple(_file(data, found.order, p) for p in planes[1:]),
+                  inverted=depth == 16 and found.number(PHOTOMETRIC, 1) == 0)
+
+
+def _check_samples(found: ifd.Table) -> None:
+    if {2, 3} & set(found.numbers(SIGN, (1,))) or max(found.numbers(BITS, (1,))) > 16:
+        raise UserError("This TIFF holds 32 bit or signed numbers, whose range it does not tell: save it with 8 or 16 bit a colour first.")
+    if not set(found.numbers(BITS, (1,))) <= {1, 2, 4, 8, 16} or found.number(COMPRESSION, 1) not in COMPRESSIONS or found.number(SAMPLES, 1) > 5:
+        raise unknown_pixels()
+
+
+def _check_pieces(found: ifd.Table, length: int) -> None:
+    """Where the strips or tiles lie. Those that lie over each other would be read again and again."""
+    tiled = TILES in found.tags
+    starts, sizes = found.numbers(TILES if tiled else STRIPS), found.numbers(TILE_SIZES if tiled else STRIP_SIZES)
+    if not starts or len(starts) > PIECES or sizes and len(sizes) != len(starts):
+        raise damaged()
+    if any(a + b > length for a, b in zip(starts, sizes or (0,) * len(starts))):
+        raise cut_off()
+    if sum(sizes) > 2 * length or tiled and not 0 < found.number(TILE_WIDTH) * found.number(TILE_HEIGHT) <= TILE:
+        raise damaged()
+
+
+def _planes(found: ifd.Table) -> tuple[dict[int, tuple[int, bytes]], ...]:
+    """The tags of each colour's plane as a grey picture: Pillow knows no 16 bit planes."""
+    count = found.number(SAMPLES, 1)
+    short = {tag: (3, value.to_bytes(2, "little" if found.order == "<" else "big")) for tag, value in ((BITS, 16), (PHOTOMETRIC, 1), (SAMPLES, 1))}
+    pieces = [tag for tag in (STRIPS, STRIP_SIZES, TILES, TILE_SIZES) if tag in found.tags]
+    planes = []
+    for plane in range(count):
+        tags = {tag: value for tag, value in found.tags.items() if tag in PIXELS - {PLANAR, EXTRA, SIGN}} | short
+        for tag in pieces:
+            kind, raw = found.tags[tag]
+            part = len(raw) // count
+            tags[tag] = kind, raw[plane * part:(plane + 1) * part]
+        planes.append(tags)
+    return tuple(planes)
+
+
+def _file(data: bytes, order: str, tags: dict[int, tuple[int, bytes]]) -> bytes:
+    """`data` with a table of only these tags behind it; the pixels stay where they are."""
+    at = len(data) + len(data) % 2
+    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + at.to_bytes(4, "little" if order == "<" else "big")
+    return b"".join([start, memoryview(data)[8:], b"\0" * (len(data) % 2), ifd.written(order, tags, at)])
