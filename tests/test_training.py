@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import stylegan2
-from ganapps.training import augment, controls, data, diffusion, faces, label_file, labels, loop, reader
+from ganapps.training import augment, controls, data, diffusion, faces, label_file, labels, loop, measure, reader
 from ganapps.training.features import TAP_CHANNELS, Projection
 from ganapps.training.generator import Generator
 
@@ -324,3 +324,45 @@ def test_a_control_is_followed_as_far_as_the_reader_sees():
     obedient, _ = label_file.followed(control, rows, lambda c: torch.from_numpy(c[:, columns])[:, :, None, None], eyes)
     deaf, _ = label_file.followed(control, rows, lambda c: torch.zeros(4, 3, 1, 1), eyes)
     assert obedient == pytest.approx(2) and deaf == pytest.approx(0)
+
+
+def test_the_frechet_distance_of_shifted_gaussians_is_the_shift():
+    random = torch.Generator().manual_seed(0)
+    a = torch.randn(4000, 3, generator=random)
+    assert measure.frechet(a, a) == pytest.approx(0, abs=1e-6)
+    assert measure.frechet(a, a + torch.tensor([3.0, 0, 4.0])) == pytest.approx(25, rel=1e-4)
+    assert measure.frechet(a, 3 * a) == pytest.approx(3 * (3 - 1) ** 2, rel=0.1)
+
+
+def test_precision_and_recall_tell_a_narrow_set_from_a_strange_one():
+    random = torch.Generator().manual_seed(0)
+    real, narrow = torch.randn(300, 4, generator=random), 0.2 * torch.randn(300, 4, generator=random)
+    strange = torch.randn(300, 4, generator=random) + 50
+    assert measure.inside(narrow, real) > 0.95 > 0.5 > measure.inside(real, narrow)
+    assert measure.inside(strange, real) == 0
+
+
+def test_the_sliced_wasserstein_distance_sees_texture_at_its_size():
+    random = torch.Generator().manual_seed(0)
+    noise, other = torch.randn(2, 40, 3, 64, 64, generator=random)
+    smooth = F.interpolate(F.avg_pool2d(noise, 4), size=64, mode="bilinear")
+    assert measure.sliced_wasserstein(noise, smooth, 64) > 2 * measure.sliced_wasserstein(noise, other, 64)
+
+
+def test_measured_faces_are_the_ones_the_app_makes(tmp_path):
+    trainer = face_trainer()
+    trainer.export(tmp_path)
+    rows = portraits().labels
+    faces_made = measure.from_generator(tmp_path / "heads-16.safetensors", 0.8, rows)(np.array([3, 5]))
+    state = np.random.RandomState(5)
+    z, c = torch.from_numpy(state.randn(1, 128)).float(), torch.from_numpy(rows[state.randint(len(rows))])[None]
+    with torch.no_grad():
+        assert torch.allclose(faces_made[1:], trainer.average(z, c, psi=0.8), atol=1e-5)
+
+
+def test_faces_learned_by_heart_are_found_out():
+    random = torch.Generator().manual_seed(0)
+    learned, held_back = torch.rand(60, 3, 64, 64, generator=random), torch.rand(20, 3, 64, 64, generator=random)
+    copied = measure.measure(learned[:20], held_back, learned, Eyes())
+    fresh = measure.measure(torch.rand(20, 3, 64, 64, generator=random), held_back, learned, Eyes())
+    assert copied["nearest"] < 0.01 < 0.5 < fresh["nearest"] and copied["diversity"] == pytest.approx(1, abs=0.3)
