@@ -6,6 +6,11 @@ import json
 from pathlib import Path
 
 import torch
+
+from ganapps.networks.torchvision_ops import ensure_torchvision
+
+ensure_torchvision()
+
 from diffusers import DDIMScheduler, UNet2DModel, VQModel
 
 UNET = dict(sample_size=8, in_channels=3, out_channels=3, layers_per_block=1, block_out_channels=(8, 16), norm_num_groups=4,

@@ -1,0 +1,108 @@
+"""From a published file on a Hub to a picture: the layouts of the catalogue through the real door, with the real client."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from local_hub import LocalHub, cache, hurry, server
+from safetensors.torch import save
+from small_diffusion import folder
+from test_networks_faces import dcgan, made, nvidia, rosinality, stylegan
+
+from ganapps import catalog, networks
+from ganapps.device import Device
+from ganapps.engine import Engine, Result
+from ganapps.errors import WeightsError
+from ganapps.prices import Ledger
+from ganapps.recipe import Recipe
+from ganapps.runtime import Runtime
+
+__all__ = ["cache", "hurry", "server"]  # fixtures
+
+
+def torch_file(value: object) -> bytes:
+    stream = io.BytesIO()
+    torch.save(value, stream)
+    return stream.getvalue()
+
+
+FILES = {
+    "stylegan2-ffhq-1024": lambda: torch_file({"g_ema": made(rosinality()), "latent_avg": torch.zeros(12)}),
+    "stylegan-ffhq-128": lambda: save(made(stylegan())),
+}
+STRANGERS = {
+    "rosinality": lambda: torch_file({"g_ema": made(rosinality())}),
+    "nvidia as safetensors": lambda: save(made(nvidia())),
+    "dcgan": lambda: torch_file(made(dcgan())),
+}
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    """An engine that keeps nothing."""
+    return Engine(Runtime(catalog.load(networks.NAMES, ""), Device("cpu")), Ledger(tmp_path / "prices.json"))
+
+
+def finish(engine: Engine, recipe: Recipe) -> tuple[list[Result], Result]:
+    results = list(engine.run(recipe))
+    return results, results[-1]
+
+
+@pytest.mark.parametrize("row", FILES)
+def test_a_row_of_the_catalogue_is_fetched_and_drawn(row: str, server: LocalHub, engine: Engine) -> None:
+    source = engine.row(row).sources[0]
+    commit = server.publish(source.repo, {source.file: FILES[row]()})
+    assert not engine.here(engine.row(row))
+    results, last = finish(engine, Recipe("faces", row, {"count": 2, "seed": 85}))
+    assert any(r.waiting for r in results), "the download is told"
+    assert last.report.pictures == 2 and last.report.revision == commit and source.repo in last.report.source
+    assert last.recipe.revision == commit and last.recipe.sha256
+    assert engine.here(engine.row(row))
+    again, _ = finish(engine, last.recipe)
+    assert [k.picture.tobytes() for r in again for k in r.made] == [k.picture.tobytes() for r in results for k in r.made]
+
+
+def test_the_next_source_serves_and_the_report_says_so(server: LocalHub, engine: Engine) -> None:
+    second = engine.row("stylegan2-ffhq-1024").sources[1]
+    server.publish(second.repo, {second.file: FILES["stylegan2-ffhq-1024"]()})
+    _, last = finish(engine, Recipe("faces", "stylegan2-ffhq-1024", {"count": 1}))
+    said = last.report.as_dict()["changes"]
+    assert second.repo in last.report.source
+    assert any("There is no repository akhaliq/" in s for s in said) and any(f"next source, {second.repo}" in s for s in said)
+
+
+@pytest.mark.parametrize("layout", STRANGERS)
+def test_a_typed_place_is_recognised_by_its_tensors(layout: str, server: LocalHub, engine: Engine) -> None:
+    server.publish("ann/mine", {"deep/g.bin": STRANGERS[layout]()})
+    _, last = finish(engine, Recipe("faces", "ann/mine:deep/g.bin@main", {"count": 1}))
+    assert last.report.pictures == 1
+
+
+def test_a_typed_place_of_another_kind_is_refused_in_one_sentence(server: LocalHub, engine: Engine) -> None:
+    server.publish("ann/mine", {"g.bin": torch_file({"lin.weight": torch.ones(3, 3)})})
+    with pytest.raises(WeightsError, match="holds 1 tensors in a layout that no network here knows"):
+        finish(engine, Recipe("faces", "ann/mine:g.bin"))
+
+
+@pytest.mark.parametrize("row, safe", [("ldm-celebahq-256", True), ("ldm-celebahq-256", False)])
+def test_a_diffusion_folder_is_fetched_and_sampled(row: str, safe: bool, server: LocalHub, engine: Engine, tmp_path: Path) -> None:
+    folder(tmp_path / "model", latent=True, safe=safe)
+    files = {p.relative_to(tmp_path / "model").as_posix(): p.read_bytes() for p in (tmp_path / "model").rglob("*") if p.is_file()}
+    server.publish("CompVis/ldm-celebahq-256", files)
+    _, last = finish(engine, Recipe("denoise", row, {"steps": 2}))
+    assert last.report.network_calls == 2 and last.report.pictures == 1
+    assert bool(last.report.changes) == (not safe), "a second source, the .bin files, is told"
+
+
+def test_the_price_knows_the_download_before_it_is_paid(server: LocalHub, engine: Engine) -> None:
+    source = engine.row("stylegan2-ffhq-1024").sources[0]
+    body = FILES["stylegan2-ffhq-1024"]()
+    server.publish(source.repo, {source.file: body})
+    recipe = Recipe("faces", "stylegan2-ffhq-1024", {"count": 1})
+    assert engine.price(recipe).download == len(body)
+    finish(engine, recipe)
+    after = engine.price(recipe)
+    assert after.download == 0 and after.seconds > 0
