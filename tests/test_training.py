@@ -273,6 +273,15 @@ def test_the_diffusion_folder_is_one_that_diffusers_reads(tmp_path):
     assert DDIMScheduler.from_pretrained(folder / "scheduler").config.prediction_type == "v_prediction"
 
 
+def test_a_training_starts_from_a_finished_network(tmp_path):
+    finished, later = diffusion_trainer(), diffusion_trainer(seed=3)
+    finished.step()
+    finished.export(tmp_path)
+    later.start_from(tmp_path / "heads-ddpm-16")
+    for network in (later.network, later.average):
+        assert same(dict(network.state_dict()), dict(finished.average.state_dict()))
+
+
 def test_the_rate_falls_in_the_last_third():
     assert [loop.falling(seen, 900) for seen in (0, 600, 750, 900)] == pytest.approx([1, 1, 0.5, 0.05])
 

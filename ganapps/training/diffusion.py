@@ -1,5 +1,7 @@
 """Train the diffusion model that meets the face generator: python -m ganapps.training.diffusion --data DIR --out DIR
 
+`--start weights/heads-ddpm-64` goes on from the shipped network, `--start STATE` from another run's state.
+
 DDPM (Ho 2020) with the cosine schedule (Nichol 2021), v-prediction (Salimans 2022) and min-SNR weights (Hang 2023).
 """
 
@@ -88,6 +90,12 @@ class DiffusionTrainer:
             self.steps = state["steps"]
             torch.set_rng_state(state["random"])
 
+    def start_from(self, folder: Path) -> None:
+        """Take over the finished network of a diffusers folder, which says nothing about what it has seen."""
+        finished = UNet2DModel.from_pretrained(folder / "unet").state_dict()
+        self.network.load_state_dict(finished)
+        self.average.load_state_dict(finished)
+
     def export(self, out: Path) -> None:
         """The averaged network and its scheduler as a diffusers folder."""
         pipeline = DDIMPipeline(unet=self.average, scheduler=make_scheduler())
@@ -136,6 +144,9 @@ def main() -> None:
     chosen = loop.arguments("Train the diffusion model.", pictures=600_000)
     settings = Settings()
     trainer = DiffusionTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures)
+    if chosen.start and chosen.start.is_dir() and not (chosen.out / "state.pt").exists():
+        trainer.start_from(chosen.start)
+        chosen.start = None
     loop.run(trainer, chosen.out, chosen.pictures, chosen.start)
 
 
