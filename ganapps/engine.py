@@ -18,24 +18,25 @@ from ganapps.recipe import Recipe
 from ganapps.report import Kept, Made, Meter, Report, Sentence
 from ganapps.runtime import Runtime
 from ganapps.tasks import denoise, faces, labels
+from ganapps.uploads import open_upload, size_of
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task function, the catalogue's name for models that can do it, how many units of work some settings ask for, and how
-    many uploaded pictures it takes."""
+    """A task function, the catalogue's name for models that can do it, how many units of work a checked recipe asks for, and
+    how many uploaded pictures it takes."""
 
     function: Callable
     models: str
-    units: Callable[[Mapping[str, Any]], float]
+    units: Callable[[Recipe], float]
     pictures: int = 0
 
 
 TASKS = {
-    "faces": Task(faces.generate, "faces", lambda s: s["count"]),
-    "strip": Task(faces.strip, "faces", lambda s: s["count"]),
-    "loop": Task(faces.loop, "faces", lambda s: s["count"] * s["frames"]),
-    "denoise": Task(denoise.denoise, "denoise", lambda s: s["count"] * s["steps"]),
+    "faces": Task(faces.generate, "faces", lambda r: r.settings["count"]),
+    "strip": Task(faces.strip, "faces", lambda r: r.settings["count"]),
+    "loop": Task(faces.loop, "faces", lambda r: r.settings["count"] * r.settings["frames"]),
+    "denoise": Task(denoise.denoise, "denoise", lambda r: r.settings["count"] * r.settings["steps"]),
 }
 
 
@@ -72,14 +73,16 @@ class Engine:
         wanted = TASKS[recipe.task].pictures
         if len(pictures) != wanted:
             raise UserError("The task {task} takes {wanted} pictures, {got} came.", task=recipe.task, wanted=wanted, got=len(pictures))
+        uploads = tuple(open_upload(path) for path in pictures)
         located = yield from self._fetched(recipe, checkpoint)
-        changes = _provenance(recipe, located)
-        recipe = replace(recipe, revision=located.revision, sha256=located.sha256, app=__version__)
-        with closing(self._on_device(recipe, checkpoint, located, tuple(pictures), changes)) as results:
+        facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
+        changes = _provenance(recipe, located, facts) + tuple(c for u in uploads for c in u.changes)
+        recipe = replace(recipe, revision=located.revision, sha256=located.sha256, pictures=facts, app=__version__)
+        with closing(self._on_device(recipe, checkpoint, located, uploads, changes)) as results:
             for result in results:
                 yield result
         report = result.report
-        self.ledger.add(self._key(recipe), report.seconds, TASKS[recipe.task].units(recipe.settings), report.peak_memory)
+        self.ledger.add(self._key(recipe), report.seconds, TASKS[recipe.task].units(recipe), report.peak_memory)
 
     def _fetched(self, recipe: Recipe, checkpoint: Checkpoint) -> Generator[Result, None, hub.Located]:
         """The model's file; Results without pictures while it downloads."""
@@ -104,11 +107,13 @@ class Engine:
         self.runtime.device.with_precision(recipe.precision)
         return replace(recipe, settings=schema.check(task.function, recipe.settings)), checkpoint
 
-    def price(self, recipe: Recipe) -> Price:
-        """What this will cost here, from runs measured on this machine. Raises UserError as `run` does."""
+    def price(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Price:
+        """What this will cost here, from runs measured on this machine. Raises UserError as `run` does; of `pictures` only the
+        headers are read."""
         recipe, checkpoint = self.checked(recipe)
+        recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
         unit, memory = self.ledger.get(self._key(recipe))
-        seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe.settings)
+        seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
         return Price(seconds, memory, self._download(checkpoint))
 
     def _download(self, checkpoint: Checkpoint) -> int | None:
@@ -154,7 +159,7 @@ class Engine:
     def _duration(self, recipe: Recipe, *rest: object) -> int:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was measured."""
         unit, _ = self.ledger.get(self._key(recipe))
-        return 30 if unit is None else int(5 + 1.5 * unit * TASKS[recipe.task].units(recipe.settings))
+        return 30 if unit is None else int(5 + 1.5 * unit * TASKS[recipe.task].units(recipe))
 
     def _key(self, recipe: Recipe) -> str:
         return "|".join((recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision))
@@ -198,9 +203,11 @@ def _once(changes: tuple[Sentence, ...]) -> Iterator[Sentence]:
     return (c for i, c in enumerate(changes) if c not in changes[:i])
 
 
-def _provenance(recipe: Recipe, located: hub.Located) -> tuple[Sentence, ...]:
-    """What to say of the file that serves: earlier sources that failed, and whether it is the recipe's own."""
+def _provenance(recipe: Recipe, located: hub.Located, pictures: tuple[Mapping[str, Any], ...]) -> tuple[Sentence, ...]:
+    """What to say of the files that serve: earlier sources that failed, and whether model and uploads are the recipe's own."""
     changes = tuple(located.changes)
     if recipe.sha256 and recipe.sha256 != located.sha256:
         changes += (("The model's file is not the one this recipe was made with.", {}),)
+    if recipe.pictures and recipe.pictures != pictures:
+        changes += (("The picture is not the one this recipe was made with.", {}),)
     return changes

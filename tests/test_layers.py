@@ -26,7 +26,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "device": ({"errors"}, {"torch"}),
     "recipe": ({"errors"}, {"PIL"}),
     "report": ({"recipe", "errors"}, {"PIL", "torch"}),
-    "images": ({"recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
+    "uploads": ({"uploads", "report", "errors"}, {"PIL", "numpy"}),
+    "png_file": (set(), {"numpy"}),
+    "images": ({"png_file", "uploads", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
     "refusals": ({"errors"}, set()),
     "pickles": ({"refusals"}, set()),
     "storages": ({"refusals", "pickles"}, {"torch"}),
@@ -39,14 +41,15 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "networks": ({"networks"}, {"torch"}),
     "runtime": ({"catalog", "hub", "formats", "folders", "networks", "errors", "device"}, {"torch"}),
     "tasks": ({"tasks", "device", "schema", "images", "report", "errors"}, {"torch", "numpy", "diffusers"}),
-    "engine": ({"runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub"}, {"spaces"}),
+    "engine": ({"runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub", "uploads"}, {"spaces", "PIL"}),
+    "race": ({"engine", "tasks", "recipe", "errors"}, set()),
     "doctor": ({"engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),
-    "ui": ({"ui", "engine", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
+    "ui": ({"ui", "engine", "race", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
     "__main__": ({"engine", "doctor", "images", "recipe", "errors"}, set()),
 }
 
 # The one file of a room that may import more.
-ALONE = {"networks/diffusion.py": {"diffusers"}, "networks/torchvision_ops.py": {"torchvision"}}
+ALONE = {"tasks/figures.py": {"PIL", "skimage"}, "tasks/colours.py": {"PIL"}, "networks/diffusion.py": {"diffusers"}, "networks/torchvision_ops.py": {"torchvision"}}
 
 
 def room(path: Path) -> str:

@@ -87,6 +87,7 @@ CHINESE = {
     "So the model came from its next source, {source}.": "因此模型来自下一个来源 {source}。",
     "A newer {repo} could not be fetched, so the copy on this machine was used.": "未能取得更新的 {repo}，因此使用了本机上的副本。",
     "The model's file is not the one this recipe was made with.": "模型文件与此配方当时所用的不同。",
+    "The picture is not the one this recipe was made with.": "图片与此配方当时所用的不同。",
     "This model has no style space, so this has no effect: {settings}.": "此模型没有风格空间，以下设置无效：{settings}。",
     # downloads
     "Asking the Hub for {title}": "正在向 Hub 请求 {title}",

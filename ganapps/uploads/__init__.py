@@ -47,17 +47,21 @@ def open_upload(path: str | Path) -> Upload:
     The first frame or page alone is read. All refusals but broken pixels are made from the header, before any pixel is decoded.
     Raises UserError.
     """
-    data, function = _bytes(path)
-    header = kinds.header(data, function)
-    _check_size(header.size)
-    digest, changes = hashlib.sha256(data).hexdigest(), []
-    del data
+    header, digest = _header(path)
+    changes: list[Sentence] = []
     if header.several:
         changes.append(("Only the first of several frames or pages was used.", {}))
     orientation, date, gps = _exif(header, changes)
     pixels, icc = decode.pixels(header, changes)
     pixels = upright(pixels, orientation)
     return Upload(pixels, (pixels.shape[1], pixels.shape[0]), digest, icc, date, gps, Path(path).name[:120], tuple(changes))
+
+
+def size_of(path: str | Path) -> tuple[int, int]:
+    """Width and height of the picture in a file, as it will stand upright; nothing but its header is read. Raises UserError."""
+    header, _ = _header(path)
+    turned = _exif(header, [])[0] in (5, 6, 7, 8)
+    return header.size[::-1] if turned else header.size
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -69,6 +73,14 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
     if orientation in (2, 3, 6, 7):
         pixels = pixels[:, ::-1]
     return np.ascontiguousarray(pixels)
+
+
+def _header(path: str | Path) -> tuple[Header, str]:
+    """The checked header of the picture in a file, and the file's sha256."""
+    data, function = _bytes(path)
+    header = kinds.header(data, function)
+    _check_size(header.size)
+    return header, hashlib.sha256(data).hexdigest()
 
 
 def _bytes(path: str | Path) -> tuple[bytes, kinds.Reader]:
