@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from ganapps.recipe import Recipe, png_info
+from ganapps import png_file
+from ganapps.recipe import CHUNK, Recipe, png_info
 from ganapps.report import Kept
+from ganapps.uploads import ifd
 
 
 def from_tensor(x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)) -> list[Image.Image]:
@@ -25,6 +27,36 @@ def from_tensor(x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0))
     scaled = (x.float() - low) * (255.0 / (high - low)) + 0.5
     bytes_ = scaled.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     return [Image.fromarray(np.ascontiguousarray(p[..., 0] if p.shape[-1] == 1 else p)) for p in bytes_]
+
+
+def to_tensor(pixels: np.ndarray, value_range: tuple[float, float] = (0.0, 1.0)) -> torch.Tensor:
+    """[1, C, H, W] float32 with values in `value_range` from [H, W, C] uint8 or uint16; a new one, on the processor."""
+    low, high = value_range
+    x = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32, order="C"))
+    return x.mul_((high - low) / np.iinfo(pixels.dtype).max).add_(low)[None]
+
+
+def to_pixels(x: torch.Tensor, value_range: tuple[float, float] = (0.0, 1.0), bits: int = 8) -> np.ndarray:
+    """[H, W, C] uint8, or uint16 where `bits` is 16, from [1, C, H, W] with values in `value_range`, clamped and rounded."""
+    low, high = value_range
+    most = 2**bits - 1
+    scaled = ((x[0].float() - low) * (most / (high - low)) + 0.5).clamp_(0, most)
+    return np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint16 if bits == 16 else np.uint8))
+
+
+def to_picture(pixels: np.ndarray) -> Image.Image:
+    """A picture of 8 bits to look at from [H, W, C], C 1 to 4; 16 bits are rounded to 8."""
+    if pixels.dtype == np.uint16:
+        pixels = eight_bits(pixels)
+    return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+
+
+def eight_bits(pixels: np.ndarray) -> np.ndarray:
+    """uint8 nearest to uint16 `pixels` [H, W, C] as shares of the whole range, row by row."""
+    made = np.empty(pixels.shape, np.uint8)
+    for row, wide in zip(made, pixels, strict=True):
+        row[:] = (wide.astype(np.uint32) * 255 + 32895) >> 16  # exact for all of them
+    return made
 
 
 def keep(kept: Kept, folder: Path, index: int) -> Path:
@@ -43,6 +75,35 @@ def save_png(picture: Image.Image, path: Path, recipe: Recipe) -> Path:
     """`path`, written without loss, the recipe inside."""
     picture.save(path, format="PNG", pnginfo=png_info(recipe), compress_level=4)
     return path
+
+
+def save_pixels(pixels: np.ndarray, path: Path, recipe: Recipe, *, icc: bytes | None = None, date: str | None = None,
+                gps: bytes | None = None, quality: int = 92) -> Path:
+    """`path`, a PNG, JPEG (.jpg) or WebP by its ending, of [H, W, C] uint8 or uint16, the recipe inside.
+
+    `icc`, `date` and `gps` are those of an Upload; a profile for other kinds of colours is left out. PNG keeps 16 bits and alpha; a
+    JPEG has neither, so it is laid on white; WebP has 8 bits, and is without loss where `quality` is 100.
+    """
+    icc = icc if icc and icc[16:20] == (b"GRAY" if pixels.shape[2] < 3 else b"RGB ") else None
+    exif = ifd.block(date, gps)
+    if path.suffix == ".png":
+        png_file.write(path, pixels, {CHUNK: recipe.to_json()}, icc, exif)
+        return path
+    picture, more = to_picture(pixels), {"icc_profile": icc, "exif": b"Exif\0\0" + exif if exif else b"", "quality": quality}
+    if path.suffix == ".webp":
+        picture.save(path, format="WEBP", lossless=quality == 100, exact=True, xmp=recipe.to_json().encode(), **more)
+    else:
+        _on_white(picture).save(path, format="JPEG", comment=recipe.to_json().encode(), subsampling=0 if quality > 90 else 2, **more)
+    return path
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode not in ("LA", "RGBA"):
+        return picture
+    colours = "L" if picture.mode == "LA" else "RGB"
+    paper = Image.new(colours, picture.size, "white")
+    paper.paste(picture.convert(colours), mask=picture.getchannel("A"))
+    return paper
 
 
 def save_film(frames: Sequence[Image.Image], path: Path, frames_per_second: int, recipe: Recipe) -> Path:

@@ -94,13 +94,30 @@ def written(order: str, tags: Mapping[int, tuple[int, bytes]], at: int) -> bytes
 
 def gps_alone(exif: bytes) -> bytes | None:
     """An EXIF block that holds only the GPS table of `exif`; None where it has none. Raises ValueError for a damaged one."""
+    order, place = _place(exif)
+    return _block(order, {GPS: place}) if place else None
+
+
+def block(date: str | None, gps: bytes | None) -> bytes | None:
+    """An EXIF block with the date that a picture was taken at and the place of `gps` (a block of `gps_alone`); None without either."""
+    order, place = _place(gps) if gps else ("<", {})
+    wanted = {EXIF: {DATE_TAKEN: (2, date.encode("ascii") + b"\0")} if date else {}, GPS: place}
+    wanted = {pointer: tags for pointer, tags in wanted.items() if tags}
+    return _block(order, wanted) if wanted else None
+
+
+def _place(exif: bytes) -> tuple[str, Mapping[int, tuple[int, bytes]]]:
     found = first(exif, {GPS}, 64)
-    if GPS not in found.tags:
-        return None
-    place = table(exif, found.number(GPS), found.order, range(32), 4096)
-    header = {"<": b"II*\0\x08\0\0\0", ">": b"MM\0*\0\0\0\x08"}[found.order]
-    pointer = written(found.order, {GPS: (4, struct.pack(found.order + "I", 26))}, 8)
-    return header + pointer + written(found.order, place.tags, 26)
+    return found.order, table(exif, found.number(GPS), found.order, range(32), 4096).tags if GPS in found.tags else {}
+
+
+def _block(order: str, tables: Mapping[int, Mapping[int, tuple[int, bytes]]]) -> bytes:
+    """A header, a first table of pointers, and the tables that they point to."""
+    at, pointers, bodies = 8 + 2 + 12 * len(tables) + 4, {}, b""
+    for pointer, tags in tables.items():
+        pointers[pointer] = 4, struct.pack(order + "I", at + len(bodies))
+        bodies += written(order, tags, at + len(bodies))
+    return {"<": b"II*\0\x08\0\0\0", ">": b"MM\0*\0\0\0\x08"}[order] + written(order, pointers, 8) + bodies
 
 
 def _unpack(form: str, data: bytes, at: int) -> tuple[int, ...]:
