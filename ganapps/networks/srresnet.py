@@ -1,0 +1,226 @@
+"""SRResNet, the generator of SRGAN: Ledig et al. 2017, "Photo-Realistic Single Image Super-Resolution Using a GAN"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from itertools import count
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ganapps.networks import load_strictly
+
+# Where files keep the generator, the best first: a running average, then the last step of training.
+PREFIXES = ("ema_state_dict.", "state_dict.", "params_ema.", "params.", "")
+WRAPPINGS = ("", "_orig_mod.", "module.", "module._orig_mod.")  # of torch.compile, of DataParallel, of both
+# The tensors that tell the layouts apart.
+SIGNS = {
+    "lornatang": ("conv1.0.weight", "trunk.0.rcb.0.weight", "upsampling.0.upsample_block.0.weight"),
+    "leftthomas": ("block1.0.weight", "block2.conv1.weight", "block2.bn1.weight"),
+    "basicsr": ("conv_first.weight", "body.0.conv1.weight", "upconv1.weight", "conv_last.weight"),
+}
+PIECES = {"first": "0", "first_norm": "1", "act": "2", "second": "3", "second_norm": "4"}
+
+
+class Block(nn.Module):
+    """x + second(act(first(x))), each convolution followed by its batch norm where the layout has one."""
+
+    def __init__(self, width: int, norm: bool, bias: bool, act: nn.Module) -> None:
+        super().__init__()
+        self.first, self.second = (nn.Conv2d(width, width, 3, padding=1, bias=bias) for _ in range(2))
+        self.first_norm, self.second_norm = (nn.BatchNorm2d(width) if norm else nn.Identity() for _ in range(2))
+        self.act = act
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second_norm(self.second(self.act(self.first_norm(self.first(x))))) + x
+
+
+class Grow(nn.Module):
+    """`factor` times the size: a convolution to factor^2 times the channels, shuffled into pixels."""
+
+    def __init__(self, width: int, factor: int, act: nn.Module) -> None:
+        super().__init__()
+        self.conv, self.shuffle, self.act = nn.Conv2d(width, width * factor**2, 3, padding=1), nn.PixelShuffle(factor), act
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.shuffle(self.conv(x)))
+
+
+class Upscaler(nn.Module):
+    """What both networks of this file tell the task; `finish` runs in float32, or bfloat16 would round every pixel to 8 bits."""
+
+    value_range = (0.0, 1.0)
+    multiple = minimum = 1
+    half = ("bfloat16", "float16")
+    reach = 24  # measured: beyond it, under 1/255 on photographs
+
+    def __init__(self, colours: int, factors: list[int]) -> None:
+        super().__init__()
+        self.channels = colours
+        self.scale = int(torch.tensor(factors).prod())
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, C, H, W], 0 to 1 -> [N, C, scale * H, scale * W]."""
+        features = self.features(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.finish(features.float(), x.float())
+
+
+class SRResNet(Upscaler):
+    """The paper's network: 9x9 in, residual blocks with batch norm, a long way around, pixel shuffles, 9x9 out."""
+
+    def __init__(self, colours: int, width: int, blocks: int, factors: list[int], bias: bool, tanh: bool) -> None:
+        """`bias`: convolutions before a batch norm have one too. `tanh`: the output is (tanh + 1) / 2, else as it is."""
+        super().__init__(colours, factors)
+        self.tanh = tanh
+        self.head = nn.Sequential(nn.Conv2d(colours, width, 9, padding=4), nn.PReLU())
+        self.blocks = nn.Sequential(*(Block(width, True, bias, nn.PReLU()) for _ in range(blocks)))
+        self.tail = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=bias), nn.BatchNorm2d(width))
+        self.grow = nn.Sequential(*(Grow(width, factor, nn.PReLU()) for factor in factors))
+        self.last = nn.Conv2d(width, colours, 9, padding=4)
+
+    def features(self, x: Tensor) -> Tensor:
+        """x [N, C, H, W] -> [N, width, scale * H, scale * W]."""
+        x = self.head(x)
+        return self.grow(self.tail(self.blocks(x)) + x)
+
+    def finish(self, features: Tensor, x: Tensor) -> Tensor:
+        """Features to colours."""
+        y = self.last(features)
+        return (torch.tanh(y) + 1) / 2 if self.tanh else y
+
+    def fold(self) -> None:
+        """Put the batch norms into the convolutions before them."""
+        for block in self.blocks:
+            block.first, block.first_norm = fuse_conv_bn_eval(block.first, block.first_norm), nn.Identity()
+            block.second, block.second_norm = fuse_conv_bn_eval(block.second, block.second_norm), nn.Identity()
+        self.tail = fuse_conv_bn_eval(*self.tail)
+
+
+class MSRResNet(Upscaler):
+    """BasicSR's plainer one (as in ESRGAN, Wang 2018): 3x3 everywhere, no batch norm, added to the bilinear picture."""
+
+    def __init__(self, colours: int, width: int, blocks: int, factors: list[int]) -> None:
+        super().__init__(colours, factors)
+        self.head = nn.Sequential(nn.Conv2d(colours, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True))
+        self.blocks = nn.Sequential(*(Block(width, False, True, nn.ReLU(inplace=True)) for _ in range(blocks)))
+        self.grow = nn.Sequential(*(Grow(width, factor, nn.LeakyReLU(0.1, inplace=True)) for factor in factors))
+        self.fine = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True))
+        self.last = nn.Conv2d(width, colours, 3, padding=1)
+
+    def features(self, x: Tensor) -> Tensor:
+        """x [N, C, H, W] -> [N, width, scale * H, scale * W]."""
+        return self.fine(self.grow(self.blocks(self.head(x))))
+
+    def finish(self, features: Tensor, x: Tensor) -> Tensor:
+        """Features to colours, beside the bilinear picture."""
+        return self.last(features) + F.interpolate(x, scale_factor=self.scale, mode="bilinear")
+
+
+def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Is this an SRResNet as Lornatang, leftthomas or BasicSR writes it?"""
+    return _layout(shapes) is not None
+
+
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
+    """The network of a checkpoint, float32; sizes are read from the shapes, batch norms are folded away.
+
+    Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    """
+    found = _layout(tensors)
+    if found is None:
+        raise ValueError(f"neither {', '.join(signs[0] for signs in SIGNS.values())} is there with its companions")
+    prefix, layout = found
+    state = {_modern(name[len(prefix):]): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    network, spelling = {"lornatang": _lornatang, "leftthomas": _leftthomas, "basicsr": _basicsr}[layout](state)
+    load_strictly(network, {**_counters(network, spelling), **state}, spelling)
+    if isinstance(network, SRResNet):
+        network.fold()
+    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def _layout(names: Mapping) -> tuple[str, str] | None:
+    """The prefix of the best generator in the file, and whose layout it is."""
+    known = {_modern(name) for name in names}
+    for prefix in (kept + wrapped for kept in PREFIXES for wrapped in WRAPPINGS):
+        for layout, signs in SIGNS.items():
+            if all(prefix + sign in known for sign in signs):
+                return prefix, layout
+    return None
+
+
+def _modern(name: str) -> str:
+    """Lornatang's first files say conv_block1 where later ones say conv1."""
+    return re.sub(r"\bconv_block([123])\.", r"conv\1.", name)
+
+
+def _length(state: Mapping, name: str) -> int:
+    """How many of `name` (with {} for the number, from 0) there are in a row."""
+    return next(i for i in count() if name.format(i) not in state)
+
+
+def _factors(state: Mapping, name: str, width: int) -> list[int]:
+    return [round((state[name.format(i)].shape[0] / width) ** 0.5) for i in range(_length(state, name))]
+
+
+def _lornatang(state: Mapping[str, Tensor]) -> tuple[SRResNet, Callable[[str], str]]:
+    width, colours = state["conv1.0.weight"].shape[:2]
+    blocks = _length(state, "trunk.{}.rcb.0.weight")
+    factors = _factors(state, "upsampling.{}.upsample_block.0.weight", width)
+    with torch.device("meta"):
+        network = SRResNet(colours, width, blocks, factors, bias="trunk.0.rcb.0.bias" in state, tanh=False)
+    return network, _as_lornatang
+
+
+def _as_lornatang(name: str) -> str:
+    part, *rest = name.split(".")
+    if part == "blocks":
+        return ".".join(("trunk", rest[0], "rcb", PIECES[rest[1]], *rest[2:]))
+    if part == "grow":
+        return ".".join(("upsampling", rest[0], "upsample_block", {"conv": "0", "act": "2"}[rest[1]], *rest[2:]))
+    return ".".join(({"head": "conv1", "tail": "conv2", "last": "conv3"}[part], *rest))
+
+
+def _leftthomas(state: Mapping[str, Tensor]) -> tuple[SRResNet, Callable[[str], str]]:
+    width, colours = state["block1.0.weight"].shape[:2]
+    blocks = next(i for i in count() if f"block{i + 2}.conv1.weight" not in state)
+    factors = _factors(state, f"block{blocks + 3}." + "{}.conv.weight", width)
+    with torch.device("meta"):
+        network = SRResNet(colours, width, blocks, factors, bias="block2.conv1.bias" in state, tanh=True)
+    return network, partial(_as_leftthomas, blocks, len(factors))
+
+
+def _as_leftthomas(blocks: int, grown: int, name: str) -> str:
+    part, *rest = name.split(".")
+    if part == "blocks":
+        piece = {"first": "conv1", "first_norm": "bn1", "act": "prelu", "second": "conv2", "second_norm": "bn2"}[rest[1]]
+        return ".".join((f"block{int(rest[0]) + 2}", piece, *rest[2:]))
+    if part == "grow":
+        return ".".join((f"block{blocks + 3}", rest[0], {"conv": "conv", "act": "prelu"}[rest[1]], *rest[2:]))
+    return ".".join(({"head": "block1", "tail": f"block{blocks + 2}", "last": f"block{blocks + 3}.{grown}"}[part], *rest))
+
+
+def _basicsr(state: Mapping[str, Tensor]) -> tuple[MSRResNet, Callable[[str], str]]:
+    width, colours = state["conv_first.weight"].shape[:2]
+    factors = [round((state[f"upconv{i}.weight"].shape[0] / width) ** 0.5) for i in (1, 2) if f"upconv{i}.weight" in state]
+    with torch.device("meta"):
+        network = MSRResNet(colours, width, _length(state, "body.{}.conv1.weight"), factors)
+    return network, _as_basicsr
+
+
+def _as_basicsr(name: str) -> str:
+    part, *rest = name.split(".")
+    if part == "blocks":
+        return ".".join(("body", rest[0], {"first": "conv1", "second": "conv2"}[rest[1]], *rest[2:]))
+    if part == "grow":
+        return ".".join((f"upconv{int(rest[0]) + 1}", *rest[2:]))
+    return ".".join(({"head": "conv_first", "fine": "conv_hr", "last": "conv_last"}[part], *rest[-1:]))
+
+
+def _counters(network: nn.Module, spelling: Callable[[str], str]) -> dict[str, Tensor]:
+    """Files of old have no batch counters, and nothing needs them."""
+    return {spelling(name): torch.zeros((), dtype=torch.long) for name in network.state_dict() if name.endswith("num_batches_tracked")}

@@ -1,0 +1,162 @@
+"""Every upscaler and restorer that spandrel knows (ESRGAN, Compact, SwinIR, HAT, RealCUGAN, AuraSR, ...), from tensors that were already read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganapps.networks.torchvision_ops import ensure_torchvision
+
+# Where files keep the network, the best first. Old ESRGAN names begin with "model." themselves, so what is left must be recognised.
+PREFIXES = ("params_ema.", "params-ema.", "ema.", "model_state_dict.", "state_dict.", "params.", "model.", "net.", "generator.", "")
+WRAPPINGS = ("", "module.", "_orig_mod.", "netG.", "net_g.")
+# They repair faces or fill holes: another task, with other inputs.
+OTHERS = ("GFPGAN", "RestoreFormer", "LaMa", "MMRealSR", "IPT")
+# Input pixels beyond which a pixel's surroundings change it by less than 1/255, measured on photographs; None: all of the picture counts.
+REACH: Mapping[str, int | None] = {"ESRGAN": 56, "Compact": 16, "SPAN": 16, "PLKSR": 32, "SwiftSRGAN": 24, "SwinIR": 32, "Swin2SR": 32,
+                                   "HAT": None, "RealCUGAN": None, "AuraSR": None, "RCAN": None, "SAFMN": None, "OmniSR": None}
+STRIP = 64  # rows of the small picture that an ESRGAN's last part, 16 times as large, is made of at a time
+TAIL_REACH = 4  # rows of the small picture that this part looks beyond
+
+
+class Upscaler(nn.Module):
+    """x [N, channels, H, W] in 0 to 1 -> [N, channels, scale * H, scale * W], and what the task must know to cut tiles."""
+
+    value_range = (0.0, 1.0)
+
+    def __init__(self, descriptor: Any) -> None:
+        super().__init__()
+        self.family = descriptor.architecture.id
+        self.body, self._call = descriptor.model, descriptor._call_fn
+        self.scale, self.channels = descriptor.scale, descriptor.input_channels
+        need = descriptor.size_requirements
+        self.multiple, self.minimum = need.multiple_of, max(need.minimum, 1)
+        self.reach = REACH.get(self.family, 32)
+        self.half = tuple(name for name, works in (("bfloat16", descriptor.supports_bfloat16), ("float16", descriptor.supports_half)) if works)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The enlarged x; a network that draws noise draws the same for every picture, and leaves the global random state alone."""
+        if self.family != "AuraSR":
+            return self._call(self.body, x)
+        with torch.random.fork_rng([x.device] if x.is_cuda else []):
+            torch.manual_seed(0)
+            return self._call(self.body, x)
+
+
+class InFloat32(nn.Module):
+    """The last convolution without autocast: bfloat16 would round every pixel to 8 bits."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            return self.layer(x.float())
+
+
+class InStrips(nn.Module):
+    """Layers that look at most `reach` rows around, on strips of `rows` rows: the same numbers in far less memory."""
+
+    def __init__(self, layers: nn.Module, rows: int, reach: int, scale: int) -> None:
+        super().__init__()
+        self.layers, self.rows, self.reach, self.scale = layers, rows, reach, scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, width, H, W] -> [N, C, scale * H, scale * W]."""
+        height, strips = x.shape[2], []
+        for top in range(0, height, self.rows):
+            above = min(top, self.reach)
+            y = self.layers(x[:, :, top - above: min(top + self.rows + self.reach, height)])
+            strips.append(y[:, :, above * self.scale: (above + min(self.rows, height - top)) * self.scale])
+        return strips[0] if len(strips) == 1 else torch.cat(strips, dim=2)
+
+
+def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Does spandrel know this layout, and can the network be made of these shapes?"""
+    try:
+        with torch.device("meta"):
+            _loaded({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
+    except ValueError:
+        return False
+    except NotImplementedError:  # a network that looks at values while it is made: its names alone must do
+        return _found(shapes) is not None
+    return True
+
+
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
+    """The network of a checkpoint, float32. Raises ValueError that says what spandrel does not know, misses or has left over."""
+    network = Upscaler(_loaded({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}))
+    network.float().to(memory_format=torch.channels_last)
+    if network.family == "ESRGAN":
+        _in_strips(network)
+    if network.family in ("ESRGAN", "Compact", "SPAN"):
+        _last_in_float32(network.body)
+    return network.eval().requires_grad_(False)
+
+
+def _in_strips(network: Upscaler) -> None:
+    """An ESRGAN works on small features, then grows them: only the growing takes memory, and it looks no further than a few pixels."""
+    layers = network.body.model
+    grown = network.scale * (network.body.shuffle_factor or 1)
+    network.body.model = nn.Sequential(layers[:2], InStrips(layers[2:], STRIP, TAIL_REACH, grown))
+
+
+def _last_in_float32(body: nn.Module) -> None:
+    name = [name for name, layer in body.named_modules() if isinstance(layer, nn.Conv2d)][-1]
+    parent, _, own = name.rpartition(".")
+    setattr(body.get_submodule(parent), own, InFloat32(body.get_submodule(name)))
+
+
+@cache
+def _spandrel() -> ModuleType:
+    """spandrel, whose import takes seconds: not before a file needs it."""
+    ensure_torchvision()
+    import spandrel
+    return spandrel
+
+
+def _found(names: Mapping[str, Any]) -> tuple[Any, dict[str, Any]] | None:
+    """The architecture, and the tensors under the names that it knows them by."""
+    for prefix in PREFIXES:
+        if not any(name.startswith(prefix) for name in names):
+            continue
+        state = {name[len(prefix):]: value for name, value in names.items() if name.startswith(prefix)}
+        for wrapping in WRAPPINGS:
+            if all(name.startswith(wrapping) for name in state):
+                state = {_kair(name[len(wrapping):]): value for name, value in state.items()}
+        for support in _spandrel().MAIN_REGISTRY.architectures("detection"):
+            if support.detect(state):
+                return None if support.architecture.id in OTHERS else (support.architecture, state)
+    return None
+
+
+def _kair(name: str) -> str:
+    """KAIR leaves the `.0` out where the layer has no activation; BSRGAN and others came from there."""
+    return re.sub(r"^(model\.1\.sub\.\d+\.RDB\d\.conv\d)\.(weight|bias)$", r"\1.0.\2", name)
+
+
+def _loaded(tensors: Mapping[str, Tensor]) -> Any:
+    """spandrel's description of the network with these weights. Raises ValueError where they are none that it can load whole."""
+    found = _found(tensors)
+    if found is None:
+        raise ValueError("no upscaler that spandrel knows has these tensors")
+    architecture, state = found
+    given = {name: tuple(value.shape) for name, value in state.items()}
+    try:
+        descriptor = architecture.load(state)
+    except (KeyError, IndexError, AttributeError, AssertionError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"as {architecture.id}: {type(error).__name__} {error}"[:300]) from error
+    except RuntimeError as error:
+        raise ValueError(f"as {architecture.id}: " + " ".join(str(error).split())[:300]) from error
+    if len(descriptor.model.state_dict()) < len(given) and architecture.id == "ESRGAN":  # its loader passes over names that it does not know
+        raise ValueError(f"as ESRGAN: {len(given) - len(descriptor.model.state_dict())} tensors are left over")
+    if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (1, 3):
+        raise ValueError(f"as {architecture.id}: {descriptor.input_channels} channels in, {descriptor.output_channels} out; a picture has 1 or 3")
+    return descriptor
