@@ -78,6 +78,7 @@ def _doctor(options: argparse.Namespace) -> int:
         findings.append(finding)
     if options.update:
         doctor.write_golden(findings)
+        print(f"wrote {doctor.GOLDEN}")
     return 1 if any(f.fault for f in findings) else 0
 
 
