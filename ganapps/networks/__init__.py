@@ -9,7 +9,8 @@ from types import ModuleType
 from torch import Tensor, nn
 
 # A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
-NAMES: tuple[str, ...] = ("stylegan2", "r3gan", "dcgan", "stylegan", "diffusion", "cyclegan", "pix2pix", "animegan", "stargan", "styles26", "cartoongan")
+NAMES: tuple[str, ...] = ("stylegan2", "r3gan", "dcgan", "stylegan", "diffusion", "cyclegan", "pix2pix", "animegan", "stargan", "styles26", "cartoongan",
+                          "srresnet", "span", "upscalers")
 
 
 def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
