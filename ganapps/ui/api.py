@@ -11,6 +11,7 @@ import gradio as gr
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.race import race
 from ganapps.recipe import Recipe
 from ganapps.ui import common
 
@@ -22,6 +23,7 @@ def publish(engine: Engine) -> None:
     """Register every endpoint; call it inside the window's Blocks."""
     store = gr.File(visible=False)  # its files are served, and deleted when they are old
     gr.api(_faces(engine, store), api_name="faces", **common.DEVICE)
+    gr.api(_compare(engine, store), api_name="compare", **common.DEVICE)
 
 
 def _faces(engine: Engine, store: gr.File) -> Callable:
@@ -55,13 +57,55 @@ def _faces(engine: Engine, store: gr.File) -> Callable:
     return faces
 
 
+def _compare(engine: Engine, store: gr.File) -> Callable:
+    first, rival = common.here_first(engine, "faces").id, common.here_first(engine, "denoise").id
+
+    def compare(seed: str = "0", steps: int = 25, fair: str = "pictures", gan: str = first, diffusion: str = rival, psi: float = 0.7,
+                scheduler: str = "ddim", eta: float = 0.0) -> Iterator[Answer]:
+        """Race a GAN against a diffusion model on one clock. Streams: each answer holds the pictures made so far and what each side spent.
+
+        Args:
+            seed: a number, or any text.
+            steps: network calls of a diffusion picture, 1 to 1000.
+            fair: pictures, seconds or calls: what both sides get the same of.
+            gan: a face model of the catalogue.
+            diffusion: a diffusion model of the catalogue.
+            psi: the GAN's variety.
+            scheduler: ddim, ddpm, dpm++, euler or unipc.
+            eta: fresh noise in each DDIM step, 0 to 1.
+
+        Returns:
+            The PNG files, each with its recipe inside, and {"seconds", "network_calls", "pictures", "reports"}, the GAN's first.
+        """
+        seed_ = common.seed(seed)
+        sides = [Recipe("faces", gan, {"seed": seed_, "count": 1, "psi": psi}),
+                 Recipe("denoise", diffusion, {"seed": seed_, "count": 1, "steps": steps, "scheduler": scheduler, "eta": eta})]
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            files: list[gr.FileData] = []
+            reports: list[dict | None] = [None, None]
+            try:
+                for lap in race(engine, sides, fair):
+                    files += [_stored(path, store) for path in common.keep(lap.result, Path(folder), len(files))]
+                    reports[lap.side] = lap.result.report.as_dict()
+                    yield files, {"seconds": lap.seconds, "network_calls": lap.calls, "pictures": lap.pictures, "reports": reports}
+            except UserError as e:
+                raise gr.Error(str(e)) from e
+
+    compare.__annotations__["return"] = Answer
+    return compare
+
+
+def _stored(path: Path, store: gr.File) -> gr.FileData:
+    return gr.FileData(path=store.move_resource_to_block_cache(str(path)))
+
+
 def answers(engine: Engine, store: gr.File, recipe: Recipe) -> Iterator[Answer]:
     """A recipe's results as files and plain values. Raises gr.Error with the sentence of a refusal."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         files: list[gr.FileData] = []
         try:
             for result in engine.run(recipe):
-                files += [gr.FileData(path=store.move_resource_to_block_cache(str(path))) for path in common.keep(result, Path(folder), len(files))]
+                files += [_stored(path, store) for path in common.keep(result, Path(folder), len(files))]
                 yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()}
         except UserError as e:
             raise gr.Error(str(e)) from e

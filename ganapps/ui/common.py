@@ -95,6 +95,11 @@ def refusal(error: UserError, lang: str) -> str:
     return f'<div class="refusal" role="alert">{html.escape(say(lang, error.template, **error.values))}</div>'
 
 
+def warning(text: str) -> str:
+    """Something to know before one goes on."""
+    return f'<div class="refusal warning" role="note">{html.escape(text)}</div>'
+
+
 def plain(line: str, note: str) -> str:
     """A line (HTML of this file, or "") without its bar, and a note behind it."""
     text = re.sub(r"<[^>]*>", "", line).strip()
