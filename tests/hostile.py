@@ -7,6 +7,7 @@ import json
 import os
 import pickle
 import struct
+import warnings
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -197,7 +198,7 @@ def patched(content: bytes, old: bytes, new: bytes) -> bytes:
 def false_claims() -> dict[str, tuple[bytes, str]]:
     """Files that claim more than they hold."""
     true = tensor(storage(2))
-    many = 2**40
+    many = 2**39
     files = {}
     lies = {
         "terabytes": tensor(storage(many), (many,)),
@@ -252,12 +253,17 @@ def false_claims() -> dict[str, tuple[bytes, str]]:
 def _false_archives(true: bytes) -> dict[str, bytes]:
     bomb = raw_archive(true, {"0": bytes(2**26)}, zipfile.ZIP_DEFLATED)
     honest = raw_archive(tensor(storage(2)))
-    doubled = io.BytesIO(honest)
-    with zipfile.ZipFile(doubled, "a") as opened:
-        opened.writestr("archive/DATA.PKL", b"N.")
+    values = [pickled(mapping(w=view)) for view in (true, tensor(storage(2), (2**30,), (0,)))]
+    good, evil = (raw_archive(value[len(START) : -1]) for value in _of_one_length(values))
     files = {
         "archive: a zip bomb": bomb,
-        "archive: two entries of one name": doubled.getvalue(),
+        "archive: two entries of one name": _twice(good, "archive/data.pkl", values[1]),
+        "archive: two entries of one name, the good one last": _twice(evil, "archive/data.pkl", values[0]),
+        "archive: two entries that differ in case": _twice(good, "archive/DATA.PKL", values[1]),
+        "archive: two entries that differ in case, the good one last": _twice(evil, "archive/DATA.PKL", values[0]),
+        "archive: two entries of one name in two alphabets": _two_alphabets(*values),
+        "archive: two entries of one name in two alphabets, the good one last": _two_alphabets(*values[::-1]),
+        "archive: one directory for us and one for PyTorch": evil[:-22] + good,
         "archive: another directory elsewhere": honest[:-6] + struct.pack("<I", 0) + honest[-2:],
         "archive: a comment": honest[:-2] + b"\x04\0PK\x05\x06",
         "archive: endless entries": raw_archive(b"N", {str(key): b"" for key in range(30_000)}),
@@ -272,6 +278,25 @@ def _false_archives(true: bytes) -> dict[str, bytes]:
     )  # the name, 46 bytes into its directory record
     claims = honest[: stored - 26] + struct.pack("<II", 2**31, 2**31) + honest[stored - 18 :]
     return files | {"archive: an entry of 2 GB": claims}
+
+
+def _of_one_length(values: list[bytes]) -> list[bytes]:
+    """Each followed by as many bytes that nobody reads as it takes."""
+    longest = max(map(len, values))
+    return [value + b"N" * (longest - len(value)) for value in values]
+
+
+def _two_alphabets(first: bytes, second: bytes) -> bytes:
+    """Without its flag, a name in UTF-8 is read by Python in an older alphabet, so here two equal names look different."""
+    entries = {"éé/version": b"3", "éé/data.pkl": first, "CCCC/data.pkl": second, "éé/data/0": bytes(8)}
+    return _zip(entries).replace(b"CCCC/", "éé/".encode())
+
+
+def _twice(content: bytes, entry: str, value: bytes) -> bytes:
+    made = io.BytesIO(content)
+    with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(made, "a") as opened:
+        opened.writestr(entry, value)
+    return made.getvalue()
 
 
 def _zip(entries: Mapping[str, bytes]) -> bytes:
@@ -384,7 +409,11 @@ def _shared() -> dict[str, tuple[bytes, str]]:
     decoded = {f"w{i}": tensor(encoded) for i in range(400)}
     long_text = text(stream(storage(2**18), {"0": bytes(2**20)}).decode("latin1")) + save_as(0)
     inner = stream(call(LOAD, blob(stream(storage(2)))))
+    tall = module()
+    for _ in range(9):
+        tall = module(modules=mapping(**{"n" * 4000: tall}))
     return {
+        "modules of long names": (snapshot(tall), TOO_MUCH),
         "modules of modules": (snapshot(modules + again(30)), TOO_MUCH),
         "a module in itself": (snapshot(itself), TOO_MUCH),
         "one storage under endless tensors": (snapshot(drop(large) + module(mapping(**views))), LIE),

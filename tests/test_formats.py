@@ -188,5 +188,11 @@ def test_a_tensor_used_twice_is_one_tensor(tmp_path):
 
 def test_the_kind_is_in_the_bytes_not_in_the_name(tmp_path):
     content = {"w": torch.ones(2)}
-    for name, write in [("x.pkl", archive), ("x.safetensors", legacy_stream), ("x.pth.tar", save), ("x.html", archive)]:
+    for name, write in [
+        ("x.pkl", archive),
+        ("x.safetensors", legacy_stream),
+        ("y.safetensors", archive),
+        ("x.pth.tar", save),
+        ("x.html", archive),
+    ]:
         assert_same(read(put(tmp_path, write(content), name)).tensors, content)

@@ -197,7 +197,6 @@ def test_each_instruction_that_calls(tmp_path, marker, extension, kind):
     assert_alive(pickle.loads, START + payload + END, marker)
     places = [
         START + payload + END,
-        START + hostile.mapping(x=payload, G_ema=hostile.module()) + END,
         hostile.stream(payload),
         hostile.raw_archive(payload),
         hostile.snapshot(hostile.module(hostile.mapping(w=payload))),
@@ -206,6 +205,15 @@ def test_each_instruction_that_calls(tmp_path, marker, extension, kind):
     ]
     for content in places:
         assert_refused(put(tmp_path, content))
+    network = hostile.module(hostile.mapping(w=hostile.embedded(hostile.stream(hostile.storage(2)))))
+    beside = put(tmp_path, START + hostile.mapping(G_ema=network, x=payload) + END)
+    if kind in (
+        "NEWOBJ",
+        "NEWOBJ_EX",
+    ):  # a class of nobody we know beside a good network: inert, so the network is read
+        assert read(beside).tensors.keys() == {"G_ema.w"}
+    else:
+        assert_refused(beside)
 
 
 @pytest.mark.parametrize(
