@@ -28,6 +28,17 @@ def test_auto_is_the_precision_that_always_works() -> None:
         Device("cpu").with_precision("int8")
 
 
+def test_auto_takes_what_the_network_allows_and_the_processor_is_quick_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    for flags, allowed, expected in ((["avx2", "avx512_bf16"], ("bfloat16", "float16"), "bfloat16"), (["avx512_bf16"], (), "float32"),
+                                     (["amx_bf16"], ("float16",), "float32"), (["avx2"], ("bfloat16",), "float32")):
+        monkeypatch.setattr(device, "_flags", lambda flags=flags: flags)
+        device.quick.cache_clear()
+        assert Device("cpu").with_precision("auto", allowed).precision == expected
+        assert Device("mps").with_precision("auto", allowed).precision == "float32"
+        assert Device("cpu").with_precision("bfloat16").precision == "bfloat16", "what a person asks for is done"
+    device.quick.cache_clear()
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads what Linux says")
 def test_free_memory_is_what_the_machine_and_the_container_give(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 50e6 < Device("cpu").free_memory() < 8e12
