@@ -195,7 +195,7 @@ def _kept(recipe: Recipe, made: Made) -> Kept:
         recipe = replace(recipe, task=made.task, settings=dict(made.settings))
     else:
         recipe = recipe.with_settings(**made.settings)
-    return Kept(made.picture, made.caption, recipe, made.frames, made.frames_per_second)
+    return Kept(made.picture, made.caption, recipe, made.frames, made.frames_per_second, made.figures, made.beside, made.about)
 
 
 def _once(changes: tuple[Sentence, ...]) -> Iterator[Sentence]:

@@ -68,6 +68,8 @@ def keep(kept: Kept, folder: Path, index: int) -> Path:
     words = "".join(c if c.isalnum() or c in ".-" else "-" for c in words)[:80] + ("" if kept.recipe.task == "faces" else f"-{index}")
     if kept.frames:
         return save_film(kept.frames, folder / f"{words}.webp", kept.frames_per_second, kept.recipe)
+    if isinstance(kept.picture, np.ndarray):
+        return save_pixels(kept.picture, folder / f"{words}.png", kept.recipe, **kept.about)
     return save_png(kept.picture, folder / f"{words}.png", kept.recipe)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from ganapps.recipe import Recipe
@@ -20,27 +21,35 @@ Sentence = tuple[str, Mapping[str, Any]]  # an English template and its values, 
 class Made:
     """One picture that a task made.
 
-    `caption` is short. `settings` make just this one again: those that differ from the run's, or, where another `task` does it,
-    all of that task's. A film has its frames here too.
+    `picture` is an 8-bit picture, or pixels [H, W, C] (uint8 or uint16) where it is large or has 16 bits. `caption` is short.
+    `settings` make just this one again: those that differ from the run's, or, where another `task` does it, all of that task's. A
+    film has its frames here too. `figures` were measured on it, `beside` are pictures to look at with it (a heat map), `about` goes
+    into its file (icc, date, gps, as images.save_pixels takes them).
     """
 
-    picture: Image.Image
+    picture: Image.Image | np.ndarray
     caption: str
     settings: Mapping[str, Any]
     frames: tuple[Image.Image, ...] = ()
     frames_per_second: int = 24
     task: str | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Image.Image] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A finished picture with the recipe that makes just this one again; a film has frames."""
+    """A finished picture with the recipe that makes just this one again; the rest is as in Made."""
 
-    picture: Image.Image
+    picture: Image.Image | np.ndarray
     caption: str
     recipe: Recipe
     frames: tuple[Image.Image, ...] = ()
     frames_per_second: int = 24
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Image.Image] = field(default_factory=dict)
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

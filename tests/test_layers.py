@@ -25,7 +25,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "catalog": ({"errors"}, set()),
     "device": ({"errors"}, {"torch"}),
     "recipe": ({"errors"}, {"PIL"}),
-    "report": ({"recipe", "errors"}, {"PIL", "torch"}),
+    "report": ({"recipe", "errors"}, {"PIL", "numpy", "torch"}),
     "uploads": ({"uploads", "report", "errors"}, {"PIL", "numpy"}),
     "png_file": (set(), {"numpy"}),
     "images": ({"png_file", "uploads", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
