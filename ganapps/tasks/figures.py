@@ -1,0 +1,185 @@
+"""What a result did to its picture, in figures and heat maps: contradiction, invention, colour drift, seams, and distance to the truth.
+
+Two questions are kept apart. What *contradicts* the original shows when the result is shrunk back to the original's size. What was
+*invented* does not show there: it is the detail inside each original pixel that no enlargement of the original has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from skimage import color, metrics
+
+from ganapps.errors import UserError
+from ganapps.tasks import resample
+
+BEST = 100.0  # dB: equal pictures, which would have infinitely many
+MOSAIC = 64  # pieces a side whose mean colours tell the drift
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], np.float32)  # dark to light, so that greys tell it too
+CONTRADICTION, INVENTION = 16.0, 32.0  # levels of 255 at the light end of each map
+WINDOW = 5  # pixels around: the 11 x 11 Gaussian window of SSIM
+
+
+@dataclass(frozen=True)
+class HeatMap:
+    """`picture` RGB in the size of the original; its darkest colour is `low`, its lightest `high` or more, in levels of 255; `mean` over all."""
+
+    picture: Image.Image
+    low: float
+    high: float
+    mean: float
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """`db`: PSNR between the shrunk result and the original, over 45 is faithful (Lugmayr et al., NTIRE 2021). `drift`: mean CIEDE2000
+    of the mean colours of a 64 x 64 mosaic, 1 is just visible. `contradiction`: where, as root mean square over the colours."""
+
+    db: float
+    drift: float
+    contradiction: HeatMap
+
+
+def consistency(result: np.ndarray, source: np.ndarray) -> Consistency:
+    """`result` [H, W, C] shrunk to the size of `source` [h, w, C] and compared. Alpha is not compared: it weighs the colours."""
+    differences, first, second, error, weight = [], [], [], 0.0, 0.0
+    size, columns = (source.shape[1], source.shape[0]), _starts(source.shape[1], min(MOSAIC, source.shape[1]))
+    for top, bottom in _pieces(source.shape[0]):
+        shrunk = np.clip(resample.rows(_colours(result), size, top, bottom) / _most(result), 0, 1)
+        truth, opaque = _colours(source)[top:bottom] / _most(source), _opacity(source[top:bottom])
+        squares = np.mean((shrunk - truth) ** 2, axis=2, keepdims=True) * opaque
+        error, weight = error + squares.sum(dtype=np.float64), weight + opaque.sum(dtype=np.float64)
+        differences.append(_heat(np.sqrt(squares[..., 0]) * 255, CONTRADICTION))
+        first.append(_mean_colours(shrunk, opaque, columns))
+        second.append(_mean_colours(truth, opaque, columns))
+    mean = error / max(weight, 1e-9)
+    heat = HeatMap(Image.fromarray(np.concatenate(differences)), 0.0, CONTRADICTION, 255 * math.sqrt(mean))
+    return Consistency(_decibels(mean), _drift(np.stack(first), np.stack(second)), heat)
+
+
+def invention(result: np.ndarray, source: np.ndarray) -> HeatMap:
+    """The detail that `result` [H, W, C] has inside each pixel of the smaller `source` [h, w, C] and the bicubic enlargement has not:
+    the standard deviation, within that pixel's place, of the difference of their luma. Without enlargement it is 0."""
+    (height, width), (h, w) = result.shape[:2], source.shape[:2]
+    assert height >= h and width >= w
+    columns, light, parts, total = _starts(width, w), _luma(source), [], 0.0
+    for first, last in resample.strips(h, max(1, w * (height // h) * (width // w))):
+        top, bottom = _start(first, height, h), _start(last, height, h)
+        enlarged = resample.rows(light, (width, height), top, bottom)[..., 0]
+        extra = _luma(result[top:bottom])[..., 0] - np.clip(enlarged, 0, 255)
+        deviation = _deviation(extra, _starts(height, h)[first:last] - top, columns)
+        total += deviation.sum(dtype=np.float64)
+        parts.append(_heat(deviation, INVENTION))
+    return HeatMap(Image.fromarray(np.concatenate(parts)), 0.0, INVENTION, total / (h * w))
+
+
+def against_truth(result: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """`psnr_db` and `ssim` (Wang et al. 2004: Gaussian window, mean over colours) of `result` beside the true picture; no SSIM below 11
+    pixels a side. Alpha is left out. Raises UserError where the sizes differ."""
+    if result.shape[:2] != truth.shape[:2]:
+        raise UserError("The true picture has {w} x {h} pixels, the result {width} x {height}: give one of the same size.",
+                        w=truth.shape[1], h=truth.shape[0], width=result.shape[1], height=result.shape[0])
+    height, width = result.shape[:2]
+    error, similar = 0.0, 0.0
+    for top, bottom in resample.strips(height, width):
+        first, second = _pair(result[top:bottom], truth[top:bottom])
+        error += metrics.mean_squared_error(first, second) * (bottom - top) / height
+    if min(height, width) <= 2 * WINDOW:
+        return {"psnr_db": _decibels(error)}
+    inner = height - 2 * WINDOW
+    for top, bottom in resample.strips(inner, width):
+        first, second = _pair(result[top:bottom + 2 * WINDOW], truth[top:bottom + 2 * WINDOW])
+        similar += metrics.structural_similarity(first, second, data_range=1.0, channel_axis=2, gaussian_weights=True, sigma=1.5,
+                                                 use_sample_covariance=False) * (bottom - top) / inner
+    return {"psnr_db": _decibels(error), "ssim": similar}
+
+
+def seam(pixels: np.ndarray, columns: Iterable[int] = (), rows: Iterable[int] = ()) -> float:
+    """How visible the borders of tiles are in `pixels` [H, W, C], in levels of 255: of all borders the largest mean step beyond the mean
+    steps beside it, 0 where none stands out. `columns` and `rows` are those where a new tile begins."""
+    found = [0.0]
+    for turned, places in ((pixels.swapaxes(0, 1), columns), (pixels, rows)):
+        for place in places:
+            low, high = max(place - 4, 0), min(place + 4, len(turned))
+            steps = np.abs(np.diff(_colours(turned[low:high]).astype(np.float32), axis=0)).mean(axis=(1, 2))
+            beside = np.delete(steps, place - 1 - low)
+            if 0 < place < len(turned) and beside.size:
+                found.append(float(steps[place - 1 - low] - beside.mean()) * 255 / _most(pixels))
+    return max(found)
+
+
+def _most(pixels: np.ndarray) -> np.float32:
+    return np.float32(np.iinfo(pixels.dtype).max)
+
+
+def _colours(pixels: np.ndarray) -> np.ndarray:
+    return pixels[..., :1 if pixels.shape[2] < 3 else 3]
+
+
+def _opacity(pixels: np.ndarray) -> np.ndarray:
+    """Alpha in [0, 1], [H, W, 1]; 1 where there is none."""
+    return pixels[..., -1:] / _most(pixels) if pixels.shape[2] in (2, 4) else np.ones((*pixels.shape[:2], 1), np.float32)
+
+
+def _luma(pixels: np.ndarray) -> np.ndarray:
+    """[H, W, 1] float32 in levels of 255."""
+    colours = _colours(pixels).astype(np.float32) * (255 / _most(pixels))
+    return colours if colours.shape[2] == 1 else (colours @ LUMA)[..., None]
+
+
+def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Colours of both in [0, 1], with as many channels: grey beside colours is grey in each."""
+    return np.broadcast_arrays(_colours(first) / _most(first), _colours(second) / _most(second))
+
+
+def _start(piece: int, length: int, pieces: int) -> int:
+    """The first of `length` pixels whose middle lies in this one of `pieces` equal pieces, in whole numbers."""
+    return -((pieces - 2 * piece * length) // (2 * pieces))
+
+
+def _starts(length: int, pieces: int) -> np.ndarray:
+    return np.array([_start(piece, length, pieces) for piece in range(pieces)])
+
+
+def _pieces(height: int) -> Iterator[tuple[int, int]]:
+    ends = [*_starts(height, min(MOSAIC, height)), height]
+    return zip(ends[:-1], ends[1:], strict=True)
+
+
+def _mean_colours(colours: np.ndarray, opaque: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """[pieces, 3] of a strip, NaN where nothing is opaque."""
+    sums = np.add.reduceat((colours * opaque).sum(axis=0, dtype=np.float64), columns)
+    weights = np.add.reduceat(opaque.sum(axis=0, dtype=np.float64), columns)
+    means = np.divide(sums, weights, out=np.full_like(sums, np.nan), where=weights > 0)
+    return np.broadcast_to(means, (len(means), 3))
+
+
+def _drift(first: np.ndarray, second: np.ndarray) -> float:
+    seen = np.isfinite(second[..., 0])
+    if not seen.any():
+        return 0.0
+    return float(color.deltaE_ciede2000(color.rgb2lab(first[seen]), color.rgb2lab(second[seen])).mean())
+
+
+def _deviation(extra: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """The standard deviation of `extra` in each cell of a grid whose rows and columns begin there."""
+    def means(values: np.ndarray) -> np.ndarray:
+        sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0, dtype=np.float64), columns, axis=1)
+        return sums / (np.diff([*rows, extra.shape[0]])[:, None] * np.diff([*columns, extra.shape[1]]))
+    return np.sqrt(np.maximum(means(extra**2) - means(extra) ** 2, 0))
+
+
+def _heat(levels: np.ndarray, high: float) -> np.ndarray:
+    """[H, W] as colours, uint8 [H, W, 3]."""
+    table = np.stack([np.interp(np.arange(256), np.linspace(0, 255, len(HEAT)), HEAT[:, i]) for i in range(3)], axis=1)
+    return table.round().astype(np.uint8)[(levels * (255 / high) + 0.5).clip(0, 255).astype(np.uint8)]
+
+
+def _decibels(error: float) -> float:
+    """PSNR of a mean squared error on [0, 1]."""
+    return min(BEST, -10 * math.log10(error)) if error > 0 else BEST

@@ -1,0 +1,66 @@
+"""Bicubic resizing strip by strip, so that memory follows the strip and not the picture."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+STRIP = 500_000  # pixels at a time: a few MB, which caches hold
+
+
+def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
+    """(top, bottom) of strips that make up a picture of this size."""
+    rows = max(1, STRIP // width)
+    for top in range(0, height, rows):
+        yield top, min(top + rows, height)
+
+
+def rows(pixels: np.ndarray, size: tuple[int, int], top: int, bottom: int) -> np.ndarray:
+    """Rows `top` to `bottom` of `pixels` [H, W, C] resized to `size` (W, H), as float32 in the units of `pixels`, not clipped.
+
+    Bicubic (a = -0.5), widened when it shrinks, as in Pillow, and as low-resolution pictures are made in the papers.
+    """
+    if size == (pixels.shape[1], pixels.shape[0]):
+        return pixels[top:bottom].astype(np.float32)
+    part, box = _part(pixels, size, top, bottom)
+    bands = (Image.fromarray(part[..., i].astype(np.float32)) for i in range(pixels.shape[2]))
+    return np.dstack([np.asarray(band.resize((size[0], bottom - top), Image.Resampling.BICUBIC, box)) for band in bands])
+
+
+def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """`pixels` [H, W, C] uint8 or uint16 resized to `size` (W, H), bicubic; colours weigh as much as they are opaque."""
+    made = np.empty((size[1], size[0], pixels.shape[2]), pixels.dtype)
+    for top, bottom in strips(size[1], max(size[0], pixels.shape[1])):
+        made[top:bottom] = (_rows_of_bytes if pixels.dtype == np.uint8 else _rows_of_words)(pixels, size, top, bottom)
+    return made
+
+
+def _part(pixels: np.ndarray, size: tuple[int, int], top: int, bottom: int) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """The rows that the rows `top` to `bottom` of the result come from, with all that the filter reaches, and their box in it."""
+    scale = pixels.shape[0] / size[1]
+    reach = math.ceil(2 * max(scale, 1.0)) + 1
+    first, last = max(0, math.floor(top * scale) - reach), min(pixels.shape[0], math.ceil(bottom * scale) + reach)
+    return pixels[first:last], (0.0, top * scale - first, float(pixels.shape[1]), min(bottom * scale, pixels.shape[0]) - first)
+
+
+def _rows_of_bytes(pixels: np.ndarray, size: tuple[int, int], top: int, bottom: int) -> np.ndarray:
+    part, box = _part(pixels, size, top, bottom)
+    picture = Image.fromarray(np.ascontiguousarray(part[..., 0] if part.shape[2] == 1 else part))
+    made = np.asarray(picture.resize((size[0], bottom - top), Image.Resampling.BICUBIC, box))
+    return made[..., None] if made.ndim == 2 else made
+
+
+def _rows_of_words(pixels: np.ndarray, size: tuple[int, int], top: int, bottom: int) -> np.ndarray:
+    most = np.iinfo(pixels.dtype).max
+    if pixels.shape[2] in (1, 3):
+        return (rows(pixels, size, top, bottom) + 0.5).clip(0, most).astype(pixels.dtype)
+    part, box = _part(pixels, size, top, bottom)
+    part = part.astype(np.float32)
+    part[..., :-1] *= part[..., -1:] / most
+    bands = (Image.fromarray(np.ascontiguousarray(part[..., i])) for i in range(part.shape[2]))
+    made = np.dstack([np.asarray(band.resize((size[0], bottom - top), Image.Resampling.BICUBIC, box)) for band in bands])
+    made[..., :-1] *= most / made[..., -1:].clip(1, None)
+    return (made + 0.5).clip(0, most).astype(pixels.dtype)
