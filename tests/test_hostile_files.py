@@ -272,7 +272,10 @@ def test_claims_and_endless_files_in_bounded_time_and_memory(tmp_path, build):
         [sys.executable, "-c", CHILD, *paths], capture_output=True, text=True, timeout=600, check=False
     )
     verdicts = [json.loads(line) for line in result.stdout.splitlines()]
-    print(*(f"{seconds:6.2f} s  {kind}: {verdict}" for kind, (_, verdict, seconds) in zip(files, verdicts)), sep="\n")
+    print(
+        *(f"{seconds:6.2f} s  {kind}: {verdict}" for kind, (_, verdict, seconds) in zip(files, verdicts, strict=False)),
+        sep="\n",
+    )
     assert len(verdicts) == len(files), result.stderr[-2000:]
     for (kind, (_, words)), (_, verdict, seconds) in zip(files.items(), verdicts, strict=True):
         assert verdict.startswith("FILE ") and verdict.endswith(".") and words in verdict, (kind, verdict)
