@@ -33,9 +33,8 @@ def keep_colours(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     if result.shape[2] < 3:
         return result
     made, size = result.copy(), (result.shape[1], result.shape[0])
-    opponent = np.concatenate([_opponent(source[top:bottom]) for top, bottom in resample.strips(*source.shape[:2])])
     for top, bottom in resample.strips(*result.shape[:2]):
-        made[top:bottom, :, :3] = _coloured(result[top:bottom, :, :3], resample.rows(opponent, size, top, bottom))
+        made[top:bottom, :, :3] = _coloured(result[top:bottom, :, :3], resample.rows(source, size, top, bottom, _opponent))
     return made
 
 

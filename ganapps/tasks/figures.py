@@ -67,10 +67,10 @@ def invention(result: np.ndarray, source: np.ndarray) -> HeatMap:
     the standard deviation, within that pixel's place, of the difference of their luma. Without enlargement it is 0."""
     (height, width), (h, w) = result.shape[:2], source.shape[:2]
     assert height >= h and width >= w
-    columns, light, parts, total = _starts(width, w), _luma(source), [], 0.0
+    columns, parts, total = _starts(width, w), [], 0.0
     for first, last in resample.strips(h, max(1, w * (height // h) * (width // w))):
         top, bottom = _start(first, height, h), _start(last, height, h)
-        enlarged = resample.rows(light, (width, height), top, bottom)[..., 0]
+        enlarged = resample.rows(source, (width, height), top, bottom, _luma)[..., 0]
         extra = _luma(result[top:bottom])[..., 0] - np.clip(enlarged, 0, 255)
         deviation = _deviation(extra, _starts(height, h)[first:last] - top, columns)
         total += deviation.sum(dtype=np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from PIL import Image
@@ -18,15 +18,16 @@ def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
         yield top, min(top + rows, height)
 
 
-def rows(pixels: np.ndarray, size: tuple[int, int], top: int, bottom: int) -> np.ndarray:
-    """Rows `top` to `bottom` of `pixels` [H, W, C] resized to `size` (W, H), as float32 in the units of `pixels`, not clipped.
+def rows(pixels: np.ndarray, size: tuple[int, int], top: int, bottom: int, of: Callable[[np.ndarray], np.ndarray] = np.float32) -> np.ndarray:
+    """Rows `top` to `bottom` of `of(pixels)` [H, W, C] resized to `size` (W, H), as float32, not clipped.
 
-    Bicubic (a = -0.5), widened when it shrinks, as in Pillow, and as low-resolution pictures are made in the papers.
+    `of` turns rows of pixels into the floats that are resized. Bicubic (a = -0.5), widened when it shrinks, as in Pillow, and as
+    low-resolution pictures are made in the papers.
     """
     if size == (pixels.shape[1], pixels.shape[0]):
-        return pixels[top:bottom].astype(np.float32)
+        return of(pixels[top:bottom])
     part, box = _part(pixels, size, top, bottom)
-    bands = (Image.fromarray(part[..., i].astype(np.float32)) for i in range(pixels.shape[2]))
+    bands = (Image.fromarray(np.ascontiguousarray(band)) for band in np.moveaxis(of(part), 2, 0))
     return np.dstack([np.asarray(band.resize((size[0], bottom - top), Image.Resampling.BICUBIC, box)) for band in bands])
 
 
@@ -57,10 +58,13 @@ def _rows_of_words(pixels: np.ndarray, size: tuple[int, int], top: int, bottom: 
     most = np.iinfo(pixels.dtype).max
     if pixels.shape[2] in (1, 3):
         return (rows(pixels, size, top, bottom) + 0.5).clip(0, most).astype(pixels.dtype)
-    part, box = _part(pixels, size, top, bottom)
-    part = part.astype(np.float32)
-    part[..., :-1] *= part[..., -1:] / most
-    bands = (Image.fromarray(np.ascontiguousarray(part[..., i])) for i in range(part.shape[2]))
-    made = np.dstack([np.asarray(band.resize((size[0], bottom - top), Image.Resampling.BICUBIC, box)) for band in bands])
+    made = rows(pixels, size, top, bottom, _weighted)
     made[..., :-1] *= most / made[..., -1:].clip(1, None)
     return (made + 0.5).clip(0, most).astype(pixels.dtype)
+
+
+def _weighted(pixels: np.ndarray) -> np.ndarray:
+    """Colours times alpha, and alpha, so that what is transparent has no say."""
+    made = pixels.astype(np.float32)
+    made[..., :-1] *= made[..., -1:] / np.iinfo(pixels.dtype).max
+    return made
