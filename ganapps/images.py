@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import zipfile
 from collections.abc import Iterable, Sequence
@@ -10,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ganapps import png_file
 from ganapps.recipe import CHUNK, Recipe, png_info
@@ -106,6 +108,15 @@ def _on_white(picture: Image.Image) -> Image.Image:
     paper = Image.new(colours, picture.size, "white")
     paper.paste(picture.convert(colours), mask=picture.getchannel("A"))
     return paper
+
+
+def address(picture: Image.Image, side: int = 256) -> str:
+    """A picture as text that a page can show at once (a data URI): small and lossy, for looking at while something runs."""
+    buffer = io.BytesIO()
+    if max(picture.size) > side:
+        picture = ImageOps.contain(picture, (side, side))
+    picture.save(buffer, "WEBP", quality=88)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def save_film(frames: Sequence[Image.Image], path: Path, frames_per_second: int, recipe: Recipe) -> Path:

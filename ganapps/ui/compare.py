@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import gradio as gr
-from PIL import Image
 
+from ganapps import images
 from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.errors import UserError
@@ -41,12 +39,12 @@ class Lanes:
         self.lap = lap
         self.reports[lap.side] = lap.result.report
         if lap.side == 0:
-            self.thumbs += [_address(k.picture) for k in lap.result.made]
+            self.thumbs += [images.address(k.picture) for k in lap.result.made]
             return
         if lap.result.preview:
-            self.film.append(tuple(_address(p) for p in lap.result.preview))
+            self.film.append(tuple(images.address(p) for p in lap.result.preview))
         if lap.result.made:
-            self.done += [_address(k.picture) for k in lap.result.made]
+            self.done += [images.address(k.picture) for k in lap.result.made]
 
 
 class CompareTab:
@@ -130,14 +128,6 @@ class CompareTab:
             log.exception("a race failed")
             yield {self.sentence: common.refusal(UserError("Something went wrong here. It was logged; please try again."), lang)}
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
-
-
-def _address(picture: Image.Image) -> str:
-    """A picture as text that a page can show at once; small and lossy, to look at while the race runs."""
-    buffer = io.BytesIO()
-    picture = picture if picture.width <= 256 else picture.resize((256, 256))
-    picture.save(buffer, "WEBP", quality=88)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _clock(lap: Lap | None, lang: str) -> str:
