@@ -15,7 +15,7 @@ from ganapps.catalog import Checkpoint
 from ganapps.errors import UserError
 from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe
-from ganapps.report import Kept, Made, Meter, Report, Sentence
+from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
 from ganapps.tasks import denoise, faces, labels
 from ganapps.uploads import open_upload, size_of
@@ -44,7 +44,8 @@ TASKS = {
 class Result:
     """One piece of the stream: new pictures, how far the run is (`done` of `total`), the report so far, the whole run's recipe.
 
-    While a model downloads there are no pictures, and `waiting` says what is waited for. `preview` shows unfinished work.
+    While a model downloads there are no pictures, and `waiting` says what is waited for. `preview` shows unfinished work,
+    `part` is what is finished of it.
     """
 
     recipe: Recipe
@@ -54,6 +55,7 @@ class Result:
     made: tuple[Kept, ...] = ()
     waiting: Sentence | None = None
     preview: tuple[Image.Image, ...] = ()
+    part: Part | None = None
 
 
 class Engine:
@@ -180,7 +182,7 @@ class Engine:
                     break
                 report = replace(report, seconds=meter.seconds, peak_memory=meter.peak_memory, pictures=report.pictures + len(step.made),
                                  network_calls=report.network_calls + step.network_calls, changes=tuple(_once(report.changes + step.changes)))
-                yield Result(recipe, report, step.done, step.total, tuple(_kept(recipe, m) for m in step.made), preview=step.preview)
+                yield Result(recipe, report, step.done, step.total, tuple(_kept(recipe, m) for m in step.made), preview=step.preview, part=step.part)
         finally:
             stream.close()
 

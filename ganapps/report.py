@@ -53,10 +53,19 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A large picture while it is filled from the top: its first `finished` rows are. `pixels` [H, W, C] is the one being filled, no copy:
+    whoever stops the run cuts off what is not finished."""
+
+    pixels: np.ndarray = field(repr=False)
+    finished: int
+
+
+@dataclass(frozen=True)
 class Step:
     """What a task hands out after each batch, tile or step: new pictures, how far it is, and what had to be changed.
 
-    `preview` is how unfinished work looks now, to be shown and forgotten.
+    `preview` is how unfinished work looks now, to be shown and forgotten; `part` is what is finished of it.
     """
 
     done: int
@@ -65,6 +74,7 @@ class Step:
     network_calls: int = 0
     changes: tuple[Sentence, ...] = ()
     preview: tuple[Image.Image, ...] = ()
+    part: Part | None = None
 
 
 @dataclass(frozen=True)
