@@ -68,7 +68,7 @@ def _fits(name: str, value: Any, kind: Any) -> tuple[bool, Any]:
         inner, note = typing.get_args(kind)
         fits, value = _fits(name, value, inner)
         if fits and isinstance(note, Range) and not note.low <= value <= note.high:
-            raise UserError("The setting {name} is {value}: from {low} to {high} is accepted.", name=name, value=value, low=note.low, high=note.high)
+            raise UserError("The setting {name} is {value}: from {low} to {high} is accepted.", name=name, value=value, low=_short(note.low), high=_short(note.high))
         return fits, value
     if typing.get_origin(kind) is Literal:
         return value in typing.get_args(kind), value
@@ -82,6 +82,11 @@ def _fits(name: str, value: Any, kind: Any) -> tuple[bool, Any]:
     if kind is str and isinstance(value, str) and not _writable(value):
         return False, value
     return isinstance(value, kind) and not (kind is not bool and isinstance(value, bool)), value
+
+
+def _short(bound: float) -> float:
+    """2 rather than 2.0."""
+    return int(bound) if float(bound).is_integer() else bound
 
 
 def _writable(text: str) -> bool:

@@ -14,7 +14,7 @@ from ganapps.errors import UserError
 from ganapps.schema import Range
 
 
-def task(network: object, *, seed: int | str = 0, count: Annotated[int, Range(1, 64)] = 12, psi: Annotated[float, Range(-2, 2)] = 0.7,
+def task(network: object, *, seed: int | str = 0, count: Annotated[int, Range(1, 64)] = 12, psi: Annotated[float, Range(-2.0, 2.0)] = 0.7,
          cutoff: Annotated[int, Range(0, 31)] | None = None, noise: Literal["const", "random"] = "const", labels: dict[str, Any] | None = None,
          sharp: bool = False) -> Iterator[int]:
     """A task function as the tasks have them."""
