@@ -184,7 +184,7 @@ def test_one_step_teaches_every_part_of_the_face_training():
 
 
 def test_twins_come_nearer_to_their_pictures():
-    trainer = face_trainer(settings=faces.Settings(resolution=16, batch=8, critic_weight=0, encoder_rate=3e-3))
+    trainer = face_trainer(settings=faces.Settings(resolution=16, batch=8, critic_weight=0, code_weight=0.1, encoder_rate=3e-3))
     first = np.mean([trainer.step()["colours"] for _ in range(5)])
     for _ in range(40):
         trainer.step()
