@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -61,7 +62,7 @@ class Upscaler(nn.Module):
     def __init__(self, colours: int, factors: list[int]) -> None:
         super().__init__()
         self.channels = colours
-        self.scale = int(torch.tensor(factors).prod())
+        self.scale = math.prod(factors)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, C, H, W], 0 to 1 -> [N, C, scale * H, scale * W]."""
