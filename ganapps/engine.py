@@ -17,7 +17,7 @@ from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
-from ganapps.tasks import denoise, faces, labels
+from ganapps.tasks import denoise, faces, labels, upscale
 from ganapps.uploads import open_upload, size_of
 
 
@@ -37,6 +37,7 @@ TASKS = {
     "strip": Task(faces.strip, "faces", lambda r: r.settings["count"]),
     "loop": Task(faces.loop, "faces", lambda r: r.settings["count"] * r.settings["frames"]),
     "denoise": Task(denoise.denoise, "denoise", lambda r: r.settings["count"] * r.settings["steps"]),
+    "upscale": Task(upscale.upscale, "upscale", lambda r: sum(upscale.units(p["size"]) for p in r.pictures), 1),
 }
 
 
@@ -171,6 +172,7 @@ class Engine:
         device = self.runtime.device.with_precision(recipe.precision)
         with self.runtime.lock:
             ready = self.runtime.network(checkpoint, located)
+        device = device.with_precision(recipe.precision, getattr(ready.network, "half", ()))
         stream = TASKS[recipe.task].function(ready.network, device, self._labels(checkpoint, getattr(ready.network, "label_dim", 0)), *pictures, **recipe.settings)
         report = Report(checkpoint.id, device.title, device.precision, str(located.source), located.revision, located.sha256, changes=changes)
         meter = Meter(device.name)
