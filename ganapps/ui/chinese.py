@@ -271,4 +271,13 @@ CHINESE = {
         "一个网络，一个任务：扩散模型只学习说出加入了什么噪声（Ho 2020）。这像学临摹一样稳定，每张训练图都算数，因此覆盖的多样性更多；代价在作画时付出。",
     "The middle: distillation teaches a diffusion model to draw in few steps, often with a GAN's critic as the judge.":
         "折中：蒸馏让扩散模型只用几步作画，常由 GAN 的判别器来评判。",
+    # upscale: tiles and sizes
+    "Both a scale and a width were given: leave one of them out.": "同时给出了倍数和宽度：请去掉其中一个。",
+    "Out of memory on {device}: the rest is made on the CPU.": "{device} 内存不足：其余部分在 CPU 上生成。",
+    "Out of memory: tiles of {count} pixels instead.": "内存不足：改用 {count} 像素的分块。",
+    "The memory is not enough for this model even with the smallest tiles: close other programs or choose a smaller model.":
+        "即使用最小的分块，内存也不够运行此模型：请关闭其他程序或选择更小的模型。",
+    "The result would have {width} x {height} pixels and needs {need} GB of memory, {free} GB are free: choose a smaller scale.":
+        "结果将有 {width} x {height} 像素，需要 {need} GB 内存，目前可用 {free} GB：请选择更小的倍数。",
+    "This model does not enlarge pictures: choose an upscaler.": "此模型不能放大图片：请选择超分辨率模型。",
 }
