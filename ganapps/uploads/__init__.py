@@ -121,6 +121,6 @@ def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, byt
         taken = ifd.table(exif, base.number(ifd.EXIF), base.order, {ifd.DATE_TAKEN}, 4096).text(ifd.DATE_TAKEN) if ifd.EXIF in base.tags else ""
         dates = [d for d in (taken, base.text(ifd.DATE), header.date or "") if STAMP.fullmatch(d)]
         return base.number(ifd.ORIENTATION, 1), dates[0] if dates else None, ifd.gps_alone(exif)
-    except ValueError:
+    except (ValueError, EOFError):
         changes.append(("Its EXIF data is damaged and was ignored, so it may lie on its side.", {}))
         return 1, header.date, None

@@ -110,6 +110,8 @@ def _wide(header: Header, picture: Image.Image) -> np.ndarray:
 
 
 def _raw_mode(picture: Image.Image) -> str:
+    if not picture.tile:
+        raise damaged()
     args = picture.tile[0].args
     return args if isinstance(args, str) else args[0]
 

@@ -39,7 +39,7 @@ class Table:
 
 
 def first(data: bytes, wanted: Collection[int], most: int) -> Table:
-    """The first table of a TIFF file or an EXIF block, classic or BigTIFF. Raises ValueError for a damaged one."""
+    """The first table of a TIFF file or an EXIF block, classic or BigTIFF. Raises ValueError for a damaged one, EOFError where it leaves the file."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
         raise ValueError("no byte order")
@@ -48,13 +48,13 @@ def first(data: bytes, wanted: Collection[int], most: int) -> Table:
         raise ValueError("not a TIFF")
     big = version == 43
     if big and len(data) < 16:
-        raise ValueError("cut off")
+        raise EOFError("cut off")
     at, = struct.unpack_from(order + "Q", data, 8) if big else struct.unpack_from(order + "I", data, 4)
     return table(data, at, order, wanted, most, big)
 
 
 def table(data: bytes, at: int, order: str, wanted: Collection[int], most: int, big: bool = False) -> Table:
-    """The `wanted` tags of the table at byte `at`, together at most `most` bytes. Raises ValueError where it leaves the file or is larger."""
+    """The `wanted` tags of the table at byte `at`, together at most `most` bytes. Raises ValueError, EOFError where it leaves the file."""
     head, entry, word = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
     count, = _unpack(order + head, data, at)
     if count > ENTRIES:
@@ -72,7 +72,7 @@ def table(data: bytes, at: int, order: str, wanted: Collection[int], most: int, 
             raise ValueError("too much in tags")
         begin = value if size <= inline else _unpack(order + word, data, value)[0]
         if begin + size > len(data):
-            raise ValueError("a value lies outside")
+            raise EOFError("a value lies outside")
         tags[tag] = kind, bytes(data[begin:begin + size])
     end = place + count * step
     return Table(order, tags, _unpack(order + word, data, end)[0] if end + inline <= len(data) else 0)
@@ -93,7 +93,7 @@ def written(order: str, tags: Mapping[int, tuple[int, bytes]], at: int) -> bytes
 
 
 def gps_alone(exif: bytes) -> bytes | None:
-    """An EXIF block that holds only the GPS table of `exif`; None where it has none. Raises ValueError for a damaged one."""
+    """An EXIF block that holds only the GPS table of `exif`; None where it has none. Raises ValueError and EOFError as `first`."""
     order, place = _place(exif)
     return _block(order, {GPS: place}) if place else None
 
@@ -122,5 +122,5 @@ def _block(order: str, tables: Mapping[int, Mapping[int, tuple[int, bytes]]]) ->
 
 def _unpack(form: str, data: bytes, at: int) -> tuple[int, ...]:
     if at + struct.calcsize(form) > len(data):
-        raise ValueError("cut off")
+        raise EOFError("cut off")
     return struct.unpack_from(form, data, at)

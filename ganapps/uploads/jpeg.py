@@ -80,6 +80,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             raise cut_off()
         yield marker, at + 2, at + 2 + length
         at += 2 + length
+    raise overloaded()
 
 
 def _check_passes(data: bytes, size: tuple[int, int]) -> None:

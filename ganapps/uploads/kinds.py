@@ -28,7 +28,7 @@ def header(data: bytes, function: Reader) -> Header:
     """What `function` reads, its stumbles as sentences."""
     try:
         return function(data)
-    except (struct.error, IndexError) as e:
+    except (struct.error, IndexError, EOFError) as e:
         raise cut_off() from e
     except ValueError as e:
         raise damaged() from e

@@ -30,7 +30,8 @@ def header(data: bytes) -> Header:
 def _check_samples(found: ifd.Table) -> None:
     if {2, 3} & set(found.numbers(SIGN, (1,))) or max(found.numbers(BITS, (1,))) > 16:
         raise UserError("This TIFF holds 32 bit or signed numbers, whose range it does not tell: save it with 8 or 16 bit a colour first.")
-    if not set(found.numbers(BITS, (1,))) <= {1, 2, 4, 8, 16} or found.number(COMPRESSION, 1) not in COMPRESSIONS or found.number(SAMPLES, 1) > 5:
+    plain_ycbcr = found.number(PHOTOMETRIC) == 6 and found.number(COMPRESSION, 1) == 1
+    if not set(found.numbers(BITS, (1,))) <= {1, 2, 4, 8, 16} or found.number(COMPRESSION, 1) not in COMPRESSIONS or found.number(SAMPLES, 1) > 5 or plain_ycbcr:
         raise unknown_pixels()
 
 
