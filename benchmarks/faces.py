@@ -1,10 +1,11 @@
-"""Seconds per picture and peak memory of every face network, random weights of the published sizes, as a Markdown table.
+"""Seconds per picture and peak memory of every face network, random weights of the published sizes, as Markdown.
 
     python benchmarks/faces.py [--threads 2] [--rounds 5] [--only stylegan2-256] [--original PATH]
 
-PATH is a checkout of NVlabs/stylegan2-ada-pytorch: then its reference path draws the same pictures from the same weights in turn
-with ours, and the table has the ratio of the times (the median over rounds), of the peaks, and the largest relative difference.
-Every measurement has a process of its own. Peak memory is the weights and what drawing needs at most, without Python and PyTorch.
+PATH is a checkout of NVlabs/stylegan2-ada-pytorch: then its reference path draws the same pictures from the same
+weights in turn with ours, and the table has the ratio of the times (the median over rounds), of the peaks, and the
+largest relative difference. Every measurement has a process of its own. Peak memory is the weights and what drawing
+needs at most, without Python and PyTorch.
 """
 
 from __future__ import annotations
@@ -67,13 +68,17 @@ def stylegan2_state(sizes: Style2) -> dict[str, Tensor]:
         mapping = MappingNetwork(sizes.width, sizes.labels, [sizes.width] * sizes.depth, embedding, 2 * len(blocks))
         shapes = StyleGAN2(mapping, SynthesisNetwork(sizes.width, blocks, noise=True)).state_dict()
     state = random_state(shapes)
-    return {name: tensor * 100 if ".fc" in name else tensor for name, tensor in state.items()}  # its learning rate is 0.01
+    return {
+        name: tensor * 100 if ".fc" in name else tensor for name, tensor in state.items()
+    }  # its learning rate is 0.01
 
 
 def r3gan() -> nn.Module:
     """FFHQ 256."""
     widths = (768, 768, 768, 768, 384, 192, 96)
-    shapes = [StageShape(before, width, ((2 * width, width // 8),) * 2, 4) for before, width in zip((768, *widths), widths)]
+    shapes = [
+        StageShape(before, width, ((2 * width, width // 8),) * 2, 4) for before, width in zip((768, *widths), widths)
+    ]
     with torch.device("meta"):
         network = R3GAN(64, 0, 0, shapes)
     return load_strictly(network, random_state(network.state_dict())).to(memory_format=torch.channels_last)
@@ -99,7 +104,10 @@ def dcgan() -> nn.Module:
 
 
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
-    **{name: lambda sizes=sizes: build("stylegan2", stylegan2_state(sizes), {"conv_clamp": CLAMP}) for name, sizes in STYLE2.items()},
+    **{
+        name: lambda sizes=sizes: build("stylegan2", stylegan2_state(sizes), {"conv_clamp": CLAMP})
+        for name, sizes in STYLE2.items()
+    },
     "r3gan-256": r3gan,
     "stylegan-adain-128": stylegan,
     "dcgan-64": dcgan,
@@ -119,7 +127,11 @@ def original(checkout: str, sizes: Style2) -> Callable[[Tensor, Tensor | None], 
     from training.networks import Generator  # the reader's checkout
 
     network = Generator(
-        z_dim=sizes.width, c_dim=sizes.labels, w_dim=sizes.width, img_resolution=sizes.resolution, img_channels=3,
+        z_dim=sizes.width,
+        c_dim=sizes.labels,
+        w_dim=sizes.width,
+        img_resolution=sizes.resolution,
+        img_channels=3,
         mapping_kwargs={"num_layers": sizes.depth},
         synthesis_kwargs={"channel_base": sizes.channel_base, "channel_max": sizes.channel_max, "conv_clamp": CLAMP},
     )
@@ -144,7 +156,7 @@ def measure_time(name: str, batch: int, rounds: int, checkout: str | None) -> Re
     ours, z, c = prepared(name, batch)
     theirs = original(checkout, STYLE2[name]) if checkout and name in STYLE2 else None
     times, ratios, difference = [], [], None
-    for number in range(rounds + 1):
+    for _ in range(rounds + 1):
         picture, seconds = timed(lambda: ours(z, c))
         times.append(seconds)
         if theirs is not None:

@@ -1,159 +1,38 @@
 """The face generators against pictures that the original code made, and the promises that every one of them keeps.
 
-`golden/faces.npz` holds small float32 pictures of the ORIGINAL code, run on a CPU in float32, each for one case below:
-stylegan2-ada-pytorch d72cc7d (`training.networks`, reference operations), stylegan3 c233a91 (`training.networks_stylegan2`),
-rosinality/stylegan2-pytorch bef283a (native operations), brownvc/R3GAN 19a7ddf, HajarHAMDOUCH01/Face-Generator-StyleGAN-PyTorch
-aa9c7a1, and the generator of PyTorch's DCGAN tutorial in eval mode. Weights are made by rule: every tensor is
-numpy.random.RandomState(crc32 of its published name).standard_normal, in float32, scaled by the first fitting row of `SCALES`;
-z is RandomState(7).standard_normal, the label of picture n is n, one-hot. So neither the weights nor the original are needed here.
+`golden/faces.npz` holds small float32 pictures of the ORIGINAL code, run on a CPU in float32, each for one of `CASES`:
+stylegan2-ada-pytorch d72cc7d (`training.networks`, reference operations), stylegan3 c233a91
+(`training.networks_stylegan2`), rosinality/stylegan2-pytorch bef283a (native operations), brownvc/R3GAN 19a7ddf,
+HajarHAMDOUCH01/Face-Generator-StyleGAN-PyTorch aa9c7a1, and the generator of PyTorch's DCGAN tutorial in eval mode. The
+weights are those of `face_layouts.made`, loaded strictly; z is RandomState(7).standard_normal, the label of picture n
+is n, one-hot. So neither published weights nor the originals are needed here.
 """
 
 from __future__ import annotations
 
-import math
 import re
-import zlib
 from collections.abc import Callable, Mapping
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from face_layouts import dcgan, made, nvidia, r3gan, rosinality, stylegan
 from torch import Tensor, nn
 
 from ganapps import networks
 from ganapps.networks import stylegan2
 
 GOLDEN = Path(__file__).parent / "golden" / "faces.npz"
-FIR = torch.tensor([1.0, 3.0, 3.0, 1.0]).outer(torch.tensor([1.0, 3.0, 3.0, 1.0])) / 64
-BINOMIAL = torch.tensor([1.0, 2.0, 1.0]).outer(torch.tensor([1.0, 2.0, 1.0])) / 16
-
-Shapes = dict[str, tuple[int, ...]]
 Settings = dict[str, object]
-
-# What a name must match, and its tensor's scale and offset.
-SCALES: tuple[tuple[str, float, float], ...] = (
-    (r".*num_batches_tracked", 0.0, 0.0),
-    (r".*running_var", 0.1, 1.0),
-    (r"main\.\d+\.weight", 0.15, 0.0),
-    (r"MainLayers.*Layer.*\.weight|.*LinearLayer\.weight", 0.2, 0.0),
-    (r".*(affine|modulation)\.bias", 0.5, 1.0),
-    (r".*(fc\d+|style\.\d+)\.weight", 100.0, 0.0),
-    (r".*(fc\d+|style\.\d+)\.bias", 10.0, 0.0),
-    (r".*(bias|Bias|noise_strength|noise\.weight)", 0.3, 0.0),
-    (r"w_mean", 0.1, 0.0),
-    (r".*", 1.0, 0.0),
-)
-
-
-# The published layouts, small: names and shapes.
-
-
-def nvidia(side: int = 16, architecture: str = "skip", labels: int = 0, noise: bool = True) -> Shapes:
-    """stylegan2-ada-pytorch: channel_base 256, channel_max 16, z 10, w 12, two mapping layers 14 wide, embedding 6."""
-    shapes: Shapes = {"mapping.fc0.weight": (14, 16 if labels else 10), "mapping.fc0.bias": (14,)}
-    shapes |= {"mapping.fc1.weight": (12, 14), "mapping.fc1.bias": (12,), "mapping.w_avg": (12,)}
-    if labels:
-        shapes |= {"mapping.embed.weight": (6, labels), "mapping.embed.bias": (6,)}
-    inputs, resolution = 0, 4
-    while resolution <= side:
-        outputs = min(256 // resolution, 16)
-        block = {"resample_filter": (4, 4)} | ({} if inputs else {"const": (outputs, 4, 4)})
-        for name, channels in ([("conv0", inputs)] if inputs else []) + [("conv1", outputs)]:
-            block |= styled(name, channels, outputs) | {f"{name}.resample_filter": (4, 4)}
-            block |= {f"{name}.noise_const": (resolution,) * 2, f"{name}.noise_strength": ()} if noise else {}
-        if resolution == side or architecture == "skip":
-            block |= styled("torgb", outputs, 3, kernel=1)
-        if inputs and architecture == "resnet":
-            block |= {"skip.weight": (outputs, inputs, 1, 1), "skip.resample_filter": (4, 4)}
-        shapes |= {f"synthesis.b{resolution}.{name}": shape for name, shape in block.items()}
-        inputs, resolution = outputs, resolution * 2
-    return shapes
-
-
-def styled(name: str, inputs: int, outputs: int, kernel: int = 3) -> Shapes:
-    """One of NVIDIA's modulated convolutions."""
-    shapes = {"weight": (outputs, inputs, kernel, kernel), "bias": (outputs,), "affine.weight": (inputs, 12), "affine.bias": (inputs,)}
-    return {f"{name}.{leaf}": shape for leaf, shape in shapes.items()}
-
-
-def rosinality(size: int = 8, channels: int = 512, w_dim: int = 12, depth: int = 2) -> Shapes:
-    """rosinality/stylegan2-pytorch with the same number of channels everywhere (its own are 512 up to 32 px)."""
-    shapes: Shapes = {"input.input": (1, channels, 4, 4)}
-    for number in range(1, depth + 1):
-        shapes |= {f"style.{number}.weight": (w_dim, w_dim), f"style.{number}.bias": (w_dim,)}
-    doublings = int(math.log2(size)) - 2
-    for name in ["conv1", *(f"convs.{n}" for n in range(2 * doublings))]:
-        shapes |= {f"{name}.conv.weight": (1, channels, channels, 3, 3), f"{name}.noise.weight": (1,), f"{name}.activate.bias": (channels,)}
-        shapes |= {f"{name}.conv.modulation.weight": (channels, w_dim), f"{name}.conv.modulation.bias": (channels,)}
-    for name in ["to_rgb1", *(f"to_rgbs.{n}" for n in range(doublings))]:
-        shapes |= {f"{name}.conv.weight": (1, 3, channels, 1, 1), f"{name}.bias": (1, 3, 1, 1)}
-        shapes |= {f"{name}.conv.modulation.weight": (channels, w_dim), f"{name}.conv.modulation.bias": (channels,)}
-    for n in range(doublings):
-        shapes |= {f"convs.{2 * n}.conv.blur.kernel": (4, 4), f"to_rgbs.{n}.upsample.kernel": (4, 4)}
-    return shapes | {f"noises.noise_{n}": (1, 1, *[4 << (n + 1) // 2] * 2) for n in range(2 * doublings + 1)}
-
-
-def r3gan(labels: int = 0) -> Shapes:
-    """brownvc/R3GAN: z 10, widths 16, 8, 8 (so that one stage changes channels and one doesn't), groups of 4, two blocks each."""
-    shapes: Shapes = {"MainLayers.0.Layers.0.Basis": (16, 4, 4), "AggregationLayer.Layer.weight": (3, 8, 1, 1)}
-    shapes |= {"MainLayers.0.Layers.0.LinearLayer.weight": (16, 14 if labels else 10)}
-    shapes |= {"EmbeddingLayer.weight": (4, labels)} if labels else {}
-    for stage, width in enumerate((16, 8, 8)):
-        for block in (1, 2):
-            here = f"MainLayers.{stage}.Layers.{block}"
-            shapes |= {f"{here}.LinearLayer1.Layer.weight": (2 * width, width, 1, 1), f"{here}.NonLinearity1.Bias": (2 * width,)}
-            shapes |= {f"{here}.LinearLayer2.Layer.weight": (2 * width, 4, 3, 3), f"{here}.NonLinearity2.Bias": (2 * width,)}
-            shapes |= {f"{here}.LinearLayer3.Layer.weight": (width, 2 * width, 1, 1)}
-        if stage:
-            shapes |= {f"MainLayers.{stage}.Layers.0.Resampler.Kernel": (4, 4)}
-    return shapes | {"MainLayers.1.Layers.0.LinearLayer.Layer.weight": (8, 16, 1, 1)}
-
-
-def dcgan(colours: int = 3, convolutions: int = 5) -> Shapes:
-    """PyTorch's DCGAN tutorial: nz 10, ngf 4."""
-    channels = [10, *(4 << n for n in reversed(range(convolutions - 1))), colours]
-    shapes: Shapes = {}
-    for n in range(convolutions):
-        shapes[f"main.{3 * n}.weight"] = (channels[n], channels[n + 1], 4, 4)
-        if n < convolutions - 1:
-            norm = ("weight", "bias", "running_mean", "running_var")
-            shapes |= {f"main.{3 * n + 1}.{leaf}": (channels[n + 1],) for leaf in norm} | {f"main.{3 * n + 1}.num_batches_tracked": ()}
-    return shapes
-
-
-def stylegan(channels: tuple[int, ...] = (512, 512)) -> Shapes:
-    """hajar001/stylegan2-ffhq-128 with fewer sizes: z and w 12, two mapping layers."""
-    shapes: Shapes = {"w_mean": (12,), "synthesis.const": (1, channels[0], 4, 4)}
-    shapes |= {f"mapping.mapping.{n}.{leaf}": shape for n in (0, 2) for leaf, shape in (("weight", (12, 12)), ("bias", (12,)))}
-    places = [("initial_conv1", channels[0], channels[0]), ("initial_conv2", channels[0], channels[0])]
-    for n, (inputs, outputs) in enumerate(zip(channels, channels[1:])):
-        places += [(f"blocks.{2 * n}", inputs, outputs), (f"blocks.{2 * n + 1}", outputs, outputs)]
-        shapes[f"synthesis.blocks.{2 * n}.blur.kernel"] = (1, 1, 3, 3)
-    for place, inputs, outputs in places:
-        leaves = {"conv.weight": (outputs, inputs, 3, 3), "conv.bias": (outputs,), "noise.weight": (1, outputs, 1, 1)}
-        for style in ("adain.style_scale", "adain.style_bias"):
-            leaves |= {f"{style}.weight": (outputs, 12), f"{style}.bias": (outputs,)}
-        shapes |= {f"synthesis.{place}.{leaf}": shape for leaf, shape in leaves.items()}
-    return shapes | {"synthesis.to_rgb.weight": (3, channels[-1], 1, 1), "synthesis.to_rgb.bias": (3,)}
-
-
-def made(shapes: Shapes, prefix: str = "") -> dict[str, Tensor]:
-    """The tensors of a layout, by the rule that the docstring of this file states."""
-    return {prefix + name: by_rule(name, shape).clone() for name, shape in shapes.items()}
-
-
-@cache
-def by_rule(name: str, shape: tuple[int, ...]) -> Tensor:
-    filters = {"resample_filter": FIR, "Kernel": FIR, "blur.kernel": BINOMIAL if len(shape) == 4 else FIR * 4, "upsample.kernel": FIR * 4}
-    for ending, kernel in filters.items():
-        if name.endswith(ending):
-            return kernel.reshape(shape)
-    scale, offset = next(row[1:] for row in SCALES if re.fullmatch(row[0], name))
-    numbers = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape or (1,)).astype(np.float32).reshape(shape)
-    tensor = torch.from_numpy(numbers) * scale + offset
-    return tensor.long() if name.endswith("num_batches_tracked") else tensor
+# rosinality's layers, and NVIDIA's.
+TWINS = {
+    "conv1": "b4.conv1",
+    "convs.0": "b8.conv0",
+    "convs.1": "b8.conv1",
+    "to_rgb1": "b4.torgb",
+    "to_rgbs.0": "b8.torgb",
+}
 
 
 def latents(network: nn.Module, count: int = 2) -> tuple[Tensor, Tensor | None]:
@@ -173,27 +52,64 @@ def in_style_space(network: nn.Module, noise: str = "const", psi: float = 1.0, c
 
 
 def nested(**synthesis: object) -> Settings:
-    return {"G_ema": {"z_dim": 10, "class_name": "Generator", "mapping_kwargs": {"num_layers": 2}, "synthesis_kwargs": synthesis}}
+    return {
+        "G_ema": {
+            "z_dim": 10,
+            "class_name": "Generator",
+            "mapping_kwargs": {"num_layers": 2},
+            "synthesis_kwargs": synthesis,
+        }
+    }
 
 
 # name: (network, tensors, settings, how its picture is made)
 CASES: dict[str, tuple[str, Callable[[], dict[str, Tensor]], Settings, Callable[[nn.Module], Tensor]]] = {
     "ada-skip-32": ("stylegan2", lambda: made(nvidia(32), "G_ema."), nested(), in_style_space),
-    "ada-labels-psi-cutoff": ("stylegan2", lambda: made(nvidia(labels=3)), {}, lambda n: in_style_space(n, psi=0.6, cutoff=3)),
+    "ada-labels-psi-cutoff": (
+        "stylegan2",
+        lambda: made(nvidia(labels=3)),
+        {},
+        lambda n: in_style_space(n, psi=0.6, cutoff=3),
+    ),
     "ada-resnet": ("stylegan2", lambda: made(nvidia(architecture="resnet")), {}, lambda n: in_style_space(n, psi=-0.5)),
-    "ada-orig-no-noise-mode": ("stylegan2", lambda: made(nvidia(architecture="orig")), {}, lambda n: in_style_space(n, "none")),
+    "ada-orig-no-noise-mode": (
+        "stylegan2",
+        lambda: made(nvidia(architecture="orig")),
+        {},
+        lambda n: in_style_space(n, "none"),
+    ),
     "ada-without-noise": ("stylegan2", lambda: made(nvidia(noise=False)), {}, in_style_space),
-    "ada-clamped": ("stylegan2", lambda: made(nvidia(architecture="resnet"), "G_ema."), nested(conv_clamp=0.6), in_style_space),
+    "ada-clamped": (
+        "stylegan2",
+        lambda: made(nvidia(architecture="resnet"), "G_ema."),
+        nested(conv_clamp=0.6),
+        in_style_space,
+    ),
     "ada-4": ("stylegan2", lambda: made(nvidia(4)), {}, in_style_space),
-    "sg3-clamped-by-default": ("stylegan2", lambda: loud(made(nvidia(), "G_ema.")), {"G_ema": {"channel_base": 256}}, in_style_space),
+    "sg3-clamped-by-default": (
+        "stylegan2",
+        lambda: loud(made(nvidia(), "G_ema.")),
+        {"G_ema": {"channel_base": 256}},
+        in_style_space,
+    ),
     "rosinality": ("stylegan2", lambda: made(rosinality(), "g_ema."), {}, in_style_space),
-    "rosinality-psi": ("stylegan2", lambda: made(rosinality(), "g_ema.") | made({"latent_avg": (12,)}), {}, lambda n: in_style_space(n, psi=0.5)),
+    "rosinality-psi": (
+        "stylegan2",
+        lambda: made(rosinality(), "g_ema.") | made({"latent_avg": (12,)}),
+        {},
+        lambda n: in_style_space(n, psi=0.5),
+    ),
     "r3gan": ("r3gan", lambda: made(r3gan(), "G_ema.Model."), {}, lambda n: n(*latents(n))),
     "r3gan-labels": ("r3gan", lambda: made(r3gan(3), "G_ema.Model."), {}, lambda n: n(*latents(n))),
     "dcgan": ("dcgan", lambda: made(dcgan()), {}, lambda n: n(*latents(n))),
     "dcgan-128-grey": ("dcgan", lambda: made(dcgan(1, 6), "netG_state_dict."), {}, lambda n: n(*latents(n))[:, :1]),
     "stylegan": ("stylegan", lambda: made(stylegan()), {}, lambda n: in_style_space(n, "none")),
-    "stylegan-psi": ("stylegan", lambda: made(stylegan(), "generator_state_dict."), {}, lambda n: in_style_space(n, "none", psi=0.7)),
+    "stylegan-psi": (
+        "stylegan",
+        lambda: made(stylegan(), "generator_state_dict."),
+        {},
+        lambda n: in_style_space(n, "none", psi=0.7),
+    ),
 }
 LAYOUTS = ["ada-skip-32", "ada-labels-psi-cutoff", "ada-resnet", "rosinality", "r3gan-labels", "dcgan", "stylegan"]
 
@@ -223,26 +139,22 @@ def test_every_golden_picture_belongs_to_a_case() -> None:
 
 
 def test_both_layouts_of_stylegan2_give_the_same_picture() -> None:
-    """rosinality's names and shapes are given to NVIDIA's tensors here, by a table of this test's own."""
-    theirs = made(rosinality(channels=16))
-    ours = {}
-    for name, tensor in theirs.items():
-        name = re.sub(r"^style\.(\d+)", lambda m: f"mapping.fc{int(m[1]) - 1}", name)
-        for old, new in (("convs.0", "synthesis.b8.conv0"), ("convs.1", "synthesis.b8.conv1"), ("conv1.", "synthesis.b4.conv1."),
-                         ("to_rgb1", "synthesis.b4.torgb"), ("to_rgbs.0", "synthesis.b8.torgb"), ("input.input", "synthesis.b4.const")):
-            name = new + name.removeprefix(old) if name.startswith(old) else name
-        for old, new in (("conv.modulation", "affine"), ("conv.weight", "weight"), ("noise.weight", "noise_strength"),
-                         ("activate.bias", "bias"), ("conv.blur.kernel", "resample_filter"), ("upsample.kernel", "resample_filter")):
-            name = name.replace(old, new)
-        for n, layer in enumerate(("b4.conv1", "b8.conv0", "b8.conv1")):
-            name = name.replace(f"noises.noise_{n}", f"synthesis.{layer}.noise_const")
-        ours[name] = tensor / 4 if "resample" in name else tensor.squeeze() if "noise" in name or "bias" in name else tensor
-        if name.endswith((".const", "weight")) and "affine" not in name and "fc" not in name:
-            ours[name] = tensor[0]
-    average = {"mapping.w_avg": made({"latent_avg": (12,)})["latent_avg"]}
-    nvidia_file = networks.build("stylegan2", ours | average, {})
-    rosinality_file = networks.build("stylegan2", theirs | {"latent_avg": average["mapping.w_avg"]}, {})
-    assert torch.equal(in_style_space(nvidia_file, psi=0.7), in_style_space(rosinality_file, psi=0.7))
+    theirs = made(rosinality(channels=16)) | made({"latent_avg": (12,)})
+    ours = {"synthesis.b4.const": theirs["input.input"][0], "mapping.w_avg": theirs["latent_avg"]}
+    for n in (0, 1):
+        ours |= {f"mapping.fc{n}.{leaf}": theirs[f"style.{n + 1}.{leaf}"] for leaf in ("weight", "bias")}
+    for n, (layer, place) in enumerate((("conv1", "b4.conv1"), ("convs.0", "b8.conv0"), ("convs.1", "b8.conv1"))):
+        ours[f"synthesis.{place}.noise_const"] = theirs[f"noises.noise_{n}"][0, 0]
+        ours[f"synthesis.{place}.noise_strength"] = theirs[f"{layer}.noise.weight"][0]
+        ours[f"synthesis.{place}.bias"] = theirs[f"{layer}.activate.bias"]
+    for layer, place in (("to_rgb1", "b4.torgb"), ("to_rgbs.0", "b8.torgb")):
+        ours[f"synthesis.{place}.bias"] = theirs[f"{layer}.bias"][0, :, 0, 0]
+    for layer, place in TWINS.items():
+        ours[f"synthesis.{place}.weight"] = theirs[f"{layer}.conv.weight"][0]
+        for leaf in ("weight", "bias"):
+            ours[f"synthesis.{place}.affine.{leaf}"] = theirs[f"{layer}.conv.modulation.{leaf}"]
+    pictures = [in_style_space(networks.build("stylegan2", file, {}), psi=0.7) for file in (ours, theirs)]
+    assert torch.equal(*pictures)
 
 
 @pytest.mark.parametrize("architecture", ["skip", "resnet", "orig"])
@@ -352,7 +264,9 @@ def test_truncation_pulls_the_first_layers_to_the_average(case: str) -> None:
     assert torch.allclose(network.mapping(*latents(network), psi=0.0), network.w_avg.expand_as(free))
 
 
-@pytest.mark.parametrize("case, average", [("rosinality", "latent_avg"), ("ada-resnet", "mapping.w_avg"), ("stylegan", "w_mean")])
+@pytest.mark.parametrize(
+    "case, average", [("rosinality", "latent_avg"), ("ada-resnet", "mapping.w_avg"), ("stylegan", "w_mean")]
+)
 def test_an_average_that_the_file_lacks_is_estimated_alike_each_time(case: str, average: str) -> None:
     name, tensors, settings, _ = CASES[case]
     given = tensors()
@@ -376,7 +290,12 @@ def test_a_file_of_rosinality_without_noise_gets_the_same_noise_each_time() -> N
 
 def pickled_layers(**convolution: object) -> Settings:
     """Settings as they come from a pickle: the constructor's, and those of every layer."""
-    return {"G_ema": {"synthesis_kwargs": {"conv_clamp": 5.0}, "modules": {"synthesis.b4.conv1": convolution, "mapping.fc0": {"bias_gain": 0.01}}}}
+    return {
+        "G_ema": {
+            "synthesis_kwargs": {"conv_clamp": 5.0},
+            "modules": {"synthesis.b4.conv1": convolution, "mapping.fc0": {"bias_gain": 0.01}},
+        }
+    }
 
 
 @pytest.mark.parametrize(
@@ -400,8 +319,14 @@ def test_the_clamp_is_what_the_file_or_its_row_says(settings: Settings, clamp: f
     assert network.synthesis.b8.conv0.clamp == clamp and network.synthesis.b16.torgb.clamp == clamp
 
 
-@pytest.mark.parametrize("settings", [{"G_ema": {"mapping_kwargs": {"lr_multiplier": 1}}}, {"lr_multiplier": "1"},
-                                      {"G_ema": {"modules": {"mapping.fc0": {"bias_gain": 1.0}}}}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"G_ema": {"mapping_kwargs": {"lr_multiplier": 1}}},
+        {"lr_multiplier": "1"},
+        {"G_ema": {"modules": {"mapping.fc0": {"bias_gain": 1.0}}}},
+    ],
+)
 def test_the_mappings_rate_is_read(settings: Settings) -> None:
     tensors = made(nvidia())
     slow = {name: tensor * (100 if ".fc" in name else 1) for name, tensor in tensors.items()}
@@ -422,7 +347,11 @@ def test_settings_that_make_no_sense_are_refused() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_a_layout_is_recognised_by_names_and_shapes(case: str) -> None:
     name, tensors, _, _ = CASES[case]
-    others = {"D.b4.conv.weight": (8, 9, 3, 3), "netD.main.0.weight": (4, 3, 4, 4), "discriminator_state_dict.from_rgb.weight": (8, 3, 1, 1)}
+    others = {
+        "D.b4.conv.weight": (8, 9, 3, 3),
+        "netD.main.0.weight": (4, 3, 4, 4),
+        "discriminator_state_dict.from_rgb.weight": (8, 3, 1, 1),
+    }
     prefixed = not any(key.startswith(("main.", "synthesis.", "mapping.", "w_mean")) for key in tensors())
     shapes = {key: tuple(tensor.shape) for key, tensor in tensors().items()} | (others if prefixed else {})
     assert networks.recognise(shapes) == name
@@ -436,11 +365,22 @@ def test_a_layout_is_recognised_by_names_and_shapes(case: str) -> None:
         {},
         {"weight": (3, 3)},
         {"synthesis.b4.const": (8, 4, 4)},
-        {"main.0.weight": (64, 3, 4, 4), "main.2.weight": (128, 64, 4, 4), "main.3.running_mean": (128,)},  # DCGAN's discriminator
+        {
+            "main.0.weight": (64, 3, 4, 4),
+            "main.2.weight": (128, 64, 4, 4),
+            "main.3.running_mean": (128,),
+        },  # DCGAN's discriminator
         {"main.0.weight": (10, 8, 3, 3), "main.1.running_mean": (8,)},
-        {"synthesis.input.weight": (8, 8), "mapping.fc0.weight": (8, 8), "synthesis.L0_36_8.affine.weight": (8, 8)},  # StyleGAN3
+        {
+            "synthesis.input.weight": (8, 8),
+            "mapping.fc0.weight": (8, 8),
+            "synthesis.L0_36_8.affine.weight": (8, 8),
+        },  # StyleGAN3
         {"D.b4.fc.weight": (8, 8)},
-        {"MainLayers.0.Layers.0.LinearLayer1.Layer.weight": (8, 8, 1, 1), "ExtractionLayer.Layer.weight": (8, 3, 1, 1)},  # R3GAN's critic
+        {
+            "MainLayers.0.Layers.0.LinearLayer1.Layer.weight": (8, 8, 1, 1),
+            "ExtractionLayer.Layer.weight": (8, 3, 1, 1),
+        },  # R3GAN's critic
     ],
 )
 def test_strangers_are_not_recognised(shapes: Mapping[str, tuple[int, ...]]) -> None:
@@ -467,7 +407,11 @@ def test_no_tensor_may_be_missing(case: str) -> None:
         ("ada-resnet", "synthesis.b8.conv0.affine.bias", "synthesis.b8.conv0.affine.bias is missing"),
         ("ada-skip-32", "G_ema.synthesis.b32.torgb.weight", "synthesis.b32.torgb.weight is missing"),
         ("rosinality", "g_ema.convs.0.noise.weight", "synthesis.b8.conv0.noise_strength is missing"),
-        ("r3gan-labels", "G_ema.Model.MainLayers.1.Layers.2.NonLinearity1.Bias", "MainLayers.1.Layers.2.NonLinearity1.Bias is missing"),
+        (
+            "r3gan-labels",
+            "G_ema.Model.MainLayers.1.Layers.2.NonLinearity1.Bias",
+            "MainLayers.1.Layers.2.NonLinearity1.Bias is missing",
+        ),
         ("dcgan", "main.4.running_var", "main.4.running_var is missing"),
         ("stylegan", "synthesis.blocks.1.adain.style_bias.bias", "synthesis.blocks.1.adain.style_bias.bias is missing"),
     ],
@@ -487,9 +431,35 @@ def test_a_tensor_too_many_or_of_another_shape_is_named(case: str) -> None:
     prefix = next(p for p in ("G_ema.Model.", "G_ema.", "g_ema.", "") if any(key.startswith(p) for key in given))
     with pytest.raises(ValueError, match="surplus.weight is left over"):
         networks.build(name, given | {f"{prefix}surplus.weight": torch.zeros(1)}, settings)
-    key = next(key for key in given if key.endswith(("conv1.bias", "activate.bias", "NonLinearity1.Bias", "main.1.bias", "conv1.conv.bias")))
+    biases = ("conv1.bias", "activate.bias", "NonLinearity1.Bias", "main.1.bias", "conv1.conv.bias")
+    key = next(key for key in given if key.endswith(biases))
     with pytest.raises(ValueError, match=r" is 7 and should be \d+"):
         networks.build(name, given | {key: torch.zeros(7)}, settings)
+
+
+@pytest.mark.parametrize("case", LAYOUTS)
+@pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0), (1, 2, 3), (1, 1, 1, 1, 1, 1)], ids=str)
+def test_a_shape_that_makes_no_sense_is_refused(case: str, shape: tuple[int, ...]) -> None:
+    name, tensors, settings, _ = CASES[case]
+    given = tensors()
+    for key in [key for key in given if given[key].squeeze().shape != shape and given[key].numel() != 1]:
+        with pytest.raises(ValueError, match=r"\w"):
+            networks.build(name, given | {key: torch.zeros(shape)}, settings)
+
+
+def test_a_picture_too_large_for_anybody_is_refused() -> None:
+    huge = {name.replace("b16", "b8192"): tensor for name, tensor in made(nvidia()).items()}
+    with pytest.raises(ValueError, match="pictures of 8192 px; at most 4096"):
+        networks.build("stylegan2", huge, {})
+    convolutions = 15
+    tensors = {f"main.{3 * n}.weight": torch.zeros(1, 1, 4, 4) for n in range(convolutions)}
+    norms = {
+        f"main.{3 * n + 1}.{leaf}": torch.ones(1)
+        for n in range(14)
+        for leaf in ("weight", "bias", "running_mean", "running_var")
+    }
+    with pytest.raises(ValueError, match="pictures of 65536 px"):
+        networks.build("dcgan", tensors | norms, {})
 
 
 def test_an_unknown_network_is_named() -> None:

@@ -9,15 +9,17 @@ from types import ModuleType
 from torch import Tensor, nn
 
 # A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
-NAMES: tuple[str, ...] = ("stylegan2", "r3gan", "dcgan", "stylegan", "diffusion", "cyclegan", "pix2pix", "animegan", "stargan", "styles26", "cartoongan",
-                          "srresnet", "span", "upscalers")
+NAMES: tuple[str, ...] = (
+    "stylegan2", "r3gan", "dcgan", "stylegan", "diffusion", "cyclegan", "pix2pix", "animegan", "stargan", "styles26",
+    "cartoongan", "srresnet", "span", "upscalers",
+)
 
 
 def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
     """The network `name` with the weights `tensors`: float32, ready to run, without gradients.
 
-    `tensors` are a checkpoint's tensors under their published names, `settings` what the file or its catalogue row says of
-    the constructor. Raises ValueError where the name is unknown or a tensor is missing, left over or of the wrong shape.
+    `tensors` are a checkpoint's tensors under their published names, `settings` what the file or its catalogue row says
+    of the constructor. Raises ValueError where the name is unknown or a tensor is missing, left over or of a wrong shape.
     """
     if name not in NAMES:
         raise ValueError(f"there is no network {name!r}; known are {', '.join(NAMES)}")
@@ -25,16 +27,16 @@ def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Mod
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """The name of the network that a checkpoint with tensors of these names and shapes belongs to, None for a stranger."""
+    """The name of the network that a checkpoint with tensors of these names and shapes is, None for a stranger."""
     return next((name for name in NAMES if _module(name).recognise(shapes)), None)
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str) -> nn.Module:
     """`module` with the values of `state` (copied, in the module's types), in eval mode and without gradients.
 
-    `published` is what `state` calls a tensor that the module calls so. `module` may stand on the meta device: then nothing
-    was allocated for it until here. Raises ValueError that names what `state` lacks, what it has too much, or the shape that
-    does not fit.
+    `published` is what `state` calls a tensor that the module calls so. `module` may stand on the meta device: then
+    nothing was allocated for it until here. Raises ValueError that names what `state` lacks, what it has too much, or
+    the shape that does not fit.
     """
     own = {published(name): tensor for name, tensor in module.state_dict().items()}
     faults = [f"{name} is missing" for name in own if name not in state]
@@ -56,7 +58,7 @@ def prefix_of(names: Mapping[str, object], prefixes: Sequence[str], needed: Sequ
 
 
 def inside(tensors: Mapping[str, Tensor], prefixes: Sequence[str], needed: Sequence[str]) -> dict[str, Tensor]:
-    """The tensors under the first prefix that has all of `needed`, without the prefix; other networks of a file are left out.
+    """The tensors under the first prefix that has all of `needed`, without the prefix; a file's other networks stay out.
 
     Raises ValueError that names what no prefix has.
     """
@@ -67,11 +69,20 @@ def inside(tensors: Mapping[str, Tensor], prefixes: Sequence[str], needed: Seque
     return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def shape_of(state: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
-    """The shape of a tensor that must be there; raises ValueError that names it if it isn't."""
+def shape_of(state: Mapping[str, Tensor], name: str, dimensions: int | None = None) -> tuple[int, ...]:
+    """The shape of a tensor that must be there, with so many dimensions; if not, a ValueError that names it."""
     if name not in state:
         raise ValueError(f"{name} is missing")
-    return tuple(state[name].shape)
+    shape = tuple(state[name].shape)
+    if 0 in shape or dimensions not in (None, len(shape)):
+        raise ValueError(f"{name} is {_written(state[name])}, which is no shape for it")
+    return shape
+
+
+def check_resolution(side: int) -> None:
+    """Raises ValueError if a file promises pictures that no published network makes and no machine here holds."""
+    if side > 4096:
+        raise ValueError(f"it makes pictures of {side} px; at most 4096 are drawn")
 
 
 def _copy(tensor: Tensor, like: Tensor) -> Tensor:

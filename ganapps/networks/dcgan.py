@@ -1,4 +1,4 @@
-"""DCGAN generator: Radford et al. 2015, "Unsupervised Representation Learning with DCGANs", as PyTorch's tutorial lays it out."""
+"""DCGAN generator (Radford et al. 2015, "Unsupervised Representation Learning"), as PyTorch's tutorial lays it out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganapps.networks import load_strictly, shape_of
+from ganapps.networks import check_resolution, load_strictly, shape_of
 
 FIRST = "main.0.weight"
 # Where files keep the generator, the best first: a running average, a training snapshot, a bare state dict.
@@ -18,7 +18,7 @@ PREFIXES = ("avgG.", "netG_state_dict.", "netG.", "")
 
 
 class DCGAN(nn.Module):
-    """Transposed 4x4 convolutions from 1 px to 4 px, then doubling, with batch norm (running statistics) and ReLU; tanh."""
+    """Transposed 4x4 convolutions, the first to 4 px, the others doubling; batch norm (running statistics), ReLU."""
 
     value_range = (-1.0, 1.0)
     num_ws = label_dim = 0
@@ -54,7 +54,7 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
-    """The generator of a checkpoint, float32; sizes are read from the shapes (five convolutions make 64 px, six 128 px).
+    """The generator of a checkpoint, float32; shapes say the sizes (five convolutions make 64 px, six 128 px).
 
     Runs in eval mode, as a published picture-maker does: the tutorial's own sheets use each batch's statistics instead.
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
@@ -63,22 +63,25 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
     if prefix is None:
         raise ValueError(f"{FIRST} is missing, or is no transposed 4x4 convolution before a batch norm")
     state = {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    last = max(int(match[1]) for match in map(re.compile(r"main\.(\d+)\.").match, state) if match)
-    shapes = [shape_of(state, f"main.{number}.weight") for number in range(0, last + 3, 3)]
+    last = max(int(match[1]) for match in map(re.compile(r"main\.(\d{1,9})\.").match, state) if match)
+    shapes = [shape_of(state, f"main.{number}.weight", 4) for number in range(0, last + 3, 3)]
     colours = shapes[-1][1:2]
     if colours not in ((1,), (3,)):
         raise ValueError(f"main.{3 * len(shapes) - 3}.weight is {shapes[-1]}: a picture has 1 or 3 channels")
     channels = [shape[0] for shape in shapes] + [*colours]
     with torch.device("meta"):
         network = DCGAN(channels, [f"main.{3 * number}.bias" in state for number in range(len(shapes))])
-    counters = {name: torch.zeros((), dtype=torch.long) for name in network.state_dict() if name.endswith("num_batches_tracked")}
+    check_resolution(network.resolution)
+    counters = {
+        name: torch.zeros((), dtype=torch.long) for name in network.state_dict() if name.endswith("num_batches_tracked")
+    }
     load_strictly(network, {**counters, **state})  # files of old have no counters, and nothing needs them
     network.fold()
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def _prefix(names: Mapping) -> str | None:
-    """Which of the file's networks is the generator. A discriminator also starts with `main.0`, but without a batch norm."""
+    """Which of the file's networks is the generator: a discriminator has no batch norm after `main.0`."""
     for prefix in (each + wrapped for each in PREFIXES for wrapped in ("", "module.")):
         first, norm = names.get(prefix + FIRST), names.get(f"{prefix}main.1.running_mean")
         if first is not None and norm is not None:

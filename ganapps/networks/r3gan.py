@@ -10,16 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import inside, load_strictly, prefix_of, shape_of
+from ganapps.networks import check_resolution, inside, load_strictly, prefix_of, shape_of
 
 SLOPE = 0.2
 PREFIXES = ("G_ema.Model.", "Model.", "")
 FIRST = "MainLayers.0.Layers.0.Basis"
+BLEND = "MainLayers.0.Layers.0.LinearLayer.weight"
 NEEDED = (FIRST, "AggregationLayer.Layer.weight")
 # Our names of tensors, and what the published files call them. A stage's layer 0 is its way in; its blocks start at 1.
 PLACES = (
     (r"basis", lambda m: FIRST),
-    (r"blend\.weight", lambda m: "MainLayers.0.Layers.0.LinearLayer.weight"),
+    (r"blend\.weight", lambda m: BLEND),
     (r"embed\.weight", lambda m: "EmbeddingLayer.weight"),
     (r"colour\.weight", lambda m: "AggregationLayer.Layer.weight"),
     (r"stages\.(\d+)\.widen", lambda m: f"MainLayers.{m[1]}.Layers.0.Resampler.Kernel"),
@@ -30,7 +31,7 @@ PLACES = (
 
 @dataclass(frozen=True)
 class StageShape:
-    """What one resolution is made of: channels, and per block the expanded channels and the groups of its 3x3 convolution."""
+    """What one resolution is made of: channels, and of each block the expanded channels and the groups."""
 
     inputs: int
     outputs: int
@@ -55,7 +56,7 @@ class ResidualBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """One resolution: residual blocks, behind a change of channels and bilinear-like up-sampling where it isn't the first."""
+    """One resolution: residual blocks; before them, except in the first, a change of channels and up-sampling."""
 
     def __init__(self, shape: StageShape, first: bool) -> None:
         super().__init__()
@@ -74,7 +75,7 @@ class Stage(nn.Module):
 
 
 class R3GAN(nn.Module):
-    """The generator: z, and a label's embedding, blend 4x4 patterns; stages double them up to the picture. No style space."""
+    """The generator: z and a label's embedding blend 4x4 patterns, stages double them to a picture. No style space."""
 
     value_range = (-1.0, 1.0)
     num_ws = 0
@@ -109,34 +110,37 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> R3GAN:
     """The generator of a checkpoint (`G_ema` of the published pickles), float32; every size is read from the shapes.
 
-    `settings` say nothing that shapes don't: the published run's bfloat16 stages are float32 here (a difference of about
-    0.01). Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    `settings` say nothing that shapes don't: the published run's bfloat16 stages are float32 here (a difference of
+    about 0.01). Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
     state = inside(tensors, PREFIXES, NEEDED)
-    embedding, label_dim = state["EmbeddingLayer.weight"].shape if "EmbeddingLayer.weight" in state else (0, 0)
-    z_dim = shape_of(state, "MainLayers.0.Layers.0.LinearLayer.weight")[1] - embedding
+    embedding, label_dim = shape_of(state, "EmbeddingLayer.weight", 2) if "EmbeddingLayer.weight" in state else (0, 0)
+    z_dim = shape_of(state, BLEND, 2)[1] - embedding
+    if z_dim < 1:
+        raise ValueError(f"{BLEND} takes nothing from z")
     with torch.device("meta"):
         network = R3GAN(z_dim, label_dim, embedding, _stages(state))
+    check_resolution(network.resolution)
     return load_strictly(network, state, _published).to(memory_format=torch.channels_last)
 
 
 def _stages(state: Mapping[str, Tensor]) -> list[StageShape]:
-    found = [re.match(r"MainLayers\.(\d+)\.Layers\.(\d+)\.", name) for name in state]
+    found = [re.match(r"MainLayers\.(\d{1,9})\.Layers\.(\d{1,9})\.", name) for name in state]
     places = {(int(match[1]), int(match[2])) for match in found if match}
-    stages, inputs = [], shape_of(state, FIRST)[0]
+    stages, inputs = [], shape_of(state, FIRST, 3)[0]
     for number in range(1 + max(stage for stage, _ in places)):
         count = max((block for stage, block in places if stage == number), default=0)
         prefix = f"MainLayers.{number}.Layers"
         blocks = [_block(state, f"{prefix}.{block}") for block in range(1, count + 1)]
-        outputs = shape_of(state, f"{prefix}.1.LinearLayer3.Layer.weight")[0]
-        side = 4 if number == 0 else shape_of(state, f"{prefix}.0.Resampler.Kernel")[0]
+        outputs = shape_of(state, f"{prefix}.1.LinearLayer3.Layer.weight", 4)[0]
+        side = 4 if number == 0 else shape_of(state, f"{prefix}.0.Resampler.Kernel", 2)[0]
         stages.append(StageShape(inputs, outputs, tuple(blocks), side))
         inputs = outputs
     return stages
 
 
 def _block(state: Mapping[str, Tensor], prefix: str) -> tuple[int, int]:
-    expanded, per_group = shape_of(state, f"{prefix}.LinearLayer2.Layer.weight")[:2]
+    expanded, per_group = shape_of(state, f"{prefix}.LinearLayer2.Layer.weight", 4)[:2]
     return expanded, max(expanded // max(per_group, 1), 1)
 
 

@@ -1,4 +1,4 @@
-"""StyleGAN generator with AdaIN: Karras et al. 2019, "A Style-Based Generator Architecture", as hajar001/stylegan2-ffhq-128 has it."""
+"""StyleGAN generator with AdaIN: Karras et al. 2019, "A Style-Based Generator", as in hajar001/stylegan2-ffhq-128."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import inside, load_strictly, prefix_of, shape_of
+from ganapps.networks import check_resolution, inside, load_strictly, prefix_of, shape_of
 from ganapps.networks.stylegan2 import check_noise, exactly
 
 SLOPE = 0.2
@@ -121,8 +121,8 @@ class SynthesisNetwork(nn.Module):
     def forward(self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None) -> Tensor:
         """ws [N, num_ws, w_dim] -> x [N, 3, H, H], -1 to 1.
 
-        `noise` is "const" (drawn once from a fixed seed: files have none), "none", or "random": then `generators` has one
-        torch.Generator per picture.
+        `noise` is "const" (drawn once from a fixed seed: files have none), "none", or "random": then `generators` has
+        one per picture.
         """
         assert ws.shape[1] == self.num_ws, f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
         check_noise(noise, generators, len(ws))
@@ -172,14 +172,18 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
     """The generator of a checkpoint, float32, folded; every size is read from the shapes.
 
-    The original estimates its average w anew each time it is loaded (the file's is zero); here it is that of fixed random z,
-    unless the file knows it. Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    The original estimates its average w anew each time it is loaded (the file's is zero); here it is that of fixed
+    random z, unless the file knows it. Raises ValueError that names a tensor that is missing, left over or of the wrong
+    shape.
     """
     state = inside(tensors, PREFIXES, NEEDED)
     with torch.device("meta"):
-        network = StyleGAN(_widths(state), _channels(state), shape_of(state, "synthesis.to_rgb.weight")[0])
+        network = StyleGAN(_widths(state), _channels(state), shape_of(state, "synthesis.to_rgb.weight", 4)[0])
+    check_resolution(network.resolution)
     for name in [name for name in state if name.endswith("blur.kernel")]:
-        channels = shape_of(state, name.replace("blur.kernel", "conv.weight"))[1]
+        if state[name].shape != (1, 1, 3, 3):
+            raise ValueError(f"{name} is not a 3x3 filter")
+        channels = shape_of(state, name.replace("blur.kernel", "conv.weight"), 4)[1]
         state[name.replace("kernel", "weight")] = state.pop(name).expand(channels, -1, -1, -1)
     state["mapping.w_avg"] = state.pop("w_mean", torch.zeros(network.w_avg.shape))
     load_strictly(network, state)
@@ -191,13 +195,13 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
 
 
 def _widths(state: Mapping[str, Tensor]) -> list[int]:
-    widths = [shape_of(state, "mapping.mapping.0.weight")[1]]
+    widths = [shape_of(state, "mapping.mapping.0.weight", 2)[1]]
     while (name := f"mapping.mapping.{2 * len(widths) - 2}.weight") in state:
-        widths.append(shape_of(state, name)[0])
+        widths.append(shape_of(state, name, 2)[0])
     return widths
 
 
 def _channels(state: Mapping[str, Tensor]) -> list[int]:
-    last = max((int(m[1]) for m in map(re.compile(r"synthesis\.blocks\.(\d+)\.").match, state) if m), default=-1)
+    last = max((int(m[1]) for m in map(re.compile(r"synthesis\.blocks\.(\d{1,9})\.").match, state) if m), default=-1)
     names = ["initial_conv1", *(f"blocks.{number}" for number in range(0, last + 1, 2))]
-    return [shape_of(state, f"synthesis.{name}.conv.weight")[0] for name in names]
+    return [shape_of(state, f"synthesis.{name}.conv.weight", 4)[0] for name in names]

@@ -1,10 +1,4 @@
-"""StyleGAN2 generator: Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN", with the labels of "ADA".
-
-Two facts keep it quick and small on a CPU. Scaling a convolution's weights by a style per input and by a demodulation per
-output is scaling its input and its output, so that one kernel serves the whole batch. And a block looks at a few rows around
-each row, so that a large block is made in strips that stay in the processor's cache. Constants are folded into the weights
-once, after loading: leaky ReLU(g x) = g leaky ReLU(x) for g > 0, so that the activation's gain goes with them.
-"""
+"""StyleGAN2 generator: Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN"; labels as ADA."""
 
 from __future__ import annotations
 
@@ -20,6 +14,9 @@ from ganapps.networks.stylegan2_layouts import BlockShape, read, recognise
 
 __all__ = ["StyleGAN2", "build", "recognise"]
 
+# What keeps it quick and small on a CPU: scaling a kernel by a style per input and a demodulation per output is
+# scaling its input and its output, so that one kernel serves the whole batch. A block sees a few rows around each row,
+# so that a large one is made in strips that stay in the cache. Gains fold into weights: lrelu(g x) = g lrelu(x), g > 0.
 SLOPE = 0.2
 STRIP = {"cpu": 1 << 21}  # numbers in a strip of a block's output: 8 MiB on a CPU
 WHOLE = 1 << 28  # elsewhere
@@ -38,7 +35,7 @@ class MappingNetwork(nn.Module):
         self.register_buffer("w_avg", torch.zeros(widths[-1]))
 
     def forward(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
-        """z [N, z_dim], c [N, label_dim] -> ws [N, num_ws, w_dim]; the first `cutoff` (all) pulled to `w_avg` by psi."""
+        """z [N, z_dim], c [N, label_dim] -> ws [N, num_ws, w_dim], the first `cutoff` (all) pulled to `w_avg`."""
         ws = self.one_w(z, c).unsqueeze(1).repeat(1, self.num_ws, 1)
         if psi != 1:
             ws[:, :cutoff] = self.w_avg.lerp(ws[:, :cutoff], psi)
@@ -47,15 +44,14 @@ class MappingNetwork(nn.Module):
     def one_w(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """z [N, z_dim], c [N, label_dim] -> w [N, w_dim], not truncated."""
         with exactly(z):
-            return self._one_w(z, c)
-
-    def _one_w(self, z: Tensor, c: Tensor | None) -> Tensor:
-        x = _unit_length(z.to(self.w_avg.dtype))
-        if self.label_dim:
-            assert c is not None and c.shape[1] == self.label_dim, f"this network needs labels [N, {self.label_dim}]"
-            x = torch.cat([x, _unit_length(self.embed(c.to(x.dtype)))], dim=1)
-        for number in range(self.depth):
-            x = F.leaky_relu(self.get_submodule(f"fc{number}")(x), SLOPE)
+            x = _unit_length(z.to(self.w_avg.dtype))
+            if self.label_dim:
+                assert c is not None and c.shape[1] == self.label_dim, (
+                    f"this network needs labels [N, {self.label_dim}]"
+                )
+                x = torch.cat([x, _unit_length(self.embed(c.to(x.dtype)))], dim=1)
+            for number in range(self.depth):
+                x = F.leaky_relu(self.get_submodule(f"fc{number}")(x), SLOPE)
         return x
 
     def fold(self, rate: float) -> None:
@@ -168,7 +164,7 @@ class ToRGB(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: a doubling layer (not in the first), a layer, perhaps a residual, perhaps its share of the picture."""
+    """One resolution: a doubling layer (not in the first), a layer; perhaps a residual and a share of the picture."""
 
     def __init__(self, w_dim: int, shape: BlockShape, noise: bool) -> None:
         super().__init__()
@@ -182,7 +178,7 @@ class SynthesisBlock(nn.Module):
             self.skip = nn.Conv2d(shape.inputs, shape.outputs, 1, bias=False)
         if shape.colours:
             self.torgb = ToRGB(w_dim, shape.outputs, shape.colours)
-        self.layers = 2 if shape.inputs else 1
+        self.names = ("conv0", "conv1") if shape.inputs else ("conv1",)  # the layers in the order of their w
 
     def fold(self, fir: Tensor, clamp: float | None) -> None:
         """Put every constant into the weights; a block with a residual halves the variance of both branches."""
@@ -201,8 +197,8 @@ class SynthesisBlock(nn.Module):
         if x is None:
             x = self.const.expand(count, -1, -1, -1).contiguous(memory_format=torch.channels_last)
         side = shape.resolution
-        scales = [getattr(self, name).scales(w) for name, w in zip(self.layer_names(), ws.unbind(1))]
-        kernel = self.torgb.kernel(ws[:, self.layers]) if shape.colours else None
+        scales = [getattr(self, name).scales(w) for name, w in zip(self.names, ws.unbind(1))]
+        kernel = self.torgb.kernel(ws[:, len(self.names)]) if shape.colours else None
         features = _empty(x, shape.outputs, side) if keep else None
         picture = _empty(x, shape.colours, side) if shape.colours else None
         for some, rows in _pieces(count, shape.outputs, side, STRIP.get(x.device.type, WHOLE)):
@@ -214,10 +210,6 @@ class SynthesisBlock(nn.Module):
             if picture is not None:
                 picture[some, :, rows] = self.torgb(y, kernel[some])
         return features, picture
-
-    def layer_names(self) -> tuple[str, ...]:
-        """The layers in the order of their w."""
-        return ("conv0", "conv1") if self.shape.inputs else ("conv1",)
 
     def rows(self, x: Tensor, scales: list, noises: list, top: int, bottom: int) -> Tensor:
         """Rows `top` to `bottom` (even numbers) of the features, from the rows of x that they can see."""
@@ -256,12 +248,10 @@ class SynthesisNetwork(nn.Module):
         colours = self.get_submodule(f"b{self.sides[-1]}").shape.colours
         self.register_buffer("widen", (fir * 4).expand(colours, 1, 4, 4).contiguous(), persistent=False)
 
-    def forward(
-        self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None
-    ) -> Tensor:
+    def forward(self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None) -> Tensor:
         """ws [N, num_ws, w_dim] -> x [N, 3, H, H], about -1 to 1, not clamped.
 
-        `noise` is "const" (what the file holds), "none", or "random": then `generators` has one torch.Generator per picture.
+        `noise` is "const" (what the file holds), "none", or "random": then `generators` has one per picture.
         """
         assert ws.shape[1] == self.num_ws, f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
         check_noise(noise, generators, len(ws))
@@ -269,9 +259,9 @@ class SynthesisNetwork(nn.Module):
         first = 0
         for side in self.sides:
             block = self.get_submodule(f"b{side}")
-            noises = [getattr(block, name).noise(noise, generators) for name in block.layer_names()]
-            x, own = block(x, ws[:, first : first + block.layers + 1], noises, keep=side != self.sides[-1])
-            first += block.layers
+            noises = [getattr(block, name).noise(noise, generators) for name in block.names]
+            x, own = block(x, ws[:, first : first + len(block.names) + 1], noises, keep=side != self.sides[-1])
+            first += len(block.names)
             if picture is not None:
                 with exactly(ws):
                     wide = F.conv_transpose2d(picture, self.widen, stride=2, padding=1, groups=picture.shape[1])
@@ -302,7 +292,7 @@ class StyleGAN2(nn.Module):
 
 
 def check_noise(noise: str, generators: Sequence[torch.Generator] | None, count: int) -> None:
-    """Raises ValueError for an unknown kind of noise, or random noise without a generator for each of `count` pictures."""
+    """Raises ValueError for an unknown kind of noise, or random noise without a generator for each picture."""
     if noise not in ("const", "random", "none"):
         raise ValueError(f"noise is {noise!r}; known are const, random and none")
     if noise == "random" and (generators is None or len(generators) != count):
@@ -312,8 +302,8 @@ def check_noise(noise: str, generators: Sequence[torch.Generator] | None, count:
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
     """The generator of a checkpoint in NVIDIA's or rosinality's layout (see `stylegan2_layouts.read`), float32, folded.
 
-    Raises ValueError that names a tensor that is missing, left over or of the wrong shape. A file without an average w gets
-    that of fixed random z.
+    Raises ValueError that names a tensor that is missing, left over or of the wrong shape. A file without an average w
+    gets that of fixed random z.
     """
     layout = read(tensors, settings)
     with torch.device("meta"):

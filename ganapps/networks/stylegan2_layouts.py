@@ -1,4 +1,4 @@
-"""How published StyleGAN2 files name their tensors and settings: NVIDIA's layout, and rosinality's told in NVIDIA's names."""
+"""How published StyleGAN2 files name tensors and settings: NVIDIA's layout, and rosinality's in NVIDIA's names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganapps.networks import inside, prefix_of, shape_of
+from ganapps.networks import check_resolution, inside, prefix_of, shape_of
 
 # What tells the layouts from others, and where files keep them.
 NVIDIA = ("synthesis.b4.const", "synthesis.b4.conv1.affine.weight", "mapping.fc0.weight")
@@ -56,22 +56,25 @@ def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
     """The generator in a file. What shapes say is read from shapes; ValueError names the tensor that is missing or odd.
 
     Shapes don't say three things. The clamp of activations is `conv_clamp`: where a pickle leaves it out it is that
-    constructor's default (none in the ADA repository, whose settings are nested; 256 in the StyleGAN3 repository, whose are
-    flat), and none where nothing is known: it guards float16, and float32 pictures hardly ever meet it. The mapping's
-    `lr_multiplier` is 0.01 if not given. The activation is leaky ReLU; another is refused.
+    constructor's default (none in the ADA repository, whose settings are nested; 256 in the StyleGAN3 repository, whose
+    are flat), and none where nothing is known: it guards float16, and float32 pictures hardly ever meet it. The
+    mapping's `lr_multiplier` is 0.01 if not given. The activation is leaky ReLU; another is refused.
     """
     state = _state(tensors)
     fir = _take_filter(state)
     blocks = _blocks(state)
     count = sum(re.fullmatch(r"mapping\.fc\d+\.weight", name) is not None for name in state)
-    mapping = [shape_of(state, f"mapping.fc{number}.weight") for number in range(max(count, 1))]
-    embedding, label_dim = state["mapping.embed.weight"].shape if "mapping.embed.weight" in state else (0, 0)
+    mapping = [shape_of(state, f"mapping.fc{number}.weight", 2) for number in range(max(count, 1))]
+    labelled = "mapping.embed.weight" in state
+    embedding, label_dim = shape_of(state, "mapping.embed.weight", 2) if labelled else (0, 0)
+    if mapping[0][1] <= embedding:
+        raise ValueError(f"mapping.fc0.weight takes {mapping[0][1]} numbers, none of them from z")
     told = _constructor(settings)
     return Layout(
-        state=state,
+        state=(_missing_noise(state, blocks) if _is_rosinality(tensors) else {}) | state,
         blocks=blocks,
         fir=fir,
-        noise="synthesis.b4.conv1.noise_const" in state,
+        noise="synthesis.b4.conv1.noise_strength" in state,
         z_dim=mapping[0][1] - embedding,
         label_dim=label_dim,
         embedding=embedding,
@@ -83,11 +86,15 @@ def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
 
 def _state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The generator's tensors under NVIDIA's names, whatever the layout; other networks of the file are left out."""
-    if not any(prefix + ROSINALITY[0] in tensors for prefix in ROSINALITY_PREFIXES):
+    if not _is_rosinality(tensors):
         return inside(tensors, NVIDIA_PREFIXES, NVIDIA)
     state = inside(tensors, ROSINALITY_PREFIXES, ROSINALITY)
     average = state.pop("latent_avg", tensors.get("latent_avg"))
     return _from_rosinality(state) | ({} if average is None else {"mapping.w_avg": average.reshape(-1)})
+
+
+def _is_rosinality(names: Mapping[str, object]) -> bool:
+    return any(prefix + ROSINALITY[0] in names for prefix in ROSINALITY_PREFIXES)
 
 
 def _from_rosinality(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -96,21 +103,22 @@ def _from_rosinality(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, tensor in tensors.items():
         ours = _nvidia_name(name)
         kind = ours.rpartition(".")[2]
-        if kind == "const" or tensor.dim() == 5:
-            tensor = tensor[0]
-        elif kind in ("bias", "noise_const", "noise_strength"):
-            tensor = tensor.squeeze()
         state[ours] = tensor / 4 if kind == "resample_filter" else tensor
-    return {**_missing_noise(state), **state}
+        if tensor.dim() == 5 or (kind == "const" and tensor.dim() == 4):
+            state[ours] = tensor.squeeze(0)
+        elif kind in ("bias", "noise_const", "noise_strength"):
+            state[ours] = tensor.squeeze()
+    return state
 
 
-def _missing_noise(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Constant noise for a file that was saved without (older ones): drawn once and for all, so that a face stays the same."""
+def _missing_noise(state: Mapping[str, Tensor], blocks: tuple[BlockShape, ...]) -> dict[str, Tensor]:
+    """Constant noise for a file that was saved without (rosinality's older ones), from a fixed seed: a face stays."""
     generator = torch.Generator().manual_seed(0)
     drawn = {}
-    for name in sorted(name for name in state if name.endswith("noise_strength")):
-        side = int(re.search(r"b(\d+)", name)[1])
-        drawn[name.replace("noise_strength", "noise_const")] = torch.randn(side, side, generator=generator)
+    for side in (block.resolution for block in blocks):
+        for layer in (f"synthesis.b{side}.conv0", f"synthesis.b{side}.conv1"):
+            if f"{layer}.noise_strength" in state and f"{layer}.noise_const" not in state:
+                drawn[f"{layer}.noise_const"] = torch.randn(side, side, generator=generator)
     return drawn
 
 
@@ -124,13 +132,13 @@ def _nvidia_name(name: str) -> str:
 
 
 _PLACES = (
-    (r"style\.(?P<n>\d+)\.(?P<rest>weight|bias)", lambda n: f"mapping.fc{n - 1}"),
+    (r"style\.(?P<n>\d{1,2})\.(?P<rest>weight|bias)", lambda n: f"mapping.fc{n - 1}"),
     (r"input\.(?P<rest>input)", lambda n: "synthesis.b4"),
     (r"conv1\.(?P<rest>.+)", lambda n: "synthesis.b4.conv1"),
     (r"to_rgb1\.(?P<rest>.+)", lambda n: "synthesis.b4.torgb"),
-    (r"convs\.(?P<n>\d+)\.(?P<rest>.+)", lambda n: f"synthesis.b{8 << n // 2}.conv{n % 2}"),
-    (r"to_rgbs\.(?P<n>\d+)\.(?P<rest>.+)", lambda n: f"synthesis.b{8 << n}.torgb"),
-    (r"noises\.(?P<rest>noise)_(?P<n>\d+)", lambda n: f"synthesis.b{4 << (n + 1) // 2}.conv{(n + 1) % 2}"),
+    (r"convs\.(?P<n>\d{1,2})\.(?P<rest>.+)", lambda n: f"synthesis.b{8 << n // 2}.conv{n % 2}"),
+    (r"to_rgbs\.(?P<n>\d{1,2})\.(?P<rest>.+)", lambda n: f"synthesis.b{8 << n}.torgb"),
+    (r"noises\.(?P<rest>noise)_(?P<n>\d{1,2})", lambda n: f"synthesis.b{4 << (n + 1) // 2}.conv{(n + 1) % 2}"),
 )
 _RESTS = {
     "weight": "weight",
@@ -160,21 +168,25 @@ def _take_filter(state: dict[str, Tensor]) -> Tensor:
 
 def _blocks(state: Mapping[str, Tensor]) -> tuple[BlockShape, ...]:
     """What each resolution from 4 to the picture's is made of."""
-    top = max(int(match[1]) for match in map(re.compile(r"synthesis\.b(\d+)\.").match, state) if match)
+    top = max(int(match[1]) for match in map(re.compile(r"synthesis\.b(\d{1,9})\.").match, state) if match)
+    check_resolution(top)
     blocks, inputs, side = [], 0, 4
     while side <= top:
         prefix = f"synthesis.b{side}"
-        outputs = shape_of(state, f"{prefix}.conv1.weight")[0]
-        colours = state.get(f"{prefix}.torgb.weight", torch.empty(0)).shape[0]
+        outputs = shape_of(state, f"{prefix}.conv1.weight", 4)[0]
+        torgb = f"{prefix}.torgb.weight"
+        colours = shape_of(state, torgb, 4)[0] if side * 2 > top or torgb in state else 0
         blocks.append(BlockShape(side, inputs, outputs, f"{prefix}.skip.weight" in state, colours))
         inputs, side = outputs, side * 2
-    if not blocks[-1].colours:
-        raise ValueError(f"synthesis.b{blocks[-1].resolution}.torgb.weight is missing")
+    if any(block.colours not in (0, 1, 3) for block in blocks):
+        raise ValueError(
+            f"synthesis.b4.torgb.weight and its like make {blocks[-1].colours} channels; a picture has 1 or 3"
+        )
     return tuple(blocks)
 
 
 def _constructor(settings: Mapping) -> dict[str, float | None]:
-    """`conv_clamp` and `lr_multiplier`: the catalogue row's word first, then the pickled layers', then the constructor's."""
+    """`conv_clamp` and `lr_multiplier`: the row's word first, then the pickled layers', then the constructor's."""
     pickled = settings.get("G_ema") or {}
     nested = "synthesis_kwargs" in pickled
     said = {"conv_clamp": CLAMP_OF_STYLEGAN3_REPOSITORY if pickled and not nested else None, "lr_multiplier": 0.01}
