@@ -45,6 +45,8 @@ class Checkpoint:
 
     `settings` go to the network's builder, `labels` names a shipped file of label rows, `classes` the classes of a conditional
     network, `data` the data set (comparisons insist on the same one), `parameters` is a count, `note` what a person should know.
+    Of a translator: `domains` are what it takes and what it makes, `back` is the row that goes the other way, `paired` says that it
+    learned from pairs of pictures.
     """
 
     id: str
@@ -64,6 +66,9 @@ class Checkpoint:
     classes: tuple[str, ...] = ()
     note: str = ""
     kind: str = "GAN"
+    domains: tuple[str, ...] = ()
+    back: str = ""
+    paired: bool = False
 
     @property
     def size(self) -> int | None:
@@ -141,6 +146,8 @@ def _typed(annotation: str, value: Any, row: str, key: str) -> Any:
         right = isinstance(value, tuple)
     elif annotation.startswith("Mapping"):
         right = isinstance(value, dict)
+    elif annotation == "bool":
+        right = isinstance(value, bool)
     elif annotation.startswith("int"):
         right = isinstance(value, int) and not isinstance(value, bool) and value >= 0
     else:

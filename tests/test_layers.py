@@ -40,7 +40,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "hub": ({"errors", "catalog", "disk", "transfer"}, {"huggingface_hub"}),
     "networks": ({"networks"}, {"torch"}),
     "runtime": ({"catalog", "hub", "formats", "folders", "networks", "errors", "device"}, {"torch"}),
-    "tasks": ({"tasks", "device", "schema", "images", "report", "errors"}, {"torch", "numpy", "diffusers"}),
+    "tasks": ({"tasks", "device", "schema", "images", "uploads", "report", "errors"}, {"torch", "numpy", "diffusers"}),
     "engine": ({"runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub", "uploads"}, {"spaces", "PIL"}),
     "race": ({"engine", "tasks", "recipe", "errors"}, set()),
     "doctor": ({"engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),

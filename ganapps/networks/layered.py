@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import winograd
+from ganapps.networks import shared_statistics, winograd
+from ganapps.networks.sums import Sums
 
-PIXELS = 8192  # at most so many are summed in float32 before float64 takes over
 PICTURE = -1  # as a source: the network's input
 
 
@@ -163,45 +163,21 @@ class Layer(nn.Module):
         return below, (below + 1).clamp_(max=height - 1), rows - below
 
 
-class Sums:
-    """Mean and variance of each channel, gathered over pieces of a picture in float64 (Chan, Golub and LeVeque 1979)."""
-
-    def __init__(self) -> None:
-        self.count, self.mean, self._squares = 0, torch.zeros(()), torch.zeros(())
-
-    @property
-    def variance(self) -> Tensor:
-        """[C], the mean square distance from the mean."""
-        return self._squares / self.count
-
-    def gather(self, x: Tensor) -> Sums:
-        """Self, with x [1, C, h, w] counted in."""
-        rows = max(1, PIXELS // x.shape[3])
-        for piece in x.float().split(rows, dim=2):
-            nothing = torch.zeros(x.shape[1], device=x.device)
-            mean, variance = (t.double() for t in torch.batch_norm_update_stats(piece, nothing, nothing.clone(), 0.0))
-            pixels = piece.shape[2] * piece.shape[3]
-            both, apart = self.count + pixels, mean - self.mean
-            self._squares = self._squares + variance * pixels + apart**2 * (self.count * pixels / both)
-            self.mean, self.count = self.mean + apart * (pixels / both), both
-        return self
-
-
 class Layered(nn.Module):
     """A picture-to-picture network of layers; output of the size of its input, in the same value range unless `output_range` differs."""
 
     scale = 1
     minimum = 8
     channels = 3
-    half: tuple[str, ...] = ("bfloat16",)
+    half: tuple[str, ...] = ("float16",)  # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
 
     def __init__(self, layers: Sequence[Layer], *, multiple: int = 4, value_range: tuple[float, float] = (-1.0, 1.0),
                  output_range: tuple[float, float] = (-1.0, 1.0), labels: int = 0, styles: int = 0, reach: int | None = None) -> None:
-        """`labels`: how many planes of a condition join the picture's channels; `styles`: how many a condition mixes."""
+        """`labels`: how many planes of a condition join the picture's channels; `styles`: how many a condition mixes instead."""
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.multiple, self.value_range, self.output_range = multiple, value_range, output_range
-        self.label_dim, self.styles, self.reach = labels, styles, reach
+        self.planes, self.styles, self.label_dim, self.reach = labels, styles, labels or styles, reach
         self.last_use = {s: n for n, layer in enumerate(layers) for s in (*layer.sources, *([] if layer.add is None else [layer.add]))}
 
     def forward(self, x: Tensor, condition: Tensor | None = None, seed: int | None = None) -> Tensor:
@@ -216,10 +192,15 @@ class Layered(nn.Module):
         one = [self._one(x[n:n + 1], None if condition is None else condition[n], seed) for n in range(len(x))]
         return torch.cat(one).float().contiguous()
 
+    def in_strips(self, x: Tensor, condition: Tensor | None = None, seed: int | None = None,
+                  **more: int) -> Generator[tuple[int, int], None, Tensor]:
+        """The same for one large picture, strip by strip in bounded memory: see `shared_statistics.run`."""
+        return shared_statistics.run(self, x, condition, seed=seed, **more)
+
     def prepared(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """What the first layer sees: x, and a plane for each label."""
-        if self.label_dim:
-            assert condition is not None and condition.shape == (self.label_dim,), f"this network needs {self.label_dim} labels"
+        if self.planes:
+            assert condition is not None and condition.shape == (self.planes,), f"this network needs {self.planes} labels"
             x = torch.cat([x, condition.to(x)[None, :, None, None].expand(1, -1, *x.shape[2:])], dim=1)
         return x.contiguous(memory_format=torch.channels_last)
 
@@ -253,7 +234,7 @@ class Layered(nn.Module):
 
     def sizes(self, height: int, width: int) -> dict[int, tuple[int, int, int]]:
         """(channels, height, width) of what every layer makes of a picture of this size."""
-        sizes = {PICTURE: (self.channels + self.label_dim, height, width)}
+        sizes = {PICTURE: (self.channels + self.planes, height, width)}
         for number, layer in enumerate(self.layers):
             inputs = sum(sizes[s][0] for s in layer.sources)
             sizes[number] = (layer.channels(inputs), *layer.size(*sizes[layer.sources[0]][1:]))

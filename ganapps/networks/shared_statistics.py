@@ -12,11 +12,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from ganapps.networks.layered import PICTURE, Layered, Sums
+from ganapps.networks.sums import Sums
+
+if TYPE_CHECKING:
+    from ganapps.networks.layered import Layered
 
 ROOM = 1_600_000_000  # bytes of layers in memory: with the strips, a picture of 12 megapixels stays under 2 GB
 STRIP = 24_000_000  # bytes of one strip of a layer
@@ -59,15 +63,15 @@ class Kept:
 class _Run:
     """One picture on its way through the layers."""
 
-    def __init__(self, network: Layered, x: Tensor, condition: Tensor | None, room: int, seed: int | None) -> None:
-        self.network, self.layers, self.condition, self.seed, self.room = network, list(network.layers), condition, seed, room
+    def __init__(self, network: Layered, x: Tensor, condition: Tensor | None, room: int, strip: int, seed: int | None) -> None:
+        self.network, self.layers, self.condition, self.seed = network, list(network.layers), condition, seed
+        self.room, self.strip = room, strip
         self.picture = network.prepared(x, condition)
         self.sizes = network.sizes(*x.shape[2:])
         self.affine: dict[int, tuple[Tensor, Tensor] | None] = {}
         self.kept: dict[int, Kept] = {}
         self.settled: set[int] = set()
         self.last_use = self._last_uses()
-        self.in_files = False
 
     def _last_uses(self) -> dict[int, int]:
         """Which step reads a kept layer last: a layer that is made anew hands its sources on to whoever reads it."""
@@ -80,8 +84,8 @@ class _Run:
         return last
 
     def finished(self, number: int, first: int, last: int) -> Tensor:
-        """Rows of what a layer makes, all done; PICTURE: of the picture."""
-        if number == PICTURE:
+        """Rows of what a layer makes, all done; of the picture where the number is negative."""
+        if number < 0:
             return self.picture[:, :, first:last]
         if number in self.settled:
             return self.kept[number].read(first, last).to(self.picture.device)
@@ -104,7 +108,7 @@ class _Run:
         """The rows of a layer in strips."""
         channels, height, width = self.sizes[number]
         widest = max(self.sizes[source][0] * self.sizes[source][2] * self.sizes[source][1] // height for source in self.layers[number].sources)
-        rows = max(8, STRIP // (4 * max(channels * width, widest)))
+        rows = max(8, self.strip // (4 * max(channels * width, widest)))
         if any(source >= 0 and self.layers[source].again for source in self.layers[number].sources):
             rows = max(rows, ROWS)
         return [(first, min(first + rows, height)) for first in range(0, height, rows)]
@@ -171,18 +175,17 @@ class _Run:
                 return self.kept[sources[0]]
         size = self.sizes[number]
         held = sum(k.bytes for k in {id(k): k for k in self.kept.values()}.values() if k.rows is not None)
-        fits = held + 4 * size[0] * size[1] * size[2] <= self.room
-        self.in_files |= not fits
-        return Kept(size, fits)
+        return Kept(size, in_memory=held + 4 * size[0] * size[1] * size[2] <= self.room)
 
 
-def run(network: Layered, x: Tensor, condition: Tensor | None = None, *, room: int = ROOM, seed: int | None = None) -> Generator[tuple[int, int], None, Tensor]:
+def run(network: Layered, x: Tensor, condition: Tensor | None = None, *, room: int = ROOM, strip: int = STRIP,
+        seed: int | None = None) -> Generator[tuple[int, int], None, Tensor]:
     """The network's output for one picture, in strips; equal to `network(x, condition, seed)` but for rounding (about 1e-5).
 
     x [1, C, H, W] in the network's value range, sides multiples of its `multiple`; `condition` [1, labels or styles]. Yields (strips
     done, strips in all) and returns [1, 1 or 3, H, W] on the CPU. `room`: bytes of layers to hold in memory; the rest goes to a
-    temporary file (TMPDIR says where). Raises OSError where that has no space.
+    temporary file (TMPDIR says where). `strip`: bytes of one strip of a layer. Raises OSError where the file finds no space.
     """
     assert len(x) == 1, "one picture at a time"
-    work = _Run(network, x, None if condition is None else condition[0], room, seed)
+    work = _Run(network, x, None if condition is None else condition[0], room, strip, seed)
     return (yield from work.work())

@@ -1,0 +1,235 @@
+"""A picture carried into a network's other domain, in the size it came; large ones in strips that share statistics of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ganapps.device import Device, out_of_memory
+from ganapps.errors import UserError
+from ganapps.images import from_tensor
+from ganapps.report import Made, Sentence, Step
+from ganapps.tasks import resample
+from ganapps.tasks.faces import Seed, number
+from ganapps.tasks.labels import Labels
+from ganapps.uploads import Upload
+
+WHOLE = 600_000_000  # bytes: larger pictures go through a processor in strips, so that Stop is heard and memory stays bounded
+SHARE = 0.5  # of a GPU's free memory that a picture may take at once
+TRIAL = 256  # pixels of the longest side, at which strips are compared with the whole
+TRIAL_STRIP = 200_000  # bytes of a strip there: many seams
+
+
+def translate(network: nn.Module, device: Device, labels_of_model: Labels | None, picture: Upload, *, labels: dict[str, Any] | None = None,
+              seed: Seed | None = None, keep_alpha: bool = True, keep_place: bool = False) -> Iterator[Step]:
+    """`picture` as the network's other domain would have it; a Step after every strip, the last one holds the result, as large as the picture.
+
+    `labels` by name: of StarGAN what the face should have (0 to 1 each), of a network of many styles how much of each (any numbers
+    from 0 on; alone, the first style). `seed` draws pix2pix's dropout; None: nothing is dropped. `keep_alpha`: transparency stays.
+    `keep_place`: where a photograph was taken stays in the file. Raises UserError where the memory does not do.
+    """
+    if not hasattr(network, "prepared"):
+        raise UserError("This model does not translate pictures: choose a translator.")
+    run = _Run(network, device, _condition(network, labels_of_model, labels), None if seed is None else number(seed))
+    colours = _colours(picture.pixels)
+    x = _padded(network, _scaled(colours, network))
+    for done, total in run.through(x):
+        yield Step(done, total + 1, (), run.calls(), run.changes())
+    total = run.strips + 1
+    pixels = _pixels(run.result[0, :, :colours.shape[0], :colours.shape[1]], network, picture.pixels, keep_alpha)
+    about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
+    yield Step(total, total, (Made(pixels, f"{pixels.shape[1]} x {pixels.shape[0]}", {}, figures=run.figures, about=about),), run.calls(), run.changes())
+
+
+def units(size: tuple[int, int]) -> float:
+    """Megapixels of a picture (W, H): what the cost of translating it goes by."""
+    return size[0] * size[1] / 1e6
+
+
+@dataclass(frozen=True)
+class Returned:
+    """How much of a picture comes back after both ways. `percent` of its variance; `loss` is the paper's cycle-consistency loss, the mean
+    absolute difference in -1 to 1 (not multiplied by lambda); `map` shows where, its lightest colour is a difference of `high` levels."""
+
+    percent: float
+    loss: float
+    map: Image.Image
+    high: float = 64.0
+
+
+def returned(source: np.ndarray, back: np.ndarray) -> Returned:
+    """`source` [H, W, C] beside what both translations made of it, [H, W, C'], 8 or 16 bits each. Grey counts as three equal colours."""
+    first, second = _colours(source), _colours(back)
+    assert first.shape == second.shape, "a translation keeps the size"
+    error = variance = absolute = 0.0
+    levels = np.empty(first.shape[:2], np.uint8)
+    mean = first.mean((0, 1), dtype=np.float64) / _most(source)
+    for top, bottom in resample.strips(*first.shape[:2]):
+        truth, made = first[top:bottom] / np.float32(_most(source)), second[top:bottom] / np.float32(_most(back))
+        error += ((made - truth) ** 2).sum(dtype=np.float64)
+        variance += ((truth - mean) ** 2).sum(dtype=np.float64)
+        absolute += np.abs(made - truth).sum(dtype=np.float64)
+        levels[top:bottom] = np.clip(np.abs(made - truth).mean(2) * (255 * 255 / Returned.high), 0, 255)
+    percent = 100.0 if error == 0 else 100 * max(0.0, 1 - error / variance) if variance else 0.0
+    return Returned(round(percent, 1), round(2 * absolute / first.size, 4), Image.fromarray(levels))
+
+
+class _Run:
+    """One picture: whole, or in strips, with retries that are told."""
+
+    def __init__(self, network: nn.Module, device: Device, condition: Tensor | None, seed: int | None) -> None:
+        self.network, self.device, self.condition, self.seed = network, device, condition, seed
+        self.figures: dict[str, Any] = {}
+        self.strips, self._calls, self._changes = 1, 0, []
+
+    def calls(self) -> int:
+        """Network calls since this was last asked."""
+        calls, self._calls = self._calls, 0
+        return calls
+
+    def changes(self) -> tuple[Sentence, ...]:
+        """What had to be changed since this was last asked."""
+        changes, self._changes = tuple(self._changes), []
+        return changes
+
+    def through(self, x: Tensor) -> Iterator[tuple[int, int]]:
+        """Until `result` [1, C, H, W] on the processor is there and finite: (strips done, strips in all)."""
+        if self._fits(x):
+            try:
+                self.result = self._whole(x, self.device)
+                self._calls += 1
+                yield 1, 1
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                self._changes.append(("Out of memory for the whole picture: in strips instead.", {}))
+                yield from self._in_strips(x, self.device)
+        else:
+            yield from self._in_strips(x, self.device)
+        if not torch.isfinite(self.result).all() and self.device.precision != "float32":
+            self._changes.append(("Not finite in {precision}: made again in float32.", {"precision": self.device.precision}))
+            self.device = self.device.with_precision("float32")
+            yield from self.through(x)
+        elif not torch.isfinite(self.result).all():
+            raise UserError("This model's weights give no picture: its output is not finite.")
+
+    def _fits(self, x: Tensor) -> bool:
+        """May this picture go through the network whole?"""
+        room = WHOLE if self.device.name == "cpu" else SHARE * self.device.free_memory()
+        return self.network.memory(*x.shape[2:]) <= room
+
+    def _whole(self, x: Tensor, device: Device) -> Tensor:
+        with device.computing():
+            return self.network(x.to(device.name), self._mixed(device), self.seed).float().cpu()
+
+    def _in_strips(self, x: Tensor, device: Device) -> Iterator[tuple[int, int]]:
+        """The exact way for large pictures; each strip in a block of its own, for nothing may be held while one waits."""
+        self._calls += 1
+        work = self.network.in_strips(x.to(device.name), self._mixed(device), self.seed)
+        try:
+            while True:
+                try:
+                    with device.computing():
+                        done, self.strips = next(work)
+                except StopIteration as end:
+                    self.result = end.value
+                    break
+                yield done, self.strips
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            raise UserError("The memory is not enough for this picture and this model: make the picture smaller, or close other programs.") from error
+        except OSError as error:
+            raise UserError("A picture of this size needs room for temporary files, and there is none ({why}): make it smaller, or set TMPDIR.",
+                            why=error.strerror or "full") from error
+        self.figures = {"strips": self.strips, "untiled_difference": self._difference(x)}
+
+    def _difference(self, x: Tensor) -> float:
+        """The largest difference, in levels of 255, that many small strips make to this picture, shrunk until it fits in whole."""
+        share = min(1.0, TRIAL / max(x.shape[2:]))
+        need = self.network.multiple
+        small = [max(need, self.network.minimum, round(s * share / need) * need) for s in x.shape[2:]]
+        x = torch.nn.functional.interpolate(x, size=[-(-s // need) * need for s in small], mode="area")
+        low, high = self.network.output_range
+        with self.device.computing():
+            work = self.network.in_strips(x.to(self.device.name), self._mixed(self.device), self.seed, strip=TRIAL_STRIP)
+            striped = _run_out(work)
+        whole = self._whole(x, self.device)
+        self._calls += 2
+        return round((striped - whole).abs().max().item() * 255 / (high - low), 4)
+
+    def _mixed(self, device: Device) -> Tensor | None:
+        return None if self.condition is None else self.condition.to(device.name)
+
+
+def _run_out(work: Generator[Any, None, Tensor]) -> Tensor:
+    """What a generator returns."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def _condition(network: nn.Module, table: Labels | None, chosen: Mapping[str, Any] | None) -> Tensor | None:
+    """[1, labels] of names and numbers; styles share out 1. Raises UserError for an unknown name or a number out of range."""
+    if not network.label_dim:
+        if chosen:
+            raise UserError("This model has no labels: leave them out, or choose a model that has.")
+        return None
+    known = list(table.controls[0]["options"]) if table else [str(n) for n in range(network.label_dim)]
+    row = torch.zeros(network.label_dim)
+    most = 1e3 if network.styles else 1.0
+    for name, value in (chosen or {}).items():
+        if name not in known:
+            raise UserError("The label {name} is unknown to this model: accepted are {known}.", name=str(name)[:80], known=", ".join(known))
+        if not isinstance(value, (int, float)) or not 0 <= value <= most:
+            raise UserError("The label {name} is {value}: from {low} to {high} is accepted.", name=name, value=str(value)[:80], low=0, high=most)
+        row[known.index(name)] = float(value)
+    if network.styles:
+        row = row / row.sum() if row.sum() > 0 else torch.eye(network.label_dim)[0]
+    return row[None]
+
+
+def _most(pixels: np.ndarray) -> int:
+    return np.iinfo(pixels.dtype).max
+
+
+def _colours(pixels: np.ndarray) -> np.ndarray:
+    """[H, W, 3] of [H, W, 1 to 4]."""
+    return pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
+
+
+def _scaled(colours: np.ndarray, network: nn.Module) -> Tensor:
+    """x [1, channels, H, W] in the network's value range."""
+    low, high = network.value_range
+    x = torch.from_numpy(np.ascontiguousarray(colours.transpose(2, 0, 1)).astype(np.float32))[None]
+    x = x.mul_((high - low) / _most(colours)).add_(low)
+    return x.mean(1, keepdim=True) if network.channels == 1 else x
+
+
+def _padded(network: nn.Module, x: Tensor) -> Tensor:
+    """x with its mirror image below and to the right, up to what the network needs."""
+    need = [max(-(-s // network.multiple) * network.multiple, network.minimum) for s in x.shape[2:]]
+    missing = [n - s for n, s in zip(need, x.shape[2:])]
+    if not any(missing):
+        return x
+    return torch.from_numpy(np.pad(x.numpy(), ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="reflect"))
+
+
+def _pixels(y: Tensor, network: nn.Module, like: np.ndarray, keep_alpha: bool) -> np.ndarray:
+    """The result [C, H, W] as pixels [H, W, C] of the kind that came, its alpha put back."""
+    if like.dtype == np.uint8:
+        pixels = np.array(from_tensor(y[None], network.output_range)[0]).reshape(*y.shape[1:], -1)
+    else:
+        low, high = network.output_range
+        pixels = ((y - low) * (_most(like) / (high - low)) + 0.5).clamp(0, _most(like)).permute(1, 2, 0).numpy().astype(like.dtype)
+    if keep_alpha and like.shape[2] in (2, 4):
+        pixels = np.concatenate([pixels, like[..., -1:]], axis=2)
+    return pixels
