@@ -49,7 +49,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # The one file of a room that may import more.
-ALONE = {"tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
+ALONE = {"tasks/translate.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
          "networks/diffusion.py": {"diffusers"}, "networks/torchvision_ops.py": {"torchvision"}, "networks/upscalers.py": {"spandrel"}}
 
 
