@@ -245,6 +245,8 @@ CHINESE = {
     "This is an archive, not a picture: unpack it first.": "这是压缩包，不是图片：请先解压。",
     "This is an HEIC or AVIF picture, which can't be read here: save it as JPEG or PNG first.": "这是 HEIC 或 AVIF 图片，此处无法读取：请先存为 JPEG 或 PNG。",
     "This is not a picture that can be read here: PNG, JPEG, WebP, TIFF, BMP and GIF are accepted.": "这不是可读取的图片：可接受 PNG、JPEG、WebP、TIFF、BMP 和 GIF。",
+    "The true picture has {w} x {h} pixels, the result {width} x {height}: give one of the same size.":
+        "真实图片有 {w} x {h} 像素，结果为 {width} x {height}：请给同样大小的图片。",
     # before and after
     "Before": "之前", "After": "之后", "Lens": "放大镜", "Before and after: arrow keys move the edge": "前后对比：用方向键移动分界线",
     # the race
@@ -271,6 +273,22 @@ CHINESE = {
         "一个网络，一个任务：扩散模型只学习说出加入了什么噪声（Ho 2020）。这像学临摹一样稳定，每张训练图都算数，因此覆盖的多样性更多；代价在作画时付出。",
     "The middle: distillation teaches a diffusion model to draw in few steps, often with a GAN's critic as the judge.":
         "折中：蒸馏让扩散模型只用几步作画，常由 GAN 的判别器来评判。",
+    # enlarging
+    "Upscale": "放大", "Your picture": "你的图片", "Delete it now": "立即删除", "How large": "放大到", "as the model does": "按模型倍数", "2x": "2 倍", "3x": "3 倍",
+    "4x": "4 倍", "8x": "8 倍", "a width in pixels": "指定像素宽度", "Width in pixels": "像素宽度", "Enlarge": "放大", "Strength": "强度",
+    "Keep the original colours": "保留原来的颜色", "Download": "下载", "Every model on a crop": "在局部比较所有模型", "What was invented": "网络编造了什么",
+    "Many pictures": "多张图片", "Pictures": "图片", "Enlarge all": "全部放大", "Tile in pixels (0: by the memory)": "分块像素（0：按内存）",
+    "A picture of 16 bits stays one": "16 位图片保持 16 位", "Keep where it was taken (GPS)": "保留拍摄地点 (GPS)", "The true picture, to measure against": "真实图片，用于测量",
+    "contradicted": "与原图矛盾之处", "invented": "编造的细节", "bicubic, no network": "双三次插值，无网络", "waiting": "等待中",
+    "about {seconds} left": "约剩 {seconds}", "done in {seconds}": "用时 {seconds}", "{count} tiles of {n} px": "{count} 块，每块 {n} 像素",
+    "shrunk back it equals the original to {n} dB": "缩回后与原图一致至 {n} dB", "colours moved by {n} (1 is just visible)": "颜色偏移 {n}（1 为刚可见）",
+    "seams: {n} of 255": "接缝：{n} / 255", "invented detail: {n} of 255": "编造细节：{n} / 255", "PSNR {n} dB": "PSNR {n} dB", "SSIM {n}": "SSIM {n}",
+    "The crop is around {x}, {y}: press Every model on a crop.": "局部在 {x}, {y} 附近：请按“在局部比较所有模型”。",
+    "There is no picture yet: drop one into the box.": "还没有图片：请拖一张进来。",
+    "The settings are back. Choose the picture again: no upload is ever kept in a recipe.": "设置已恢复。请再次选择图片：配方从不保存上传的图片。",
+    "Your picture is worked on here, is not logged or passed on, and is deleted after about an hour.": "图片只在此处处理，不记录、不转交，约一小时后删除。",
+    "A crop is four whole numbers: x, y, width, height.": "裁剪为四个整数：x、y、宽、高。",
+    "The crop {box} does not lie inside a picture of {width} x {height} pixels.": "裁剪 {box} 不在 {width} x {height} 像素的图片内。",
     # upscale: tiles and sizes
     "Both a scale and a width were given: leave one of them out.": "同时给出了倍数和宽度：请去掉其中一个。",
     "Out of memory on {device}: the rest is made on the CPU.": "{device} 内存不足：其余部分在 CPU 上生成。",
