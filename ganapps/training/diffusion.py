@@ -97,8 +97,8 @@ class DiffusionTrainer:
         self.average.load_state_dict(finished)
 
     def export(self, out: Path) -> None:
-        """The averaged network and its scheduler as a diffusers folder."""
-        pipeline = DDIMPipeline(unet=self.average, scheduler=make_scheduler())
+        """The averaged network, in float16, and its scheduler as a diffusers folder."""
+        pipeline = DDIMPipeline(unet=copy.deepcopy(self.average).half(), scheduler=make_scheduler())
         pipeline.save_pretrained(out / f"heads-ddpm-{self.settings.resolution}")
 
     def _set_rate(self) -> None:
