@@ -33,7 +33,10 @@ def main() -> None:
     login = tuple(options.password.split(":", 1)) if options.password else None
     if login and len(login) != 2:
         sys.exit("--password wants USER:PASSWORD.")
-    window.launch(server_name=options.host, server_port=options.port, share=options.share, auth=login, **ui.launch_settings())
+    try:
+        window.launch(server_name=options.host, server_port=options.port, share=options.share, auth=login, **ui.launch_settings())
+    except OSError as e:
+        sys.exit(f"Port {options.port} can't be used: {e}. Choose another one with --port.")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
-from ganapps.tasks import denoise, faces, labels, upscale
+from ganapps.tasks import denoise, faces, figures, finish, labels, upscale
 from ganapps.uploads import open_upload, size_of
 
 
@@ -127,6 +127,28 @@ class Engine:
             self._sizes[checkpoint.id] = hub.size(checkpoint)
         return self._sizes.get(checkpoint.id)
 
+    def finished(self, recipe: Recipe, picture: str, result: str, strength: float, keep_colours: bool) -> Kept:
+        """A result made with full strength, finished otherwise, at once and without the network: what running the recipe with these
+        two settings would give. `picture` is the path of the upload, `result` that of the raw result."""
+        upload, raw = open_upload(picture), open_upload(result)
+        settings = recipe.settings
+        source = finish.crop(upload.pixels, settings.get("crop"))
+        pixels = finish.finish(raw.pixels, source, strength, keep_colours)
+        about = {"icc": upload.icc, "date": upload.date, "gps": upload.gps if settings.get("keep_place") else None}
+        made = recipe.with_settings(strength=strength, keep_colours=keep_colours)
+        return Kept(pixels, f"{pixels.shape[1]} x {pixels.shape[0]}", made, beside=finish.shown(pixels, source), about=about)
+
+    def crop_around(self, picture: str, spot: Sequence[int] | None, side: int) -> list[int]:
+        """[x, y, width, height] of a square around `spot`, or around the middle, inside the picture."""
+        width, height = size_of(picture)
+        w, h = min(side, width), min(side, height)
+        x, y = spot or (width // 2, height // 2)
+        return [max(0, min(x - w // 2, width - w)), max(0, min(y - h // 2, height - h)), w, h]
+
+    def against_truth(self, result: str, truth: str) -> dict[str, float]:
+        """PSNR and SSIM of the picture at one path beside the true one at the other. Raises UserError where the sizes differ."""
+        return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
+
     def rows(self, models: str) -> list[Checkpoint]:
         """The catalogue's rows that can do a task, in its order."""
         return [c for c in self.runtime.catalog.values() if c.task == models]
@@ -172,7 +194,7 @@ class Engine:
         device = self.runtime.device.with_precision(recipe.precision)
         with self.runtime.lock:
             ready = self.runtime.network(checkpoint, located)
-        device = device.with_precision(recipe.precision, getattr(ready.network, "half", ()))
+        device = device.with_precision(recipe.precision, _lower(ready.network))
         stream = TASKS[recipe.task].function(ready.network, device, self._labels(checkpoint, getattr(ready.network, "label_dim", 0)), *pictures, **recipe.settings)
         report = Report(checkpoint.id, device.title, device.precision, str(located.source), located.revision, located.sha256, changes=changes)
         meter = Meter(device.name)
@@ -192,6 +214,12 @@ class Engine:
 def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Engine:
     """An engine for this machine. Raises UserError for a device that is not there or a faulty catalogue."""
     return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
+
+
+def _lower(network: object) -> tuple[str, ...]:
+    """The lower precisions that "auto" may take for a network; none where it states none (every module has a method of that name)."""
+    stated = getattr(network, "half", ())
+    return stated if isinstance(stated, tuple) else ()
 
 
 def _kept(recipe: Recipe, made: Made) -> Kept:

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from ganapps import png_file
 from ganapps.recipe import CHUNK, Recipe, png_info
-from ganapps.report import Kept
+from ganapps.report import Kept, Part
 from ganapps.uploads import ifd
 
 
@@ -117,6 +117,14 @@ def address(picture: Image.Image, side: int = 256) -> str:
         picture = ImageOps.contain(picture, (side, side))
     picture.save(buffer, "WEBP", quality=88)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def part_picture(part: Part, side: int = 1600) -> Image.Image | None:
+    """What is finished of a large picture, to look at; None where nothing is."""
+    if not part.finished:
+        return None
+    picture = to_picture(part.pixels[:part.finished])
+    return picture if max(picture.size) <= side else ImageOps.contain(picture, (side, side))
 
 
 def save_film(frames: Sequence[Image.Image], path: Path, frames_per_second: int, recipe: Recipe) -> Path:

@@ -15,7 +15,7 @@ from ganapps.device import Device, out_of_memory
 from ganapps.errors import UserError
 from ganapps.report import Made, Part, Sentence, Step
 from ganapps.schema import Range
-from ganapps.tasks import figures, resample, tiles
+from ganapps.tasks import figures, finish, resample, tiles
 from ganapps.tasks.labels import Labels
 from ganapps.uploads import Upload
 
@@ -30,17 +30,20 @@ INSPECTED = 64_000_000  # pixels: of larger results no heat maps are made
 def upscale(network: nn.Module, device: Device, labels_of_model: Labels | None, picture: Upload, *, scale: Annotated[float, Range(0.05, 64)] | None = None,
             width: Annotated[int, Range(1, 262_144)] | None = None, tile: Annotated[int, Range(16, 4096)] | None = None,
             overlap: Annotated[int, Range(0, 512)] | None = None, keep_alpha: bool = True, keep_place: bool = False,
-            sixteen_bit: bool = True, inspect: bool = True) -> Iterator[Step]:
+            sixteen_bit: bool = True, inspect: bool = True, crop: list[int] | None = None, strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
+            keep_colours: bool = False) -> Iterator[Step]:
     """`picture` enlarged; a Step after every tile, the last one holds the result as pixels.
 
     `scale` or `width` (pixels of the result) ask for any size: the network's own scale, then one bicubic resize. `tile` and `overlap` are
     pixels of `picture`; left alone, they are chosen for the network and the free memory. Alpha goes through the network as a grey
     picture, or is laid on white. `keep_place`: where a photograph was taken stays in the file. `sixteen_bit`: a picture of 16 bits stays one.
-    `inspect`: heat maps of what contradicts the original and of what was invented. Raises UserError where memory does not do at any size.
+    `inspect`: heat maps of what contradicts the original and of what was invented. `crop` [x, y, width, height]: only this part of it.
+    `strength` mixes the result with the bicubic picture, `keep_colours` gives it the original's. Raises UserError where memory does not do at any size.
     """
     if getattr(network, "value_range", None) != (0.0, 1.0) or not hasattr(network, "scale"):
         raise UserError("This model does not enlarge pictures: choose an upscaler.")
-    source = picture.pixels if keep_alpha else _on_white(picture.pixels)
+    source = finish.crop(picture.pixels, crop)
+    source = source if keep_alpha else _on_white(source)
     size = _size(source, network.scale, scale, width)
     kind = np.uint16 if sixteen_bit and source.dtype == np.uint16 else np.uint8
     _fits(source, network.scale, size, kind)
@@ -49,7 +52,12 @@ def upscale(network: nn.Module, device: Device, labels_of_model: Labels | None, 
     canvas = tiles.Canvas(layout, network.scale, source.shape[2], kind)
     for done in work.through(layout, canvas):
         yield Step(done, layout.count + 1, (), work.calls(), work.changes(), part=Part(canvas.pixels, canvas.finished))
-    yield Step(layout.count + 1, layout.count + 1, (_made(picture, source, canvas, size, work, keep_place, inspect),))
+    pixels = canvas.pixels if size == canvas.pixels.shape[1::-1] else resample.resize(canvas.pixels, size)
+    pixels = finish.finish(pixels, source, strength, keep_colours)
+    said, beside = _measured(pixels, source, canvas, inspect)
+    about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
+    made = Made(pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside | finish.shown(pixels, source), about=about)
+    yield Step(layout.count + 1, layout.count + 1, (made,))
 
 
 def units(size: tuple[int, int]) -> float:
@@ -237,16 +245,14 @@ def _on_cpu(network: nn.Module, device: Device) -> tuple[nn.Module, Device, None
     return twin, Device("cpu").with_precision("auto", network.half), None
 
 
-def _made(picture: Upload, source: np.ndarray, canvas: tiles.Canvas, size: tuple[int, int], work: _Work, keep_place: bool, inspect: bool) -> Made:
-    """The result with its figures: tiles, seams, and what it contradicts of the original and invents."""
+def _measured(pixels: np.ndarray, source: np.ndarray, canvas: tiles.Canvas, inspect: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Figures of a result (tiles, seams, what it contradicts of the original and invents), and its heat maps."""
     columns, rows = ([round(b * canvas.scale) for b in axis.borders] for axis in (canvas.layout.columns, canvas.layout.rows))
     said: dict[str, Any] = {"tiles": canvas.layout.count, "tile": max(canvas.layout.rows.side, canvas.layout.columns.side)}
     said["seam"] = round(float(figures.seam(canvas.pixels, columns, rows)), 2)
-    pixels = canvas.pixels if size == canvas.pixels.shape[1::-1] else resample.resize(canvas.pixels, size)
-    beside: dict[str, Any] = {}
-    if inspect and pixels.shape[0] * pixels.shape[1] <= INSPECTED and pixels.shape[0] >= source.shape[0] and pixels.shape[1] >= source.shape[1]:
-        consistency, invention = figures.consistency(pixels, source), figures.invention(pixels, source)
-        said |= {"consistency_db": round(consistency.db, 2), "drift": round(consistency.drift, 2), "invented": round(invention.mean, 2)}
-        beside = {"contradicted": consistency.contradiction.picture, "invented": invention.picture}
-    about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
-    return Made(pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside, about=about)
+    smaller = pixels.shape[0] < source.shape[0] or pixels.shape[1] < source.shape[1]
+    if not inspect or smaller or pixels.shape[0] * pixels.shape[1] > INSPECTED:
+        return said, {}
+    consistency, invention = figures.consistency(pixels, source), figures.invention(pixels, source)
+    said |= {"consistency_db": round(float(consistency.db), 2), "drift": round(float(consistency.drift), 2), "invented": round(float(invention.mean), 2)}
+    return said, {"contradicted": consistency.contradiction.picture, "invented": invention.picture}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -23,6 +23,7 @@ def publish(engine: Engine) -> None:
     """Register every endpoint; call it inside the window's Blocks."""
     store = gr.File(visible=False)  # its files are served, and deleted when they are old
     gr.api(_faces(engine, store), api_name="faces", **common.DEVICE)
+    gr.api(_upscale(engine, store), api_name="upscale", **common.DEVICE)
     gr.api(_compare(engine, store), api_name="compare", **common.DEVICE)
 
 
@@ -38,7 +39,7 @@ def _faces(engine: Engine, store: gr.File) -> Callable:
             count: how many faces, 1 to 64.
             psi: variety: 0 is the average face, 1 all the variety there is.
             model: a model of the catalogue, or owner/repo:file@revision of the Hub.
-            labels: what to set on a model with labels, such as {"age": 60, "glasses": "dark"}; the rest is drawn by the seed.
+            labels: what to set on a model with labels, such as {"glasses": "dark frame"}; the rest is drawn by the seed.
             mix: a second seed whose styles take the layers from mix_from to mix_to; empty for none.
             mix_from: first layer of the second seed.
             mix_to: last layer of the second seed.
@@ -55,6 +56,39 @@ def _faces(engine: Engine, store: gr.File) -> Callable:
 
     faces.__annotations__["return"] = Answer
     return faces
+
+
+def _upscale(engine: Engine, store: gr.File) -> Callable:
+    first = common.here_first(engine, "upscale").id
+
+    def upscale(picture: gr.FileData, model: str = first, scale: float = 0, width: int = 0, strength: float = 1.0, keep_colours: bool = False, tile: int = 0,
+                keep_place: bool = False, precision: str = "auto") -> Iterator[Answer]:
+        """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with the result.
+
+        Args:
+            picture: PNG, JPEG, WebP, TIFF, BMP or GIF.
+            model: a model of the catalogue, or owner/repo:file@revision of the Hub.
+            scale: how many times larger; 0 for what the model does.
+            width: or the result's width in pixels; 0 for none.
+            strength: 1 is the network's result, 0 the bicubic picture.
+            keep_colours: give the result the original's colours.
+            tile: side of a tile in pixels; 0 for what fits the memory.
+            keep_place: keep where the photograph was taken (GPS).
+            precision: auto, float32, bfloat16 or float16.
+
+        Returns:
+            The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured on it.
+        """
+        settings = {"scale": scale or None, "width": width or None, "strength": strength, "keep_colours": keep_colours, "tile": tile or None, "keep_place": keep_place}
+        yield from answers(engine, store, Recipe("upscale", model, settings, precision), [_path(picture)])
+
+    upscale.__annotations__["return"] = Answer
+    return upscale
+
+
+def _path(picture: object) -> str:
+    """The path of an uploaded file, as Gradio hands it over."""
+    return picture["path"] if isinstance(picture, dict) else picture.path
 
 
 def _compare(engine: Engine, store: gr.File) -> Callable:
@@ -99,13 +133,14 @@ def _stored(path: Path, store: gr.File) -> gr.FileData:
     return gr.FileData(path=store.move_resource_to_block_cache(str(path)))
 
 
-def answers(engine: Engine, store: gr.File, recipe: Recipe) -> Iterator[Answer]:
+def answers(engine: Engine, store: gr.File, recipe: Recipe, pictures: Sequence[str] = ()) -> Iterator[Answer]:
     """A recipe's results as files and plain values. Raises gr.Error with the sentence of a refusal."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         files: list[gr.FileData] = []
         try:
-            for result in engine.run(recipe):
+            for result in engine.run(recipe, pictures):
                 files += [_stored(path, store) for path in common.keep(result, Path(folder), len(files))]
-                yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()}
+                figures = [dict(kept.figures) for kept in result.made if kept.figures]
+                yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})
         except UserError as e:
             raise gr.Error(str(e)) from e

@@ -11,21 +11,15 @@ import gradio as gr
 from ganapps.ui.words import say
 
 
-class PictureBox(gr.Image):
-    """An upload box whose value is the path of the file as it came.
+def picture_box(label: object, elem_id: str) -> gr.Image:
+    """The upload box every picture-to-picture tab begins with; its value is the path of the file as it came.
 
     Gradio's own opens a picture before our code sees it, so that a hostile one ends in a bare error; here ganapps.uploads opens it.
     """
-
-    def preprocess(self, payload: object) -> str | None:
-        """The uploaded file's path, unopened."""
-        return payload.path if payload is not None else None
-
-
-def picture_box(label: object, elem_id: str) -> PictureBox:
-    """The box every picture-to-picture tab begins with."""
-    return PictureBox(label=label, type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"], elem_id=elem_id, height=220,
-                      format="png", buttons=[])
+    box = gr.Image(label=label, type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"], elem_id=elem_id, height=220,
+                   format="png", buttons=[])
+    box.preprocess = lambda payload: payload.path if payload is not None else None
+    return box
 
 
 def served(path: str | Path) -> str:

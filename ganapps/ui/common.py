@@ -19,7 +19,7 @@ from ganapps.engine import Engine, Result
 from ganapps.errors import UserError, WeightsError
 from ganapps.prices import Price
 from ganapps.recipe import Recipe
-from ganapps.report import Report, seconds, size
+from ganapps.report import Kept, Part, Report, seconds, size
 from ganapps.ui.words import say
 
 log = logging.getLogger("ganapps")
@@ -55,6 +55,25 @@ def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
     return f'<table class="card"><tbody>{body}</tbody></table>'
 
 
+def about(engine: Engine, model: str, lang: str) -> tuple[str, str]:
+    """Chips and card of the row `model`."""
+    checkpoint = engine.row(model)
+    here = engine.here(checkpoint)
+    return chips(checkpoint, here, lang), card(checkpoint, here, lang)
+
+
+def privacy(lang: str) -> str:
+    """What happens to an upload, beside every upload box."""
+    return f'<div class="privacy">{html.escape(say(lang, "Your picture is worked on here, is not logged or passed on, and is deleted after about an hour."))}</div>'
+
+
+def delete(paths: Iterable[str | None]) -> None:
+    """Delete a visitor's files from the disk now."""
+    for path in paths:
+        if path:
+            Path(path).unlink(missing_ok=True)
+
+
 def price_line(price: Price, lang: str) -> str:
     """The price under the big button."""
     if price.seconds is None:
@@ -71,8 +90,8 @@ def price_line(price: Price, lang: str) -> str:
 def report_line(report: Report, lang: str, progress: tuple[float, float] | None = None, note: str = "") -> str:
     """The report under a result; while it runs, with a bar."""
     parts = [report.checkpoint, f"{report.device} {report.precision}",
-             say(lang, "{count} pictures in {seconds}", count=report.pictures, seconds=seconds(report.seconds)),
-             say(lang, "{count} network calls", count=report.network_calls)]
+             say(lang, "1 picture in {seconds}" if report.pictures == 1 else "{count} pictures in {seconds}", count=report.pictures, seconds=seconds(report.seconds)),
+             say(lang, "1 network call" if report.network_calls == 1 else "{count} network calls", count=report.network_calls)]
     if report.peak_memory is not None:
         parts.append(say(lang, "{size} peak", size=size(report.peak_memory)) if report.peak_memory >= 1e6 else say(lang, "under 1 MB more memory"))
     if not report.changes and not progress:
@@ -125,6 +144,8 @@ class Shown:
     archive: str | None = None
     failed: bool = False
     missing: bool = False  # the model could not be had: offer one that can
+    kept: list[Kept] = field(default_factory=list)
+    part: Part | None = None  # of a picture under way
 
 
 def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown]:
@@ -155,6 +176,8 @@ def _add(shown: Shown, result: Result, folder: Path, lang: str) -> None:
     paths = keep(result, folder, len(shown.files))
     shown.files += [(str(path), kept.caption.replace("seed", say(lang, "seed"))) for path, kept in zip(paths, result.made)]
     shown.recipes += [kept.recipe.to_json() for kept in result.made]
+    shown.kept += result.made
+    shown.part = result.part
     shown.line = waiting_line(result, lang) if result.waiting else report_line(result.report, lang, (result.done, result.total))
 
 

@@ -1,0 +1,49 @@
+"""What comes after a network, at once and without it: the crop before, strength and colours after, and what is shown of a result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ganapps.errors import UserError
+from ganapps.images import eight_bits, to_picture
+from ganapps.tasks import colours, resample
+
+SHOWN = 1600  # pixels of the longer side of what a page shows; the file has all
+
+
+def crop(pixels: np.ndarray, box: list[int] | None) -> np.ndarray:
+    """The part [x, y, width, height] of [H, W, C]; all of it for None. Raises UserError where it does not lie inside."""
+    if box is None:
+        return pixels
+    if len(box) != 4 or not all(isinstance(n, int) and not isinstance(n, bool) for n in box):
+        raise UserError("A crop is four whole numbers: x, y, width, height.")
+    x, y, width, height = box
+    if min(x, y) < 0 or min(width, height) < 1 or x + width > pixels.shape[1] or y + height > pixels.shape[0]:
+        raise UserError("The crop {box} does not lie inside a picture of {width} x {height} pixels.", box=str(box), width=pixels.shape[1], height=pixels.shape[0])
+    return np.ascontiguousarray(pixels[y:y + height, x:x + width])
+
+
+def finish(result: np.ndarray, source: np.ndarray, strength: float, keep_colours: bool) -> np.ndarray:
+    """`result` [H, W, C] with the colours of `source` [h, w, C], and mixed with it: strength 0 is the source (bicubic), 1 the result."""
+    if keep_colours:
+        result = colours.keep_colours(result, source)
+    if strength < 1 and result.shape[2] == source.shape[2]:
+        enlarged = resample.resize(source if source.dtype == result.dtype else _as(source, result.dtype), result.shape[1::-1])
+        result = colours.blend(enlarged, result, strength)
+    return result
+
+
+def shown(result: np.ndarray, source: np.ndarray) -> dict[str, Any]:
+    """Two pictures of one size to lay on each other: `after`, and `before`, the source by bicubic; smaller where they are large."""
+    size = result.shape[1::-1]
+    if max(size) > SHOWN:
+        size = tuple(max(1, round(n * SHOWN / max(size))) for n in size)
+    both = {name: eight_bits(p) if p.dtype == np.uint16 else p for name, p in (("before", source), ("after", result))}
+    return {name: to_picture(p if p.shape[1::-1] == size else resample.resize(p, size)) for name, p in both.items()}
+
+
+def _as(pixels: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """8 bits as 16, or 16 as 8."""
+    return eight_bits(pixels) if kind == np.uint8 else pixels.astype(np.uint16) * 257

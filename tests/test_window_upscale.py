@@ -1,0 +1,151 @@
+"""The upscale tab in a real Chromium."""
+
+from __future__ import annotations
+
+import io
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from ganapps.recipe import from_picture
+
+EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
+LINE = "#upscale-line"
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    """A small photograph, so that tests are quick."""
+    path = tmp_path / "cat.png"
+    Image.open(EXAMPLES / "cat.png").crop((40, 30, 88, 66)).save(path)
+    return path
+
+
+@pytest.fixture
+def upscale(page: Page, cat: Path) -> Page:
+    """The tab with a picture in it and the quick model chosen."""
+    page.get_by_role("tab", name="Upscale").click()
+    page.locator("#upscale-picture input[type=file]").set_input_files(cat)
+    expect(page.locator("#upscale-picture img")).to_be_visible()
+    page.locator("#upscale-model input").click()
+    page.get_by_role("option", name="SPAN").first.click()
+    return page
+
+
+def enlarge(page: Page) -> None:
+    page.locator("#upscale-go").click()
+    expect(page.locator(LINE)).to_contain_text("1 picture in", timeout=60_000)
+    expect(page.locator("#upscale-view .compare")).to_be_visible(timeout=60_000)
+    expect(page.locator("#upscale-go")).to_be_visible()
+
+
+def result(page: Page) -> bytes:
+    with page.expect_download() as download:
+        page.locator("#upscale-download").click()
+    return Path(download.value.path()).read_bytes()
+
+
+def test_a_picture_comes_back_four_times_as_large_with_its_recipe(upscale: Page, tmp_path: Path) -> None:
+    enlarge(upscale)
+    path = tmp_path / "result.png"
+    path.write_bytes(result(upscale))
+    assert Image.open(path).size == (192, 144)
+    recipe = from_picture(path)
+    assert recipe.checkpoint == "spanx4" and recipe.pictures[0]["size"] == [48, 36] and "cat" not in recipe.to_json()
+    expect(upscale.locator("#upscale-facts")).to_contain_text("dB")
+    expect(upscale.locator("#upscale-heat img").first).to_be_visible()
+
+
+def test_the_edge_moves_by_mouse_and_by_keyboard(upscale: Page) -> None:
+    enlarge(upscale)
+    handle = upscale.get_by_label("Before and after: arrow keys move the edge")
+    handle.focus()
+    handle.press("Home")
+    assert upscale.locator(".compare").evaluate("e => e.style.getPropertyValue('--at')") == "0%"
+    handle.press("ArrowRight")
+    assert upscale.locator(".compare").evaluate("e => e.style.getPropertyValue('--at')") == "1%"
+
+
+def test_the_lens_follows_the_pointer(upscale: Page) -> None:
+    enlarge(upscale)
+    upscale.locator(".lens-button").click()
+    box = upscale.locator(".compare").bounding_box()
+    upscale.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(upscale.locator(".compare .lens")).to_be_visible()
+
+
+def test_strength_is_applied_at_once_and_stands_in_the_recipe(upscale: Page, tmp_path: Path) -> None:
+    enlarge(upscale)
+    full = np.asarray(Image.open(io.BytesIO(result(upscale)))).astype(int)
+    src = upscale.locator(".compare img.after").get_attribute("src")
+    upscale.get_by_label("number input for Strength").fill("0.5")
+    upscale.get_by_label("number input for Strength").press("Tab")
+    upscale.get_by_label("range slider for Strength").press("ArrowLeft")
+    expect(upscale.locator(".compare img.after")).not_to_have_attribute("src", src)
+    path = tmp_path / "half.png"
+    path.write_bytes(result(upscale))
+    assert 0 < from_picture(path).settings["strength"] < 1
+    assert np.abs(np.asarray(Image.open(path)).astype(int) - full).max() > 0
+
+
+def test_every_model_is_tried_on_a_crop_and_a_click_takes_one(upscale: Page) -> None:
+    upscale.locator("#upscale-try").click()
+    cells = upscale.locator("#upscale-sheet .thumbnail-item")
+    expect(cells).to_have_count(5, timeout=120_000)
+    captions = upscale.locator("#upscale-sheet .caption-label").all_inner_texts()
+    assert "bicubic" in captions[0] and all(" s · " in c for c in captions[1:]), "seconds and licence under each"
+    cells.nth(1).click()
+    expect(upscale.locator("#upscale-model input")).to_have_value("Real-ESRGAN x4plus")
+
+
+def test_many_pictures_one_that_fails_does_not_stop_the_rest(upscale: Page, cat: Path, tmp_path: Path) -> None:
+    page = tmp_path / "holiday.jpg"
+    page.write_text("<html>not a picture</html>")
+    upscale.locator("#upscale-many button").first.click()
+    upscale.locator("#upscale-files input[type=file]").set_input_files([cat, page, cat])
+    expect(upscale.locator("#upscale-files")).to_contain_text("holiday")
+    upscale.locator("#upscale-files-go").click()
+    expect(upscale.locator("#upscale-rows tr").nth(2)).to_contain_text("done in", timeout=60_000)
+    expect(upscale.locator("#upscale-rows tr").nth(1)).to_contain_text("not a picture")
+    expect(upscale.locator("#upscale-archive")).to_be_enabled()
+    with upscale.expect_download() as download:
+        upscale.locator("#upscale-archive").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert sorted(archive.namelist())[-1] == "manifest.json" and len(archive.namelist()) == 3
+
+
+def test_a_page_renamed_to_jpg_is_one_sentence(upscale: Page, tmp_path: Path) -> None:
+    page = tmp_path / "photo.jpg"
+    page.write_text("<html><body>hello</body></html>")
+    upscale.get_by_label("Clear").or_(upscale.get_by_label("Remove Image")).first.click()
+    upscale.locator("#upscale-picture input[type=file]").set_input_files(page)
+    upscale.locator("#upscale-go").click()
+    expect(upscale.locator(f"{LINE} [role=alert]")).to_contain_text("picture", timeout=30_000)
+
+
+def test_no_picture_is_one_sentence(page: Page) -> None:
+    page.get_by_role("tab", name="Upscale").click()
+    page.locator("#upscale-go").click()
+    expect(page.locator(f"{LINE} [role=alert]")).to_contain_text("There is no picture yet")
+
+
+def test_delete_removes_the_upload_and_the_result_from_the_disk(upscale: Page) -> None:
+    enlarge(upscale)
+    address = upscale.locator("#upscale-picture img").get_attribute("src")
+    assert urllib.request.urlopen(address).status == 200
+    upscale.locator("#upscale-delete").click()
+    expect(upscale.locator("#upscale-view .compare")).to_have_count(0)
+    path = address.split("file=")[1]
+    assert not Path(path).exists()
+
+
+def test_programs_enlarge_too(url: str, cat: Path, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    files, facts = Client(url, verbose=False, download_files=tmp_path).predict(handle_file(cat), model="spanx4", width=100, api_name="/upscale")
+    assert Image.open(files[0]).size == (100, 75)
+    assert facts["figures"][0]["consistency_db"] > 30 and facts["report"]["pictures"] == 1
