@@ -155,11 +155,10 @@ class _Generator:
     def _down(self, convolution: str, norm: str) -> None:
         if not self.names.down_filters:
             padding = "reflect" if self.course else "constant"
-            return self._layer(convolution, norm, 3, pad=(1,) * 4, padding=padding, stride=2, again=self._sampled() < 1)
-        self._layer(convolution, norm, 3, pad=(1,) * 4, again=True)
+            return self._layer(convolution, norm, 3, pad=(1,) * 4, padding=padding, stride=2)
+        self._layer(convolution, norm, 3, pad=(1,) * 4, again=len(self.layers) == 1)
         weight = self._filter(self.down_filters, 3)
-        self._add(Layer(weight, sources=[len(self.layers) - 1], pad=(1,) * 4, padding="reflect", stride=2, groups=self.width,
-                        again=self._sampled() < 2))
+        self._add(Layer(weight, sources=[len(self.layers) - 1], pad=(1,) * 4, padding="reflect", stride=2, groups=self.width))
 
     def _block(self, first: str, first_norm: str, second: str, second_norm: str) -> None:
         came = len(self.layers) - 1
@@ -167,19 +166,16 @@ class _Generator:
         self._layer(second, second_norm, 3, pad=(1,) * 4, padding=self.padding, outputs=self.width, activation=None, add=came)
 
     def _up(self, convolution: str, norm: str) -> None:
+        again = (convolution, norm) == self.names.up[-1]  # of the others the next would have to make too much anew
         if self.names.up_filters:
             self._filter(self.up_filters, 4)  # the same as bilinear doubling, which is quicker
-            return self._layer(convolution, norm, 3, pad=(1,) * 4, resize="bilinear", again=True)
+            return self._layer(convolution, norm, 3, pad=(1,) * 4, resize="bilinear", again=again)
         shape = self.taking.shape(f"{convolution}.weight")
         if self.settings.get("resize") == "bilinear":
-            return self._layer(convolution, norm, 3, pad=(1,) * 4, padding="reflect", resize="corners", again=True)
+            return self._layer(convolution, norm, 3, pad=(1,) * 4, padding="reflect", resize="corners", again=again)
         if shape[:2] == (self.width // 2, self.width):  # huggan's decoder
-            return self._layer(convolution, norm, 3, pad=(1,) * 4, resize="nearest", again=True)
-        self._layer(convolution, norm, 3, pad=(1,) * 4, stride=2, transposed=True, again=True)
-
-    def _sampled(self) -> int:
-        """How many layers so far halve their input."""
-        return sum(layer.stride == 2 for layer in self.layers)
+            return self._layer(convolution, norm, 3, pad=(1,) * 4, resize="nearest", again=again)
+        self._layer(convolution, norm, 3, pad=(1,) * 4, stride=2, transposed=True, again=again)
 
     def _filter(self, filters: Iterator[str], side: int) -> Tensor:
         """CUT's binomial filter, as the file has it; ValueError for another, which bilinear doubling would not be."""

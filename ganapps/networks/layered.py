@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import shared_statistics, winograd
+from ganapps.networks import narrow, shared_statistics, winograd
 from ganapps.networks.sums import Sums
 
 PICTURE = -1  # as a source: the network's input
@@ -36,9 +36,12 @@ class Layer(nn.Module):
         self.take = None if take is None else tuple(take)
         for name, tensor in (("weight", weight), ("bias", bias), ("scale", scale), ("shift", shift)):
             self.register_parameter(name, None if tensor is None else nn.Parameter(tensor, requires_grad=False))
-        fast = weight is not None and not transposed and stride == groups == 1 and tuple(weight.shape[2:]) == (3, 3)
-        fast = fast and min(weight.shape[:2]) >= winograd.CHANNELS and weight.device.type != "meta"
+        plain = weight is not None and not transposed and stride == groups == 1
+        outputs, inputs, kernel = weight.shape[:3] if plain else (0, 0, 0)
+        fast = kernel == 3 and min(inputs, outputs) >= winograd.CHANNELS
+        few = kernel >= narrow.KERNEL and outputs <= narrow.OUTPUTS < inputs
         self.register_buffer("fast", winograd.transform(weight) if fast else None, persistent=False)
+        self.register_buffer("columns", narrow.transform(weight) if few else None, persistent=False)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the output for sources of this size."""
@@ -80,9 +83,15 @@ class Layer(nn.Module):
         below = max(0, (last - 1) * self.stride - self.pad[2] + self.weight.shape[2] - height)
         if any((*self.pad[:2], above, below)):
             x = F.pad(x, (*self.pad[:2], above, below), mode=self.padding)
-        if self.fast is not None and x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
-            y = winograd.convolve(x, self.fast)
-            return y if self.bias is None or self.norm == "instance" else y.add_(self.bias[:, None, None])
+        return self._convolution(x)
+
+    def _convolution(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+            if self.fast is not None:
+                y = winograd.convolve(x, self.fast)
+                return y if self.bias is None or self.norm == "instance" else y.add_(self.bias[:, None, None])
+            if self.columns is not None:
+                return narrow.convolve(x, self.columns, self.weight.shape[0], self.bias)
         return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
 
     def affine(self, sums: Sums, condition: Tensor | None) -> tuple[Tensor, Tensor] | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOM = 1_600_000_000  # bytes of layers in memory: with the strips, a picture of 12 megapixels stays under 2 GB
 STRIP = 24_000_000  # bytes of one strip of a layer
-ROWS = 48  # of a strip at least, where layers before it are made anew: their strips overlap
+ROWS = 64  # of a strip at least, where layers before it are made anew: their strips overlap
 
 
 class Kept:

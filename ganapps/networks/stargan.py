@@ -35,14 +35,14 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     generator = _Generator(taking, 3 + labels)
     generator.layer("main.0", 7, pad=(3,) * 4, again=True)
     for number in (3, 6):
-        generator.layer(f"main.{number}", 4, pad=(1,) * 4, stride=2, again=number == 3)
+        generator.layer(f"main.{number}", 4, pad=(1,) * 4, stride=2)
     for number in blocks:
         came = len(generator.layers) - 1
         generator.layer(f"main.{number}.main.0", 3, pad=(1,) * 4)
         generator.layer(f"main.{number}.main.3", 3, pad=(1,) * 4, activation=None, add=came)
     after = (blocks or [8])[-1] + 1
     for number in (after, after + 3):
-        generator.layer(f"main.{number}", 4, pad=(1,) * 4, stride=2, transposed=True, again=True)
+        generator.layer(f"main.{number}", 4, pad=(1,) * 4, stride=2, transposed=True, again=number != after)
     weight, _ = taking.convolution(f"main.{after + 6}", generator.width, 7, 3)
     generator.layers.append(Layer(weight, sources=[len(generator.layers) - 1], pad=(3,) * 4, activation="tanh"))
     taking.finish()

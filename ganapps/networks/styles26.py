@@ -32,7 +32,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
         network.layer(f"res.{number}.0", 3)
         network.layer(f"res.{number}.1", 3, activation=None, add=came)
     for number in range(2):
-        network.layer(f"expand.{number}", 3, resize="nearest", again=True)
+        network.layer(f"expand.{number}", 3, resize="nearest", again=number == 1)
     network.layer("expand.2", 9, activation="sigmoid", again=True)
     network.taking.finish()
     return Layered(network.layers, styles=network.styles, value_range=(0.0, 1.0), output_range=(0.0, 1.0)).to(memory_format=torch.channels_last).eval()
