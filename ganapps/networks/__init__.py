@@ -19,7 +19,7 @@ def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Mod
     """The network `name` with the weights `tensors`: float32, ready to run, without gradients.
 
     `tensors` are a checkpoint's tensors under their published names, `settings` what the file or its catalogue row says
-    of the constructor. Raises ValueError where the name is unknown or a tensor is missing, left over or of a wrong shape.
+    of the constructor. Raises ValueError where the name is unknown or a tensor is missing, left over or misshapen.
     """
     if name not in NAMES:
         raise ValueError(f"there is no network {name!r}; known are {', '.join(NAMES)}")
@@ -58,7 +58,7 @@ def prefix_of(names: Mapping[str, object], prefixes: Sequence[str], needed: Sequ
 
 
 def inside(tensors: Mapping[str, Tensor], prefixes: Sequence[str], needed: Sequence[str]) -> dict[str, Tensor]:
-    """The tensors under the first prefix that has all of `needed`, without the prefix; a file's other networks stay out.
+    """The tensors under the first prefix that has all of `needed`, without the prefix; other networks stay out.
 
     Raises ValueError that names what no prefix has.
     """
