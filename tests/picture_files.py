@@ -98,3 +98,29 @@ def photograph(orientation: int = 1, **more: Any) -> bytes:
     place = exif.get_ifd(34853)
     place[1], place[2], place[3], place[4] = "N", (48.0, 51.0, 29.6), "E", (2.0, 17.0, 40.0)
     return saved(noise(), "JPEG", exif=exif, icc_profile=SRGB, **more)
+
+
+def unpacked(data: bytes) -> tuple[np.ndarray, dict[bytes, bytes]]:
+    """[H, W, C] of a PNG that is not interlaced, unfiltered byte by byte as its specification says, and its first chunks by name."""
+    chunks: dict[bytes, bytes] = {}
+    at, packed = 8, b""
+    while at < len(data):
+        length, = struct.unpack_from(">I", data, at)
+        name, body = data[at + 4:at + 8], data[at + 8:at + 8 + length]
+        assert struct.unpack_from(">I", data, at + 8 + length)[0] == zlib.crc32(name + body)
+        packed += body if name == b"IDAT" else b""
+        chunks.setdefault(name, body)
+        at += 12 + length
+    width, height, depth, kind = struct.unpack_from(">IIBB", chunks[b"IHDR"])
+    channels = {0: 1, 2: 3, 4: 2, 6: 4}[kind]
+    step, stride = channels * depth // 8, width * channels * depth // 8
+    stream, above, rows = zlib.decompress(packed), bytes(stride), b""
+    assert len(stream) == height * (stride + 1)
+    for y in range(height):
+        kind, row = stream[y * (stride + 1)], bytearray(stream[y * (stride + 1) + 1:(y + 1) * (stride + 1)])
+        for i in range(stride):
+            left = row[i - step] if i >= step else 0
+            row[i] = (row[i] + (0, left, above[i], (left + above[i]) // 2)[kind]) % 256
+        above = bytes(row)
+        rows += above
+    return np.frombuffer(rows, ">u2" if depth == 16 else "u1").reshape(height, width, channels), chunks

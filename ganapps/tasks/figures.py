@@ -7,7 +7,7 @@ Two questions are kept apart. What *contradicts* the original shows when the res
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from ganapps.errors import UserError
 from ganapps.tasks import resample
 
 BEST = 100.0  # dB: equal pictures, which would have infinitely many
-MOSAIC = 64  # pieces a side whose mean colours tell the drift
+MOSAIC = 16  # pieces a side whose mean colours tell the drift
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], np.float32)  # dark to light, so that greys tell it too
 CONTRADICTION, INVENTION = 16.0, 32.0  # levels of 255 at the light end of each map
@@ -38,7 +38,7 @@ class HeatMap:
 @dataclass(frozen=True)
 class Consistency:
     """`db`: PSNR between the shrunk result and the original, over 45 is faithful (Lugmayr et al., NTIRE 2021). `drift`: mean CIEDE2000
-    of the mean colours of a 64 x 64 mosaic, 1 is just visible. `contradiction`: where, as root mean square over the colours."""
+    of the mean colours of a 16 x 16 mosaic, 1 is just visible. `contradiction`: where, as root mean square over the colours."""
 
     db: float
     drift: float
@@ -47,19 +47,18 @@ class Consistency:
 
 def consistency(result: np.ndarray, source: np.ndarray) -> Consistency:
     """`result` [H, W, C] shrunk to the size of `source` [h, w, C] and compared. Alpha is not compared: it weighs the colours."""
-    differences, first, second, error, weight = [], [], [], 0.0, 0.0
-    size, columns = (source.shape[1], source.shape[0]), _starts(source.shape[1], min(MOSAIC, source.shape[1]))
-    for top, bottom in _pieces(source.shape[0]):
-        shrunk = np.clip(resample.rows(_colours(result), size, top, bottom) / _most(result), 0, 1)
-        truth, opaque = _colours(source)[top:bottom] / _most(source), _opacity(source[top:bottom])
+    size, most, drift = (source.shape[1], source.shape[0]), (_most(result), _most(source)), _Mosaic(source.shape[0], source.shape[1])
+    levels, error, weight = [], 0.0, 0.0
+    for top, bottom in resample.strips(source.shape[0], result.shape[1]):
+        shrunk = np.clip(resample.rows(_colours(result), size, top, bottom) / most[0], 0, 1)
+        truth, opaque = _colours(source[top:bottom]) / most[1], _opacity(source[top:bottom])
         squares = np.mean((shrunk - truth) ** 2, axis=2, keepdims=True) * opaque
         error, weight = error + squares.sum(dtype=np.float64), weight + opaque.sum(dtype=np.float64)
-        differences.append(_heat(np.sqrt(squares[..., 0]) * 255, CONTRADICTION))
-        first.append(_mean_colours(shrunk, opaque, columns))
-        second.append(_mean_colours(truth, opaque, columns))
+        levels.append(_heat(np.sqrt(squares[..., 0]) * 255, CONTRADICTION))
+        drift.add(shrunk, truth, opaque, top)
     mean = error / max(weight, 1e-9)
-    heat = HeatMap(Image.fromarray(np.concatenate(differences)), 0.0, CONTRADICTION, 255 * math.sqrt(mean))
-    return Consistency(_decibels(mean), _drift(np.stack(first), np.stack(second)), heat)
+    heat = HeatMap(Image.fromarray(np.concatenate(levels)), 0.0, CONTRADICTION, 255 * math.sqrt(mean))
+    return Consistency(_decibels(mean), drift.distance(), heat)
 
 
 def invention(result: np.ndarray, source: np.ndarray) -> HeatMap:
@@ -71,7 +70,7 @@ def invention(result: np.ndarray, source: np.ndarray) -> HeatMap:
     for first, last in resample.strips(h, max(1, w * (height // h) * (width // w))):
         top, bottom = _start(first, height, h), _start(last, height, h)
         enlarged = resample.rows(source, (width, height), top, bottom, _luma)[..., 0]
-        extra = _luma(result[top:bottom])[..., 0] - np.clip(enlarged, 0, 255)
+        extra = _luma(result[top:bottom])[..., 0].astype(np.float64) - np.clip(enlarged, 0, 255)
         deviation = _deviation(extra, _starts(height, h)[first:last] - top, columns)
         total += deviation.sum(dtype=np.float64)
         parts.append(_heat(deviation, INVENTION))
@@ -104,12 +103,11 @@ def seam(pixels: np.ndarray, columns: Iterable[int] = (), rows: Iterable[int] = 
     steps beside it, 0 where none stands out. `columns` and `rows` are those where a new tile begins."""
     found = [0.0]
     for turned, places in ((pixels.swapaxes(0, 1), columns), (pixels, rows)):
-        for place in places:
+        for place in (p for p in places if 0 < p < len(turned)):
             low, high = max(place - 4, 0), min(place + 4, len(turned))
             steps = np.abs(np.diff(_colours(turned[low:high]).astype(np.float32), axis=0)).mean(axis=(1, 2))
             beside = np.delete(steps, place - 1 - low)
-            if 0 < place < len(turned) and beside.size:
-                found.append(float(steps[place - 1 - low] - beside.mean()) * 255 / _most(pixels))
+            found.append(float(steps[place - 1 - low] - (beside.mean() if beside.size else 0)) * 255 / _most(pixels))
     return max(found)
 
 
@@ -146,30 +144,31 @@ def _starts(length: int, pieces: int) -> np.ndarray:
     return np.array([_start(piece, length, pieces) for piece in range(pieces)])
 
 
-def _pieces(height: int) -> Iterator[tuple[int, int]]:
-    ends = [*_starts(height, min(MOSAIC, height)), height]
-    return zip(ends[:-1], ends[1:], strict=True)
+class _Mosaic:
+    """Sums of the colours of two pictures over a mosaic, strip by strip, and how far their means lie apart."""
 
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.columns = height, _starts(width, min(MOSAIC, width))
+        self.sums, self.weights = np.zeros((2, MOSAIC, len(self.columns), 3)), np.zeros((MOSAIC, len(self.columns), 1))
 
-def _mean_colours(colours: np.ndarray, opaque: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """[pieces, 3] of a strip, NaN where nothing is opaque."""
-    sums = np.add.reduceat((colours * opaque).sum(axis=0, dtype=np.float64), columns)
-    weights = np.add.reduceat(opaque.sum(axis=0, dtype=np.float64), columns)
-    means = np.divide(sums, weights, out=np.full_like(sums, np.nan), where=weights > 0)
-    return np.broadcast_to(means, (len(means), 3))
+    def add(self, first: np.ndarray, second: np.ndarray, opaque: np.ndarray, top: int) -> None:
+        """A strip of both, [rows, W, C], that begins at row `top`, and its weights."""
+        piece = (2 * np.arange(top, top + len(opaque)) + 1) * min(MOSAIC, self.height) // (2 * self.height)
+        for sums, colours in zip(self.sums, (first, second), strict=True):
+            np.add.at(sums, piece, np.add.reduceat(colours * opaque, self.columns, axis=1, dtype=np.float64))
+        np.add.at(self.weights, piece, np.add.reduceat(opaque, self.columns, axis=1, dtype=np.float64))
 
-
-def _drift(first: np.ndarray, second: np.ndarray) -> float:
-    seen = np.isfinite(second[..., 0])
-    if not seen.any():
-        return 0.0
-    return float(color.deltaE_ciede2000(color.rgb2lab(first[seen]), color.rgb2lab(second[seen])).mean())
+    def distance(self) -> float:
+        """Mean CIEDE2000 of the mean colours, where anything is opaque."""
+        seen = self.weights[..., 0] > 0
+        first, second = (color.rgb2lab(sums[seen] / self.weights[seen]) for sums in self.sums)
+        return float(color.deltaE_ciede2000(first, second).mean()) if seen.any() else 0.0
 
 
 def _deviation(extra: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """The standard deviation of `extra` in each cell of a grid whose rows and columns begin there."""
     def means(values: np.ndarray) -> np.ndarray:
-        sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0, dtype=np.float64), columns, axis=1)
+        sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
         return sums / (np.diff([*rows, extra.shape[0]])[:, None] * np.diff([*columns, extra.shape[1]]))
     return np.sqrt(np.maximum(means(extra**2) - means(extra) ** 2, 0))
 
