@@ -57,7 +57,8 @@ class Upscaler(nn.Module):
     value_range = (0.0, 1.0)
     multiple = minimum = 1
     half = ("bfloat16", "float16")
-    reach = 24  # measured: beyond it, under 1/255 on photographs
+    reach = 32  # of 42 by 33 convolutions; the outermost pixels have little say
+    tile, memory = 384, 12_000  # the quickest side where memory allows; bytes per input pixel in float32
 
     def __init__(self, colours: int, factors: list[int]) -> None:
         super().__init__()
@@ -95,11 +96,26 @@ class SRResNet(Upscaler):
         return (torch.tanh(y) + 1) / 2 if self.tanh else y
 
     def fold(self) -> None:
-        """Put the batch norms into the convolutions before them."""
+        """Put the batch norms into the convolutions before them, and let the last convolution make four pixels at once."""
         for block in self.blocks:
             block.first, block.first_norm = fuse_conv_bn_eval(block.first, block.first_norm), nn.Identity()
             block.second, block.second_norm = fuse_conv_bn_eval(block.second, block.second_norm), nn.Identity()
         self.tail = fuse_conv_bn_eval(*self.tail)
+        if self.scale % 2 == 0:
+            self.last = _four_at_once(self.last)
+
+
+def _four_at_once(conv: nn.Conv2d) -> nn.Sequential:
+    """The same convolution as one of stride 2 that makes 2x2 pixels: few outputs leave most of a processor's lanes empty, four times as
+    many take a third of the time. For even sides."""
+    outputs, inputs, side = conv.weight.shape[:3]
+    wide = nn.Conv2d(inputs, 4 * outputs, side + 1, stride=2, padding=conv.padding)
+    with torch.no_grad():
+        wide.weight.zero_()
+        wide.bias.copy_(conv.bias.repeat_interleave(4))
+        for i in range(4):
+            wide.weight[i::4, :, i // 2:i // 2 + side, i % 2:i % 2 + side] = conv.weight
+    return nn.Sequential(wide, nn.PixelShuffle(2))
 
 
 class MSRResNet(Upscaler):

@@ -18,9 +18,15 @@ PREFIXES = ("params_ema.", "params-ema.", "ema.", "model_state_dict.", "state_di
 WRAPPINGS = ("", "module.", "_orig_mod.", "netG.", "net_g.")
 # They repair faces or fill holes: another task, with other inputs.
 OTHERS = ("GFPGAN", "RestoreFormer", "LaMa", "MMRealSR", "IPT")
-# Input pixels beyond which a pixel's surroundings change it by less than 1/255, measured on photographs; None: all of the picture counts.
-REACH: Mapping[str, int | None] = {"ESRGAN": 56, "Compact": 16, "SPAN": 16, "PLKSR": 32, "SwiftSRGAN": 24, "SwinIR": 32, "Swin2SR": 32,
-                                   "HAT": None, "RealCUGAN": None, "AuraSR": None, "RCAN": None, "SAFMN": None, "OmniSR": None}
+# Of each family: `reach`, the input pixels beyond which a pixel's surroundings change it by less than 1/255 (measured on photographs for
+# the shipped ones, bounded for the others; None: all of the picture counts); `tile`, the side that is quickest where memory allows;
+# `memory`, bytes per input pixel in float32.
+FACTS: Mapping[str, tuple[int | None, int, int]] = {
+    "ESRGAN": (56, 640, 3_600), "Compact": (16, 384, 800), "SPAN": (16, 384, 4_000), "PLKSR": (32, 384, 6_000),
+    "HAT": (None, 256, 24_000), "RealCUGAN": (None, 384, 8_000), "AuraSR": (None, 256, 60_000), "RCAN": (None, 256, 8_000),
+    "SAFMN": (None, 384, 8_000), "OmniSR": (None, 256, 16_000), "MMRealSR": (None, 256, 16_000),
+}
+UNKNOWN = (32, 256, 16_000)
 STRIP = 64  # rows of the small picture that an ESRGAN's last part, 16 times as large, is made of at a time
 TAIL_REACH = 4  # rows of the small picture that this part looks beyond
 
@@ -37,7 +43,7 @@ class Upscaler(nn.Module):
         self.scale, self.channels = descriptor.scale, descriptor.input_channels
         need = descriptor.size_requirements
         self.multiple, self.minimum = need.multiple_of, max(need.minimum, 1)
-        self.reach = REACH.get(self.family, 32)
+        self.reach, self.tile, self.memory = FACTS.get(self.family, UNKNOWN)
         self.half = tuple(name for name, works in (("bfloat16", descriptor.supports_bfloat16), ("float16", descriptor.supports_half)) if works)
 
     def forward(self, x: Tensor) -> Tensor:
