@@ -118,9 +118,13 @@ def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, byt
     exif = header.exif.removeprefix(b"Exif\0\0")
     try:
         base = ifd.first(exif, {ifd.ORIENTATION, ifd.DATE, ifd.EXIF}, 4096)
-        taken = ifd.table(exif, base.number(ifd.EXIF), base.order, {ifd.DATE_TAKEN}, 4096).text(ifd.DATE_TAKEN) if ifd.EXIF in base.tags else ""
-        dates = [d for d in (taken, base.text(ifd.DATE), header.date or "") if STAMP.fullmatch(d)]
-        return base.number(ifd.ORIENTATION, 1), dates[0] if dates else None, ifd.gps_alone(exif)
+        return base.number(ifd.ORIENTATION, 1), _date(exif, base) or header.date, ifd.gps_alone(exif)
     except (ValueError, EOFError):
         changes.append(("Its EXIF data is damaged and was ignored, so it may lie on its side.", {}))
         return 1, header.date, None
+
+
+def _date(exif: bytes, base: ifd.Table) -> str | None:
+    """When it was taken, else when the file was made; None for anything but a date."""
+    taken = base.number(ifd.EXIF) and ifd.table(exif, base.number(ifd.EXIF), base.order, {ifd.DATE_TAKEN}, 4096).text(ifd.DATE_TAKEN)
+    return next((date for date in (taken, base.text(ifd.DATE)) if date and STAMP.fullmatch(date)), None)

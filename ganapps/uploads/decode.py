@@ -55,6 +55,19 @@ def _loaded(picture: Image.Image) -> Image.Image:
     return picture
 
 
+def _array(picture: Image.Image) -> np.ndarray:
+    """[H, W, C] of a loaded picture, copied strip by strip: in one go Pillow needs room for the whole once more."""
+    _loaded(picture)
+    width, height = picture.size
+    made = None
+    for top in range(0, height, 256):
+        part = np.asarray(picture.crop((0, top, width, min(top + 256, height))))
+        part = part[..., None] if part.ndim == 2 else part
+        made = np.empty((height, *part.shape[1:]), part.dtype) if made is None else made
+        made[top:top + 256] = part
+    return made
+
+
 def _narrow(picture: Image.Image, header: Header, icc: bytes | None) -> np.ndarray:
     if picture.mode in ("P", "PA"):
         return _of_palette(picture, header.key or picture.info.get("transparency"), grey=icc is None)
@@ -64,8 +77,7 @@ def _narrow(picture: Image.Image, header: Header, icc: bytes | None) -> np.ndarr
         picture = picture.convert("RGB" if picture.mode == "YCbCr" else "RGBA")
     if picture.mode not in PLAIN:
         raise unknown_pixels()
-    made = np.asarray(picture)
-    made = made[..., None] if made.ndim == 2 else made[..., :3] if picture.mode == "RGBX" else made
+    made = _array(picture)[..., :3 if picture.mode == "RGBX" else None]
     key = picture.info.get("transparency")
     return _keyed(made, (key,)) if header.kind == "GIF" and isinstance(key, int) else made
 
@@ -81,31 +93,28 @@ def _of_palette(picture: Image.Image, clear: int | bytes | None, grey: bool) -> 
     elif clear is not None:
         colours[clear, 3] = 0
     wanted = [0] if grey and (listed == listed[:, :1]).all() else [0, 1, 2]
-    index = np.asarray(picture)
+    index = _array(picture)
     if picture.mode == "PA":
         return np.dstack([colours[:, wanted][index[..., 0]], index[..., 1]])
-    return colours[:, wanted + [3] * (clear is not None)][index]
+    return colours[:, wanted + [3] * (clear is not None)][index[..., 0]]
 
 
 def _wide(header: Header, picture: Image.Image) -> np.ndarray:
     """uint16. Pillow has one 16 bit mode, grey; of colours it keeps one byte of each pair, so they are decoded twice: high bytes, then low."""
     if picture.mode in ("I;16", "I;16B"):
         planes = [picture, *(_opened(header, file) for file in header.planes)]
-        made = np.dstack([np.asarray(_loaded(p)).astype(np.uint16) for p in planes])
+        made = np.dstack([_array(plane).astype(np.uint16) for plane in planes])
         return 65535 - made if header.inverted else made
     mode = _raw_mode(picture)
     if mode == "LA;16B":  # as four bytes a pixel: high and low of grey, high and low of alpha
-        _set_raw_mode(picture, "RGBA")
-        return np.asarray(_loaded(picture)).view(">u2").astype(np.uint16)
+        return _read_as(header, "RGBA").view(">u2").astype(np.uint16)
     if not mode.endswith((";16B", ";16L", ";16N")):
         raise unknown_pixels()
     order = mode[-1] if mode[-1] != "N" else {"little": "L", "big": "B"}[sys.byteorder]
     kind = mode[:-1].replace("RGBa", "RGBA")
-    made = np.zeros((), np.uint16)
-    for end, shift in ((order, 8), ({"L": "B", "B": "L"}[order], 0)):
-        part = _opened(header, header.file)
-        _set_raw_mode(part, kind + end)
-        made = made | np.asarray(_loaded(part)).astype(np.uint16) << shift
+    made = _read_as(header, kind + order).astype(np.uint16)
+    made <<= 8
+    made |= _read_as(header, kind + {"L": "B", "B": "L"}[order])
     return _unmultiplied(made) if mode.startswith("RGBa") else made
 
 
@@ -116,8 +125,12 @@ def _raw_mode(picture: Image.Image) -> str:
     return args if isinstance(args, str) else args[0]
 
 
-def _set_raw_mode(picture: Image.Image, mode: str) -> None:
-    picture.tile = [t._replace(args=mode if isinstance(t.args, str) else (mode, *t.args[1:])) for t in picture.tile]
+def _read_as(header: Header, mode: str) -> np.ndarray:
+    """The bytes that Pillow takes from each pixel when it is told that they lie like this."""
+    picture = _opened(header, header.file)
+    tiles = (t._replace(args=mode if isinstance(t.args, str) else (mode, *t.args[1:])) for t in picture.tile)
+    picture.tile = list(tiles)
+    return _array(picture)
 
 
 def _unmultiplied(made: np.ndarray) -> np.ndarray:
