@@ -50,7 +50,7 @@ class _Generator:
         self.normed("block_e.0", 64, resize=resize)
         self.normed("block_e.1", 64)
         self.normed("block_e.2", 32, kernel=7)
-        weight, _ = taking.convolution("out_layer.0", self.width, 1, 3)
+        weight, _ = taking.convolution("out_layer.0", self.width, 1, 3, bias=False)
         self.add(Layer(weight, sources=[len(self.layers) - 1], activation="tanh"))
         taking.finish()
 
@@ -69,7 +69,7 @@ class _Generator:
         self.layer(f"{name}.2", f"{name}.3", outputs, 1, add=add)
 
     def layer(self, convolution: str, norm: str, outputs: int, kernel: int, groups: int = 1, **rest: object) -> None:
-        weight, bias = self.taking.convolution(convolution, self.width, kernel, outputs, groups)
+        weight, bias = self.taking.convolution(convolution, self.width, kernel, outputs, groups, bias=groups > 1)
         scale, shift = (self.taking.tensor(f"{norm}.{leaf}", (outputs,)) for leaf in ("weight", "bias"))
         self.width = outputs
         self.add(Layer(weight, bias, sources=[len(self.layers) - 1], padding="reflect", norm="layer", scale=scale, shift=shift, groups=groups,

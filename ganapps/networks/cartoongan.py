@@ -76,11 +76,11 @@ class _Generator:
                                  **self.norm(f"{name}.n")))
 
     def pointwise(self, name: str, norm: str | None, inputs: int, outputs: int, source: int, take: Sequence[int] | None = None) -> None:
-        weight, _ = self.taking.convolution(name, inputs, 1, outputs)
+        weight, _ = self.taking.convolution(name, inputs, 1, outputs, bias=False)
         self.layers.append(Layer(weight, sources=[source], take=take, activation="relu" if norm else None, **self.norm(norm)))
 
     def depthwise(self, name: str, norm: str, width: int, source: int, stride: int = 1) -> None:
-        weight, _ = self.taking.convolution(f"{name}.conv", width, 3, width, groups=width)
+        weight, _ = self.taking.convolution(f"{name}.conv", width, 3, width, groups=width, bias=False)
         pad = (1,) * 4 if stride == 1 else (0, 1, 0, 1)
         self.layers.append(Layer(weight, sources=[source], pad=pad, stride=stride, groups=width, **self.norm(norm)))
 

@@ -125,6 +125,9 @@ class _Generator:
             raise ValueError(f"padding is {padding!r} and should be one of {', '.join(PADDINGS)}")
         self.padding = PADDINGS[padding]
         self.running = settings.get("statistics", "running") == "running"
+        norms = [names.head[1], *(norm for _, norm in (*names.down, *names.up)), *(norm for b in names.blocks for norm in b[1::2])]
+        self.affine = any(f"{norm}.weight" in taking for norm in norms)
+        self.batch = f"{names.head[1]}.running_mean" in taking and f"{names.head[0]}.bias" not in taking
 
     def network(self) -> Layered:
         names = self.names
@@ -189,12 +192,12 @@ class _Generator:
 
     def _layer(self, convolution: str, norm: str | None, kernel: int, *, outputs: int | None = None, activation: str | None = "relu",
                transposed: bool = False, **rest: object) -> None:
-        weight, bias = self.taking.convolution(convolution, self.width, kernel, outputs, transposed=transposed)
+        weight, bias = self.taking.convolution(convolution, self.width, kernel, outputs, transposed=transposed, bias=not self.batch or norm is None)
         self.width = weight.shape[1 if transposed else 0]
         options: dict = {}
         if norm is None:
             activation = activation if convolution == self.names.tail else None
-        elif f"{norm}.running_mean" in self.taking and bias is None:
+        elif self.batch:
             weight, bias, options = self._batch(norm, weight, transposed)
         else:
             options = {"norm": "instance", "scale": self._vector(f"{norm}.weight"), "shift": self._vector(f"{norm}.bias")}
@@ -209,7 +212,7 @@ class _Generator:
         return weight * rate.view(*((1, -1) if transposed else (-1, 1)), 1, 1), shift - mean * rate, {}
 
     def _vector(self, name: str) -> Tensor | None:
-        return self.taking.tensor(name, (self.width,)) if name in self.taking else None
+        return self.taking.tensor(name, (self.width,)) if self.affine else None
 
     def _add(self, layer: Layer) -> None:
         self.layers.append(layer)

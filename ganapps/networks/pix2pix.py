@@ -52,6 +52,8 @@ class _Generator:
 
     def __init__(self, taking: Taking, running: bool) -> None:
         self.taking, self.running = taking, running
+        self.bias = f"{FIRST.removesuffix('weight')}bias" in taking
+        self.affine = "model.model.1.model.2.weight" in taking
         self.layers: list[Layer] = []
 
     def nested(self, depth: int) -> None:
@@ -85,7 +87,7 @@ class _Generator:
 
     def down(self, name: str, norm: str | None, inputs: int, source: int, activation: str) -> int:
         """4x4 at stride 2; gives its width."""
-        weight, bias = self.taking.convolution(name, inputs, 4)
+        weight, bias = self.taking.convolution(name, inputs, 4, bias=self.bias)
         weight, bias, options = self.normed(norm, weight, bias, 0)
         self.layers.append(Layer(weight, bias, sources=[source], pad=(1,) * 4, stride=2,
                                  activation=LEAK if activation == "leaky" else activation, **options))
@@ -93,7 +95,7 @@ class _Generator:
 
     def up(self, name: str, norm: str, inputs: int, sources: list[int], dropout: float, first: str | None = "relu") -> int:
         """4x4 transposed at stride 2; gives its width."""
-        weight, bias = self.taking.convolution(name, inputs, 4, transposed=True)
+        weight, bias = self.taking.convolution(name, inputs, 4, transposed=True, bias=self.bias)
         weight, bias, options = self.normed(norm, weight, bias, 1)
         self.layers.append(Layer(weight, bias, sources=sources, first=first, pad=(1,) * 4, stride=2, transposed=True, activation="relu",
                                  dropout=dropout, **options))
@@ -104,8 +106,8 @@ class _Generator:
         if norm is None:
             return weight, bias, {}
         width = weight.shape[side]
-        scale, shift = (self.taking.tensor(f"{norm}.{n}", (width,)) if f"{norm}.{n}" in self.taking else None for n in ("weight", "bias"))
-        if not self.running or bias is not None or scale is None:
+        scale, shift = (self.taking.tensor(f"{norm}.{n}", (width,)) if self.affine else None for n in ("weight", "bias"))
+        if not self.running or self.bias or not self.affine:
             return weight, bias, {"norm": "instance", "scale": scale, "shift": shift}
         mean, variance = (self.taking.tensor(f"{norm}.running_{n}", (width,)) for n in ("mean", "var"))
         rate = scale * (variance + 1e-5).rsqrt()

@@ -43,7 +43,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     after = (blocks or [8])[-1] + 1
     for number in (after, after + 3):
         generator.layer(f"main.{number}", 4, pad=(1,) * 4, stride=2, transposed=True, again=number != after)
-    weight, _ = taking.convolution(f"main.{after + 6}", generator.width, 7, 3)
+    weight, _ = taking.convolution(f"main.{after + 6}", generator.width, 7, 3, bias=False)
     generator.layers.append(Layer(weight, sources=[len(generator.layers) - 1], pad=(3,) * 4, activation="tanh"))
     taking.finish()
     return Layered(generator.layers, labels=labels).to(memory_format=torch.channels_last).eval()
@@ -63,7 +63,7 @@ class _Generator:
         self.taking, self.width, self.layers = taking, width, []
 
     def layer(self, name: str, kernel: int, *, activation: str | None = "relu", transposed: bool = False, **rest: object) -> None:
-        weight, _ = self.taking.convolution(name, self.width, kernel, transposed=transposed)
+        weight, _ = self.taking.convolution(name, self.width, kernel, transposed=transposed, bias=False)
         self.width = weight.shape[1 if transposed else 0]
         norm = re.sub(r"\d+$", lambda m: str(int(m[0]) + 1), name)
         scale, shift = (self.taking.tensor(f"{norm}.{leaf}", (self.width,)) for leaf in ("weight", "bias"))

@@ -47,12 +47,12 @@ class Taking:
         return found.detach().to(torch.float32, copy=True).contiguous()
 
     def convolution(self, name: str, inputs: int, kernel: int, outputs: int | None = None, groups: int = 1,
-                    transposed: bool = False) -> tuple[Tensor, Tensor | None]:
-        """Weight and, where the file has one, bias of a convolution."""
+                    transposed: bool = False, bias: bool = True) -> tuple[Tensor, Tensor | None]:
+        """Weight and, where there should be one, bias of a convolution."""
         shape = (inputs, outputs) if transposed else (outputs, inputs // groups)
         weight = self.tensor(f"{name}.weight", (*shape, kernel, kernel))
         made = weight.shape[1 if transposed else 0]
-        return weight, self.tensor(f"{name}.bias", (made,)) if f"{name}.bias" in self._left else None
+        return weight, self.tensor(f"{name}.bias", (made,)) if bias else None
 
     def forget(self, pattern: re.Pattern[str]) -> None:
         """Leave out whatever matches: old files carry numbers that nothing uses."""
