@@ -89,10 +89,8 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     try:
         with torch.device("meta"):
             _loaded({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
-    except ValueError:
-        return False
-    except NotImplementedError:  # a network that looks at values while it is made: its names alone must do
-        return _found(shapes) is not None
+    except ValueError as error:
+        return "meta tensor" in str(error)  # a network that looks at numbers while it is made (SwinIR): its names alone must do
     return True
 
 
@@ -157,10 +155,9 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
     given = {name: tuple(value.shape) for name, value in state.items()}
     try:
         descriptor = architecture.load(state)
-    except (KeyError, IndexError, AttributeError, AssertionError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise ValueError(f"as {architecture.id}: {type(error).__name__} {error}"[:300]) from error
-    except RuntimeError as error:
-        raise ValueError(f"as {architecture.id}: " + " ".join(str(error).split())[:300]) from error
+    except (KeyError, IndexError, AttributeError, AssertionError, TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
+        why = " ".join(str(error).split())[:250]
+        raise ValueError(f"as {architecture.id}: {type(error).__name__}: {why}") from error
     if len(descriptor.model.state_dict()) < len(given) and architecture.id == "ESRGAN":  # its loader passes over names that it does not know
         raise ValueError(f"as ESRGAN: {len(given) - len(descriptor.model.state_dict())} tensors are left over")
     if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (1, 3):
