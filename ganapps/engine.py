@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import spaces
 from PIL import Image
 
-from ganapps import __version__, hub, runtime, schema
+from ganapps import __version__, hub, images, runtime, schema
 from ganapps.catalog import Checkpoint
 from ganapps.errors import UserError
 from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
-from ganapps.tasks import denoise, faces, figures, finish, labels, upscale
+from ganapps.tasks import denoise, faces, figures, finish, labels, resample, translate, upscale
 from ganapps.uploads import open_upload, size_of
 
 
@@ -38,6 +39,7 @@ TASKS = {
     "loop": Task(faces.loop, "faces", lambda r: r.settings["count"] * r.settings["frames"]),
     "denoise": Task(denoise.denoise, "denoise", lambda r: r.settings["count"] * r.settings["steps"]),
     "upscale": Task(upscale.upscale, "upscale", lambda r: sum(upscale.units(p["size"]) for p in r.pictures), 1),
+    "translate": Task(translate.translate, "translate", lambda r: sum(translate.units(p["size"]) for p in r.pictures), 1),
 }
 
 
@@ -144,6 +146,19 @@ class Engine:
         w, h = min(side, width), min(side, height)
         x, y = spot or (width // 2, height // 2)
         return [max(0, min(x - w // 2, width - w)), max(0, min(y - h // 2, height - h)), w, h]
+
+    def returned(self, picture: str, back: str) -> translate.Returned:
+        """How much of the picture at one path is there again at the other, after both translations."""
+        return translate.returned(open_upload(picture).pixels, open_upload(back).pixels)
+
+    def shrunk(self, picture: str, side: int, folder: Path) -> str:
+        """The path, in `folder`, of the picture made small: to try many models on it."""
+        pixels = open_upload(picture).pixels
+        share = min(1.0, side / max(pixels.shape[:2]))
+        small = resample.resize(pixels, tuple(max(1, round(n * share)) for n in pixels.shape[1::-1])) if share < 1 else pixels
+        path = folder / "small.png"
+        images.to_picture(small).save(path)
+        return str(path)
 
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises UserError where the sizes differ."""

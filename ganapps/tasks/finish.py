@@ -29,7 +29,8 @@ def finish(result: np.ndarray, source: np.ndarray, strength: float, keep_colours
     """`result` [H, W, C] with the colours of `source` [h, w, C], and mixed with it: strength 0 is the source (bicubic), 1 the result."""
     if keep_colours:
         result = colours.keep_colours(result, source)
-    if strength < 1 and result.shape[2] == source.shape[2]:
+    if strength < 1:
+        source = _with_channels(source, result.shape[2])
         enlarged = resample.resize(source if source.dtype == result.dtype else _as(source, result.dtype), result.shape[1::-1])
         result = colours.blend(enlarged, result, strength)
     return result
@@ -42,6 +43,16 @@ def shown(result: np.ndarray, source: np.ndarray) -> dict[str, Any]:
         size = tuple(max(1, round(n * SHOWN / max(size))) for n in size)
     both = {name: eight_bits(p) if p.dtype == np.uint16 else p for name, p in (("before", source), ("after", result))}
     return {name: to_picture(p if p.shape[1::-1] == size else resample.resize(p, size)) for name, p in both.items()}
+
+
+def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """[H, W, C] with as many channels as the result has: grey as colours or colours as grey, opaque where alpha is asked for."""
+    alpha, colours_ = (pixels[..., -1:], pixels[..., :-1]) if pixels.shape[2] in (2, 4) else (None, pixels)
+    if colours_.shape[2] != (wanted := 3 if channels >= 3 else 1):
+        colours_ = np.repeat(colours_, 3, axis=2) if wanted == 3 else colours_.mean(axis=2, keepdims=True).astype(pixels.dtype)
+    if channels in (1, 3):
+        return colours_
+    return np.concatenate([colours_, np.full_like(colours_[..., :1], np.iinfo(pixels.dtype).max) if alpha is None else alpha], axis=2)
 
 
 def _as(pixels: np.ndarray, kind: np.dtype) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from ganapps.device import Device, out_of_memory
 from ganapps.errors import UserError
 from ganapps.images import from_tensor
 from ganapps.report import Made, Sentence, Step
-from ganapps.tasks import resample
+from ganapps.schema import Range
+from ganapps.tasks import finish, resample
 from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
 from ganapps.uploads import Upload
@@ -27,12 +28,14 @@ TRIAL_STRIP = 200_000  # bytes of a strip there: many seams
 
 
 def translate(network: nn.Module, device: Device, labels_of_model: Labels | None, picture: Upload, *, labels: dict[str, Any] | None = None,
-              seed: Seed | None = None, keep_alpha: bool = True, keep_place: bool = False) -> Iterator[Step]:
+              seed: Seed | None = None, keep_alpha: bool = True, keep_place: bool = False, strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
+              keep_colours: bool = False) -> Iterator[Step]:
     """`picture` as the network's other domain would have it; a Step after every strip, the last one holds the result, as large as the picture.
 
     `labels` by name: of StarGAN what the face should have (0 to 1 each), of a network of many styles how much of each (any numbers
     from 0 on; alone, the first style). `seed` draws pix2pix's dropout; None: nothing is dropped. `keep_alpha`: transparency stays.
-    `keep_place`: where a photograph was taken stays in the file. Raises UserError where the memory does not do.
+    `keep_place`: where a photograph was taken stays in the file. `strength` mixes the result with the picture, `keep_colours` gives it
+    the picture's colours. Raises UserError where the memory does not do.
     """
     if not hasattr(network, "prepared"):
         raise UserError("This model does not translate pictures: choose a translator.")
@@ -43,8 +46,10 @@ def translate(network: nn.Module, device: Device, labels_of_model: Labels | None
         yield Step(done, total + 1, (), run.calls(), run.changes())
     total = run.strips + 1
     pixels = _pixels(run.result[0, :, :colours.shape[0], :colours.shape[1]], network, picture.pixels, keep_alpha)
+    pixels = finish.finish(pixels, picture.pixels, strength, keep_colours)
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
-    yield Step(total, total, (Made(pixels, f"{pixels.shape[1]} x {pixels.shape[0]}", {}, figures=run.figures, about=about),), run.calls(), run.changes())
+    made = Made(pixels, f"{pixels.shape[1]} x {pixels.shape[0]}", {}, figures=run.figures, beside=finish.shown(pixels, picture.pixels), about=about)
+    yield Step(total, total, (made,), run.calls(), run.changes())
 
 
 def units(size: tuple[int, int]) -> float:
@@ -77,7 +82,7 @@ def returned(source: np.ndarray, back: np.ndarray) -> Returned:
         absolute += np.abs(made - truth).sum(dtype=np.float64)
         levels[top:bottom] = np.clip(np.abs(made - truth).mean(2) * (255 * 255 / Returned.high), 0, 255)
     percent = 100.0 if error == 0 else 100 * max(0.0, 1 - error / variance) if variance else 0.0
-    return Returned(round(percent, 1), round(2 * absolute / first.size, 4), Image.fromarray(levels))
+    return Returned(round(float(percent), 1), round(float(2 * absolute / first.size), 4), Image.fromarray(levels))
 
 
 class _Run:

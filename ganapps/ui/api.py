@@ -24,6 +24,7 @@ def publish(engine: Engine) -> None:
     store = gr.File(visible=False)  # its files are served, and deleted when they are old
     gr.api(_faces(engine, store), api_name="faces", **common.DEVICE)
     gr.api(_upscale(engine, store), api_name="upscale", **common.DEVICE)
+    gr.api(_translate(engine, store), api_name="translate", **common.DEVICE)
     gr.api(_compare(engine, store), api_name="compare", **common.DEVICE)
 
 
@@ -84,6 +85,32 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
 
     upscale.__annotations__["return"] = Answer
     return upscale
+
+
+def _translate(engine: Engine, store: gr.File) -> Callable:
+    first = common.here_first(engine, "translate").id
+
+    def translate(picture: gr.FileData, model: str = first, labels: dict | None = None, strength: float = 1.0, keep_colours: bool = False,
+                  keep_place: bool = False, precision: str = "auto") -> Iterator[Answer]:
+        """Carry a picture into a model's other domain. The result has the picture's size.
+
+        Args:
+            picture: PNG, JPEG, WebP, TIFF, BMP or GIF.
+            model: a model of the catalogue, or owner/repo:file@revision of the Hub.
+            labels: of a model with labels: {"7": 1} for style 7, {"Smiling": 1} for an attribute of a face.
+            strength: 1 is the network's result, 0 the picture itself.
+            keep_colours: give the result the picture's colours.
+            keep_place: keep where the photograph was taken (GPS).
+            precision: auto, float32, bfloat16 or float16.
+
+        Returns:
+            The PNG file with its recipe inside, and {"recipe", "report"}.
+        """
+        settings = {"labels": labels or None, "strength": strength, "keep_colours": keep_colours, "keep_place": keep_place}
+        yield from answers(engine, store, Recipe("translate", model, settings, precision), [_path(picture)])
+
+    translate.__annotations__["return"] = Answer
+    return translate
 
 
 def _path(picture: object) -> str:

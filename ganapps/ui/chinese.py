@@ -301,4 +301,16 @@ CHINESE = {
     "The result would have {width} x {height} pixels and needs {need} GB of memory, {free} GB are free: choose a smaller scale.":
         "结果将有 {width} x {height} 像素，需要 {need} GB 内存，目前可用 {free} GB：请选择更小的倍数。",
     "This model does not enlarge pictures: choose an upscaler.": "此模型不能放大图片：请选择超分辨率模型。",
+    # translation
+    "Translate": "转换", "The other way": "反方向", "Style": "风格", "Every model on it": "所有模型一起", "And back again": "再转回来", "Translate all": "全部转换",
+    "paired training": "成对训练", "style transfer, no GAN": "风格迁移，非 GAN", "theirs": "转换后", "and back again": "再转回来", "where it differs": "差异之处",
+    "Returns {percent} % of your picture (cycle-consistency loss {loss}).": "还原了你图片的 {percent} %（循环一致性损失 {loss}）。",
+    "Translate a picture first.": "请先转换一张图片。", "strips differ from the whole by at most {n} of 255": "分条与整体最多相差 {n} / 255",
+    "photograph": "照片", "anime background": "动漫背景", "painting": "绘画", "line drawing": "线稿", "horse": "马", "zebra": "斑马",
+    "modern photograph": "现代照片", "faded print": "褪色相片",
+    "A picture of this size needs room for temporary files, and there is none ({why}): make it smaller, or set TMPDIR.":
+        "这样大小的图片需要临时文件空间，但没有（{why}）：请缩小图片，或设置 TMPDIR。",
+    "Out of memory for the whole picture: in strips instead.": "内存不足以整张处理：改为分条。",
+    "The memory is not enough for this picture and this model: make the picture smaller, or close other programs.": "内存不够此图片与此模型：请缩小图片，或关闭其他程序。",
+    "This model does not translate pictures: choose a translator.": "此模型不转换图片：请选转换模型。",
 }

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,10 +34,10 @@ def language(request: gr.Request | None) -> str:
     return "zh" if wanted.lower().startswith("zh") else "en"
 
 
-def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
-    """The model's licence and the few facts that matter beside its name."""
+def chips(checkpoint: Checkpoint, here: bool, lang: str, words: Iterable[str] = ()) -> str:
+    """The model's licence and the few facts that matter beside its name; `words` come first."""
     commercial = {"yes": "commercial use", "no": "no commercial use", "unknown": "licence unclear"}[checkpoint.commercial]
-    facts = [say(lang, "{count} M parameters", count=f"{checkpoint.parameters / 1e6:.1f}")] if checkpoint.parameters else []
+    facts = [*words, say(lang, "{count} M parameters", count=f"{checkpoint.parameters / 1e6:.1f}")] if checkpoint.parameters else [*words]
     facts.append(say(lang, "here") if here else say(lang, "not here yet"))
     marks = [f'<span class="chip {checkpoint.commercial}">{html.escape(say(lang, commercial))}</span>']
     marks += [f'<span class="chip">{html.escape(f)}</span>' for f in facts]
@@ -211,3 +212,38 @@ def here_first(engine: Engine, models: str) -> Checkpoint:
 def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
     """The model list: title, and whether it is here yet."""
     return [(c.title if engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id) for c in engine.rows(models)]
+
+
+def many(engine: Engine, recipe: Recipe, files: list[str], lang: str) -> Iterator[tuple[str, str | None]]:
+    """The same recipe on many pictures: (a table with a row each, None), at the end with the path of a ZIP that holds a manifest.
+
+    One that is refused does not stop the rest.
+    """
+    if not files:
+        yield refusal(UserError("There is no picture yet: drop one into the box."), lang), None
+        return
+    rows = [[Path(f).name[:40], say(lang, "waiting")] for f in files]
+    done, manifest, began = [], [], time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+        for index, file in enumerate(files):
+            try:
+                for result in engine.run(recipe, [file]):
+                    share = index + min(1.0, result.done / max(result.total, 1))
+                    left = (time.monotonic() - began) * (len(files) / max(share, 0.05) - 1)
+                    rows[index][1] = f"{result.done:.0f} / {result.total:.0f} · " + say(lang, "about {seconds} left", seconds=seconds(left))
+                    yield _table(rows), None
+                kept = result.made[-1]
+                path = images.keep(kept, Path(folder), index)
+                done.append(path.rename(path.with_name(f"{index + 1:03d}-{path.name}")))
+                manifest.append({"file": done[-1].name, "recipe": plain_recipe(kept.recipe), "report": result.report.as_dict()})
+                rows[index][1] = say(lang, "done in {seconds}", seconds=seconds(result.report.seconds))
+            except UserError as e:
+                manifest.append({"file": None, "refused": str(e)})
+                rows[index][1] = say(lang, e.template, **e.values)
+            yield _table(rows), None
+        yield _table(rows), str(images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})}))
+
+
+def _table(rows: list[list[str]]) -> str:
+    body = "".join(f"<tr><th scope=row>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
+    return f'<table class="card"><tbody>{body}</tbody></table>'

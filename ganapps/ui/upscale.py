@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import html
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import gradio as gr
 
-from ganapps import images
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.recipe import Recipe, from_file, from_json
+from ganapps.recipe import Recipe, from_file
 from ganapps.report import seconds
 from ganapps.ui import common
-from ganapps.ui.before_after import before_after, picture_box, served
+from ganapps.ui.before_after import ResultArea, figures_line, picture_box
 from ganapps.ui.words import say, t
 
 CROP = 96  # pixels a side of the part on which all models are tried
@@ -38,7 +35,7 @@ class UpscaleTab:
                 self._result()
             with gr.Column(elem_classes="more"):
                 self._more()
-        self.asked = {self.picture, self.model, self.own, self.size, self.width, self.tile, self.precision, self.strength, self.colours, self.sixteen, self.place}
+        self.asked = {self.picture, self.model, self.own, self.size, self.width, self.tile, self.precision, self.area.strength, self.area.colours, self.sixteen, self.place}
         self._events()
 
     # -- what stands where
@@ -56,14 +53,10 @@ class UpscaleTab:
         self.price = gr.HTML('<div class="price"></div>', elem_id="upscale-price")
 
     def _result(self) -> None:
-        self.view = gr.HTML(elem_id="upscale-view")
-        self.line = gr.HTML('<div class="line"></div>', elem_id="upscale-line")
-        self.facts = gr.HTML(elem_id="upscale-facts")
-        with gr.Row(elem_classes="pair"):
-            self.strength = gr.Slider(0, 1, 1, step=0.05, label=t("Strength"), elem_id="upscale-strength")
-            self.colours = gr.Checkbox(False, label=t("Keep the original colours"), elem_id="upscale-colours")
+        self.area = ResultArea(self.engine, "upscale")
         with gr.Row(elem_classes="actions"):
             self.download = gr.DownloadButton(t("Download"), size="sm", interactive=False, elem_id="upscale-download")
+            self.area.listen(self.download)
             self.try_all = gr.Button(t("Every model on a crop"), size="sm", elem_id="upscale-try")
             self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id="upscale-restore", elem_classes="restore")
         self.hint = gr.HTML(elem_id="upscale-hint")
@@ -71,7 +64,6 @@ class UpscaleTab:
                                 buttons=[], interactive=False, elem_id="upscale-sheet", elem_classes=["wall", "sheet"])
         self.heat = gr.Gallery(label=t("What was invented"), show_label=False, visible=False, columns=2, object_fit="contain", height="auto", format="png",
                                buttons=["fullscreen"], interactive=False, elem_id="upscale-heat", elem_classes="wall")
-        self.last = gr.State(None)  # (upload, raw result, recipe) of the last run, for what needs no network
         self.spot = gr.State(None)  # where the person clicked
         self.tried = gr.State([])  # the models on the contact sheet
 
@@ -96,7 +88,7 @@ class UpscaleTab:
 
     def recipe(self, values: Mapping, **more: object) -> Recipe:
         """What the widgets ask for."""
-        settings: dict[str, object] = {"strength": values[self.strength], "keep_colours": values[self.colours], "sixteen_bit": values[self.sixteen],
+        settings: dict[str, object] = {"strength": values[self.area.strength], "keep_colours": values[self.area.colours], "sixteen_bit": values[self.sixteen],
                                        "keep_place": values[self.place], "tile": int(values[self.tile] or 0) or None}
         if values[self.size] == "width":
             settings["width"] = int(values[self.width] or 0)
@@ -107,23 +99,21 @@ class UpscaleTab:
     # -- what happens when
 
     def _events(self) -> None:
-        shown = [self.view, self.line, self.facts, self.heat, self.download, self.last, self.go, self.stop]
+        shown = [*self.area.outputs, self.heat, self.go, self.stop]
         go = self.go.click(self.run, self.asked | {self.truth}, shown, show_progress="hidden", api_visibility="private", **common.DEVICE)
-        tried = self.try_all.click(self.all_models, self.asked | {self.spot}, [self.sheet, self.line, self.tried, self.go, self.stop], show_progress="hidden",
+        tried = self.try_all.click(self.all_models, self.asked | {self.spot}, [self.sheet, self.area.line, self.tried, self.go, self.stop], show_progress="hidden",
                                    api_visibility="private", **common.DEVICE)
         many = self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, self.archive, self.go, self.stop], show_progress="hidden",
                                    api_visibility="private", **common.DEVICE)
-        self.stop.click(self.stopped, self.line, [self.line, self.view, self.download, self.go, self.stop], cancels=[go, tried, many], **common.QUIET)
-        gr.on([self.strength.release, self.colours.input], self.finished, {self.last, self.strength, self.colours}, [self.view, self.download, self.line],
-              trigger_mode="always_last", **common.QUIET)
+        self.stop.click(self.stopped, self.area.line, [self.area.line, self.area.view, self.download, self.go, self.stop], cancels=[go, tried, many], **common.QUIET)
         self.picture.select(self.pointed, self.picture, [self.spot, self.hint], **common.QUIET)
         self.sheet.select(self.picked, self.tried, [self.model, self.own], **common.QUIET)
         self.size.change(lambda size: gr.update(visible=size == "width"), self.size, self.width, **common.QUIET)
-        self.delete.click(self.deleted, [self.picture, self.last], [self.picture, self.view, self.line, self.facts, self.heat, self.sheet, self.download, self.last],
+        self.delete.click(self.deleted, [self.picture, self.area.raw], [self.picture, self.area.view, self.area.line, self.area.facts, self.heat, self.sheet, self.download, self.area.raw],
                           **common.QUIET)
-        self.restore.upload(self.dropped, self.restore, [self.model, self.own, self.size, self.width, self.strength, self.colours, self.line], **common.QUIET)
+        self.restore.upload(self.dropped, self.restore, [self.model, self.own, self.size, self.width, self.area.strength, self.area.colours, self.area.line], **common.QUIET)
         self.model.change(self.chosen, self.model, [self.chips, self.card], **common.QUIET)
-        gr.on([self.picture.change, self.model.change, self.size.change, self.width.change, self.line.change], self.priced, self.asked, self.price,
+        gr.on([self.picture.change, self.model.change, self.size.change, self.width.change, self.area.line.change], self.priced, self.asked, self.price,
               trigger_mode="always_last", **common.QUIET)
 
     @property
@@ -142,74 +132,33 @@ class UpscaleTab:
         """One picture, tile by tile; strength and colours come after, so that they can be changed at once."""
         lang, upload = common.language(request), values[self.picture]
         if not upload:
-            yield {self.line: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
+            yield {self.area.line: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
             return
         yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
         recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
         for shown in common.show(self.engine.run(recipe, [upload]), recipe, lang):
             self._parts[request.session_hash] = shown.part
-            update = {self.line: shown.line}
+            update = {self.area.line: shown.line}
             if shown.archive:
-                kept, raw = shown.kept[-1], self.download.move_resource_to_block_cache(shown.files[-1][0])
-                update |= self._outcome(kept, raw, lang) | {self.last: (upload, raw, kept.recipe.to_json())}
-                if values[self.strength] < 1 or values[self.colours]:
-                    again = self.engine.finished(kept.recipe, upload, raw, values[self.strength], values[self.colours])
-                    update |= self._outcome(again, None, lang)
+                kept = shown.kept[-1]
+                heat = [(kept.beside[n], say(lang, n)) for n in ("contradicted", "invented") if n in kept.beside]
+                update |= self.area.arrived(shown, upload, values, lang) | {self.heat: gr.update(value=heat, visible=bool(heat))}
                 if values[self.truth]:
-                    update[self.facts] = _facts(kept.figures | self.engine.against_truth(raw, values[self.truth]), lang)
+                    update[self.area.facts] = figures_line(kept.figures | self.engine.against_truth(shown.files[-1][0], values[self.truth]), lang)
             yield update
         self._parts.pop(request.session_hash, None)
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
 
-    def _outcome(self, kept, path: str | None, lang: str) -> dict:
-        """What is shown of a finished picture; `path`: its file, where it lies in Gradio's cache already."""
-        path = path or self._file(kept)
-        update = {self.view: self._view(kept, lang), self.download: gr.update(value=path, interactive=True)}
-        if kept.figures:
-            heat = [(kept.beside[n], say(lang, n)) for n in ("contradicted", "invented") if n in kept.beside]
-            update |= {self.facts: _facts(kept.figures, lang), self.heat: gr.update(value=heat, visible=bool(heat))}
-        return update
-
-    def _file(self, kept) -> str:
-        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            return self.download.move_resource_to_block_cache(str(images.keep(kept, Path(folder), 0)))
-
-    def _view(self, kept, lang: str) -> str:
-        before, after = kept.beside["before"], kept.beside["after"]
-        return before_after(self._served(before), self._served(after), lang, see_through=after.mode in ("LA", "RGBA"))
-
-    def _served(self, picture) -> str:
-        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            path = Path(folder) / "shown.png"
-            picture.save(path, compress_level=1)
-            return served(self.download.move_resource_to_block_cache(str(path)))
-
-    def finished(self, values: Mapping, request: gr.Request) -> dict:
-        """Another strength, the original's colours: at once, without the network."""
-        if not values[self.last]:
-            return {self.line: gr.skip()}
-        upload, raw, recipe = values[self.last]
-        lang = common.language(request)
-        try:
-            return self._outcome(self.engine.finished(from_json(recipe), upload, raw, values[self.strength], values[self.colours]), None, lang)
-        except UserError as e:
-            return {self.line: common.refusal(e, lang)}
-
     def stopped(self, line: str, request: gr.Request) -> dict:
         """Stop: the part that is done stays."""
-        update = {self.line: common.plain(line, say(common.language(request), "stopped")), self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
-        part = self._parts.pop(request.session_hash, None)
-        picture = images.part_picture(part) if part else None
-        if picture is not None:
-            address = self._served(picture)
-            update |= {self.view: f'<img class="part" src="{html.escape(address)}" alt="">'}
-        return update
+        update = {self.area.line: common.plain(line, say(common.language(request), "stopped")), self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
+        return update | self.area.stopped_view(self._parts.pop(request.session_hash, None))
 
     def all_models(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """A contact sheet: each model that is here on the same crop, with seconds and licence under each."""
         lang, upload = common.language(request), values[self.picture]
         if not upload:
-            yield {self.line: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
+            yield {self.area.line: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
             return
         yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
         cells: list[tuple] = []
@@ -228,38 +177,14 @@ class UpscaleTab:
                 tried.append(row.id)
                 yield {self.sheet: gr.update(value=cells, visible=True), self.tried: tried}
         except UserError as e:
-            yield {self.line: common.refusal(e, lang)}
+            yield {self.area.line: common.refusal(e, lang)}
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
 
     def run_many(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
-        """Many pictures, a row each; one that fails does not stop the rest; a ZIP with a manifest at the end."""
-        lang = common.language(request)
-        files = values[self.files] or []
-        rows = [[Path(f).name[:40], say(lang, "waiting")] for f in files]
-        if not files:
-            yield {self.rows: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
-            return
-        yield {self.rows: _table(rows), self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
-        recipe = self.recipe(values)
-        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            done, manifest, began = [], [], time.monotonic()
-            for index, file in enumerate(files):
-                try:
-                    for result in self.engine.run(recipe, [file]):
-                        left = (time.monotonic() - began) / max(index + result.done / max(result.total, 1), 1e-3) * (len(files) - index) - 0
-                        rows[index][1] = f"{result.done:.0f} / {result.total:.0f} · " + say(lang, "about {seconds} left", seconds=seconds(max(left, 0)))
-                        yield {self.rows: _table(rows)}
-                    path = images.keep(result.made[-1], Path(folder), index)
-                    named = path.rename(path.with_name(f"{index + 1:03d}-{path.name}"))
-                    done.append(named)
-                    manifest.append({"file": named.name, "recipe": common.plain_recipe(result.made[-1].recipe), "report": result.report.as_dict()})
-                    rows[index][1] = say(lang, "done in {seconds}", seconds=seconds(result.report.seconds))
-                except UserError as e:
-                    manifest.append({"file": None, "refused": str(e)})
-                    rows[index][1] = say(lang, e.template, **e.values)
-                yield {self.rows: _table(rows)}
-            archive = images.save_zip(done, Path(folder) / "enlarged.zip", {"manifest.json": images.as_json({"pictures": manifest})})
-            yield {self.archive: gr.update(value=str(archive), interactive=True)}
+        """Many pictures, a row each."""
+        yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
+        for table, archive in common.many(self.engine, self.recipe(values), values[self.files] or [], common.language(request)):
+            yield {self.rows: table} | ({self.archive: gr.update(value=archive, interactive=True)} if archive else {})
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
 
     def pointed(self, picture: str, request: gr.Request, event: gr.SelectData) -> tuple:
@@ -286,12 +211,12 @@ class UpscaleTab:
                 raise UserError("This picture was made on another tab: drop it there.")
             self.engine.checked(recipe)
         except UserError as e:
-            return {self.line: common.refusal(e, lang)}
+            return {self.area.line: common.refusal(e, lang)}
         s, known = recipe.settings, self.engine.row(recipe.checkpoint) is not None
         size = "width" if s.get("width") else f"{s['scale']:g}" if s.get("scale") in (2, 3, 4, 8) else "own"
         return {self.model: recipe.checkpoint if known else gr.skip(), self.own: "" if known else recipe.checkpoint, self.size: size,
-                self.width: gr.update(value=s.get("width") or 1920, visible=size == "width"), self.strength: s.get("strength", 1), self.colours: s.get("keep_colours", False),
-                self.line: common.plain("", say(lang, "The settings are back. Choose the picture again: no upload is ever kept in a recipe."))}
+                self.width: gr.update(value=s.get("width") or 1920, visible=size == "width"), self.area.strength: s.get("strength", 1), self.area.colours: s.get("keep_colours", False),
+                self.area.line: common.plain("", say(lang, "The settings are back. Choose the picture again: no upload is ever kept in a recipe."))}
 
     def chosen(self, model: str, request: gr.Request) -> tuple[str, str]:
         """Another model: its chips and card."""
@@ -304,18 +229,3 @@ class UpscaleTab:
             return common.price_line(self.engine.price(self.recipe(values), [values[self.picture]]), lang) if values[self.picture] else ""
         except UserError as e:
             return common.refusal(e, lang)
-
-
-def _facts(figures: Mapping, lang: str) -> str:
-    """The figures of a result, in words."""
-    words = {"consistency_db": "shrunk back it equals the original to {n} dB", "drift": "colours moved by {n} (1 is just visible)", "seam": "seams: {n} of 255",
-             "invented": "invented detail: {n} of 255", "psnr_db": "PSNR {n} dB", "ssim": "SSIM {n}"}
-    said = [say(lang, words[k], n=f"{figures[k]:.4g}") for k in words if k in figures]
-    if figures.get("tiles"):
-        said.insert(0, say(lang, "one tile" if figures["tiles"] == 1 else "{count} tiles of {n} px", count=figures["tiles"], n=figures.get("tile", "")))
-    return f'<div class="line">{html.escape(" · ".join(said))}</div>'
-
-
-def _table(rows: list[list[str]]) -> str:
-    body = "".join(f"<tr><th scope=row>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
-    return f'<table class="card"><tbody>{body}</tbody></table>'

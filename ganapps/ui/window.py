@@ -13,6 +13,7 @@ from ganapps.ui import api, common
 from ganapps.ui.compare import CompareTab
 from ganapps.ui.faces import FacesTab
 from ganapps.ui.theme import theme
+from ganapps.ui.translate import TranslateTab
 from ganapps.ui.upscale import UpscaleTab
 from ganapps.ui.words import I18N, say, t
 
@@ -28,6 +29,8 @@ def build(engine: Engine) -> gr.Blocks:
                 faces = FacesTab(engine)
             with gr.Tab(t("Upscale"), id="upscale"):
                 upscale = UpscaleTab(engine)
+            with gr.Tab(t("Translate"), id="translate"):
+                translate = TranslateTab(engine)
             with gr.Tab(t("Compare"), id="compare"):
                 compare = CompareTab(engine)
 
@@ -37,6 +40,7 @@ def build(engine: Engine) -> gr.Blocks:
         window.load(header, None, head, **common.QUIET)
         window.load(faces.opened, None, faces.opening_outputs, show_progress="hidden", api_visibility="private", **common.DEVICE)
         window.load(upscale.opened, None, upscale.opening_outputs, **common.QUIET)
+        window.load(translate.opened, None, translate.opening_outputs, **common.QUIET)
         window.load(compare.opened, None, compare.opening_outputs, **common.QUIET)
         api.publish(engine)
     return window.queue(max_size=32)
@@ -49,7 +53,7 @@ def launch_settings() -> dict[str, Any]:
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
-    here = sum(engine.here(c) for models in ("faces", "upscale", "denoise") for c in engine.rows(models))
+    here = sum(engine.here(c) for models in ("faces", "upscale", "translate", "denoise") for c in engine.rows(models))
     facts = [engine.device_title, say(lang, "1 model here") if here == 1 else say(lang, "{count} models here", count=here)]
     if hub is not None:
         facts.append(say(lang, "Hub reachable") if hub else say(lang, "Hub offline"))

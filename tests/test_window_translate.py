@@ -1,0 +1,134 @@
+"""The translate tab in a real Chromium."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from ganapps.recipe import Recipe, from_picture, png_info
+
+EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
+LINE = "#translate-line"
+
+
+@pytest.fixture
+def cup(tmp_path: Path) -> Path:
+    """A small photograph of odd sides."""
+    path = tmp_path / "cup.png"
+    Image.open(EXAMPLES / "coffee.png").crop((40, 20, 111, 73)).save(path)
+    return path
+
+
+@pytest.fixture
+def translate(page: Page, cup: Path) -> Page:
+    """The tab with a picture in it and the quick model chosen."""
+    page.get_by_role("tab", name="Translate").click()
+    page.locator("#translate-picture input[type=file]").set_input_files(cup)
+    expect(page.locator("#translate-picture img")).to_be_visible()
+    choose(page, "26 painted styles")
+    return page
+
+
+def choose(page: Page, model: str) -> None:
+    page.locator("#translate-model input").click()
+    page.get_by_role("option", name=model, exact=True).click()
+    expect(page.locator("#translate-model input")).to_have_value(model)
+
+
+def run(page: Page) -> None:
+    page.locator("#translate-go").click()
+    expect(page.locator(LINE)).to_contain_text("1 picture in", timeout=60_000)
+    expect(page.locator("#translate-view .compare")).to_be_visible(timeout=60_000)
+    expect(page.locator("#translate-go")).to_be_visible()
+
+
+def result(page: Page) -> bytes:
+    with page.expect_download() as download:
+        page.locator("#translate-download").click()
+    return Path(download.value.path()).read_bytes()
+
+
+def test_the_result_has_the_pictures_size_and_the_style_stands_in_its_recipe(translate: Page, tmp_path: Path) -> None:
+    translate.get_by_label("number input for Style").fill("7")
+    translate.get_by_label("number input for Style").press("Tab")
+    run(translate)
+    path = tmp_path / "result.png"
+    path.write_bytes(result(translate))
+    assert Image.open(path).size == (71, 53)
+    assert from_picture(path).settings["labels"] == {"7": 1.0}
+
+
+def test_the_original_colours_come_back_at_once(translate: Page) -> None:
+    run(translate)
+    painted = np.asarray(Image.open(io.BytesIO(result(translate))).convert("RGB")).astype(float)
+    src = translate.locator("#translate-view img.after").get_attribute("src")
+    translate.get_by_label("Keep the original colours").check()
+    expect(translate.locator("#translate-view img.after")).not_to_have_attribute("src", src)
+    kept = np.asarray(Image.open(io.BytesIO(result(translate))).convert("RGB")).astype(float)
+    original = np.asarray(Image.open(EXAMPLES / "coffee.png").crop((40, 20, 111, 73)).convert("RGB")).astype(float)
+
+    def tint(p: np.ndarray) -> np.ndarray:
+        return (p - p.mean(2, keepdims=True)).mean((0, 1))
+
+    assert np.abs(tint(kept) - tint(original)).max() < np.abs(tint(painted) - tint(original)).max()
+
+
+def test_every_model_that_is_here_shows_the_same_picture(translate: Page) -> None:
+    translate.locator("#translate-try").click()
+    cells = translate.locator("#translate-sheet .thumbnail-item")
+    expect(cells).to_have_count(4, timeout=120_000)
+    cells.nth(1).click()
+    expect(translate.locator("#translate-model input")).to_have_value("CartoonGAN Shinkai (light)")
+
+
+def test_a_model_with_a_way_back_offers_the_other_direction(translate: Page) -> None:
+    translate.locator("#translate-model input").click()
+    translate.get_by_role("option", name="Horse to zebra (not here yet)", exact=True).click()
+    expect(translate.locator("#translate-cycle-go")).to_be_visible()
+    translate.locator("#translate-switch").click()
+    expect(translate.locator("#translate-model input")).to_have_value("Zebra to horse (not here yet)")
+
+
+def test_a_style_transfer_says_that_it_is_no_gan(translate: Page) -> None:
+    expect(translate.get_by_role("tabpanel").filter(has=translate.locator("#translate-go"))).to_contain_text("style transfer, no GAN")
+
+
+def test_many_pictures_come_back_as_one_zip(translate: Page, cup: Path) -> None:
+    translate.locator("#translate-many button").first.click()
+    translate.locator("#translate-files input[type=file]").set_input_files([cup, EXAMPLES / "cat.png"])
+    expect(translate.locator("#translate-files")).to_contain_text("cat")
+    translate.locator("#translate-files-go").click()
+    expect(translate.locator("#translate-archive")).to_be_enabled(timeout=60_000)
+    with translate.expect_download() as download:
+        translate.locator("#translate-archive").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert len(archive.namelist()) == 3 and "manifest.json" in archive.namelist()
+
+
+def test_a_dropped_result_brings_its_settings_back_but_no_picture(translate: Page, tmp_path: Path) -> None:
+    path = tmp_path / "ours.png"
+    recipe = Recipe("translate", "styles-26", {"labels": {"12": 1.0}, "strength": 0.5})
+    Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
+    translate.locator("input[type=file][data-testid*=Restore] >> visible=false").locator("xpath=self::*[ancestor::*[@role='tabpanel']//*[@id='translate-go']]").first.set_input_files(path)
+    expect(translate.get_by_label("number input for Style")).to_have_value("12")
+    expect(translate.locator(LINE)).to_contain_text("no upload is ever kept")
+
+
+def test_delete_empties_the_tab(translate: Page) -> None:
+    run(translate)
+    path = translate.locator("#translate-picture img").get_attribute("src").split("file=")[1]
+    translate.locator("#translate-delete").click()
+    expect(translate.locator("#translate-view .compare")).to_have_count(0)
+    assert not Path(path).exists()
+
+
+def test_programs_translate_too(url: str, cup: Path, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    files, facts = Client(url, verbose=False, download_files=tmp_path).predict(handle_file(cup), model="styles-26", labels={"3": 1}, api_name="/translate")
+    assert Image.open(files[0]).size == (71, 53) and facts["recipe"]["settings"]["labels"] == {"3": 1}
