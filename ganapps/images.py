@@ -23,7 +23,8 @@ from ganapps.uploads import ifd
 def from_tensor(x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)) -> list[Image.Image]:
     """Pictures of a batch [N, 1 or 3, H, W] with values in `value_range`, clamped.
 
-    From (-1, 1) the byte is `trunc(x * 127.5 + 128)`, as the official StyleGAN scripts make it, so known seeds give the known bytes.
+    From (-1, 1) the byte is `trunc(x * 127.5 + 128)`, as the official StyleGAN scripts make it, so known seeds give the
+    known bytes.
     """
     low, high = value_range
     scaled = (x.float() - low) * (255.0 / (high - low)) + 0.5
@@ -39,7 +40,8 @@ def to_tensor(pixels: np.ndarray, value_range: tuple[float, float] = (0.0, 1.0))
 
 
 def to_pixels(x: torch.Tensor, value_range: tuple[float, float] = (0.0, 1.0), bits: int = 8) -> np.ndarray:
-    """[H, W, C] uint8, or uint16 where `bits` is 16, from [1, C, H, W] with values in `value_range`, clamped and rounded."""
+    """[H, W, C] uint8, or uint16 where `bits` is 16, from [1, C, H, W] with values in `value_range`, clamped and
+    rounded."""
     low, high = value_range
     most = 2**bits - 1
     scaled = (x[0].float() - low).mul_(most / (high - low)).add_(0.5).clamp_(0, most)
@@ -64,10 +66,13 @@ def eight_bits(pixels: np.ndarray) -> np.ndarray:
 def keep(kept: Kept, folder: Path, index: int) -> Path:
     """The file in `folder` that a finished picture is kept as, its recipe inside: a PNG, or a WebP film.
 
-    Its name tells what it is (`heads-64-seed-7.png`); `index`, the picture's place in its run, keeps other tasks' names apart.
+    Its name tells what it is (`heads-64-seed-7.png`); `index`, the picture's place in its run, keeps other tasks' names
+    apart.
     """
     words = f"{kept.recipe.checkpoint.split('/')[-1].split(':')[0]}-{kept.caption}"
-    words = "".join(c if c.isalnum() or c in ".-" else "-" for c in words)[:80] + ("" if kept.recipe.task == "faces" else f"-{index}")
+    words = "".join(c if c.isalnum() or c in ".-" else "-" for c in words)[:80] + (
+        "" if kept.recipe.task == "faces" else f"-{index}"
+    )
     if kept.frames:
         return save_film(kept.frames, folder / f"{words}.webp", kept.frames_per_second, kept.recipe)
     if isinstance(kept.picture, np.ndarray):
@@ -81,23 +86,36 @@ def save_png(picture: Image.Image, path: Path, recipe: Recipe) -> Path:
     return path
 
 
-def save_pixels(pixels: np.ndarray, path: Path, recipe: Recipe, *, icc: bytes | None = None, date: str | None = None,
-                gps: bytes | None = None, quality: int = 92) -> Path:
+def save_pixels(
+    pixels: np.ndarray,
+    path: Path,
+    recipe: Recipe,
+    *,
+    icc: bytes | None = None,
+    date: str | None = None,
+    gps: bytes | None = None,
+    quality: int = 92,
+) -> Path:
     """`path`, a PNG, JPEG (.jpg) or WebP by its ending, of [H, W, C] uint8 or uint16, the recipe inside.
 
-    `icc`, `date` and `gps` are those of an Upload; a profile for other kinds of colours is left out. PNG keeps 16 bits and alpha; a
-    JPEG has neither, so it is laid on white; WebP has 8 bits, and is without loss where `quality` is 100.
+    `icc`, `date` and `gps` are those of an Upload; a profile for other kinds of colours is left out. PNG keeps 16 bits
+    and alpha; a JPEG has neither, so it is laid on white; WebP has 8 bits, and is without loss where `quality` is 100.
     """
     icc = icc if icc and icc[16:20] == (b"GRAY" if pixels.shape[2] < 3 else b"RGB ") else None
     exif = ifd.block(date, gps)
     if path.suffix == ".png":
         png_file.write(path, pixels, {CHUNK: recipe.to_json()}, icc, exif)
         return path
-    picture, more = to_picture(pixels), {"icc_profile": icc, "exif": b"Exif\0\0" + exif if exif else b"", "quality": quality}
+    picture, more = (
+        to_picture(pixels),
+        {"icc_profile": icc, "exif": b"Exif\0\0" + exif if exif else b"", "quality": quality},
+    )
     if path.suffix == ".webp":
         picture.save(path, format="WEBP", lossless=quality == 100, exact=True, xmp=recipe.to_json().encode(), **more)
     else:
-        _on_white(picture).save(path, format="JPEG", comment=recipe.to_json().encode(), subsampling=0 if quality > 90 else 2, **more)
+        _on_white(picture).save(
+            path, format="JPEG", comment=recipe.to_json().encode(), subsampling=0 if quality > 90 else 2, **more
+        )
     return path
 
 
@@ -111,7 +129,8 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 
 def address(picture: Image.Image, side: int = 256) -> str:
-    """A picture as text that a page can show at once (a data URI): small and lossy, for looking at while something runs."""
+    """A picture as text that a page can show at once (a data URI): small and lossy, for looking at while something
+    runs."""
     buffer = io.BytesIO()
     if max(picture.size) > side:
         picture = ImageOps.contain(picture, (side, side))
@@ -123,15 +142,24 @@ def part_picture(part: Part, side: int = 1600) -> Image.Image | None:
     """What is finished of a large picture, to look at; None where nothing is."""
     if not part.finished:
         return None
-    picture = to_picture(part.pixels[:part.finished])
+    picture = to_picture(part.pixels[: part.finished])
     return picture if max(picture.size) <= side else ImageOps.contain(picture, (side, side))
 
 
 def save_film(frames: Sequence[Image.Image], path: Path, frames_per_second: int, recipe: Recipe) -> Path:
     """`path`, an endless animated WebP; the recipe stands in its XMP block."""
     first, *others = frames
-    first.save(path, format="WEBP", save_all=True, append_images=others, duration=round(1000 / frames_per_second), loop=0,
-               quality=90, method=2, xmp=recipe.to_json().encode())
+    first.save(
+        path,
+        format="WEBP",
+        save_all=True,
+        append_images=others,
+        duration=round(1000 / frames_per_second),
+        loop=0,
+        quality=90,
+        method=2,
+        xmp=recipe.to_json().encode(),
+    )
     return path
 
 

@@ -14,7 +14,9 @@ STRIP = 4_000_000  # bytes of pixels at a time
 LEVEL = 3  # of Deflate: beyond it files hardly shrink and time doubles
 
 
-def write(path: Path, pixels: np.ndarray, texts: Mapping[str, str], icc: bytes | None = None, exif: bytes | None = None) -> None:
+def write(
+    path: Path, pixels: np.ndarray, texts: Mapping[str, str], icc: bytes | None = None, exif: bytes | None = None
+) -> None:
     """Writes `pixels` [H, W, C] uint8 or uint16, C 1 to 4, with texts (iTXt), a colour profile and an EXIF block."""
     height, width, channels = pixels.shape
     with path.open("wb") as file:
@@ -40,9 +42,10 @@ def _chunk(file, name: bytes, body: bytes) -> None:
 
 
 def _filtered(pixels: np.ndarray, top: int, bottom: int) -> bytes:
-    """Rows as differences, each either to the left, to the row above, or to their mean: the one with the smallest sum."""
+    """Rows as differences, each either to the left, to the row above, or to their mean: the one with the smallest
+    sum."""
     step = pixels.shape[2] * pixels.itemsize
-    rows = _bytes(pixels[max(top - 1, 0):bottom])
+    rows = _bytes(pixels[max(top - 1, 0) : bottom])
     if top == 0:
         rows = np.concatenate([np.zeros_like(rows[:1]), rows])
     above, rows = rows[:-1], rows[1:]
@@ -64,4 +67,8 @@ def _cost(differences: np.ndarray) -> np.ndarray:
 
 def _bytes(pixels: np.ndarray) -> np.ndarray:
     """Rows of bytes, the larger of a pair first."""
-    return np.ascontiguousarray(pixels.astype(">u2") if pixels.itemsize == 2 else pixels).view(np.uint8).reshape(len(pixels), -1)
+    return (
+        np.ascontiguousarray(pixels.astype(">u2") if pixels.itemsize == 2 else pixels)
+        .view(np.uint8)
+        .reshape(len(pixels), -1)
+    )

@@ -1,4 +1,4 @@
-"""Figures, maps and colours against computations written out here, against scikit-image, and within time and memory at 12 megapixels."""
+"""Figures, maps and colours against computations written out here, and their cost at 12 megapixels."""
 
 from __future__ import annotations
 
@@ -35,7 +35,12 @@ def weights(length: int, to: int) -> np.ndarray:
 
 
 def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return np.einsum("yh,hwc,xw->yxc", weights(pixels.shape[0], size[1]), pixels.astype(np.float64), weights(pixels.shape[1], size[0]))
+    return np.einsum(
+        "yh,hwc,xw->yxc",
+        weights(pixels.shape[0], size[1]),
+        pixels.astype(np.float64),
+        weights(pixels.shape[1], size[0]),
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +59,10 @@ def test_strips_make_the_whole_picture(size: tuple[int, int]) -> None:
     expected = resized(ASTRONAUT, size)
     found = np.concatenate([resample.rows(ASTRONAUT, size, a, b) for a, b in resample.strips(size[1], size[0])])
     assert found.shape == expected.shape and np.abs(found - expected).max() < 2e-3
-    different = np.abs(resample.resize(ASTRONAUT, size).astype(int) - np.asarray(Image.fromarray(ASTRONAUT).resize(size, Image.Resampling.BICUBIC)))
+    different = np.abs(
+        resample.resize(ASTRONAUT, size).astype(int)
+        - np.asarray(Image.fromarray(ASTRONAUT).resize(size, Image.Resampling.BICUBIC))
+    )
     assert different.max() <= 1 and (different > 0).mean() < 1e-3  # ties: Pillow keeps the edges of a strip as float32
     wide = resample.resize(ASTRONAUT.astype(np.uint16) * 257, size)
     assert np.abs(wide - (expected * 257).clip(0, 65535)).max() <= 1
@@ -73,17 +81,22 @@ def test_what_is_transparent_has_no_say(kind: type, channels: int) -> None:
 
 # --- consistency and drift
 
+
 def test_a_faithful_enlargement_is_consistent() -> None:
     big = resample.resize(ASTRONAUT, (480, 384))
     found = figures.consistency(big, ASTRONAUT)
-    expected = metrics.peak_signal_noise_ratio(ASTRONAUT / 255, resized(big, (120, 96)).clip(0, 255) / 255, data_range=1)
+    expected = metrics.peak_signal_noise_ratio(
+        ASTRONAUT / 255, resized(big, (120, 96)).clip(0, 255) / 255, data_range=1
+    )
     assert found.db == pytest.approx(expected, abs=1e-3) and found.db > 35 and found.drift < 0.1
 
 
 def test_equal_pictures() -> None:
     found = figures.consistency(ASTRONAUT, ASTRONAUT)
     assert (found.db, found.drift, found.contradiction.mean) == (100.0, 0.0, 0.0)
-    assert found.contradiction.picture.size == (120, 96) and found.contradiction.picture.getcolors() == [(120 * 96, (0, 0, 4))]
+    assert found.contradiction.picture.size == (120, 96) and found.contradiction.picture.getcolors() == [
+        (120 * 96, (0, 0, 4))
+    ]
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3.5])
@@ -92,9 +105,14 @@ def test_a_flat_change_is_measured_exactly(scale: float) -> None:
     result = np.full((size[1], size[0], 3), (108, 112, 98), np.uint8)
     found = figures.consistency(result, source)
     assert found.db == pytest.approx(20 * math.log10(255 / 8), abs=1e-4)
-    assert found.drift == pytest.approx(color.deltaE_ciede2000(color.rgb2lab(result[0, 0] / 255), color.rgb2lab(source[0, 0] / 255)), abs=1e-4)
-    assert found.contradiction.mean == pytest.approx(8, abs=1e-3) and (found.contradiction.low, found.contradiction.high) == (0, 16)
-    (count, colour), = found.contradiction.picture.getcolors()
+    assert found.drift == pytest.approx(
+        color.deltaE_ciede2000(color.rgb2lab(result[0, 0] / 255), color.rgb2lab(source[0, 0] / 255)), abs=1e-4
+    )
+    assert found.contradiction.mean == pytest.approx(8, abs=1e-3) and (
+        found.contradiction.low,
+        found.contradiction.high,
+    ) == (0, 16)
+    ((count, colour),) = found.contradiction.picture.getcolors()
     assert count == 2400 and np.abs(np.subtract(colour, (188, 55, 84))).max() <= 1  # the middle of the scale
 
 
@@ -128,6 +146,7 @@ def test_alpha_weighs_and_kinds_may_differ() -> None:
 
 # --- invention
 
+
 def test_an_enlargement_invents_nothing_and_a_flat_change_neither() -> None:
     source = ASTRONAUT[..., :1]
     assert figures.invention(resample.resize(source, (480, 384)), source).mean < 0.45  # rounding to bytes: 0.29
@@ -143,13 +162,24 @@ def test_a_texture_within_pixels_is_invented_and_does_not_contradict() -> None:
     result[..., :] += (((rows + columns) % 2) * 40)[..., None].astype(np.uint8)
     result -= 20
     found = figures.invention(result, source)
-    assert found.mean == pytest.approx(20, abs=1e-3) and (found.low, found.high) == (0, 32) and found.picture.size == (30, 24)
+    assert (
+        found.mean == pytest.approx(20, abs=1e-3)
+        and (found.low, found.high) == (0, 32)
+        and found.picture.size == (30, 24)
+    )
     assert figures.consistency(result, source).db > 40
 
 
 @pytest.mark.parametrize("size", [(240, 192), (180, 144), (131, 97), (300, 96)])
 def test_invention_is_the_deviation_in_each_pixel_s_place(size: tuple[int, int]) -> None:
-    result = (resample.resize(ASTRONAUT, size).astype(int) + np.random.default_rng(1).integers(-9, 10, (size[1], size[0], 3))).clip(0, 255).astype(np.uint8)
+    result = (
+        (
+            resample.resize(ASTRONAUT, size).astype(int)
+            + np.random.default_rng(1).integers(-9, 10, (size[1], size[0], 3))
+        )
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
     luma = [0.299, 0.587, 0.114]
     extra = result @ luma - resized((ASTRONAUT @ luma)[..., None], size)[..., 0].clip(0, 255)
     places = [((np.arange(n) + 0.5) * m / n).astype(int) for n, m in ((size[1], 96), (size[0], 120))]
@@ -159,24 +189,42 @@ def test_invention_is_the_deviation_in_each_pixel_s_place(size: tuple[int, int])
 
 # --- the truth
 
+
 def test_psnr_and_ssim_are_the_library_s() -> None:
-    other = (ASTRONAUT.astype(int) + np.random.default_rng(2).integers(-15, 16, ASTRONAUT.shape)).clip(0, 255).astype(np.uint8)
+    other = (
+        (ASTRONAUT.astype(int) + np.random.default_rng(2).integers(-15, 16, ASTRONAUT.shape))
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
     found = figures.against_truth(other, ASTRONAUT)
     assert found["psnr_db"] == pytest.approx(metrics.peak_signal_noise_ratio(ASTRONAUT, other), abs=1e-4)
-    whole = metrics.structural_similarity(ASTRONAUT / 255, other / 255, data_range=1, channel_axis=2, gaussian_weights=True, sigma=1.5,
-                                          use_sample_covariance=False)
+    whole = metrics.structural_similarity(
+        ASTRONAUT / 255,
+        other / 255,
+        data_range=1,
+        channel_axis=2,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
     assert found["ssim"] == pytest.approx(whole, abs=1e-5) and 0.3 < whole < 0.95
 
 
 def test_truth_of_other_kinds() -> None:
     grey = ASTRONAUT[..., :1]
-    assert figures.against_truth(np.repeat(grey, 3, axis=2).astype(np.uint16) * 257, grey) == {"psnr_db": 100.0, "ssim": pytest.approx(1)}
+    assert figures.against_truth(np.repeat(grey, 3, axis=2).astype(np.uint16) * 257, grey) == {
+        "psnr_db": 100.0,
+        "ssim": pytest.approx(1),
+    }
     assert figures.against_truth(grey[:10], grey[:10]) == {"psnr_db": 100.0}
-    with pytest.raises(UserError, match="The true picture has 120 x 95 pixels, the result 120 x 96: give one of the same size."):
+    with pytest.raises(
+        UserError, match="The true picture has 120 x 95 pixels, the result 120 x 96: give one of the same size."
+    ):
         figures.against_truth(grey, grey[:95])
 
 
 # --- seams
+
 
 def test_a_seam_is_measured_in_levels() -> None:
     smooth = np.add.outer(np.arange(64), np.arange(80))[..., None].astype(np.uint8)
@@ -191,10 +239,13 @@ def test_a_seam_is_measured_in_levels() -> None:
 
 # --- strength, colours, alpha
 
+
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 def test_strength(kind: type) -> None:
     before, after = noise(40, 50, 3, kind), noise(40, 50, 3, kind)[::-1]
-    assert np.array_equal(colours.blend(before, after, 0), before) and np.array_equal(colours.blend(before, after, 1), after)
+    assert np.array_equal(colours.blend(before, after, 0), before) and np.array_equal(
+        colours.blend(before, after, 1), after
+    )
     expected = np.floor(before * 0.75 + after * 0.25 + 0.5)
     assert np.abs(colours.blend(before, after, 0.25) - expected).max() <= (kind is np.uint16)
 
@@ -206,7 +257,11 @@ def test_kept_colours_are_lab_s() -> None:
     lab[..., 1:] = color.rgb2lab(other / 255)[..., 1:]
     expected = color.lab2rgb(lab) * 255
     found = colours.keep_colours(ASTRONAUT, other)
-    assert found.dtype == np.uint8 and np.abs(found - expected).max() < 1.1 and np.abs(found.astype(int) - ASTRONAUT).max() > 50
+    assert (
+        found.dtype == np.uint8
+        and np.abs(found - expected).max() < 1.1
+        and np.abs(found.astype(int) - ASTRONAUT).max() > 50
+    )
     wide = colours.keep_colours(ASTRONAUT.astype(np.uint16) * 257, other.astype(np.uint16) * 257)
     assert wide.dtype == np.uint16 and np.abs(wide / 257 - expected).max() < 0.7
     assert np.abs(colours.keep_colours(ASTRONAUT, ASTRONAUT).astype(int) - ASTRONAUT).max() <= 1
@@ -218,8 +273,12 @@ def test_colours_of_another_size_or_of_none() -> None:
     found = figures.consistency(colours.keep_colours(tinted, small), colours.keep_colours(tinted, ASTRONAUT))
     assert found.drift < 1 < figures.consistency(tinted, ASTRONAUT).drift
     grey = colours.keep_colours(ASTRONAUT, small[..., :1])
-    assert (np.ptp(grey.astype(int), axis=2) <= 1).all() and np.abs(color.rgb2lab(grey / 255)[..., 0] - color.rgb2lab(ASTRONAUT / 255)[..., 0]).max() < 0.4
-    assert colours.keep_colours(ASTRONAUT[..., :1], small) is not None and np.array_equal(colours.keep_colours(ASTRONAUT[..., :1], small), ASTRONAUT[..., :1])
+    assert (np.ptp(grey.astype(int), axis=2) <= 1).all() and np.abs(
+        color.rgb2lab(grey / 255)[..., 0] - color.rgb2lab(ASTRONAUT / 255)[..., 0]
+    ).max() < 0.4
+    assert colours.keep_colours(ASTRONAUT[..., :1], small) is not None and np.array_equal(
+        colours.keep_colours(ASTRONAUT[..., :1], small), ASTRONAUT[..., :1]
+    )
     with_alpha = np.dstack([ASTRONAUT, ASTRONAUT[..., :1]])
     assert np.array_equal(colours.keep_colours(with_alpha, small)[..., 3], ASTRONAUT[..., 0])
 
@@ -249,8 +308,10 @@ def peak():
     return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024
 source = np.ascontiguousarray(np.tile(data.astronaut(), (3, 4, 1))[:1500, :2000])
 result, said = resample.resize(source, (4000, 3000)), {}
-for name, work in {"consistency": lambda: figures.consistency(result, source), "invention": lambda: figures.invention(result, source),
-                   "keep colours": lambda: colours.keep_colours(result, source), "blend": lambda: colours.blend(result, result, 0.5),
+for name, work in {"consistency": lambda: figures.consistency(result, source),
+                   "invention": lambda: figures.invention(result, source),
+                   "keep colours": lambda: colours.keep_colours(result, source),
+                   "blend": lambda: colours.blend(result, result, 0.5),
                    "truth": lambda: figures.against_truth(result[:1500], result[:1500])}.items():
     open("/proc/self/clear_refs", "w").write("5")
     before, began = peak(), time.process_time()
@@ -262,8 +323,12 @@ print(json.dumps(said))
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux's /proc")
 def test_12_megapixels_in_bounded_memory_and_seconds() -> None:
-    done = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent)
+    done = subprocess.run(
+        [sys.executable, "-c", LARGE], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent
+    )
     said = json.loads(done.stdout)
     print(said)
-    assert max(memory for memory, _ in said.values()) < 200_000_000  # the result itself has 36 MB, and is copied where one is made
+    assert (
+        max(memory for memory, _ in said.values()) < 200_000_000
+    )  # the result itself has 36 MB, and is copied where one is made
     assert max(seconds for _, seconds in said.values()) < 6

@@ -1,4 +1,4 @@
-"""Pictures and files: the only pixel scaling, the names files get, what a ZIP holds; and errors that cross processes."""
+"""Pictures and files: the only pixel scaling, the names files get, what a ZIP holds; and errors across processes."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ def test_a_byte_is_what_the_official_scripts_make() -> None:
     first, second = images.from_tensor(x)
     expected = (x[0, 0, 0].double() * 127.5 + 128).clamp(0, 255).to(torch.uint8).tolist()
     assert expected == [0, 0, 127, 128, 255, 255, 255]
-    assert np.asarray(first)[0, :, 1].tolist() == expected and first.mode == second.mode == "RGB" and first.size == (7, 1)
+    assert (
+        np.asarray(first)[0, :, 1].tolist() == expected and first.mode == second.mode == "RGB" and first.size == (7, 1)
+    )
 
 
 def test_every_byte_can_come_out_of_other_ranges() -> None:
     x = (torch.arange(256) / 255).view(1, 1, 16, 16)
-    picture, = images.from_tensor(x, (0.0, 1.0))
+    (picture,) = images.from_tensor(x, (0.0, 1.0))
     assert picture.mode == "L" and np.asarray(picture).ravel().tolist() == list(range(256))
 
 
@@ -74,13 +76,19 @@ RECIPE = Recipe("upscale", "x4plus", {"word": "你"})
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [(1, 1), (21, 33), (90, 1), (300, 200)])
-def test_a_png_holds_every_bit(kind: type, channels: int, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_png_holds_every_bit(
+    kind: type, channels: int, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(images.png_file, "STRIP", 5000)
     smooth = np.linspace(0, np.iinfo(kind).max // 2, size[0] * size[1] * channels).reshape(*size, channels)
     pixels = (smooth + noise(*size, channels) % 9).astype(kind)
     path = images.save_pixels(pixels, tmp_path / "x.png", RECIPE)
     found, chunks = unpacked(path.read_bytes())
-    assert np.array_equal(found, pixels) and set(chunks) == {b"IHDR", b"iTXt", b"IDAT", b"IEND"} and from_file(path) == RECIPE
+    assert (
+        np.array_equal(found, pixels)
+        and set(chunks) == {b"IHDR", b"iTXt", b"IDAT", b"IEND"}
+        and from_file(path) == RECIPE
+    )
     assert np.array_equal(open_upload(path).pixels, pixels)
     if kind is np.uint8:
         assert np.array_equal(np.asarray(Image.open(path)).reshape(pixels.shape), pixels)
@@ -98,7 +106,9 @@ def test_profile_and_date_are_kept_and_the_place_when_asked(ending: str, tmp_pat
     (tmp_path / "in.jpg").write_bytes(photograph())
     upload = open_upload(tmp_path / "in.jpg")
     for gps in (None, upload.gps):
-        path = images.save_pixels(upload.pixels, tmp_path / f"out{ending}", RECIPE, icc=upload.icc, date=upload.date, gps=gps)
+        path = images.save_pixels(
+            upload.pixels, tmp_path / f"out{ending}", RECIPE, icc=upload.icc, date=upload.date, gps=gps
+        )
         exif = Image.open(path).getexif()
         assert exif.get_ifd(34665)[36867] == "2024:05:31 18:02:07" and Image.open(path).info["icc_profile"] == SRGB
         assert (exif.get_ifd(34853).get(2) == (48.0, 51.0, 29.6)) == (gps is not None)
@@ -138,11 +148,23 @@ def test_jpeg_and_webp_when_asked(tmp_path: Path) -> None:
     assert Image.open(grey).mode == "L"
 
 
-@pytest.mark.parametrize(("kept", "index", "name"), [
-    (Kept(Image.new("RGB", (2, 2)), "seed 7", Recipe("faces", "heads-64")), 3, "heads-64-seed-7.png"),
-    (Kept(Image.new("RGB", (2, 2)), "x", Recipe("enlarge", "heads-64")), 3, "heads-64-x-3.png"),
-    (Kept(Image.new("RGB", (2, 2)), "../../etc/passwd", Recipe("faces", "me/my model:net.pkl@v1")), 0, "my-model-..-..-etc-passwd.png"),
-    (Kept(Image.new("RGB", (2, 2)), "seeds 1 to 2", Recipe("loop", "m"), (Image.new("RGB", (2, 2)),) * 2), 0, "m-seeds-1-to-2-0.webp")])
+@pytest.mark.parametrize(
+    ("kept", "index", "name"),
+    [
+        (Kept(Image.new("RGB", (2, 2)), "seed 7", Recipe("faces", "heads-64")), 3, "heads-64-seed-7.png"),
+        (Kept(Image.new("RGB", (2, 2)), "x", Recipe("enlarge", "heads-64")), 3, "heads-64-x-3.png"),
+        (
+            Kept(Image.new("RGB", (2, 2)), "../../etc/passwd", Recipe("faces", "me/my model:net.pkl@v1")),
+            0,
+            "my-model-..-..-etc-passwd.png",
+        ),
+        (
+            Kept(Image.new("RGB", (2, 2)), "seeds 1 to 2", Recipe("loop", "m"), (Image.new("RGB", (2, 2)),) * 2),
+            0,
+            "m-seeds-1-to-2-0.webp",
+        ),
+    ],
+)
 def test_a_file_s_name_tells_what_it_is(kept: Kept, index: int, name: str, tmp_path: Path) -> None:
     path = images.keep(kept, tmp_path, index)
     assert path == tmp_path / name and from_file(path) == kept.recipe
@@ -154,7 +176,9 @@ def test_a_long_caption_makes_a_short_name(tmp_path: Path) -> None:
 
 def test_a_zip_holds_files_and_texts(tmp_path: Path) -> None:
     path = images.keep(Kept(Image.new("RGB", (2, 2)), "seed 7", Recipe("faces", "m")), tmp_path, 0)
-    archive = zipfile.ZipFile(images.save_zip([path], tmp_path / "all.zip", {"report.json": images.as_json({"word": "你"})}))
+    archive = zipfile.ZipFile(
+        images.save_zip([path], tmp_path / "all.zip", {"report.json": images.as_json({"word": "你"})})
+    )
     assert archive.namelist() == ["m-seed-7.png", "report.json"] and archive.read("m-seed-7.png") == path.read_bytes()
     assert json.loads(archive.read("report.json")) == {"word": "你"} and "你" in archive.read("report.json").decode()
 
@@ -162,4 +186,9 @@ def test_a_zip_holds_files_and_texts(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [UserError, WeightsError])
 def test_an_error_crosses_processes_whole(kind: type[UserError]) -> None:
     error = pickle.loads(pickle.dumps(kind("{file} is {what}.", file="a{b}", what=3)))
-    assert type(error) is kind and str(error) == "a{b} is 3." and error.template == "{file} is {what}." and error.values["what"] == 3
+    assert (
+        type(error) is kind
+        and str(error) == "a{b} is 3."
+        and error.template == "{file} is {what}."
+        and error.values["what"] == 3
+    )

@@ -9,7 +9,12 @@ from ganapps.tasks import resample
 
 # IEC 61966-2-1: linear sRGB -> XYZ under D65, here relative to white, so that grey is (Y, Y, Y); and CIE 15 for Lab.
 WHITE = torch.tensor([0.95047, 1.0, 1.08883])
-TO_XYZ = torch.tensor([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]) / WHITE[:, None]
+TO_XYZ = (
+    torch.tensor(
+        [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    )
+    / WHITE[:, None]
+)
 FROM_XYZ = torch.linalg.inv(TO_XYZ.double()).float()
 LINEAR_BELOW = (6 / 29) ** 3  # where the cube root of Lab turns into a line
 
@@ -19,7 +24,10 @@ def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
     assert before.shape == after.shape and before.dtype == after.dtype and 0 <= strength <= 1
     made = np.empty_like(after)
     for top, bottom in resample.strips(*after.shape[:2]):
-        first, second = torch.from_numpy(before[top:bottom].astype(np.float32)), torch.from_numpy(after[top:bottom].astype(np.float32))
+        first, second = (
+            torch.from_numpy(before[top:bottom].astype(np.float32)),
+            torch.from_numpy(after[top:bottom].astype(np.float32)),
+        )
         made[top:bottom] = torch.lerp(first, second, strength).add_(0.5).numpy().astype(after.dtype)
     return made
 
@@ -27,19 +35,22 @@ def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
 def keep_colours(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     """`result` [H, W, C] with its own lightness and the colours of `source` (L* of the one, a* and b* of the other).
 
-    `source` may be of any size and kind; its colours are resized. Grey results and alpha stay as they are. Values are taken as
-    sRGB; what lies outside is clipped.
+    `source` may be of any size and kind; its colours are resized. Grey results and alpha stay as they are. Values are
+    taken as sRGB; what lies outside is clipped.
     """
     if result.shape[2] < 3:
         return result
     made, size = result.copy(), (result.shape[1], result.shape[0])
     for top, bottom in resample.strips(*result.shape[:2]):
-        made[top:bottom, :, :3] = _coloured(result[top:bottom, :, :3], resample.rows(source, size, top, bottom, _opponent))
+        made[top:bottom, :, :3] = _coloured(
+            result[top:bottom, :, :3], resample.rows(source, size, top, bottom, _opponent)
+        )
     return made
 
 
 def on_checkerboard(pixels: np.ndarray, cell: int = 12) -> np.ndarray:
-    """[H, W, 1 or 3] of [H, W, 2 or 4]: laid over squares of two light greys, `cell` pixels wide, so that one sees what is transparent."""
+    """[H, W, 1 or 3] of [H, W, 2 or 4]: laid over squares of two light greys, `cell` pixels wide, so that one sees what
+    is transparent."""
     if pixels.shape[2] in (1, 3):
         return pixels
     most = np.iinfo(pixels.dtype).max

@@ -1,7 +1,8 @@
-"""What a result did to its picture, in figures and heat maps: contradiction, invention, colour drift, seams, and distance to the truth.
+"""What a result did to its picture, in figures and heat maps: contradiction, invention, drift, seams, distance to truth.
 
-Two questions are kept apart. What *contradicts* the original shows when the result is shrunk back to the original's size. What was
-*invented* does not show there: it is the detail inside each original pixel that no enlargement of the original has.
+Two questions are kept apart. What *contradicts* the original shows when the result is shrunk back to the original's
+size. What was *invented* does not show there: it is the detail inside each original pixel that no enlargement of the
+original has.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ from ganapps.tasks import resample
 BEST = 100.0  # dB: equal pictures, which would have infinitely many
 MOSAIC = 16  # pieces a side whose mean colours tell the drift
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
-HEAT = np.array([[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], np.float32)  # dark to light, so that greys tell it too
+HEAT = np.array(
+    [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], np.float32
+)  # dark to light, so that greys tell it too
 CONTRADICTION, INVENTION = 16.0, 32.0  # levels of 255 at the light end of each map
 WINDOW = 5  # pixels around: the 11 x 11 Gaussian window of SSIM
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """`picture` RGB in the size of the original; its darkest colour is `low`, its lightest `high` or more, in levels of 255; `mean` over all."""
+    """`picture` RGB in the size of the original; its darkest colour is `low`, its lightest `high` or more, in levels of
+    255; `mean` over all."""
 
     picture: Image.Image
     low: float
@@ -37,8 +41,9 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Consistency:
-    """`db`: PSNR between the shrunk result and the original, over 45 is faithful (Lugmayr et al., NTIRE 2021). `drift`: mean CIEDE2000
-    of the mean colours of a 16 x 16 mosaic, 1 is just visible. `contradiction`: where, as root mean square over the colours."""
+    """`db`: PSNR between the shrunk result and the original, over 45 is faithful (Lugmayr et al., NTIRE 2021). `drift`:
+    mean CIEDE2000 of the mean colours of a 16 x 16 mosaic, 1 is just visible. `contradiction`: where, as root mean
+    square over the colours."""
 
     db: float
     drift: float
@@ -46,8 +51,13 @@ class Consistency:
 
 
 def consistency(result: np.ndarray, source: np.ndarray) -> Consistency:
-    """`result` [H, W, C] shrunk to the size of `source` [h, w, C] and compared. Alpha is not compared: it weighs the colours."""
-    size, most, drift = (source.shape[1], source.shape[0]), (_most(result), _most(source)), _Mosaic(source.shape[0], source.shape[1])
+    """`result` [H, W, C] shrunk to the size of `source` [h, w, C] and compared. Alpha is not compared: it weighs the
+    colours."""
+    size, most, drift = (
+        (source.shape[1], source.shape[0]),
+        (_most(result), _most(source)),
+        _Mosaic(source.shape[0], source.shape[1]),
+    )
     levels, error, weight = [], 0.0, 0.0
     for top, bottom in resample.strips(source.shape[0], result.shape[1]):
         shrunk = np.clip(resample.rows(_colours(result), size, top, bottom) / most[0], 0, 1)
@@ -62,8 +72,9 @@ def consistency(result: np.ndarray, source: np.ndarray) -> Consistency:
 
 
 def invention(result: np.ndarray, source: np.ndarray) -> HeatMap:
-    """The detail that `result` [H, W, C] has inside each pixel of the smaller `source` [h, w, C] and the bicubic enlargement has not:
-    the standard deviation, within that pixel's place, of the difference of their luma. Without enlargement it is 0."""
+    """The detail that `result` [H, W, C] has inside each pixel of the smaller `source` [h, w, C] and the bicubic
+    enlargement has not: the standard deviation, within that pixel's place, of the difference of their luma. Without
+    enlargement it is 0."""
     (height, width), (h, w) = result.shape[:2], source.shape[:2]
     assert height >= h and width >= w
     columns, parts, total = _starts(width, w), [], 0.0
@@ -78,11 +89,16 @@ def invention(result: np.ndarray, source: np.ndarray) -> HeatMap:
 
 
 def against_truth(result: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """`psnr_db` and `ssim` (Wang et al. 2004: Gaussian window, mean over colours) of `result` beside the true picture; no SSIM below 11
-    pixels a side. Alpha is left out. Raises UserError where the sizes differ."""
+    """`psnr_db` and `ssim` (Wang et al. 2004: Gaussian window, mean over colours) of `result` beside the true picture;
+    no SSIM below 11 pixels a side. Alpha is left out. Raises UserError where the sizes differ."""
     if result.shape[:2] != truth.shape[:2]:
-        raise UserError("The true picture has {w} x {h} pixels, the result {width} x {height}: give one of the same size.",
-                        w=truth.shape[1], h=truth.shape[0], width=result.shape[1], height=result.shape[0])
+        raise UserError(
+            "The true picture has {w} x {h} pixels, the result {width} x {height}: give one of the same size.",
+            w=truth.shape[1],
+            h=truth.shape[0],
+            width=result.shape[1],
+            height=result.shape[0],
+        )
     height, width = result.shape[:2]
     error, similar = 0.0, 0.0
     for top, bottom in resample.strips(height, width):
@@ -92,15 +108,27 @@ def against_truth(result: np.ndarray, truth: np.ndarray) -> dict[str, float]:
         return {"psnr_db": _decibels(error)}
     inner = height - 2 * WINDOW
     for top, bottom in resample.strips(inner, width):
-        first, second = _pair(result[top:bottom + 2 * WINDOW], truth[top:bottom + 2 * WINDOW])
-        similar += metrics.structural_similarity(first, second, data_range=1.0, channel_axis=2, gaussian_weights=True, sigma=1.5,
-                                                 use_sample_covariance=False) * (bottom - top) / inner
+        first, second = _pair(result[top : bottom + 2 * WINDOW], truth[top : bottom + 2 * WINDOW])
+        similar += (
+            metrics.structural_similarity(
+                first,
+                second,
+                data_range=1.0,
+                channel_axis=2,
+                gaussian_weights=True,
+                sigma=1.5,
+                use_sample_covariance=False,
+            )
+            * (bottom - top)
+            / inner
+        )
     return {"psnr_db": _decibels(error), "ssim": similar}
 
 
 def seam(pixels: np.ndarray, columns: Iterable[int] = (), rows: Iterable[int] = ()) -> float:
-    """How visible the borders of tiles are in `pixels` [H, W, C], in levels of 255: of all borders the largest mean step beyond the mean
-    steps beside it, 0 where none stands out. `columns` and `rows` are those where a new tile begins."""
+    """How visible the borders of tiles are in `pixels` [H, W, C], in levels of 255: of all borders the largest mean
+    step beyond the mean steps beside it, 0 where none stands out. `columns` and `rows` are those where a new tile
+    begins."""
     found = [0.0]
     for turned, places in ((pixels.swapaxes(0, 1), columns), (pixels, rows)):
         for place in (p for p in places if 0 < p < len(turned)):
@@ -116,12 +144,14 @@ def _most(pixels: np.ndarray) -> np.float32:
 
 
 def _colours(pixels: np.ndarray) -> np.ndarray:
-    return pixels[..., :1 if pixels.shape[2] < 3 else 3]
+    return pixels[..., : 1 if pixels.shape[2] < 3 else 3]
 
 
 def _opacity(pixels: np.ndarray) -> np.ndarray:
     """Alpha in [0, 1], [H, W, 1]; 1 where there is none."""
-    return pixels[..., -1:] / _most(pixels) if pixels.shape[2] in (2, 4) else np.ones((*pixels.shape[:2], 1), np.float32)
+    return (
+        pixels[..., -1:] / _most(pixels) if pixels.shape[2] in (2, 4) else np.ones((*pixels.shape[:2], 1), np.float32)
+    )
 
 
 def _luma(pixels: np.ndarray) -> np.ndarray:
@@ -167,9 +197,11 @@ class _Mosaic:
 
 def _deviation(extra: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """The standard deviation of `extra` in each cell of a grid whose rows and columns begin there."""
+
     def means(values: np.ndarray) -> np.ndarray:
         sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
         return sums / (np.diff([*rows, extra.shape[0]])[:, None] * np.diff([*columns, extra.shape[1]]))
+
     return np.sqrt(np.maximum(means(extra**2) - means(extra) ** 2, 0))
 
 

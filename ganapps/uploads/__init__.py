@@ -1,4 +1,4 @@
-"""A file that a person brings -> an upright picture and what is kept beside it; refused in one sentence where it can't be."""
+"""A file that a person brings -> an upright picture and what is kept beside it, or one sentence why not."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ STAMP = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
 class Upload:
     """A picture as it came, upright.
 
-    `pixels` [H, W, C], uint8 or uint16; C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; alpha is not multiplied in. `icc` is the colour
-    profile that the values are meant in (None: sRGB), `date` like "2024:05:31 18:02:07", `gps` an EXIF block with nothing but the
-    place, to be put back only when asked. `size` (W, H) and `sha256` of the file go into recipes; `changes` are sentences for the
-    report. `name`, the visitor's own, is for showing it to them again: never for logs or names of results, so no repr has it.
+    `pixels` [H, W, C], uint8 or uint16; C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; alpha is not multiplied in. `icc`
+    is the colour profile that the values are meant in (None: sRGB), `date` like "2024:05:31 18:02:07", `gps` an EXIF
+    block with nothing but the place, to be put back only when asked. `size` (W, H) and `sha256` of the file go into
+    recipes; `changes` are sentences for the report. `name`, the visitor's own, is for showing it to them again: never
+    for logs or names of results, so no repr has it.
     """
 
     pixels: np.ndarray = field(repr=False)
@@ -44,8 +45,8 @@ class Upload:
 def open_upload(path: str | Path) -> Upload:
     """The picture in a file: PNG, JPEG, WebP, TIFF, BMP or GIF, whatever its name says.
 
-    The first frame or page alone is read. All refusals but broken pixels are made from the header, before any pixel is decoded.
-    Raises UserError.
+    The first frame or page alone is read. All refusals but broken pixels are made from the header, before any pixel is
+    decoded. Raises UserError.
     """
     header, digest = _header(path)
     changes: list[Sentence] = []
@@ -54,18 +55,20 @@ def open_upload(path: str | Path) -> Upload:
     orientation, date, gps = _exif(header, changes)
     pixels, icc = decode.pixels(header, changes)
     pixels = upright(pixels, orientation)
-    return Upload(pixels, (pixels.shape[1], pixels.shape[0]), digest, icc, date, gps, Path(path).name[:120], tuple(changes))
+    return Upload(
+        pixels, (pixels.shape[1], pixels.shape[0]), digest, icc, date, gps, Path(path).name[:120], tuple(changes)
+    )
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
-    """Width and height of the picture in a file, as it will stand upright; nothing but its header is read. Raises UserError."""
+    """Width and height of the picture in a file as it will stand upright; no pixel is decoded. Raises UserError."""
     header, _ = _header(path)
     turned = _exif(header, [])[0] in (5, 6, 7, 8)
     return header.size[::-1] if turned else header.size
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """`pixels` [H, W, C] turned by the EXIF orientation 1 to 8 that they were stored with; any other number turns nothing."""
+    """`pixels` [H, W, C] turned by the EXIF orientation they were stored with, 1 to 8; other numbers turn nothing."""
     if orientation in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -84,7 +87,7 @@ def _header(path: str | Path) -> tuple[Header, str]:
 
 
 def _bytes(path: str | Path) -> tuple[bytes, kinds.Reader]:
-    """What is in the file, and who reads it. A file that is no picture, or too large, is not read beyond its first bytes."""
+    """What is in the file, and who reads it. What is no picture, or too large, is not read beyond its first bytes."""
     try:
         found = Path(path).stat()
         if not stat.S_ISREG(found.st_mode):
@@ -95,11 +98,16 @@ def _bytes(path: str | Path) -> tuple[bytes, kinds.Reader]:
                 raise UserError("This file is empty: fetch the picture again, or save it again.")
             function = kinds.reader(start)
             if found.st_size > MOST_BYTES:
-                raise UserError("This file has {size} MB, at most {most} MB are accepted: save it smaller first.",
-                                size=found.st_size // 1_000_000, most=MOST_BYTES // 1_000_000)
+                raise UserError(
+                    "This file has {size} MB, at most {most} MB are accepted: save it smaller first.",
+                    size=found.st_size // 1_000_000,
+                    most=MOST_BYTES // 1_000_000,
+                )
             return start + file.read(MOST_BYTES), function
     except (OSError, ValueError) as e:
-        raise UserError("This file can't be opened ({why}): choose it again.", why=getattr(e, "strerror", None) or "not a file") from e
+        raise UserError(
+            "This file can't be opened ({why}): choose it again.", why=getattr(e, "strerror", None) or "not a file"
+        ) from e
 
 
 def _check_size(size: tuple[int, int]) -> None:
@@ -107,8 +115,14 @@ def _check_size(size: tuple[int, int]) -> None:
     if width < 1 or height < 1:
         raise damaged()
     if width * height > MOST_PIXELS or max(size) > LONGEST_SIDE:
-        raise UserError("This picture says that it has {width} x {height} pixels: at most {most} million, and {side} a side, are accepted.",
-                        width=width, height=height, most=MOST_PIXELS // 1_000_000, side=LONGEST_SIDE)
+        raise UserError(
+            "This picture says that it has {width} x {height} pixels: "
+            "at most {most} million, and {side} a side, are accepted.",
+            width=width,
+            height=height,
+            most=MOST_PIXELS // 1_000_000,
+            side=LONGEST_SIDE,
+        )
 
 
 def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, bytes | None]:
@@ -126,5 +140,7 @@ def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, byt
 
 def _date(exif: bytes, base: ifd.Table) -> str | None:
     """When it was taken, else when the file was made; None for anything but a date."""
-    taken = base.number(ifd.EXIF) and ifd.table(exif, base.number(ifd.EXIF), base.order, {ifd.DATE_TAKEN}, 4096).text(ifd.DATE_TAKEN)
+    taken = base.number(ifd.EXIF) and ifd.table(exif, base.number(ifd.EXIF), base.order, {ifd.DATE_TAKEN}, 4096).text(
+        ifd.DATE_TAKEN
+    )
     return next((date for date in (taken, base.text(ifd.DATE)) if date and STAMP.fullmatch(date)), None)

@@ -11,7 +11,7 @@ PACKED = 4_000_000  # bytes, and twice as many pixels: run-lengths are unpacked 
 
 
 def header(data: bytes) -> Header:
-    length, = struct.unpack_from("<I", data, 14)
+    (length,) = struct.unpack_from("<I", data, 14)
     width, height = struct.unpack_from("<HH" if length == 12 else "<ii", data, 18)
     packed = length > 12 and struct.unpack_from("<I", data, 30)[0] in (1, 2)
     if packed and (len(data) > PACKED or abs(width * height) > 2 * PACKED):

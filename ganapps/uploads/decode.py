@@ -7,20 +7,47 @@ import sys
 from io import BytesIO
 
 import numpy as np
-from PIL import BmpImagePlugin, GifImagePlugin, Image, ImageCms, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageCms,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from ganapps.report import Sentence
 from ganapps.uploads.header import Header, cut_off, damaged, unknown_pixels
 
-OPEN = {"PNG": PngImagePlugin.PngImageFile, "JPEG": JpegImagePlugin.JpegImageFile, "GIF": GifImagePlugin.GifImageFile,
-        "WEBP": WebPImagePlugin.WebPImageFile, "BMP": BmpImagePlugin.BmpImageFile, "TIFF": TiffImagePlugin.TiffImageFile}
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, struct.error)
+OPEN = {
+    "PNG": PngImagePlugin.PngImageFile,
+    "JPEG": JpegImagePlugin.JpegImageFile,
+    "GIF": GifImagePlugin.GifImageFile,
+    "WEBP": WebPImagePlugin.WebPImageFile,
+    "BMP": BmpImagePlugin.BmpImageFile,
+    "TIFF": TiffImagePlugin.TiffImageFile,
+}
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    struct.error,
+)
 PLAIN = {"L", "LA", "RGB", "RGBA", "RGBX", "I;16", "I;16B"}  # modes that need no conversion
 SPACES = {"CMYK": b"CMYK", "LAB": b"Lab ", "L": b"GRAY", "LA": b"GRAY", "1": b"GRAY", "I;16": b"GRAY", "I;16B": b"GRAY"}
 
 
 def pixels(header: Header, changes: list[Sentence]) -> tuple[np.ndarray, bytes | None]:
-    """[H, W, C] as in Upload, not yet upright, and the colour profile they are meant in. What had to be converted is added to `changes`.
+    """[H, W, C] as in Upload, not yet upright, and the colour profile they are meant in. What had to be converted is
+    added to `changes`.
 
     Raises UserError for a file that ends early, is damaged, or holds pixels of an unknown kind.
     """
@@ -64,7 +91,7 @@ def _array(picture: Image.Image) -> np.ndarray:
         part = np.asarray(picture.crop((0, top, width, min(top + 256, height))))
         part = part[..., None] if part.ndim == 2 else part
         made = np.empty((height, *part.shape[1:]), part.dtype) if made is None else made
-        made[top:top + 256] = part
+        made[top : top + 256] = part
     return made
 
 
@@ -77,19 +104,20 @@ def _narrow(picture: Image.Image, header: Header, icc: bytes | None) -> np.ndarr
         picture = picture.convert("RGB" if picture.mode == "YCbCr" else "RGBA")
     if picture.mode not in PLAIN:
         raise unknown_pixels()
-    made = _array(picture)[..., :3 if picture.mode == "RGBX" else None]
+    made = _array(picture)[..., : 3 if picture.mode == "RGBX" else None]
     key = picture.info.get("transparency")
     return _keyed(made, (key,)) if header.kind == "GIF" and isinstance(key, int) else made
 
 
 def _of_palette(picture: Image.Image, clear: int | bytes | None, grey: bool) -> np.ndarray:
-    """Colours looked up. A palette of greys gives a grey picture where `grey`; `clear` is the transparent entry, or all alphas."""
+    """Colours looked up. A palette of greys gives a grey picture where `grey`; `clear` is the transparent entry, or all
+    alphas."""
     colours = np.zeros((256, 4), np.uint8)
     colours[:, 3] = 255
     listed = np.frombuffer(bytes(picture.getpalette("RGB") or b""), np.uint8).reshape(-1, 3)[:256]
-    colours[:len(listed), :3] = listed
+    colours[: len(listed), :3] = listed
     if isinstance(clear, bytes):
-        colours[:len(clear[:256]), 3] = np.frombuffer(clear[:256], np.uint8)
+        colours[: len(clear[:256]), 3] = np.frombuffer(clear[:256], np.uint8)
     elif clear is not None:
         colours[clear, 3] = 0
     wanted = [0] if grey and (listed == listed[:, :1]).all() else [0, 1, 2]
@@ -100,7 +128,8 @@ def _of_palette(picture: Image.Image, clear: int | bytes | None, grey: bool) -> 
 
 
 def _wide(header: Header, picture: Image.Image) -> np.ndarray:
-    """uint16. Pillow has one 16 bit mode, grey; of colours it keeps one byte of each pair, so they are decoded twice: high bytes, then low."""
+    """uint16. Pillow has one 16 bit mode, grey; of colours it keeps one byte of each pair, so they are decoded twice:
+    high bytes, then low."""
     if picture.mode in ("I;16", "I;16B"):
         planes = [picture, *(_opened(header, file) for file in header.planes)]
         made = np.dstack([_array(plane).astype(np.uint16) for plane in planes])
@@ -155,10 +184,18 @@ def _keyed(made: np.ndarray, key: tuple[int, ...]) -> np.ndarray:
 
 def _converted(picture: Image.Image, icc: bytes | None, changes: list[Sentence]) -> np.ndarray:
     """CMYK or Lab as sRGB, which no later step could do; the profile is used up by it."""
-    source = ImageCms.createProfile("LAB") if picture.mode == "LAB" else ImageCms.ImageCmsProfile(BytesIO(icc)) if icc else None
+    source = (
+        ImageCms.createProfile("LAB")
+        if picture.mode == "LAB"
+        else ImageCms.ImageCmsProfile(BytesIO(icc))
+        if icc
+        else None
+    )
     if source is not None:
         try:
-            made = np.asarray(ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB"))
+            made = np.asarray(
+                ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            )
         except ImageCms.PyCMSError:
             source = None
     if picture.mode == "LAB":

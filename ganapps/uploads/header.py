@@ -16,10 +16,11 @@ EXTRAS = 16_000_000  # bytes a file may carry beside its pixels: profile, EXIF, 
 class Header:
     """A picture's claims, and what its decoder needs.
 
-    `kind` is Pillow's word for the format, `size` (W, H) as stored, `file` a file of the first picture alone, `several` whether more
-    frames or pages follow. `icc`, `exif` (a TIFF block) and `date` are as found, unchecked; an empty profile is a damaged one.
-    `depth` is in bits a sample; `key` the transparent colour, or the alphas of the palette, of a PNG; `planes` the files of the
-    second and further colours of a 16 bit TIFF that keeps them apart; `inverted`: its 0 is white.
+    `kind` is Pillow's word for the format, `size` (W, H) as stored, `file` a file of the first picture alone, `several`
+    whether more frames or pages follow. `icc`, `exif` (a TIFF block) and `date` are as found, unchecked; an empty
+    profile is a damaged one. `depth` is in bits a sample; `key` the transparent colour, or the alphas of the palette,
+    of a PNG; `planes` the files of the second and further colours of a 16 bit TIFF that keeps them apart; `inverted`:
+    its 0 is white.
     """
 
     kind: str
@@ -44,7 +45,10 @@ def damaged() -> UserError:
 
 
 def overloaded() -> UserError:
-    return UserError("This picture carries more than {most} MB beside its pixels: save it again without texts and previews.", most=EXTRAS // 1_000_000)
+    return UserError(
+        "This picture carries more than {most} MB beside its pixels: save it again without texts and previews.",
+        most=EXTRAS // 1_000_000,
+    )
 
 
 def unknown_pixels() -> UserError:

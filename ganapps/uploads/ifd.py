@@ -6,7 +6,24 @@ import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}  # bytes of each kind
+WIDTHS = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}  # bytes of each kind
 NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}  # the kinds that are whole numbers, as struct spells them
 ENTRIES = 1024  # of one table; a photograph has under 100
 ORIENTATION, DATE, EXIF, GPS, ICC, DATE_TAKEN = 274, 306, 34665, 34853, 34675, 36867
@@ -14,14 +31,16 @@ ORIENTATION, DATE, EXIF, GPS, ICC, DATE_TAKEN = 274, 306, 34665, 34853, 34675, 3
 
 @dataclass(frozen=True)
 class Table:
-    """The wanted tags of one table: {tag: (kind, raw bytes)} in byte `order` ("<" or ">"), and where the next page's table begins (0: none)."""
+    """The wanted tags of one table: {tag: (kind, raw bytes)} in byte `order` ("<" or ">"), and where the next page's
+    table begins (0: none)."""
 
     order: str
     tags: Mapping[int, tuple[int, bytes]]
     next: int = 0
 
     def numbers(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """The whole numbers of a tag; `default` where it is missing. Raises ValueError where it holds something else."""
+        """The whole numbers of a tag; `default` where it is missing. Raises ValueError where it holds something
+        else."""
         if tag not in self.tags:
             return default
         kind, raw = self.tags[tag]
@@ -39,24 +58,26 @@ class Table:
 
 
 def first(data: bytes, wanted: Collection[int], most: int) -> Table:
-    """The first table of a TIFF file or an EXIF block, classic or BigTIFF. Raises ValueError for a damaged one, EOFError where it leaves the file."""
+    """The first table of a TIFF file or an EXIF block, classic or BigTIFF. Raises ValueError for a damaged one,
+    EOFError where it leaves the file."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
         raise ValueError("no byte order")
-    version, = struct.unpack_from(order + "H", data, 2)
+    (version,) = struct.unpack_from(order + "H", data, 2)
     if version not in (42, 43):
         raise ValueError("not a TIFF")
     big = version == 43
     if big and len(data) < 16:
         raise EOFError("cut off")
-    at, = struct.unpack_from(order + "Q", data, 8) if big else struct.unpack_from(order + "I", data, 4)
+    (at,) = struct.unpack_from(order + "Q", data, 8) if big else struct.unpack_from(order + "I", data, 4)
     return table(data, at, order, wanted, most, big)
 
 
 def table(data: bytes, at: int, order: str, wanted: Collection[int], most: int, big: bool = False) -> Table:
-    """The `wanted` tags of the table at byte `at`, together at most `most` bytes. Raises ValueError, EOFError where it leaves the file."""
+    """The `wanted` tags of the table at byte `at`, together at most `most` bytes. Raises ValueError, EOFError where it
+    leaves the file."""
     head, entry, word = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
-    count, = _unpack(order + head, data, at)
+    (count,) = _unpack(order + head, data, at)
     if count > ENTRIES:
         raise ValueError("too many entries")
     place = at + struct.calcsize("<" + head)
@@ -73,7 +94,7 @@ def table(data: bytes, at: int, order: str, wanted: Collection[int], most: int, 
         begin = value if size <= inline else _unpack(order + word, data, value)[0]
         if begin + size > len(data):
             raise EOFError("a value lies outside")
-        tags[tag] = kind, bytes(data[begin:begin + size])
+        tags[tag] = kind, bytes(data[begin : begin + size])
     end = place + count * step
     return Table(order, tags, _unpack(order + word, data, end)[0] if end + inline <= len(data) else 0)
 
@@ -93,13 +114,15 @@ def written(order: str, tags: Mapping[int, tuple[int, bytes]], at: int) -> bytes
 
 
 def gps_alone(exif: bytes) -> bytes | None:
-    """An EXIF block that holds only the GPS table of `exif`; None where it has none. Raises ValueError and EOFError as `first`."""
+    """An EXIF block that holds only the GPS table of `exif`; None where it has none. Raises ValueError and EOFError as
+    `first`."""
     order, place = _place(exif)
     return _block(order, {GPS: place}) if place else None
 
 
 def block(date: str | None, gps: bytes | None) -> bytes | None:
-    """An EXIF block with the date that a picture was taken at and the place of `gps` (a block of `gps_alone`); None without either."""
+    """An EXIF block with the date that a picture was taken at and the place of `gps` (a block of `gps_alone`); None
+    without either."""
     order, place = _place(gps) if gps else ("<", {})
     wanted = {EXIF: {DATE_TAKEN: (2, date.encode("ascii") + b"\0")} if date else {}, GPS: place}
     wanted = {pointer: tags for pointer, tags in wanted.items() if tags}

@@ -10,7 +10,9 @@ from ganapps.uploads.header import EXTRAS, Header, cut_off, damaged, overloaded,
 
 PASSES = 3_000_000_000  # pixels times scans of a progressive picture: its decoder walks over all of it once a scan
 FRAME = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # baseline, extended, progressive, and the last two with arithmetic coding
-OTHER_FRAME = {*range(0xC0, 0xD0)} - FRAME - {0xC4, 0xC8, 0xCC}  # lossless and hierarchical: hardly any program reads them
+OTHER_FRAME = (
+    {*range(0xC0, 0xD0)} - FRAME - {0xC4, 0xC8, 0xCC}
+)  # lossless and hierarchical: hardly any program reads them
 ALONE = {0x01, *range(0xD0, 0xD8)}  # markers that stand without a length
 SEGMENTS = 20_000  # before the first scan
 
@@ -18,18 +20,18 @@ SEGMENTS = 20_000  # before the first scan
 def header(data: bytes) -> Header:
     kept, size, exif, profile, several, room = [b"\xff\xd8"], None, None, {}, False, EXTRAS
     for marker, start, end in _segments(data):
-        body = data[start + 2:min(end, start + 40)]
+        body = data[start + 2 : min(end, start + 40)]
         if (room := room - (end - start)) < 0:
             raise overloaded()
         if marker in FRAME and size is None:
             size = _size(body)
         elif marker == 0xE1 and body.startswith(b"Exif\0\0") and exif is None:
-            exif = data[start + 8:end]
+            exif = data[start + 8 : end]
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0"):
-            profile[body[12]] = data[start + 16:end]
+            profile[body[12]] = data[start + 16 : end]
         several = several or (marker == 0xE2 and body.startswith(b"MPF\0"))
         if _needed(marker, body):
-            kept.append(data[start - 2:end])
+            kept.append(data[start - 2 : end])
         if marker == 0xDA:
             break
     else:
@@ -73,7 +75,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             continue
         if marker == 0xD9:
             return
-        length, = struct.unpack_from(">H", data, at + 2)
+        (length,) = struct.unpack_from(">H", data, at + 2)
         if length < 2:
             raise damaged()
         if at + 2 + length > len(data):
@@ -86,4 +88,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 def _check_passes(data: bytes, size: tuple[int, int]) -> None:
     scans = data.count(b"\xff\xda")
     if scans > 16 and scans * size[0] * size[1] > PASSES:
-        raise UserError("This JPEG has {count} scans, so it would take too long to read: save it again with another program.", count=scans)
+        raise UserError(
+            "This JPEG has {count} scans, so it would take too long to read: save it again with another program.",
+            count=scans,
+        )

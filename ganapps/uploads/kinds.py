@@ -12,8 +12,13 @@ from ganapps.uploads.header import Header, cut_off, damaged
 
 Reader = Callable[[bytes], Header]
 READERS: dict[bytes, Reader] = {
-    rb"\x89PNG\r\n\x1a\n": png.header, rb"\xff\xd8\xff": jpeg.header, rb"GIF8[79]a": gif.header, rb"RIFF....WEBP": webp.header,
-    rb"BM": bmp.header, rb"(II[*+]\0|MM\0[*+])": tiff.header}
+    rb"\x89PNG\r\n\x1a\n": png.header,
+    rb"\xff\xd8\xff": jpeg.header,
+    rb"GIF8[79]a": gif.header,
+    rb"RIFF....WEBP": webp.header,
+    rb"BM": bmp.header,
+    rb"(II[*+]\0|MM\0[*+])": tiff.header,
+}
 
 
 def reader(start: bytes) -> Reader:

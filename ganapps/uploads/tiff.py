@@ -6,10 +6,13 @@ from ganapps.errors import UserError
 from ganapps.uploads import ifd
 from ganapps.uploads.header import EXTRAS, Header, cut_off, damaged, unknown_pixels
 
-WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, PREDICTOR, EXTRA, SIGN = 256, 257, 258, 259, 262, 277, 284, 317, 338, 339
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
+SAMPLES, PLANAR, EXTRA, SIGN = 277, 284, 338, 339
 STRIPS, STRIP_SIZES, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES = 273, 279, 322, 323, 324, 325
-PIXELS = {WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, 266, STRIPS, SAMPLES, 278, STRIP_SIZES, PLANAR, 292, 293, PREDICTOR, 320,
-          TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES, EXTRA, SIGN, 347, 529, 530, 531, 532}
+LAYOUT = {WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, SIGN}
+PLACES = {STRIPS, STRIP_SIZES, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES}
+# And: order of bits, rows a strip, options of fax, predictor, palette, tables of JPEG, four of YCbCr and CMYK.
+PIXELS = LAYOUT | PLACES | {266, 278, 292, 293, 317, 320, 347, 529, 530, 531, 532}
 COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # none, fax, LZW, JPEG, Deflate, PackBits
 TILE = 2**24  # pixels of one tile: a decoder sets aside that many however small the picture
 PIECES = 4 * 65536  # strips or tiles
@@ -22,16 +25,32 @@ def header(data: bytes) -> Header:
     pixels = {tag: value for tag, value in found.tags.items() if tag in PIXELS}
     depth = max(found.numbers(BITS, (1,)))
     planes = _planes(found) if depth == 16 and found.number(PLANAR, 1) == 2 else (pixels,)
-    return Header("TIFF", (found.number(WIDTH), found.number(HEIGHT)), _file(data, found.order, planes[0]), found.next != 0,
-                  found.tags.get(ifd.ICC, (7, None))[1], data, depth=depth, planes=tuple(_file(data, found.order, p) for p in planes[1:]),
-                  inverted=depth == 16 and found.number(PHOTOMETRIC, 1) == 0)
+    return Header(
+        "TIFF",
+        (found.number(WIDTH), found.number(HEIGHT)),
+        _file(data, found.order, planes[0]),
+        found.next != 0,
+        found.tags.get(ifd.ICC, (7, None))[1],
+        data,
+        depth=depth,
+        planes=tuple(_file(data, found.order, p) for p in planes[1:]),
+        inverted=depth == 16 and found.number(PHOTOMETRIC, 1) == 0,
+    )
 
 
 def _check_samples(found: ifd.Table) -> None:
     if {2, 3} & set(found.numbers(SIGN, (1,))) or max(found.numbers(BITS, (1,))) > 16:
-        raise UserError("This TIFF holds 32 bit or signed numbers, whose range it does not tell: save it with 8 or 16 bit a colour first.")
+        raise UserError(
+            "This TIFF holds 32 bit or signed numbers, whose range it does not tell: "
+            "save it with 8 or 16 bit a colour first."
+        )
     plain_ycbcr = found.number(PHOTOMETRIC) == 6 and found.number(COMPRESSION, 1) == 1
-    if not set(found.numbers(BITS, (1,))) <= {1, 2, 4, 8, 16} or found.number(COMPRESSION, 1) not in COMPRESSIONS or found.number(SAMPLES, 1) > 5 or plain_ycbcr:
+    if (
+        not set(found.numbers(BITS, (1,))) <= {1, 2, 4, 8, 16}
+        or found.number(COMPRESSION, 1) not in COMPRESSIONS
+        or found.number(SAMPLES, 1) > 5
+        or plain_ycbcr
+    ):
         raise unknown_pixels()
 
 
@@ -50,7 +69,10 @@ def _check_pieces(found: ifd.Table, length: int) -> None:
 def _planes(found: ifd.Table) -> tuple[dict[int, tuple[int, bytes]], ...]:
     """The tags of each colour's plane as a grey picture: Pillow knows no 16 bit planes."""
     count = found.number(SAMPLES, 1)
-    short = {tag: (3, value.to_bytes(2, "little" if found.order == "<" else "big")) for tag, value in ((BITS, 16), (PHOTOMETRIC, 1), (SAMPLES, 1))}
+    short = {
+        tag: (3, value.to_bytes(2, "little" if found.order == "<" else "big"))
+        for tag, value in ((BITS, 16), (PHOTOMETRIC, 1), (SAMPLES, 1))
+    }
     pieces = [tag for tag in (STRIPS, STRIP_SIZES, TILES, TILE_SIZES) if tag in found.tags]
     planes = []
     for plane in range(count):
@@ -58,7 +80,7 @@ def _planes(found: ifd.Table) -> tuple[dict[int, tuple[int, bytes]], ...]:
         for tag in pieces:
             kind, raw = found.tags[tag]
             part = len(raw) // count
-            tags[tag] = kind, raw[plane * part:(plane + 1) * part]
+            tags[tag] = kind, raw[plane * part : (plane + 1) * part]
         planes.append(tags)
     return tuple(planes)
 

@@ -19,26 +19,29 @@ def header(data: bytes) -> Header:
     for name, start, length in _chunks(data, end):
         frames += name == b"ANMF"
         if name in PIXELS and not (name == b"ANMF" and frames > 1):
-            kept.append(data[start - 8:start + length] + b"\0" * (length % 2))
+            kept.append(data[start - 8 : start + length] + b"\0" * (length % 2))
         elif name not in PIXELS and (room := room - length) < 0:
             raise overloaded()
         if name in (b"VP8X", b"ICCP", b"EXIF"):
-            found.setdefault(name, data[start:start + length])
+            found.setdefault(name, data[start : start + length])
     size = _canvas(found.get(b"VP8X"), kept)
     body = b"WEBP" + b"".join(_with_fewer_flags(k) for k in kept)
-    return Header("WEBP", size, b"RIFF" + struct.pack("<I", len(body)) + body, frames > 1, found.get(b"ICCP"), found.get(b"EXIF"))
+    return Header(
+        "WEBP", size, b"RIFF" + struct.pack("<I", len(body)) + body, frames > 1, found.get(b"ICCP"), found.get(b"EXIF")
+    )
 
 
 def _chunks(data: bytes, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(name, first byte, length) of at most a thousand chunks: EXIF stands behind the frames, and nobody waits for it beyond that."""
+    """(name, first byte, length) of at most a thousand chunks: EXIF stands behind the frames, and nobody waits for it
+    beyond that."""
     at = 12
     for _ in range(1000):
         if at + 8 > end:
             return
-        length, = struct.unpack_from("<I", data, at + 4)
+        (length,) = struct.unpack_from("<I", data, at + 4)
         if at + 8 + length > end:
             raise cut_off()
-        yield data[at:at + 4], at + 8, length
+        yield data[at : at + 4], at + 8, length
         at += 8 + length + length % 2
 
 
@@ -48,7 +51,7 @@ def _canvas(extended: bytes | None, kept: list[bytes]) -> tuple[int, int]:
         return int.from_bytes(extended[4:7], "little") + 1, int.from_bytes(extended[7:10], "little") + 1
     first = kept[0] if kept else b""
     if first[:4] == b"VP8L":
-        bits, = struct.unpack_from("<I", first, 9)
+        (bits,) = struct.unpack_from("<I", first, 9)
         return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     if first[:4] == b"VP8 ":
         width, height = struct.unpack_from("<HH", first, 14)
