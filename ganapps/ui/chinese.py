@@ -300,6 +300,7 @@ CHINESE = {
         "即使用最小的分块，内存也不够运行此模型：请关闭其他程序或选择更小的模型。",
     "The result would have {width} x {height} pixels and needs {need} GB of memory, {free} GB are free: choose a smaller scale.":
         "结果将有 {width} x {height} 像素，需要 {need} GB 内存，目前可用 {free} GB：请选择更小的倍数。",
+    "These tiles share fewer pixels than this model looks at: faint seams are possible.": "这些分块重叠的像素少于此模型所看的范围：可能出现轻微接缝。",
     "This model does not enlarge pictures: choose an upscaler.": "此模型不能放大图片：请选择超分辨率模型。",
     # translation
     "Translate": "转换", "The other way": "反方向", "Style": "风格", "Every model on it": "所有模型一起", "And back again": "再转回来", "Translate all": "全部转换",
