@@ -22,6 +22,11 @@ class Axis:
     side: int
     starts: tuple[int, ...]
 
+    @property
+    def overlap(self) -> int:
+        """What neighbours share at least; all of it where there is one window alone."""
+        return min((before + self.side - after for before, after in zip(self.starts, self.starts[1:])), default=self.side)
+
     @cached_property
     def borders(self) -> tuple[float, ...]:
         """Where one window hands over to the next: the middle of what both cover."""
@@ -38,7 +43,10 @@ class Axis:
             fade = (place / max(ramp, 1)).clamp(0, 1)
             weights[i][len(weights[i]) - overlap:] *= 1 - fade
             weights[i + 1][:overlap] *= fade
-        return weights
+        total = torch.zeros((self.starts[-1] + self.side) * scale)
+        for start, weight in zip(self.starts, weights):
+            total[start * scale:(start + self.side) * scale] += weight
+        return [weight / total[start * scale:(start + self.side) * scale] for start, weight in zip(self.starts, weights)]
 
 
 @dataclass(frozen=True)
@@ -97,10 +105,10 @@ class Canvas:
         self._band = torch.zeros(channels, layout.rows.side * scale, last * scale)
 
     def add(self, row: int, column: int, y: Tensor) -> None:
-        """Blend in the result y [C, side * scale, side * scale], values 0 to 1, of one window; y is used up."""
+        """Blend in the result y [C, side * scale, side * scale], values 0 to 1, of one window."""
         assert y.shape[1:] == (len(self._down[row]), len(self._across[column])), "a window's result has the window's size"
         left = self.layout.columns.starts[column] * self.scale
-        weighed = y.clamp_(0, 1).mul_(self._across[column]).mul_(self._down[row][:, None])
+        weighed = y.clamp(0, 1).mul_(self._across[column]).mul_(self._down[row][:, None])
         self._band[:, :, left:left + y.shape[2]] += weighed
 
     def finish(self, row: int) -> None:

@@ -20,6 +20,7 @@ from ganapps.tasks.labels import Labels
 from ganapps.uploads import Upload
 
 SMALLEST = 64  # pixels a side: below, a tile is nearly all overlap
+LEAST = 24  # pixels a side: what is tried at last where the memory is full
 LARGEST = 512
 GLOBAL_OVERLAP = 32  # for a network that looks at all of its picture, where tiles can't agree whatever they share
 SHARE = 0.25  # of the free memory that the tiles at work may take
@@ -49,6 +50,7 @@ def upscale(network: nn.Module, device: Device, labels_of_model: Labels | None, 
     _fits(source, network.scale, size, kind)
     work = _Work(network, device, source)
     layout = tiles.grid(*source.shape[:2], tile or work.tile(), work.overlap if overlap is None else overlap, network.multiple)
+    work.tell_seams(layout)
     canvas = tiles.Canvas(layout, network.scale, source.shape[2], kind)
     for done in work.through(layout, canvas):
         yield Step(done, layout.count + 1, (), work.calls(), work.changes(), part=Part(canvas.pixels, canvas.finished))
@@ -90,6 +92,11 @@ class _Work:
         held = math.isqrt(int(SHARE * self.device.free_memory() / each))
         side = max(SMALLEST, min(getattr(self.network, "tile", LARGEST), held))
         return max(side - side % max(self.network.multiple, 16), self.network.multiple)
+
+    def tell_seams(self, layout: tiles.Grid) -> None:
+        """Says so where tiles are too small to share what this network looks at."""
+        if any(len(axis.starts) > 1 and axis.overlap < self.overlap for axis in (layout.rows, layout.columns)):
+            self._changes.append(("These tiles share fewer pixels than this model looks at: faint seams are possible.", {}))
 
     def through(self, layout: tiles.Grid, canvas: tiles.Canvas) -> Iterator[int]:
         """All windows onto the canvas, row by row; the number done after each batch."""
@@ -133,8 +140,8 @@ class _Work:
 
     def _smaller(self, x: Tensor) -> None:
         """What to do when the memory is full: a smaller tile, then again, then the processor."""
-        side = max(SMALLEST, min(self.most or LARGEST, *x.shape[2:]) // 2)
-        if self.most is None or side < self.most:
+        side = max(x.shape[2:]) // 2
+        if side >= LEAST:
             self.most = side
             self._changes.append(("Out of memory: tiles of {count} pixels instead.", {"count": side}))
         elif self.device.name != "cpu":
