@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from ganapps.networks import narrow, shared_statistics, winograd
 from ganapps.networks.sums import Sums
 
+CHUNK = 1 << 20  # numbers of a layer that are made at a time
 PICTURE = -1  # as a source: the network's input
 
 
@@ -57,11 +58,12 @@ class Layer(nn.Module):
     def needs(self, first: int, last: int, height: int) -> tuple[int, int]:
         """Which rows of the sources (`height` of them) the output's rows `first` to `last` come from; the last one is excluded."""
         first, last = self._convolved(first, last, 2 * height if self.resize else height)
-        if self.resize == "nearest":
-            return first // 2, (last - 1) // 2 + 1
+        if self.resize == "corners":
+            below, above, _ = _corners(torch.tensor([first, last - 1]), height)
+            return int(below[0]), int(above[1]) + 1
         if self.resize:
-            below, above, _ = self._between(first, last, height, torch.device("cpu"))
-            return int(below[0]), int(above[-1]) + 1
+            around = self.resize == "bilinear"
+            return max(0, first // 2 - around), min(height, (last - 1) // 2 + 1 + around)
         return first, last
 
     def raw(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
@@ -69,7 +71,8 @@ class Layer(nn.Module):
 
         x [1, C, h, w]: rows of the joined sources, from row `start` of `height`; at least those that `needs` names.
         """
-        x = self._taken(x)
+        low, high = self.needs(first, last, height)
+        x, start = self._taken(x[:, :, low - start:high - start]), low
         if self.resize:
             wanted = self._convolved(first, last, 2 * height)
             x = self._doubled(x, start, *wanted, height)
@@ -152,24 +155,23 @@ class Layer(nn.Module):
         return y[:, :, first - begin:last - begin]
 
     def _doubled(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
-        """Rows `first` to `last` of x at twice the size."""
-        if self.resize == "nearest":
-            low = first // 2
-            x = F.interpolate(x[:, :, low - start:(last - 1) // 2 + 1 - start], scale_factor=2.0, mode="nearest")
-            return x[:, :, first - 2 * low:last - 2 * low]
-        corners = self.resize == "corners"
-        if (start, first, last) == (0, 0, 2 * height):
-            return F.interpolate(x, size=(2 * height, 2 * x.shape[3]), mode="bilinear", align_corners=corners)
-        below, above, weight = self._between(first, last, height, x.device)
-        x = F.interpolate(x, size=(x.shape[2], 2 * x.shape[3]), mode="bilinear", align_corners=corners)
-        return torch.lerp(x[:, :, below - start], x[:, :, above - start], weight[:, None])
+        """Rows `first` to `last` of x at twice the size; x holds what `needs` names."""
+        if self.resize != "corners":
+            x = F.interpolate(x, scale_factor=2.0, mode=self.resize, align_corners=None if self.resize == "nearest" else False)
+            return x[:, :, first - 2 * start:last - 2 * start]
+        if last - first == 2 * height:
+            return F.interpolate(x, size=(2 * height, 2 * x.shape[3]), mode="bilinear", align_corners=True)
+        below, above, weight = _corners(torch.arange(first, last, device=x.device), height)
+        rows = F.interpolate(x, size=(x.shape[2], 2 * x.shape[3]), mode="bilinear", align_corners=True).permute(0, 2, 3, 1)[0]
+        rows = torch.lerp(rows.index_select(0, below - start), rows.index_select(0, above - start), weight[:, None, None].to(rows))
+        return rows.permute(2, 0, 1)[None]
 
-    def _between(self, first: int, last: int, height: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """For rows at twice the size: the row before, the row after, and how far towards the latter."""
-        rows = torch.arange(first, last, dtype=torch.float32, device=device)
-        rows = rows * ((height - 1) / (2 * height - 1)) if self.resize == "corners" else (rows * 0.5 - 0.25).clamp_(min=0)
-        below = rows.long().clamp_(max=height - 1)
-        return below, (below + 1).clamp_(max=height - 1), rows - below
+
+def _corners(rows: Tensor, height: int) -> tuple[Tensor, Tensor, Tensor]:
+    """For rows at twice the size, corners aligned: the row before, the row after, and how far towards the latter."""
+    places = rows.float() * ((height - 1) / (2 * height - 1))
+    below = places.long().clamp_(max=height - 1)
+    return below, (below + 1).clamp_(max=height - 1), places - below
 
 
 class Layered(nn.Module):
@@ -235,11 +237,28 @@ class Layered(nn.Module):
     def _made(self, layer: Layer, made: dict[int, Tensor], condition: Tensor | None) -> Tensor:
         """The output of one layer on the whole picture."""
         x = made[layer.sources[0]] if len(layer.sources) == 1 else torch.cat([made[s] for s in layer.sources], dim=1)
-        height = x.shape[2]
-        y = layer.raw(x, 0, 0, layer.size(height, 1)[0], height)
-        affine = layer.affine(Sums().gather(y), condition) if layer.norm else None
+        y, sums = self._raw(layer, x)
+        affine = layer.affine(sums, condition) if layer.norm else None
         added = None if layer.add is None else made[layer.add]
         return layer.finish(y, affine, added, own=layer.weight is not None)
+
+    def _raw(self, layer: Layer, x: Tensor) -> tuple[Tensor, Sums]:
+        """A layer before its norm and its sums; on a processor so few rows at a time that they stay in its caches."""
+        height, sums = x.shape[2], Sums()
+        last, width = layer.size(*x.shape[2:])
+        widest = max(layer.channels(x.shape[1]), x.shape[1] * (2 if layer.resize else 1))
+        rows = max(8, CHUNK // (widest * max(width, x.shape[3])) // 4 * 4)
+        if x.device.type != "cpu" or layer.weight is None or rows >= last:
+            y = layer.raw(x, 0, 0, last, height)
+            return y, sums.gather(y) if layer.norm else sums
+        for first in range(0, last, rows):
+            piece = layer.raw(x, 0, first, min(first + rows, last), height)
+            if not first:
+                y = piece.new_empty(1, last, width, piece.shape[1]).permute(0, 3, 1, 2)
+            y[:, :, first:first + rows] = piece
+            if layer.norm:
+                sums.gather(piece)
+        return y, sums
 
     def sizes(self, height: int, width: int) -> dict[int, tuple[int, int, int]]:
         """(channels, height, width) of what every layer makes of a picture of this size."""
