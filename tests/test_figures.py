@@ -20,17 +20,16 @@ from tests.picture_files import noise
 ASTRONAUT = np.ascontiguousarray(data.astronaut()[40:136, 170:290])  # 96 x 120
 
 
-def keys(x: float) -> float:
+def keys(x: np.ndarray) -> np.ndarray:
     """The cubic kernel with a = -0.5 (Keys 1981)."""
-    x = abs(x)
-    return (1.5 * x - 2.5) * x * x + 1 if x < 1 else ((-0.5 * x + 2.5) * x - 4) * x + 2 if x < 2 else 0.0
+    x = np.abs(x)
+    return np.where(x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((-0.5 * x + 2.5) * x - 4) * x + 2, 0.0))
 
 
 def weights(length: int, to: int) -> np.ndarray:
     """[to, length]: what each pixel of a line of `length` gives to each of `to`, the kernel widened when it shrinks."""
     scale = length / to
-    wide = max(scale, 1.0)
-    table = np.array([[keys((j + 0.5 - (i + 0.5) * scale) / wide) for j in range(length)] for i in range(to)])
+    table = keys((np.arange(length) + 0.5 - (np.arange(to)[:, None] + 0.5) * scale) / max(scale, 1.0))
     return table / table.sum(axis=1, keepdims=True)
 
 

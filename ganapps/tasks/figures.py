@@ -53,11 +53,8 @@ class Consistency:
 def consistency(result: np.ndarray, source: np.ndarray) -> Consistency:
     """`result` [H, W, C] shrunk to the size of `source` [h, w, C] and compared. Alpha is not compared: it weighs the
     colours."""
-    size, most, drift = (
-        (source.shape[1], source.shape[0]),
-        (_most(result), _most(source)),
-        _Mosaic(source.shape[0], source.shape[1]),
-    )
+    size, most = (source.shape[1], source.shape[0]), (_most(result), _most(source))
+    drift = _Mosaic(*source.shape[:2])
     levels, error, weight = [], 0.0, 0.0
     for top, bottom in resample.strips(source.shape[0], result.shape[1]):
         shrunk = np.clip(resample.rows(_colours(result), size, top, bottom) / most[0], 0, 1)
@@ -100,29 +97,21 @@ def against_truth(result: np.ndarray, truth: np.ndarray) -> dict[str, float]:
             height=result.shape[0],
         )
     height, width = result.shape[:2]
-    error, similar = 0.0, 0.0
+    error = 0.0
     for top, bottom in resample.strips(height, width):
-        first, second = _pair(result[top:bottom], truth[top:bottom])
-        error += metrics.mean_squared_error(first, second) * (bottom - top) / height
-    if min(height, width) <= 2 * WINDOW:
-        return {"psnr_db": _decibels(error)}
-    inner = height - 2 * WINDOW
-    for top, bottom in resample.strips(inner, width):
-        first, second = _pair(result[top : bottom + 2 * WINDOW], truth[top : bottom + 2 * WINDOW])
-        similar += (
-            metrics.structural_similarity(
-                first,
-                second,
-                data_range=1.0,
-                channel_axis=2,
-                gaussian_weights=True,
-                sigma=1.5,
-                use_sample_covariance=False,
-            )
-            * (bottom - top)
-            / inner
-        )
-    return {"psnr_db": _decibels(error), "ssim": similar}
+        error += metrics.mean_squared_error(*_pair(result, truth, top, bottom)) * (bottom - top) / height
+    found = {"psnr_db": _decibels(error)}
+    return found if min(height, width) <= 2 * WINDOW else found | {"ssim": _similarity(result, truth)}
+
+
+def _similarity(result: np.ndarray, truth: np.ndarray) -> float:
+    """SSIM, whose mean leaves out a border of half a window, so that strips overlap by a whole one."""
+    settings = {"data_range": 1.0, "channel_axis": 2, "gaussian_weights": True, "sigma": 1.5}
+    inner, mean = result.shape[0] - 2 * WINDOW, 0.0
+    for top, bottom in resample.strips(inner, result.shape[1]):
+        pair = _pair(result, truth, top, bottom + 2 * WINDOW)
+        mean += metrics.structural_similarity(*pair, use_sample_covariance=False, **settings) * (bottom - top) / inner
+    return mean
 
 
 def seam(pixels: np.ndarray, columns: Iterable[int] = (), rows: Iterable[int] = ()) -> float:
@@ -160,9 +149,10 @@ def _luma(pixels: np.ndarray) -> np.ndarray:
     return colours if colours.shape[2] == 1 else (colours @ LUMA)[..., None]
 
 
-def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Colours of both in [0, 1], with as many channels: grey beside colours is grey in each."""
-    return np.broadcast_arrays(_colours(first) / _most(first), _colours(second) / _most(second))
+def _pair(first: np.ndarray, second: np.ndarray, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the colours of both in [0, 1], with as many channels: grey beside colours is grey in each."""
+    parts = (_colours(pixels[top:bottom]) / _most(pixels) for pixels in (first, second))
+    return np.broadcast_arrays(*parts)
 
 
 def _start(piece: int, length: int, pieces: int) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 from ganapps.errors import UserError
 from ganapps.uploads import ifd
 from ganapps.uploads.header import EXTRAS, Header, cut_off, damaged, unknown_pixels
@@ -13,6 +15,7 @@ LAYOUT = {WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA,
 PLACES = {STRIPS, STRIP_SIZES, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES}
 # And: order of bits, rows a strip, options of fax, predictor, palette, tables of JPEG, four of YCbCr and CMYK.
 PIXELS = LAYOUT | PLACES | {266, 278, 292, 293, 317, 320, 347, 529, 530, 531, 532}
+SINGLE = PIXELS - {BITS, EXTRA, SIGN, STRIPS, STRIP_SIZES, TILES, TILE_SIZES, 320, 347, 529, 530, 532}
 COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # none, fax, LZW, JPEG, Deflate, PackBits
 TILE = 2**24  # pixels of one tile: a decoder sets aside that many however small the picture
 PIECES = 4 * 65536  # strips or tiles
@@ -22,7 +25,7 @@ def header(data: bytes) -> Header:
     found = ifd.first(data, PIXELS | {ifd.ORIENTATION, ifd.DATE, ifd.EXIF, ifd.GPS, ifd.ICC}, EXTRAS)
     _check_samples(found)
     _check_pieces(found, len(data))
-    pixels = {tag: value for tag, value in found.tags.items() if tag in PIXELS}
+    pixels = {t: (k, raw[: ifd.WIDTHS[k]] if t in SINGLE else raw) for t, (k, raw) in found.tags.items() if t in PIXELS}
     depth = max(found.numbers(BITS, (1,)))
     planes = _planes(found) if depth == 16 and found.number(PLANAR, 1) == 2 else (pixels,)
     return Header(
@@ -58,9 +61,9 @@ def _check_pieces(found: ifd.Table, length: int) -> None:
     """Where the strips or tiles lie. Those that lie over each other would be read again and again."""
     tiled = TILES in found.tags
     starts, sizes = found.numbers(TILES if tiled else STRIPS), found.numbers(TILE_SIZES if tiled else STRIP_SIZES)
-    if not starts or len(starts) > PIECES or sizes and len(sizes) != len(starts):
+    if not starts or len(starts) > PIECES or len(sizes) != len(starts):
         raise damaged()
-    if any(a + b > length for a, b in zip(starts, sizes or (0,) * len(starts))):
+    if any(start + size > length for start, size in zip(starts, sizes, strict=True)):
         raise cut_off()
     if sum(sizes) > 2 * length or tiled and not 0 < found.number(TILE_WIDTH) * found.number(TILE_HEIGHT) <= TILE:
         raise damaged()
@@ -86,7 +89,15 @@ def _planes(found: ifd.Table) -> tuple[dict[int, tuple[int, bytes]], ...]:
 
 
 def _file(data: bytes, order: str, tags: dict[int, tuple[int, bytes]]) -> bytes:
-    """`data` with a table of only these tags behind it; the pixels stay where they are."""
-    at = len(data) + len(data) % 2
-    start = {"<": b"II*\0", ">": b"MM\0*"}[order] + at.to_bytes(4, "little" if order == "<" else "big")
-    return b"".join([start, memoryview(data)[8:], b"\0" * (len(data) % 2), ifd.written(order, tags, at)])
+    """The strips or tiles of these tags, one after the other, with a table of nothing else behind them."""
+    places, sizes = (TILES, TILE_SIZES) if TILES in tags else (STRIPS, STRIP_SIZES)
+    found, parts, at, moved = ifd.Table(order, tags), [], 8, []
+    for start, size in zip(found.numbers(places), found.numbers(sizes), strict=True):
+        parts.append(data[start : start + size])
+        moved.append(at)
+        at += size
+    parts.append(b"\0" * (at % 2))
+    at += at % 2
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", at)
+    tags = tags | {places: (4, struct.pack(f"{order}{len(moved)}I", *moved))}
+    return b"".join([head, *parts, ifd.written(order, tags, at)])
