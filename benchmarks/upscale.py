@@ -6,7 +6,8 @@ DIR holds checkouts named Real-ESRGAN, BasicSR and SRGAN-PyTorch: then their own
 through RealESRGANer's own tiles (512 pixels, 10 around), in turn with ours, and the table has the ratio. SPAN's original is the copy in
 spandrel. SRGAN has random weights of the published sizes. Every measurement has a process of its own; seconds are the process's own
 processor time, the smallest over the rounds: other programs disturb it less than the clock. Peak memory is what enlarging takes beyond
-Python, PyTorch and the weights, the result included. `--sample N`: of large pictures only N tiles are made, and the seconds multiplied.
+Python, PyTorch and the weights, the result included. `--sample N`: of large pictures only N tiles
+are made (of the original's one), and the seconds multiplied; the peak is then not that of the whole picture.
 """
 
 from __future__ import annotations
@@ -92,12 +93,10 @@ def theirs(model: str, side: int, originals: Path, sample: int | None) -> Measur
     enlarger = original_tiles(originals)
     network = original_network(model, originals)
     enlarger.__dict__.update(scale=4, tile_size=TILE, tile_pad=PAD, pre_pad=0, mod_scale=None, half=False, device=torch.device("cpu"), model=network)
-    picture, count = photograph(side), math.ceil(side / TILE) ** 2
-    if sample and sample < count:  # so many tiles from the middle, each with its surroundings
-        picture, share = photograph(TILE + 2 * PAD), 1 / count
-        enlarger.tile_size = TILE + 2 * PAD
-    else:
-        share = 1.0
+    across, picture, share = math.ceil(side / TILE), photograph(side), 1.0
+    if sample and sample < across**2:  # one tile alone, as large as they are on average with their surroundings
+        enlarger.tile_size = round((side + 2 * PAD * (across - 1)) / across)
+        picture, share = photograph(enlarger.tile_size), 1 / across**2
 
     def run() -> float:
         enlarger.pre_process(picture.astype(np.float32) / 255)
