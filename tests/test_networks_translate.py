@@ -255,6 +255,26 @@ def test_no_tensor_may_be_missing_left_over_or_of_another_shape(case: str) -> No
         networks.build(name, given | {"surplus.weight": torch.zeros(1)}, settings)
 
 
+@pytest.mark.parametrize("case", ["resnet-batch", "cut", "course", "animegan", "stargan", "unet-128-running"])
+def test_odd_shapes_are_refused_never_a_crash(case: str) -> None:
+    name, tensors, settings, _, _ = CASES[case]
+    given = tensors()
+    keys = [key for key in given if not key.endswith(("running_mean", "running_var", "num_batches_tracked"))]
+    for key in keys[:4] + keys[len(keys) // 2:][:2] + keys[-2:]:
+        for shape in ((), (0,), (7, 7), (1, 1, 1, 1), (0, 3, 7, 7), (64, 4, 7, 7)):
+            odd = given | {key: torch.zeros(shape)}
+            networks.recognise({n: tuple(t.shape) for n, t in odd.items()})
+            with pytest.raises(ValueError):
+                networks.build(name, odd, settings)
+
+
+def test_a_generator_that_would_change_the_size_is_refused() -> None:
+    shapes = resnet()
+    more = shapes | convolution("model.30", 3, 3, 3)
+    with pytest.raises(ValueError, match="as many convolutions before residual blocks as behind them, found 3 and 4"):
+        networks.build("cyclegan", made(more), {})
+
+
 @pytest.mark.parametrize("case", QUICK)
 def test_a_picture_depends_on_nothing_but_itself(case: str) -> None:
     _, _, _, x, condition = CASES[case]

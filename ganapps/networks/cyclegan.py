@@ -67,8 +67,9 @@ def _sequential(state: Mapping[str, Tensor]) -> Names:
     kinds = {n: _kind(state, n) for n in numbers}
     convolutions = [n for n in numbers if kinds[n] == "convolution"]
     blocks = [n for n in numbers if kinds[n] == "block"]
-    if not blocks or len(convolutions) < 4 or len(convolutions) % 2:
-        raise ValueError(f"model.N should hold residual blocks between convolutions, found {len(blocks)} and {len(convolutions)}")
+    before, after = sum(n < blocks[0] for n in convolutions) if blocks else 0, sum(n > blocks[-1] for n in convolutions) if blocks else 0
+    if not before == after == len(convolutions) / 2 > 1:
+        raise ValueError(f"model.N should hold as many convolutions before residual blocks as behind them, found {before} and {after}")
     sampled = [(f"model.{n}", f"model.{n + 1}") for n in convolutions[1:-1]]
     head, tail = convolutions[0], convolutions[-1]
     filters = [n for n in numbers if kinds[n] == "filter"]
@@ -144,6 +145,8 @@ class _Generator:
         self._layer(names.tail, None, 7, pad=(3,) * 4, padding="reflect", activation=None if end == "none" else end)
         self.taking.forget(STATISTICS)
         self.taking.finish()
+        if self.width not in (1, 3):
+            raise ValueError(f"{names.tail}.weight should make a picture of 1 or 3 channels, not {self.width}")
         ranges = {"value_range": (0.0, 1.0), "output_range": (0.0, 1.0)} if end == "sigmoid" else {}
         network = Layered(self.layers, multiple=2 ** len(names.down), **ranges)
         network.channels = colours

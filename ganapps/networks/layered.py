@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from ganapps.networks import narrow, shared_statistics, winograd
 from ganapps.networks.sums import Sums
 
-CHUNK = 1 << 20  # numbers of a layer that are made at a time
+CHUNK = 1 << 19  # numbers of a layer that are made at a time
 PICTURE = -1  # as a source: the network's input
 
 

@@ -34,6 +34,9 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     (generator.other if OTHER in state else generator.nested)(depth)
     generator.taking.forget(STATISTICS)
     generator.taking.finish()
+    colours = generator.layers[-1].channels(0)
+    if colours not in (1, 3):
+        raise ValueError(f"the last convolution should make a picture of 1 or 3 channels, not {colours}")
     network = Layered(generator.layers, multiple=2**depth)
     network.minimum = 2**depth
     return network.to(memory_format=torch.channels_last).eval()

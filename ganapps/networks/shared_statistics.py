@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ganapps.networks.layered import Layered
 
 ROOM = 1_540_000_000  # bytes of layers in memory: with the strips, a picture of 12 megapixels stays under 2 GB
-STRIP = 20_000_000  # bytes of one strip of a layer
+STRIP = 12_000_000  # bytes of one strip of a layer
 ROWS = 64  # of a strip at least, where layers before it are made anew: their strips overlap
 
 
@@ -110,7 +110,7 @@ class _Run:
         layer = self.layers[number]
         factor = 4 if layer.resize else 1
         widest = max(factor * self.sizes[s][0] * self.sizes[s][2] * self.sizes[s][1] // height for s in layer.sources)
-        rows = max(8, self.strip // (4 * max(channels * width, widest)))
+        rows = max(8, self.strip // (4 * max(channels * width, widest)) // 4 * 4)  # winograd.py makes four at a time
         if any(source >= 0 and self.layers[source].again for source in layer.sources):
             rows = max(rows, ROWS)
         return [(first, min(first + rows, height)) for first in range(0, height, rows)]
