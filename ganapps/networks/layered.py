@@ -106,8 +106,9 @@ class Layer(nn.Module):
             whole = mean.mean()
             mean, variance = whole, (variance + mean**2).mean() - whole**2
         rate = 1 / (variance.sqrt() + self.epsilon) if self.norm == "spread" else (variance + self.epsilon).rsqrt()
-        scale, shift = ((t.double() if t is None or t.dim() < 2 else condition.double() @ t.double()) if t is not None else None
-                        for t in (self.scale, self.shift))
+        scale, shift = (None if t is None else t.cpu().double() for t in (self.scale, self.shift))
+        if scale is not None and scale.dim() == 2:
+            scale, shift = condition.cpu().double() @ scale, condition.cpu().double() @ shift
         scale = rate if scale is None else rate * scale
         shift = -mean * scale if shift is None else shift - mean * scale
         count = len(sums.mean)
@@ -117,7 +118,8 @@ class Layer(nn.Module):
         """The output of rows `y` made by `raw`; `own`: they may be overwritten."""
         if affine is not None:
             y = y.float()
-            y = torch.addcmul(affine[1], y, affine[0], out=y if own else None)
+            scale, shift = (t.to(y.device) for t in affine)
+            y = torch.addcmul(shift, y, scale, out=y if own else None)
         elif not own:
             y = y.clone()
         if added is not None:
