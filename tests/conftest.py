@@ -25,12 +25,13 @@ for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE", "GANAPPS_CATALOG", "G
 import pytest
 import torch
 from hypothesis import settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 
 if TYPE_CHECKING:
     from ganapps.engine import Engine
 
 torch.set_num_threads(1)
+expect.set_options(timeout=30_000)  # a machine may be busy; what is waited for is said, never slept for
 settings.register_profile("ours", derandomize=True, database=None, deadline=None)  # the same examples in every run
 settings.load_profile("ours")
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",

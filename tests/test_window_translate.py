@@ -43,8 +43,8 @@ def choose(page: Page, model: str) -> None:
 
 def run(page: Page) -> None:
     page.locator("#translate-go").click()
-    expect(page.locator(LINE)).to_contain_text("1 picture in", timeout=60_000)
-    expect(page.locator("#translate-view .compare")).to_be_visible(timeout=60_000)
+    expect(page.locator(LINE)).to_contain_text("nothing changed", timeout=60_000)
+    expect(page.locator("#translate-download")).to_be_enabled(timeout=60_000)
     expect(page.locator("#translate-go")).to_be_visible()
 
 
@@ -118,6 +118,14 @@ def test_a_dropped_result_brings_its_settings_back_but_no_picture(translate: Pag
     translate.locator("input[type=file][data-testid*=Restore] >> visible=false").locator("xpath=self::*[ancestor::*[@role='tabpanel']//*[@id='translate-go']]").first.set_input_files(path)
     expect(translate.get_by_label("number input for Style")).to_have_value("12")
     expect(translate.locator(LINE)).to_contain_text("no upload is ever kept")
+
+
+def test_an_example_needs_one_click(page: Page) -> None:
+    page.get_by_role("tab", name="Translate").click()
+    choose(page, "26 painted styles")
+    page.locator("#translate-examples .thumbnail-item").nth(1).click()
+    expect(page.locator("#translate-download")).to_be_enabled(timeout=60_000)
+    expect(page.locator(LINE)).to_contain_text("1 picture in")
 
 
 def test_delete_empties_the_tab(translate: Page) -> None:

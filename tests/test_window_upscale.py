@@ -39,8 +39,8 @@ def upscale(page: Page, cat: Path) -> Page:
 
 def enlarge(page: Page) -> None:
     page.locator("#upscale-go").click()
-    expect(page.locator(LINE)).to_contain_text("1 picture in", timeout=60_000)
-    expect(page.locator("#upscale-view .compare")).to_be_visible(timeout=60_000)
+    expect(page.locator(LINE)).to_contain_text("nothing changed", timeout=60_000)
+    expect(page.locator("#upscale-download")).to_be_enabled(timeout=60_000)
     expect(page.locator("#upscale-go")).to_be_visible()
 
 

@@ -30,6 +30,22 @@ def picture_box(label: object, elem_id: str) -> gr.Image:
     return box
 
 
+HERE = Path(__file__).parent
+SHOWN = HERE / "examples" / "shown"
+EXAMPLES = sorted((HERE / "examples").glob("*.png"))
+
+
+def examples(name: str) -> gr.Gallery:
+    """Three pictures that one click takes."""
+    return gr.Gallery([(str(p), p.stem) for p in EXAMPLES], columns=3, height="auto", allow_preview=False, show_label=False, label=t("Examples"), buttons=[],
+                      interactive=False, format="png", elem_id=f"{name}-examples", elem_classes=["wall", "examples"])
+
+
+def example(event: gr.SelectData) -> str:
+    """The path of the example that was clicked."""
+    return str(EXAMPLES[event.index])
+
+
 def served(path: str | Path) -> str:
     """The address, relative to the page, of a file in Gradio's cache."""
     return "gradio_api/file=" + quote(str(path))
@@ -50,10 +66,12 @@ class ResultArea:
     """Where the result of a picture-to-picture run stands: before and after, its line and figures, a download; strength and colours
     that act at once, without the network. `raw` holds (upload, result at full strength, recipe) of the last run."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
+    def __init__(self, engine: Engine, name: str, note: str) -> None:
+        """`note` says what the picture of the first visit is: `examples/shown/NAME-before.webp` and `-after`."""
         self.engine = engine
-        self.view = gr.HTML(elem_id=f"{name}-view")
-        self.line = gr.HTML('<div class="line"></div>', elem_id=f"{name}-line")
+        first = (served(SHOWN / f"{name}-{side}.webp") for side in ("before", "after"))  # the first visit never shows an empty page
+        self.view = gr.HTML(before_after(*first, "en"), elem_id=f"{name}-view")
+        self.line = gr.HTML(f'<div class="line">{html.escape(note)}</div>', elem_id=f"{name}-line")
         self.facts = gr.HTML(elem_id=f"{name}-facts")
         with gr.Row(elem_classes="pair"):
             self.strength = gr.Slider(0, 1, 1, step=0.05, label=t("Strength"), elem_id=f"{name}-strength")

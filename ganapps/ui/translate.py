@@ -15,8 +15,7 @@ from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file, from_json
 from ganapps.report import seconds
 from ganapps.ui import common
-from ganapps.ui.before_after import ResultArea, picture_box
-from ganapps.ui.upscale import EXAMPLES
+from ganapps.ui.before_after import ResultArea, example, examples, picture_box
 from ganapps.ui.words import say, t
 
 SMALL = 256  # pixels of the longer side of the picture on which all models are tried
@@ -49,9 +48,10 @@ class TranslateTab:
         self.go = gr.Button(t("Translate"), variant="primary", size="lg", elem_id="translate-go")
         self.stop = gr.Button(t("Stop"), variant="stop", size="lg", visible=False, elem_id="translate-stop")
         self.price = gr.HTML('<div class="price"></div>', elem_id="translate-price")
+        self.examples = examples("translate")
 
     def _result(self) -> None:
-        self.area = ResultArea(self.engine, "translate")
+        self.area = ResultArea(self.engine, "translate", "example: coffee, styles-26, style 9")
         with gr.Row(elem_classes="actions"):
             self.download = gr.DownloadButton(t("Download"), size="sm", interactive=False, elem_id="translate-download")
             self.area.listen(self.download)
@@ -64,7 +64,6 @@ class TranslateTab:
         self.tried = gr.State([])
 
     def _more(self) -> None:
-        gr.Examples([[str(p)] for p in sorted(EXAMPLES.glob("*.png"))], inputs=[self.picture], label="examples", elem_id="translate-examples")
         with gr.Accordion(t("Many pictures"), open=False, elem_id="translate-many"):
             self.files = gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id="translate-files")
             self.files_go = gr.Button(t("Translate all"), size="sm", elem_id="translate-files-go")
@@ -88,10 +87,12 @@ class TranslateTab:
     def _events(self) -> None:
         busy = {"show_progress": "hidden", "api_visibility": "private", **common.DEVICE}
         go = self.go.click(self.run, self.asked, [*self.area.outputs, self.cycle, self.go, self.stop], **busy)
+        shown_example = self.examples.select(example, None, self.picture, **common.QUIET).success(
+            self.run, self.asked, [*self.area.outputs, self.cycle, self.go, self.stop], **busy)
         tried = self.try_all.click(self.all_models, self.asked, [self.sheet, self.area.line, self.tried, self.go, self.stop], **busy)
         cycle = self.cycle_go.click(self.and_back, {self.area.raw}, [self.cycle, self.area.line, self.go, self.stop], **busy)
         many = self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, self.archive, self.go, self.stop], **busy)
-        self.stop.click(self.stopped, self.area.line, [self.area.line, self.go, self.stop], cancels=[go, tried, cycle, many], **common.QUIET)
+        self.stop.click(self.stopped, self.area.line, [self.area.line, self.go, self.stop], cancels=[go, shown_example, tried, cycle, many], **common.QUIET)
         self.sheet.select(self.picked, self.tried, [self.model, self.own], **common.QUIET)
         self.switch.click(lambda model: self.engine.row(model).back or model, self.model, self.model, **common.QUIET)
         self.delete.click(self.deleted, [self.picture, self.area.raw], [self.picture, *self.area.outputs, self.cycle, self.sheet], **common.QUIET)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 import gradio as gr
 
@@ -13,11 +12,10 @@ from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file
 from ganapps.report import seconds
 from ganapps.ui import common
-from ganapps.ui.before_after import ResultArea, figures_line, picture_box
+from ganapps.ui.before_after import ResultArea, example, examples, figures_line, picture_box
 from ganapps.ui.words import say, t
 
 CROP = 96  # pixels a side of the part on which all models are tried
-EXAMPLES = Path(__file__).parent / "examples"
 SIZES = [("as the model does", "own"), ("2x", "2"), ("3x", "3"), ("4x", "4"), ("8x", "8"), ("a width in pixels", "width")]
 
 
@@ -51,9 +49,10 @@ class UpscaleTab:
         self.go = gr.Button(t("Enlarge"), variant="primary", size="lg", elem_id="upscale-go")
         self.stop = gr.Button(t("Stop"), variant="stop", size="lg", visible=False, elem_id="upscale-stop")
         self.price = gr.HTML('<div class="price"></div>', elem_id="upscale-price")
+        self.examples = examples("upscale")
 
     def _result(self) -> None:
-        self.area = ResultArea(self.engine, "upscale")
+        self.area = ResultArea(self.engine, "upscale", "example: cat, realesrgan-x4plus")
         with gr.Row(elem_classes="actions"):
             self.download = gr.DownloadButton(t("Download"), size="sm", interactive=False, elem_id="upscale-download")
             self.area.listen(self.download)
@@ -68,7 +67,6 @@ class UpscaleTab:
         self.tried = gr.State([])  # the models on the contact sheet
 
     def _more(self) -> None:
-        gr.Examples([[str(p)] for p in sorted(EXAMPLES.glob("*.png"))], inputs=[self.picture], label="examples", elem_id="upscale-examples")
         with gr.Accordion(t("Many pictures"), open=False, elem_id="upscale-many"):
             self.files = gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id="upscale-files")
             self.files_go = gr.Button(t("Enlarge all"), size="sm", elem_id="upscale-files-go")
@@ -101,11 +99,13 @@ class UpscaleTab:
     def _events(self) -> None:
         shown = [*self.area.outputs, self.heat, self.go, self.stop]
         go = self.go.click(self.run, self.asked | {self.truth}, shown, show_progress="hidden", api_visibility="private", **common.DEVICE)
+        shown_example = self.examples.select(example, None, self.picture, **common.QUIET).success(
+            self.run, self.asked | {self.truth}, shown, show_progress="hidden", api_visibility="private", **common.DEVICE)
         tried = self.try_all.click(self.all_models, self.asked | {self.spot}, [self.sheet, self.area.line, self.tried, self.go, self.stop], show_progress="hidden",
                                    api_visibility="private", **common.DEVICE)
         many = self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, self.archive, self.go, self.stop], show_progress="hidden",
                                    api_visibility="private", **common.DEVICE)
-        self.stop.click(self.stopped, self.area.line, [self.area.line, self.area.view, self.download, self.go, self.stop], cancels=[go, tried, many], **common.QUIET)
+        self.stop.click(self.stopped, self.area.line, [self.area.line, self.area.view, self.download, self.go, self.stop], cancels=[go, shown_example, tried, many], **common.QUIET)
         self.picture.select(self.pointed, self.picture, [self.spot, self.hint], **common.QUIET)
         self.sheet.select(self.picked, self.tried, [self.model, self.own], **common.QUIET)
         self.size.change(lambda size: gr.update(visible=size == "width"), self.size, self.width, **common.QUIET)

@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 
 def build(engine: Engine) -> gr.Blocks:
     """The whole window over an engine."""
+    gr.set_static_paths([HERE / "examples"])
     with gr.Blocks(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
         head = gr.HTML(_head(engine, "en", None))
         with gr.Tabs(elem_id="tabs"):
