@@ -98,7 +98,7 @@ def test_plain_http_brings_the_pictures(url: str, tmp_path: Path) -> None:
 def test_every_file_it_names_is_there() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert links and [link for link in links if not (ROOT / link).exists()] == []
-    tree = next(b for b in re.findall(r"```\n(.*?)```", README, re.DOTALL) if b.startswith("app.py"))
+    tree = next(block.lstrip() for block in README.split("```")[1::2] if block.startswith("\napp.py"))
     names = re.findall(r"^( *)([\w/.]+)  ", tree, re.MULTILINE)
     missing = [name for indent, name in names if not (ROOT / ("ganapps" if indent else "") / name).exists()]
     assert len(names) > 12 and missing == []
