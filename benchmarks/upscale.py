@@ -1,13 +1,15 @@
 """Seconds per megapixel of the result and peak memory of the upscalers, tile by tile, as Markdown.
 
-    python benchmarks/upscale.py [--only spanx4] [--sizes 256 1024] [--threads 1] [--rounds 2] [--originals DIR] [--sample 4]
+    python benchmarks/upscale.py [--only spanx4] [--sizes 256 1024] [--threads 1] [--rounds 2] [--originals DIR]
+                                [--sample 4]
 
-DIR holds checkouts named Real-ESRGAN, BasicSR and SRGAN-PyTorch: then their own networks enlarge the same picture with the same weights
-through RealESRGANer's own tiles (512 pixels, 10 around), in turn with ours, and the table has the ratio. SPAN's original is the copy in
-spandrel. SRGAN has random weights of the published sizes. Every measurement has a process of its own; seconds are the process's own
-processor time, the smallest over the rounds: other programs disturb it less than the clock. Peak memory is what enlarging takes beyond
-Python, PyTorch and the weights, the result included. `--sample N`: of large pictures only N tiles
-are made (of the original's one), and the seconds multiplied; the peak is then not that of the whole picture.
+DIR holds checkouts named Real-ESRGAN, BasicSR and SRGAN-PyTorch: then their own networks enlarge the same picture with
+the same weights through RealESRGANer's own tiles (512 pixels, 10 around), in turn with ours, and the table has the
+ratio. SPAN's original is the copy in spandrel. SRGAN has random weights of the published sizes. Every measurement has a
+process of its own; seconds are the process's own processor time, the smallest over the rounds: other programs disturb
+it less than the clock. Peak memory is what enlarging takes beyond Python, PyTorch and the weights, the result included.
+`--sample N`: of large pictures only N tiles are made (of the original's one), and the seconds multiplied; the peak is
+then not that of the whole picture.
 """
 
 from __future__ import annotations
@@ -40,7 +42,12 @@ from ganapps.report import Meter
 from ganapps.tasks.upscale import upscale
 from ganapps.uploads import Upload
 
-MODELS = {"realesrgan-x4plus": "upscalers", "realesr-animevideov3-x4": "upscalers", "spanx4": "span", "srgan": "srresnet"}
+MODELS = {
+    "realesrgan-x4plus": "upscalers",
+    "realesr-animevideov3-x4": "upscalers",
+    "spanx4": "span",
+    "srgan": "srresnet",
+}
 TILE, PAD = 512, 10
 
 
@@ -67,8 +74,12 @@ def weights(model: str) -> dict[str, torch.Tensor]:
     if model != "srgan":
         return formats.read(WEIGHTS / f"{model}.safetensors").tensors
     from ganapps.networks.srresnet import _as_lornatang
+
     torch.manual_seed(0)
-    return {_as_lornatang(name): tensor for name, tensor in SRResNet(3, 64, 16, [2, 2], bias=False, tanh=False).state_dict().items()}
+    return {
+        _as_lornatang(name): tensor
+        for name, tensor in SRResNet(3, 64, 16, [2, 2], bias=False, tanh=False).state_dict().items()
+    }
 
 
 def ours(model: str, side: int, precision: str, sample: int | None) -> Measured:
@@ -92,7 +103,16 @@ def theirs(model: str, side: int, originals: Path, sample: int | None) -> Measur
     """Real-ESRGAN's own tiles around the authors' own network."""
     enlarger = original_tiles(originals)
     network = original_network(model, originals)
-    enlarger.__dict__.update(scale=4, tile_size=TILE, tile_pad=PAD, pre_pad=0, mod_scale=None, half=False, device=torch.device("cpu"), model=network)
+    enlarger.__dict__.update(
+        scale=4,
+        tile_size=TILE,
+        tile_pad=PAD,
+        pre_pad=0,
+        mod_scale=None,
+        half=False,
+        device=torch.device("cpu"),
+        model=network,
+    )
     across, picture, share = math.ceil(side / TILE), photograph(side), 1.0
     if sample and sample < across**2:  # one tile alone, as large as they are on average with their surroundings
         enlarger.tile_size = round((side + 2 * PAD * (across - 1)) / across)
@@ -102,7 +122,9 @@ def theirs(model: str, side: int, originals: Path, sample: int | None) -> Measur
         enlarger.pre_process(picture.astype(np.float32) / 255)
         enlarger.tile_process()
         y = enlarger.post_process()
-        np.transpose(y.data.squeeze().float().cpu().clamp_(0, 1).numpy(), (1, 2, 0)).__mul__(255.0).round().astype(np.uint8)
+        np.transpose(y.data.squeeze().float().cpu().clamp_(0, 1).numpy(), (1, 2, 0)).__mul__(255.0).round().astype(
+            np.uint8
+        )
         return share
 
     with torch.no_grad():
@@ -121,7 +143,15 @@ def measured(run: Callable[[], float]) -> Measured:
 
 def original_tiles(originals: Path) -> object:
     """RealESRGANer without its constructor, which would download; what it imports and does not need here is empty."""
-    for name in ("cv2", "basicsr", "basicsr.utils", "basicsr.utils.download_util", "basicsr.utils.registry", "basicsr.archs", "basicsr.archs.arch_util"):
+    for name in (
+        "cv2",
+        "basicsr",
+        "basicsr.utils",
+        "basicsr.utils.download_util",
+        "basicsr.utils.registry",
+        "basicsr.archs",
+        "basicsr.archs.arch_util",
+    ):
         sys.modules[name] = types.ModuleType(name)
     sys.modules["basicsr.utils.download_util"].load_file_from_url = None
     registry = types.SimpleNamespace(register=lambda: lambda made: made)
@@ -137,7 +167,11 @@ def original_network(model: str, originals: Path) -> nn.Module:
     if model == "realesrgan-x4plus":
         source = (originals / "BasicSR/basicsr/archs/rrdbnet_arch.py").read_text()
         utilities = (originals / "BasicSR/basicsr/archs/arch_util.py").read_text().partition("class DCNv2Pack")[0]
-        utilities = "\n".join(line for line in utilities.splitlines() if not any(word in line for word in ("basicsr", "torchvision", "distutils")))
+        utilities = "\n".join(
+            line
+            for line in utilities.splitlines()
+            if not any(word in line for word in ("basicsr", "torchvision", "distutils"))
+        )
         exec(compile(utilities, "arch_util", "exec"), sys.modules["basicsr.archs.arch_util"].__dict__)
         code = types.ModuleType("basicsr.archs.rrdbnet_arch")
         code.__package__ = "basicsr.archs"
@@ -149,6 +183,7 @@ def original_network(model: str, originals: Path) -> nn.Module:
         return span_of_spandrel(state)
     else:
         from ganapps.networks.torchvision_ops import ensure_torchvision
+
         ensure_torchvision()
         network = loaded(originals / "SRGAN-PyTorch/model.py", "srgan").SRResNet(upscale=4)
     network.load_state_dict(state, strict=True)
@@ -158,8 +193,10 @@ def original_network(model: str, originals: Path) -> nn.Module:
 def span_of_spandrel(state: dict[str, torch.Tensor]) -> nn.Module:
     """Its unfolded form: the folded convolution as the middle of three, between identities."""
     from ganapps.networks.upscalers import _spandrel
+
     _spandrel()
     from spandrel.architectures.SPAN import SPAN
+
     network = SPAN(num_in_ch=3, num_out_ch=3, feature_channels=48, upscale=4).eval()
     for name, tensor in network.state_dict().items():
         if name in state and "eval_conv" not in name:
@@ -185,10 +222,23 @@ def loaded(path: Path, name: str) -> types.ModuleType:
 
 def once(arguments: argparse.Namespace, who: str, model: str, side: int) -> Measured:
     """One measurement in a process of its own."""
-    program = [sys.executable, __file__, "--measure", who, "--only", model, "--sizes", str(side), "--threads", str(arguments.threads)]
+    program = [
+        sys.executable,
+        __file__,
+        "--measure",
+        who,
+        "--only",
+        model,
+        "--sizes",
+        str(side),
+        "--threads",
+        str(arguments.threads),
+    ]
     program += ["--precision", arguments.precision] + (["--sample", str(arguments.sample)] if arguments.sample else [])
     program += ["--originals", str(arguments.originals)] if arguments.originals else []
-    return Measured(**json.loads(subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()[-1]))
+    return Measured(
+        **json.loads(subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    )
 
 
 def best(several: list[Measured]) -> Measured:
@@ -197,7 +247,10 @@ def best(several: list[Measured]) -> Measured:
 
 def table(arguments: argparse.Namespace) -> None:
     """The Markdown, line by line as it is measured."""
-    print("| model | input | ours s/MP | peak MB | original s/MP | peak MB | ratio | tiles made, ours and theirs |\n|---|---|---|---|---|---|---|---|")
+    print(
+        "| model | input | ours s/MP | peak MB | original s/MP | peak MB | ratio | tiles made, ours and theirs |\n"
+        "|---|---|---|---|---|---|---|---|"
+    )
     for model in arguments.only or MODELS:
         for side in arguments.sizes:
             rounds: dict[str, list[Measured]] = {"ours": [], "theirs": []}
@@ -208,7 +261,8 @@ def table(arguments: argparse.Namespace) -> None:
             line = f"| {model} | {side} | {mine.seconds / megapixels:.2f} | {mine.peak / 1e6:.0f} |"
             if arguments.originals:
                 other = best(rounds["theirs"])
-                line += f" {other.seconds / megapixels:.2f} | {other.peak / 1e6:.0f} | {mine.seconds / other.seconds:.2f} | {mine.share:.0%}, {other.share:.0%} |"
+                line += f" {other.seconds / megapixels:.2f} | {other.peak / 1e6:.0f} | {mine.seconds / other.seconds:.2f} |"
+                line += f" {mine.share:.0%}, {other.share:.0%} |"
             print(line, flush=True)
 
 
@@ -228,7 +282,11 @@ def main() -> None:
     if not arguments.measure:
         return table(arguments)
     model, side = arguments.only[0], arguments.sizes[0]
-    got = ours(model, side, arguments.precision, arguments.sample) if arguments.measure == "ours" else theirs(model, side, arguments.originals, arguments.sample)
+    got = (
+        ours(model, side, arguments.precision, arguments.sample)
+        if arguments.measure == "ours"
+        else theirs(model, side, arguments.originals, arguments.sample)
+    )
     print(json.dumps(got.__dict__))
 
 

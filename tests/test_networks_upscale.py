@@ -39,18 +39,32 @@ def assert_equal(network: nn.Module, reference: nn.Module, tolerance: float = 2e
 
 
 def assert_meets_the_contract(network: nn.Module) -> None:
-    assert network.value_range == (0.0, 1.0) and network.channels in (1, 3) and network.multiple >= 1 and network.minimum >= 1
+    assert (
+        network.value_range == (0.0, 1.0)
+        and network.channels in (1, 3)
+        and network.multiple >= 1
+        and network.minimum >= 1
+    )
     assert network.reach is None or network.reach > 0
     assert set(network.half) <= {"bfloat16", "float16"} and not network.training
     assert all(not p.requires_grad and p.dtype == torch.float32 for p in network.parameters())
 
 
 SRRESNETS: dict[str, tuple[nn.Module, Callable[[dict], dict]]] = {
-    "ChangyuLiu, averaged weights win": (files.Lornatang(), lambda s: under("ema_state_dict.", s) | under("state_dict.", {k: v + 1 for k, v in s.items()})),
+    "ChangyuLiu, averaged weights win": (
+        files.Lornatang(),
+        lambda s: under("ema_state_dict.", s) | under("state_dict.", {k: v + 1 for k, v in s.items()}),
+    ),
     "ChangyuLiu, compiled": (files.Lornatang(doublings=3), lambda s: under("state_dict._orig_mod.", s)),
-    "Lornatang of old": (files.Lornatang(doublings=1), lambda s: {re.sub(r"^conv([123])\.", r"conv_block\1.", k): v for k, v in s.items()}),
+    "Lornatang of old": (
+        files.Lornatang(doublings=1),
+        lambda s: {re.sub(r"^conv([123])\.", r"conv_block\1.", k): v for k, v in s.items()},
+    ),
     "leftthomas": (files.Leftthomas(), lambda s: s),
-    "leftthomas without counters": (files.Leftthomas(doublings=2), lambda s: {k: v for k, v in s.items() if "num_batches" not in k}),
+    "leftthomas without counters": (
+        files.Leftthomas(doublings=2),
+        lambda s: {k: v for k, v in s.items() if "num_batches" not in k},
+    ),
     "BasicSR x4": (files.BasicSR(), lambda s: under("params.", s)),
     "BasicSR x3, DataParallel": (files.BasicSR(scale=3), lambda s: under("params.module.", s)),
 }
@@ -69,8 +83,14 @@ def old_esrgan(state: dict[str, Tensor], blocks: int) -> dict[str, Tensor]:
     renamed = {}
     for name, tensor in state.items():
         name = re.sub(r"^body\.(\d+)\.rdb(\d)\.conv(\d)\.", r"model.1.sub.\1.RDB\2.conv\3.0.", name)
-        for new, old in (("conv_first", "model.0"), ("conv_body", f"model.1.sub.{blocks}"), ("conv_up1", "model.3"), ("conv_up2", "model.6"),
-                         ("conv_hr", "model.8"), ("conv_last", "model.10")):
+        for new, old in (
+            ("conv_first", "model.0"),
+            ("conv_body", f"model.1.sub.{blocks}"),
+            ("conv_up1", "model.3"),
+            ("conv_up2", "model.6"),
+            ("conv_hr", "model.8"),
+            ("conv_last", "model.10"),
+        ):
             name = re.sub(rf"^{new}\.", f"{old}.", name)
         renamed[name] = tensor
     return renamed
@@ -79,17 +99,30 @@ def old_esrgan(state: dict[str, Tensor], blocks: int) -> dict[str, Tensor]:
 def new_esrgan(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """ESRGAN's second spelling, also BSRGAN's."""
     swaps = {"conv_body": "trunk_conv", "conv_up": "upconv", "conv_hr": "HRconv"}
-    renamed = {re.sub(r"^body\.(\d+)\.rdb(\d)\.", r"RRDB_trunk.\1.RDB\2.", name): tensor for name, tensor in state.items()}
-    return {next((name.replace(a, b) for a, b in swaps.items() if name.startswith(a)), name): tensor for name, tensor in renamed.items()}
+    renamed = {
+        re.sub(r"^body\.(\d+)\.rdb(\d)\.", r"RRDB_trunk.\1.RDB\2.", name): tensor for name, tensor in state.items()
+    }
+    return {
+        next((name.replace(a, b) for a, b in swaps.items() if name.startswith(a)), name): tensor
+        for name, tensor in renamed.items()
+    }
 
 
 FAMILY: dict[str, tuple[nn.Module, Callable[[dict], dict], str]] = {
-    "Real-ESRGAN, averaged weights win": (files.RRDB(), lambda s: under("params_ema.", s) | under("params.", {k: v * 2 for k, v in s.items()}), "ESRGAN"),
+    "Real-ESRGAN, averaged weights win": (
+        files.RRDB(),
+        lambda s: under("params_ema.", s) | under("params.", {k: v * 2 for k, v in s.items()}),
+        "ESRGAN",
+    ),
     "Real-ESRGAN, bare, DataParallel": (files.RRDB(), lambda s: under("module.", s), "ESRGAN"),
     "Real-ESRGAN x2, pixels unshuffled": (files.RRDB(shuffle=2), lambda s: under("params_ema.", s), "ESRGAN"),
     "x8": (files.RRDB(ups=3), lambda s: under("params.", s), "ESRGAN"),
     "ESRGAN of old": (files.RRDB(), lambda s: old_esrgan(s, 2), "ESRGAN"),
-    "KAIR's ESRGAN": (files.RRDB(), lambda s: {k.replace(".conv5.0.", ".conv5."): v for k, v in old_esrgan(s, 2).items()}, "ESRGAN"),
+    "KAIR's ESRGAN": (
+        files.RRDB(),
+        lambda s: {k.replace(".conv5.0.", ".conv5."): v for k, v in old_esrgan(s, 2).items()},
+        "ESRGAN",
+    ),
     "BSRGAN": (files.RRDB(), lambda s: new_esrgan(s), "ESRGAN"),
     "Compact x4": (files.Compact(), lambda s: under("params.", s), "Compact"),
     "Compact x2": (files.Compact(convolutions=3, scale=2), lambda s: under("params_ema.", s), "Compact"),
@@ -121,13 +154,27 @@ def test_span_whole_and_folded() -> None:
 @pytest.mark.parametrize("maker", ["SwinIR", "RealCUGAN", "PLKSR", "OmniSR"])
 def test_other_families_come_through_spandrel_unchanged(maker: str) -> None:
     from ganapps.networks.upscalers import _spandrel
+
     spandrel = _spandrel()
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         from spandrel.architectures import PLKSR, OmniSR, RealCUGAN, SwinIR
-        made = {"SwinIR": lambda: SwinIR.SwinIR(img_size=16, embed_dim=12, depths=[2], num_heads=[2], window_size=8, mlp_ratio=2, upscale=2, upsampler="pixelshuffle"),
-                "RealCUGAN": lambda: RealCUGAN.UpCunet2x(), "PLKSR": lambda: PLKSR.PLKSR(dim=16, n_blocks=2, upscaling_factor=2),
-                "OmniSR": lambda: OmniSR.OmniSR(num_feat=16, res_num=1, up_scale=2)}[maker]().eval()
+
+        made = {
+            "SwinIR": lambda: SwinIR.SwinIR(
+                img_size=16,
+                embed_dim=12,
+                depths=[2],
+                num_heads=[2],
+                window_size=8,
+                mlp_ratio=2,
+                upscale=2,
+                upsampler="pixelshuffle",
+            ),
+            "RealCUGAN": lambda: RealCUGAN.UpCunet2x(),
+            "PLKSR": lambda: PLKSR.PLKSR(dim=16, n_blocks=2, upscaling_factor=2),
+            "OmniSR": lambda: OmniSR.OmniSR(num_feat=16, res_num=1, up_scale=2),
+        }[maker]().eval()
     tensors = made.state_dict()
     network = read_back(under("params.", tensors), "upscalers")
     assert network.family == maker
@@ -139,11 +186,17 @@ def test_other_families_come_through_spandrel_unchanged(maker: str) -> None:
         assert torch.allclose(network(x).clamp(0, 1), expected(x), atol=1e-5)
 
 
-@pytest.mark.parametrize(("change", "said"), [
-    (lambda s: s.pop("trunk.1.rcb.3.weight"), "trunk.1.rcb.3.weight is missing"),
-    (lambda s: s.update({"more.weight": torch.zeros(1)}), "more.weight is left over"),
-    (lambda s: s.update({"conv3.weight": torch.zeros(3, 8, 3, 3)}), "conv3.weight is 3x8x3x3 and should be 3x8x9x9"),
-])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda s: s.pop("trunk.1.rcb.3.weight"), "trunk.1.rcb.3.weight is missing"),
+        (lambda s: s.update({"more.weight": torch.zeros(1)}), "more.weight is left over"),
+        (
+            lambda s: s.update({"conv3.weight": torch.zeros(3, 8, 3, 3)}),
+            "conv3.weight is 3x8x3x3 and should be 3x8x9x9",
+        ),
+    ],
+)
 def test_a_faulty_srresnet_is_named(change: Callable[[dict], object], said: str) -> None:
     state = dict(lively(files.Lornatang()).state_dict())
     change(state)
@@ -151,10 +204,15 @@ def test_a_faulty_srresnet_is_named(change: Callable[[dict], object], said: str)
         networks.build("srresnet", state, {})
 
 
-@pytest.mark.parametrize("change", [
-    lambda s: s.pop("body.1.rdb2.conv3.weight"), lambda s: s.update({"more.weight": torch.zeros(1)}),
-    lambda s: s.update({"conv_last.weight": torch.zeros(3, 9, 3, 3)}), lambda s: s.update({"conv_last.weight": torch.zeros(5, 8, 3, 3), "conv_last.bias": torch.zeros(5)}),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.pop("body.1.rdb2.conv3.weight"),
+        lambda s: s.update({"more.weight": torch.zeros(1)}),
+        lambda s: s.update({"conv_last.weight": torch.zeros(3, 9, 3, 3)}),
+        lambda s: s.update({"conv_last.weight": torch.zeros(5, 8, 3, 3), "conv_last.bias": torch.zeros(5)}),
+    ],
+)
 def test_a_faulty_esrgan_is_refused(change: Callable[[dict], object]) -> None:
     state = dict(lively(files.RRDB()).state_dict())
     networks.build("upscalers", state, {})
@@ -165,16 +223,35 @@ def test_a_faulty_esrgan_is_refused(change: Callable[[dict], object]) -> None:
 
 
 def test_a_network_that_only_looks_like_one_is_no_upscaler() -> None:
-    segmenter = nn.ModuleDict({"body": nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 3), nn.BatchNorm2d(4))})
-    assert networks.recognise(shapes(segmenter.state_dict())) is None  # body.0 and body.1, like Real-ESRGAN's small network
-    cyclegan = {"model.1.weight": (64, 3, 7, 7), "model.1.bias": (64,), "model.10.conv_block.1.weight": (256, 256, 3, 3)}
+    segmenter = nn.ModuleDict(
+        {"body": nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 3), nn.BatchNorm2d(4))}
+    )
+    assert (
+        networks.recognise(shapes(segmenter.state_dict())) is None
+    )  # body.0 and body.1, like Real-ESRGAN's small network
+    cyclegan = {
+        "model.1.weight": (64, 3, 7, 7),
+        "model.1.bias": (64,),
+        "model.10.conv_block.1.weight": (256, 256, 3, 3),
+    }
     assert networks.recognise(cyclegan) not in ("upscalers", "srresnet", "span")
-    assert networks.recognise({"conv1.weight": (64, 3, 7, 7), "layer1.0.conv1.weight": (64, 64, 3, 3), "fc.bias": (1000,)}) is None
+    assert (
+        networks.recognise({"conv1.weight": (64, 3, 7, 7), "layer1.0.conv1.weight": (64, 64, 3, 3), "fc.bias": (1000,)})
+        is None
+    )
     assert networks.recognise({}) is None
 
 
-@pytest.mark.parametrize(("file", "kind"), [("realesrgan-x4plus", "upscalers"), ("realesrgan-x4plus-anime", "upscalers"),
-                                            ("realesr-animevideov3-x4", "upscalers"), ("spanx4", "span"), ("heads-64", "stylegan2")])
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [
+        ("realesrgan-x4plus", "upscalers"),
+        ("realesrgan-x4plus-anime", "upscalers"),
+        ("realesr-animevideov3-x4", "upscalers"),
+        ("spanx4", "span"),
+        ("heads-64", "stylegan2"),
+    ],
+)
 def test_what_ships_is_recognised(file: str, kind: str) -> None:
     assert networks.recognise(shapes(formats.read(WEIGHTS / f"{file}.safetensors").tensors)) == kind
 
@@ -188,7 +265,12 @@ def test_strips_are_the_whole() -> None:
 
 
 def test_a_low_precision_does_not_round_the_result_to_8_bits() -> None:
-    for reference, kind in ((files.Compact(), "upscalers"), (files.RRDB(), "upscalers"), (files.SPAN(), "span"), (files.Lornatang(), "srresnet")):
+    for reference, kind in (
+        (files.Compact(), "upscalers"),
+        (files.RRDB(), "upscalers"),
+        (files.SPAN(), "span"),
+        (files.Lornatang(), "srresnet"),
+    ):
         network = networks.build(kind, lively(reference).state_dict(), {})
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             y = network(X)
@@ -206,10 +288,12 @@ def test_the_random_state_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_faces_never_wait_for_spandrel() -> None:
-    program = ("import sys, torch\nfrom ganapps import networks, formats\nfrom ganapps.catalog import WEIGHTS\n"
-               "for name in ('heads-64', 'spanx4'):\n"
-               "    tensors = formats.read(WEIGHTS / f'{name}.safetensors').tensors\n"
-               "    networks.build(networks.recognise({k: tuple(t.shape) for k, t in tensors.items()}), tensors, {})\n"
-               "print('spandrel' in sys.modules, 'torchvision' in sys.modules)")
+    program = (
+        "import sys, torch\nfrom ganapps import networks, formats\nfrom ganapps.catalog import WEIGHTS\n"
+        "for name in ('heads-64', 'spanx4'):\n"
+        "    tensors = formats.read(WEIGHTS / f'{name}.safetensors').tensors\n"
+        "    networks.build(networks.recognise({k: tuple(t.shape) for k, t in tensors.items()}), tensors, {})\n"
+        "print('spandrel' in sys.modules, 'torchvision' in sys.modules)"
+    )
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said == "False False\n"

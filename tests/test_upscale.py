@@ -20,7 +20,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
 from ganapps.report import Made, Step
-from ganapps.tasks import upscale
+from ganapps.tasks import tile_run, upscale
 from ganapps.uploads import Upload
 from tests import upscaler_files as files
 from tests.upscaler_files import lively
@@ -33,7 +33,7 @@ def upload(pixels: np.ndarray) -> Upload:
 
 
 def photo(height: int = 120, width: int = 150) -> np.ndarray:
-    return np.ascontiguousarray(data.astronaut()[40:40 + height, 150:150 + width])
+    return np.ascontiguousarray(data.astronaut()[40 : 40 + height, 150 : 150 + width])
 
 
 def run(network: nn.Module, pixels: np.ndarray, where: Device = CPU, **settings: object) -> tuple[Made, list[Step]]:
@@ -63,7 +63,11 @@ class Nearest(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.seen.append(tuple(x.shape))
-        assert x.shape[1] == self.channels and not any(n % self.multiple for n in x.shape[2:]) and min(x.shape[2:]) >= self.minimum
+        assert (
+            x.shape[1] == self.channels
+            and not any(n % self.multiple for n in x.shape[2:])
+            and min(x.shape[2:]) >= self.minimum
+        )
         return F.interpolate(x, scale_factor=self.scale, mode="nearest")
 
 
@@ -72,9 +76,12 @@ def doubled(pixels: np.ndarray) -> np.ndarray:
 
 
 REALISTIC: dict[str, tuple[nn.Module, str]] = {
-    "ESRGAN": (files.RRDB(width=16, blocks=1), "upscalers"), "ESRGAN x2": (files.RRDB(width=16, blocks=1, shuffle=2), "upscalers"),
-    "Compact": (files.Compact(width=16, convolutions=6), "upscalers"), "SPAN": (files.SPAN(width=12), "span"),
-    "SRGAN": (files.Lornatang(width=16, blocks=4), "srresnet"), "leftthomas": (files.Leftthomas(width=16), "srresnet"),
+    "ESRGAN": (files.RRDB(width=16, blocks=1), "upscalers"),
+    "ESRGAN x2": (files.RRDB(width=16, blocks=1, shuffle=2), "upscalers"),
+    "Compact": (files.Compact(width=16, convolutions=6), "upscalers"),
+    "SPAN": (files.SPAN(width=12), "span"),
+    "SRGAN": (files.Lornatang(width=16, blocks=4), "srresnet"),
+    "leftthomas": (files.Leftthomas(width=16), "srresnet"),
 }
 
 
@@ -94,7 +101,10 @@ def test_tiled_is_untiled(name: str) -> None:
     assert untiled.picture.std() > 1, "there is something to see"
 
 
-@pytest.mark.parametrize(("name", "tile", "size"), [("realesr-animevideov3-x4", 80, 190), ("spanx4", 80, 190), ("realesrgan-x4plus-anime", 224, 250)])
+@pytest.mark.parametrize(
+    ("name", "tile", "size"),
+    [("realesr-animevideov3-x4", 80, 190), ("spanx4", 80, 190), ("realesrgan-x4plus-anime", 224, 250)],
+)
 def test_tiled_is_untiled_with_the_weights_that_ship(name: str, tile: int, size: int) -> None:
     network, pixels = shipped(name), photo(40, size)
     untiled, _ = run(network, pixels, tile=512)
@@ -110,18 +120,33 @@ def test_too_little_overlap_would_be_seen() -> None:
     tiled, _ = run(network, pixels, tile=80, overlap=2)
     assert np.abs(tiled.picture.astype(int) - untiled.picture.astype(int)).max() > 3
     _, steps = run(Nearest(reach=30), photo(72, 150), tile=80)
-    assert [c[0] for c in steps[0].changes] == ["These tiles share fewer pixels than this model looks at: faint seams are possible."]
+    assert [c[0] for c in steps[0].changes] == [
+        "These tiles share fewer pixels than this model looks at: faint seams are possible."
+    ]
 
 
-@pytest.mark.parametrize("pixels", [
-    photo(33, 21), photo(1, 1), photo(1, 40), photo(40, 1), photo(60, 50)[..., :1].copy(), photo(60, 50).astype(np.uint16) * 257,
-    np.dstack([photo(60, 50), photo(60, 50)[..., 0]]), np.dstack([photo(60, 50)[..., 0], photo(60, 50)[..., 1]]),
-    np.dstack([photo(60, 50), np.full((60, 50), 77, np.uint8)]),
-], ids=["odd", "one pixel", "one row", "one column", "grey", "16 bit", "RGBA", "grey and alpha", "even alpha"])
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        photo(33, 21),
+        photo(1, 1),
+        photo(1, 40),
+        photo(40, 1),
+        photo(60, 50)[..., :1].copy(),
+        photo(60, 50).astype(np.uint16) * 257,
+        np.dstack([photo(60, 50), photo(60, 50)[..., 0]]),
+        np.dstack([photo(60, 50)[..., 0], photo(60, 50)[..., 1]]),
+        np.dstack([photo(60, 50), np.full((60, 50), 77, np.uint8)]),
+    ],
+    ids=["odd", "one pixel", "one row", "one column", "grey", "16 bit", "RGBA", "grey and alpha", "even alpha"],
+)
 @pytest.mark.parametrize("channels", [3, 1])
 def test_every_kind_of_picture_stays_what_it_is(pixels: np.ndarray, channels: int) -> None:
     made, _ = run(Nearest(channels=channels), pixels, tile=24)
-    assert made.picture.dtype == pixels.dtype and np.abs(made.picture.astype(int) - doubled(pixels).astype(int)).max() <= pixels.dtype.itemsize - 1
+    assert (
+        made.picture.dtype == pixels.dtype
+        and np.abs(made.picture.astype(int) - doubled(pixels).astype(int)).max() <= pixels.dtype.itemsize - 1
+    )
 
 
 def test_alpha_that_is_the_same_everywhere_costs_nothing() -> None:
@@ -139,7 +164,16 @@ def test_alpha_left_out_is_laid_on_white() -> None:
     assert made.picture.shape == (16, 16, 3) and made.picture[:8].max() == 0 and made.picture[8:].min() == 255
 
 
-@pytest.mark.parametrize(("settings", "size"), [({}, (100, 80)), ({"scale": 1.5}, (75, 60)), ({"scale": 3.0}, (150, 120)), ({"width": 333}, (333, 266)), ({"scale": 0.1}, (5, 4))])
+@pytest.mark.parametrize(
+    ("settings", "size"),
+    [
+        ({}, (100, 80)),
+        ({"scale": 1.5}, (75, 60)),
+        ({"scale": 3.0}, (150, 120)),
+        ({"width": 333}, (333, 266)),
+        ({"scale": 0.1}, (5, 4)),
+    ],
+)
 def test_any_size_may_be_asked_for(settings: dict, size: tuple[int, int]) -> None:
     made, _ = run(Nearest(), photo(40, 50), **settings)
     assert made.picture.shape == (*size[::-1], 3) and made.caption == f"{size[0]} x {size[1]}"
@@ -154,7 +188,9 @@ def test_what_the_network_needs_is_padded_and_cut() -> None:
         assert np.array_equal(made.picture, doubled(pixels))
 
 
-def test_memory_that_fills_up_makes_tiles_smaller_then_the_processor_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_fills_up_makes_tiles_smaller_then_the_processor_takes_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     class Hungry(Nearest):
         def forward(self, x: Tensor) -> Tensor:
             if max(x.shape[2:]) > self.limit and self.where == "gpu":
@@ -172,12 +208,14 @@ def test_memory_that_fills_up_makes_tiles_smaller_then_the_processor_takes_over(
     changes = [c for s in steps for c in s.changes]
     assert changes == [("Out of memory: tiles of {count} pixels instead.", {"count": n}) for n in (77, 28)]
     monkeypatch.setattr(Device, "title", "A GPU")
-    monkeypatch.setattr(upscale.Device, "free_memory", lambda self: 4 << 30)
+    monkeypatch.setattr(tile_run.Device, "free_memory", lambda self: 4 << 30)
     monkeypatch.setattr(Tensor, "to", lambda self, *a, **k: self)
     network = Hungry(limit=10, where="gpu")
     made, steps = run(network, pixels, Device("cuda:0"), tile=256)
     assert np.array_equal(made.picture, doubled(pixels)) and network.where == "gpu", "the GPU's own stays there"
-    assert ("Out of memory on {device}: the rest is made on the CPU.", {"device": "A GPU"}) in [c for s in steps for c in s.changes]
+    assert ("Out of memory on {device}: the rest is made on the CPU.", {"device": "A GPU"}) in [
+        c for s in steps for c in s.changes
+    ]
 
 
 def test_a_memory_that_does_not_do_at_any_size_is_a_sentence() -> None:
@@ -188,9 +226,11 @@ def test_a_memory_that_does_not_do_at_any_size_is_a_sentence() -> None:
     with pytest.raises(UserError, match="even with the smallest tiles"):
         run(Full(), photo(150, 300))
     with pytest.raises(RuntimeError, match="a bug"):
+
         class Faulty(Nearest):
             def forward(self, x: Tensor) -> Tensor:
                 raise RuntimeError("a bug")
+
         run(Faulty(), photo(8, 8))
 
 
@@ -203,7 +243,10 @@ def test_what_is_not_finite_is_made_again_in_float32() -> None:
     pixels = photo(40, 100)
     made, steps = run(Overflowing(), pixels, Device("cpu", "bfloat16"), tile=64)
     assert np.array_equal(made.picture, doubled(pixels))
-    assert [s.changes for s in steps[:2]] == [(), (("Not finite in {precision}: made again in float32.", {"precision": "bfloat16"}),)]
+    assert [s.changes for s in steps[:2]] == [
+        (),
+        (("Not finite in {precision}: made again in float32.", {"precision": "bfloat16"}),),
+    ]
     assert [s.network_calls for s in steps] == [1, 2, 0]
     broken = Nearest()
     broken.forward = lambda x: Nearest.forward(broken, x) * float("nan")
@@ -217,26 +260,39 @@ def test_stopping_keeps_what_is_finished() -> None:
     parts = [next(stream).part for _ in range(2)]
     stream.close()
     assert 0 < parts[0].finished <= parts[1].finished < 300
-    assert np.array_equal(parts[1].pixels[:parts[1].finished], doubled(pixels)[:parts[1].finished])
+    assert np.array_equal(parts[1].pixels[: parts[1].finished], doubled(pixels)[: parts[1].finished])
     assert not torch.is_inference_mode_enabled()
 
 
-@pytest.mark.parametrize(("network", "settings", "said"), [
-    (Nearest(), {"scale": 2.0, "width": 30}, "Both a scale and a width were given"),
-    (Nearest(), {"scale": 60.0}, "The result would have 360000 x 360000 pixels and needs"),
-    (Nearest(value_range=(-1.0, 1.0)), {}, "This model does not enlarge pictures"),
-    (nn.Identity(), {}, "This model does not enlarge pictures"),
-])
+@pytest.mark.parametrize(
+    ("network", "settings", "said"),
+    [
+        (Nearest(), {"scale": 2.0, "width": 30}, "Both a scale and a width were given"),
+        (Nearest(), {"scale": 60.0}, "The result would have 360000 x 360000 pixels and needs"),
+        (Nearest(value_range=(-1.0, 1.0)), {}, "This model does not enlarge pictures"),
+        (nn.Identity(), {}, "This model does not enlarge pictures"),
+    ],
+)
 def test_refusals(network: nn.Module, settings: dict, said: str) -> None:
     with pytest.raises(UserError, match=said):
-        next(upscale.upscale(network, CPU, None, upload(np.zeros((6000, 6000, 3), np.uint8) if "scale" in settings and "width" not in settings else photo()), **settings))
+        next(
+            upscale.upscale(
+                network,
+                CPU,
+                None,
+                upload(
+                    np.zeros((6000, 6000, 3), np.uint8) if "scale" in settings and "width" not in settings else photo()
+                ),
+                **settings,
+            )
+        )
 
 
 def test_the_tile_follows_the_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     sides = []
     for free in (64 << 30, 1 << 30, 1 << 20):
         monkeypatch.setattr(Device, "free_memory", lambda self, free=free: free)
-        sides.append(upscale._Work(Nearest(memory=10_000, tile=640), CPU, photo()).tile())
+        sides.append(tile_run.TileRun(Nearest(memory=10_000, tile=640), CPU, photo()).tile())
     assert sides == [640, 160, 64]
 
 
@@ -252,14 +308,21 @@ def test_through_the_door(engine: Engine, tmp_path: Path) -> None:
     recipe = Recipe("upscale", "spanx4", {"width": 200}, precision="float32")
     *_, last = engine.run(recipe, [str(tmp_path / "in.png")])
     kept, report = last.made[0], last.report
-    assert kept.picture.shape == (150, 200, 3) and report.precision == "float32" and report.network_calls == 1 and report.pictures == 1
+    assert (
+        kept.picture.shape == (150, 200, 3)
+        and report.precision == "float32"
+        and report.network_calls == 1
+        and report.pictures == 1
+    )
     images.save_pixels(kept.picture, tmp_path / "out.png", kept.recipe)
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out.png")), kept.picture)
     assert kept.recipe.pictures[0]["size"] == [80, 60]
     assert engine.price(recipe, [str(tmp_path / "in.png")]).seconds is not None
 
 
-def test_auto_precision_is_the_networks_and_the_processors(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_precision_is_the_networks_and_the_processors(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Image.fromarray(photo(30, 30)).save(tmp_path / "in.png")
     for quick, expected in (((), "float32"), (("bfloat16",), "bfloat16")):
         monkeypatch.setattr(device, "quick", lambda name, quick=quick: quick)

@@ -16,7 +16,10 @@ def lively(network: nn.Module, seed: int = 0) -> nn.Module:
         if name.endswith("running_var"):
             tensor.copy_(torch.rand(tensor.shape, generator=generator) + 0.5)
         elif tensor.is_floating_point():
-            tensor.copy_(torch.randn(tensor.shape, generator=generator) * (0.5 / max(1, tensor[0].numel()) ** 0.5 if tensor.dim() > 1 else 0.1))
+            tensor.copy_(
+                torch.randn(tensor.shape, generator=generator)
+                * (0.5 / max(1, tensor[0].numel()) ** 0.5 if tensor.dim() > 1 else 0.1)
+            )
     return network.eval()
 
 
@@ -34,8 +37,13 @@ class Lornatang(nn.Module):
     @staticmethod
     def block(width: int) -> nn.Module:
         block = nn.Module()
-        block.rcb = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width), nn.PReLU(),
-                                  nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
+        block.rcb = nn.Sequential(
+            nn.Conv2d(width, width, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.PReLU(),
+            nn.Conv2d(width, width, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(width),
+        )
         return block
 
     @staticmethod
@@ -63,7 +71,9 @@ class Leftthomas(nn.Module):
         self.block1 = nn.Sequential(nn.Conv2d(3, width, 9, padding=4), nn.PReLU())
         for i in range(blocks):
             self.add_module(f"block{i + 2}", self.residual(width))
-        self.add_module(f"block{blocks + 2}", nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width)))
+        self.add_module(
+            f"block{blocks + 2}", nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width))
+        )
         ups = [self.up(width) for _ in range(doublings)]
         self.add_module(f"block{blocks + 3}", nn.Sequential(*ups, nn.Conv2d(width, 3, 9, padding=4)))
 
@@ -118,7 +128,9 @@ class BasicSR(nn.Module):
         y = F.leaky_relu(F.pixel_shuffle(self.upconv1(y), 2 if self.scale == 4 else self.scale), 0.1)
         if self.scale == 4:
             y = F.leaky_relu(F.pixel_shuffle(self.upconv2(y), 2), 0.1)
-        return self.conv_last(F.leaky_relu(self.conv_hr(y), 0.1)) + F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False)
+        return self.conv_last(F.leaky_relu(self.conv_hr(y), 0.1)) + F.interpolate(
+            x, scale_factor=self.scale, mode="bilinear", align_corners=False
+        )
 
 
 class RRDB(nn.Module):
@@ -200,7 +212,9 @@ class SPAN(nn.Module):
     def conv(inputs: int, outputs: int) -> nn.Module:
         conv = nn.Module()
         conv.sk = nn.Conv2d(inputs, outputs, 1)
-        conv.conv = nn.Sequential(nn.Conv2d(inputs, 2 * inputs, 1), nn.Conv2d(2 * inputs, 2 * outputs, 3), nn.Conv2d(2 * outputs, outputs, 1))
+        conv.conv = nn.Sequential(
+            nn.Conv2d(inputs, 2 * inputs, 1), nn.Conv2d(2 * inputs, 2 * outputs, 3), nn.Conv2d(2 * outputs, outputs, 1)
+        )
         conv.eval_conv = nn.Conv2d(inputs, outputs, 3, padding=1)
         return conv
 

@@ -1,4 +1,5 @@
-"""SPAN: Wan et al. 2024, "Swift Parameter-free Attention Network for Efficient Super-Resolution", as it is run: plain 3x3 convolutions."""
+"""SPAN: Wan et al. 2024, "Swift Parameter-free Attention Network for Efficient Super-Resolution", as it is run: plain
+3x3 convolutions."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class Block(nn.Module):
         self.c1_r, self.c2_r, self.c3_r = (Conv(width, width) for _ in range(3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x -> the block's result, and what its first convolution made (after its activation, as the published code leaves it)."""
+        """x -> the block's result, and what its first convolution made (after its activation, as the published code
+        leaves it)."""
         first = F.silu(self.c1_r(x), inplace=True)
         y = self.c3_r(F.silu(self.c2_r(first), inplace=True))
         attention = torch.sigmoid(y).sub_(0.5)
@@ -81,14 +83,15 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> SPAN:
-    """The network of a checkpoint, float32; sizes are read from the shapes. Training's branches are folded into one convolution.
+    """The network of a checkpoint, float32; sizes are read from the shapes. Training's branches are folded into one
+    convolution.
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
     prefix = _prefix(tensors)
     if prefix is None:
         raise ValueError(f"{FIRST} is missing, or its block_6")
-    state = {name[len(prefix):]: tensor.float() for name, tensor in tensors.items() if name.startswith(prefix)}
+    state = {name[len(prefix) :]: tensor.float() for name, tensor in tensors.items() if name.startswith(prefix)}
     norm = state.pop("no_norm", None) is None
     for name in [n.removesuffix(".sk.weight") for n in state if n.endswith(".sk.weight")]:
         _fold(state, name)
@@ -103,7 +106,8 @@ def _prefix(names: Mapping) -> str | None:
 
 
 def _fold(state: dict[str, Tensor], name: str) -> None:
-    """Replaces the branches of `name` (1x1, then 3x3, then 1x1, beside a 1x1 shortcut) by the one 3x3 convolution they add up to."""
+    """Replaces the branches of `name` (1x1, then 3x3, then 1x1, beside a 1x1 shortcut) by the one 3x3 convolution they
+    add up to."""
     parts = [(f"{name}.conv.{i}.weight", f"{name}.conv.{i}.bias") for i in range(3)]
     missing = [part for pair in [*parts, (f"{name}.sk.bias",)] for part in pair if part not in state]
     if missing:

@@ -45,14 +45,19 @@ class Grow(nn.Module):
 
     def __init__(self, width: int, factor: int, act: nn.Module) -> None:
         super().__init__()
-        self.conv, self.shuffle, self.act = nn.Conv2d(width, width * factor**2, 3, padding=1), nn.PixelShuffle(factor), act
+        self.conv, self.shuffle, self.act = (
+            nn.Conv2d(width, width * factor**2, 3, padding=1),
+            nn.PixelShuffle(factor),
+            act,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.act(self.shuffle(self.conv(x)))
 
 
 class Upscaler(nn.Module):
-    """What both networks of this file tell the task; `finish` runs in float32, or bfloat16 would round every pixel to 8 bits."""
+    """What both networks of this file tell the task; `finish` runs in float32, or bfloat16 would round every pixel to 8
+    bits."""
 
     value_range = (0.0, 1.0)
     multiple = minimum = 1
@@ -76,7 +81,8 @@ class SRResNet(Upscaler):
     """The paper's network: 9x9 in, residual blocks with batch norm, a long way around, pixel shuffles, 9x9 out."""
 
     def __init__(self, colours: int, width: int, blocks: int, factors: list[int], bias: bool, tanh: bool) -> None:
-        """`bias`: convolutions before a batch norm have one too. `tanh`: the output is (tanh + 1) / 2, else as it is."""
+        """`bias`: convolutions before a batch norm have one too. `tanh`: the output is (tanh + 1) / 2, else as it
+        is."""
         super().__init__(colours, factors)
         self.tanh = tanh
         self.head = nn.Sequential(nn.Conv2d(colours, width, 9, padding=4), nn.PReLU())
@@ -96,7 +102,8 @@ class SRResNet(Upscaler):
         return (torch.tanh(y) + 1) / 2 if self.tanh else y
 
     def fold(self) -> None:
-        """Put the batch norms into the convolutions before them, and let the last convolution make four pixels at once."""
+        """Put the batch norms into the convolutions before them, and let the last convolution make four pixels at
+        once."""
         for block in self.blocks:
             block.first, block.first_norm = fuse_conv_bn_eval(block.first, block.first_norm), nn.Identity()
             block.second, block.second_norm = fuse_conv_bn_eval(block.second, block.second_norm), nn.Identity()
@@ -106,15 +113,15 @@ class SRResNet(Upscaler):
 
 
 def _four_at_once(conv: nn.Conv2d) -> nn.Sequential:
-    """The same convolution as one of stride 2 that makes 2x2 pixels: few outputs leave most of a processor's lanes empty, four times as
-    many take a third of the time. For even sides."""
+    """The same convolution as one of stride 2 that makes 2x2 pixels: few outputs leave most of a processor's lanes
+    empty, four times as many take a third of the time. For even sides."""
     outputs, inputs, side = conv.weight.shape[:3]
     wide = nn.Conv2d(inputs, 4 * outputs, side + 1, stride=2, padding=conv.padding)
     with torch.no_grad():
         wide.weight.zero_()
         wide.bias.copy_(conv.bias.repeat_interleave(4))
         for i in range(4):
-            wide.weight[i::4, :, i // 2:i // 2 + side, i % 2:i % 2 + side] = conv.weight
+            wide.weight[i::4, :, i // 2 : i // 2 + side, i % 2 : i % 2 + side] = conv.weight
     return nn.Sequential(wide, nn.PixelShuffle(2))
 
 
@@ -152,7 +159,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
     if found is None:
         raise ValueError(f"neither {', '.join(signs[0] for signs in SIGNS.values())} is there with its companions")
     prefix, layout = found
-    state = {_modern(name[len(prefix):]): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    state = {_modern(name[len(prefix) :]): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     network, spelling = {"lornatang": _lornatang, "leftthomas": _leftthomas, "basicsr": _basicsr}[layout](state)
     load_strictly(network, {**_counters(network, spelling), **state}, spelling)
     if isinstance(network, SRResNet):
@@ -214,16 +221,22 @@ def _leftthomas(state: Mapping[str, Tensor]) -> tuple[SRResNet, Callable[[str], 
 def _as_leftthomas(blocks: int, grown: int, name: str) -> str:
     part, *rest = name.split(".")
     if part == "blocks":
-        piece = {"first": "conv1", "first_norm": "bn1", "act": "prelu", "second": "conv2", "second_norm": "bn2"}[rest[1]]
+        piece = {"first": "conv1", "first_norm": "bn1", "act": "prelu", "second": "conv2", "second_norm": "bn2"}[
+            rest[1]
+        ]
         return ".".join((f"block{int(rest[0]) + 2}", piece, *rest[2:]))
     if part == "grow":
         return ".".join((f"block{blocks + 3}", rest[0], {"conv": "conv", "act": "prelu"}[rest[1]], *rest[2:]))
-    return ".".join(({"head": "block1", "tail": f"block{blocks + 2}", "last": f"block{blocks + 3}.{grown}"}[part], *rest))
+    return ".".join(
+        ({"head": "block1", "tail": f"block{blocks + 2}", "last": f"block{blocks + 3}.{grown}"}[part], *rest)
+    )
 
 
 def _basicsr(state: Mapping[str, Tensor]) -> tuple[MSRResNet, Callable[[str], str]]:
     width, colours = state["conv_first.weight"].shape[:2]
-    factors = [round((state[f"upconv{i}.weight"].shape[0] / width) ** 0.5) for i in (1, 2) if f"upconv{i}.weight" in state]
+    factors = [
+        round((state[f"upconv{i}.weight"].shape[0] / width) ** 0.5) for i in (1, 2) if f"upconv{i}.weight" in state
+    ]
     with torch.device("meta"):
         network = MSRResNet(colours, width, _length(state, "body.{}.conv1.weight"), factors)
     return network, _as_basicsr
@@ -240,4 +253,8 @@ def _as_basicsr(name: str) -> str:
 
 def _counters(network: nn.Module, spelling: Callable[[str], str]) -> dict[str, Tensor]:
     """Files of old have no batch counters, and nothing needs them."""
-    return {spelling(name): torch.zeros((), dtype=torch.long) for name in network.state_dict() if name.endswith("num_batches_tracked")}
+    return {
+        spelling(name): torch.zeros((), dtype=torch.long)
+        for name in network.state_dict()
+        if name.endswith("num_batches_tracked")
+    }

@@ -1,4 +1,5 @@
-"""Every upscaler and restorer that spandrel knows (ESRGAN, Compact, SwinIR, HAT, RealCUGAN, AuraSR, ...), from tensors that were already read."""
+"""Every upscaler and restorer that spandrel knows (ESRGAN, Compact, SwinIR, HAT, RealCUGAN, AuraSR, ...), from tensors
+that were already read."""
 
 from __future__ import annotations
 
@@ -13,18 +14,38 @@ from torch import Tensor, nn
 
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
-# Where files keep the network, the best first. Old ESRGAN names begin with "model." themselves, so what is left must be recognised.
-PREFIXES = ("params_ema.", "params-ema.", "ema.", "model_state_dict.", "state_dict.", "params.", "model.", "net.", "generator.", "")
+# Where files keep the network, the best first. Old ESRGAN names begin with "model." themselves, so what is left must be
+# recognised.
+PREFIXES = (
+    "params_ema.",
+    "params-ema.",
+    "ema.",
+    "model_state_dict.",
+    "state_dict.",
+    "params.",
+    "model.",
+    "net.",
+    "generator.",
+    "",
+)
 WRAPPINGS = ("", "module.", "_orig_mod.", "netG.", "net_g.")
 # They repair faces or fill holes: another task, with other inputs.
 OTHERS = ("GFPGAN", "RestoreFormer", "LaMa", "MMRealSR", "IPT")
-# Of each family: `reach`, the input pixels beyond which a pixel's surroundings change it by less than 1/255 (measured on photographs for
-# the shipped ones, bounded for the others; None: all of the picture counts); `tile`, the side that is quickest where memory allows;
-# `memory`, bytes per input pixel in float32.
+# Of each family: `reach`, the input pixels beyond which a pixel's surroundings change it by less than 1/255 (measured
+# on photographs for the shipped ones, bounded for the others; None: all of the picture counts); `tile`, the side that
+# is quickest where memory allows; `memory`, bytes per input pixel in float32.
 FACTS: Mapping[str, tuple[int | None, int, int]] = {
-    "ESRGAN": (56, 640, 3_600), "Compact": (16, 384, 800), "SPAN": (16, 384, 4_000), "PLKSR": (32, 384, 6_000),
-    "HAT": (None, 256, 24_000), "RealCUGAN": (None, 384, 8_000), "AuraSR": (None, 256, 60_000), "RCAN": (None, 256, 8_000),
-    "SAFMN": (None, 384, 8_000), "OmniSR": (None, 256, 16_000), "MMRealSR": (None, 256, 16_000),
+    "ESRGAN": (56, 640, 3_600),
+    "Compact": (16, 384, 800),
+    "SPAN": (16, 384, 4_000),
+    "PLKSR": (32, 384, 6_000),
+    "HAT": (None, 256, 24_000),
+    "RealCUGAN": (None, 384, 8_000),
+    "AuraSR": (None, 256, 60_000),
+    "RCAN": (None, 256, 8_000),
+    "SAFMN": (None, 384, 8_000),
+    "OmniSR": (None, 256, 16_000),
+    "MMRealSR": (None, 256, 16_000),
 }
 UNKNOWN = (32, 256, 16_000)
 STRIP = 64  # rows of the small picture that an ESRGAN's last part, 16 times as large, is made of at a time
@@ -32,7 +53,8 @@ TAIL_REACH = 4  # rows of the small picture that this part looks beyond
 
 
 class Upscaler(nn.Module):
-    """x [N, channels, H, W] in 0 to 1 -> [N, channels, scale * H, scale * W], and what the task must know to cut tiles."""
+    """x [N, channels, H, W] in 0 to 1 -> [N, channels, scale * H, scale * W], and what the task must know to cut
+    tiles."""
 
     value_range = (0.0, 1.0)
 
@@ -44,10 +66,15 @@ class Upscaler(nn.Module):
         need = descriptor.size_requirements
         self.multiple, self.minimum = need.multiple_of, max(need.minimum, 1)
         self.reach, self.tile, self.memory = FACTS.get(self.family, UNKNOWN)
-        self.half = tuple(name for name, works in (("bfloat16", descriptor.supports_bfloat16), ("float16", descriptor.supports_half)) if works)
+        self.half = tuple(
+            name
+            for name, works in (("bfloat16", descriptor.supports_bfloat16), ("float16", descriptor.supports_half))
+            if works
+        )
 
     def forward(self, x: Tensor) -> Tensor:
-        """The enlarged x; a network that draws noise draws the same for every picture, and leaves the global random state alone."""
+        """The enlarged x; a network that draws noise draws the same for every picture, and leaves the global random
+        state alone."""
         if self.family != "AuraSR":
             return self._call(self.body, x)
         with torch.random.fork_rng([x.device] if x.is_cuda else []):
@@ -79,8 +106,8 @@ class InStrips(nn.Module):
         height, strips = x.shape[2], []
         for top in range(0, height, self.rows):
             above = min(top, self.reach)
-            y = self.layers(x[:, :, top - above: min(top + self.rows + self.reach, height)])
-            strips.append(y[:, :, above * self.scale: (above + min(self.rows, height - top)) * self.scale])
+            y = self.layers(x[:, :, top - above : min(top + self.rows + self.reach, height)])
+            strips.append(y[:, :, above * self.scale : (above + min(self.rows, height - top)) * self.scale])
         return strips[0] if len(strips) == 1 else torch.cat(strips, dim=2)
 
 
@@ -90,13 +117,18 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
         with torch.device("meta"):
             _loaded({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
     except ValueError as error:
-        return "meta tensor" in str(error)  # a network that looks at numbers while it is made (SwinIR): its names alone must do
+        return "meta tensor" in str(
+            error
+        )  # a network that looks at numbers while it is made (SwinIR): its names alone must do
     return True
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
-    """The network of a checkpoint, float32. Raises ValueError that says what spandrel does not know, misses or has left over."""
-    network = Upscaler(_loaded({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}))
+    """The network of a checkpoint, float32. Raises ValueError that says what spandrel does not know, misses or has left
+    over."""
+    network = Upscaler(
+        _loaded({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()})
+    )
     network.float().to(memory_format=torch.channels_last)
     if network.family == "ESRGAN":
         _in_strips(network)
@@ -106,7 +138,8 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
 
 
 def _in_strips(network: Upscaler) -> None:
-    """An ESRGAN works on small features, then grows them: only the growing takes memory, and it looks no further than a few pixels."""
+    """An ESRGAN works on small features, then grows them: only the growing takes memory, and it looks no further than a
+    few pixels."""
     layers = network.body.model
     grown = network.scale * (network.body.shuffle_factor or 1)
     network.body.model = nn.Sequential(layers[:2], InStrips(layers[2:], STRIP, TAIL_REACH, grown))
@@ -123,6 +156,7 @@ def _spandrel() -> ModuleType:
     """spandrel, whose import takes seconds: not before a file needs it."""
     ensure_torchvision()
     import spandrel
+
     return spandrel
 
 
@@ -131,10 +165,10 @@ def _found(names: Mapping[str, Any]) -> tuple[Any, dict[str, Any]] | None:
     for prefix in PREFIXES:
         if not any(name.startswith(prefix) for name in names):
             continue
-        state = {name[len(prefix):]: value for name, value in names.items() if name.startswith(prefix)}
+        state = {name[len(prefix) :]: value for name, value in names.items() if name.startswith(prefix)}
         for wrapping in WRAPPINGS:
             if all(name.startswith(wrapping) for name in state):
-                state = {_kair(name[len(wrapping):]): value for name, value in state.items()}
+                state = {_kair(name[len(wrapping) :]): value for name, value in state.items()}
         for support in _spandrel().MAIN_REGISTRY.architectures("detection"):
             if support.detect(state):
                 return None if support.architecture.id in OTHERS else (support.architecture, state)
@@ -147,7 +181,8 @@ def _kair(name: str) -> str:
 
 
 def _loaded(tensors: Mapping[str, Tensor]) -> Any:
-    """spandrel's description of the network with these weights. Raises ValueError where they are none that it can load whole."""
+    """spandrel's description of the network with these weights. Raises ValueError where they are none that it can load
+    whole."""
     found = _found(tensors)
     if found is None:
         raise ValueError("no upscaler that spandrel knows has these tensors")
@@ -155,11 +190,25 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
     given = {name: tuple(value.shape) for name, value in state.items()}
     try:
         descriptor = architecture.load(state)
-    except (KeyError, IndexError, AttributeError, AssertionError, TypeError, ValueError, ZeroDivisionError, RuntimeError) as error:
+    except (
+        KeyError,
+        IndexError,
+        AttributeError,
+        AssertionError,
+        TypeError,
+        ValueError,
+        ZeroDivisionError,
+        RuntimeError,
+    ) as error:
         why = " ".join(str(error).split())[:250]
         raise ValueError(f"as {architecture.id}: {type(error).__name__}: {why}") from error
-    if len(descriptor.model.state_dict()) < len(given) and architecture.id == "ESRGAN":  # its loader passes over names that it does not know
+    if (
+        len(descriptor.model.state_dict()) < len(given) and architecture.id == "ESRGAN"
+    ):  # its loader passes over names that it does not know
         raise ValueError(f"as ESRGAN: {len(given) - len(descriptor.model.state_dict())} tensors are left over")
     if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (1, 3):
-        raise ValueError(f"as {architecture.id}: {descriptor.input_channels} channels in, {descriptor.output_channels} out; a picture has 1 or 3")
+        raise ValueError(
+            f"as {architecture.id}: {descriptor.input_channels} channels in, {descriptor.output_channels} out; "
+            "a picture has 1 or 3"
+        )
     return descriptor

@@ -25,7 +25,9 @@ class Axis:
     @property
     def overlap(self) -> int:
         """What neighbours share at least; all of it where there is one window alone."""
-        return min((before + self.side - after for before, after in zip(self.starts, self.starts[1:])), default=self.side)
+        return min(
+            (before + self.side - after for before, after in zip(self.starts, self.starts[1:])), default=self.side
+        )
 
     @cached_property
     def borders(self) -> tuple[float, ...]:
@@ -33,20 +35,23 @@ class Axis:
         return tuple((after + before + self.side) / 2 for before, after in zip(self.starts, self.starts[1:]))
 
     def weights(self, scale: int) -> list[Tensor]:
-        """How much each window counts at each of its `side * scale` pixels: 1 inside, 0 near its edges, a straight ramp between; over
-        all windows they add up to 1 everywhere. What a window makes near its edges, without its surroundings, counts for nothing."""
+        """How much each window counts at each of its `side * scale` pixels: 1 inside, 0 near its edges, a straight ramp
+        between; over all windows they add up to 1 everywhere. What a window makes near its edges, without its
+        surroundings, counts for nothing."""
         weights = [torch.ones(self.side * scale) for _ in self.starts]
         for i, (before, after) in enumerate(zip(self.starts, self.starts[1:])):
             overlap = (before + self.side - after) * scale
             ramp = min(2 * RAMP * scale, overlap)
             place = torch.arange(overlap) + 0.5 - (overlap - ramp) / 2
             fade = (place / max(ramp, 1)).clamp(0, 1)
-            weights[i][len(weights[i]) - overlap:] *= 1 - fade
+            weights[i][len(weights[i]) - overlap :] *= 1 - fade
             weights[i + 1][:overlap] *= fade
         total = torch.zeros((self.starts[-1] + self.side) * scale)
         for start, weight in zip(self.starts, weights):
-            total[start * scale:(start + self.side) * scale] += weight
-        return [weight / total[start * scale:(start + self.side) * scale] for start, weight in zip(self.starts, weights)]
+            total[start * scale : (start + self.side) * scale] += weight
+        return [
+            weight / total[start * scale : (start + self.side) * scale] for start, weight in zip(self.starts, weights)
+        ]
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,9 @@ class Grid:
 
 
 def grid(height: int, width: int, tile: int, overlap: int, multiple: int = 1) -> Grid:
-    """Windows of at most `tile` pixels a side over a picture, neighbours sharing `overlap` or a little more (less only where the tile is
-    too small for it). Sides and starts are multiples of `multiple`; the last window may then stand out of the picture."""
+    """Windows of at most `tile` pixels a side over a picture, neighbours sharing `overlap` or a little more (less only
+    where the tile is too small for it). Sides and starts are multiples of `multiple`; the last window may then stand
+    out of the picture."""
     return Grid(axis(height, tile, overlap, multiple), axis(width, tile, overlap, multiple))
 
 
@@ -81,8 +87,9 @@ def axis(length: int, tile: int, overlap: int, multiple: int = 1) -> Axis:
 
 
 def window(pixels: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
-    """[height, width, C] of `pixels` [H, W, C] from there on; what stands out of the picture at the bottom or right is its mirror image."""
-    inside = pixels[top:top + height, left:left + width]
+    """[height, width, C] of `pixels` [H, W, C] from there on; what stands out of the picture at the bottom or right is
+    its mirror image."""
+    inside = pixels[top : top + height, left : left + width]
     missing = (height - inside.shape[0], width - inside.shape[1])
     if not any(missing):
         return inside
@@ -106,10 +113,12 @@ class Canvas:
 
     def add(self, row: int, column: int, y: Tensor) -> None:
         """Blend in the result y [C, side * scale, side * scale], values 0 to 1, of one window."""
-        assert y.shape[1:] == (len(self._down[row]), len(self._across[column])), "a window's result has the window's size"
+        assert y.shape[1:] == (len(self._down[row]), len(self._across[column])), (
+            "a window's result has the window's size"
+        )
         left = self.layout.columns.starts[column] * self.scale
         weighed = y.clamp(0, 1).mul_(self._across[column]).mul_(self._down[row][:, None])
-        self._band[:, :, left:left + y.shape[2]] += weighed
+        self._band[:, :, left : left + y.shape[2]] += weighed
 
     def finish(self, row: int) -> None:
         """All windows of this row are in: what the next row does not touch is finished."""
@@ -118,24 +127,29 @@ class Canvas:
         ready = (starts[row + 1] - starts[row] if row + 1 < len(starts) else side) * self.scale
         most = np.iinfo(self.pixels.dtype).max
         for strip in range(0, ready, STRIP):
-            rows = self.pixels[top + strip:top + min(strip + STRIP, ready)]
-            values = self._band[:, strip:strip + len(rows), :self.pixels.shape[1]] * most
+            rows = self.pixels[top + strip : top + min(strip + STRIP, ready)]
+            values = self._band[:, strip : strip + len(rows), : self.pixels.shape[1]] * most
             rows[:] = values.add_(0.5).clamp_(0, most).permute(1, 2, 0).numpy()
         self.finished = min(top + ready, len(self.pixels))
         kept = self._band.shape[1] - ready
-        for strip in range(0, kept, max(1, min(ready, STRIP))):  # towards the top, in strips that never read what was overwritten
+        for strip in range(
+            0, kept, max(1, min(ready, STRIP))
+        ):  # towards the top, in strips that never read what was overwritten
             count = min(max(1, min(ready, STRIP)), kept - strip)
-            self._band[:, strip:strip + count] = self._band[:, ready + strip:ready + strip + count]
+            self._band[:, strip : strip + count] = self._band[:, ready + strip : ready + strip + count]
         self._band[:, kept:] = 0
 
 
 def whole(layout: Grid, scale: int, results: list[Tensor]) -> Tensor:
-    """One [C, H * scale, W * scale] of the results of all windows in order: for a window that had to be made in parts."""
+    """One [C, H * scale, W * scale] of the results of all windows in order: for a window that had to be made in
+    parts."""
     rows, columns = layout.rows, layout.columns
     down, across = rows.weights(scale), columns.weights(scale)
-    y = torch.zeros(results[0].shape[0], (rows.starts[-1] + rows.side) * scale, (columns.starts[-1] + columns.side) * scale)
+    y = torch.zeros(
+        results[0].shape[0], (rows.starts[-1] + rows.side) * scale, (columns.starts[-1] + columns.side) * scale
+    )
     for i, result in enumerate(results):
         row, column = divmod(i, len(columns.starts))
         top, left = rows.starts[row] * scale, columns.starts[column] * scale
-        y[:, top:top + result.shape[1], left:left + result.shape[2]] += result * across[column] * down[row][:, None]
-    return y[:, :rows.length * scale, :columns.length * scale]
+        y[:, top : top + result.shape[1], left : left + result.shape[2]] += result * across[column] * down[row][:, None]
+    return y[:, : rows.length * scale, : columns.length * scale]

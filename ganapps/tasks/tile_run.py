@@ -1,0 +1,162 @@
+"""Tiles through a network: as large as the memory holds, smaller where it is full, again where they are not finite."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganapps.device import Device, out_of_memory
+from ganapps.errors import UserError
+from ganapps.report import Sentence
+from ganapps.tasks import planes, tiles
+
+SMALLEST = 64  # pixels a side: below, a tile is nearly all overlap
+LEAST = 24  # pixels a side: what is tried at last where the memory is full
+LARGEST = 512
+GLOBAL_OVERLAP = 32  # for a network that looks at all of its picture, where tiles can't agree whatever they share
+SHARE = 0.25  # of the free memory that the tiles at work may take
+BYTES = 4 * 64 * 3  # per pixel of a tile's result, where the network does not say: three layers of 64 channels
+
+
+class TileRun:
+    """One run: where it computes now, how large a tile may be, and what had to be changed."""
+
+    def __init__(self, network: nn.Module, device: Device, source: np.ndarray) -> None:
+        self.network, self.device, self.source = network, device, source
+        self.overlap = 2 * (GLOBAL_OVERLAP if network.reach is None else network.reach)
+        self.most: int | None = None  # pixels a side, after a memory was full
+        self._calls, self._changes = 0, []
+
+    def calls(self) -> int:
+        """Network calls since this was last asked."""
+        calls, self._calls = self._calls, 0
+        return calls
+
+    def changes(self) -> tuple[Sentence, ...]:
+        """What had to be changed since this was last asked."""
+        changes, self._changes = tuple(self._changes), []
+        return changes
+
+    def tile(self) -> int:
+        """Pixels a side that a share of the free memory holds, at most what is quickest."""
+        each = getattr(self.network, "memory", BYTES * self.network.scale**2) * (
+            2 if self.source.shape[2] in (2, 4) else 1
+        )
+        held = math.isqrt(int(SHARE * self.device.free_memory() / each))
+        side = max(SMALLEST, min(getattr(self.network, "tile", LARGEST), held))
+        return max(side - side % max(self.network.multiple, 16), self.network.multiple)
+
+    def tell_seams(self, layout: tiles.Grid) -> None:
+        """Says so where tiles are too small to share what this network looks at."""
+        if any(len(axis.starts) > 1 and axis.overlap < self.overlap for axis in (layout.rows, layout.columns)):
+            self._changes.append(
+                ("These tiles share fewer pixels than this model looks at: faint seams are possible.", {})
+            )
+
+    def through(self, layout: tiles.Grid, canvas: tiles.Canvas) -> Iterator[int]:
+        """All windows onto the canvas, row by row; the number done after each batch."""
+        done, columns = 0, range(len(layout.columns.starts))
+        batch = self._batch(layout)
+        for row, top in enumerate(layout.rows.starts):
+            for first in range(0, len(columns), batch):
+                some = columns[first : first + batch]
+                windows = [
+                    tiles.window(self.source, top, layout.columns.starts[c], layout.rows.side, layout.columns.side)
+                    for c in some
+                ]
+                for column, y in zip(some, self._results(windows)):
+                    canvas.add(row, column, y)
+                done += len(some)
+                if some[-1] == columns[-1]:
+                    canvas.finish(row)
+                yield done
+
+    def _batch(self, layout: tiles.Grid) -> int:
+        """Tiles at once: on a processor one (more brings nothing there); on a GPU what the memory holds, at most 8."""
+        if self.device.name == "cpu":
+            return 1
+        each = getattr(self.network, "memory", BYTES * self.network.scale**2) * layout.rows.side * layout.columns.side
+        return int(max(1, min(8, SHARE * self.device.free_memory() / each)))
+
+    def _results(self, windows: list[np.ndarray]) -> list[Tensor]:
+        """[C, scale * h, scale * w] float32 on the processor, of each window [h, w, C]."""
+        inputs = [planes.to_planes(window, self.network.channels) for window in windows]
+        y = self._run(torch.cat(inputs))
+        return [
+            planes.to_channels(part, window, self.network)
+            for part, window in zip(y.split([len(x) for x in inputs]), windows)
+        ]
+
+    def _run(self, x: Tensor) -> Tensor:
+        """The network on x [N, channels, h, w], all finite; in parts where the memory is full."""
+        if self.most and max(x.shape[2:]) > self.most:
+            return self._in_parts(x)
+        try:
+            return self._finite(x)
+        except RuntimeError as error:
+            if not out_of_memory(error):
+                raise
+            self._smaller(x)
+        return self._run(x)
+
+    def _smaller(self, x: Tensor) -> None:
+        """What to do when the memory is full: a smaller tile, then again, then the processor."""
+        side = max(x.shape[2:]) // 2
+        if side >= LEAST:
+            self.most = side
+            self._changes.append(("Out of memory: tiles of {count} pixels instead.", {"count": side}))
+        elif self.device.name != "cpu":
+            self._changes.append(
+                ("Out of memory on {device}: the rest is made on the CPU.", {"device": self.device.title})
+            )
+            self.network, self.device, self.most = _on_cpu(self.network, self.device)
+        else:
+            raise UserError(
+                "The memory is not enough for this model even with the smallest tiles: close other programs or choose a "
+                "smaller model."
+            )
+
+    def _in_parts(self, x: Tensor) -> Tensor:
+        layout = tiles.grid(*x.shape[2:], self.most, self.overlap, self.network.multiple)
+        pixels = x.permute(0, 2, 3, 1).numpy()
+        parts = [[] for _ in x]
+        for top in layout.rows.starts:
+            for left in layout.columns.starts:
+                some = np.stack([tiles.window(p, top, left, layout.rows.side, layout.columns.side) for p in pixels])
+                for list_, y in zip(parts, self._run(torch.from_numpy(some).permute(0, 3, 1, 2))):
+                    list_.append(y)
+        return torch.stack([tiles.whole(layout, self.network.scale, list_) for list_ in parts])
+
+    def _finite(self, x: Tensor) -> Tensor:
+        y = self._forward(self.device, x)
+        if not torch.isfinite(y).all() and self.device.precision != "float32":
+            self._changes.append(
+                ("Not finite in {precision}: made again in float32.", {"precision": self.device.precision})
+            )
+            y = self._forward(self.device.with_precision("float32"), x)
+        if not torch.isfinite(y).all():
+            raise UserError("This model's weights give no picture: its output is not finite.")
+        return y
+
+    def _forward(self, device: Device, x: Tensor) -> Tensor:
+        self._calls += 1
+        height, width = x.shape[2:]
+        need = (
+            max(-(-n // self.network.multiple) * self.network.multiple, self.network.minimum) for n in (height, width)
+        )
+        padded = planes.mirrored(x, *need).to(device.name, memory_format=torch.channels_last)
+        with device.computing():
+            y = self.network(padded)[..., : height * self.network.scale, : width * self.network.scale]
+            return y.float().cpu()
+
+
+def _on_cpu(network: nn.Module, device: Device) -> tuple[nn.Module, Device, None]:
+    """A copy of the network beside the processor; the GPU's own stays where it was."""
+    twin = copy.deepcopy(network.to("cpu"))
+    network.to(device.name)
+    return twin, Device("cpu").with_precision("auto", network.half), None
