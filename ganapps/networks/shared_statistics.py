@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 
 ROOM = 1_540_000_000  # bytes of layers in memory: with the strips, a picture of 12 megapixels stays under 2 GB
 STRIP = 12_000_000  # bytes of one strip of a layer
-ROWS = 64  # of a strip at least, where layers before it are made anew: their strips overlap
+ROWS = 16  # of a strip at least, where layers before it are made anew, for their strips overlap; more would outgrow what allocators reuse
 
 
 class Kept:
     """A layer's rows, channels last: in memory, or in a temporary file that leaves with this object."""
 
-    def __init__(self, size: tuple[int, int, int], in_memory: bool) -> None:
+    def __init__(self, size: tuple[int, int, int], in_memory: bool, spare: Tensor | None = None) -> None:
         channels, height, width = size
         self.width, self.channels, self.bytes = width, channels, 4 * channels * height * width
-        self.rows = torch.empty(height, width, channels) if in_memory else None
+        self.rows = None
+        if in_memory:
+            self.rows = torch.empty(height, width, channels) if spare is None else spare.view(height, width, channels)
         self.file = None if in_memory else tempfile.TemporaryFile(buffering=0)
 
     def write(self, first: int, y: Tensor) -> None:
@@ -71,6 +73,7 @@ class _Run:
         self.affine: dict[int, tuple[Tensor, Tensor] | None] = {}
         self.kept: dict[int, Kept] = {}
         self.settled: set[int] = set()
+        self.spare: Tensor | None = None  # memory of a layer that left: the next of its size takes it, for asking anew is slow
         self.last_use = self._last_uses()
 
     def _last_uses(self) -> dict[int, int]:
@@ -131,7 +134,7 @@ class _Run:
                     done += 1
                     yield done, total
             for source in [s for s in self.kept if self.last_use.get(s, -1) <= number and s != len(self.layers) - 1]:
-                del self.kept[source]
+                self._leave(source)
         return self.result
 
     def make(self, number: int) -> Generator[None, None, None]:
@@ -169,6 +172,12 @@ class _Run:
             self.kept[number].write(first, self.finished(number, first, last))
         self.settled.add(number)
 
+    def _leave(self, number: int) -> None:
+        """A layer that nobody needs any more; its memory may be shared with the one that overwrote it."""
+        kept = self.kept.pop(number)
+        if kept.rows is not None and not any(kept is other for other in self.kept.values()):
+            self.spare = kept.rows
+
     def _place(self, number: int) -> Kept:
         """Where a layer goes: over its source if nobody else reads that and it has this shape, else into memory, else a file."""
         sources = self.layers[number].sources
@@ -176,6 +185,10 @@ class _Run:
             if self.sizes[sources[0]] == self.sizes[number] and self.layers[number].resize is None:
                 return self.kept[sources[0]]
         size = self.sizes[number]
+        spare, self.spare = self.spare, None
+        if spare is not None and spare.numel() == size[0] * size[1] * size[2]:
+            return Kept(size, True, spare)
+        del spare
         held = sum(k.bytes for k in {id(k): k for k in self.kept.values()}.values() if k.rows is not None)
         return Kept(size, in_memory=held + 4 * size[0] * size[1] * size[2] <= self.room)
 
