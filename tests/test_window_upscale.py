@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -132,6 +133,26 @@ def test_no_picture_is_one_sentence(page: Page) -> None:
     page.get_by_role("tab", name="Upscale").click()
     page.locator("#upscale-go").click()
     expect(page.locator(f"{LINE} [role=alert]")).to_contain_text("There is no picture yet")
+
+
+def test_stop_ends_within_a_tile_and_keeps_the_part_that_is_done(upscale: Page, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    Image.open(EXAMPLES / "cat.png").resize((400, 1600)).save(large)
+    upscale.get_by_label("Clear").or_(upscale.get_by_label("Remove Image")).first.click()
+    upscale.locator("#upscale-picture input[type=file]").set_input_files(large)
+    expect(upscale.locator("#upscale-picture img")).to_be_visible()
+    upscale.locator("#upscale-more button").first.click()
+    upscale.get_by_label("Tile in pixels (0: by the memory)").fill("96")
+    upscale.get_by_label("Tile in pixels (0: by the memory)").press("Tab")
+    upscale.locator("#upscale-go").click()
+    expect(upscale.locator(LINE)).to_contain_text("left", timeout=60_000)
+    expect(upscale.locator(LINE)).to_contain_text(re.compile(r"\b([2-9]\d|1\d\d) network calls"), timeout=120_000)  # the first row of tiles is through
+    upscale.locator("#upscale-stop").click()
+    expect(upscale.locator(LINE)).to_contain_text("stopped")
+    expect(upscale.locator("#upscale-view img.part")).to_be_visible()
+    said = upscale.locator(LINE).inner_text()
+    upscale.wait_for_timeout(1500)
+    assert upscale.locator(LINE).inner_text() == said, "nothing runs on"
 
 
 def test_delete_removes_the_upload_and_the_result_from_the_disk(upscale: Page) -> None:

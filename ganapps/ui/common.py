@@ -97,6 +97,8 @@ def report_line(report: Report, lang: str, progress: tuple[float, float] | None 
         parts.append(say(lang, "{size} peak", size=size(report.peak_memory)) if report.peak_memory >= 1e6 else say(lang, "under 1 MB more memory"))
     if not report.changes and not progress:
         parts.append(say(lang, "nothing changed"))
+    if progress and progress[0] and report.seconds * (progress[1] / progress[0] - 1) >= 1:
+        parts.append(say(lang, "about {seconds} left", seconds=seconds(report.seconds * (progress[1] / progress[0] - 1))))
     if note:
         parts.append(note)
     sentences = dict.fromkeys(say(lang, template, **values) for template, values in report.changes)
