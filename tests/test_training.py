@@ -282,6 +282,17 @@ def test_a_training_starts_from_a_finished_network(tmp_path):
         assert all(torch.allclose(network.state_dict()[name], tensor, atol=1e-3) for name, tensor in finished.average.state_dict().items())
 
 
+def test_a_face_training_starts_from_a_finished_generator(tmp_path):
+    finished, later = face_trainer(), face_trainer(seed=3)
+    finished.step()
+    finished.export(tmp_path)
+    later.start_from(tmp_path / "heads-16.safetensors")
+    for name, origin in (("generator", "average"), ("average", "average"), ("critic", "critic"), ("encoder", "encoder"), ("projection", "projection")):
+        ours, theirs = getattr(later, name).state_dict(), getattr(finished, origin).state_dict()
+        assert all(torch.allclose(ours[k], theirs[k], rtol=2e-3, atol=1e-3) for k in theirs), name
+    assert later.seen == 8
+
+
 def test_the_rate_falls_in_the_last_third():
     assert [loop.falling(seen, 900) for seen in (0, 600, 750, 900)] == pytest.approx([1, 1, 0.5, 0.05])
 

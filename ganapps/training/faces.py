@@ -1,5 +1,7 @@
 """Train the face generator: python -m ganapps.training.faces --data DIR --out DIR
 
+`--start weights/heads-128.safetensors` goes on from the shipped one, `--start STATE` from another run's state.
+
 StyleGAN2 (Karras 2020) against small heads on frozen features (Sauer 2021), told what to draw by labels that the heads check
 (Miyato 2018) and wrong labels they must refuse (Reed 2016). Every made picture has the labels of a real one. Half of them are its
 twins: an encoder finds its z too, and they are held to it in features and colours (Larsen 2016, "Autoencoding beyond pixels").
@@ -15,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,6 +30,7 @@ from ganapps.training.generator import Generator
 from ganapps.training.labels import MIRRORED
 
 SHEET = 24
+BESIDE = ("critic", "encoder", "projection")
 FINE, COARSE = (2, 4, 8), (8, 16)  # cells whose colours are compared, pixels a side
 
 
@@ -66,9 +70,8 @@ class FaceTrainer:
         self.projection = Projection().to(memory_format=torch.channels_last)
         mapping = [p for name, p in self.generator.named_parameters() if name.startswith("mapping.fc")]
         others = [p for name, p in self.generator.named_parameters() if not name.startswith("mapping.fc")]
-        s = settings
-        self.rates = {"generator": (s.generator_rate, s.generator_rate * s.mapping_factor), "critic": (s.critic_rate,),
-                      "encoder": (s.encoder_rate,)}
+        rate = settings.generator_rate
+        self.rates = {"generator": (rate, rate * settings.mapping_factor), "critic": (settings.critic_rate,), "encoder": (settings.encoder_rate,)}
         self.optimizers = {"generator": _adam(others, mapping), "critic": _adam(self.critic.parameters()),
                            "encoder": _adam(self.encoder.parameters())}
 
@@ -108,7 +111,7 @@ class FaceTrainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that a later run needs to go on as if it had never stopped, but for the frozen features."""
-        networks = {name: getattr(self, name).state_dict() for name in ("generator", "average", "critic", "encoder", "projection")}
+        networks = {name: getattr(self, name).state_dict() for name in ("generator", "average", *BESIDE)}
         optimizers = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
         return networks | {"optimizers": optimizers, "seen": self.seen, "random": torch.get_rng_state()}
 
@@ -116,7 +119,7 @@ class FaceTrainer:
         """The other way round. A state of a smaller generator grows; one without optimizers starts them afresh."""
         self.generator.grow(_float32(state["generator"]))
         self.average.load_state_dict(self.generator.state_dict() | _float32(state["average"]))
-        for name in ("critic", "encoder", "projection"):
+        for name in BESIDE:
             getattr(self, name).load_state_dict(_float32(state[name]))
         for name, optimizer in state.get("optimizers", {}).items():
             self.optimizers[name].load_state_dict(optimizer)
@@ -124,9 +127,24 @@ class FaceTrainer:
         if "random" in state:
             torch.set_rng_state(state["random"])
 
+    def start_from(self, path: Path) -> None:
+        """Take over a finished generator, and critic, encoder and projection where they lie beside it in NAME.critic.safetensors."""
+        for network in (self.generator, self.average):
+            network.grow(_float32(load_file(path)))
+        beside = path.with_suffix(".critic.safetensors")
+        if beside.exists():
+            tensors = _float32(load_file(beside))
+            for name in BESIDE:
+                getattr(self, name).load_state_dict({k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
+        with safe_open(path, "pt") as file:
+            self.seen = int(file.metadata()["images_seen"])
+
     def export(self, out: Path) -> None:
-        """The averaged generator as heads-N.safetensors, in NVIDIA's layout."""
-        write_generator(self.average, out / f"heads-{self.settings.resolution}.safetensors", self.seen)
+        """The averaged generator as heads-N.safetensors, in NVIDIA's layout, and beside it what a later training needs."""
+        path = out / f"heads-{self.settings.resolution}.safetensors"
+        write_generator(self.average, path, self.seen)
+        beside = {f"{name}.{k}": v for name in BESIDE for k, v in getattr(self, name).state_dict().items()}
+        save_file({k: v.half().contiguous() for k, v in beside.items()}, path.with_suffix(".critic.safetensors"))
 
     def _set_rates(self) -> None:
         factor = loop.falling(self.seen, self.pictures)
@@ -222,6 +240,9 @@ def main() -> None:
     chosen = loop.arguments("Train the face generator.", pictures=600_000)
     settings = Settings()
     trainer = FaceTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures)
+    if chosen.start and chosen.start.suffix == ".safetensors" and not (chosen.out / "state.pt").exists():
+        trainer.start_from(chosen.start)
+        chosen.start = None
     loop.run(trainer, chosen.out, chosen.pictures, chosen.start)
 
 

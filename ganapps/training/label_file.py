@@ -28,7 +28,7 @@ from ganapps.training.generator import Generator
 from ganapps.training.labels import NAMES
 
 FACES, PSI = 32, 0.9
-FOLLOWS = 0.5  # a control that is followed less than this does not do what it says
+FOLLOWS = 0.35  # a control that is followed less than this does not visibly do what it says
 SHOWN, COLUMNS = 3, 40
 
 Draw = Callable[[np.ndarray], Tensor]
