@@ -8,7 +8,7 @@ import logging
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +66,11 @@ def about(engine: Engine, model: str, lang: str) -> tuple[str, str]:
 def privacy(lang: str) -> str:
     """What happens to an upload, beside every upload box."""
     return f'<div class="privacy">{html.escape(say(lang, "Your picture is worked on here, is not logged or passed on, and is deleted after about an hour."))}</div>'
+
+
+def stops(button: gr.Button, events: list, then: Callable, inputs: object, outputs: list) -> None:
+    """`button` ends `events`; `then` fills `outputs` only after that, or a last message still under way would be shown over it."""
+    button.click(None, None, None, cancels=events, queue=False, api_visibility="private").then(then, inputs, outputs, **QUIET)
 
 
 def delete(paths: Iterable[str | None]) -> None:

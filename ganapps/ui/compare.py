@@ -83,7 +83,7 @@ class CompareTab:
         asked = {self.gan, self.diffusion, self.seed, self.steps, self.fair, self.psi, self.scheduler, self.eta}
         shown = [self.notice, self.clock, self.left, self.right, self.sentence, self.figures, self.go, self.stop]
         go = self.go.click(self.run, asked, shown, show_progress="hidden", api_visibility="private", **common.DEVICE)
-        self.stop.click(lambda: (gr.update(visible=True), gr.update(visible=False)), None, [self.go, self.stop], cancels=[go], **common.QUIET)
+        common.stops(self.stop, [go], lambda: (gr.update(visible=True), gr.update(visible=False)), None, [self.go, self.stop])
         gr.on([self.gan.change, self.diffusion.change], self.noticed, [self.gan, self.diffusion], self.notice, **common.QUIET)
 
     @property

@@ -151,7 +151,7 @@ class FacesTab:
         film = self.film_go.click(self.extra("loop", self.film), asked, [self.film, self.line, self.go, self.stop], show_progress="hidden",
                                   api_visibility="private", **common.DEVICE)
         self.opening_outputs = [*asked, *running, self.chips, self.card]
-        self.stop.click(self.stopped, self.line, [self.line, self.go, self.stop], cancels=[go, strip, film], **common.QUIET)
+        common.stops(self.stop, [go, strip, film], self.stopped, self.line, [self.line, self.go, self.stop])
         self.random.click(lambda: str(random.randrange(2**32)), None, self.seed, **common.QUIET)
         self.last.click(lambda seed: seed, self.used, self.seed, **common.QUIET)
         self.wall.select(self.picked, self.made, self.seed, **common.QUIET)

@@ -92,7 +92,7 @@ class TranslateTab:
         tried = self.try_all.click(self.all_models, self.asked, [self.sheet, self.area.line, self.tried, self.go, self.stop], **busy)
         cycle = self.cycle_go.click(self.and_back, {self.area.raw}, [self.cycle, self.area.line, self.go, self.stop], **busy)
         many = self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, self.archive, self.go, self.stop], **busy)
-        self.stop.click(self.stopped, self.area.line, [self.area.line, self.go, self.stop], cancels=[go, shown_example, tried, cycle, many], **common.QUIET)
+        common.stops(self.stop, [go, shown_example, tried, cycle, many], self.stopped, self.area.line, [self.area.line, self.go, self.stop])
         self.sheet.select(self.picked, self.tried, [self.model, self.own], **common.QUIET)
         self.switch.click(lambda model: self.engine.row(model).back or model, self.model, self.model, **common.QUIET)
         self.delete.click(self.deleted, [self.picture, self.area.raw], [self.picture, *self.area.outputs, self.cycle, self.sheet], **common.QUIET)

@@ -105,7 +105,7 @@ class UpscaleTab:
                                    api_visibility="private", **common.DEVICE)
         many = self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, self.archive, self.go, self.stop], show_progress="hidden",
                                    api_visibility="private", **common.DEVICE)
-        self.stop.click(self.stopped, self.area.line, [self.area.line, self.area.view, self.download, self.go, self.stop], cancels=[go, shown_example, tried, many], **common.QUIET)
+        common.stops(self.stop, [go, shown_example, tried, many], self.stopped, self.area.line, [self.area.line, self.area.view, self.download, self.go, self.stop])
         self.picture.select(self.pointed, self.picture, [self.spot, self.hint], **common.QUIET)
         self.sheet.select(self.picked, self.tried, [self.model, self.own], **common.QUIET)
         self.size.change(lambda size: gr.update(visible=size == "width"), self.size, self.width, **common.QUIET)
