@@ -10,14 +10,18 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import torch
-from diffusers import DDIMPipeline, DDIMScheduler, UNet2DModel
 from torch import Tensor
 
+from ganapps.networks.torchvision_ops import ensure_torchvision
 from ganapps.training import loop
 from ganapps.training.data import Portraits, load
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler, UNet2DModel
 
 SHEET = 16
 SHEET_STEPS = 25
@@ -92,13 +96,13 @@ class DiffusionTrainer:
 
     def start_from(self, folder: Path) -> None:
         """Take over the finished network of a diffusers folder, which says nothing about what it has seen."""
-        finished = UNet2DModel.from_pretrained(folder / "unet").state_dict()
+        finished = _diffusers().UNet2DModel.from_pretrained(folder / "unet").state_dict()
         self.network.load_state_dict(finished)
         self.average.load_state_dict(finished)
 
     def export(self, out: Path) -> None:
         """The averaged network, in float16, and its scheduler as a diffusers folder."""
-        pipeline = DDIMPipeline(unet=copy.deepcopy(self.average).half(), scheduler=make_scheduler())
+        pipeline = _diffusers().DDIMPipeline(unet=copy.deepcopy(self.average).half(), scheduler=make_scheduler())
         pipeline.save_pretrained(out / f"heads-ddpm-{self.settings.resolution}")
 
     def _set_rate(self) -> None:
@@ -129,15 +133,23 @@ class DiffusionTrainer:
 def make_network(settings: Settings) -> UNet2DModel:
     """A U-Net with one residual block a resolution: 3.7 million parameters with the default channels."""
     plain = len(settings.channels) - 1
-    return UNet2DModel(
+    return _diffusers().UNet2DModel(
         sample_size=settings.resolution, block_out_channels=settings.channels, layers_per_block=1, norm_num_groups=32,
         down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
         up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain, attention_head_dim=32)
 
 
 def make_scheduler() -> DDIMScheduler:
-    return DDIMScheduler(num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction",
+    return _diffusers().DDIMScheduler(num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction",
                          clip_sample=True, timestep_spacing="trailing")
+
+
+def _diffusers() -> ModuleType:
+    """The package; it imports torchvision where that is installed, even one that doesn't fit this torch."""
+    ensure_torchvision()
+    import diffusers
+
+    return diffusers
 
 
 def main() -> None:

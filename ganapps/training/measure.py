@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganapps.networks.torchvision_ops import ensure_torchvision
 from ganapps.training import loop
 from ganapps.training.data import Portraits, load
 from ganapps.training.features import FeatureNetwork
@@ -109,6 +110,7 @@ def from_generator(path: Path, psi: float, labels: np.ndarray) -> Sample:
 
 def from_diffusion(folder: Path, steps: int) -> Sample:
     """Samples of a diffusers folder, noise by seed."""
+    ensure_torchvision()
     from diffusers import DDIMScheduler, UNet2DModel
 
     network, scheduler = UNet2DModel.from_pretrained(folder / "unet").eval(), DDIMScheduler.from_pretrained(folder / "scheduler")
