@@ -35,7 +35,7 @@ def read(tmp_path: Path, text: str) -> dict[str, Checkpoint]:
 
 def test_the_shipped_catalogue_is_sound() -> None:
     rows = catalog.load(networks.NAMES, own="")
-    assert next(iter(rows)) == "heads-64", "the first row is what a first visit shows"
+    assert next(iter(rows)) == "heads-128", "the first row is what a first visit shows"
     for row in rows.values():
         assert row.id == re.sub("[^a-z0-9-]", "", row.id) and len(row.title) <= 40
         assert not row.labels or (WEIGHTS / row.labels).is_file()
@@ -54,7 +54,7 @@ def test_own_rows_come_after_the_shipped_ones(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "own.toml").write_text(ROW)
     monkeypatch.setenv("GANAPPS_CATALOG", str(tmp_path / "own.toml"))
     rows = catalog.load(NETWORKS)
-    assert list(rows)[0] == "heads-64" and list(rows)[-1] == "mine"
+    assert list(rows)[0] == "heads-128" and list(rows)[-1] == "mine"
     assert rows["mine"].sources == (Source("mine.pkl", "me/mine", "main", size=12), Source("mine.safetensors"))
     assert rows["mine"].size == 12 and rows["mine"].settings == {} and str(rows["mine"].sources[0]) == "me/mine:mine.pkl@main"
 

@@ -15,7 +15,7 @@ from test_networks_faces import dcgan, made, nvidia, rosinality, stylegan
 from ganapps import catalog, networks
 from ganapps.device import Device
 from ganapps.engine import Engine, Result
-from ganapps.errors import WeightsError
+from ganapps.errors import UserError, WeightsError
 from ganapps.prices import Ledger
 from ganapps.recipe import Recipe
 from ganapps.runtime import Runtime
@@ -85,6 +85,12 @@ def test_a_typed_place_of_another_kind_is_refused_in_one_sentence(server: LocalH
     server.publish("ann/mine", {"g.bin": torch_file({"lin.weight": torch.ones(3, 3)})})
     with pytest.raises(WeightsError, match="holds 1 tensors in a layout that no network here knows"):
         finish(engine, Recipe("faces", "ann/mine:g.bin"))
+
+
+def test_an_upscaler_typed_among_the_faces_is_one_sentence(server: LocalHub, engine: Engine) -> None:
+    server.publish("ann/mine", {"up.safetensors": (catalog.WEIGHTS / "spanx4.safetensors").read_bytes()})
+    with pytest.raises(UserError, match="does not draw from seeds"):
+        finish(engine, Recipe("faces", "ann/mine:up.safetensors"))
 
 
 @pytest.mark.parametrize("row, safe", [("ldm-celebahq-256", True), ("ldm-celebahq-256", False)])

@@ -83,7 +83,7 @@ def test_the_client_s_program_runs(url: str) -> None:
     program = blocks("python")[0].replace("http://127.0.0.1:7860", url)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count(".png") == 2 and "heads-64" in done.stdout
+    assert done.stdout.count(".png") == 2 and "heads-128" in done.stdout
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
@@ -91,7 +91,7 @@ def test_plain_http_brings_the_pictures(url: str, tmp_path: Path) -> None:
     script = next(b for b in blocks("sh") if "curl" in b).replace("http://127.0.0.1:7860/", url)
     subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
     made = sorted(tmp_path.glob("*.png"))
-    assert [p.name for p in made] == ["heads-64-seed-2577753003.png", "heads-64-seed-2577753004.png"]
+    assert [p.name for p in made] == ["heads-128-seed-2577753003.png", "heads-128-seed-2577753004.png"]
     assert recipe.from_file(made[0]).settings["seed"] == 2577753003
 
 

@@ -60,7 +60,7 @@ def generate(network: nn.Module, device: Device, labels_of_model: Labels | None 
 def strip(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(2, 24)] = 9,
           psi_from: Psi = -0.5, psi_to: Psi = 1.2, labels: dict[str, Any] | None = None, noise: Noise = "const") -> Iterator[Step]:
     """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite), the average itself, and wild."""
-    if not network.num_ws:
+    if not getattr(network, "num_ws", 0):
         raise UserError("This model has no style space, so it has no average face to come from: choose a StyleGAN.")
     make = _Maker(network, device, labels_of_model, labels, noise)
     psis = [round(float(p), 4) for p in np.linspace(psi_from, psi_to, count)]
@@ -120,6 +120,8 @@ class _Maker:
     """One run's way from seeds to pictures: labels, noise, batches sized to the device, retries that are told."""
 
     def __init__(self, network: nn.Module, device: Device, table: Labels | None, chosen: Mapping[str, Any] | None, noise: Noise) -> None:
+        if not hasattr(network, "z_dim"):
+            raise UserError("This model does not draw from seeds: choose a face model.")
         if chosen and table is None:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
         self.network, self.device, self.table, self.chosen, self.noise = network, device, table, chosen or {}, noise

@@ -14,6 +14,7 @@ from ganapps.errors import UserError
 from ganapps.race import race
 from ganapps.recipe import Recipe
 from ganapps.ui import common
+from ganapps.ui.compare import PAIR
 
 log = logging.getLogger("ganapps")
 Answer = tuple[list[gr.FileData], dict]
@@ -40,7 +41,7 @@ def _faces(engine: Engine, store: gr.File) -> Callable:
             count: how many faces, 1 to 64.
             psi: variety: 0 is the average face, 1 all the variety there is.
             model: a model of the catalogue, or owner/repo:file@revision of the Hub.
-            labels: what to set on a model with labels, such as {"glasses": "dark frame"}; the rest is drawn by the seed.
+            labels: what to set on a model with labels, such as {"beard": 0.8}; the rest is drawn by the seed.
             mix: a second seed whose styles take the layers from mix_from to mix_to; empty for none.
             mix_from: first layer of the second seed.
             mix_to: last layer of the second seed.
@@ -119,9 +120,7 @@ def _path(picture: object) -> str:
 
 
 def _compare(engine: Engine, store: gr.File) -> Callable:
-    first, rival = common.here_first(engine, "faces").id, common.here_first(engine, "denoise").id
-
-    def compare(seed: str = "0", steps: int = 25, fair: str = "pictures", gan: str = first, diffusion: str = rival, psi: float = 0.7,
+    def compare(seed: str = "0", steps: int = 25, fair: str = "pictures", gan: str = PAIR[0], diffusion: str = PAIR[1], psi: float = 0.7,
                 scheduler: str = "ddim", eta: float = 0.0) -> Iterator[Answer]:
         """Race a GAN against a diffusion model on one clock. Streams: each answer holds the pictures made so far and what each side spent.
 

@@ -315,4 +315,5 @@ CHINESE = {
     "The memory is not enough for this picture and this model: make the picture smaller, or close other programs.": "内存不够此图片与此模型：请缩小图片，或关闭其他程序。",
     "This model does not translate pictures: choose a translator.": "此模型不转换图片：请选转换模型。",
     "Examples": "示例",
+    "This model does not draw from seeds: choose a face model.": "此模型不从种子作画：请选人脸模型。",
 }

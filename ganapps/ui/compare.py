@@ -21,6 +21,7 @@ from ganapps.ui.words import say, t
 
 log = logging.getLogger("ganapps")
 WALL = 60  # thumbnails shown of the GAN's lane
+PAIR = ("heads-64", "heads-ddpm-64")  # one size, one data set
 FAIR = [("equal pictures", "pictures"), ("equal seconds", "seconds"), ("equal network calls", "calls")]
 
 
@@ -54,10 +55,9 @@ class CompareTab:
         self.engine = engine
         with gr.Column(elem_classes="arena"):
             with gr.Row(elem_classes="starters"):
-                self.gan = gr.Dropdown(common.choices(engine, "faces", "en"), value=common.here_first(engine, "faces").id, label=t("GAN"), filterable=False,
+                self.gan = gr.Dropdown(common.choices(engine, "faces", "en"), value=PAIR[0], label=t("GAN"), filterable=False,
                                        elem_id="compare-gan")
-                self.diffusion = gr.Dropdown(common.choices(engine, "denoise", "en"), value=common.here_first(engine, "denoise").id,
-                                             label=t("Diffusion model"), filterable=False, elem_id="compare-diffusion")
+                self.diffusion = gr.Dropdown(common.choices(engine, "denoise", "en"), value=PAIR[1], label=t("Diffusion model"), filterable=False, elem_id="compare-diffusion")
                 self.seed = gr.Textbox("0", label=t("Seed: a number or any words"), max_lines=1, max_length=200, elem_id="compare-seed")
                 self.steps = gr.Slider(1, 250, 25, step=1, label=t("Diffusion steps"), elem_id="compare-steps")
             self.fair = gr.Radio(FAIR, value="pictures", label=t("What is fair?"), elem_id="compare-fair")
