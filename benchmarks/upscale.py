@@ -85,7 +85,7 @@ def weights(model: str) -> dict[str, torch.Tensor]:
 def ours(model: str, side: int, precision: str, sample: int | None) -> Measured:
     """This app's way, as a visitor gets it."""
     network = networks.build(MODELS[model], weights(model), {})
-    device = Device("cpu").with_precision(precision, network.half)
+    device = Device("cpu").with_precision(precision, network.precisions)
     picture = photograph(side)
     steps = upscale(network, device, None, Upload(picture, (side, side), "0" * 64), inspect=False)
     return measured(lambda: drained(steps, sample))

@@ -209,7 +209,7 @@ class Engine:
         device = self.runtime.device.with_precision(recipe.precision)
         with self.runtime.lock:
             ready = self.runtime.network(checkpoint, located)
-        device = device.with_precision(recipe.precision, _lower(ready.network))
+        device = device.with_precision(recipe.precision, getattr(ready.network, "precisions", ()))
         stream = TASKS[recipe.task].function(ready.network, device, self._labels(checkpoint, getattr(ready.network, "label_dim", 0)), *pictures, **recipe.settings)
         report = Report(checkpoint.id, device.title, device.precision, str(located.source), located.revision, located.sha256, changes=changes)
         meter = Meter(device.name)
@@ -229,12 +229,6 @@ class Engine:
 def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Engine:
     """An engine for this machine. Raises UserError for a device that is not there or a faulty catalogue."""
     return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
-
-
-def _lower(network: object) -> tuple[str, ...]:
-    """The lower precisions that "auto" may take for a network; none where it states none (every module has a method of that name)."""
-    stated = getattr(network, "half", ())
-    return stated if isinstance(stated, tuple) else ()
 
 
 def _kept(recipe: Recipe, made: Made) -> Kept:

@@ -46,7 +46,7 @@ def assert_meets_the_contract(network: nn.Module) -> None:
         and network.minimum >= 1
     )
     assert network.reach is None or network.reach > 0
-    assert set(network.half) <= {"bfloat16", "float16"} and not network.training
+    assert set(network.precisions) <= {"bfloat16", "float16"} and not network.training
     assert all(not p.requires_grad and p.dtype == torch.float32 for p in network.parameters())
 
 

@@ -52,7 +52,7 @@ def shipped(name: str) -> nn.Module:
 class Nearest(nn.Module):
     """Twice the size, every pixel four times; counts its calls and remembers the sizes it saw."""
 
-    value_range, scale, channels, multiple, minimum, reach, half = (0.0, 1.0), 2, 3, 1, 1, 4, ("bfloat16",)
+    value_range, scale, channels, multiple, minimum, reach, precisions = (0.0, 1.0), 2, 3, 1, 1, 4, ("bfloat16",)
 
     def __init__(self, **facts: object) -> None:
         super().__init__()

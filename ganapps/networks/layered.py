@@ -182,7 +182,7 @@ class Layered(nn.Module):
     scale = 1
     minimum = 8
     channels = 3
-    half: tuple[str, ...] = ("float16",)  # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
+    precisions: tuple[str, ...] = ("float16",)  # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
 
     def __init__(self, layers: Sequence[Layer], *, multiple: int = 4, value_range: tuple[float, float] = (-1.0, 1.0),
                  output_range: tuple[float, float] = (-1.0, 1.0), labels: int = 0, styles: int = 0, reach: int | None = None) -> None:

@@ -48,7 +48,7 @@ class SPAN(nn.Module):
 
     value_range = (0.0, 1.0)
     multiple = minimum = 1
-    half = ("bfloat16", "float16")
+    precisions = ("bfloat16", "float16")
     tile, memory = 384, 4_000  # the quickest side where memory allows; bytes per input pixel in float32
     reach = 16  # 1 + 6 * 3 + 2 pixels by its convolutions; beyond 16 measured under 0.01/255
 

@@ -61,7 +61,7 @@ class Upscaler(nn.Module):
 
     value_range = (0.0, 1.0)
     multiple = minimum = 1
-    half = ("bfloat16", "float16")
+    precisions = ("bfloat16", "float16")
     reach = 32  # of 42 by 33 convolutions; the outermost pixels have little say
     tile, memory = 384, 12_000  # the quickest side where memory allows; bytes per input pixel in float32
 

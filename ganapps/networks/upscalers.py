@@ -66,7 +66,7 @@ class Upscaler(nn.Module):
         need = descriptor.size_requirements
         self.multiple, self.minimum = need.multiple_of, max(need.minimum, 1)
         self.reach, self.tile, self.memory = FACTS.get(self.family, UNKNOWN)
-        self.half = tuple(
+        self.precisions = tuple(
             name
             for name, works in (("bfloat16", descriptor.supports_bfloat16), ("float16", descriptor.supports_half))
             if works

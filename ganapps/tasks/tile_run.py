@@ -159,4 +159,4 @@ def _on_cpu(network: nn.Module, device: Device) -> tuple[nn.Module, Device, None
     """A copy of the network beside the processor; the GPU's own stays where it was."""
     twin = copy.deepcopy(network.to("cpu"))
     network.to(device.name)
-    return twin, Device("cpu").with_precision("auto", network.half), None
+    return twin, Device("cpu").with_precision("auto", network.precisions), None
