@@ -31,7 +31,6 @@ class Lanes:
 
     thumbs: list[str] = field(default_factory=list)
     film: list[tuple[str, str]] = field(default_factory=list)  # (x_t, guess of x_0) of each step of the last picture
-    done: list[str] = field(default_factory=list)
     lap: Lap | None = None
     reports: dict[int, object] = field(default_factory=dict)
 
@@ -44,8 +43,6 @@ class Lanes:
             return
         if lap.result.preview:
             self.film.append(tuple(images.address(p) for p in lap.result.preview))
-        if lap.result.made:
-            self.done += [images.address(k.picture) for k in lap.result.made]
 
 
 class CompareTab:
