@@ -198,7 +198,7 @@ def test_everything_can_be_downloaded_as_one_zip(faces: Page) -> None:
     import zipfile
     generate(faces, 2, "5")
     with faces.expect_download() as download:
-        faces.locator("#faces-archive").click()
+        faces.locator("#faces-archive a").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         names = archive.namelist()
         assert sum(n.endswith(".png") for n in names) == 2 and {"recipe.json", "report.json"} <= set(names)

@@ -41,13 +41,13 @@ def upscale(page: Page, cat: Path) -> Page:
 def enlarge(page: Page) -> None:
     page.locator("#upscale-go").click()
     expect(page.locator(LINE)).to_contain_text("nothing changed", timeout=60_000)
-    expect(page.locator("#upscale-download")).to_be_enabled(timeout=60_000)
+    expect(page.locator("#upscale-download a")).to_be_visible(timeout=60_000)
     expect(page.locator("#upscale-go")).to_be_visible()
 
 
 def result(page: Page) -> bytes:
     with page.expect_download() as download:
-        page.locator("#upscale-download").click()
+        page.locator("#upscale-download a").click()
     return Path(download.value.path()).read_bytes()
 
 
@@ -113,9 +113,9 @@ def test_many_pictures_one_that_fails_does_not_stop_the_rest(upscale: Page, cat:
     upscale.locator("#upscale-files-go").click()
     expect(upscale.locator("#upscale-rows tr").nth(2)).to_contain_text("done in", timeout=60_000)
     expect(upscale.locator("#upscale-rows tr").nth(1)).to_contain_text("not a picture")
-    expect(upscale.locator("#upscale-archive")).to_be_enabled()
+    expect(upscale.locator("#upscale-rows a")).to_be_visible()
     with upscale.expect_download() as download:
-        upscale.locator("#upscale-archive").click()
+        upscale.locator("#upscale-rows a").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         assert sorted(archive.namelist())[-1] == "manifest.json" and len(archive.namelist()) == 3
 

@@ -6,7 +6,6 @@ import html
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
 
 import gradio as gr
 
@@ -46,11 +45,6 @@ def example(event: gr.SelectData) -> str:
     return str(EXAMPLES[event.index])
 
 
-def served(path: str | Path) -> str:
-    """The address, relative to the page, of a file in Gradio's cache."""
-    return "gradio_api/file=" + quote(str(path))
-
-
 def before_after(before: str, after: str, lang: str, see_through: bool = False) -> str:
     """Two pictures of one shape on each other, addresses as `served` gives them; a range input, laid over them, is the handle."""
     labels = {k: html.escape(say(lang, k)) for k in ("Before", "After", "Before and after: arrow keys move the edge", "Lens")}
@@ -69,8 +63,8 @@ class ResultArea:
     def __init__(self, engine: Engine, name: str, note: str) -> None:
         """`note` says what the picture of the first visit is: `examples/shown/NAME-before.webp` and `-after`."""
         self.engine = engine
-        first = (served(SHOWN / f"{name}-{side}.webp") for side in ("before", "after"))  # the first visit never shows an empty page
-        self.view = gr.HTML(before_after(*first, "en"), elem_id=f"{name}-view")
+        self.shown = [common.served(SHOWN / f"{name}-{side}.webp") for side in ("before", "after")]  # the first visit never shows an empty page
+        self.view = gr.HTML(before_after(*self.shown, "en"), elem_id=f"{name}-view")
         self.line = gr.HTML(f'<div class="line">{html.escape(note)}</div>', elem_id=f"{name}-line")
         self.facts = gr.HTML(elem_id=f"{name}-facts")
         with gr.Row(elem_classes="pair"):
@@ -78,11 +72,15 @@ class ResultArea:
             self.colours = gr.Checkbox(False, label=t("Keep the original colours"), elem_id=f"{name}-colours")
         self.raw = gr.State(None)
 
-    def listen(self, download: gr.DownloadButton) -> None:
-        """Wire the two controls; `download` is the button that hands out the result."""
+    def listen(self, download: gr.HTML) -> None:
+        """Wire the two controls; `download` holds the link to the result."""
         self.download = download
         gr.on([self.strength.release, self.colours.input], self.finished, {self.raw, self.strength, self.colours}, [self.view, download, self.line],
               trigger_mode="always_last", **common.QUIET)
+
+    def opened(self, lang: str) -> dict:
+        """The first visit, in the visitor's language."""
+        return {self.view: before_after(*self.shown, lang), self.download: common.download(None, "Download", lang)}
 
     @property
     def outputs(self) -> list:
@@ -91,7 +89,7 @@ class ResultArea:
 
     def arrived(self, shown: common.Shown, upload: str, values: Mapping, lang: str) -> dict:
         """A run's result, made at full strength, as the two controls want it."""
-        kept, raw = shown.kept[-1], self.download.move_resource_to_block_cache(shown.files[-1][0])
+        kept, raw = shown.kept[-1], self.view.move_resource_to_block_cache(shown.files[-1][0])
         update = self.outcome(kept, raw, lang) | {self.facts: figures_line(kept.figures, lang), self.raw: (upload, raw, kept.recipe.to_json())}
         if values[self.strength] < 1 or values[self.colours]:
             update |= self.outcome(self.engine.finished(kept.recipe, upload, raw, values[self.strength], values[self.colours]), None, lang)
@@ -101,7 +99,7 @@ class ResultArea:
         """A finished picture on view; `path`: its file, where it lies in Gradio's cache already."""
         before, after = kept.beside["before"], kept.beside["after"]
         view = before_after(self.address(before), self.address(after), lang, see_through=after.mode in ("LA", "RGBA"))
-        return {self.view: view, self.download: gr.update(value=path or self.file(kept), interactive=True)}
+        return {self.view: view, self.download: common.download(path or self.file(kept), "Download", lang)}
 
     def finished(self, values: Mapping, request: gr.Request) -> dict:
         """Another strength, the original's colours: at once."""
@@ -122,14 +120,14 @@ class ResultArea:
     def file(self, kept: Kept) -> str:
         """The picture's file, in Gradio's cache."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            return self.download.move_resource_to_block_cache(str(images.keep(kept, Path(folder), 0)))
+            return self.view.move_resource_to_block_cache(str(images.keep(kept, Path(folder), 0)))
 
     def address(self, picture) -> str:
         """Where the page finds a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = Path(folder) / "shown.png"
             picture.save(path, compress_level=1)
-            return served(self.download.move_resource_to_block_cache(str(path)))
+            return common.served(self.view.move_resource_to_block_cache(str(path)))
 
 
 FIGURES = {"consistency_db": "shrunk back it equals the original to {n} dB", "drift": "colours moved by {n} (1 is just visible)", "seam": "seams: {n} of 255",

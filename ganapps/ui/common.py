@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -71,6 +72,22 @@ def privacy(lang: str) -> str:
 def stops(button: gr.Button, events: list, then: Callable, inputs: object, outputs: list) -> None:
     """`button` ends `events`; `then` fills `outputs` only after that, or a last message still under way would be shown over it."""
     button.click(None, None, None, cancels=events, queue=False, api_visibility="private").then(then, inputs, outputs, **QUIET)
+
+
+def served(path: str | Path) -> str:
+    """The address, relative to the page, of a file in Gradio's cache."""
+    return "gradio_api/file=" + quote(str(path))
+
+
+def download(path: str | Path | None, words: str, lang: str) -> str:
+    """A link that saves a file of Gradio's cache; None: greyed, nothing is there yet.
+
+    Not a DownloadButton: when other updates come at the same moment, Gradio can lose the one that enables it.
+    """
+    name = html.escape(say(lang, words))
+    if path is None:
+        return f'<span class="download off">{name}</span>'
+    return f'<a class="download" href="{html.escape(served(path))}" download>{name}</a>'
 
 
 def delete(paths: Iterable[str | None]) -> None:
@@ -221,13 +238,13 @@ def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
     return [(c.title if engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id) for c in engine.rows(models)]
 
 
-def many(engine: Engine, recipe: Recipe, files: list[str], lang: str) -> Iterator[tuple[str, str | None]]:
-    """The same recipe on many pictures: (a table with a row each, None), at the end with the path of a ZIP that holds a manifest.
+def many(engine: Engine, recipe: Recipe, files: list[str], keep_file: Callable[[str], str], lang: str) -> Iterator[str]:
+    """The same recipe on many pictures: a table with a row each, at the end with a link to a ZIP that holds a manifest.
 
-    One that is refused does not stop the rest.
+    One that is refused does not stop the rest. `keep_file` puts a file into Gradio's cache and says where it lies there.
     """
     if not files:
-        yield refusal(UserError("There is no picture yet: drop one into the box."), lang), None
+        yield refusal(UserError("There is no picture yet: drop one into the box."), lang)
         return
     rows = [[Path(f).name[:40], say(lang, "waiting")] for f in files]
     done, manifest, began = [], [], time.monotonic()
@@ -238,7 +255,7 @@ def many(engine: Engine, recipe: Recipe, files: list[str], lang: str) -> Iterato
                     share = index + min(1.0, result.done / max(result.total, 1))
                     left = (time.monotonic() - began) * (len(files) / max(share, 0.05) - 1)
                     rows[index][1] = f"{result.done:.0f} / {result.total:.0f} · " + say(lang, "about {seconds} left", seconds=seconds(left))
-                    yield _table(rows), None
+                    yield _table(rows)
                 kept = result.made[-1]
                 path = images.keep(kept, Path(folder), index)
                 done.append(path.rename(path.with_name(f"{index + 1:03d}-{path.name}")))
@@ -247,8 +264,9 @@ def many(engine: Engine, recipe: Recipe, files: list[str], lang: str) -> Iterato
             except UserError as e:
                 manifest.append({"file": None, "refused": str(e)})
                 rows[index][1] = say(lang, e.template, **e.values)
-            yield _table(rows), None
-        yield _table(rows), str(images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})}))
+            yield _table(rows)
+        archive = images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})})
+        yield _table(rows) + download(keep_file(str(archive)), "Download all", lang)
 
 
 def _table(rows: list[list[str]]) -> str:

@@ -86,7 +86,7 @@ class FacesTab:
         self.line = gr.HTML('<div class="line"></div>', elem_id="faces-line")
         self.instead = gr.Button(visible=False, size="sm", elem_id="faces-instead")
         with gr.Row(elem_classes="actions"):
-            self.archive = gr.DownloadButton(t("Download all"), size="sm", interactive=False, elem_id="faces-archive")
+            self.archive = gr.HTML(common.download(None, "Download all", "en"), elem_id="faces-archive")
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="faces-copy")
             self.strip_go = gr.Button(t("From average to wild"), size="sm", elem_id="faces-strip-go")
             self.film_go = gr.Button(t("Film through these"), size="sm", elem_id="faces-film-go")
@@ -192,7 +192,8 @@ class FacesTab:
             if shown.files:
                 update |= {self.wall: shown.files, self.made: shown.recipes}
             if shown.archive:
-                update |= {self.archive: gr.update(value=shown.archive, interactive=True), self.link: shown.recipe.to_link(),
+                archive = self.archive.move_resource_to_block_cache(shown.archive)
+                update |= {self.archive: common.download(archive, "Download all", lang), self.link: shown.recipe.to_link(),
                            self.used: str(shown.recipe.settings["seed"])}
             missing = shown.missing and recipe.checkpoint != self.first.id
             yield update

@@ -53,7 +53,7 @@ class TranslateTab:
     def _result(self) -> None:
         self.area = ResultArea(self.engine, "translate", "example: coffee, styles-26, style 9")
         with gr.Row(elem_classes="actions"):
-            self.download = gr.DownloadButton(t("Download"), size="sm", interactive=False, elem_id="translate-download")
+            self.download = gr.HTML(common.download(None, "Download", "en"), elem_id="translate-download")
             self.area.listen(self.download)
             self.try_all = gr.Button(t("Every model on it"), size="sm", elem_id="translate-try")
             self.cycle_go = gr.Button(t("And back again"), size="sm", visible=bool(self.first.back), elem_id="translate-cycle-go")
@@ -68,7 +68,6 @@ class TranslateTab:
             self.files = gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id="translate-files")
             self.files_go = gr.Button(t("Translate all"), size="sm", elem_id="translate-files-go")
             self.rows = gr.HTML(elem_id="translate-rows")
-            self.archive = gr.DownloadButton(t("Download all"), size="sm", interactive=False, elem_id="translate-archive")
         with gr.Accordion(t("More"), open=False, elem_id="translate-more"):
             self.precision = gr.Dropdown(["auto", "float32", "bfloat16", "float16"], value="auto", label=t("Precision"), filterable=False)
             self.place = gr.Checkbox(False, label=t("Keep where it was taken (GPS)"))
@@ -91,7 +90,7 @@ class TranslateTab:
             self.run, self.asked, [*self.area.outputs, self.cycle, self.go, self.stop], **busy)
         tried = self.try_all.click(self.all_models, self.asked, [self.sheet, self.area.line, self.tried, self.go, self.stop], **busy)
         cycle = self.cycle_go.click(self.and_back, {self.area.raw}, [self.cycle, self.area.line, self.go, self.stop], **busy)
-        many = self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, self.archive, self.go, self.stop], **busy)
+        many = self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, self.go, self.stop], **busy)
         common.stops(self.stop, [go, shown_example, tried, cycle, many], self.stopped, self.area.line, [self.area.line, self.go, self.stop])
         self.sheet.select(self.picked, self.tried, [self.model, self.own], **common.QUIET)
         self.switch.click(lambda model: self.engine.row(model).back or model, self.model, self.model, **common.QUIET)
@@ -104,13 +103,14 @@ class TranslateTab:
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return [self.model, self.chips, self.card, self.privacy]
+        return [self.model, self.chips, self.card, self.privacy, self.area.view, self.download]
 
     def opened(self, request: gr.Request) -> list:
         """The words that depend on the visitor's language."""
         lang = common.language(request)
         here = self.engine.here(self.first)
-        return [gr.update(choices=common.choices(self.engine, "translate", lang)), _chips(self.first, here, lang), common.card(self.first, here, lang), common.privacy(lang)]
+        return [gr.update(choices=common.choices(self.engine, "translate", lang)), _chips(self.first, here, lang), common.card(self.first, here, lang),
+                common.privacy(lang), *self.area.opened(lang).values()]
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """One picture into the other domain."""
@@ -173,8 +173,9 @@ class TranslateTab:
     def run_many(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Many pictures, a row each."""
         yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
-        for table, archive in common.many(self.engine, self.recipe(values), values[self.files] or [], common.language(request)):
-            yield {self.rows: table} | ({self.archive: gr.update(value=archive, interactive=True)} if archive else {})
+        keep_file = self.rows.move_resource_to_block_cache
+        for table in common.many(self.engine, self.recipe(values), values[self.files] or [], keep_file, common.language(request)):
+            yield {self.rows: table}
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
 
     def stopped(self, line: str, request: gr.Request) -> tuple:
@@ -185,10 +186,11 @@ class TranslateTab:
         """A click on a thumbnail takes that model."""
         return (tried[event.index], "") if event.index < len(tried) else (gr.skip(), gr.skip())
 
-    def deleted(self, picture: str | None, raw: tuple | None) -> tuple:
+    def deleted(self, picture: str | None, raw: tuple | None, request: gr.Request) -> tuple:
         """The upload and what was made of it are gone from this machine's disk now."""
         common.delete([picture, *(raw[:2] if raw else ())])
-        return None, "", '<div class="line"></div>', "", gr.update(value=None, interactive=False), None, "", gr.update(value=[], visible=False)
+        link = common.download(None, "Download", common.language(request))
+        return None, "", '<div class="line"></div>', "", link, None, "", gr.update(value=[], visible=False)
 
     def dropped(self, path: str, request: gr.Request) -> dict:
         """A PNG of ours, dropped: its settings come back."""

@@ -54,7 +54,7 @@ class UpscaleTab:
     def _result(self) -> None:
         self.area = ResultArea(self.engine, "upscale", "example: cat, realesrgan-x4plus")
         with gr.Row(elem_classes="actions"):
-            self.download = gr.DownloadButton(t("Download"), size="sm", interactive=False, elem_id="upscale-download")
+            self.download = gr.HTML(common.download(None, "Download", "en"), elem_id="upscale-download")
             self.area.listen(self.download)
             self.try_all = gr.Button(t("Every model on a crop"), size="sm", elem_id="upscale-try")
             self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id="upscale-restore", elem_classes="restore")
@@ -71,7 +71,6 @@ class UpscaleTab:
             self.files = gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id="upscale-files")
             self.files_go = gr.Button(t("Enlarge all"), size="sm", elem_id="upscale-files-go")
             self.rows = gr.HTML(elem_id="upscale-rows")
-            self.archive = gr.DownloadButton(t("Download all"), size="sm", interactive=False, elem_id="upscale-archive")
         with gr.Accordion(t("More"), open=False, elem_id="upscale-more"):
             self.tile = gr.Number(0, label=t("Tile in pixels (0: by the memory)"), precision=0, minimum=0, maximum=4096)
             self.precision = gr.Dropdown(["auto", "float32", "bfloat16", "float16"], value="auto", label=t("Precision"), filterable=False)
@@ -103,7 +102,7 @@ class UpscaleTab:
             self.run, self.asked | {self.truth}, shown, show_progress="hidden", api_visibility="private", **common.DEVICE)
         tried = self.try_all.click(self.all_models, self.asked | {self.spot}, [self.sheet, self.area.line, self.tried, self.go, self.stop], show_progress="hidden",
                                    api_visibility="private", **common.DEVICE)
-        many = self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, self.archive, self.go, self.stop], show_progress="hidden",
+        many = self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, self.go, self.stop], show_progress="hidden",
                                    api_visibility="private", **common.DEVICE)
         common.stops(self.stop, [go, shown_example, tried, many], self.stopped, self.area.line, [self.area.line, self.area.view, self.download, self.go, self.stop])
         self.picture.select(self.pointed, self.picture, [self.spot, self.hint], **common.QUIET)
@@ -119,14 +118,14 @@ class UpscaleTab:
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return [self.model, self.chips, self.card, self.privacy]
+        return [self.model, self.chips, self.card, self.privacy, self.area.view, self.download]
 
     def opened(self, request: gr.Request) -> list:
         """The words that depend on the visitor's language."""
         lang = common.language(request)
         here = self.engine.here(self.first)
         return [gr.update(choices=common.choices(self.engine, "upscale", lang)), common.chips(self.first, here, lang), common.card(self.first, here, lang),
-                common.privacy(lang)]
+                common.privacy(lang), *self.area.opened(lang).values()]
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """One picture, tile by tile; strength and colours come after, so that they can be changed at once."""
@@ -183,8 +182,9 @@ class UpscaleTab:
     def run_many(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Many pictures, a row each."""
         yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
-        for table, archive in common.many(self.engine, self.recipe(values), values[self.files] or [], common.language(request)):
-            yield {self.rows: table} | ({self.archive: gr.update(value=archive, interactive=True)} if archive else {})
+        keep_file = self.rows.move_resource_to_block_cache
+        for table in common.many(self.engine, self.recipe(values), values[self.files] or [], keep_file, common.language(request)):
+            yield {self.rows: table}
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
 
     def pointed(self, picture: str, request: gr.Request, event: gr.SelectData) -> tuple:
@@ -197,10 +197,11 @@ class UpscaleTab:
         chosen = tried[event.index] if event.index < len(tried) else ""
         return (chosen, "") if chosen else (gr.skip(), gr.skip())
 
-    def deleted(self, picture: str | None, last: tuple | None) -> tuple:
+    def deleted(self, picture: str | None, last: tuple | None, request: gr.Request) -> tuple:
         """The upload and everything made of it are gone from this machine's disk now."""
         common.delete([picture, *(last[:2] if last else ())])
-        return None, "", '<div class="line"></div>', "", gr.update(value=[], visible=False), gr.update(value=[], visible=False), gr.update(value=None, interactive=False), None
+        link = common.download(None, "Download", common.language(request))
+        return None, "", '<div class="line"></div>', "", gr.update(value=[], visible=False), gr.update(value=[], visible=False), link, None
 
     def dropped(self, path: str, request: gr.Request) -> dict:
         """A PNG of ours, dropped: its settings come back (the picture itself was never in it)."""
