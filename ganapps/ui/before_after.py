@@ -82,6 +82,10 @@ class ResultArea:
         """The first visit, in the visitor's language."""
         return {self.view: before_after(*self.shown, lang), self.download: common.download(None, "Download", lang)}
 
+    def cleared(self, lang: str) -> dict:
+        """Nothing."""
+        return {self.view: "", self.line: '<div class="line"></div>', self.facts: "", self.download: common.download(None, "Download", lang), self.raw: None}
+
     @property
     def outputs(self) -> list:
         """What `arrived` and `outcome` fill."""

@@ -304,7 +304,10 @@ CHINESE = {
     "This model does not enlarge pictures: choose an upscaler.": "此模型不能放大图片：请选择超分辨率模型。",
     # translation
     "Translate": "转换", "The other way": "反方向", "Style": "风格", "Every model on it": "所有模型一起", "And back again": "再转回来", "Translate all": "全部转换",
-    "paired training": "成对训练", "style transfer, no GAN": "风格迁移，非 GAN", "theirs": "转换后", "and back again": "再转回来", "where it differs": "差异之处",
+    "paired training": "成对训练", "style transfer, no GAN": "风格迁移，非 GAN", "diffusion, no GAN": "扩散模型，非 GAN",
+    "trained for closeness, no GAN": "以接近为目标训练，非 GAN",
+    "The model of this result has no twin that goes back: choose one that has, and translate again.": "此结果的模型没有反方向的孪生模型：请选有的模型，再转换一次。",
+    "theirs": "转换后", "and back again": "再转回来", "where it differs": "差异之处",
     "Returns {percent} % of your picture (cycle-consistency loss {loss}).": "还原了你图片的 {percent} %（循环一致性损失 {loss}）。",
     "Translate a picture first.": "请先转换一张图片。", "strips differ from the whole by at most {n} of 255": "分条与整体最多相差 {n} / 255",
     "photograph": "照片", "anime background": "动漫背景", "painting": "绘画", "line drawing": "线稿", "horse": "马", "zebra": "斑马",

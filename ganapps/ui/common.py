@@ -27,6 +27,8 @@ from ganapps.ui.words import say
 log = logging.getLogger("ganapps")
 DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}  # one slot for whatever computes
 QUIET = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+BUSY = {"show_progress": "hidden", "api_visibility": "private", **DEVICE}  # what takes time in the window
+KINDS = {"style transfer": "style transfer, no GAN", "regression": "trained for closeness, no GAN", "diffusion": "diffusion, no GAN"}
 
 
 def language(request: gr.Request | None) -> str:
@@ -35,8 +37,11 @@ def language(request: gr.Request | None) -> str:
     return "zh" if wanted.lower().startswith("zh") else "en"
 
 
-def chips(checkpoint: Checkpoint, here: bool, lang: str, words: Iterable[str] = ()) -> str:
-    """The model's licence and the few facts that matter beside its name; `words` come first."""
+def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
+    """The model's licence, its two domains and the few facts that matter, beside its name."""
+    words = [" → ".join(say(lang, d) for d in checkpoint.domains)] if checkpoint.domains else []
+    words += [say(lang, "paired training")] if checkpoint.paired else []
+    words += [say(lang, KINDS[checkpoint.kind])] if checkpoint.kind in KINDS else []
     commercial = {"yes": "commercial use", "no": "no commercial use", "unknown": "licence unclear"}[checkpoint.commercial]
     facts = [*words, say(lang, "{count} M parameters", count=f"{checkpoint.parameters / 1e6:.1f}")] if checkpoint.parameters else [*words]
     facts.append(say(lang, "here") if here else say(lang, "not here yet"))

@@ -1,0 +1,60 @@
+"""The contact sheet: every model that is here on one small picture, and a click takes one."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gradio as gr
+
+from ganapps.catalog import Checkpoint
+from ganapps.engine import Engine
+from ganapps.recipe import Recipe
+from ganapps.report import seconds
+from ganapps.ui import common
+
+
+class Sheet:
+    """A gallery with seconds and licence under each picture; `tried` holds the model of each cell, "" where there is none."""
+
+    def __init__(self, engine: Engine, task: str, words: object) -> None:
+        self.engine, self.task = engine, task
+        self.gallery = gr.Gallery(label=words, show_label=False, visible=False, columns=4, object_fit="cover", height="auto", format="png", buttons=[],
+                                  interactive=False, elem_id=f"{task}-sheet", elem_classes=["wall", "sheet"])
+        self.tried = gr.State([])
+
+    def listen(self, model: gr.Dropdown, own: gr.Textbox) -> None:
+        """A click on a cell takes its model."""
+        self.gallery.select(self.picked, self.tried, [model, own], **common.QUIET)
+
+    def picked(self, tried: list[str], event: gr.SelectData) -> tuple:
+        """The model of the cell that was clicked."""
+        chosen = tried[event.index] if event.index < len(tried) else ""
+        return (chosen, "") if chosen else (gr.skip(), gr.skip())
+
+    def cleared(self) -> dict:
+        """No pictures."""
+        return {self.gallery: gr.update(value=[], visible=False), self.tried: []}
+
+    def filled(self, picture: str, settings: Mapping[str, Any], plain: str, line: gr.HTML, lang: str) -> Iterator[dict]:
+        """Cell by cell. `plain` is what stands under the picture as no model made it, "" for no such cell. A model that is refused says so
+        in `line`, and the rest goes on."""
+        cells: list[tuple] = []
+        refused = ""
+        for row in (c for c in self.engine.rows(self.task) if self.engine.here(c)):
+            recipe = Recipe(self.task, row.id, settings)
+            *_, shown = common.show(self.engine.run(recipe, [picture]), recipe, lang)
+            if shown.failed:
+                refused += f'<div class="line">{html.escape(row.title)}</div>{shown.line}'
+                yield {line: refused}
+                continue
+            beside = shown.kept[-1].beside
+            if plain and not cells:
+                cells.append(((beside["before"], plain), ""))
+            cells.append(((beside["after"], _caption(row, shown)), row.id))
+            yield {self.gallery: gr.update(value=[cell for cell, _ in cells], visible=True), self.tried: [model for _, model in cells]}
+
+
+def _caption(row: Checkpoint, shown: common.Shown) -> str:
+    return f"{row.title} · {seconds(shown.report.seconds)} · {row.licence.split(';')[0][:28]}"

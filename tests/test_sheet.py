@@ -1,0 +1,84 @@
+"""The contact sheet: a cell for each model that is here, and one that is refused ends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from PIL import Image
+
+from ganapps.catalog import Checkpoint, Source
+from ganapps.engine import Engine, Result
+from ganapps.errors import WeightsError
+from ganapps.recipe import Recipe
+from ganapps.report import Kept, Report
+from ganapps.ui.sheet import Sheet
+
+GREY = Image.new("L", (4, 4))
+
+
+def row(name: str) -> Checkpoint:
+    return Checkpoint(name, name.title(), "translate", "cyclegan", (Source("x"),), "torch", "MIT", "yes", "x", "x", 0, "x")
+
+
+@dataclass
+class Rows:
+    """An engine whose model `broken` is refused and whose model `elsewhere` is not here."""
+
+    asked: list[Recipe] = field(default_factory=list)
+
+    def rows(self, task: str) -> list[Checkpoint]:
+        return [row(name) for name in ("first", "broken", "elsewhere", "last")]
+
+    def here(self, checkpoint: Checkpoint) -> bool:
+        return checkpoint.id != "elsewhere"
+
+    def run(self, recipe: Recipe, pictures: list[str]) -> Iterator[Result]:
+        self.asked.append(recipe)
+        if recipe.checkpoint == "broken":
+            raise WeightsError("{file} holds no weights. Choose another file of the same model.", file="broken.pth")
+        kept = Kept(GREY, "4 x 4", recipe, beside={"before": GREY, "after": GREY})
+        yield Result(recipe, Report(recipe.checkpoint, "CPU", "float32", "x", seconds=0.5), 1, 1, (kept,))
+
+
+@pytest.fixture
+def sheet() -> Sheet:
+    return Sheet(Rows(), "translate", "Every model")
+
+
+def filled(sheet: Sheet, plain: str) -> tuple[list, list, str]:
+    """The last cells, their models, and what the line says."""
+    line, cells, tried, said = gr.HTML(), [], [], ""
+    for update in sheet.filled("small.png", {"crop": [0, 0, 4, 4]}, plain, line, "en"):
+        if sheet.gallery in update:
+            cells, tried = update[sheet.gallery]["value"], update[sheet.tried]
+        said = update.get(line, said)
+    return cells, tried, said
+
+
+def test_a_refused_model_is_said_and_the_rest_goes_on(sheet: Sheet) -> None:
+    cells, tried, said = filled(sheet, "")
+    assert tried == ["first", "last"] and [c[1] for c in cells] == ["First · 0.50 s · MIT", "Last · 0.50 s · MIT"]
+    assert "Broken" in said and "broken.pth holds no weights" in said
+    assert [r.checkpoint for r in sheet.engine.asked] == ["first", "broken", "last"] and sheet.engine.asked[0].settings == {"crop": [0, 0, 4, 4]}
+
+
+def test_the_picture_that_no_model_made_comes_first_and_takes_none(sheet: Sheet) -> None:
+    cells, tried, _ = filled(sheet, "bicubic")
+    assert cells[0][1] == "bicubic" and tried == ["", "first", "last"]
+    click = gr.SelectData(None, {"index": 0, "value": None})
+    assert sheet.picked(tried, click) == (gr.skip(), gr.skip())
+    click.index = 2
+    assert sheet.picked(tried, click) == ("last", "")
+
+
+def test_every_shipped_translator_can_be_tried(engine: Engine, tmp_path: Path) -> None:
+    """The real engine over what ships."""
+    Image.effect_noise((24, 16), 50).convert("RGB").save(tmp_path / "small.png")
+    real = Sheet(engine, "translate", "Every model")
+    line = gr.HTML()
+    *_, update = real.filled(str(tmp_path / "small.png"), {}, "", line, "en")
+    assert update[real.tried] == [c.id for c in engine.rows("translate") if engine.here(c)] and line not in update
