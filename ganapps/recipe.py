@@ -61,13 +61,17 @@ class Recipe:
 
 def from_json(text: str | bytes) -> Recipe:
     """The recipe that `text` holds. Raises UserError if it is not one, is over 64 KiB or a chain of more than 8."""
+    return _recipe(values(text), DEEPEST)
+
+
+def values(text: str | bytes) -> Any:
+    """What a JSON text holds. Raises UserError where it is no JSON or over 64 KiB."""
     if len(text) > LARGEST:
         raise UserError("This recipe is too large: {size} characters, at most {most} are accepted.", size=len(text), most=LARGEST)
     try:
-        value = _loads(text)
+        return _loads(text)
     except ValueError as e:
         raise UserError("This is not a recipe: it can't be read as JSON.") from e
-    return _recipe(value, DEEPEST)
 
 
 def from_link(query: str | Mapping[str, str]) -> Recipe | None:

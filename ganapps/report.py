@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
 import time
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ganapps import energy
 from ganapps.recipe import Recipe
 
 Sentence = tuple[str, Mapping[str, Any]]  # an English template and its values, as in errors.UserError
@@ -65,7 +67,8 @@ class Part:
 class Step:
     """What a task hands out after each batch, tile or step: new pictures, how far it is, and what had to be changed.
 
-    `preview` is how unfinished work looks now, to be shown and forgotten; `part` is what is finished of it.
+    `preview` is how unfinished work looks now, to be shown and forgotten; `part` is what is finished of it. `for_show` says that the
+    task's next Step is only there to be looked at: what it takes is charged to nobody.
     """
 
     done: int
@@ -75,12 +78,14 @@ class Step:
     changes: tuple[Sentence, ...] = ()
     preview: tuple[Image.Image, ...] = ()
     part: Part | None = None
+    for_show: bool = False
 
 
 @dataclass(frozen=True)
 class Report:
-    """What one run cost. `seconds` and `network_calls` add up over the run, `peak_memory` is in bytes beyond what was there before
-    (None where it can't be measured), `changes` are sentences, `source` says where the model's file came from."""
+    """What one run cost. `seconds`, `network_calls`, `joules` (of a GPU that tells) and `flops` (only counted in a rehearsal) add up over
+    the run, `peak_memory` is in bytes beyond what was there before (None where it can't be measured), `parameters` is the network's
+    count, `changes` are sentences, `source` says where the model's file came from."""
 
     checkpoint: str
     device: str
@@ -92,11 +97,14 @@ class Report:
     pictures: int = 0
     network_calls: int = 0
     peak_memory: int | None = None
+    parameters: int = 0
+    joules: float | None = None
+    flops: int | None = None
     changes: tuple[Sentence, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for `report.json` and the API; changes as English sentences."""
-        values = {k: v for k, v in self.__dict__.items() if k != "changes"}
+        """Plain values for `report.json` and the API, without what was not measured; changes as English sentences."""
+        values = {k: v for k, v in self.__dict__.items() if k != "changes" and not (v is None and k in ("joules", "flops"))}
         return values | {"seconds": round(self.seconds, 4), "changes": [t.format(**v) for t, v in self.changes]}
 
 
@@ -119,30 +127,57 @@ def seconds(value: float) -> str:
 class Meter:
     """A stopwatch with a memory gauge; `with meter:` may be entered many times and adds up.
 
-    Seconds run only inside the block, so waiting for a visitor's browser is not charged. Memory is the peak inside the blocks
-    beyond what was there when the first began: of the device where it is a GPU, else of this process (Linux), else unknown.
+    Seconds run only inside the block, from when the device had nothing left to do until it has nothing left to do, so neither
+    waiting for a visitor's browser nor another's work is charged. Memory is the peak inside the blocks beyond what was there when
+    the first began: of the device where it is a GPU, else of this process (Linux), else unknown. On a processor, what the
+    C library keeps of earlier work hides a peak: `alone` gives it back to the system first.
     """
 
     device: str
+    alone: bool = False
     seconds: float = 0.0
     peak_memory: int | None = None
+    joules: float | None = None
     _base: int | None = field(default=None, repr=False)
 
     def __enter__(self) -> Meter:
+        _finish(self.device)
+        if self.alone and self._base is None:
+            _give_back()
         _reset_peak(self.device)
         if self._base is None:
             self._base = _memory_now(self.device)
+        self._joules = energy.joules(self.device)
         self._began = time.perf_counter()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self.device.startswith("cuda"):
-            import torch
-            torch.cuda.synchronize(self.device)
+        _finish(self.device)
         self.seconds += time.perf_counter() - self._began
+        if self._joules is not None:
+            self.joules = (self.joules or 0.0) + (energy.joules(self.device) or self._joules) - self._joules
         peak = _peak_memory(self.device)
         if peak is not None and self._base is not None:
             self.peak_memory = max(self.peak_memory or 0, peak - self._base, 0)
+
+
+def _finish(device: str) -> None:
+    """Wait until a GPU has done all that was asked of it."""
+    if device == "cpu":
+        return
+    import torch
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+    elif device.startswith("mps"):
+        torch.mps.synchronize()
+
+
+def _give_back() -> None:
+    """Memory that was freed but kept for later, back to the system; where the C library can (glibc)."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):
+        return None
 
 
 _STATUS = Path("/proc/self/status")

@@ -79,11 +79,13 @@ def test_every_scheduler_ends_where_its_last_guess_is(tmp_path: Path, name: str)
 
 
 def test_a_step_tells_how_far_it_is_and_shows_noise_and_guess(tmp_path: Path) -> None:
-    steps = list(denoise(network(tmp_path, latent=True), CPU, seed=3, count=2, steps=4))
+    every = list(denoise(network(tmp_path, latent=True), CPU, seed=3, count=2, steps=4))
+    steps, shows = every[::2], every[1::2]
     assert [s.done for s in steps] == list(range(1, 9)) and {s.total for s in steps} == {8}
-    assert all(len(s.preview) == 2 and s.preview[0].size == (16, 16) for s in steps)
-    assert [len(s.made) for s in steps] == [0, 0, 0, 1, 0, 0, 0, 1]
-    assert sum(s.network_calls for s in steps) == 8
+    assert all(s.for_show for s in steps) and not any(s.for_show for s in shows), "decoding what is only looked at is charged to nobody"
+    assert all(len(s.preview) == 2 and s.preview[0].size == (16, 16) for s in shows)
+    assert [len(s.made) for s in steps] == [0, 0, 0, 1, 0, 0, 0, 1] and not any(s.made for s in shows)
+    assert [s.network_calls for s in steps] == [1] * 8 and sum(s.network_calls for s in shows) == 0
 
 
 def test_a_picture_does_not_depend_on_how_many_are_asked_for(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ganapps.device import Device
@@ -22,7 +23,7 @@ CLASSES = {"ddpm": "DDPMScheduler", "ddim": "DDIMScheduler", "dpm++": "DPMSolver
 
 def denoise(network: nn.Module, device: Device, labels_of_model: object = None, *, seed: Seed = 0, count: Annotated[int, Range(1, 64)] = 1,
             steps: Annotated[int, Range(1, 1000)] = 25, scheduler: Scheduler = "ddim", eta: Annotated[float, Range(0.0, 1.0)] = 0.0) -> Iterator[Step]:
-    """Pictures of the seeds seed, seed + 1, ..., each in `steps` network calls; every step shows x_t and the guess of x_0.
+    """Pictures of the seeds seed, seed + 1, ..., each in `steps` network calls; every step shows x_t and the guess of x_0 (looking at them is charged to nobody).
 
     The noise of a seed is torch's CPU generator's, so it is the same on every device. `eta` is the share of fresh noise in each
     DDIM step (0: none, 1: as much as DDPM). One picture at a time: a picture does not depend on `count`.
@@ -33,12 +34,12 @@ def denoise(network: nn.Module, device: Device, labels_of_model: object = None, 
     for index in range(count):
         n = (number(seed) + index) % SEEDS
         for step, (x_t, x_0) in enumerate(sample(network, device, n, steps, scheduler, eta), 1):
-            shown = tuple(from_tensor(_pixels(network, device, x), network.value_range)[0] for x in (x_t, x_0))
-            made = ()
+            made, done = (), index * steps + step
             if step == steps:
                 _refuse_broken(x_t)
-                made = (Made(shown[0], f"seed {n}", {"seed": n, "count": 1}),)
-            yield Step(index * steps + step, total, made, 1, preview=shown)
+                made = (Made(_shown(network, device, x_t), f"seed {n}", {"seed": n, "count": 1}),)
+            yield Step(done, total, made, 1, for_show=True)
+            yield Step(done, total, preview=(made[0].picture if made else _shown(network, device, x_t), _shown(network, device, x_0)))
 
 
 def sample(network: nn.Module, device: Device, seed: int, steps: int, scheduler: str, eta: float) -> Iterator[tuple[Tensor, Tensor]]:
@@ -79,9 +80,11 @@ def _guess(loop: Any, x_t: Tensor, predicted: Tensor, t: Tensor) -> Tensor:
     return (x_t - (1 - alpha).sqrt() * predicted) / alpha.sqrt()
 
 
-def _pixels(network: nn.Module, device: Device, x: Tensor) -> Tensor:
+def _shown(network: nn.Module, device: Device, x: Tensor) -> Image.Image:
+    """x [1, C, h, w], decoded where it is latent, as a picture."""
     with device.computing():
-        return network.decode(x).float()
+        pixels = network.decode(x).float()
+    return from_tensor(pixels, network.value_range)[0]
 
 
 def _refuse_broken(x: Tensor) -> None:
