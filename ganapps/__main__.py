@@ -6,11 +6,14 @@ import argparse
 import json
 import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ganapps.engine import Result
+    from ganapps.engine import Engine, Result
+    from ganapps.recipe import Recipe
 
 
 def flags() -> argparse.ArgumentParser:
@@ -45,9 +48,9 @@ def _run(options: argparse.Namespace) -> int:
     from ganapps import recipe
     from ganapps.errors import UserError
     asked = recipe.from_file(options.file)  # before torch is imported: a wrong file is told at once
-    from ganapps import engine, images
+    from ganapps import images
     files: list[Path] = []
-    for result in engine.start(options.device, options.offline).run(asked, options.picture):
+    for result in _results(options, asked):
         _tell(result)
         try:
             options.out.mkdir(parents=True, exist_ok=True)
@@ -58,6 +61,23 @@ def _run(options: argparse.Namespace) -> int:
             raise UserError("{folder} can't be written to: {why}.", folder=str(options.out), why=e.strerror or type(e).__name__) from e
     print(*files, sep="\n")
     return 0
+
+
+def _results(options: argparse.Namespace, asked: Recipe) -> Iterator[Result]:
+    """The run; where no picture is given, a chain is made from its beginning."""
+    from ganapps import engine
+    here = engine.start(options.device, options.offline)
+    with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+        yield from here.run(asked, options.picture or _earlier(here, asked, Path(folder)))
+
+
+def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:
+    """The picture that a chain works on, made anew by the recipe before: its path in `folder`, or nothing where nothing stands before."""
+    from ganapps import images
+    if not asked.before:
+        return []
+    *_, result = here.run(asked.before[0], _earlier(here, asked.before[0], folder))
+    return [str(images.keep(result.made[-1], folder, len(list(folder.iterdir()))))]
 
 
 def _tell(result: Result) -> None:

@@ -15,7 +15,7 @@ from ganapps import __version__, hub, images, runtime, schema
 from ganapps.catalog import Checkpoint
 from ganapps.errors import UserError
 from ganapps.prices import Ledger, Price, folder
-from ganapps.recipe import Recipe
+from ganapps.recipe import Recipe, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
 from ganapps.tasks import denoise, faces, figures, finish, labels, resample, translate, upscale
@@ -82,7 +82,7 @@ class Engine:
         located = yield from self._fetched(recipe, checkpoint)
         facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
         changes = _provenance(recipe, located, facts) + tuple(c for u in uploads for c in u.changes)
-        recipe = replace(recipe, revision=located.revision, sha256=located.sha256, pictures=facts, app=__version__)
+        recipe = _chained(replace(recipe, revision=located.revision, sha256=located.sha256, pictures=facts, app=__version__), pictures)
         with closing(self._on_device(recipe, checkpoint, located, uploads, changes)) as results:
             for result in results:
                 yield result
@@ -237,6 +237,16 @@ def _kept(recipe: Recipe, made: Made) -> Kept:
     else:
         recipe = recipe.with_settings(**made.settings)
     return Kept(made.picture, made.caption, recipe, made.frames, made.frames_per_second, made.figures, made.beside, made.about)
+
+
+def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:
+    """The recipe behind the one that stands in the picture it works on, where this app made that picture."""
+    for path in pictures:
+        try:
+            return recipe.after(from_picture(path))
+        except UserError:
+            continue  # a picture from elsewhere
+    return recipe
 
 
 def _once(changes: tuple[Sentence, ...]) -> Iterator[Sentence]:

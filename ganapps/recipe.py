@@ -46,6 +46,17 @@ class Recipe:
         """The same request with some settings changed."""
         return replace(self, settings={**self.settings, **settings})
 
+    def after(self, earlier: Recipe) -> Recipe:
+        """The same request on a picture that `earlier` made, which stands before it; of a long chain, its end."""
+        for links in range(DEEPEST - 1, 0, -1):
+            chained = replace(self, before=(earlier._last(links),))
+            if len(chained.to_json()) <= LARGEST:
+                return chained
+        return replace(self, before=())
+
+    def _last(self, links: int) -> Recipe:
+        return replace(self, before=tuple(r._last(links - 1) for r in self.before) if links > 1 else ())
+
     def to_json(self) -> str:
         """One line of JSON with sorted keys: equal recipes give equal text."""
         return json.dumps(_without_empty(asdict(self)), sort_keys=True, ensure_ascii=False, separators=(",", ":"))

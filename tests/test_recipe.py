@@ -219,3 +219,32 @@ def test_png_text_of_another_kind_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "x.png", pnginfo=info)
     with pytest.raises(UserError, match="can't be read as JSON"):
         from_file(tmp_path / "x.png")
+
+
+# Chains
+
+def linked(length: int) -> Recipe:
+    made = Recipe("faces", "m", {"seed": 0})
+    for number in range(1, length):
+        made = Recipe("upscale", "m", {"scale": float(number)}).after(made)
+    return made
+
+
+def links(made: Recipe) -> list[Recipe]:
+    return [made, *(links(made.before[0]) if made.before else [])]
+
+
+def test_a_chain_keeps_the_recipes_before_it() -> None:
+    made = from_json(linked(3).to_json())
+    assert [r.settings for r in links(made)] == [{"scale": 2.0}, {"scale": 1.0}, {"seed": 0}] and made == linked(3)
+
+
+def test_of_a_long_chain_the_end_stays_and_can_be_read() -> None:
+    made = from_json(linked(30).to_json())
+    assert len(links(made)) == recipe.DEEPEST and links(made)[-1].settings == {"scale": 22.0}
+
+
+def test_a_chain_too_large_to_read_loses_its_beginning() -> None:
+    large = Recipe("upscale", "m", {"note": "x" * 40_000})
+    made = Recipe("translate", "m").after(large.after(Recipe("faces", "m", {"note": "y" * 40_000})))
+    assert [r.task for r in links(from_json(made.to_json()))] == ["translate", "upscale"]
