@@ -23,6 +23,7 @@ def flags() -> argparse.ArgumentParser:
     run_ = commands.add_parser("run", help="make what a recipe says, without a window")
     run_.add_argument("file", metavar="FILE", type=Path, help="a recipe (JSON), or a picture made by this app, which holds one")
     run_.add_argument("--picture", metavar="IN", action="append", default=[], help="a picture that the recipe works on; may be given again")
+    run_.add_argument("--weights", metavar="FILE", help="a checkpoint file of your own, which takes the place of the recipe's model")
     run_.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the pictures and report.json")
     doctor_ = commands.add_parser("doctor", help="versions, devices, cache, Hub, and every model that is here against its golden values")
     doctor_.add_argument("--update", action="store_true", help="write new golden values for the models that ship with the app")
@@ -68,7 +69,7 @@ def _results(options: argparse.Namespace, asked: Recipe) -> Iterator[Result]:
     from ganapps import engine
     here = engine.start(options.device, options.offline)
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        yield from here.run(asked, options.picture or _earlier(here, asked, Path(folder)))
+        yield from here.run(asked, options.picture or _earlier(here, asked, Path(folder)), options.weights)
 
 
 def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:

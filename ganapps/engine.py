@@ -11,7 +11,7 @@ from typing import Any
 import spaces
 from PIL import Image
 
-from ganapps import __version__, hub, images, runtime, schema
+from ganapps import __version__, hub, images, own_file, runtime, schema
 from ganapps.catalog import Checkpoint
 from ganapps.errors import UserError
 from ganapps.prices import Ledger, Price, folder
@@ -69,17 +69,21 @@ class Engine:
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
         self._on_device = spaces.GPU(duration=self._duration)(self._compute)
 
-    def run(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Iterator[Result]:
+    def run(self, recipe: Recipe, pictures: Sequence[str] = (), weights: str | None = None) -> Iterator[Result]:
         """Results as they are made. Stoppable: close the iterator.
 
-        `pictures` are paths of uploads. Raises UserError or WeightsError, a sentence for the person, before or during the run.
+        `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own, which takes the model's place: the
+        recipe then names its sha256. Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
+        given = own_file.located(weights) if weights else None
+        if given:
+            recipe = replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
         recipe, checkpoint = self.checked(recipe)
         wanted = TASKS[recipe.task].pictures
         if len(pictures) != wanted:
             raise UserError("The task {task} takes {wanted} pictures, {got} came.", task=recipe.task, wanted=wanted, got=len(pictures))
         uploads = tuple(open_upload(path) for path in pictures)
-        located = yield from self._fetched(recipe, checkpoint)
+        located = given or (yield from self._fetched(recipe, checkpoint))
         facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
         changes = _provenance(recipe, located, facts) + tuple(c for u in uploads for c in u.changes)
         recipe = _chained(replace(recipe, revision=located.revision, sha256=located.sha256, pictures=facts, app=__version__), pictures)
@@ -87,7 +91,8 @@ class Engine:
             for result in results:
                 yield result
         report = result.report
-        self.ledger.add(self._key(recipe), report.seconds, TASKS[recipe.task].units(recipe), report.peak_memory)
+        if not given:
+            self.ledger.add(self._key(recipe), report.seconds, TASKS[recipe.task].units(recipe), report.peak_memory)
 
     def _fetched(self, recipe: Recipe, checkpoint: Checkpoint) -> Generator[Result, None, hub.Located]:
         """The model's file; Results without pictures while it downloads."""
@@ -123,8 +128,10 @@ class Engine:
 
     def _download(self, checkpoint: Checkpoint) -> int | None:
         """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the Hub is asked, once."""
-        if hub.here(checkpoint) or checkpoint.size:
-            return 0 if hub.here(checkpoint) else checkpoint.size
+        if own_file.is_own(checkpoint.id) or hub.here(checkpoint):
+            return 0
+        if checkpoint.size:
+            return checkpoint.size
         if checkpoint.id not in self._sizes and self.hub_answers():
             self._sizes[checkpoint.id] = hub.size(checkpoint)
         return self._sizes.get(checkpoint.id)
@@ -171,6 +178,10 @@ class Engine:
     def row(self, name: str) -> Checkpoint | None:
         """The catalogue's row of that id, if there is one."""
         return self.runtime.catalog.get(name)
+
+    def own_file(self, path: str) -> own_file.Given:
+        """What a person's checkpoint file holds. Raises WeightsError where that is no network known here."""
+        return self.runtime.own_file(path)
 
     def here(self, checkpoint: Checkpoint) -> bool:
         """Is the model's file on this disk already?"""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from ganapps import catalog, folders, formats, hub, networks
+from ganapps import catalog, folders, formats, hub, networks, own_file
 from ganapps.catalog import WEIGHTS, Checkpoint, Source
 from ganapps.device import Device, pick
 from ganapps.errors import UserError, WeightsError
@@ -39,22 +39,32 @@ class Runtime:
         self._room = SHARE * device.free_memory()
 
     def checkpoint(self, name: str, task: str) -> Checkpoint:
-        """The row called `name`, or one made up for `owner/repo:file@revision`. Raises UserError for neither."""
+        """The row called `name`, or one made up for `owner/repo:file@revision` or for a person's own file. Raises UserError for neither."""
         if name in self.catalog:
             return self.catalog[name]
+        if own_file.is_own(name):
+            return stranger(Source(name), task)
         if ":" not in name:
             raise UserError("The model {name} is not in the catalogue: choose one of the list, or type owner/repo:file@revision.", name=name[:80])
         return stranger(hub.parse(name), task)
 
     def located(self, checkpoint: Checkpoint, revision: str | None = None) -> Generator[hub.Progress, None, hub.Located]:
         """The checkpoint's file on this disk, fetched if need be: yields Progress while it downloads. `revision`: of the Hub, instead of the row's."""
+        if own_file.is_own(checkpoint.id):
+            raise own_file.missing(checkpoint)
         if revision:
             sources = tuple(replace(s, revision=revision) if s.repo else s for s in checkpoint.sources)
             checkpoint = replace(checkpoint, sources=sources)
         return (yield from hub.fetch(checkpoint, offline=self.offline))
 
     def network(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
-        """The network of a file, from memory or loaded now. Raises WeightsError if the file is not what the row says."""
+        """The network of a file, from memory or loaded now. A person's own file is loaded for each run, and nothing of it is kept.
+
+        Raises WeightsError if the file is not what the row says.
+        """
+        if own_file.is_own(checkpoint.id):
+            with self._loading:
+                return self._load(replace(checkpoint, title=located.path.name[:80]), located)
         key = (str(located.path), located.path.stat().st_mtime_ns, checkpoint.id)
         with self._loading:
             if key not in self._ready:
@@ -64,23 +74,35 @@ class Runtime:
                 self._ready.popitem(last=False)
             return self._ready[key]
 
+    def own_file(self, path: str) -> own_file.Given:
+        """What a person's checkpoint file holds. Raises WeightsError where that is no network known here."""
+        located = own_file.located(path)
+        with self._loading:
+            kind, network = _built(stranger(located.source, ""), located, located.path.name[:80])
+        return own_file.Given(str(located.source), kind, sum(p.numel() for p in network.parameters()))
+
     def labels(self, checkpoint: Checkpoint) -> formats.Contents | None:
         """The label rows that ship with a conditional model, or None."""
         return formats.read(WEIGHTS / checkpoint.labels) if checkpoint.labels else None
 
     def _load(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
-        files = located.source.files
-        contents = folders.read(located.path, files, checkpoint.title) if files else formats.read(located.path, checkpoint.title)
-        kind = checkpoint.network or networks.recognise({k: tuple(t.shape) for k, t in contents.tensors.items()})
-        if kind is None:
-            raise WeightsError("{file} holds {count} tensors in a layout that no network here knows: nothing was run.",
-                               file=checkpoint.title, count=len(contents.tensors))
-        try:
-            network = networks.build(kind, contents.tensors, {**contents.settings, **checkpoint.settings})
-        except ValueError as e:
-            raise WeightsError("{file} is not a {network} checkpoint as expected: {why}", file=checkpoint.title, network=kind, why=e) from e
-        network = network.eval().requires_grad_(False).to(self.device.name)
+        _, network = _built(checkpoint, located, checkpoint.title)
+        network = network.to(self.device.name)
         return Ready(network, sum(p.numel() for p in network.parameters()))
+
+
+def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[str, nn.Module]:
+    """The network in a file on the processor, and its name. Raises WeightsError."""
+    files = located.source.files
+    contents = folders.read(located.path, files, title) if files else formats.read(located.path, title)
+    kind = checkpoint.network or networks.recognise({k: tuple(t.shape) for k, t in contents.tensors.items()})
+    if kind is None:
+        raise WeightsError("{file} holds {count} tensors in a layout that no network here knows: nothing was run.", file=title, count=len(contents.tensors))
+    try:
+        network = networks.build(kind, contents.tensors, {**contents.settings, **checkpoint.settings})
+    except ValueError as e:
+        raise WeightsError("{file} is not a {network} checkpoint as expected: {why}", file=title, network=kind, why=e) from e
+    return kind, network.eval().requires_grad_(False)
 
 
 def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Runtime:

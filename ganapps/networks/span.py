@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import load_strictly
+from ganapps.networks import load_strictly, shape_of
 
 MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K's colours; networks trained without it carry a tensor called no_norm
 PREFIXES = ("params_ema.", "params.", "state_dict.", "model_state_dict.", "")
@@ -95,8 +95,8 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> SPAN:
     norm = state.pop("no_norm", None) is None
     for name in [n.removesuffix(".sk.weight") for n in state if n.endswith(".sk.weight")]:
         _fold(state, name)
-    width, colours = state[FIRST].shape[:2]
-    scale = round((state["upsampler.0.weight"].shape[0] / colours) ** 0.5) if "upsampler.0.weight" in state else 1
+    width, colours = shape_of(state, FIRST, 4)[:2]
+    scale = max(1, round((shape_of(state, "upsampler.0.weight", 4)[0] / colours) ** 0.5))
     network = load_strictly(SPAN(colours, width, scale, norm and colours == 3), state)
     return network.to(memory_format=torch.channels_last)
 
@@ -112,6 +112,7 @@ def _fold(state: dict[str, Tensor], name: str) -> None:
     missing = [part for pair in [*parts, (f"{name}.sk.bias",)] for part in pair if part not in state]
     if missing:
         raise ValueError(f"{missing[0]} is missing")
+    _check_branches(state, name)
     (w1, b1), (w2, b2), (w3, b3) = ((state.pop(w).double(), state.pop(b).double()) for w, b in parts)
     w1, w3 = w1[:, :, 0, 0], w3[:, :, 0, 0]
     weight = torch.einsum("om,mnhw,ni->oihw", w3, w2, w1)
@@ -119,3 +120,13 @@ def _fold(state: dict[str, Tensor], name: str) -> None:
     weight[:, :, 1, 1] += state.pop(f"{name}.sk.weight").double()[:, :, 0, 0]
     state[f"{name}.eval_conv.weight"] = weight.float()
     state[f"{name}.eval_conv.bias"] = (bias + state.pop(f"{name}.sk.bias").double()).float()
+
+
+def _check_branches(state: Mapping[str, Tensor], name: str) -> None:
+    """Raises ValueError where the branches of `name` can't be one convolution."""
+    layers = [f"{name}.conv.{i}" for i in range(3)] + [f"{name}.sk"]
+    one, two, three, shortcut = (shape_of(state, f"{layer}.weight", 4) for layer in layers)
+    sides = (one[2:], two[2:], three[2:], shortcut[2:]) == ((1, 1), (3, 3), (1, 1), (1, 1))
+    chained = (one[0], two[0], three[0], one[1]) == (two[1], three[1], *shortcut[:2])
+    if not sides or not chained or any(state[f"{layer}.bias"].shape != state[f"{layer}.weight"].shape[:1] for layer in layers):
+        raise ValueError(f"{name} has branches that do not fit together")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganapps.networks import load_strictly
+from ganapps.networks import load_strictly, shape_of
 
 # Where files keep the generator, the best first: a running average, then the last step of training.
 PREFIXES = ("ema_state_dict.", "state_dict.", "params_ema.", "params.", "")
@@ -188,11 +188,16 @@ def _length(state: Mapping, name: str) -> int:
 
 
 def _factors(state: Mapping, name: str, width: int) -> list[int]:
-    return [round((state[name.format(i)].shape[0] / width) ** 0.5) for i in range(_length(state, name))]
+    return [_factor(state, name.format(i), width) for i in range(_length(state, name))]
+
+
+def _factor(state: Mapping, name: str, width: int) -> int:
+    """By how much this convolution enlarges, when what it makes is shuffled into pixels."""
+    return max(1, round((shape_of(state, name, 4)[0] / width) ** 0.5))
 
 
 def _lornatang(state: Mapping[str, Tensor]) -> tuple[SRResNet, Callable[[str], str]]:
-    width, colours = state["conv1.0.weight"].shape[:2]
+    width, colours = shape_of(state, "conv1.0.weight", 4)[:2]
     blocks = _length(state, "trunk.{}.rcb.0.weight")
     factors = _factors(state, "upsampling.{}.upsample_block.0.weight", width)
     with torch.device("meta"):
@@ -210,7 +215,7 @@ def _as_lornatang(name: str) -> str:
 
 
 def _leftthomas(state: Mapping[str, Tensor]) -> tuple[SRResNet, Callable[[str], str]]:
-    width, colours = state["block1.0.weight"].shape[:2]
+    width, colours = shape_of(state, "block1.0.weight", 4)[:2]
     blocks = next(i for i in count() if f"block{i + 2}.conv1.weight" not in state)
     factors = _factors(state, f"block{blocks + 3}." + "{}.conv.weight", width)
     with torch.device("meta"):
@@ -233,10 +238,8 @@ def _as_leftthomas(blocks: int, grown: int, name: str) -> str:
 
 
 def _basicsr(state: Mapping[str, Tensor]) -> tuple[MSRResNet, Callable[[str], str]]:
-    width, colours = state["conv_first.weight"].shape[:2]
-    factors = [
-        round((state[f"upconv{i}.weight"].shape[0] / width) ** 0.5) for i in (1, 2) if f"upconv{i}.weight" in state
-    ]
+    width, colours = shape_of(state, "conv_first.weight", 4)[:2]
+    factors = [_factor(state, f"upconv{i}.weight", width) for i in (1, 2) if f"upconv{i}.weight" in state]
     with torch.device("meta"):
         network = MSRResNet(colours, width, _length(state, "body.{}.conv1.weight"), factors)
     return network, _as_basicsr
