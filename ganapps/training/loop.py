@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import signal
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol
 
 import numpy as np
@@ -32,19 +36,43 @@ class Trainer(Protocol):
 def run(trainer: Trainer, out: Path, pictures: int, start: Path | None = None) -> None:
     """Train until `pictures` were seen. `out` holds state.pt, sheet.png and the exported weights, new every ten minutes.
 
-    Goes on from `out`/state.pt where there is one, else from `start` where one is given.
+    Goes on from `out`/state.pt where there is one, else from `start` where one is given. Asked to end (SIGTERM, Ctrl+C) it ends
+    the step, saves, and returns.
     """
     out.mkdir(parents=True, exist_ok=True)
+    asked = EndAsked()
     state = out / "state.pt" if (out / "state.pt").exists() else start
     if state is not None:
         trainer.restore(torch.load(state, weights_only=True))
         print(f"goes on from {state.name}: {trainer.seen} pictures seen", flush=True)
     saved = time.monotonic()
-    while trainer.seen < pictures:
-        _stretch(trainer, pictures)
-        if time.monotonic() - saved > SAVE_SECONDS or trainer.seen >= pictures:
-            save(trainer, out)
-            saved = time.monotonic()
+    with asked.heard():
+        while trainer.seen < pictures and not asked.to_end:
+            _stretch(trainer, pictures, asked)
+            if time.monotonic() - saved > SAVE_SECONDS or trainer.seen >= pictures or asked.to_end:
+                save(trainer, out)
+                saved = time.monotonic()
+
+
+class EndAsked:
+    """Whether somebody asked this training to end; a signal must not tear a step or a file apart."""
+
+    def __init__(self) -> None:
+        self.to_end = False
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        """Within it, the first SIGTERM or SIGINT only sets `to_end`; a second one ends the process as ever."""
+        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.to_end = True
+        signal.signal(number, signal.SIG_DFL)
 
 
 def save(trainer: Trainer, out: Path) -> None:
@@ -84,7 +112,7 @@ def falling(seen: int, pictures: int) -> float:
 def arguments(description: str, pictures: int) -> argparse.Namespace:
     """What every training command accepts."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data", type=Path, required=True, help="folder of heads128-*.tar")
+    parser.add_argument("--data", type=Path, required=True, help="folder of heads128-*.tar, or of photographs")
     parser.add_argument("--out", type=Path, required=True, help="where state, sheet and weights go; run again to go on")
     parser.add_argument("--start", type=Path, help="a state to start from, if there is none in --out yet")
     parser.add_argument("--pictures", type=int, default=pictures, help="stop when so many were seen (default %(default)s)")
@@ -94,11 +122,11 @@ def arguments(description: str, pictures: int) -> argparse.Namespace:
     return chosen
 
 
-def _stretch(trainer: Trainer, pictures: int) -> None:
-    """Steps for about a minute, and one line about them."""
+def _stretch(trainer: Trainer, pictures: int, asked: EndAsked) -> None:
+    """Steps for about a minute, or until it is asked to end, and one line about them."""
     sums: dict[str, float] = defaultdict(float)
     began, first, steps = time.monotonic(), trainer.seen, 0
-    while time.monotonic() - began < SAY_SECONDS and trainer.seen < pictures:
+    while time.monotonic() - began < SAY_SECONDS and trainer.seen < pictures and not (steps and asked.to_end):
         for name, value in trainer.step().items():
             sums[name] += value
         steps += 1
