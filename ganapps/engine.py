@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import spaces
 from PIL import Image
@@ -14,12 +14,16 @@ from PIL import Image
 from ganapps import __version__, hub, images, own_file, runtime, schema
 from ganapps.catalog import Checkpoint
 from ganapps.errors import UserError
+from ganapps.flops import Flops
 from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
 from ganapps.tasks import denoise, faces, figures, finish, labels, resample, translate, upscale
 from ganapps.uploads import open_upload, size_of
+
+
+Rehearsal = Literal["", "flops", "memory", "both"]
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,16 @@ class Engine:
 
     def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
         self.runtime, self.ledger = runtime, ledger
+        self.rehearsed: dict[str, Any] = {}  # what rehearsal.py measured of a model, in this process
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
         self._on_device = spaces.GPU(duration=self._duration)(self._compute)
 
-    def run(self, recipe: Recipe, pictures: Sequence[str] = (), weights: str | None = None) -> Iterator[Result]:
+    def run(self, recipe: Recipe, pictures: Sequence[str] = (), weights: str | None = None, rehearsal: Rehearsal = "") -> Iterator[Result]:
         """Results as they are made. Stoppable: close the iterator.
 
         `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own, which takes the model's place: the
-        recipe then names its sha256. Raises UserError or WeightsError, a sentence for the person, before or during the run.
+        recipe then names its sha256. A `rehearsal` measures more than an ordinary run does and disturbs its seconds, so they go into
+        no price: "flops" counts arithmetic, "memory" finds the peak beside what earlier runs have left, "both" does both. Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
         given = own_file.located(weights) if weights else None
         if given:
@@ -87,9 +93,11 @@ class Engine:
         facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
         changes = _provenance(recipe, located, facts) + tuple(c for u in uploads for c in u.changes)
         recipe = _chained(replace(recipe, revision=located.revision, sha256=located.sha256, pictures=facts, app=__version__), pictures)
-        with closing(self._on_device(recipe, checkpoint, located, uploads, changes)) as results:
+        with closing(self._on_device(recipe, checkpoint, located, uploads, changes, rehearsal)) as results:
             for result in results:
                 yield result
+        if rehearsal:
+            return
         report = result.report
         if not given:
             self.ledger.add(self._key(recipe), report.seconds, TASKS[recipe.task].units(recipe), report.peak_memory)
@@ -215,23 +223,26 @@ class Engine:
     def _key(self, recipe: Recipe) -> str:
         return "|".join((recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision))
 
-    def _compute(self, recipe: Recipe, checkpoint: Checkpoint, located: hub.Located, pictures: tuple, changes: tuple) -> Iterator[Result]:
+    def _compute(self, recipe: Recipe, checkpoint: Checkpoint, located: hub.Located, pictures: tuple, changes: tuple, rehearsal: Rehearsal = "") -> Iterator[Result]:
         """The part that needs the device; on ZeroGPU it runs in a process of its own, so plain data goes in and comes out."""
         device = self.runtime.device.with_precision(recipe.precision)
         with self.runtime.lock:
             ready = self.runtime.network(checkpoint, located)
         device = device.with_precision(recipe.precision, getattr(ready.network, "precisions", ()))
         stream = TASKS[recipe.task].function(ready.network, device, self._labels(checkpoint, getattr(ready.network, "label_dim", 0)), *pictures, **recipe.settings)
-        report = Report(checkpoint.id, device.title, device.precision, str(located.source), located.revision, located.sha256, changes=changes)
-        meter = Meter(device.name)
+        report = Report(checkpoint.id, device.title, device.precision, str(located.source), located.revision, located.sha256, parameters=ready.parameters,
+                        changes=changes)
+        meter, counter, charged = Meter(device.name, alone=rehearsal in ("memory", "both")), Flops(counts=rehearsal in ("flops", "both")), True
         try:
             while True:
-                with self.runtime.lock, meter:  # per step: two visitors take turns, and nobody waits for a slow reader
+                with self.runtime.lock, meter if charged else nullcontext(), counter if charged else nullcontext():  # per step: visitors take turns
                     step = next(stream, None)
                 if step is None:
                     break
-                report = replace(report, seconds=meter.seconds, peak_memory=meter.peak_memory, pictures=report.pictures + len(step.made),
-                                 network_calls=report.network_calls + step.network_calls, changes=tuple(_once(report.changes + step.changes)))
+                charged = not step.for_show
+                report = replace(report, seconds=meter.seconds, peak_memory=meter.peak_memory, joules=meter.joules, flops=counter.total,
+                                 pictures=report.pictures + len(step.made), network_calls=report.network_calls + step.network_calls,
+                                 changes=tuple(_once(report.changes + step.changes)))
                 yield Result(recipe, report, step.done, step.total, tuple(_kept(recipe, m) for m in step.made), preview=step.preview, part=step.part)
         finally:
             stream.close()

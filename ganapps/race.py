@@ -1,85 +1,178 @@
-"""Two recipes on one clock: they take turns on one device, and each is charged only for its own time."""
+"""A race: two recipes on one clock, as a request of its own, and how it is run: in turns, each side charged only for its own time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import parse_qsl, quote, urlencode
 
+from ganapps import recipe as recipes
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
+from ganapps.rehearsal import Rehearsed, rehearse
 from ganapps.tasks.faces import SEEDS, number
 
-Fair = Literal["pictures", "seconds", "calls"]
+Fair = Literal["pictures", "seconds", "calls", "memory"]
+SIDES = ("gan", "diffusion")  # what a link calls them
+MOST = 1000  # pictures of one side
+
+
+@dataclass(frozen=True)
+class Race:
+    """The request: a recipe for each side, and what both get the same of."""
+
+    recipes: tuple[Recipe, Recipe]
+    fair: str = "pictures"
+
+    def to_json(self) -> str:
+        """One line of JSON: `{"race": "seconds", "recipes": [..., ...]}`."""
+        return json.dumps({"race": self.fair, "recipes": [json.loads(r.to_json()) for r in self.recipes]}, sort_keys=True, ensure_ascii=False)
+
+    def to_link(self) -> str:
+        """The query string that asks for this race again: each side's own link, inside it."""
+        sides = {name: r.to_link().lstrip("?") for name, r in zip(SIDES, self.recipes)}
+        return "?" + urlencode({"race": self.fair} | sides, quote_via=quote)
+
+
+def from_json(text: str | bytes) -> Race | None:
+    """The race that a JSON text holds, alone or in a report; None where it is something else. Raises UserError for a damaged one."""
+    value = recipes.values(text)
+    value = value.get("race", value) if isinstance(value, dict) and isinstance(value.get("race"), dict) else value
+    if not isinstance(value, dict) or "race" not in value:
+        return None
+    sides = value.get("recipes")
+    if not isinstance(sides, list) or len(sides) != 2:
+        raise UserError("This race has not two recipes.")
+    return Race(tuple(recipes.from_json(json.dumps(s)) for s in sides), _fair(value["race"]))
+
+
+def from_link(query: str | Mapping[str, str]) -> Race | None:
+    """The race of a query string, or None where it asks for none. Raises UserError for a damaged one."""
+    pairs = dict(query) if isinstance(query, Mapping) else dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+    if "race" not in pairs:
+        return None
+    sides = [recipes.from_link(pairs.get(name, "")) for name in SIDES]
+    if None in sides:
+        raise UserError("This race has not two recipes.")
+    return Race(tuple(sides), _fair(pairs["race"]))
+
+
+def from_file(path: str | Path) -> Race | Recipe:
+    """The race in a JSON file, or the recipe in it or in a picture that this app made. Raises UserError if there is neither."""
+    path = Path(path)
+    found = from_json(path.read_bytes()) if path.suffix == ".json" and path.stat().st_size <= recipes.LARGEST else None
+    return found or recipes.from_file(path)
+
+
+def _fair(value: Any) -> str:
+    if value not in get_args(Fair):
+        raise UserError("The race can't be fair by {fair}: accepted are {known}.", fair=str(value)[:80], known=", ".join(get_args(Fair)))
+    return value
 
 
 @dataclass(frozen=True)
 class Lap:
-    """One result of one side. `seconds`, `calls` and `pictures` are what each side has spent and made so far."""
+    """One result of one side. `seconds`, `calls`, `pictures` and `joules` (None: not told) are what each side has spent and made so
+    far, `rehearsed` is what one picture of each costs; both None while `result` only says what is waited for."""
 
     side: int
     result: Result
     seconds: tuple[float, ...]
     calls: tuple[int, ...]
     pictures: tuple[int, ...]
+    joules: tuple[float | None, ...]
+    rehearsed: tuple[Rehearsed | None, ...]
 
 
-def race(engine: Engine, recipes: Sequence[Recipe], fair: str = "pictures") -> Iterator[Lap]:
-    """Laps of all sides until every one is done; whoever has spent least goes next.
+def race(engine: Engine, asked: Race, pictures: Sequence[str] = (), stopped: Collection[int] = ()) -> Iterator[Lap]:
+    """Laps of both sides until both are done; whoever has spent least goes next. First come laps of what is waited for: downloads, and
+    a rehearsal that warms both up, which no clock counts.
 
-    `fair`: "pictures": each side makes what its recipe asks for. "seconds" or "calls": a side that is done first goes on with its
-    next seeds until it has spent as many seconds, or network calls, as the dearest one. Raises UserError, before the first lap, for a
-    recipe that can't run.
+    Fair by "pictures": each side makes what its recipe asks for. By "seconds" or "calls": a side that is done first goes on with its
+    next seeds until it has spent as many seconds, or network calls, as the dearest one. By "memory": the dearer side's picture sets
+    the room, and each side makes as many pictures as that room holds at once beside its network. What has no seed can't go on, so it
+    is done when it is through. `pictures`: paths of uploads, for both sides. `stopped`: numbers of sides to stop, looked at before
+    every step; the other one goes on. Raises UserError, before the first lap, for a race that can't run.
     """
-    if fair not in get_args(Fair):
-        raise UserError("The race can't be fair by {fair}: accepted are {known}.", fair=str(fair)[:80], known=", ".join(get_args(Fair)))
-    sides = [_Side(engine, engine.checked(recipe)[0]) for recipe in recipes]
+    _fair(asked.fair)
+    sides = [_Side(engine, engine.checked(r)[0], pictures) for r in asked.recipes]
     try:
-        while going := [s for s in sides if not _done(s, sides, fair)]:
-            side = min(going, key=lambda s: (s.spent(fair), s.first_cost is not None))
+        for side in sides:
+            yield from (_lap(sides, side, result) for result in side.rehearsing())
+        if asked.fair == "memory":
+            _share_memory(sides)
+        while going := [s for i, s in enumerate(sides) if i not in stopped and not _done(s, sides, asked.fair, stopped)]:
+            side = min(going, key=lambda s: (s.spent(asked.fair), s.first_cost is not None))
             result = side.step()
             if result is not None:
-                yield Lap(sides.index(side), result, tuple(s.seconds for s in sides), tuple(s.calls for s in sides), tuple(s.pictures for s in sides))
+                yield _lap(sides, side, result)
     finally:
         for side in sides:
             side.stream.close()
 
 
-def _done(side: _Side, sides: Sequence[_Side], fair: str) -> bool:
+def _lap(sides: Sequence[_Side], side: _Side, result: Result) -> Lap:
+    told = [(s.seconds, s.calls, s.pictures, s.joules, s.rehearsed) for s in sides]
+    return Lap(sides.index(side), result, *(tuple(column) for column in zip(*told)))
+
+
+def _share_memory(sides: Sequence[_Side]) -> None:
+    """How many pictures each side makes in the room that the dearer one's picture takes."""
+    if any(s.rehearsed.memory is None for s in sides):
+        raise UserError("The memory of a picture can't be measured on this machine: choose another kind of fairness.")
+    room = max(s.rehearsed.memory for s in sides)
+    for side in sides:
+        side.target = min(MOST, max(1, int((room - side.rehearsed.weights) / max(side.rehearsed.working, 1))))
+
+
+def _done(side: _Side, sides: Sequence[_Side], fair: str, stopped: Collection[int]) -> bool:
     """Has this side made what it was asked for, and spent as much as the dearest one's first round cost?"""
     if side.first_cost is None:
         return False
-    if fair == "pictures":
+    if fair == "pictures" or not side.goes_on or side.pictures >= MOST:
         return True
-    costs = [s.first_cost[fair] for s in sides if s.first_cost is not None]
-    return len(costs) == len(sides) and side.spent(fair) >= max(costs)
+    if fair == "memory":
+        return side.pictures >= side.target
+    costs = [s.spent(fair) if i in stopped else s.first_cost and s.first_cost[fair] for i, s in enumerate(sides)]
+    return None not in costs and side.spent(fair) >= max(costs)
 
 
 class _Side:
     """One runner: its stream of results, started again with the next seeds when it is through and still may spend."""
 
-    def __init__(self, engine: Engine, recipe: Recipe) -> None:
-        self.engine, self.recipe, self.stream = engine, recipe, engine.run(recipe)
-        self.seconds, self.calls, self.pictures = 0.0, 0, 0
+    def __init__(self, engine: Engine, recipe: Recipe, pictures: Sequence[str]) -> None:
+        self.engine, self.recipe, self.uploads, self.stream = engine, recipe, pictures, engine.run(recipe, pictures)
+        self.seconds, self.calls, self.pictures, self.joules, self.target = 0.0, 0, 0, None, 0
         self.first_cost: dict[str, float] | None = None  # of the round that was asked for
-        self._before = (0.0, 0, 0)
+        self.rehearsed: Rehearsed | None = None
+        self.goes_on = "seed" in recipe.settings and not pictures
+        self._before: tuple = (0.0, 0, 0, None)
 
     def spent(self, fair: str) -> float:
         """What counts here: network calls, or else seconds."""
         return self.calls if fair == "calls" else self.seconds
+
+    def rehearsing(self) -> Generator[Result, None, None]:
+        """Warm up and measure; Results of what is waited for."""
+        self.rehearsed = yield from rehearse(self.engine, self.recipe, self.uploads)
 
     def step(self) -> Result | None:
         """The next result, None where a round has ended."""
         result = next(self.stream, None)
         if result is None:
             self.first_cost = self.first_cost or {"seconds": self.seconds, "calls": self.calls}
-            self._before = (self.seconds, self.calls, self.pictures)
-            seed = number(self.recipe.settings["seed"]) + self.recipe.settings["count"]
-            self.recipe = self.recipe.with_settings(seed=seed % SEEDS)
-            self.stream = self.engine.run(self.recipe)
+            self._before = (self.seconds, self.calls, self.pictures, self.joules)
+            if self.goes_on:
+                seed = number(self.recipe.settings["seed"]) + self.recipe.settings["count"]
+                self.recipe = self.recipe.with_settings(seed=seed % SEEDS)
+                self.stream = self.engine.run(self.recipe)
             return None
-        seconds, calls, pictures = self._before
+        seconds, calls, pictures, joules = self._before
         report = result.report
         self.seconds, self.calls, self.pictures = seconds + report.seconds, calls + report.network_calls, pictures + report.pictures
+        self.joules = None if report.joules is None else (joules or 0.0) + report.joules
         return result

@@ -25,7 +25,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "catalog": ({"errors"}, set()),
     "device": ({"errors"}, {"torch"}),
     "recipe": ({"errors"}, {"PIL"}),
-    "report": ({"recipe", "errors"}, {"PIL", "numpy", "torch"}),
+    "energy": (set(), {"torch", "pynvml"}),
+    "flops": (set(), {"torch"}),
+    "report": ({"energy", "recipe", "errors"}, {"PIL", "numpy", "torch"}),
     "uploads": ({"uploads", "report", "errors"}, {"PIL", "numpy"}),
     "png_file": (set(), {"numpy"}),
     "images": ({"png_file", "uploads", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
@@ -42,15 +44,16 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "networks": ({"networks"}, {"torch"}),
     "runtime": ({"own_file", "catalog", "hub", "formats", "folders", "networks", "errors", "device"}, {"torch"}),
     "tasks": ({"tasks", "device", "schema", "images", "uploads", "report", "errors"}, {"torch", "numpy", "diffusers"}),
-    "engine": ({"own_file", "runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub", "uploads", "images"}, {"spaces", "PIL"}),
-    "race": ({"engine", "tasks", "recipe", "errors"}, set()),
+    "engine": ({"flops", "own_file", "runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub", "uploads", "images"}, {"spaces", "PIL"}),
+    "rehearsal": ({"engine", "recipe", "uploads"}, set()),
+    "race": ({"engine", "rehearsal", "tasks", "recipe", "report", "errors"}, set()),
     "doctor": ({"images", "engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),
-    "ui": ({"ui", "engine", "race", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
+    "ui": ({"ui", "engine", "race", "rehearsal", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
     "__main__": ({"engine", "doctor", "images", "recipe", "errors"}, set()),
 }
 
 # The one file of a room that may import more.
-ALONE = {"tasks/translate.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
+ALONE = {"tasks/denoise.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/translate.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
          "networks/diffusion.py": {"diffusers"}, "networks/torchvision_ops.py": {"torchvision"}, "networks/upscalers.py": {"spandrel"}}
 
 
