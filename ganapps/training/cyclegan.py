@@ -1,0 +1,259 @@
+"""Train photo <-> painting: python -m ganapps.training.cyclegan --data DIR --out DIR
+
+CycleGAN (Zhu 2017): two generators and two critics; a picture that goes there and back must be itself again. The paintings are
+photographs that the shipped network of 26 styles painted; no photograph is on both sides, so no true pair is ever seen.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganapps.networks import styles26
+from ganapps.training import loop, precision
+from ganapps.training.photographs import Photograph, load, shrink
+
+STYLE, STYLES = 19, "weights/multistyle26.safetensors"  # strokes of blue and yellow
+SIDES = (160, 224, 320)  # short sides in pixels: from the whole subject to its parts
+SHEET, SHEET_SIDE = 8, 128
+FILES = {"a2b": "photo-to-painting", "b2a": "painting-to-photo"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run may change; all but widths, rate, crop and the average are the paper's."""
+
+    width: int = 24
+    critic_width: int = 24
+    blocks: int = 6
+    side: int = 64  # pixels of a crop: small ones first, for many steps,
+    last_side: int = 128  # and larger ones in the last third
+    batch: int = 1
+    rate: float = 3e-4
+    cycle_weight: float = 10.0
+    identity_weight: float = 5.0  # looked at in the middle of a crop only, which is a quarter of the work
+    pool: int = 50
+    half_life: int = 500  # of the averages, in pictures
+
+
+class Block(nn.Module):
+    """x + two convolutions of x."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        half = [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3), nn.InstanceNorm2d(width)]
+        self.conv_block = nn.Sequential(*half, nn.ReLU(inplace=True), *copy.deepcopy(half))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv_block(x)
+
+
+def generator(width: int, blocks: int) -> nn.Sequential:
+    """Pictures [N, 3, H, W] in -1..1 -> the same size, translated; H and W multiples of 4. Its tensors have the published names."""
+    w = width
+    layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, w, 7), nn.InstanceNorm2d(w), nn.ReLU(inplace=True)]
+    for k in (w, 2 * w):
+        layers += [nn.Conv2d(k, 2 * k, 3, stride=2, padding=1), nn.InstanceNorm2d(2 * k), nn.ReLU(inplace=True)]
+    layers += [Block(4 * w) for _ in range(blocks)]
+    for k in (4 * w, 2 * w):
+        layers += [nn.ConvTranspose2d(k, k // 2, 3, stride=2, padding=1, output_padding=1), nn.InstanceNorm2d(k // 2), nn.ReLU(inplace=True)]
+    layers += [nn.ReflectionPad2d(3), nn.Conv2d(w, 3, 7), nn.Tanh()]
+    return _begin(nn.Sequential(*layers))
+
+
+def critic(width: int) -> nn.Sequential:
+    """A PatchGAN: [N, 3, H, W] -> a score for every patch of 70 pixels, [N, 1, H / 8 - 2, W / 8 - 2]."""
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+    for k, stride in ((1, 2), (2, 2), (4, 1)):
+        layers += [nn.Conv2d(k * width, 2 * k * width, 4, stride=stride, padding=1), nn.InstanceNorm2d(2 * k * width), nn.LeakyReLU(0.2, inplace=True)]
+    return _begin(nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 4, padding=1)))
+
+
+class Pool:
+    """The last made pictures: half the time the critic sees an old one (Shrivastava 2017), so that it doesn't forget them."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.kept = size, []
+
+    def swap(self, made: Tensor) -> Tensor:
+        """Pictures [N, 3, S, S] -> as many, some of them older; those of another size are forgotten."""
+        self.kept = [x for x in self.kept if x.shape == made.shape[1:]]
+        return torch.stack([self._swap_one(x) for x in made.detach()])
+
+    def _swap_one(self, x: Tensor) -> Tensor:
+        if len(self.kept) < self.size:
+            self.kept.append(x)
+            return x
+        if torch.rand(()) < 0.5:
+            return x
+        place = int(torch.randint(self.size, ()))
+        old, self.kept[place] = self.kept[place], x
+        return old
+
+
+class CycleTrainer:
+    """All that learns, and the two heaps of pictures it learns from: uint8 [H, W, 3], no side below 128 and those of `settings`."""
+
+    def __init__(self, photos: Sequence[np.ndarray], paintings: Sequence[np.ndarray], settings: Settings, pictures: int) -> None:
+        self.settings, self.pictures, self.seen = settings, pictures, 0
+        self.heaps = {"a": photos, "b": paintings}
+        self.generators = nn.ModuleDict({way: generator(settings.width, settings.blocks) for way in FILES})
+        self.average = copy.deepcopy(self.generators).eval().requires_grad_(False)
+        self.critics = nn.ModuleDict({domain: critic(settings.critic_width) for domain in "ab"})
+        self.pools = {domain: Pool(settings.pool) for domain in "ab"}
+        self.optimizers = {"generators": _adam(self.generators), "critics": _adam(self.critics)}
+
+    def step(self) -> dict[str, float]:
+        """One batch of photographs and one of paintings; the losses, by name."""
+        for optimizer in self.optimizers.values():
+            optimizer.param_groups[0]["lr"] = self.settings.rate * min(1.0, max(0.02, 2 * (1 - self.seen / self.pictures)))
+        real = {domain: crops(heap, self.settings.batch, self.side) for domain, heap in self.heaps.items()}
+        made, losses = self._teach_generators(real)
+        losses |= self._teach_critics(real, made)
+        self.seen += self.settings.batch
+        loop.follow(self.average, self.generators, 0.5 ** (self.settings.batch / self.settings.half_life))
+        return losses
+
+    @property
+    def side(self) -> int:
+        """Of the crops that are looked at now."""
+        return self.settings.side if 3 * self.seen < 2 * self.pictures else self.settings.last_side
+
+    def sheet(self) -> Tensor:
+        """Rows of eight: photographs, painted, and back; paintings, as photographs, and back."""
+        state = torch.get_rng_state()
+        torch.manual_seed(7)
+        a, b = (crops(heap, SHEET, SHEET_SIDE) for heap in self.heaps.values())
+        torch.set_rng_state(state)
+        a2b, b2a = self.average["a2b"], self.average["b2a"]
+        with torch.no_grad():
+            painted, plain = a2b(a), b2a(b)
+            return torch.cat([a, painted, b2a(painted), b, plain, a2b(plain)])
+
+    def state(self) -> dict[str, Any]:
+        """Everything that a later run needs to go on as if it had never stopped."""
+        networks = {name: getattr(self, name).state_dict() for name in ("generators", "average", "critics")}
+        optimizers = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
+        pools = {domain: pool.kept for domain, pool in self.pools.items()}
+        return networks | {"optimizers": optimizers, "pools": pools, "seen": self.seen, "random": torch.get_rng_state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        for name in ("generators", "average", "critics"):
+            getattr(self, name).load_state_dict(state[name])
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state["optimizers"][name])
+        for domain, pool in self.pools.items():
+            pool.kept = list(state["pools"][domain])
+        self.seen = state["seen"]
+        torch.set_rng_state(state["random"])
+
+    def export(self, out: Path) -> None:
+        """The averaged generators in float16, in the layout that `ganapps.networks.cyclegan` reads."""
+        for way, name in FILES.items():
+            tensors = {f"model.{k}": v.half().contiguous() for k, v in self.average[way].state_dict().items()}
+            save_file(tensors, out / f"{name}.safetensors", metadata={"pictures_seen": str(self.seen)})
+
+    def _teach_generators(self, real: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Fool the critics (least squares), come back, and leave alone what is on the right side already."""
+        s, a2b, b2a = self.settings, self.generators["a2b"], self.generators["b2a"]
+        self.critics.requires_grad_(False)
+        with precision.quick():
+            made = {"b": a2b(real["a"]), "a": b2a(real["b"])}
+            back = {"a": b2a(made["b"]), "b": a2b(made["a"])}
+            same = {"a": b2a(_middle(real["a"])), "b": a2b(_middle(real["b"]))}
+            scores = {domain: self.critics[domain](made[domain]) for domain in "ab"}
+        fooled = sum((score.float() - 1).square().mean() for score in scores.values())
+        cycle = sum((back[d].float() - real[d]).abs().mean() for d in "ab")
+        identity = sum((same[d].float() - _middle(real[d])).abs().mean() for d in "ab")
+        _descend(fooled + s.cycle_weight * cycle + s.identity_weight * identity, self.optimizers["generators"])
+        self.critics.requires_grad_(True)
+        return made, {"fooled": fooled.item(), "cycle": cycle.item(), "identity": identity.item()}
+
+    def _teach_critics(self, real: dict[str, Tensor], made: dict[str, Tensor]) -> dict[str, float]:
+        """Least squares: real patches to 1, made ones to 0."""
+        loss = torch.zeros(())
+        for domain in "ab":
+            shown = torch.cat([real[domain], self.pools[domain].swap(made[domain].float())])
+            with precision.quick():
+                good, bad = self.critics[domain](shown).float().chunk(2)
+            loss = loss + ((good - 1).square().mean() + bad.square().mean()) / 2
+        _descend(loss, self.optimizers["critics"])
+        return {"critics": loss.item()}
+
+
+def crops(heap: Sequence[np.ndarray], count: int, side: int) -> Tensor:
+    """Random squares of `side` pixels out of random pictures, half of them mirrored: [N, 3, S, S] in -1..1."""
+    picked = []
+    for _ in range(count):
+        pixels = heap[int(torch.randint(len(heap), ()))]
+        y, x = (int(torch.randint(length - side + 1, ())) for length in pixels.shape[:2])
+        crop = pixels[y : y + side, x : x + side]
+        picked.append(crop[:, ::-1] if torch.rand(()) < 0.5 else crop)
+    return to_tensor(np.stack(picked)).contiguous(memory_format=torch.channels_last)
+
+
+def to_tensor(pixels: np.ndarray) -> Tensor:
+    """uint8 [N, H, W, 3] -> [N, 3, H, W] in -1..1."""
+    return torch.from_numpy(np.array(pixels)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def sizes(photographs: Sequence[Photograph]) -> list[np.ndarray]:
+    """Each photograph in every size of `SIDES`."""
+    return [shrink(photograph.pixels, side) for photograph in photographs for side in SIDES]
+
+
+def paint(pictures: Sequence[np.ndarray], weights: Path | str = STYLES) -> list[np.ndarray]:
+    """Pictures uint8 [H, W, 3], painted by one style of the shipped network; sides are cut to multiples of 4."""
+    network = styles26.build(load_file(weights), {})
+    condition = F.one_hot(torch.tensor([STYLE]), network.styles).float()
+    painted = []
+    with torch.no_grad():
+        for pixels in pictures:
+            height, width = (side // 4 * 4 for side in pixels.shape[:2])
+            x = to_tensor(pixels[None, :height, :width]) / 2 + 0.5
+            painted.append(loop.to_bytes(network(x, condition) * 2 - 1)[0].transpose(1, 2, 0))
+    return painted
+
+
+def _begin(network: nn.Module) -> nn.Module:
+    """The paper's first weights."""
+    for layer in network.modules():
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+    return network.to(memory_format=torch.channels_last)
+
+
+def _middle(x: Tensor) -> Tensor:
+    quarter = x.shape[-1] // 4
+    return x[..., quarter:-quarter, quarter:-quarter]
+
+
+def _adam(networks: nn.Module) -> torch.optim.Adam:
+    return torch.optim.Adam(networks.parameters(), betas=(0.5, 0.999))
+
+
+def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
+def main() -> None:
+    chosen = loop.arguments("Train photo <-> painting.", pictures=12_000)
+    photos, others = load(chosen.data, "photo"), load(chosen.data, "painting")
+    trainer = CycleTrainer(sizes(photos), paint(sizes(others)), Settings(), chosen.pictures)
+    loop.run(trainer, chosen.out, chosen.pictures, chosen.start)
+
+
+if __name__ == "__main__":
+    main()
