@@ -1,0 +1,104 @@
+"""Train SRGAN, four times the size: python -m ganapps.training.srgan --data DIR --out DIR --start RUN/state.pt
+
+Ledig 2017: goes on from SRResNet's state with a loss for looks. Closeness is now judged in the features of EfficientNet-Lite0,
+where the paper has VGG's; a critic, taught beside it, says whether a picture looks real; and a little of the plain difference stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganapps.training import loop, precision, srresnet
+from ganapps.training.features import FeatureNetwork
+from ganapps.training.srresnet import SRResNetTrainer, sharp
+
+FINEST = 3  # of the feature maps: 1/4, 1/8 and 1/16 of the side; what is coarser is the same in any case
+
+
+@dataclass(frozen=True)
+class Settings(srresnet.Settings):
+    """What a run may change; the weights of the losses are relative to each other."""
+
+    rate: float = 2e-4
+    critic_rate: float = 2e-4
+    critic_width: int = 32
+    feature_weight: float = 0.1
+    critic_weight: float = 0.005
+    plain_weight: float = 0.5
+
+
+def critic(width: int) -> nn.Sequential:
+    """[N, 3, 96, 96] in 0..1 -> a score for each of 6 x 6 overlapping patches, [N, 1, 6, 6]; above 0 is real."""
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 3, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+    for k in (1, 2, 4):
+        layers += [nn.Conv2d(k * width, 2 * k * width, 3, stride=2, padding=1), nn.BatchNorm2d(2 * k * width), nn.LeakyReLU(0.2, inplace=True)]
+    layers += [nn.Conv2d(8 * width, 8 * width, 3, padding=1), nn.BatchNorm2d(8 * width), nn.LeakyReLU(0.2, inplace=True)]
+    return nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 1)).to(memory_format=torch.channels_last)
+
+
+class SRGANTrainer(SRResNetTrainer):
+    """SRResNet's trainer with another judgement, and a critic."""
+
+    name = "srgan-x4-ours"
+
+    def __init__(self, heap: Sequence[np.ndarray], settings: Settings, pictures: int, features: nn.Module | None = None) -> None:
+        super().__init__(heap, settings, pictures)
+        self.features = features or FeatureNetwork()
+        self.critic = critic(settings.critic_width)
+        self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate)
+
+    def judge(self, made: Tensor, large: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """Features, the critic's opinion and the plain difference, weighed; teaches the critic first."""
+        s = self.settings
+        taught = self._teach_critic(made.detach(), large)
+        self.critic.requires_grad_(False)
+        with precision.quick():
+            fooled = F.softplus(-self.critic(made).float()).mean()
+            apart = _apart(self.features(made * 2 - 1)[:FINEST], self.features(large * 2 - 1)[:FINEST])
+        self.critic.requires_grad_(True)
+        plain = (made - large).abs().mean()
+        loss = s.feature_weight * apart + s.critic_weight * fooled + s.plain_weight * plain
+        return loss, {"apart": 255 * plain.item(), "features": apart.item(), "fooled": fooled.item(), "critic": taught}
+
+    def state(self) -> dict[str, Any]:
+        return super().state() | {"critic": self.critic.state_dict(), "critic_optimizer": self.critic_optimizer.state_dict()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on; or, from a state of SRResNet, begins with its networks."""
+        if "critic" in state:
+            super().restore(state)
+            self.critic.load_state_dict(state["critic"])
+            self.critic_optimizer.load_state_dict(state["critic_optimizer"])
+        else:
+            self.generator.load_state_dict(state["average"])
+            self.average.load_state_dict(state["average"])
+
+    def _teach_critic(self, made: Tensor, large: Tensor) -> float:
+        with precision.quick():
+            good, bad = self.critic(large).float(), self.critic(made).float()
+        loss = F.softplus(-good).mean() + F.softplus(bad).mean()
+        self.critic_optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.critic_optimizer.step()
+        return loss.item()
+
+
+def _apart(made: list[Tensor], real: list[Tensor]) -> Tensor:
+    """Mean difference of feature maps, each relative to the size of the real one's values."""
+    return torch.stack([(a.float() - b.float()).abs().mean() / b.float().abs().mean() for a, b in zip(made, real)]).sum()
+
+
+def main() -> None:
+    chosen = loop.arguments("Train SRGAN, four times the size.", pictures=60_000)
+    loop.run(SRGANTrainer(sharp(chosen.data), Settings(), chosen.pictures), chosen.out, chosen.pictures, chosen.start)
+
+
+if __name__ == "__main__":
+    main()
