@@ -14,7 +14,8 @@ LARGEST = 1 << 20  # bytes of a config; a real one has a few thousand
 
 def read(path: Path, files: Sequence[str], name: str) -> formats.Contents:
     """The `files` of a folder, `unet/config.json` and the like; tensors under their part's name (`unet.conv_in.weight`), configs
-    as settings (`{"unet": {...}, "scheduler": {...}}`). Files at the top belong to the U-Net, as in the first diffusers repositories.
+    as settings (`{"unet": {...}, "scheduler": {...}}`). Files at the top belong to the U-Net, as in the first diffusers repositories, unless they have
+    a name of their own, which is then their part's.
 
     `name` is how sentences call it. Raises WeightsError.
     """
@@ -29,8 +30,8 @@ def read(path: Path, files: Sequence[str], name: str) -> formats.Contents:
 
 
 def _part(file: str) -> str:
-    parent = PurePosixPath(file).parent.name
-    return parent or ("scheduler" if "scheduler" in file else "unet")
+    path = PurePosixPath(file)
+    return path.parent.name or ("scheduler" if "scheduler" in file else "unet" if path.stem in ("config", "diffusion_pytorch_model") else path.stem)
 
 
 def _config(path: Path, name: str) -> dict:

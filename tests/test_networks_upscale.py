@@ -297,3 +297,30 @@ def test_faces_never_wait_for_spandrel() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert said == "False False\n"
+
+
+def general_pair(**width: int) -> tuple[nn.Module, nn.Module, dict[str, Tensor]]:
+    """Two small networks of one shape, as Real-ESRGAN's general twins are, and their tensors under two files' names."""
+    one, other = (lively(files.Compact(**width), seed) for seed in (3, 4))
+    return one, other, under("one.params.", one.state_dict()) | under("other.params.", other.state_dict())
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
+def test_a_denoise_strength_is_the_network_between_two_files(strength: float) -> None:
+    one, other, tensors = general_pair()
+    twins = networks.build("interpolated", tensors, {"denoising": "one", "faithful": "other"})
+    mixed = lively(files.Compact())
+    mixed.load_state_dict({k: strength * t + (1 - strength) * other.state_dict()[k] for k, t in one.state_dict().items()})
+    assert_equal(twins.denoised(strength), mixed)
+    assert_equal(twins, one)  # the two stay as they are
+    assert_equal(twins.denoised(0.0), other)
+
+
+def test_twins_that_are_none_are_refused() -> None:
+    _, _, tensors = general_pair()
+    assert networks.recognise(shapes(tensors)) is None
+    with pytest.raises(ValueError, match="faithful is missing: no tensor's name starts with gone"):
+        networks.build("interpolated", tensors, {"denoising": "one", "faithful": "gone"})
+    wide = under("wide.params.", lively(files.Compact(width=12)).state_dict())
+    with pytest.raises(ValueError, match="of different shapes"):
+        networks.build("interpolated", tensors | wide, {"denoising": "one", "faithful": "wide"})

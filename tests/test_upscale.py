@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps import device, formats, images, networks
+from ganapps import engine as engines
 from ganapps.catalog import WEIGHTS
 from ganapps.device import Device
 from ganapps.engine import Engine
@@ -26,6 +27,21 @@ from tests import upscaler_files as files
 from tests.upscaler_files import lively
 
 CPU = Device("cpu")
+TWINS = """[[checkpoint]]
+id = "twins"
+title = "Twins"
+task = "upscale"
+network = "interpolated"
+settings = { denoising = "strong", faithful = "weak" }
+sources = [{ repo = "me/twins", file = "", files = ["strong.pth", "weak.pth"] }]
+format = "torch"
+licence = "CC0-1.0"
+commercial = "yes"
+trained_on = "nothing"
+paper = "none"
+parameters = 1
+data = "none"
+"""
 
 
 def upload(pixels: np.ndarray) -> Upload:
@@ -303,6 +319,46 @@ def test_figures_and_maps_come_with_the_result() -> None:
     json.dumps({k: float(v) for k, v in made.figures.items()})
 
 
+def test_the_denoise_strength_is_the_pictures_and_stands_beside_it() -> None:
+    class Twins(Nearest):
+        def denoised(self, strength: float) -> nn.Module:
+            between = Nearest()
+            between.forward = lambda x: Nearest.forward(between, x) * strength
+            return between
+
+    pixels = photo(20, 20)
+    made, _ = run(Twins(), pixels, denoise=0.5)
+    assert np.abs(made.picture - doubled(pixels) / 2).max() <= 0.5 and made.figures["denoise"] == 0.5
+    made, _ = run(Twins(), pixels)
+    assert np.array_equal(made.picture, doubled(pixels)) and "denoise" not in made.figures
+    with pytest.raises(UserError, match="has no denoise strength"):
+        run(Nearest(), pixels, denoise=0.5)
+
+
+def test_twins_in_two_files_make_one_model_through_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    twins = [lively(files.Compact(), seed) for seed in (1, 2)]
+    (tmp_path / "me" / "twins").mkdir(parents=True)
+    for name, twin in zip(("strong", "weak"), twins, strict=True):
+        torch.save({"params": twin.state_dict()}, tmp_path / "me" / "twins" / f"{name}.pth")
+    (tmp_path / "own.toml").write_text(TWINS)
+    monkeypatch.setenv("GANAPPS_WEIGHTS", str(tmp_path))
+    engine = engines.start("cpu", offline=True, own_catalog=str(tmp_path / "own.toml"))
+    Image.fromarray(photo(20, 30)).save(tmp_path / "in.png")
+    built = []
+    monkeypatch.setattr(networks, "build", lambda *a, build=networks.build: built.append(a[0]) or build(*a))
+    made = {}
+    for strength in (0.0, 0.3, 1.0):
+        *_, last = engine.run(Recipe("upscale", "twins", {"denoise": strength, "inspect": False}, "float32"), [str(tmp_path / "in.png")])
+        made[strength] = last.made[0].picture
+        assert last.made[0].recipe.settings["denoise"] == strength
+    assert built == ["interpolated"], "loaded once, mixed for each run"
+    for strength, twin in ((1.0, twins[0]), (0.0, twins[1])):
+        torch.save(twin.state_dict(), tmp_path / "alone.pth")
+        *_, last = engine.run(Recipe("upscale", "file", {"inspect": False}, "float32"), [str(tmp_path / "in.png")], str(tmp_path / "alone.pth"))
+        assert np.abs(last.made[0].picture.astype(int) - made[strength]).max() <= 1
+    assert np.abs(made[0.3].astype(int) - made[1.0]).max() > 1
+
+
 def test_through_the_door(engine: Engine, tmp_path: Path) -> None:
     Image.fromarray(photo(60, 80)).save(tmp_path / "in.png")
     recipe = Recipe("upscale", "spanx4", {"width": 200}, precision="float32")
@@ -335,7 +391,7 @@ def test_auto_precision_is_the_networks_and_the_processors(
 def test_every_row_of_the_catalogue_names_a_network_that_enlarges(engine: Engine) -> None:
     rows = engine.rows("upscale")
     assert rows[0].id == "realesrgan-x4plus" and len(rows) > 20
-    assert {row.network for row in rows} == {"upscalers", "span", "srresnet"}
+    assert {row.network for row in rows} == {"upscalers", "interpolated", "span", "srresnet"}
     offline = [row.id for row in rows if any(source.repo is None for source in row.sources)]
     assert offline == ["realesrgan-x4plus", "spanx4", "realesr-animevideov3-x4", "realesrgan-x4plus-anime"]
     for name in offline:

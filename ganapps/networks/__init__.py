@@ -11,7 +11,7 @@ from torch import Tensor, nn
 # A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
 NAMES: tuple[str, ...] = (
     "stylegan2", "r3gan", "dcgan", "stylegan", "diffusion", "cyclegan", "pix2pix", "animegan", "stargan", "styles26",
-    "cartoongan", "srresnet", "span", "upscalers",
+    "cartoongan", "interpolated", "srresnet", "span", "upscalers",
 )
 
 

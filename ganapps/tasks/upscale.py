@@ -37,6 +37,7 @@ def upscale(
     crop: list[int] | None = None,
     strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
     keep_colours: bool = False,
+    denoise: Annotated[float, Range(0.0, 1.0)] | None = None,
 ) -> Iterator[Step]:
     """`picture` enlarged; a Step after every tile, the last one holds the result as pixels.
 
@@ -45,10 +46,12 @@ def upscale(
     through the network as a grey picture, or is laid on white. `keep_place`: where a photograph was taken stays in the
     file. `sixteen_bit`: a picture of 16 bits stays one. `inspect`: heat maps of what contradicts the original and of
     what was invented. `crop` [x, y, width, height]: only this part of it. `strength` mixes the result with the bicubic
-    picture, `keep_colours` gives it the original's. Raises UserError where memory does not do at any size.
+    picture, `keep_colours` gives it the original's. `denoise`, of a model with a twin that leaves noise: how much is
+    removed, 0 to 1; None: all. Raises UserError where memory does not do at any size.
     """
     if getattr(network, "value_range", None) != (0.0, 1.0) or not hasattr(network, "scale"):
         raise UserError("This model does not enlarge pictures: choose an upscaler.")
+    network = _denoising(network, denoise)
     source = finish.crop(picture.pixels, crop)
     source = source if keep_alpha else planes.on_white(source)
     size = _size(source, network.scale, scale, width)
@@ -65,6 +68,7 @@ def upscale(
     pixels = canvas.pixels if size == canvas.pixels.shape[1::-1] else resample.resize(canvas.pixels, size)
     pixels = finish.finish(pixels, source, strength, keep_colours)
     said, beside = _measured(pixels, source, canvas, inspect)
+    said |= {} if denoise is None else {"denoise": denoise}
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
     made = Made(
         pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside | finish.shown(pixels, source), about=about
@@ -75,6 +79,15 @@ def upscale(
 def units(size: tuple[int, int]) -> float:
     """Megapixels of a picture (W, H): what the cost of enlarging it goes by."""
     return size[0] * size[1] / 1e6
+
+
+def _denoising(network: nn.Module, strength: float | None) -> nn.Module:
+    """The network that removes noise so strongly. Raises UserError where it has no such choice."""
+    if strength is None:
+        return network
+    if not hasattr(network, "denoised"):
+        raise UserError("This model has no denoise strength: leave it out, or choose one that has.")
+    return network.denoised(strength)
 
 
 def _size(source: np.ndarray, own: int, scale: float | None, width: int | None) -> tuple[int, int]:
