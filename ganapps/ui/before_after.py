@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -56,13 +58,26 @@ def before_after(before: str, after: str, lang: str, see_through: bool = False) 
             f'<button type="button" class="lens-button" aria-pressed="false">{labels["Lens"]}</button></figure>')
 
 
+@dataclass(frozen=True)
+class Last:
+    """The last run: its upload, its result at full strength (paths), its recipe (JSON), its report (plain values)."""
+
+    upload: str
+    raw: str
+    recipe: str
+    report: Mapping[str, Any]
+
+
 class ResultArea:
-    """Where the result of a picture-to-picture run stands: before and after, its line and figures, a download; strength and colours
-    that act at once, without the network. `raw` holds (upload, result at full strength, recipe) of the last run."""
+    """Where the result of a picture-to-picture run stands: before and after, its line and figures; what one can take away: the picture, a report,
+    a link; and strength and colours, which act at once, without the network.
+
+    `last` holds the last run, `file` the path of the finished picture, `traces` every path that was made of it on this machine's disk.
+    """
 
     def __init__(self, engine: Engine, name: str, note: str) -> None:
         """`note` says what the picture of the first visit is: `examples/shown/NAME-before.webp` and `-after`."""
-        self.engine = engine
+        self.engine, self.name = engine, name
         self.shown = [common.served(SHOWN / f"{name}-{side}.webp") for side in ("before", "after")]  # the first visit never shows an empty page
         self.view = gr.HTML(before_after(*self.shown, "en"), elem_id=f"{name}-view")
         self.line = gr.HTML(f'<div class="line">{html.escape(note)}</div>', elem_id=f"{name}-line")
@@ -70,68 +85,82 @@ class ResultArea:
         with gr.Row(elem_classes="pair"):
             self.strength = gr.Slider(0, 1, 1, step=0.05, label=t("Strength"), elem_id=f"{name}-strength")
             self.colours = gr.Checkbox(False, label=t("Keep the original colours"), elem_id=f"{name}-colours")
-        self.raw = gr.State(None)
+        self.last, self.file, self.traces = gr.State(None), gr.State(None), gr.State([])
 
-    def listen(self, download: gr.HTML) -> None:
-        """Wire the two controls; `download` holds the link to the result."""
-        self.download = download
-        gr.on([self.strength.release, self.colours.input], self.finished, {self.raw, self.strength, self.colours}, [self.view, download, self.line],
-              trigger_mode="always_last", **common.QUIET)
+    def buttons(self) -> None:
+        """What one can take away, in the row that is being laid out; and the two controls start to act."""
+        name = self.name
+        self.download = gr.HTML(common.download(None, "Download", "en"), elem_id=f"{name}-download")
+        self.report = gr.HTML(common.download(None, "Report", "en"), elem_id=f"{name}-report")
+        self.copy = gr.Button(t("Copy link"), size="sm", elem_id=f"{name}-copy")
+        self.link = gr.Textbox(visible="hidden", elem_id=f"{name}-link", label=t("Link"))
+        self.copy.click(None, self.link, None, js=common.copies(f"{name}-copy"))
+        gr.on([self.strength.release, self.colours.input], self.finished, {self.last, self.traces, self.strength, self.colours},
+              [self.view, self.download, self.report, self.link, self.file, self.line], trigger_mode="always_last", **common.QUIET)
 
     def opened(self, lang: str) -> dict:
         """The first visit, in the visitor's language."""
-        return {self.view: before_after(*self.shown, lang), self.download: common.download(None, "Download", lang)}
+        return {self.view: before_after(*self.shown, lang), self.download: common.download(None, "Download", lang), self.report: common.download(None, "Report", lang)}
 
     def cleared(self, lang: str) -> dict:
         """Nothing."""
-        return {self.view: "", self.line: '<div class="line"></div>', self.facts: "", self.download: common.download(None, "Download", lang), self.raw: None}
+        return self.opened(lang) | {self.view: "", self.line: '<div class="line"></div>', self.facts: "", self.link: "", self.last: None, self.file: None, self.traces: []}
 
     @property
     def outputs(self) -> list:
         """What `arrived` and `outcome` fill."""
-        return [self.view, self.line, self.facts, self.download, self.raw]
+        return [self.view, self.line, self.facts, self.download, self.report, self.link, self.last, self.file]
 
     def arrived(self, shown: common.Shown, upload: str, values: Mapping, lang: str) -> dict:
         """A run's result, made at full strength, as the two controls want it."""
-        kept, raw = shown.kept[-1], self.view.move_resource_to_block_cache(shown.files[-1][0])
-        update = self.outcome(kept, raw, lang) | {self.facts: figures_line(kept.figures, lang), self.raw: (upload, raw, kept.recipe.to_json())}
+        kept, traces = shown.kept[-1], values[self.traces]
+        last = Last(upload, self._stored(shown.files[-1][0], traces), kept.recipe.to_json(), shown.report.as_dict() | {"figures": dict(kept.figures)})
+        update = {self.facts: figures_line(kept.figures, lang), self.last: last}
         if values[self.strength] < 1 or values[self.colours]:
-            update |= self.outcome(self.engine.finished(kept.recipe, upload, raw, values[self.strength], values[self.colours]), None, lang)
-        return update
+            kept = self.engine.finished(kept.recipe, upload, last.raw, values[self.strength], values[self.colours])
+            return update | self.outcome(kept, None, last, traces, lang)
+        return update | self.outcome(kept, last.raw, last, traces, lang)
 
-    def outcome(self, kept: Kept, path: str | None, lang: str) -> dict:
+    def outcome(self, kept: Kept, path: str | None, last: Last, traces: list[str], lang: str) -> dict:
         """A finished picture on view; `path`: its file, where it lies in Gradio's cache already."""
         before, after = kept.beside["before"], kept.beside["after"]
-        view = before_after(self.address(before), self.address(after), lang, see_through=after.mode in ("LA", "RGBA"))
-        return {self.view: view, self.download: common.download(path or self.file(kept), "Download", lang)}
+        view = before_after(self.address(before, traces), self.address(after, traces), lang, see_through=after.mode in ("LA", "RGBA"))
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            path = path or self._stored(images.keep(kept, Path(folder), 0), traces)
+            report = Path(folder) / f"{Path(path).stem}-report.json"
+            report.write_text(images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}), encoding="utf-8")
+            report = self._stored(report, traces)
+        return {self.view: view, self.download: common.download(path, "Download", lang), self.report: common.download(report, "Report", lang),
+                self.link: kept.recipe.to_link(), self.file: path}
 
     def finished(self, values: Mapping, request: gr.Request) -> dict:
         """Another strength, the original's colours: at once."""
-        if not values[self.raw]:
+        last: Last | None = values[self.last]
+        if not last:
             return {self.line: gr.skip()}
-        upload, raw, recipe = values[self.raw]
         lang = common.language(request)
         try:
-            return self.outcome(self.engine.finished(from_json(recipe), upload, raw, values[self.strength], values[self.colours]), None, lang)
+            kept = self.engine.finished(from_json(last.recipe), last.upload, last.raw, values[self.strength], values[self.colours])
+            return self.outcome(kept, None, last, values[self.traces], lang)
         except UserError as e:
             return {self.line: common.refusal(e, lang)}
 
-    def stopped_view(self, part: Part | None) -> dict:
+    def stopped_view(self, part: Part | None, traces: list[str]) -> dict:
         """The part that was done when a run was stopped."""
         picture = images.part_picture(part) if part else None
-        return {} if picture is None else {self.view: f'<img class="part" src="{html.escape(self.address(picture))}" alt="">'}
+        return {} if picture is None else {self.view: f'<img class="part" src="{html.escape(self.address(picture, traces))}" alt="">'}
 
-    def file(self, kept: Kept) -> str:
-        """The picture's file, in Gradio's cache."""
-        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            return self.view.move_resource_to_block_cache(str(images.keep(kept, Path(folder), 0)))
-
-    def address(self, picture) -> str:
+    def address(self, picture: object, traces: list[str]) -> str:
         """Where the page finds a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = Path(folder) / "shown.png"
             picture.save(path, compress_level=1)
-            return common.served(self.view.move_resource_to_block_cache(str(path)))
+            return common.served(self._stored(path, traces))
+
+    def _stored(self, path: str | Path, traces: list[str]) -> str:
+        """The path of a file's copy in Gradio's cache."""
+        traces.append(self.view.move_resource_to_block_cache(str(path)))
+        return traces[-1]
 
 
 FIGURES = {"consistency_db": "shrunk back it equals the original to {n} dB", "drift": "colours moved by {n} (1 is just visible)", "seam": "seams: {n} of 255",

@@ -302,6 +302,9 @@ CHINESE = {
         "结果将有 {width} x {height} 像素，需要 {need} GB 内存，目前可用 {free} GB：请选择更小的倍数。",
     "These tiles share fewer pixels than this model looks at: faint seams are possible.": "这些分块重叠的像素少于此模型所看的范围：可能出现轻微接缝。",
     "This model does not enlarge pictures: choose an upscaler.": "此模型不能放大图片：请选择超分辨率模型。",
+    # between the tabs, and what one can take away
+    "Send to Upscale": "发送到放大", "Send to Translate": "发送到转换", "Report": "报告",
+    "There is nothing to send yet: make a picture first.": "还没有可发送的图片：请先生成一张。",
     # translation
     "Translate": "转换", "The other way": "反方向", "Style": "风格", "Every model on it": "所有模型一起", "And back again": "再转回来", "Translate all": "全部转换",
     "paired training": "成对训练", "style transfer, no GAN": "风格迁移，非 GAN", "diffusion, no GAN": "扩散模型，非 GAN",

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import gradio as gr
+from gradio.utils import get_upload_folder
 
 from ganapps import images
 from ganapps.catalog import Checkpoint
@@ -96,9 +97,10 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
 
 
 def delete(paths: Iterable[str | None]) -> None:
-    """Delete a visitor's files from the disk now."""
+    """Delete a visitor's files from the disk now; what is no visitor's (an example) stays."""
+    cache = Path(get_upload_folder()).resolve()
     for path in paths:
-        if path:
+        if path and Path(path).resolve().is_relative_to(cache):
             Path(path).unlink(missing_ok=True)
 
 
@@ -113,6 +115,20 @@ def price_line(price: Price, lang: str) -> str:
     elif price.download:
         parts.append(say(lang, "downloads {size} first", size=size(price.download)))
     return f'<div class="price">{html.escape(" · ".join(parts))}</div>'
+
+
+def copies(button: str) -> str:
+    """The script of a button with that id: a recipe's link, with this page's address before it, is copied."""
+    return COPY.replace("BUTTON", button)
+
+
+COPY = """async (link) => {
+  const address = location.origin + location.pathname + link;
+  try { await navigator.clipboard.writeText(address); }
+  catch { const box = document.createElement("textarea"); box.value = address; document.body.append(box); box.select(); document.execCommand("copy"); box.remove(); }
+  const button = document.querySelector("#BUTTON"), text = button.textContent;
+  button.textContent = "✓"; setTimeout(() => { button.textContent = text; }, 1200);
+}"""
 
 
 def report_line(report: Report, lang: str, progress: tuple[float, float] | None = None, note: str = "") -> str:

@@ -90,6 +90,8 @@ class FacesTab:
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="faces-copy")
             self.strip_go = gr.Button(t("From average to wild"), size="sm", elem_id="faces-strip-go")
             self.film_go = gr.Button(t("Film through these"), size="sm", elem_id="faces-film-go")
+            self.sends = {"upscale": gr.Button(t("Send to Upscale"), size="sm", elem_id="faces-send-upscale"),
+                          "translate": gr.Button(t("Send to Translate"), size="sm", elem_id="faces-send-translate")}
             self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id="faces-restore", elem_classes="restore")
         self.strip = gr.Gallery(label=t("From average to wild"), show_label=False, visible=False, columns=9, object_fit="cover", height="auto",
                                 format="png", buttons=[], elem_id="faces-strip", elem_classes=["wall", "strip"], interactive=False)
@@ -97,6 +99,7 @@ class FacesTab:
                              elem_id="faces-film", elem_classes="film", alt_text="film")
         self.link = gr.Textbox(visible="hidden", elem_id="faces-link", label=t("Link"))
         self.made = gr.State([])  # the recipe of each picture on the wall
+        self.files, self.at = gr.State([]), gr.State(None)  # their files, and which one was clicked
         self.used = gr.State("0")  # the seed of the last run
 
     def _more(self) -> None:
@@ -143,7 +146,7 @@ class FacesTab:
     # -- what happens when
 
     def _events(self) -> None:
-        running = [self.wall, self.line, self.instead, self.archive, self.link, self.made, self.used, self.go, self.stop]
+        running = [self.wall, self.line, self.instead, self.archive, self.link, self.made, self.files, self.at, self.used, self.go, self.stop]
         asked = self.asked
         go = gr.on([self.go.click, self.seed.submit], self.generate, asked, running, show_progress="hidden", api_visibility="private", **common.DEVICE)
         strip = self.strip_go.click(self.extra("strip", self.strip), asked, [self.strip, self.line, self.go, self.stop], show_progress="hidden",
@@ -154,8 +157,8 @@ class FacesTab:
         common.stops(self.stop, [go, strip, film], self.stopped, self.line, [self.line, self.go, self.stop])
         self.random.click(lambda: str(random.randrange(2**32)), None, self.seed, **common.QUIET)
         self.last.click(lambda seed: seed, self.used, self.seed, **common.QUIET)
-        self.wall.select(self.picked, self.made, self.seed, **common.QUIET)
-        self.copy.click(None, self.link, None, js=COPY)
+        self.wall.select(self.picked, self.made, [self.seed, self.at], **common.QUIET)
+        self.copy.click(None, self.link, None, js=common.copies("faces-copy"))
         self.instead.click(lambda: (self.first.id, ""), None, [self.model, self.own], **common.QUIET)
         self.restore.upload(self.dropped, self.restore, [*asked, self.line], **common.QUIET)
         self.model.change(self.chosen, self.model, [self.chips, self.card, *(k.group for k in self.controls)], **common.QUIET)
@@ -194,7 +197,8 @@ class FacesTab:
             if shown.archive:
                 archive = self.archive.move_resource_to_block_cache(shown.archive)
                 update |= {self.archive: common.download(archive, "Download all", lang), self.link: shown.recipe.to_link(),
-                           self.used: str(shown.recipe.settings["seed"])}
+                           self.used: str(shown.recipe.settings["seed"]), self.at: None,
+                           self.files: [self.wall.move_resource_to_block_cache(path) for path, _ in shown.files]}
             missing = shown.missing and recipe.checkpoint != self.first.id
             yield update
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False),
@@ -227,9 +231,9 @@ class FacesTab:
         said = common.plain(line, say(common.language(request), "stopped"))
         return said, gr.update(visible=True), gr.update(visible=False)
 
-    def picked(self, made: list[str], event: gr.SelectData) -> str | dict:
-        """A click on a picture takes its seed."""
-        return str(from_json(made[event.index]).settings["seed"]) if event.index < len(made) else gr.skip()
+    def picked(self, made: list[str], event: gr.SelectData) -> tuple:
+        """A click on a picture takes its seed; it is the one to send on."""
+        return (str(from_json(made[event.index]).settings["seed"]), event.index) if event.index < len(made) else (gr.skip(), gr.skip())
 
     def dropped(self, path: str, request: gr.Request) -> dict:
         """A PNG of ours, dropped: its settings come back."""
@@ -258,15 +262,6 @@ class FacesTab:
             return common.price_line(self.engine.price(self.recipe(values)), lang)
         except UserError as e:
             return common.refusal(e, lang)
-
-
-COPY = """async (link) => {
-  const address = location.origin + location.pathname + link;
-  try { await navigator.clipboard.writeText(address); }
-  catch { const box = document.createElement("textarea"); box.value = address; document.body.append(box); box.select(); document.execCommand("copy"); box.remove(); }
-  const button = document.querySelector("#faces-copy"), text = button.textContent;
-  button.textContent = "✓"; setTimeout(() => { button.textContent = text; }, 1200);
-}"""
 
 
 def _control(control: Mapping[str, Any]) -> gr.components.Component:

@@ -13,7 +13,7 @@ import gradio as gr
 from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.recipe import Recipe, from_file
+from ganapps.recipe import Recipe, from_file, from_link
 from ganapps.report import Part
 from ganapps.ui import common
 from ganapps.ui.before_after import ResultArea, example, examples, picture_box
@@ -23,12 +23,15 @@ from ganapps.ui.words import say, t
 
 @dataclass(frozen=True)
 class Words:
-    """What a tab calls its big button, the button for many pictures, its contact sheet; `note` says what the first visit shows."""
+    """What a tab calls its big button, the button for many pictures, its contact sheet; `note` says what the first visit shows; `next` is the
+    tab that results can be sent to."""
 
     go: object
     go_all: object
     every: object
     note: str
+    next: str
+    send: object
 
 
 class PictureTab:
@@ -41,6 +44,7 @@ class PictureTab:
         self.first = common.here_first(engine, task)
         self.own_widgets: list = []  # of the tab itself: those that a recipe is made from
         self.beside_widgets: list = []  # and those that only a run looks at
+        self.galleries: list[gr.Gallery] = []  # whose pictures are deleted with the upload
         self._parts: dict[str, Part | None] = {}  # of the runs under way, by session: what Stop keeps
         with gr.Row(elem_classes="room"):
             with gr.Column(elem_classes="panel"):
@@ -113,10 +117,10 @@ class PictureTab:
         name = self.task
         self.area = ResultArea(self.engine, name, self.words.note)
         with gr.Row(elem_classes="actions"):
-            self.download = gr.HTML(common.download(None, "Download", "en"), elem_id=f"{name}-download")
-            self.area.listen(self.download)
+            self.area.buttons()
             self.try_all = gr.Button(self.words.every, size="sm", elem_id=f"{name}-try")
             self.actions()
+            self.sends = {self.words.next: gr.Button(self.words.send, size="sm", elem_id=f"{name}-send-{self.words.next}")}
             self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id=f"{name}-restore", elem_classes="restore")
         self.below()
         self.sheet = Sheet(self.engine, name, self.words.every)
@@ -138,15 +142,16 @@ class PictureTab:
     # -- what happens when
 
     def _events(self) -> None:
-        buttons, given = [self.go, self.stop], self.asked | set(self.beside_widgets)
+        buttons, given = [self.go, self.stop], self.asked | {self.area.traces, *self.beside_widgets}
         shown = [*self.area.outputs, *self.cleared(), *buttons]
         runs = [self.go.click(self.run, given, shown, **common.BUSY),
                 self.examples.select(example, None, self.picture, **common.QUIET).success(self.run, given, shown, **common.BUSY),
                 self.try_all.click(self.every_model, given, [*self.sheet.cleared(), self.area.line, *buttons], **common.BUSY),
                 self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, *buttons], **common.BUSY), *self.own_events()]
-        common.stops(self.stop, runs, self.stopped, self.area.line, [self.area.line, self.area.view, self.download, *buttons])
+        common.stops(self.stop, runs, self.stopped, [self.area.line, self.area.traces], [self.area.line, self.area.view, *buttons])
         self.sheet.listen(self.model, self.own)
-        self.delete.click(self.deleted, [self.picture, self.area.raw], [self.picture, *self.area.outputs, *self.cleared(), *self.sheet.cleared()], **common.QUIET)
+        everything = [self.picture, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared()]
+        self.delete.click(self.deleted, {self.picture, self.area.traces, self.sheet.gallery, *self.galleries}, everything, **common.QUIET)
         self.restore.upload(self.dropped, self.restore, [*self.asked - {self.picture}, self.area.line], **common.QUIET)
         self.model.change(self.chosen, self.model, [self.chips, self.card, *self.model_chosen(self.first)], **common.QUIET)
         gr.on([w.change for w in (self.picture, self.model, self.own, self.area.line, *self.own_widgets)], self.priced, self.asked, self.price,
@@ -166,14 +171,24 @@ class PictureTab:
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return [self.model, self.chips, self.card, self.privacy, self.area.view, self.download]
+        return list(dict.fromkeys([self.model, self.chips, self.card, self.privacy, *self.area.opened("en"), self.area.line, *self.asked - {self.picture}]))
 
     def opened(self, request: gr.Request) -> dict:
-        """The words that depend on the visitor's language."""
+        """The words that depend on the visitor's language, and the settings of the link that was followed."""
         lang = common.language(request)
-        chips, card = common.about(self.engine, self.first.id, lang)
-        return {self.model: gr.update(choices=common.choices(self.engine, self.task, lang)), self.chips: chips, self.card: card,
-                self.privacy: common.privacy(lang)} | self.area.opened(lang)
+        linked = self._linked(dict(request.query_params), lang)
+        model = linked.pop(self.model, self.first.id)
+        chips, card = common.about(self.engine, model, lang)
+        return {self.model: gr.update(choices=common.choices(self.engine, self.task, lang), value=model), self.chips: chips, self.card: card,
+                self.privacy: common.privacy(lang)} | self.area.opened(lang) | linked
+
+    def _linked(self, query: dict[str, str], lang: str) -> dict:
+        """Updates for a link's recipe; none where it is not this tab's."""
+        try:
+            recipe = from_link(query)
+            return self.filled(self.engine.checked(recipe)[0], lang) if recipe and recipe.task == self.task else {}
+        except UserError as e:
+            return {self.area.line: common.refusal(e, lang)} if query.get("task") == self.task else {}
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """One picture; strength and colours come after, so that they can be changed at once."""
@@ -212,14 +227,15 @@ class PictureTab:
             yield {self.rows: table}
         yield self.busy(False)
 
-    def stopped(self, line: str, request: gr.Request) -> dict:
+    def stopped(self, line: str, traces: list[str], request: gr.Request) -> dict:
         """Stop: what is done stays."""
         said = common.plain(line, say(common.language(request), "stopped"))
-        return {self.area.line: said} | self.busy(False) | self.area.stopped_view(self._parts.pop(request.session_hash, None))
+        return {self.area.line: said} | self.busy(False) | self.area.stopped_view(self._parts.pop(request.session_hash, None), traces)
 
-    def deleted(self, picture: str | None, last: tuple | None, request: gr.Request) -> dict:
+    def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""
-        common.delete([picture, *(last[:2] if last else ())])
+        shown = [path for gallery in (self.sheet.gallery, *self.galleries) for path, _ in values[gallery] or ()]
+        common.delete([values[self.picture], *values[self.area.traces], *shown])
         return {self.picture: None} | self.area.cleared(common.language(request)) | self.cleared() | self.sheet.cleared()
 
     def dropped(self, path: str, request: gr.Request) -> dict:
@@ -237,7 +253,7 @@ class PictureTab:
         """Updates that show a recipe in the widgets."""
         settings, known = recipe.settings, self.engine.row(recipe.checkpoint) is not None
         said = say(lang, "The settings are back. Choose the picture again: no upload is ever kept in a recipe.")
-        return {self.model: recipe.checkpoint if known else gr.skip(), self.own: "" if known else recipe.checkpoint, self.precision: recipe.precision,
+        return {self.model: recipe.checkpoint if known else self.first.id, self.own: "" if known else recipe.checkpoint, self.precision: recipe.precision,
                 self.area.strength: settings["strength"], self.area.colours: settings["keep_colours"], self.place: settings["keep_place"],
                 self.area.line: common.plain("", said)} | self.restored(recipe)
 

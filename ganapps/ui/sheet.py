@@ -20,8 +20,8 @@ class Sheet:
 
     def __init__(self, engine: Engine, task: str, words: object) -> None:
         self.engine, self.task = engine, task
-        self.gallery = gr.Gallery(label=words, show_label=False, visible=False, columns=4, object_fit="cover", height="auto", format="png", buttons=[],
-                                  interactive=False, elem_id=f"{task}-sheet", elem_classes=["wall", "sheet"])
+        self.gallery = gr.Gallery(label=words, show_label=False, visible=False, columns=4, object_fit="cover", height="auto", format="png", type="filepath",
+                                  buttons=[], interactive=False, elem_id=f"{task}-sheet", elem_classes=["wall", "sheet"])
         self.tried = gr.State([])
 
     def listen(self, model: gr.Dropdown, own: gr.Textbox) -> None:

@@ -14,6 +14,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_json
 from ganapps.ui import common
+from ganapps.ui.before_after import Last
 from ganapps.ui.picture_tab import PictureTab, Words
 from ganapps.ui.words import say, t
 
@@ -24,7 +25,8 @@ class TranslateTab(PictureTab):
     """What translating has of its own: styles, the other direction, the cycle check."""
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, "translate", Words(t("Translate"), t("Translate all"), t("Every model on it"), "example: coffee, styles-26, style 9"))
+        super().__init__(engine, "translate", Words(t("Translate"), t("Translate all"), t("Every model on it"), "example: coffee, styles-26, style 9",
+                                                   "upscale", t("Send to Upscale")))
 
     def panel(self) -> None:
         """The other direction, and styles."""
@@ -52,7 +54,7 @@ class TranslateTab(PictureTab):
     def own_events(self) -> list:
         """The other direction; there and back."""
         self.switch.click(lambda model: self.engine.row(model).back or model, self.model, self.model, **common.QUIET)
-        return [self.cycle_go.click(self.and_back, {self.area.raw}, [self.cycle, self.area.line, self.go, self.stop], **common.BUSY)]
+        return [self.cycle_go.click(self.and_back, {self.area.last, self.area.traces}, [self.cycle, self.area.line, self.go, self.stop], **common.BUSY)]
 
     def model_chosen(self, row: Checkpoint) -> dict:
         """Its way back, its styles."""
@@ -74,24 +76,24 @@ class TranslateTab(PictureTab):
     def and_back(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The cycle check: the result goes through the other generator, and is laid beside the picture that came."""
         lang = common.language(request)
-        if not values[self.area.raw]:
+        last: Last | None = values[self.area.last]
+        if not last:
             yield {self.area.line: common.refusal(UserError("Translate a picture first."), lang)}
             return
-        upload, there, text = values[self.area.raw]
-        row = self.engine.row(from_json(text).checkpoint)
+        row = self.engine.row(from_json(last.recipe).checkpoint)
         if row is None or not row.back:
             yield {self.area.line: common.refusal(UserError("The model of this result has no twin that goes back: choose one that has, and translate again."), lang)}
             return
         recipe = Recipe("translate", row.back, {})
         yield self.busy(True)
-        for shown in common.show(self.engine.run(recipe, [there]), recipe, lang):
-            yield {self.area.line: shown.line} | ({self.cycle: self._cycle(upload, shown, lang)} if shown.archive else {})
+        for shown in common.show(self.engine.run(recipe, [last.raw]), recipe, lang):
+            yield {self.area.line: shown.line} | ({self.cycle: self._cycle(last.upload, shown, values[self.area.traces], lang)} if shown.archive else {})
         yield self.busy(False)
 
-    def _cycle(self, upload: str, shown: common.Shown, lang: str) -> str:
+    def _cycle(self, upload: str, shown: common.Shown, traces: list[str], lang: str) -> str:
         back = self.engine.returned(upload, shown.files[-1][0])
         beside = shown.kept[-1].beside
         frames = [(beside["before"], say(lang, "theirs")), (beside["after"], say(lang, "and back again")), (back.map, say(lang, "where it differs"))]
-        pictures = "".join(f'<figure><img src="{self.area.address(p)}" alt="{html.escape(w)}"><figcaption>{html.escape(w)}</figcaption></figure>' for p, w in frames)
+        pictures = "".join(f'<figure><img src="{self.area.address(p, traces)}" alt="{html.escape(w)}"><figcaption>{html.escape(w)}</figcaption></figure>' for p, w in frames)
         said = say(lang, "Returns {percent} % of your picture (cycle-consistency loss {loss}).", percent=back.percent, loss=back.loss)
         return f'<div class="cycle">{pictures}</div><p class="verdict">{html.escape(said)}</p>'

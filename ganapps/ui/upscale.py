@@ -25,7 +25,8 @@ class UpscaleTab(PictureTab):
     """What enlarging has of its own: how large, tiles, a true picture to measure against, a crop to try all models on, heat maps."""
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, "upscale", Words(t("Enlarge"), t("Enlarge all"), t("Every model on a crop"), "example: cat, realesrgan-x4plus"))
+        super().__init__(engine, "upscale", Words(t("Enlarge"), t("Enlarge all"), t("Every model on a crop"), "example: cat, realesrgan-x4plus",
+                                                 "translate", t("Send to Translate")))
 
     def panel(self) -> None:
         """How large."""
@@ -37,7 +38,8 @@ class UpscaleTab(PictureTab):
         """Where the crop is, and what was invented."""
         self.hint = gr.HTML(elem_id="upscale-hint")
         self.heat = gr.Gallery(label=t("What was invented"), show_label=False, visible=False, columns=2, object_fit="contain", height="auto", format="png",
-                               buttons=["fullscreen"], interactive=False, elem_id="upscale-heat", elem_classes="wall")
+                               type="filepath", buttons=["fullscreen"], interactive=False, elem_id="upscale-heat", elem_classes="wall")
+        self.galleries += [self.heat]
         self.spot = gr.State(None)  # where the person clicked
 
     def more(self) -> None:

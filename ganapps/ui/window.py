@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ganapps.engine import Engine
-from ganapps.ui import api, common
+from ganapps.ui import api, common, sending
 from ganapps.ui.compare import CompareTab
 from ganapps.ui.faces import FacesTab
 from ganapps.ui.theme import theme
@@ -25,7 +25,7 @@ def build(engine: Engine) -> gr.Blocks:
     gr.set_static_paths([HERE / "examples"])
     with gr.Blocks(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
         head = gr.HTML(_head(engine, "en", None))
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab(t("Faces"), id="faces"):
                 faces = FacesTab(engine)
             with gr.Tab(t("Upscale"), id="upscale"):
@@ -35,10 +35,13 @@ def build(engine: Engine) -> gr.Blocks:
             with gr.Tab(t("Compare"), id="compare"):
                 compare = CompareTab(engine)
 
+        sending.connect(tabs, faces, {"upscale": upscale, "translate": translate})
+
         def header(request: gr.Request) -> str:
             return _head(engine, common.language(request), engine.hub_answers())
 
         window.load(header, None, head, **common.QUIET)
+        window.load(sending.opened, None, tabs, **common.QUIET)
         window.load(faces.opened, None, faces.opening_outputs, show_progress="hidden", api_visibility="private", **common.DEVICE)
         window.load(upscale.opened, None, upscale.opening_outputs, **common.QUIET)
         window.load(translate.opened, None, translate.opening_outputs, **common.QUIET)
