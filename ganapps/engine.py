@@ -19,7 +19,7 @@ from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
-from ganapps.tasks import denoise, faces, figures, finish, labels, resample, translate, upscale
+from ganapps.tasks import cycle, denoise, faces, figures, finish, labels, resample, translate, upscale
 from ganapps.uploads import open_upload, size_of
 
 
@@ -162,9 +162,13 @@ class Engine:
         x, y = spot or (width // 2, height // 2)
         return [max(0, min(x - w // 2, width - w)), max(0, min(y - h // 2, height - h)), w, h]
 
-    def returned(self, picture: str, back: str) -> translate.Returned:
+    def returned(self, picture: str, back: str) -> cycle.Returned:
         """How much of the picture at one path is there again at the other, after both translations."""
-        return translate.returned(open_upload(picture).pixels, open_upload(back).pixels)
+        return cycle.returned(open_upload(picture).pixels, open_upload(back).pixels)
+
+    def distance(self, first: str, second: str) -> float:
+        """The mean absolute difference of the pictures at two paths, values in -1 to 1: one of CycleGAN's losses on them."""
+        return cycle.distance(open_upload(first).pixels, open_upload(second).pixels)
 
     def shrunk(self, picture: str, side: int, folder: Path) -> str:
         """The path, in `folder`, of the picture made small: to try many models on it."""

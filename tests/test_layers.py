@@ -53,7 +53,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # The one file of a room that may import more.
-ALONE = {"tasks/denoise.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/translate.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
+ALONE = {"tasks/denoise.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/cycle.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
          "networks/diffusion.py": {"diffusers"}, "networks/torchvision_ops.py": {"torchvision"}, "networks/upscalers.py": {"spandrel"}}
 
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from ganapps.device import Device, out_of_memory
@@ -16,7 +14,7 @@ from ganapps.errors import UserError
 from ganapps.images import from_tensor
 from ganapps.report import Made, Sentence, Step
 from ganapps.schema import Range
-from ganapps.tasks import finish, resample
+from ganapps.tasks import finish
 from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
 from ganapps.uploads import Upload
@@ -55,34 +53,6 @@ def translate(network: nn.Module, device: Device, labels_of_model: Labels | None
 def units(size: tuple[int, int]) -> float:
     """Megapixels of a picture (W, H): what the cost of translating it goes by."""
     return size[0] * size[1] / 1e6
-
-
-@dataclass(frozen=True)
-class Returned:
-    """How much of a picture comes back after both ways. `percent` of its variance; `loss` is the paper's cycle-consistency loss, the mean
-    absolute difference in -1 to 1 (not multiplied by lambda); `map` shows where, its lightest colour is a difference of `high` levels."""
-
-    percent: float
-    loss: float
-    map: Image.Image
-    high: float = 64.0
-
-
-def returned(source: np.ndarray, back: np.ndarray) -> Returned:
-    """`source` [H, W, C] beside what both translations made of it, [H, W, C'], 8 or 16 bits each. Grey counts as three equal colours."""
-    first, second = _colours(source), _colours(back)
-    assert first.shape == second.shape, "a translation keeps the size"
-    error = variance = absolute = 0.0
-    levels = np.empty(first.shape[:2], np.uint8)
-    mean = first.mean((0, 1), dtype=np.float64) / _most(source)
-    for top, bottom in resample.strips(*first.shape[:2]):
-        truth, made = first[top:bottom] / np.float32(_most(source)), second[top:bottom] / np.float32(_most(back))
-        error += ((made - truth) ** 2).sum(dtype=np.float64)
-        variance += ((truth - mean) ** 2).sum(dtype=np.float64)
-        absolute += np.abs(made - truth).sum(dtype=np.float64)
-        levels[top:bottom] = np.clip(np.abs(made - truth).mean(2) * (255 * 255 / Returned.high), 0, 255)
-    percent = 100.0 if error == 0 else 100 * max(0.0, 1 - error / variance) if variance else 0.0
-    return Returned(round(float(percent), 1), round(float(2 * absolute / first.size), 4), Image.fromarray(levels))
 
 
 class _Run:

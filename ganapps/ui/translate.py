@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_json
-from ganapps.ui import common
+from ganapps.ui import common, cycle
 from ganapps.ui.before_after import Last
 from ganapps.ui.picture_tab import PictureTab, Words
 from ganapps.ui.words import say, t
@@ -74,7 +73,7 @@ class TranslateTab(PictureTab):
         return self.engine.shrunk(upload, SMALL, folder), {}, ""
 
     def and_back(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
-        """The cycle check: the result goes through the other generator, and is laid beside the picture that came."""
+        """The cycle check: the result goes back through the other generator F, and the losses of the paper on this picture."""
         lang = common.language(request)
         last: Last | None = values[self.area.last]
         if not last:
@@ -84,16 +83,7 @@ class TranslateTab(PictureTab):
         if row is None or not row.back:
             yield {self.area.line: common.refusal(UserError("The model of this result has no twin that goes back: choose one that has, and translate again."), lang)}
             return
-        recipe = Recipe("translate", row.back, {})
         yield self.busy(True)
-        for shown in common.show(self.engine.run(recipe, [last.raw]), recipe, lang):
-            yield {self.area.line: shown.line} | ({self.cycle: self._cycle(last.upload, shown, values[self.area.traces], lang)} if shown.archive else {})
+        for line, found in cycle.check(self.engine, last, row, lambda picture: self.area.address(picture, values[self.area.traces]), lang):
+            yield {self.area.line: line, self.cycle: found}
         yield self.busy(False)
-
-    def _cycle(self, upload: str, shown: common.Shown, traces: list[str], lang: str) -> str:
-        back = self.engine.returned(upload, shown.files[-1][0])
-        beside = shown.kept[-1].beside
-        frames = [(beside["before"], say(lang, "theirs")), (beside["after"], say(lang, "and back again")), (back.map, say(lang, "where it differs"))]
-        pictures = "".join(f'<figure><img src="{self.area.address(p, traces)}" alt="{html.escape(w)}"><figcaption>{html.escape(w)}</figcaption></figure>' for p, w in frames)
-        said = say(lang, "Returns {percent} % of your picture (cycle-consistency loss {loss}).", percent=back.percent, loss=back.loss)
-        return f'<div class="cycle">{pictures}</div><p class="verdict">{html.escape(said)}</p>'
