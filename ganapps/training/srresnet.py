@@ -122,7 +122,8 @@ class SRResNetTrainer:
         loss.backward()
         self.optimizer.step()
         self.seen += len(large)
-        loop.follow(self.average, self.generator, 0.5 ** (len(large) / self.settings.half_life))
+        half_life = min(self.settings.half_life, 1 + self.seen / 5)  # short at first: nobody misses the beginnings
+        loop.follow(self.average, self.generator, 0.5 ** (len(large) / half_life))
         return losses
 
     def judge(self, made: Tensor, large: Tensor) -> tuple[Tensor, dict[str, float]]:
