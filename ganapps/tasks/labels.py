@@ -12,6 +12,8 @@ import numpy as np
 
 from ganapps.errors import UserError
 
+FACE = ("Black hair", "Blond hair", "Brown hair", "Male", "Young")  # what StarGAN's published training on CelebA sets, in its order
+
 
 @dataclass(frozen=True)
 class Labels:

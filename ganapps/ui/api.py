@@ -98,7 +98,7 @@ def _translate(engine: Engine, store: gr.File) -> Callable:
         Args:
             picture: PNG, JPEG, WebP, TIFF, BMP or GIF.
             model: a model of the catalogue, or owner/repo:file@revision of the Hub.
-            labels: of a model with labels: {"7": 1} for style 7, {"Smiling": 1} for an attribute of a face.
+            labels: of a model with labels: {"7": 1} for style 7, {"Young": 1} for an attribute of a face.
             strength: 1 is the network's result, 0 the picture itself.
             keep_colours: give the result the picture's colours.
             keep_place: keep where the photograph was taken (GPS).

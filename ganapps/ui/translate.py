@@ -28,10 +28,12 @@ class TranslateTab(PictureTab):
                                                    "upscale", t("Send to Upscale")))
 
     def panel(self) -> None:
-        """The other direction, and styles."""
+        """The other direction; styles; attributes of a face; what an editor is told."""
         self.switch = gr.Button(t("The other way"), size="sm", visible=bool(self.first.back), elem_id="translate-switch")
         self.style = gr.Slider(0, 25, 0, step=1, label=t("Style"), visible=self.first.network == "styles26", elem_id="translate-style")
-        self.own_widgets += [self.style]
+        self.face = gr.CheckboxGroup(self._attributes(self.first, "en"), label=t("What the face should have"), visible=self.first.network == "stargan", elem_id="translate-face")
+        self.prompt = gr.Textbox("", label=t("What should change"), visible=self.first.kind == "diffusion", max_lines=3, max_length=400, elem_id="translate-prompt")
+        self.own_widgets += [self.style, self.face, self.prompt]
 
     def actions(self) -> None:
         """The cycle check."""
@@ -42,23 +44,36 @@ class TranslateTab(PictureTab):
         self.cycle = gr.HTML(elem_id="translate-cycle")
 
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
-        """The style, of a network of many."""
-        return {"labels": {str(int(values[self.style])): 1.0} if row and row.network == "styles26" else None}
+        """The style, the attributes or the words, of a model that takes them."""
+        if row and row.network == "styles26":
+            return {"labels": {str(int(values[self.style])): 1.0}}
+        if row and row.network == "stargan":
+            return {"labels": {name: 1.0 for _, name in self._attributes(row, "en") if name in values[self.face]}}
+        return {"prompt": values[self.prompt]} if row and row.kind == "diffusion" else {}
 
     def restored(self, recipe: Recipe) -> dict:
-        """The style."""
-        style = next(iter(recipe.settings["labels"] or {}), "0")
-        return {self.style: int(style) if style.isdigit() else 0}
+        """The style, the attributes, the words."""
+        row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
+        style = next(iter(chosen), "0")
+        known = [name for _, name in self._attributes(row, "en")] if row else []
+        return {self.style: gr.update(value=int(style) if style.isdigit() else 0, visible=bool(row) and row.network == "styles26"),
+                self.face: gr.update(choices=known, value=[name for name in chosen if name in known], visible=bool(row) and row.network == "stargan"),
+                self.prompt: gr.update(value=recipe.settings.get("prompt", ""), visible=bool(row) and row.kind == "diffusion")}
+
+    def _attributes(self, row: Checkpoint, lang: str) -> list[tuple[str, str]]:
+        """What StarGAN can set on a face, in the visitor's words and by name."""
+        return [(say(lang, name), name) for control in self.engine.controls(row) for name in control["options"]] if row.network == "stargan" else []
 
     def own_events(self) -> list:
         """The other direction; there and back."""
         self.switch.click(lambda model: self.engine.row(model).back or model, self.model, self.model, **common.QUIET)
         return [self.cycle_go.click(self.and_back, {self.area.last, self.area.traces}, [self.cycle, self.area.line, self.go, self.stop], **common.BUSY)]
 
-    def model_chosen(self, row: Checkpoint) -> dict:
-        """Its way back, its styles."""
-        back = gr.update(visible=bool(row.back))
-        return {self.switch: back, self.cycle_go: back, self.style: gr.update(visible=row.network == "styles26")}
+    def model_chosen(self, row: Checkpoint, lang: str) -> dict:
+        """Its way back, its styles, its attributes, its words."""
+        back, faces = gr.update(visible=bool(row.back)), row.network == "stargan"
+        return {self.switch: back, self.cycle_go: back, self.style: gr.update(visible=row.network == "styles26"), self.prompt: gr.update(visible=row.kind == "diffusion"),
+                self.face: gr.update(choices=self._attributes(row, lang), visible=faces) if faces else gr.update(visible=False)}
 
     def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:
         """The cycle check was of the result before."""
