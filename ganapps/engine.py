@@ -155,12 +155,15 @@ class Engine:
         made = recipe.with_settings(strength=strength, keep_colours=keep_colours)
         return Kept(pixels, f"{pixels.shape[1]} x {pixels.shape[0]}", made, beside=finish.shown(pixels, source), about=about)
 
-    def crop_around(self, picture: str, spot: Sequence[int] | None, side: int) -> list[int]:
-        """[x, y, width, height] of a square around `spot`, or around the middle, inside the picture."""
-        width, height = size_of(picture)
-        w, h = min(side, width), min(side, height)
-        x, y = spot or (width // 2, height // 2)
-        return [max(0, min(x - w // 2, width - w)), max(0, min(y - h // 2, height - h)), w, h]
+    def cropped(self, picture: str, box: list[int] | None, side: int, folder: Path) -> str:
+        """The path, in `folder`, of the part [x, y, width, height] of a picture, else of a square of `side` in its middle: to try many
+        models on it. Raises UserError where the box does not lie inside."""
+        pixels = open_upload(picture).pixels
+        height, width = pixels.shape[:2]
+        middle = [max(0, (width - side) // 2), max(0, (height - side) // 2), min(side, width), min(side, height)]
+        path = folder / "crop.png"
+        images.to_picture(finish.crop(pixels, box or middle)).save(path)
+        return str(path)
 
     def returned(self, picture: str, back: str) -> cycle.Returned:
         """How much of the picture at one path is there again at the other, after both translations."""
@@ -210,15 +213,14 @@ class Engine:
 
     def controls(self, checkpoint: Checkpoint) -> tuple[Mapping[str, Any], ...]:
         """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models."""
-        table = self._labels(checkpoint, len(checkpoint.classes) or (len(labels.FACE) if checkpoint.network == "stargan" else 0))
+        table = self._labels(checkpoint, len(checkpoint.classes))
         return table.controls if table else ()
 
     def _labels(self, checkpoint: Checkpoint, count: int) -> labels.Labels | None:
         contents = self.runtime.labels(checkpoint)
         if contents is not None:
             return labels.from_table(contents.tensors["labels"].float().numpy(), contents.settings)
-        titles = labels.FACE if checkpoint.task == "translate" and not checkpoint.classes else checkpoint.classes
-        return labels.from_classes(titles, count) if count else None
+        return labels.from_classes(checkpoint.classes, count) if count else None
 
     def _duration(self, recipe: Recipe, *rest: object) -> int:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was measured."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import pickle
 import re
 import urllib.request
 import zipfile
@@ -10,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.recipe import from_picture
+from tests import upscaler_files as files
 
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 LINE = "#upscale-line"
@@ -92,6 +96,85 @@ def test_strength_is_applied_at_once_and_stands_in_the_recipe(upscale: Page, tmp
     path.write_bytes(result(upscale))
     assert 0 < from_picture(path).settings["strength"] < 1
     assert np.abs(np.asarray(Image.open(path)).astype(int) - full).max() > 0
+
+
+def drag(page: Page, left: float, top: float, right: float, bottom: float) -> None:
+    """With the mouse over the picture in the box; in shares of it."""
+    box = page.locator("#upscale-picture .image-frame img").evaluate("""e => { const b = e.getBoundingClientRect(), z = Math.min(b.width / e.naturalWidth, b.height / e.naturalHeight,
+        getComputedStyle(e).objectFit === "scale-down" ? 1 : Infinity), w = e.naturalWidth * z, h = e.naturalHeight * z;
+        return [b.left + (b.width - w) / 2, b.top + (b.height - h) / 2, w, h]; }""")
+    page.mouse.move(box[0] + left * box[2], box[1] + top * box[3])
+    page.mouse.down()
+    page.mouse.move(box[0] + right * box[2], box[1] + bottom * box[3], steps=4)
+    page.mouse.up()
+
+
+def numbers(page: Page) -> list[int]:
+    return [int(n) for n in page.get_by_label("Crop: x, y, width, height").input_value().split(",")]
+
+
+def test_a_crop_is_dragged_clicked_or_typed(upscale: Page, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    Image.open(EXAMPLES / "cat.png").resize((400, 300)).save(large)
+    upscale.get_by_label("Clear").or_(upscale.get_by_label("Remove Image")).first.click()
+    upscale.locator("#upscale-picture input[type=file]").set_input_files(large)
+    expect(upscale.locator("#upscale-picture img")).to_have_attribute("src", re.compile("large"))
+    drag(upscale, 0.75, 0.6, 0.25, 0.2)
+    assert np.allclose(numbers(upscale), [100, 60, 200, 120], atol=3)
+    expect(upscale.locator(".crop-frame")).to_be_visible()
+    drag(upscale, 0.5, 0.5, 0.5, 0.5)
+    assert np.allclose(numbers(upscale), [152, 102, 96, 96], atol=2)
+    upscale.get_by_label("Crop: x, y, width, height").fill("300, 200, 40, 30")
+    frame, picture = upscale.locator(".crop-frame").bounding_box(), upscale.locator("#upscale-picture img").bounding_box()
+    assert frame["width"] < picture["width"] / 4 and frame["x"] > picture["x"] + picture["width"] / 2
+    upscale.locator("#upscale-try").click()
+    cell = upscale.locator("#upscale-sheet .thumbnail-item img").nth(1)
+    expect(cell).to_be_visible(timeout=60_000)
+    assert cell.evaluate("e => [e.naturalWidth, e.naturalHeight]") == [160, 120], "this part, four times as large"
+
+
+@pytest.mark.parametrize(("typed", "said"), [("1, 2, 3", "A crop is four whole numbers"), ("40, 30, 100, 100", "does not lie inside a picture of 48 x 36")])
+def test_a_crop_that_is_none_is_one_sentence(upscale: Page, typed: str, said: str) -> None:
+    upscale.get_by_label("Crop: x, y, width, height").fill(typed)
+    upscale.locator("#upscale-try").click()
+    expect(upscale.locator(f"{LINE} [role=alert]")).to_contain_text(said)
+    expect(upscale.locator("#upscale-go")).to_be_visible()
+
+
+def own_file(page: Page, path: Path) -> None:
+    if not page.locator("#upscale-weights").is_visible():
+        page.locator("#upscale-more button").first.click()
+    page.locator("#upscale-weights input[type=file]").set_input_files(path)
+
+
+def test_a_checkpoint_file_of_ones_own(upscale: Page, tmp_path: Path) -> None:
+    path = tmp_path / "my-secret.pth"
+    torch.save({"state_dict": files.lively(files.Lornatang()).state_dict()}, path)
+    own_file(upscale, path)
+    expect(upscale.locator(".chips").filter(has_text="your file")).to_contain_text("srresnet")
+    enlarge(upscale)
+    made = tmp_path / "result.png"
+    made.write_bytes(result(upscale))
+    recipe = from_picture(made)
+    assert recipe.checkpoint == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest() and "secret" not in recipe.to_json()
+    upscale.locator("#upscale-try").click()
+    cells = upscale.locator("#upscale-sheet .thumbnail-item")
+    expect(cells).to_have_count(6, timeout=120_000)
+    assert "your file" in upscale.locator("#upscale-sheet .caption-label").nth(1).inner_text()
+    cells.nth(3).click()
+    expect(upscale.locator("#upscale-model input")).to_have_value(re.compile("SPAN"))
+    expect(upscale.locator("#upscale-weights")).not_to_contain_text("secret")
+    enlarge(upscale)
+    made.write_bytes(result(upscale))
+    assert from_picture(made).checkpoint == "spanx4", "the model that was clicked took its place"
+
+
+def test_a_file_that_is_no_checkpoint_is_one_sentence_and_gone(upscale: Page, tmp_path: Path) -> None:
+    (tmp_path / "trap.pth").write_bytes(pickle.dumps({"weights": EXAMPLES}))
+    own_file(upscale, tmp_path / "trap.pth")
+    expect(upscale.locator(f"{LINE} [role=alert]")).to_contain_text("trap.pth")
+    expect(upscale.locator("#upscale-weights")).not_to_contain_text("trap")
+    enlarge(upscale)
 
 
 def test_every_model_is_tried_on_a_crop_and_a_click_takes_one(upscale: Page) -> None:

@@ -165,7 +165,7 @@ class ResultArea:
 
 FIGURES = {"consistency_db": "shrunk back it equals the original to {n} dB", "drift": "colours moved by {n} (1 is just visible)", "seam": "seams: {n} of 255",
            "invented": "invented detail: {n} of 255", "psnr_db": "PSNR {n} dB", "ssim": "SSIM {n}",
-           "untiled_difference": "strips differ from the whole by at most {n} of 255"}
+           "denoise": "denoise strength {n}", "untiled_difference": "strips differ from the whole by at most {n} of 255"}
 
 
 def figures_line(figures: Mapping, lang: str) -> str:

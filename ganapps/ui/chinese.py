@@ -286,7 +286,6 @@ CHINESE = {
     "one tile": "1 块",
     "shrunk back it equals the original to {n} dB": "缩回后与原图一致至 {n} dB", "colours moved by {n} (1 is just visible)": "颜色偏移 {n}（1 为刚可见）",
     "seams: {n} of 255": "接缝：{n} / 255", "invented detail: {n} of 255": "编造细节：{n} / 255", "PSNR {n} dB": "PSNR {n} dB", "SSIM {n}": "SSIM {n}",
-    "The crop is around {x}, {y}: press Every model on a crop.": "局部在 {x}, {y} 附近：请按“在局部比较所有模型”。",
     "There is no picture yet: drop one into the box.": "还没有图片：请拖一张进来。",
     "The settings are back. Choose the picture again: no upload is ever kept in a recipe.": "设置已恢复。请再次选择图片：配方从不保存上传的图片。",
     "Your picture is worked on here, is not logged or passed on, and is deleted after about an hour.": "图片只在此处处理，不记录、不转交，约一小时后删除。",
@@ -302,6 +301,22 @@ CHINESE = {
         "结果将有 {width} x {height} 像素，需要 {need} GB 内存，目前可用 {free} GB：请选择更小的倍数。",
     "These tiles share fewer pixels than this model looks at: faint seams are possible.": "这些分块重叠的像素少于此模型所看的范围：可能出现轻微接缝。",
     "This model does not enlarge pictures: choose an upscaler.": "此模型不能放大图片：请选择超分辨率模型。",
+    # a crop, and a checkpoint file of one's own
+    "Denoise": "去噪", "denoise strength {n}": "去噪强度 {n}",
+    "This model has no denoise strength: leave it out, or choose one that has.": "此模型没有去噪强度：请去掉该设置，或选择有此设置的模型。",
+    "Crop: x, y, width, height": "裁剪区：x, y, 宽, 高",
+    "Drag on your picture, click it, or type: on this part every model is tried. Empty: its middle.":
+        "在图片上拖动、点击，或直接输入：所有模型都在这一部分上试用。留空则取中间。",
+    "Your own checkpoint file": "你自己的权重文件", "your file": "你的文件",
+    "safetensors, .pth, .pt, .pkl: read as data, never run, and gone after about an hour. A recipe names it by its sha256 and asks for it again.":
+        "safetensors、.pth、.pt、.pkl：只作为数据读取，绝不执行，约一小时后删除。配方只记录它的 sha256，重现时需再次提供。",
+    "The settings are back. Choose the picture again, and under More your checkpoint file: no upload is ever kept in a recipe.":
+        "设置已恢复。请重新选择图片，并在“更多”中重新提供权重文件：配方从不保存上传的文件。",
+    "{file} has {size} MB: checkpoint files of at most {most} MB are accepted.": "{file} 有 {size} MB：权重文件最大 {most} MB。",
+    "This is not the checkpoint file that the recipe was made with: its sha256 begins with {found}, that of the recipe with {asked}.":
+        "这不是生成该配方所用的权重文件：它的 sha256 以 {found} 开头，配方中的以 {asked} 开头。",
+    "This recipe was made with a checkpoint file of its own (sha256 {digest}...), and no recipe holds one: give the file again.":
+        "该配方使用了自备的权重文件（sha256 {digest}...），配方中不保存文件：请再次提供。",
     # between the tabs, and what one can take away
     "Send to Upscale": "发送到放大", "Send to Translate": "发送到转换", "Report": "报告",
     "There is nothing to send yet: make a picture first.": "还没有可发送的图片：请先生成一张。",
@@ -317,8 +332,7 @@ CHINESE = {
     "mean |F(x) - x|: F should leave a picture of its own target domain alone": "平均 |F(x) - x|：F 不应改动已属于其目标域的图片",
     "mean |G(y) - y|: so should G; y is the translated picture, in place of a real one of that domain": "平均 |G(y) - y|：G 也一样；y 是转换后的图片，代替该域的真实图片",
     "Translate a picture first.": "请先转换一张图片。", "strips differ from the whole by at most {n} of 255": "分条与整体最多相差 {n} / 255",
-    "What the face should have": "人脸应有的特征", "Black hair": "黑发", "Blond hair": "金发", "Brown hair": "棕发", "Male": "男性", "Young": "年轻",
-    "What should change": "要改变什么", "photograph": "照片", "anime background": "动漫背景", "painting": "绘画", "line drawing": "线稿", "horse": "马", "zebra": "斑马",
+    "photograph": "照片", "anime background": "动漫背景", "painting": "绘画", "line drawing": "线稿", "horse": "马", "zebra": "斑马",
     "modern photograph": "现代照片", "faded print": "褪色相片",
     "A picture of this size needs room for temporary files, and there is none ({why}): make it smaller, or set TMPDIR.":
         "这样大小的图片需要临时文件空间，但没有（{why}）：请缩小图片，或设置 TMPDIR。",

@@ -259,7 +259,7 @@ def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
     return [(c.title if engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id) for c in engine.rows(models)]
 
 
-def many(engine: Engine, recipe: Recipe, files: list[str], keep_file: Callable[[str], str], lang: str) -> Iterator[str]:
+def many(engine: Engine, recipe: Recipe, files: list[str], weights: str | None, keep_file: Callable[[str], str], lang: str) -> Iterator[str]:
     """The same recipe on many pictures: a table with a row each, at the end with a link to a ZIP that holds a manifest.
 
     One that is refused does not stop the rest. `keep_file` puts a file into Gradio's cache and says where it lies there.
@@ -272,7 +272,7 @@ def many(engine: Engine, recipe: Recipe, files: list[str], keep_file: Callable[[
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         for index, file in enumerate(files):
             try:
-                for result in engine.run(recipe, [file]):
+                for result in engine.run(recipe, [file], weights):
                     share = index + min(1.0, result.done / max(result.total, 1))
                     left = (time.monotonic() - began) * (len(files) / max(share, 0.05) - 1)
                     rows[index][1] = f"{result.done:.0f} / {result.total:.0f} · " + say(lang, "about {seconds} left", seconds=seconds(left))

@@ -17,6 +17,7 @@ from ganapps.recipe import Recipe, from_file, from_link
 from ganapps.report import Part
 from ganapps.ui import common
 from ganapps.ui.before_after import ResultArea, example, examples, picture_box
+from ganapps.ui.own_file import OwnFile
 from ganapps.ui.sheet import Sheet
 from ganapps.ui.words import say, t
 
@@ -53,7 +54,7 @@ class PictureTab:
                 self._result()
             with gr.Column(elem_classes="more"):
                 self._more()
-        self.asked = {self.picture, self.model, self.own, self.precision, self.area.strength, self.area.colours, self.place, *self.own_widgets}
+        self.asked = {self.picture, self.model, self.own, self.precision, self.area.strength, self.area.colours, self.place, *self.weights.asked, *self.own_widgets}
         self._events()
 
     # -- what a tab says of itself; of each, the least
@@ -78,7 +79,7 @@ class PictureTab:
         """Updates that show a recipe in them."""
         return {}
 
-    def model_chosen(self, row: Checkpoint, lang: str) -> dict:
+    def model_chosen(self, row: Checkpoint) -> dict:
         """Updates for another model."""
         return {}
 
@@ -136,6 +137,7 @@ class PictureTab:
             self.precision = gr.Dropdown(["auto", "float32", "bfloat16", "float16"], value="auto", label=t("Precision"), filterable=False)
             self.place = gr.Checkbox(False, label=t("Keep where it was taken (GPS)"))
             self.own = gr.Textbox("", label=t("Another checkpoint of the Hub"), placeholder="owner/repo:file@revision", max_lines=1, max_length=300, elem_id=f"{name}-own")
+            self.weights = OwnFile(self.engine, name)
         with gr.Accordion(t("About this model"), open=False, elem_id=f"{name}-about"):
             self.card = gr.HTML(common.card(self.first, True, "en"))
 
@@ -149,12 +151,13 @@ class PictureTab:
                 self.try_all.click(self.every_model, given, [*self.sheet.cleared(), self.area.line, *buttons], **common.BUSY),
                 self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, *buttons], **common.BUSY), *self.own_events()]
         common.stops(self.stop, runs, self.stopped, [self.area.line, self.area.traces], [self.area.line, self.area.view, *buttons])
-        self.sheet.listen(self.model, self.own)
-        everything = [self.picture, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared()]
-        self.delete.click(self.deleted, {self.picture, self.area.traces, self.sheet.gallery, *self.galleries}, everything, **common.QUIET)
-        self.restore.upload(self.dropped, self.restore, [*self.asked - {self.picture}, self.area.line], **common.QUIET)
-        self.model.change(self.chosen, self.model, [self.chips, self.card, *self.model_chosen(self.first, "en")], **common.QUIET)
-        gr.on([w.change for w in (self.picture, self.model, self.own, self.area.line, *self.own_widgets)], self.priced, self.asked, self.price,
+        self.sheet.listen(self.model, self.own, self.weights.box)
+        self.weights.listen(self.model, self.chips, self.card, self.area.line)
+        everything = [self.picture, self.weights.box, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared()]
+        self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.sheet.gallery, *self.galleries}, everything, **common.QUIET)
+        self.restore.upload(self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET)
+        self.model.change(self.chosen, self.model, [self.chips, self.card, *self.model_chosen(self.first)], **common.QUIET)
+        gr.on([w.change for w in (self.picture, self.model, self.own, self.weights.name, self.area.line, *self.own_widgets)], self.priced, self.asked, self.price,
               trigger_mode="always_last", **common.QUIET)
 
 
@@ -164,14 +167,19 @@ class PictureTab:
 
     def recipe(self, values: Mapping) -> Recipe:
         """What the widgets ask for."""
-        checkpoint = values[self.own].strip() or values[self.model]
+        checkpoint = self.weights.checkpoint(values, values[self.own].strip() or values[self.model])
         settings = {"strength": values[self.area.strength], "keep_colours": values[self.area.colours], "keep_place": values[self.place]}
         return Recipe(self.task, checkpoint, settings | self.settings(values, self.engine.row(checkpoint)), values[self.precision])
 
     @property
+    def uploads(self) -> set:
+        """What no recipe holds, and so no recipe fills."""
+        return {self.picture, *self.weights.asked}
+
+    @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return list(dict.fromkeys([self.model, self.chips, self.card, self.privacy, *self.area.opened("en"), self.area.line, *self.asked - {self.picture}]))
+        return list(dict.fromkeys([self.model, self.chips, self.card, self.privacy, *self.area.opened("en"), *self.weights.opened("en"), self.area.line, *self.asked - self.uploads]))
 
     def opened(self, request: gr.Request) -> dict:
         """The words that depend on the visitor's language, and the settings of the link that was followed."""
@@ -180,7 +188,7 @@ class PictureTab:
         model = linked.pop(self.model, self.first.id)
         chips, card = common.about(self.engine, model, lang)
         return {self.model: gr.update(choices=common.choices(self.engine, self.task, lang), value=model), self.chips: chips, self.card: card,
-                self.privacy: common.privacy(lang)} | self.area.opened(lang) | linked
+                self.privacy: common.privacy(lang)} | self.area.opened(lang) | self.weights.opened(lang) | linked
 
     def _linked(self, query: dict[str, str], lang: str) -> dict:
         """Updates for a link's recipe; none where it is not this tab's."""
@@ -198,7 +206,7 @@ class PictureTab:
             return
         yield self.busy(True)
         recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
-        for shown in common.show(self.engine.run(recipe, [upload]), recipe, lang):
+        for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang):
             self._parts[request.session_hash] = shown.part
             yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
         self._parts.pop(request.session_hash, None)
@@ -214,7 +222,7 @@ class PictureTab:
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             try:
                 picture, settings, plain = self.trial(upload, values, Path(folder))
-                yield from self.sheet.filled(picture, settings, plain and say(lang, plain), self.area.line, lang)
+                yield from self.sheet.filled(picture, settings, self.weights.path(values), plain and say(lang, plain), self.area.line, lang)
             except UserError as e:
                 yield {self.area.line: common.refusal(e, lang)}
         yield self.busy(False)
@@ -223,7 +231,7 @@ class PictureTab:
         """Many pictures, a row each."""
         yield self.busy(True)
         keep_file = self.rows.move_resource_to_block_cache
-        for table in common.many(self.engine, self.recipe(values), values[self.files] or [], keep_file, common.language(request)):
+        for table in common.many(self.engine, self.recipe(values), values[self.files] or [], self.weights.path(values), keep_file, common.language(request)):
             yield {self.rows: table}
         yield self.busy(False)
 
@@ -235,8 +243,8 @@ class PictureTab:
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""
         shown = [path for gallery in (self.sheet.gallery, *self.galleries) for path, _ in values[gallery] or ()]
-        common.delete([values[self.picture], *values[self.area.traces], *shown])
-        return {self.picture: None} | self.area.cleared(common.language(request)) | self.cleared() | self.sheet.cleared()
+        common.delete([values[self.picture], values[self.weights.box], *values[self.area.traces], *shown])
+        return {self.picture: None, self.weights.box: None} | self.area.cleared(common.language(request)) | self.cleared() | self.sheet.cleared()
 
     def dropped(self, path: str, request: gr.Request) -> dict:
         """A PNG of ours, dropped: its settings come back (the picture itself was never in it)."""
@@ -252,16 +260,17 @@ class PictureTab:
     def filled(self, recipe: Recipe, lang: str) -> dict:
         """Updates that show a recipe in the widgets."""
         settings, known = recipe.settings, self.engine.row(recipe.checkpoint) is not None
-        said = say(lang, "The settings are back. Choose the picture again: no upload is ever kept in a recipe.")
+        own = recipe.checkpoint.startswith("sha256:")
+        said = say(lang, "The settings are back. Choose the picture again, and under More your checkpoint file: no upload is ever kept in a recipe." if own else
+                   "The settings are back. Choose the picture again: no upload is ever kept in a recipe.")
         return {self.model: recipe.checkpoint if known else self.first.id, self.own: "" if known else recipe.checkpoint, self.precision: recipe.precision,
                 self.area.strength: settings["strength"], self.area.colours: settings["keep_colours"], self.place: settings["keep_place"],
                 self.area.line: common.plain("", said)} | self.restored(recipe)
 
     def chosen(self, model: str, request: gr.Request) -> dict:
         """Another model: its chips and card, and what depends on it."""
-        lang = common.language(request)
-        chips, card = common.about(self.engine, model, lang)
-        return {self.chips: chips, self.card: card} | self.model_chosen(self.engine.row(model), lang)
+        chips, card = common.about(self.engine, model, common.language(request))
+        return {self.chips: chips, self.card: card} | self.model_chosen(self.engine.row(model))
 
     def priced(self, values: Mapping, request: gr.Request) -> str:
         """The price of what the widgets ask for."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import gradio as gr
 
-from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
 from ganapps.report import seconds
 from ganapps.ui import common
+from ganapps.ui.words import say
 
 
 class Sheet:
@@ -24,37 +24,34 @@ class Sheet:
                                   buttons=[], interactive=False, elem_id=f"{task}-sheet", elem_classes=["wall", "sheet"])
         self.tried = gr.State([])
 
-    def listen(self, model: gr.Dropdown, own: gr.Textbox) -> None:
+    def listen(self, model: gr.Dropdown, own: gr.Textbox, file: gr.File) -> None:
         """A click on a cell takes its model."""
-        self.gallery.select(self.picked, self.tried, [model, own], **common.QUIET)
+        self.gallery.select(self.picked, self.tried, [model, own, file], **common.QUIET)
 
     def picked(self, tried: list[str], event: gr.SelectData) -> tuple:
-        """The model of the cell that was clicked."""
+        """The model of the cell that was clicked, in place of whatever else was asked for; a person's own file stays where it is."""
         chosen = tried[event.index] if event.index < len(tried) else ""
-        return (chosen, "") if chosen else (gr.skip(), gr.skip())
+        return (chosen, "", None) if chosen else (gr.skip(), gr.skip(), gr.skip())
 
     def cleared(self) -> dict:
         """No pictures."""
         return {self.gallery: gr.update(value=[], visible=False), self.tried: []}
 
-    def filled(self, picture: str, settings: Mapping[str, Any], plain: str, line: gr.HTML, lang: str) -> Iterator[dict]:
-        """Cell by cell. `plain` is what stands under the picture as no model made it, "" for no such cell. A model that is refused says so
-        in `line`, and the rest goes on."""
+    def filled(self, picture: str, settings: Mapping[str, Any], weights: str | None, plain: str, line: gr.HTML, lang: str) -> Iterator[dict]:
+        """Cell by cell, a person's own file first. `plain` is what stands under the picture as no model made it, "" for no such cell. A model
+        that is refused says so in `line`, and the rest goes on."""
         cells: list[tuple] = []
         refused = ""
-        for row in (c for c in self.engine.rows(self.task) if self.engine.here(c)):
-            recipe = Recipe(self.task, row.id, settings)
-            *_, shown = common.show(self.engine.run(recipe, [picture]), recipe, lang)
+        rows = [(c.id, c.title, c.licence.split(";")[0][:28], None) for c in self.engine.rows(self.task) if self.engine.here(c)]
+        for model, title, licence, file in [*([("", say(lang, "your file"), "", weights)] if weights else []), *rows]:
+            recipe = Recipe(self.task, model or "file", settings)
+            *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang)
             if shown.failed:
-                refused += f'<div class="line">{html.escape(row.title)}</div>{shown.line}'
+                refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
                 yield {line: refused}
                 continue
             beside = shown.kept[-1].beside
             if plain and not cells:
                 cells.append(((beside["before"], plain), ""))
-            cells.append(((beside["after"], _caption(row, shown)), row.id))
+            cells.append(((beside["after"], " · ".join(x for x in (title, seconds(shown.report.seconds), licence) if x)), model))
             yield {self.gallery: gr.update(value=[cell for cell, _ in cells], visible=True), self.tried: [model for _, model in cells]}
-
-
-def _caption(row: Checkpoint, shown: common.Shown) -> str:
-    return f"{row.title} · {seconds(shown.report.seconds)} · {row.licence.split(';')[0][:28]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import gradio as gr
 
 from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
+from ganapps.errors import UserError
 from ganapps.recipe import Recipe
 from ganapps.ui import common
 from ganapps.ui.before_after import figures_line, picture_box
@@ -29,18 +30,19 @@ class UpscaleTab(PictureTab):
                                                  "translate", t("Send to Translate")))
 
     def panel(self) -> None:
-        """How large."""
+        """How large, and how much noise is removed."""
         self.size = gr.Dropdown(SIZES, value="own", label=t("How large"), filterable=False, elem_id="upscale-size")
         self.width = gr.Number(1920, label=t("Width in pixels"), precision=0, minimum=1, visible=False, elem_id="upscale-width")
-        self.own_widgets += [self.size, self.width]
+        self.denoise = gr.Slider(0, 1, 0.5, step=0.05, label=t("Denoise"), visible=self.first.network == "interpolated", elem_id="upscale-denoise")
+        self.own_widgets += [self.size, self.width, self.denoise]
 
     def below(self) -> None:
         """Where the crop is, and what was invented."""
-        self.hint = gr.HTML(elem_id="upscale-hint")
+        self.crop = gr.Textbox("", label=t("Crop: x, y, width, height"), info=t("Drag on your picture, click it, or type: on this part every model is tried. Empty: its middle."),
+                               placeholder="40, 60, 96, 96", max_lines=1, max_length=60, elem_id="upscale-crop")
         self.heat = gr.Gallery(label=t("What was invented"), show_label=False, visible=False, columns=2, object_fit="contain", height="auto", format="png",
                                type="filepath", buttons=["fullscreen"], interactive=False, elem_id="upscale-heat", elem_classes="wall")
         self.galleries += [self.heat]
-        self.spot = gr.State(None)  # where the person clicked
 
     def more(self) -> None:
         """Tiles, 16 bits, a true picture."""
@@ -48,11 +50,13 @@ class UpscaleTab(PictureTab):
         self.sixteen = gr.Checkbox(True, label=t("A picture of 16 bits stays one"))
         self.truth = picture_box(t("The true picture, to measure against"), "upscale-truth")
         self.own_widgets += [self.tile, self.sixteen]
-        self.beside_widgets += [self.truth, self.spot]
+        self.beside_widgets += [self.truth, self.crop]
 
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
-        """Size and tiles."""
+        """Size, tiles, noise."""
         settings: dict[str, Any] = {"sixteen_bit": values[self.sixteen], "tile": int(values[self.tile] or 0) or None}
+        if row and row.network == "interpolated":
+            settings["denoise"] = values[self.denoise]
         if values[self.size] == "width":
             settings["width"] = int(values[self.width] or 0)
         elif values[self.size] != "own":
@@ -60,14 +64,18 @@ class UpscaleTab(PictureTab):
         return settings
 
     def restored(self, recipe: Recipe) -> dict:
-        """Size and tiles."""
+        """Size, tiles, noise."""
         s = recipe.settings
         size = "width" if s["width"] else f"{s['scale']:g}" if s["scale"] in (2, 3, 4, 8) else "own"
-        return {self.size: size, self.width: gr.update(value=s["width"] or 1920, visible=size == "width"), self.tile: s["tile"] or 0, self.sixteen: s["sixteen_bit"]}
+        return {self.size: size, self.width: gr.update(value=s["width"] or 1920, visible=size == "width"), self.tile: s["tile"] or 0, self.sixteen: s["sixteen_bit"],
+                self.denoise: 1.0 if s["denoise"] is None else s["denoise"]}
+
+    def model_chosen(self, row: Checkpoint) -> dict:
+        """Its choice of noise, where it has one."""
+        return {self.denoise: gr.update(visible=row.network == "interpolated")}
 
     def own_events(self) -> list:
-        """The crop by a click; the width where it is asked for."""
-        self.picture.select(self.pointed, self.picture, [self.spot, self.hint], **common.QUIET)
+        """The width where it is asked for. (A drag on the picture fills the crop's field: window.js.)"""
         self.size.change(lambda size: gr.update(visible=size == "width"), self.size, self.width, **common.QUIET)
         return []
 
@@ -86,9 +94,12 @@ class UpscaleTab(PictureTab):
 
     def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, dict[str, Any], str]:
         """All models on one crop."""
-        return upload, {"crop": self.engine.crop_around(upload, values[self.spot], CROP), "inspect": False}, "bicubic, no network"
+        return self.engine.cropped(upload, _box(values[self.crop]), CROP, folder), {"inspect": False}, "bicubic, no network"
 
-    def pointed(self, picture: str, request: gr.Request, event: gr.SelectData) -> tuple:
-        """A click on the picture chooses the crop on which all models are tried."""
-        spot = [int(n) for n in event.index[:2]]
-        return spot, f'<div class="price">{html.escape(say(common.language(request), "The crop is around {x}, {y}: press Every model on a crop.", x=spot[0], y=spot[1]))}</div>'
+
+def _box(text: str) -> list[int] | None:
+    """[x, y, width, height] of what stands in the crop's field, None where it is empty. Raises UserError."""
+    numbers = re.findall(r"-?\d{1,6}", text)
+    if text.strip() and (len(numbers) != 4 or not re.fullmatch(r"[\s,;x\d-]*", text)):
+        raise UserError("A crop is four whole numbers: x, y, width, height.")
+    return [int(n) for n in numbers] or None

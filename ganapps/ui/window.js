@@ -63,4 +63,48 @@
     const figure = event.target.closest?.(".compare");
     if (figure && !figure.contains(event.relatedTarget)) figure.classList.remove("looking");
   });
+
+  // A crop: a rectangle dragged on the picture, or a square around a click; its numbers stand in a field, where they can be typed too.
+  const SIDE = 96, box = () => document.querySelector("#upscale-picture .image-frame img"), field = () => document.querySelector("#upscale-crop :is(input, textarea)");
+  let from = null;
+  const shownPart = (picture) => {
+    const around = picture.getBoundingClientRect(), zoom = Math.min(around.width / picture.naturalWidth, around.height / picture.naturalHeight, getComputedStyle(picture).objectFit === "scale-down" ? 1 : Infinity);
+    return { zoom, left: around.left + (around.width - picture.naturalWidth * zoom) / 2, top: around.top + (around.height - picture.naturalHeight * zoom) / 2 };
+  };
+  const frame = (numbers) => {
+    const picture = box(), parent = picture?.parentElement;
+    if (!parent) return;
+    const mark = parent.querySelector(".crop-frame") || parent.appendChild(Object.assign(document.createElement("span"), { className: "crop-frame" }));
+    mark.hidden = numbers.length !== 4;
+    if (mark.hidden) return;
+    const { zoom, left, top } = shownPart(picture), outer = parent.getBoundingClientRect();
+    [["left", left - outer.left + numbers[0] * zoom], ["top", top - outer.top + numbers[1] * zoom], ["width", numbers[2] * zoom], ["height", numbers[3] * zoom]]
+      .forEach(([name, pixels]) => { mark.style[name] = pixels + "px"; });
+  };
+  const write = (numbers) => {
+    const input = field();
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(input), "value").set.call(input, numbers.join(", "));
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const dragged = (event) => {
+    const picture = box(), { zoom, left, top } = shownPart(picture), { naturalWidth: width, naturalHeight: height } = picture;
+    const at = ([x, y]) => [Math.min(Math.max(Math.round((x - left) / zoom), 0), width), Math.min(Math.max(Math.round((y - top) / zoom), 0), height)];
+    const [x, y] = at(from), [toX, toY] = at([event.clientX, event.clientY]);
+    if (Math.hypot(event.clientX - from[0], event.clientY - from[1]) > 4 && toX !== x && toY !== y)
+      return [Math.min(x, toX), Math.min(y, toY), Math.abs(toX - x), Math.abs(toY - y)];
+    const [w, h] = [Math.min(SIDE, width), Math.min(SIDE, height)];
+    return [Math.max(0, Math.min(x - (w >> 1), width - w)), Math.max(0, Math.min(y - (h >> 1), height - h)), w, h];
+  };
+  document.addEventListener("pointerdown", (event) => {
+    if (event.button || event.target !== box() || !event.target.naturalWidth) return;
+    event.preventDefault();
+    event.target.setPointerCapture(event.pointerId);
+    from = [event.clientX, event.clientY];
+  });
+  document.addEventListener("pointermove", (event) => { if (from && box()) frame(dragged(event)); });
+  document.addEventListener("pointerup", (event) => { if (from && box()) write(dragged(event)); from = null; });
+  document.addEventListener("pointercancel", () => { from = null; });
+  document.addEventListener("dragstart", (event) => { if (event.target === box()) event.preventDefault(); });
+  document.addEventListener("input", (event) => { if (event.target === field()) frame((event.target.value.match(/\d+/g) || []).map(Number)); });
+  document.addEventListener("load", (event) => { if (event.target === box() && field()?.value) write([]); }, true);
 }
