@@ -79,7 +79,7 @@ class PictureTab:
         """Updates that show a recipe in them."""
         return {}
 
-    def model_chosen(self, row: Checkpoint) -> dict:
+    def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Updates for another model."""
         return {}
 
@@ -156,7 +156,7 @@ class PictureTab:
         everything = [self.picture, self.weights.box, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared()]
         self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.sheet.gallery, *self.galleries}, everything, **common.QUIET)
         self.restore.upload(self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET)
-        self.model.change(self.chosen, self.model, [self.chips, self.card, *self.model_chosen(self.first)], **common.QUIET)
+        self.model.change(self.chosen, self.model, [self.chips, self.card, *self.model_chosen(self.first, "en")], **common.QUIET)
         gr.on([w.change for w in (self.picture, self.model, self.own, self.weights.name, self.area.line, *self.own_widgets)], self.priced, self.asked, self.price,
               trigger_mode="always_last", **common.QUIET)
 
@@ -269,8 +269,9 @@ class PictureTab:
 
     def chosen(self, model: str, request: gr.Request) -> dict:
         """Another model: its chips and card, and what depends on it."""
-        chips, card = common.about(self.engine, model, common.language(request))
-        return {self.chips: chips, self.card: card} | self.model_chosen(self.engine.row(model))
+        lang = common.language(request)
+        chips, card = common.about(self.engine, model, lang)
+        return {self.chips: chips, self.card: card} | self.model_chosen(self.engine.row(model), lang)
 
     def priced(self, values: Mapping, request: gr.Request) -> str:
         """The price of what the widgets ask for."""

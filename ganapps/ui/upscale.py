@@ -70,7 +70,7 @@ class UpscaleTab(PictureTab):
         return {self.size: size, self.width: gr.update(value=s["width"] or 1920, visible=size == "width"), self.tile: s["tile"] or 0, self.sixteen: s["sixteen_bit"],
                 self.denoise: 1.0 if s["denoise"] is None else s["denoise"]}
 
-    def model_chosen(self, row: Checkpoint) -> dict:
+    def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its choice of noise, where it has one."""
         return {self.denoise: gr.update(visible=row.network == "interpolated")}
 
