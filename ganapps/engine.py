@@ -213,14 +213,15 @@ class Engine:
 
     def controls(self, checkpoint: Checkpoint) -> tuple[Mapping[str, Any], ...]:
         """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models."""
-        table = self._labels(checkpoint, len(checkpoint.classes))
+        table = self._labels(checkpoint, len(checkpoint.classes) or (len(labels.FACE) if checkpoint.network == "stargan" else 0))
         return table.controls if table else ()
 
     def _labels(self, checkpoint: Checkpoint, count: int) -> labels.Labels | None:
         contents = self.runtime.labels(checkpoint)
         if contents is not None:
             return labels.from_table(contents.tensors["labels"].float().numpy(), contents.settings)
-        return labels.from_classes(checkpoint.classes, count) if count else None
+        titles = labels.FACE if checkpoint.task == "translate" and not checkpoint.classes else checkpoint.classes
+        return labels.from_classes(titles, count) if count else None
 
     def _duration(self, recipe: Recipe, *rest: object) -> int:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was measured."""

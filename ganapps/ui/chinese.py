@@ -332,7 +332,8 @@ CHINESE = {
     "mean |F(x) - x|: F should leave a picture of its own target domain alone": "平均 |F(x) - x|：F 不应改动已属于其目标域的图片",
     "mean |G(y) - y|: so should G; y is the translated picture, in place of a real one of that domain": "平均 |G(y) - y|：G 也一样；y 是转换后的图片，代替该域的真实图片",
     "Translate a picture first.": "请先转换一张图片。", "strips differ from the whole by at most {n} of 255": "分条与整体最多相差 {n} / 255",
-    "photograph": "照片", "anime background": "动漫背景", "painting": "绘画", "line drawing": "线稿", "horse": "马", "zebra": "斑马",
+    "What the face should have": "人脸应有的特征", "Black hair": "黑发", "Blond hair": "金发", "Brown hair": "棕发", "Male": "男性", "Young": "年轻",
+    "What should change": "要改变什么", "photograph": "照片", "anime background": "动漫背景", "painting": "绘画", "line drawing": "线稿", "horse": "马", "zebra": "斑马",
     "modern photograph": "现代照片", "faded print": "褪色相片",
     "A picture of this size needs room for temporary files, and there is none ({why}): make it smaller, or set TMPDIR.":
         "这样大小的图片需要临时文件空间，但没有（{why}）：请缩小图片，或设置 TMPDIR。",
