@@ -94,10 +94,10 @@ def test_a_label_is_drawn_by_the_seed_and_set_by_name() -> None:
     random = np.random.RandomState(4)
     random.randn(1, 8)
     expected = rows[random.randint(3)].copy()
-    make = faces._Maker(Small(label_dim=8), CPU, table, None, "const")
+    make = faces.Maker(Small(label_dim=8), CPU, table, None, "const")
     assert np.array_equal(make.rows([4])[0], expected)
     expected[2] = 2 * 5 + 1
-    assert np.array_equal(faces._Maker(Small(label_dim=8), CPU, table, {"age": 5}, "const").rows([4])[0], expected)
+    assert np.array_equal(faces.Maker(Small(label_dim=8), CPU, table, {"age": 5}, "const").rows([4])[0], expected)
 
 
 TABLE = from_table(np.zeros((1, 3), np.float32), {"names": '["r", "g", "b"]', "controls": """[

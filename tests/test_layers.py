@@ -45,10 +45,11 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "runtime": ({"own_file", "catalog", "hub", "formats", "folders", "networks", "errors", "device"}, {"torch"}),
     "tasks": ({"tasks", "device", "schema", "images", "uploads", "report", "errors"}, {"torch", "numpy", "diffusers"}),
     "engine": ({"flops", "own_file", "runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub", "uploads", "images"}, {"spaces", "PIL"}),
+    "quality": ({"catalog"}, set()),
     "rehearsal": ({"engine", "recipe", "uploads"}, set()),
     "race": ({"engine", "rehearsal", "tasks", "recipe", "report", "errors"}, set()),
     "doctor": ({"images", "engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),
-    "ui": ({"ui", "engine", "race", "rehearsal", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
+    "ui": ({"ui", "engine", "race", "rehearsal", "quality", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
     "__main__": ({"engine", "doctor", "images", "recipe", "errors"}, set()),
 }
 

@@ -45,7 +45,7 @@ def generate(network: nn.Module, device: Device, labels_of_model: Labels | None 
     Source of z: RandomState(seed).randn(1, z_dim), as every StyleGAN tool. A picture does not depend on `count`.
     """
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
-    make = _Maker(network, device, labels_of_model, labels, noise)
+    make = Maker(network, device, labels_of_model, labels, noise)
 
     def ws_of(some: Sequence[int]) -> torch.Tensor:
         ws = make.ws(some, psi, cutoff)
@@ -62,7 +62,7 @@ def strip(network: nn.Module, device: Device, labels_of_model: Labels | None = N
     """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite), the average itself, and wild."""
     if not getattr(network, "num_ws", 0):
         raise UserError("This model has no style space, so it has no average face to come from: choose a StyleGAN.")
-    make = _Maker(network, device, labels_of_model, labels, noise)
+    make = Maker(network, device, labels_of_model, labels, noise)
     psis = [round(float(p), 4) for p in np.linspace(psi_from, psi_to, count)]
     face = number(seed)
     remaining = iter(psis)
@@ -81,7 +81,7 @@ def loop(network: nn.Module, device: Device, labels_of_model: Labels | None = No
     Goes through the style space on a closed Catmull-Rom curve; for a model without one, through z, kept at its length.
     """
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
-    make = _Maker(network, device, labels_of_model, labels, noise)
+    make = Maker(network, device, labels_of_model, labels, noise)
     corners = make.ws(numbers, psi, None)
     points = _closed_curve(corners, frames)
     if not network.num_ws:  # between two z a curve runs closer to 0 than any z the network has seen
@@ -116,7 +116,7 @@ def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
     return curve.flatten(0, 1)
 
 
-class _Maker:
+class Maker:
     """One run's way from seeds to pictures: labels, noise, batches sized to the device, retries that are told."""
 
     def __init__(self, network: nn.Module, device: Device, table: Labels | None, chosen: Mapping[str, Any] | None, noise: Noise) -> None:

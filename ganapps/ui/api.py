@@ -11,10 +11,11 @@ import gradio as gr
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.race import race
+from ganapps.race import Race, race
 from ganapps.recipe import Recipe
 from ganapps.ui import common
-from ganapps.ui.compare import PAIR
+from ganapps.ui.lanes import Lane, report
+from ganapps.ui.pairs import FACES
 
 log = logging.getLogger("ganapps")
 Answer = tuple[list[gr.FileData], dict]
@@ -120,14 +121,14 @@ def _path(picture: object) -> str:
 
 
 def _compare(engine: Engine, store: gr.File) -> Callable:
-    def compare(seed: str = "0", steps: int = 25, fair: str = "pictures", gan: str = PAIR[0], diffusion: str = PAIR[1], psi: float = 0.7,
+    def compare(seed: str = "0", steps: int = 25, fair: str = "pictures", gan: str = FACES.first[0], diffusion: str = FACES.first[1], psi: float = 0.7,
                 scheduler: str = "ddim", eta: float = 0.0) -> Iterator[Answer]:
         """Race a GAN against a diffusion model on one clock. Streams: each answer holds the pictures made so far and what each side spent.
 
         Args:
             seed: a number, or any text.
             steps: network calls of a diffusion picture, 1 to 1000.
-            fair: pictures, seconds or calls: what both sides get the same of.
+            fair: pictures, seconds, calls or memory: what both sides get the same of.
             gan: a face model of the catalogue.
             diffusion: a diffusion model of the catalogue.
             psi: the GAN's variety.
@@ -135,19 +136,20 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
             eta: fresh noise in each DDIM step, 0 to 1.
 
         Returns:
-            The PNG files, each with its recipe inside, and {"seconds", "network_calls", "pictures", "reports"}, the GAN's first.
+            The PNG files, each with its recipe inside, and {"race", "seconds", "network_calls", "pictures", "joules", "one_picture", "reports"}, the
+            GAN's first; "one_picture" says what one costs: parameters, operations counted by torch, peak memory with the network.
         """
         seed_ = common.seed(seed)
-        sides = [Recipe("faces", gan, {"seed": seed_, "count": 1, "psi": psi}),
-                 Recipe("denoise", diffusion, {"seed": seed_, "count": 1, "steps": steps, "scheduler": scheduler, "eta": eta})]
+        asked = Race((Recipe("faces", gan, {"seed": seed_, "count": 1, "psi": psi}),
+                      Recipe("denoise", diffusion, {"seed": seed_, "count": 1, "steps": steps, "scheduler": scheduler, "eta": eta})), fair)
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             files: list[gr.FileData] = []
-            reports: list[dict | None] = [None, None]
+            lanes = (Lane(), Lane())
             try:
-                for lap in race(engine, sides, fair):
+                for lap in race(engine, asked):
                     files += [_stored(path, store) for path in common.keep(lap.result, Path(folder), len(files))]
-                    reports[lap.side] = lap.result.report.as_dict()
-                    yield files, {"seconds": lap.seconds, "network_calls": lap.calls, "pictures": lap.pictures, "reports": reports}
+                    lanes[lap.side].report = lap.result.report
+                    yield files, report(asked, lanes, lap)
             except UserError as e:
                 raise gr.Error(str(e)) from e
 

@@ -251,30 +251,6 @@ CHINESE = {
         "真实图片有 {w} x {h} 像素，结果为 {width} x {height}：请给同样大小的图片。",
     # before and after
     "Before": "之前", "After": "之后", "Lens": "放大镜", "Before and after: arrow keys move the edge": "前后对比：用方向键移动分界线",
-    # the race
-    "Compare": "对比", "GAN": "GAN", "Diffusion": "扩散", "Diffusion model": "扩散模型", "Diffusion steps": "扩散步数", "What is fair?": "怎样才公平？",
-    "equal pictures": "图片数相同", "equal seconds": "时间相同", "equal network calls": "网络调用数相同", "Race": "开始比赛", "Sampler": "采样器",
-    "Fresh noise in each DDIM step (eta)": "每个 DDIM 步的新噪声 (eta)", "Why?": "为什么？", "Step through the film": "逐步查看胶片",
-    "the noisy picture": "带噪图片", "what it takes it for": "网络的猜测", "{count} pictures": "{count} 张图", "Seconds a picture": "每张秒数",
-    "Network calls a picture": "每张网络调用数", "Peak memory": "峰值内存", "Device": "设备",
-    "Not the same pictures: {gan} learned from {one}, {diffusion} from {other}. Compare the cost, not the looks.":
-        "训练图片不同：{gan} 学自 {one}，{diffusion} 学自 {other}。请比较成本，而非观感。",
-    "In the {seconds} that {count} diffusion pictures took, the GAN drew {faces} in {own}.": "扩散模型用 {seconds} 画了 {count} 张，GAN 用 {own} 画了 {faces} 张。",
-    "In the {seconds} of one diffusion picture, the GAN drew {faces} in {own}.": "在画一张扩散图片的 {seconds} 里，GAN 用 {own} 画了 {faces} 张。",
-    "One diffusion picture costs as much time as {count} of the GAN's.": "一张扩散图片所用的时间相当于 GAN 的 {count} 张。",
-    "One pass against many: a GAN turns its noise into a picture in one network call; a diffusion model takes noise away a little at a time, and "
-    "calls its network once for each step. The clock above shows what that costs here.":
-        "一次对多次：GAN 只调用一次网络就把噪声变成图片；扩散模型一点一点去噪，每一步都调用一次网络。上方的时钟显示了在本机的代价。",
-    "The forger and the police: a GAN learns as two networks that fight, one forging pictures, one telling them from real ones (Goodfellow 2014). "
-    "The fight can tip over, and a forger that found one good picture may draw only that: modes are lost. Wasserstein and least-squares losses, "
-    "spectral norms and gradient penalties tame it.":
-        "伪造者与警察：GAN 由两个相互对抗的网络学成，一个伪造图片，一个辨别真假（Goodfellow 2014）。对抗可能失衡，伪造者找到一张好图后可能只画它：模式丢失。"
-        "Wasserstein 与最小二乘损失、谱归一化和梯度惩罚可使其稳定。",
-    "One network, one task: a diffusion model learns only to say what noise was added (Ho 2020). That is as stable as learning to copy, and every "
-    "training picture counts, so it covers more of the variety; the price is paid when it draws.":
-        "一个网络，一个任务：扩散模型只学习说出加入了什么噪声（Ho 2020）。这像学临摹一样稳定，每张训练图都算数，因此覆盖的多样性更多；代价在作画时付出。",
-    "The middle: distillation teaches a diffusion model to draw in few steps, often with a GAN's critic as the judge.":
-        "折中：蒸馏让扩散模型只用几步作画，常由 GAN 的判别器来评判。",
     # enlarging
     "Upscale": "放大", "Your picture": "你的图片", "Delete it now": "立即删除", "How large": "放大到", "as the model does": "按模型倍数", "2x": "2 倍", "3x": "3 倍",
     "4x": "4 倍", "8x": "8 倍", "a width in pixels": "指定像素宽度", "Width in pixels": "像素宽度", "Enlarge": "放大", "Strength": "强度",

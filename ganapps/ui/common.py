@@ -29,6 +29,7 @@ log = logging.getLogger("ganapps")
 DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}  # one slot for whatever computes
 QUIET = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 BUSY = {"show_progress": "hidden", "api_visibility": "private", **DEVICE}  # what takes time in the window
+PAUSE = 0.2  # seconds between two looks at what goes on in small steps: a browser has to draw them
 KINDS = {"style transfer": "style transfer, no GAN", "regression": "trained for closeness, no GAN", "diffusion": "diffusion, no GAN"}
 
 
@@ -115,6 +116,13 @@ def price_line(price: Price, lang: str) -> str:
     elif price.download:
         parts.append(say(lang, "downloads {size} first", size=size(price.download)))
     return f'<div class="price">{html.escape(" · ".join(parts))}</div>'
+
+
+def together(prices: Iterable[Price], seconds_of: Callable[[list[float]], float] = sum) -> Price:
+    """The price of runs that share one device: seconds add up (or as `seconds_of` has it), the largest memory counts."""
+    prices = list(prices)
+    each, loads = [p.seconds for p in prices], [p.download for p in prices]
+    return Price(None if None in each else seconds_of(each), max((p.memory for p in prices if p.memory), default=None), None if None in loads else sum(loads))
 
 
 def copies(button: str) -> str:

@@ -1,194 +1,367 @@
-"""The compare tab: a GAN and a diffusion model race on one clock, and what each of them cost."""
+"""The compare tab: a GAN and a diffusion model race on one clock, what each of them cost, and what each of them gave."""
 
 from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Iterator, Mapping
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from ganapps import images
-from ganapps.catalog import Checkpoint
+from ganapps import race as races
 from ganapps.engine import Engine
-from ganapps.errors import UserError
-from ganapps.race import Lap, race
+from ganapps.errors import UserError, WeightsError
+from ganapps.race import Lap, Race
 from ganapps.recipe import Recipe
-from ganapps.report import seconds, size
-from ganapps.ui import common
+from ganapps.ui import common, lanes, pairs
+from ganapps.ui.before_after import picture_box
+from ganapps.ui.films import Films
+from ganapps.ui.lanes import Lane, Names
+from ganapps.ui.pairs import FACES, Kind
+from ganapps.ui.quality import Quality
+from ganapps.ui.why import why
 from ganapps.ui.words import say, t
 
 log = logging.getLogger("ganapps")
-WALL = 60  # thumbnails shown of the GAN's lane
-PAIR = ("heads-64", "heads-ddpm-64")  # one size, one data set
-FAIR = [("equal pictures", "pictures"), ("equal seconds", "seconds"), ("equal network calls", "calls")]
+FAIR = [("equal pictures", "pictures"), ("equal seconds", "seconds"), ("equal network calls", "calls"), ("equal memory", "memory")]
+SCHEDULERS = ["ddim", "ddpm", "dpm++", "euler", "unipc"]
 
 
 @dataclass
-class Lanes:
-    """What both lanes show while a race runs."""
+class Running:
+    """A race under way: what it is, what its lanes hold, and the sides that a person stopped."""
 
-    thumbs: list[str] = field(default_factory=list)
-    film: list[tuple[str, str]] = field(default_factory=list)  # (x_t, guess of x_0) of each step of the last picture
+    asked: Race
+    names: Names
+    lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(), Lane()))
+    stopped: set[int] = field(default_factory=set)
     lap: Lap | None = None
-    reports: dict[int, object] = field(default_factory=dict)
-
-    def take(self, lap: Lap) -> None:
-        """Add what a lap brought."""
-        self.lap = lap
-        self.reports[lap.side] = lap.result.report
-        if lap.side == 0:
-            self.thumbs += [images.address(k.picture) for k in lap.result.made]
-            return
-        if lap.result.preview:
-            self.film.append(tuple(images.address(p) for p in lap.result.preview))
+    seen: dict[int, tuple] = field(default_factory=dict)  # how full each lane was when a browser last looked
 
 
 class CompareTab:
-    """The widgets of the tab."""
+    """The widgets of the tab, and how they turn into a race and back."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self._running: dict[str, Running] = {}  # by session: what Stop reaches
         with gr.Column(elem_classes="arena"):
-            with gr.Row(elem_classes="starters"):
-                self.gan = gr.Dropdown(common.choices(engine, "faces", "en"), value=PAIR[0], label=t("GAN"), filterable=False,
-                                       elem_id="compare-gan")
-                self.diffusion = gr.Dropdown(common.choices(engine, "denoise", "en"), value=PAIR[1], label=t("Diffusion model"), filterable=False, elem_id="compare-diffusion")
-                self.seed = gr.Textbox("0", label=t("Seed: a number or any words"), max_lines=1, max_length=200, elem_id="compare-seed")
-                self.steps = gr.Slider(1, 250, 25, step=1, label=t("Diffusion steps"), elem_id="compare-steps")
-            self.fair = gr.Radio(FAIR, value="pictures", label=t("What is fair?"), elem_id="compare-fair")
-            with gr.Row(elem_classes="pair"):
-                self.go = gr.Button(t("Race"), variant="primary", size="lg", elem_id="compare-go")
-                self.stop = gr.Button(t("Stop"), variant="stop", size="lg", visible=False, elem_id="compare-stop")
-            self.notice = gr.HTML("", elem_id="compare-notice")
-            self.clock = gr.HTML(_clock(None, "en"), elem_id="compare-clock")
-            with gr.Row(elem_classes="lanes"):
-                self.left = gr.HTML(elem_id="compare-gan-lane")
-                self.right = gr.HTML(elem_id="compare-diffusion-lane")
-            self.sentence = gr.HTML(elem_id="compare-sentence")
-            self.figures = gr.HTML(elem_id="compare-figures")
-            with gr.Accordion(t("More"), open=False):
-                self.psi = gr.Slider(-1, 1.5, 0.7, step=0.05, label=t("Variety (psi)"))
-                self.scheduler = gr.Dropdown(["ddim", "ddpm", "dpm++", "euler", "unipc"], value="ddim", label=t("Sampler"), filterable=False)
-                self.eta = gr.Slider(0, 1, 0, step=0.05, label=t("Fresh noise in each DDIM step (eta)"))
-            with gr.Accordion(t("Why?"), open=True):
-                self.why = gr.HTML(_why("en"))
+            self._runners()
+            self._brought()
+            self.go = gr.Button(t("Race"), variant="primary", size="lg", elem_id="compare-go")
+            self.stop = gr.Button(t("Stop"), variant="stop", size="lg", visible=False, elem_id="compare-stop")
+            self.price = gr.HTML('<div class="price"></div>', elem_id="compare-price")
+            self._track()
+            self.quality = Quality(engine)
+            self.films = Films(engine)
+            self._more()
+            self.why = gr.HTML(why("en"), elem_id="compare-why")
+        self.measured = gr.State({})  # model -> seconds of one network call, from this visit's races
+        self.asked = {self.kind, self.gan, self.diffusion, self.psi, self.seed, self.steps, self.eta, self.scheduler, self.precision, self.fair, self.prompt,
+                      self.guidance, self.few, self.picture}
         self._events()
 
+    # -- what stands where
+
+    def _runners(self) -> None:
+        kinds = pairs.offered(self.engine)
+        self.kind = gr.Radio([(k.title, k.id) for k in kinds], value=FACES.id, label=t("What do they make?"), visible=len(kinds) > 1, elem_id="compare-kind")
+        with gr.Row(elem_classes="lanes"):
+            with gr.Group():
+                self.gan = gr.Dropdown(self._choices(FACES, 0, "en"), value=FACES.first[0], label=t("GAN"), filterable=False, elem_id="compare-gan")
+                self.psi = gr.Slider(-1, 1.5, 0.7, step=0.05, label=t("Variety (psi)"), elem_id="compare-psi")
+                self.few = gr.Slider(1, 50, 1, step=1, label=t("Steps of this one"), visible=False, elem_id="compare-few")
+            with gr.Group():
+                self.diffusion = gr.Dropdown(self._choices(FACES, 1, "en"), value=FACES.first[1], label=t("Diffusion model"), filterable=False, elem_id="compare-diffusion")
+                self.steps = gr.Slider(1, 250, 25, step=1, label=t("Diffusion steps"), elem_id="compare-steps")
+
+    def _brought(self) -> None:
+        """What a person brings: a seed, a text, a picture."""
+        self.prompt = gr.Textbox("a photograph of a red fox in the snow", label=t("What is to be seen"), max_lines=2, max_length=1000, visible=False, elem_id="compare-prompt")
+        with gr.Column(visible=False, elem_id="compare-picture-row") as self.picture_row:
+            self.picture = picture_box(t("Your picture"), "compare-picture")
+            self.privacy = gr.HTML(common.privacy("en"))
+        with gr.Row(elem_classes="brought"):
+            with gr.Group():
+                self.seed = gr.Textbox("0", label=t("Seed: a number or any words"), max_lines=1, max_length=200, elem_id="compare-seed")
+            with gr.Group():
+                self.fair = gr.Radio(FAIR, value="pictures", label=t("What is fair?"), elem_id="compare-fair")
+
+    def _track(self) -> None:
+        """The clock, the lanes under it, and what is said when it has stopped."""
+        names = _names(FACES, (None, None), "en")
+        self.notice = gr.HTML("", elem_id="compare-notice")
+        self.clock = gr.HTML(lanes.clock(names, (Lane(), Lane()), None, "en"), elem_id="compare-clock")
+        with gr.Row(elem_classes="lanes stops"):
+            self.stops = [gr.Button(t("Stop this side"), size="sm", elem_id=f"compare-stop-{name}") for name in races.SIDES]
+        with gr.Row(elem_classes="lanes"):
+            self.left = gr.HTML(elem_id="compare-gan-lane")
+            self.right = gr.HTML(elem_id="compare-diffusion-lane")
+        self.sentence = gr.HTML(elem_id="compare-sentence")
+        self.instead = gr.Button(visible=False, size="sm", elem_id="compare-instead")
+        self.figures = gr.HTML(elem_id="compare-figures")
+        with gr.Row(elem_classes="actions"):
+            self.archive = gr.HTML(common.download(None, "Download all", "en"), elem_id="compare-archive")
+            self.report = gr.HTML(common.download(None, "Report", "en"), elem_id="compare-report")
+            self.copy = gr.Button(t("Copy link"), size="sm", elem_id="compare-copy")
+            self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json", ".webp"], size="sm", elem_id="compare-restore", elem_classes="restore")
+        self.link = gr.Textbox(visible="hidden", elem_id="compare-link", label=t("Link"))
+
+    def _more(self) -> None:
+        with gr.Accordion(t("More"), open=False, elem_id="compare-more"):
+            with gr.Row(elem_classes="brought"):
+                self.scheduler = gr.Dropdown(SCHEDULERS, value="ddim", label=t("Sampler"), filterable=False, elem_id="compare-scheduler")
+                self.eta = gr.Slider(0, 1, 0, step=0.05, label=t("Fresh noise in each DDIM step (eta)"), elem_id="compare-eta")
+                self.guidance = gr.Slider(0, 15, 7.5, step=0.5, label=t("How closely it follows the text (guidance)"), visible=False, elem_id="compare-guidance")
+                self.precision = gr.Dropdown(["auto", "float32", "bfloat16", "float16"], value="auto", label=t("Precision"), filterable=False)
+                self.films.more()
+
+    def _choices(self, kind: Kind, side: int, lang: str) -> list[tuple[str, str]]:
+        return [(c.title if self.engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id) for c in kind.rows(self.engine, side)]
+
+    # -- widgets -> race -> widgets
+
+    def race(self, values: Mapping) -> Race:
+        """What the widgets ask for."""
+        kind = pairs.named(values[self.kind])
+        both = {"seed": common.seed(values[self.seed]), "count": 1, "prompt": values[self.prompt]}
+        left = {"psi": values[self.psi], "steps": values[self.few]}
+        right = {"steps": values[self.steps], "scheduler": values[self.scheduler], "eta": values[self.eta], "guidance": values[self.guidance]}
+        sides = [kind.recipe(i, values[model], values[self.precision], **both, **own) for i, (model, own) in enumerate(((self.gan, left), (self.diffusion, right)))]
+        return Race(tuple(sides), values[self.fair] if kind.brings != "picture" else "pictures")
+
+    def restored(self, asked: Race, lang: str) -> dict:
+        """Updates that show a race in the widgets."""
+        kind = pairs.kind_of(asked.recipes)
+        updates = self._kind_shown(kind, lang) | {self.kind: kind.id, self.fair: asked.fair}
+        for side, recipe in enumerate(asked.recipes):
+            updates |= self._side_shown(kind, side, recipe, lang)
+        return updates
+
+    def _side_shown(self, kind: Kind, side: int, recipe: Recipe, lang: str) -> dict:
+        s = dict(recipe.settings)
+        known = {"seed": self.seed, "prompt": self.prompt, "precision": self.precision}
+        known |= {"psi": self.psi, "steps": self.few} if side == 0 else {"steps": self.steps, "scheduler": self.scheduler, "eta": self.eta, "guidance": self.guidance}
+        updates = {widget: str(s[name]) if name == "seed" else s[name] for name, widget in known.items() if name in s}
+        model = (self.gan, self.diffusion)[side]
+        choices = self._choices(kind, side, lang)
+        value = recipe.checkpoint if recipe.checkpoint in {id_ for _, id_ in choices} else kind.first[side]
+        return updates | {model: gr.update(choices=choices, value=value), self.precision: recipe.precision}
+
+    def _kind_shown(self, kind: Kind, lang: str) -> dict:
+        """The widgets that a kind of race has."""
+        text, picture = kind.brings == "text", kind.brings == "picture"
+        return {self.gan: gr.update(choices=self._choices(kind, 0, lang), value=kind.first[0]),
+                self.diffusion: gr.update(choices=self._choices(kind, 1, lang), value=kind.first[1]),
+                self.psi: gr.update(visible=kind is FACES), self.few: gr.update(visible=text), self.prompt: gr.update(visible=text or kind.id == "translate"),
+                self.picture_row: gr.update(visible=picture), self.fair: gr.update(visible=not picture), self.guidance: gr.update(visible=not kind.brings == "seed")}
+
+    # -- what happens when
+
     def _events(self) -> None:
-        asked = {self.gan, self.diffusion, self.seed, self.steps, self.fair, self.psi, self.scheduler, self.eta}
-        shown = [self.notice, self.clock, self.left, self.right, self.sentence, self.figures, self.go, self.stop]
-        go = self.go.click(self.run, asked, shown, show_progress="hidden", api_visibility="private", **common.DEVICE)
-        common.stops(self.stop, [go], lambda: (gr.update(visible=True), gr.update(visible=False)), None, [self.go, self.stop])
-        gr.on([self.gan.change, self.diffusion.change], self.noticed, [self.gan, self.diffusion], self.notice, **common.QUIET)
+        shown = [self.notice, self.clock, self.left, self.right, self.sentence, self.instead, self.figures, self.archive, self.report, self.link, self.measured, self.go, self.stop]
+        go = self.go.click(self.run, self.asked | {self.measured}, shown, **common.BUSY)
+        self.films.events(self.race, self.asked)
+        common.stops(self.stop, [go], self.ended, self.asked, [self.clock, self.sentence, self.figures, self.go, self.stop])
+        for side, button in enumerate(self.stops):
+            button.click(self._stopper(side), None, None, **common.QUIET)
+        self.kind.input(self.switched, self.kind, [self.gan, self.diffusion, self.psi, self.few, self.prompt, self.picture_row, self.fair, self.guidance], **common.QUIET)
+        gr.on([self.gan.change, self.diffusion.change], self.noticed, self.asked, self.notice, **common.QUIET)
+        gr.on([*(w.change for w in (self.gan, self.diffusion, self.steps, self.fair, self.sentence, self.picture, self.few))], self.priced, self.asked, self.price,
+              trigger_mode="always_last", **common.QUIET)
+        self.quality.listen([self.gan, self.diffusion, self.psi, self.steps, self.eta, self.measured])
+        self.copy.click(self.linked, self.asked, self.link, **common.QUIET).then(None, self.link, None, js=common.copies("compare-copy"))
+        self.instead.click(lambda: (FACES.id, *FACES.first), None, [self.kind, self.gan, self.diffusion], **common.QUIET)
+        self.restore.upload(self.dropped, {self.restore, *self.asked}, [*self.asked, self.picture_row, self.sentence], **common.QUIET)
 
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return [self.gan, self.diffusion, self.clock, self.why, self.notice]
+        return [*self.asked, self.picture_row, self.clock, self.why, self.notice, self.privacy, self.sentence, self.archive, self.report, *self.quality.outputs, *self.films.outputs]
 
-    def opened(self, request: gr.Request) -> list:
-        """The words that depend on the visitor's language."""
+    def opened(self, request: gr.Request) -> dict:
+        """The words that depend on the visitor's language; the race of the link."""
         lang = common.language(request)
-        return [gr.update(choices=common.choices(self.engine, "faces", lang)), gr.update(choices=common.choices(self.engine, "denoise", lang)),
-                _clock(None, lang), _why(lang), gr.skip()]
+        names = _names(FACES, (None, None), lang)
+        updates = {self.gan: gr.update(choices=self._choices(FACES, 0, lang)), self.diffusion: gr.update(choices=self._choices(FACES, 1, lang)),
+                   self.kind: gr.update(choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)]),
+                   self.fair: gr.update(choices=[(say(lang, words), fair) for words, fair in FAIR]),
+                   self.clock: lanes.clock(names, (Lane(), Lane()), None, lang), self.why: why(lang), self.privacy: common.privacy(lang),
+                   self.archive: common.download(None, "Download all", lang), self.report: common.download(None, "Report", lang)}
+        updates |= self.quality.opened(lang) | self.films.opened(lang)
+        try:
+            asked = races.from_link(dict(request.query_params))
+            if asked:
+                updates |= self.restored(asked, lang) | {self.kind: gr.update(value=pairs.kind_of(asked.recipes).id, choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)])}
+        except UserError as e:
+            updates[self.sentence] = common.refusal(e, lang)
+        return updates
 
-    def recipes(self, values: Mapping) -> list[Recipe]:
-        """The two runners."""
-        seed = common.seed(values[self.seed])
-        return [Recipe("faces", values[self.gan], {"seed": seed, "count": 1, "psi": values[self.psi]}),
-                Recipe("denoise", values[self.diffusion], {"seed": seed, "count": 1, "steps": values[self.steps], "scheduler": values[self.scheduler],
-                                                           "eta": values[self.eta]})]
+    def switched(self, kind: str, request: gr.Request) -> dict:
+        """Another kind of race: its models and its widgets."""
+        return self._kind_shown(pairs.named(kind), common.language(request))
 
-    def noticed(self, gan: str, diffusion: str, request: gr.Request) -> str:
+    def noticed(self, values: Mapping, request: gr.Request) -> str:
         """Says loudly where a pair did not learn from the same pictures."""
-        one, other = self.engine.row(gan), self.engine.row(diffusion)
-        if one.data == other.data:
+        rows = [self.engine.row(values[model]) for model in (self.gan, self.diffusion)]
+        if None in rows or not pairs.apart(dict(enumerate(rows))):
             return ""
+        one, other = rows
         return common.warning(say(common.language(request), "Not the same pictures: {gan} learned from {one}, {diffusion} from {other}. Compare the cost, not the looks.",
                                   gan=one.title, one=one.data, diffusion=other.title, other=other.data))
 
+    def priced(self, values: Mapping, request: gr.Request) -> str:
+        """What the race will cost, from runs measured here."""
+        lang = common.language(request)
+        try:
+            if pairs.named(values[self.kind]).brings == "picture" and not values[self.picture]:
+                return ""
+            asked = self.race(values)
+            prices = [self.engine.price(r, self._uploads(values)) for r in asked.recipes]
+        except UserError as e:
+            return common.refusal(e, lang)
+        both = (lambda each: 2 * max(each)) if asked.fair == "seconds" else sum  # with equal seconds each takes what the dearer one does
+        return common.price_line(common.together(prices, both), lang)
+
+    def linked(self, values: Mapping) -> str:
+        """The address of what the widgets ask for."""
+        return self.race(values).to_link()
+
+    def dropped(self, values: Mapping, request: gr.Request) -> dict:
+        """A race or a picture of ours, dropped: both sides come back, or the one that made the picture."""
+        lang = common.language(request)
+        try:
+            found = races.from_file(values[self.restore])
+            if isinstance(found, Race):
+                updates = self.restored(found, lang)
+            else:
+                kind, side = pairs.side_of(found, pairs.named(values[self.kind]))
+                updates = {} if kind.id == values[self.kind] else self._kind_shown(kind, lang) | {self.kind: kind.id}
+                updates |= self._side_shown(kind, side, found, lang)
+            for recipe in found.recipes if isinstance(found, Race) else [found]:
+                self.engine.checked(recipe)
+        except UserError as e:
+            return {self.sentence: common.refusal(e, lang)}
+        return updates | {self.sentence: common.plain("", say(lang, "The settings are back: press Race."))}
+
+    def _uploads(self, values: Mapping) -> list[str]:
+        """The picture that both sides work on, where they work on one. Raises UserError where it is missing."""
+        if pairs.named(values[self.kind]).brings != "picture":
+            return []
+        if not values[self.picture]:
+            raise UserError("There is no picture yet: drop one into the box.")
+        return [values[self.picture]]
+
+    def _stopper(self, side: int) -> Any:
+        def stop(request: gr.Request) -> None:
+            running = self._running.get(request.session_hash)
+            if running:
+                running.stopped.add(side)
+        return stop
+
+    # -- the race
+
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
-        """The race, lap by lap."""
-        lang, lanes = common.language(request), Lanes()
+        """The race, as often as a browser can look."""
+        lang, missing = common.language(request), False
+        kind = pairs.named(values[self.kind])
+        rows = [self.engine.row(values[model]) for model in (self.gan, self.diffusion)]
         yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True), self.sentence: "", self.figures: "", self.left: "", self.right: ""}
         try:
-            for lap in race(self.engine, self.recipes(values), values[self.fair]):
-                lanes.take(lap)
-                yield {self.clock: _clock(lap, lang), (self.left, self.right)[lap.side]: (_wall(lanes) if lap.side == 0 else _easel(lanes, lang))}
-            rows = [self.engine.row(values[self.gan]), self.engine.row(values[self.diffusion])]
-            yield {self.sentence: _sentence(lanes, lang), self.figures: _figures(lanes, rows, lang), self.right: _easel(lanes, lang, scrub=True)}
+            running = self._running[request.session_hash] = Running(self.race(values), _names(kind, rows, lang))
+            with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+                yield from self._laps(running, self._uploads(values), Path(folder), lang)
+                yield self._over(running, rows, Path(folder), lang) | {self.measured: _noted(values[self.measured], running)}
         except UserError as e:
-            yield {self.sentence: common.refusal(e, lang)}
+            missing = isinstance(e, WeightsError) and (values[self.gan], values[self.diffusion]) != FACES.first
+            yield {self.sentence: common.refusal(e, lang), self.clock: lanes.clock(_names(kind, rows, lang), (Lane(), Lane()), None, lang)}
         except Exception:
             log.exception("a race failed")
             yield {self.sentence: common.refusal(UserError("Something went wrong here. It was logged; please try again."), lang)}
-        yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
+        self._running.pop(request.session_hash, None)
+        embedded = " + ".join(self.engine.row(name).title for name in FACES.first)
+        yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False), self.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=embedded))}
+
+    def _laps(self, running: Running, uploads: Sequence[str], folder: Path, lang: str) -> Iterator[dict]:
+        seen = 0.0
+        for lap in races.race(self.engine, running.asked, uploads, running.stopped):
+            if lap.result.waiting:
+                if time.monotonic() - seen > common.PAUSE:
+                    seen = time.monotonic()
+                    yield {self.sentence: common.waiting_line(lap.result, lang)}
+                continue
+            waited = running.lap is None
+            running.lap = lap
+            running.lanes[lap.side].take(lap, folder)
+            if waited or time.monotonic() - seen > common.PAUSE:
+                seen = time.monotonic()
+                yield self._look(running, lang) | ({self.sentence: ""} if waited else {})
+
+    def _look(self, running: Running, lang: str) -> dict:
+        """The clock, and the lanes in which something has happened since the last look."""
+        for side in running.stopped:
+            running.lanes[side].stopped = True
+        update = {self.clock: lanes.clock(running.names, running.lanes, running.lap, lang, running=True)}
+        for side, place in enumerate((self.left, self.right)):
+            lane = running.lanes[side]
+            state = (len(lane.thumbs), len(lane.film))
+            if running.seen.get(side) != state:
+                running.seen[side] = state
+                update[place] = lanes.easel(lane, lang) or lanes.wall(lane, running.lap.pictures[side], lang)
+        return update
+
+    def _over(self, running: Running, rows: Sequence, folder: Path, lang: str) -> dict:
+        """The clock has stopped: everything that can be looked at, stepped through and taken home."""
+        if running.lap is None:
+            return {self.clock: lanes.clock(running.names, running.lanes, None, lang)}
+        self._look(running, lang)
+
+        def kept(path: Path) -> str:
+            return common.served(self.left.move_resource_to_block_cache(str(path)))
+
+        report = images.as_json(lanes.report(running.asked, running.lanes, running.lap))
+        (folder / "report.json").write_text(report, encoding="utf-8")
+        files = [f for lane in running.lanes for f in lane.files]
+        archive = images.save_zip(files, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report})
+        shown = [lanes.whole(lane, running.lap.pictures[i], lang, kept) for i, lane in enumerate(running.lanes)]
+        keep = self.left.move_resource_to_block_cache
+        return self._told(running, rows, lang) | {
+            self.left: shown[0], self.right: shown[1], self.link: running.asked.to_link(), self.archive: common.download(keep(str(archive)), "Download all", lang),
+            self.report: common.download(keep(str(folder / "report.json")), "Report", lang)}
+
+    def _told(self, running: Running, rows: Sequence, lang: str) -> dict:
+        titles, data = [r.title for r in rows], [r.data for r in rows]
+        said = lanes.sentence(running.names, running.lap, lang) + lanes.fairness(running.asked, running.names, running.lap, lang)
+        return {self.clock: lanes.clock(running.names, running.lanes, running.lap, lang), self.sentence: said,
+                self.figures: lanes.figures(running.names, titles, data, running.lanes, running.lap, lang)}
+
+    def ended(self, values: Mapping, request: gr.Request) -> dict:
+        """Stop: the clock stands, what is there stays, and its figures are told."""
+        lang, running = common.language(request), self._running.pop(request.session_hash, None)
+        update = {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
+        if running is None or running.lap is None:
+            return update | {self.sentence: common.plain("", say(lang, "stopped"))}
+        for lane in running.lanes:
+            lane.stopped = True
+        rows = [self.engine.row(r.checkpoint) for r in running.asked.recipes]
+        return update | self._told(running, rows, lang)
 
 
-def _clock(lap: Lap | None, lang: str) -> str:
-    gan, diffusion = lap.seconds if lap else (0.0, 0.0)
-    counts = lap.pictures if lap else (0, 0)
-    sides = "".join(f'<div><b>{name}</b><output>{value:.2f} s</output><span>{html.escape(say(lang, "{count} pictures", count=count))}</span></div>'
-                    for name, value, count in ((say(lang, "GAN"), gan, counts[0]), (say(lang, "Diffusion"), diffusion, counts[1])))
-    return f'<div class="clock" role="timer">{sides}</div>'
+def _names(kind: Kind, rows: Sequence, lang: str) -> Names:
+    """What a race of this kind calls its sides."""
+    if kind is FACES or None in rows:
+        return Names((say(lang, "GAN"), say(lang, "Diffusion")), tuple(say(lang, s) for s in kind.spoken))
+    return Names(tuple(r.title for r in rows), tuple(r.title for r in rows))
 
 
-def _wall(lanes: Lanes) -> str:
-    one = " one" if len(lanes.thumbs) == 1 else ""
-    pictures = "".join(f'<img src="{a}" alt="">' for a in lanes.thumbs[-WALL:])
-    return f'<div class="thumbs{one}">{pictures}</div>'
-
-
-def _easel(lanes: Lanes, lang: str, scrub: bool = False) -> str:
-    """The picture that comes out of the noise, and the film strip of its steps."""
-    if not lanes.film:
-        return ""
-    x_t, x_0 = lanes.film[-1]
-    strip = "".join(f'<img src="{b}" data-noise="{a}" alt="">' for a, b in lanes.film)
-    slider = (f'<input class="scrub" type="range" min="0" max="{len(lanes.film) - 1}" value="{len(lanes.film) - 1}" '
-              f'aria-label="{html.escape(say(lang, "Step through the film"))}">') if scrub else ""
-    words = html.escape(say(lang, "the noisy picture")), html.escape(say(lang, "what it takes it for"))
-    return (f'<div class="easel"><figure><img class="noise" src="{x_t}" alt="{words[0]}"><figcaption>x<sub>t</sub>: {words[0]}</figcaption></figure>'
-            f'<figure><img class="guess" src="{x_0}" alt="{words[1]}"><figcaption>x<sub>0</sub>: {words[1]}</figcaption></figure></div>{slider}'
-            f'<div class="film-strip">{strip}</div>')
-
-
-def _sentence(lanes: Lanes, lang: str) -> str:
-    lap = lanes.lap
-    facts = {"seconds": seconds(lap.seconds[1]), "faces": lap.pictures[0], "own": seconds(lap.seconds[0])}
-    if lap.pictures[1] == 1:
-        said = say(lang, "In the {seconds} of one diffusion picture, the GAN drew {faces} in {own}.", **facts)
-    else:
-        said = say(lang, "In the {seconds} that {count} diffusion pictures took, the GAN drew {faces} in {own}.", count=lap.pictures[1], **facts)
-    each = [lap.seconds[i] / max(1, lap.pictures[i]) for i in (0, 1)]
-    ratio = say(lang, "One diffusion picture costs as much time as {count} of the GAN's.", count=f"{each[1] / max(each[0], 1e-9):.0f}")
-    return f'<p class="verdict">{html.escape(said)} {html.escape(ratio)}</p>'
-
-
-def _figures(lanes: Lanes, rows: list[Checkpoint], lang: str) -> str:
-    lap = lanes.lap
-    lines = {"Model": [r.title for r in rows],
-             "Seconds a picture": [f"{lap.seconds[i] / max(1, lap.pictures[i]):.3f}" for i in (0, 1)],
-             "Network calls a picture": [f"{lap.calls[i] / max(1, lap.pictures[i]):.0f}" for i in (0, 1)],
-             "Peak memory": [size(lanes.reports[i].peak_memory or 0) for i in (0, 1)],
-             "Parameters": [f"{r.parameters / 1e6:.1f} M" if r.parameters else say(lang, "unknown") for r in rows],
-             "Device": [f"{lanes.reports[i].device} {lanes.reports[i].precision}" for i in (0, 1)],
-             "Trained on": [r.data for r in rows]}
-    head = f"<tr><td></td><th scope=col>{html.escape(say(lang, 'GAN'))}</th><th scope=col>{html.escape(say(lang, 'Diffusion'))}</th></tr>"
-    body = "".join(f"<tr><th scope=row>{html.escape(say(lang, k))}</th>" + "".join(f"<td>{html.escape(x)}</td>" for x in v) + "</tr>" for k, v in lines.items())
-    return f'<table class="card"><thead>{head}</thead><tbody>{body}</tbody></table>'
-
-
-def _why(lang: str) -> str:
-    paragraphs = (
-        "One pass against many: a GAN turns its noise into a picture in one network call; a diffusion model takes noise away a little at a time, and "
-        "calls its network once for each step. The clock above shows what that costs here.",
-        "The forger and the police: a GAN learns as two networks that fight, one forging pictures, one telling them from real ones (Goodfellow 2014). "
-        "The fight can tip over, and a forger that found one good picture may draw only that: modes are lost. Wasserstein and least-squares losses, "
-        "spectral norms and gradient penalties tame it.",
-        "One network, one task: a diffusion model learns only to say what noise was added (Ho 2020). That is as stable as learning to copy, and every "
-        "training picture counts, so it covers more of the variety; the price is paid when it draws.",
-        "The middle: distillation teaches a diffusion model to draw in few steps, often with a GAN's critic as the judge.")
-    return "".join(f"<p>{html.escape(say(lang, p))}</p>" for p in paragraphs)
+def _noted(measured: Mapping[str, float], running: Running) -> dict[str, float]:
+    """What this visit has measured, with this race's seconds of one network call."""
+    lap = running.lap
+    spent = {r.checkpoint: lap.seconds[i] / lap.calls[i] for i, r in enumerate(running.asked.recipes) if lap and lap.calls[i]}
+    return {**measured, **spent}

@@ -28,9 +28,10 @@
     const figure = event.target.closest?.(".compare");
     if (figure) figure.style.setProperty("--at", event.target.value + "%");
     if (event.target.matches?.(".scrub")) {
-      const lane = event.target.parentElement, frame = lane.querySelectorAll(".film-strip img")[event.target.value];
+      const lane = event.target.closest(".scrub-row").parentElement, frame = lane.querySelectorAll(".film-strip img")[event.target.value];
       lane.querySelector(".guess").src = frame.src;
       lane.querySelector(".noise").src = frame.dataset.noise;
+      lane.querySelector(".scrub-row output").textContent = frame.dataset.step;
     }
   });
   document.addEventListener("click", (event) => {

@@ -52,7 +52,7 @@ def build(engine: Engine) -> gr.Blocks:
 
 def launch_settings() -> dict[str, Any]:
     """Keyword arguments of `launch` that belong to the window itself: looks, languages, and what it keeps to itself."""
-    return {"theme": theme(), "css_paths": [HERE / "window.css"], "js": (HERE / "window.js").read_text(encoding="utf-8"), "i18n": I18N,
+    return {"theme": theme(), "css_paths": [HERE / "window.css", HERE / "compare.css"], "js": (HERE / "window.js").read_text(encoding="utf-8"), "i18n": I18N,
             "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb"}
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import gradio as gr
 
 from ganapps.errors import UserError
-from ganapps.ui.chinese import CHINESE
+from ganapps.ui.chinese import CHINESE as WINDOW
+from ganapps.ui.chinese_race import RACE
+
+CHINESE = WINDOW | RACE
 
 
 def say(lang: str, template: str, **values: object) -> str:

@@ -1,0 +1,69 @@
+"""How good the shipped models' pictures are, as measured: reads `weights/quality.toml`, whose first lines explain it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ganapps.catalog import WEIGHTS
+from ganapps.errors import UserError
+
+TABLE = WEIGHTS / "quality.toml"
+SETTINGS = ("psi", "steps", "eta")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A model at one setting; what was not measured is None.
+
+    `setting` is the one that `value` belongs to: psi of a GAN; steps (of DDIM, eta 0) or eta (at `steps` steps) of a diffusion model.
+    `pictures` were made for the figures. `frechet` falls, `precision`, `recall` (0 to 1) and `diversity` (1 is real) rise with
+    quality, in EfficientNet-Lite0's features, those with `lite2_` in EfficientNet-Lite2's. `swd64`, `swd32`, `swd16`: sliced
+    Wasserstein distance at so many pixels, x 1000, which falls. `seconds` a picture.
+    """
+
+    model: str
+    setting: str
+    value: float
+    pictures: int
+    frechet: float
+    precision: float
+    recall: float
+    diversity: float
+    swd64: float
+    swd32: float
+    swd16: float
+    steps: int | None = None
+    seconds: float | None = None
+    nearest: float | None = None
+    lite2_frechet: float | None = None
+    lite2_precision: float | None = None
+    lite2_recall: float | None = None
+    lite2_diversity: float | None = None
+
+
+def load(path: Path = TABLE) -> tuple[Mapping[str, Any], tuple[Measured, ...]]:
+    """What the file says about itself, and its rows. A broken file is a `UserError` that names it; one that isn't there is empty."""
+    if not path.exists():
+        return {}, ()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return table["about"], tuple(_row(row) for row in table["rows"])
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as e:
+        raise UserError("{file}: not a table of measurements ({reason}).", file=path.name, reason=str(e)) from e
+
+
+def rows() -> list[dict[str, Any]]:
+    """The shipped rows as plain values, without what was not measured."""
+    return [{name: value for name, value in asdict(row).items() if value is not None} for row in load()[1]]
+
+
+def _row(row: Mapping[str, Any]) -> Measured:
+    numbers = {f.name for f in fields(Measured)} - {"model", "setting"}
+    wrong = [name for name in row if name in numbers and (isinstance(row[name], bool) or not isinstance(row[name], int | float))]
+    if wrong or row.get("setting") not in SETTINGS:
+        raise ValueError(f"{row.get('model')}: {', '.join(wrong) or row.get('setting')}")
+    return Measured(**row)

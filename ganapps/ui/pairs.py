@@ -1,0 +1,78 @@
+"""The kinds of race: who may run against whom, with what settings, and what a person has to bring."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ganapps.catalog import Checkpoint
+from ganapps.engine import TASKS, Engine
+from ganapps.errors import UserError
+from ganapps.recipe import Recipe
+
+Brings = Literal["seed", "text", "picture"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of race. `tasks` are those of the two sides, `kinds` the kinds of model that may run there (none: any), `first` the pair
+    to begin with, `spoken` how a sentence calls the two."""
+
+    id: str
+    title: str
+    brings: Brings
+    tasks: tuple[str, str]
+    kinds: tuple[tuple[str, ...], tuple[str, ...]]
+    first: tuple[str, str]
+    spoken: tuple[str, str]
+
+    def rows(self, engine: Engine, side: int) -> list[Checkpoint]:
+        """The models that may run on a side."""
+        task = TASKS.get(self.tasks[side])
+        return [c for c in engine.rows(task.models) if not self.kinds[side] or c.kind in self.kinds[side]] if task else []
+
+    def recipe(self, side: int, model: str, precision: str = "auto", **settings: Any) -> Recipe:
+        """A side's recipe, of those settings that its task has."""
+        known = inspect.signature(TASKS[self.tasks[side]].function).parameters
+        return Recipe(self.tasks[side], model, {k: v for k, v in settings.items() if k in known}, precision)
+
+
+FACES = Kind("faces", "Faces", "seed", ("faces", "denoise"), ((), ()), ("heads-64", "heads-ddpm-64"), ("the GAN", "the diffusion model"))
+KINDS = (FACES,)
+
+
+def offered(engine: Engine) -> list[Kind]:
+    """The kinds of race for which there are models on both sides."""
+    return [kind for kind in KINDS if all(kind.rows(engine, side) for side in (0, 1))]
+
+
+def named(name: str) -> Kind:
+    """The kind of that id."""
+    return next(kind for kind in KINDS if kind.id == name)
+
+
+def kind_of(recipes: Sequence[Recipe]) -> Kind:
+    """The kind of race that two recipes are for. Raises UserError where they are for none."""
+    tasks = tuple(r.task for r in recipes)
+    found = next((kind for kind in KINDS if kind.tasks == tasks), None)
+    if found is None:
+        raise UserError("A race between {one} and {other} is not offered here.", one=tasks[0][:40], other=tasks[1][:40])
+    return found
+
+
+def side_of(recipe: Recipe, kind: Kind) -> tuple[Kind, int]:
+    """Where one recipe belongs: in the kind shown now if it fits, else in the first that it fits. Raises UserError for a stranger."""
+    models = TASKS[recipe.task].models if recipe.task in TASKS else None
+    for candidate in (kind, *KINDS):
+        sides = [TASKS[task].models for task in candidate.tasks if task in TASKS]
+        if models in sides:
+            return candidate, sides.index(models)
+    raise UserError("This picture was made on another tab: drop it there.")
+
+
+def apart(rows: Mapping[int, Checkpoint | None]) -> bool:
+    """Did the two learn from different pictures (or does nobody know from which)?"""
+    one, other = rows[0], rows[1]
+    return one is None or other is None or one.data != other.data or one.data == "unknown"
