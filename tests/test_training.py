@@ -6,6 +6,8 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import signal
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import stylegan2
-from ganapps.training import augment, controls, data, diffusion, faces, label_file, labels, loop, measure, reader
+from ganapps.training import augment, controls, data, diffusion, distances, faces, label_file, labels, loop, measure, precision, reader, samples, sketch
 from ganapps.training.features import TAP_CHANNELS, Projection
 from ganapps.training.generator import Generator
 
@@ -293,7 +295,8 @@ def test_a_face_training_starts_from_a_finished_generator(tmp_path):
     assert later.seen == 8
 
 
-def test_the_rate_falls_in_the_last_third():
+def test_the_rate_falls_in_the_last_third_or_where_it_is_told_to():
+    assert [loop.falling(seen, 900, 100) for seen in (700, 800, 850, 899)] == pytest.approx([1, 1, 0.5, 0.05])
     assert [loop.falling(seen, 900) for seen in (0, 600, 750, 900)] == pytest.approx([1, 1, 0.5, 0.05])
 
 
@@ -303,6 +306,45 @@ def test_the_loop_saves_everything_and_goes_on(tmp_path):
     later = diffusion_trainer()
     loop.run(later, tmp_path, pictures=12)
     assert later.seen == 12 and later.steps == 3 and not (tmp_path / "state.new").exists()
+
+
+def test_a_training_asked_to_end_saves_and_ends(tmp_path):
+    """SIGTERM in the middle of a step: that step ends, everything is saved, and a later run goes on from there."""
+    trainer = diffusion_trainer()
+    plain = trainer.step
+    trainer.step = lambda: (os.kill(os.getpid(), signal.SIGTERM), plain())[1]
+    before = signal.getsignal(signal.SIGTERM)
+    loop.run(trainer, tmp_path, pictures=400)
+    assert trainer.seen == 4 and signal.getsignal(signal.SIGTERM) is before
+    later = diffusion_trainer(seed=1)
+    loop.run(later, tmp_path, pictures=4)
+    assert later.seen == 4 and same(later.network.state_dict(), trainer.network.state_dict())
+
+
+def test_a_second_signal_ends_a_training_that_hangs():
+    asked = loop.EndAsked()
+    with asked.heard():
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert asked.to_end and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", ["float32", "bfloat16"])
+def test_a_training_computes_in_what_the_processor_has(monkeypatch, number):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": number == "bfloat16"})
+    with precision.quick():
+        assert F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1)).dtype == getattr(torch, number)
+
+
+def test_a_sketch_draws_its_twins_nearer_and_the_face_training_goes_on_from_it(tmp_path):
+    torch.manual_seed(0)
+    sketched = sketch.Sketch(face_trainer(), pictures=10_000)
+    kept = {name: value.clone() for name, value in sketched.faces.critic.state_dict().items()}
+    colours = [sketched.step()["colours"] for _ in range(12)]
+    assert colours[-1] < 0.9 * colours[0] and same(kept, sketched.faces.critic.state_dict())
+    loop.save(sketched, tmp_path)
+    trainer = face_trainer(seed=1)
+    loop.run(trainer, tmp_path, pictures=0)
+    assert trainer.seen == 12 * sketch.BATCH and same(trainer.generator.state_dict(), sketched.faces.generator.state_dict())
 
 
 def test_a_reader_learns_what_can_be_seen():
@@ -349,31 +391,31 @@ def test_a_control_is_followed_as_far_as_the_reader_sees():
 def test_the_frechet_distance_of_shifted_gaussians_is_the_shift():
     random = torch.Generator().manual_seed(0)
     a = torch.randn(4000, 3, generator=random)
-    assert measure.frechet(a, a) == pytest.approx(0, abs=1e-6)
-    assert measure.frechet(a, a + torch.tensor([3.0, 0, 4.0])) == pytest.approx(25, rel=1e-4)
-    assert measure.frechet(a, 3 * a) == pytest.approx(3 * (3 - 1) ** 2, rel=0.1)
+    assert distances.frechet(a, a) == pytest.approx(0, abs=1e-6)
+    assert distances.frechet(a, a + torch.tensor([3.0, 0, 4.0])) == pytest.approx(25, rel=1e-4)
+    assert distances.frechet(a, 3 * a) == pytest.approx(3 * (3 - 1) ** 2, rel=0.1)
 
 
 def test_precision_and_recall_tell_a_narrow_set_from_a_strange_one():
     random = torch.Generator().manual_seed(0)
     real, narrow = torch.randn(300, 4, generator=random), 0.2 * torch.randn(300, 4, generator=random)
     strange = torch.randn(300, 4, generator=random) + 50
-    assert measure.inside(narrow, real) > 0.95 > 0.5 > measure.inside(real, narrow)
-    assert measure.inside(strange, real) == 0
+    assert distances.inside(narrow, real) > 0.95 > 0.5 > distances.inside(real, narrow)
+    assert distances.inside(strange, real) == 0
 
 
 def test_the_sliced_wasserstein_distance_sees_texture_at_its_size():
     random = torch.Generator().manual_seed(0)
     noise, other = torch.randn(2, 40, 3, 64, 64, generator=random)
     smooth = F.interpolate(F.avg_pool2d(noise, 4), size=64, mode="bilinear")
-    assert measure.sliced_wasserstein(noise, smooth, 64) > 2 * measure.sliced_wasserstein(noise, other, 64)
+    assert distances.sliced_wasserstein(noise, smooth, 64) > 2 * distances.sliced_wasserstein(noise, other, 64)
 
 
 def test_measured_faces_are_the_ones_the_app_makes(tmp_path):
     trainer = face_trainer()
     trainer.export(tmp_path)
     rows = portraits().labels
-    faces_made = measure.from_generator(tmp_path / "heads-16.safetensors", 0.8, rows)(np.array([3, 5]))
+    faces_made = samples.from_generator(tmp_path / "heads-16.safetensors", 0.8, rows)(np.array([3, 5]))
     state = np.random.RandomState(5)
     z, c = torch.from_numpy(state.randn(1, 128)).float(), torch.from_numpy(rows[state.randint(len(rows))])[None]
     with torch.no_grad():
@@ -383,6 +425,6 @@ def test_measured_faces_are_the_ones_the_app_makes(tmp_path):
 def test_faces_learned_by_heart_are_found_out():
     random = torch.Generator().manual_seed(0)
     learned, held_back = torch.rand(60, 3, 64, 64, generator=random), torch.rand(20, 3, 64, 64, generator=random)
-    copied = measure.measure(learned[:20], held_back, learned, Eyes())
-    fresh = measure.measure(torch.rand(20, 3, 64, 64, generator=random), held_back, learned, Eyes())
+    ruler = measure.Ruler(held_back, learned, Eyes())
+    copied, fresh = ruler.measure(learned[:20]), ruler.measure(torch.rand(20, 3, 64, 64, generator=random))
     assert copied["nearest"] < 0.01 < 0.5 < fresh["nearest"] and copied["diversity"] == pytest.approx(1, abs=0.3)

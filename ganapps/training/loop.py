@@ -104,9 +104,19 @@ def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
             kept.copy_(new)
 
 
-def falling(seen: int, pictures: int) -> float:
-    """The learning rate's factor: 1 for two thirds of the training, then down to a twentieth in a straight line."""
-    return min(1.0, max(0.05, 3 * (1 - seen / pictures)))
+def descend(loss: Tensor, *optimizers: torch.optim.Optimizer) -> float:
+    """One step of each optimizer down this loss; the loss."""
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    for optimizer in optimizers:
+        optimizer.step()
+    return loss.item()
+
+
+def falling(seen: int, pictures: int, last: int | None = None) -> float:
+    """The learning rate's factor: 1 at first, then down to a twentieth in a straight line over the `last` pictures (else a third of all)."""
+    return min(1.0, max(0.05, (pictures - seen) / (last or pictures / 3)))
 
 
 def arguments(description: str, pictures: int) -> argparse.Namespace:
@@ -116,6 +126,7 @@ def arguments(description: str, pictures: int) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="where state, sheet and weights go; run again to go on")
     parser.add_argument("--start", type=Path, help="a state to start from, if there is none in --out yet")
     parser.add_argument("--pictures", type=int, default=pictures, help="stop when so many were seen (default %(default)s)")
+    parser.add_argument("--falls", type=int, help="over how many pictures at the end the rate falls (default: a third of all)")
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)

@@ -1,155 +1,172 @@
-"""How good and how varied made faces are, against the portraits that were held back.
+"""How good and how varied the shipped models' faces are, against the portraits that were held back: writes weights/quality.toml.
 
-python -m ganapps.training.measure --data DIR --generator weights/heads-128.safetensors [--psi 0.8]
-python -m ganapps.training.measure --data DIR --diffusion weights/heads-ddpm-64 [--steps 25]
+python -m ganapps.training.measure --data DIR                          every model and setting; the diffusion model takes an hour or more
+python -m ganapps.training.measure --data DIR --model heads-128 --values 0.7
+python -m ganapps.training.measure --seconds                           only how long a picture takes here; let the machine be quiet
+python -m ganapps.training.measure --data DIR --model heads-128 --file OUT/heads-128.safetensors      one that does not ship: only says it
 
-Distances are in EfficientNet-Lite0's features, so none of them is a FID; and the face generator's critic looked through the same
-network, which favours it. The sliced Wasserstein distance needs no network. Everything is compared at 64 px.
+Distances are in EfficientNet-Lite0's features, so none of them is a FID; the GANs' critic looked through the same network, which
+favours them. So there are those of EfficientNet-Lite2 beside them (no training saw it; it is of the same family), and the sliced
+Wasserstein distance, which needs no network. Everything is compared at 64 px.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import datetime
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks.torchvision_ops import ensure_torchvision
-from ganapps.training import loop
+from ganapps import catalog, engine, quality
+from ganapps.quality import Measured
+from ganapps.recipe import Recipe
+from ganapps.training import distances, loop, samples
 from ganapps.training.data import Portraits, load
 from ganapps.training.features import FeatureNetwork
-from ganapps.training.label_file import read_generator
 
-SIDE, NEIGHBOURS, CHUNK = 64, 3, 50
-PATCH, PATCHES, PROJECTIONS = 7, 64, 256  # a side; a picture; directions
-LEVELS = (64, 32, 16)
-
-Sample = Callable[[np.ndarray], Tensor]
-
-
-def measure(made: Tensor, held_back: Tensor, learned: Tensor, features: torch.nn.Module) -> dict[str, float]:
-    """Pictures [N, 3, 64, 64] in -1..1: made ones, held-back ones and those that were learned from. Names and numbers:
-
-    `frechet` (Heusel 2017, other features), `precision` and `recall` (Kynkäänniemi 2019), `diversity` (mean distance between two
-    made faces, real = 1), `wasserstein_R` (Karras 2018, x 1000), `nearest` (median distance of a made face to the nearest learned
-    one, over that of a held-back one: much below 1 is learned by heart).
-    """
-    ours, real, known = (pooled(features, x) for x in (made, held_back, learned))
-    found = {"frechet": frechet(ours, real), "precision": inside(ours, real), "recall": inside(real, ours),
-             "diversity": float(torch.pdist(ours).mean() / torch.pdist(real).mean())}
-    found |= {f"wasserstein_{level}": 1000 * sliced_wasserstein(made, held_back, level) for level in LEVELS}
-    nearest = [float(torch.cdist(x, known).min(1).values.median()) for x in (ours, real)]
-    return found | {"nearest": nearest[0] / nearest[1]}
+SIDE, CHUNK = 64, 50
+ETA_STEPS = 25
+SETTINGS: dict[str, tuple[tuple[str, float], ...]] = {
+    "faces": tuple(("psi", value) for value in (1, 0.85, 0.7, 0.5)),
+    "denoise": (("steps", 10), ("steps", 25), ("steps", 50), ("steps", 250), ("eta", 1)),
+}
+HEADER = """\
+# How good the faces of the models that ship are, as measured; ganapps/quality.py reads it and explains every figure.
+# [about]: what the figures are against and where the seconds were taken. Each row is a model at one setting: psi of a GAN; steps (of
+# DDIM, eta 0) or eta (at 25 steps) of a diffusion model. Figures of rows with different numbers of pictures don't compare well.
+"""
 
 
-def pooled(features: torch.nn.Module, pictures: Tensor) -> Tensor:
-    """[N, 3, S, S] -> the means of the last two feature maps, [N, 432]."""
-    with torch.no_grad():
-        rows = [torch.cat([m.float().mean((2, 3)) for m in features(x)[2:]], 1) for x in pictures.split(CHUNK)]
-    return torch.cat(rows)
+class Ruler:
+    """What made pictures are held against: held-back pictures and learned ones [N, 3, 64, 64] in -1..1, and the networks that look."""
+
+    def __init__(self, held_back: Tensor, learned: Tensor, lite0: nn.Module, lite2: nn.Module | None = None) -> None:
+        self.held_back, self.networks = held_back, {"": lite0} | ({"lite2_": lite2} if lite2 else {})
+        self.real = {prefix: distances.pooled(network, held_back) for prefix, network in self.networks.items()}
+        self.known = distances.pooled(lite0, learned)
+
+    def measure(self, made: Tensor) -> dict[str, float]:
+        """Figures of made pictures [N, 3, 64, 64], by their names in `quality.Measured`: Fréchet distance (Heusel 2017, other
+        features), precision and recall (Kynkäänniemi 2019), diversity, sliced Wasserstein distance (Karras 2018).
+
+        `nearest` is the median distance of a made face to the nearest learned one, over that of a held-back one: much below 1 is
+        learned by heart.
+        """
+        found: dict[str, float] = {}
+        for prefix, network in self.networks.items():
+            ours, real = distances.pooled(network, made), self.real[prefix]
+            found |= {f"{prefix}frechet": distances.frechet(ours, real), f"{prefix}precision": distances.inside(ours, real),
+                      f"{prefix}recall": distances.inside(real, ours), f"{prefix}diversity": distances.diversity(ours, real)}
+            if not prefix:
+                found["nearest"] = self._nearest(ours) / self._nearest(real)
+        return found | {f"swd{level}": 1000 * distances.sliced_wasserstein(made, self.held_back, level) for level in distances.LEVELS}
+
+    def _nearest(self, points: Tensor) -> float:
+        return float(torch.cdist(points, self.known).min(1).values.median())
 
 
-def frechet(a: Tensor, b: Tensor) -> float:
-    """Fréchet distance of two sets [N, D], [M, D] taken as Gaussians: |mean difference|^2 + tr(A + B - 2 (A B)^(1/2))."""
-    cov_a, cov_b = torch.cov(a.double().T), torch.cov(b.double().T)
-    cross = torch.linalg.eigvals(cov_a @ cov_b).real.clamp(min=0).sqrt().sum()
-    return float((a.double().mean(0) - b.double().mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross)
+def pictures(sample: samples.Sample, count: int) -> Tensor:
+    """The pictures of seeds 0 ... count - 1 at 64 px, in -1..1."""
+    with torch.inference_mode():
+        parts = np.array_split(np.arange(count), max(1, count // CHUNK))
+        return torch.cat([F.interpolate(sample(seeds).clamp(-1, 1), size=SIDE, mode="area") for seeds in parts])
 
 
-def inside(points: Tensor, others: Tensor, k: int = NEIGHBOURS) -> float:
-    """Share of `points` [N, D] that lie within reach of `others` [M, D]: nearer to one than its k-th neighbour among them."""
-    reach = torch.cdist(others, others).kthvalue(k + 1, dim=1).values  # the first is the point itself
-    return float((torch.cdist(points, others) <= reach).any(1).float().mean())
+def sampler(checkpoint: catalog.Checkpoint, file: Path, setting: str, value: float, labels: np.ndarray) -> samples.Sample:
+    """What draws a model's pictures at one setting."""
+    if checkpoint.task == "faces":
+        return samples.from_generator(file, value, labels)
+    steps, eta = (int(value), 0.0) if setting == "steps" else (ETA_STEPS, value)
+    return samples.from_diffusion(file, steps, eta)
 
 
-def sliced_wasserstein(a: Tensor, b: Tensor, level: int) -> float:
-    """Mean distance of the sorted projections of 7x7 patches, of one level of a Laplacian pyramid (Karras 2018, section 5)."""
-    random = torch.Generator().manual_seed(0)
-    patches = [_patches(_laplacian(x, level), random) for x in (a, b)]
-    count = min(len(p) for p in patches)
-    directions = F.normalize(torch.randn(3 * PATCH**2, PROJECTIONS, generator=random), dim=0)
-    sorted_a, sorted_b = ((p[torch.randperm(len(p), generator=random)[:count]] @ directions).sort(0).values for p in patches)
-    return float((sorted_a - sorted_b).abs().mean())
+def seconds_of(app: engine.Engine, row: Measured, times: int = 3) -> float:
+    """How long the app takes for one picture, once the model is loaded: the median of a few."""
+    settings: dict[str, Any] = {"psi": row.value} if row.setting == "psi" else {"steps": int(row.steps or row.value)}
+    if row.setting == "eta":
+        settings["eta"] = float(row.value)
+    taken = []
+    for seed in range(times + 1):
+        *_, result = app.run(Recipe(app.row(row.model).task, row.model, {"seed": seed, "count": 1} | settings))
+        taken.append(result.report.seconds)
+    return median(taken[1:])
 
 
-def _laplacian(x: Tensor, level: int) -> Tensor:
-    """What the pictures hold at this size and not at half of it; at the smallest level, all that is left."""
-    x = F.interpolate(x, size=level, mode="area")
-    if level == LEVELS[-1]:
-        return x
-    return x - F.interpolate(F.avg_pool2d(x, 2), size=level, mode="bilinear", align_corners=False)
+def write(about: dict[str, Any], rows: Iterable[Measured], path: Path = quality.TABLE) -> None:
+    """The table as TOML, one line a row."""
+    lines = ["rows = [", *(f"    {_inline(row)}," for row in rows), "]", "", "[about]"]
+    lines += [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in about.items()]
+    path.write_text(HEADER + "\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _patches(x: Tensor, random: torch.Generator) -> Tensor:
-    """Patches at random places, every channel brought to mean 0 and spread 1: [N * PATCHES, 3 * 49]."""
-    n, c, size, _ = x.shape
-    rows, columns = (torch.randint(size - PATCH + 1, (n, PATCHES, 1, 1), generator=random) for _ in range(2))
-    across = torch.arange(PATCH)
-    picked = x[torch.arange(n)[:, None, None, None], :, rows + across[:, None], columns + across]  # [N, P, 7, 7, 3]
-    picked = picked.permute(0, 1, 4, 2, 3).reshape(-1, c, PATCH**2)
-    spread = picked.std((0, 2), keepdim=True)
-    return ((picked - picked.mean((0, 2), keepdim=True)) / spread).flatten(1)
+def _inline(row: Measured) -> str:
+    values = ", ".join(f"{name} = {json.dumps(_short(value))}" for name, value in asdict(row).items() if value is not None)
+    return f"{{ {values} }}"
 
 
-def from_generator(path: Path, psi: float, labels: np.ndarray) -> Sample:
-    """Faces by seed, as the app makes them: z and a label row from the seed's own random state."""
-    generator = read_generator(path)
-
-    def sample(seeds: np.ndarray) -> Tensor:
-        states = [np.random.RandomState(seed) for seed in seeds]
-        z = np.concatenate([state.randn(1, generator.z_dim) for state in states]).astype(np.float32)
-        c = np.stack([labels[state.randint(len(labels))] for state in states])
-        return generator(torch.from_numpy(z), torch.from_numpy(c), psi)
-
-    return sample
+def _short(value: Any) -> Any:
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
-def from_diffusion(folder: Path, steps: int) -> Sample:
-    """Samples of a diffusers folder, noise by seed."""
-    ensure_torchvision()
-    from diffusers import DDIMScheduler, UNet2DModel
-
-    network, scheduler = UNet2DModel.from_pretrained(folder / "unet").eval(), DDIMScheduler.from_pretrained(folder / "scheduler")
-    scheduler.set_timesteps(steps)
-    shape = (network.config.in_channels, network.config.sample_size, network.config.sample_size)
-
-    def sample(seeds: np.ndarray) -> Tensor:
-        x = torch.from_numpy(np.stack([np.random.RandomState(seed).randn(*shape) for seed in seeds])).float()
-        for t in scheduler.timesteps:
-            x = scheduler.step(network(x, t).sample, t, x).prev_sample
-        return x
-
-    return sample
+def put(rows: Iterable[Measured], row: Measured) -> list[Measured]:
+    """The rows with this one in the place of the same model's at the same setting, whose seconds it keeps."""
+    kept = {(r.model, r.setting, r.value): r for r in rows}
+    old = kept.get((row.model, row.setting, row.value))
+    kept[row.model, row.setting, row.value] = replace(row, seconds=old.seconds) if old and row.seconds is None else row
+    return list(kept.values())
 
 
 def _tensor(portraits: Portraits) -> Tensor:
     return torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
+def _figures(chosen: argparse.Namespace) -> None:
+    portraits = load(chosen.data, SIDE)
+    ruler = Ruler(_tensor(load(chosen.data, SIDE, held_back=True)), _tensor(portraits), FeatureNetwork(), FeatureNetwork("lite2"))
+    app = engine.start(offline=True)
+    for checkpoint in map(app.row, chosen.model):
+        file = chosen.file or catalog.WEIGHTS / checkpoint.sources[0].file
+        for setting, value in SETTINGS[checkpoint.task]:
+            if chosen.values and value not in chosen.values or chosen.setting not in (None, setting):
+                continue
+            made = pictures(sampler(checkpoint, file, setting, value, portraits.labels), chosen.count)
+            row = Measured(checkpoint.id, setting, value, chosen.count, steps=ETA_STEPS if setting == "eta" else None, **ruler.measure(made))
+            print(_inline(row), flush=True)
+            if chosen.file is None:
+                about, rows = quality.load()
+                write(dict(about) | {"date": str(datetime.date.today()), "held_back": len(ruler.held_back)}, put(rows, row))
+
+
+def _times() -> None:
+    app = engine.start(offline=True)
+    about, rows = quality.load()
+    for row in rows:
+        rows = put(rows, replace(row, seconds=seconds_of(app, row)))
+        print(_inline(rows[-1]), flush=True)
+        write(dict(about) | {"seconds": f"one picture at a time on {app.device_title}"}, rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure made faces against those that were held back.")
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--generator", type=Path)
-    parser.add_argument("--diffusion", type=Path)
-    parser.add_argument("--psi", type=float, default=1.0)
-    parser.add_argument("--steps", type=int, default=25)
+    parser.add_argument("--data", type=Path, help="folder of heads128-*.tar")
+    parser.add_argument("--model", nargs="*", default=["heads-64", "heads-128", "heads-ddpm-64"])
+    parser.add_argument("--setting", help="psi, steps or eta: only this one")
+    parser.add_argument("--values", nargs="*", type=float, help="only these of the settings")
     parser.add_argument("--count", type=int, default=500)
-    parser.add_argument("--sheet", type=Path, help="also write the first 32 as a PNG")
+    parser.add_argument("--file", type=Path, help="measure this file or folder in the place of the shipped one")
+    parser.add_argument("--seconds", action="store_true", help="only how long a picture takes here")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    learned, held_back = load(chosen.data, SIDE), _tensor(load(chosen.data, SIDE, held_back=True))
-    sample = (from_generator(chosen.generator, chosen.psi, learned.labels) if chosen.generator
-              else from_diffusion(chosen.diffusion, chosen.steps))
-    with torch.no_grad():
-        made = torch.cat([sample(seeds).clamp(-1, 1) for seeds in np.array_split(np.arange(chosen.count), max(1, chosen.count // CHUNK))])
-    if chosen.sheet:
-        loop.write_sheet(made[:32], chosen.sheet)
-    for name, number in measure(F.interpolate(made, size=SIDE, mode="area"), held_back, _tensor(learned), FeatureNetwork()).items():
-        print(f"{name:15} {number:.3f}")
+    _times() if chosen.seconds else _figures(chosen)
 
 
 if __name__ == "__main__":
