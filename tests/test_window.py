@@ -9,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.recipe import Recipe, from_picture, png_info
+from tests.test_runtime import dcgan
 
 WALL = "#faces-wall .thumbnail-item"
 LINE = "#faces-line"
@@ -232,3 +234,17 @@ def test_a_phone_never_scrolls_sideways(browser, url: str) -> None:
     more = page.locator("#faces-more").bounding_box()
     assert button["y"] < wall["y"] < more["y"], "the result comes right under the button"
     context.close()
+
+
+def test_a_checkpoint_file_of_ones_own_draws_faces(faces: Page, tmp_path: Path) -> None:
+    torch.save(dcgan(), tmp_path / "mine.pt")
+    faces.locator("#faces-more button").first.click()
+    faces.locator("#faces-weights input[type=file]").set_input_files(tmp_path / "mine.pt")
+    expect(faces.locator(".chips").filter(has_text="your file")).to_contain_text("dcgan")
+    generate(faces, 2, "5")
+    expect(faces.locator(LINE)).to_contain_text("sha256:")
+    assert Image.open(io.BytesIO(wall_files(faces)[0])).size == (8, 8)
+    faces.locator("#faces-model input").click()
+    faces.get_by_role("option", name="Heads 64").click()
+    expect(faces.locator("#faces-weights")).not_to_contain_text("mine.pt")
+    expect(faces.locator(".chips").first).to_contain_text("here")

@@ -253,3 +253,12 @@ def test_programs_enlarge_too(url: str, cat: Path, tmp_path: Path) -> None:
     files, facts = Client(url, verbose=False, download_files=tmp_path).predict(handle_file(cat), model="spanx4", width=100, api_name="/upscale")
     assert Image.open(files[0]).size == (100, 75)
     assert facts["figures"][0]["consistency_db"] > 30 and facts["report"]["pictures"] == 1
+
+
+def test_programs_bring_a_checkpoint_file_too(url: str, cat: Path, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    torch.save(files.lively(files.Lornatang()).state_dict(), tmp_path / "mine.pth")
+    client = Client(url, verbose=False, download_files=tmp_path)
+    made, facts = client.predict(handle_file(cat), weights=handle_file(tmp_path / "mine.pth"), api_name="/upscale")
+    assert Image.open(made[0]).size == (192, 144)
+    assert facts["recipe"]["checkpoint"] == "sha256:" + hashlib.sha256((tmp_path / "mine.pth").read_bytes()).hexdigest()

@@ -34,7 +34,7 @@ def _faces(engine: Engine, store: gr.File) -> Callable:
     first = common.here_first(engine, "faces").id
 
     def faces(seed: str = "0", count: int = 1, psi: float = 0.7, model: str = first, labels: dict | None = None, mix: str = "", mix_from: int = 4,
-              mix_to: int = 31, cutoff: int = 0, noise: str = "const", precision: str = "auto") -> Iterator[Answer]:
+              mix_to: int = 31, cutoff: int = 0, noise: str = "const", precision: str = "auto", weights: gr.FileData | None = None) -> Iterator[Answer]:
         """Draw faces from seeds with a GAN. Streams: each answer holds the pictures made so far.
 
         Args:
@@ -49,13 +49,14 @@ def _faces(engine: Engine, store: gr.File) -> Callable:
             cutoff: psi acts in this many first layers only; 0 for all.
             noise: fine detail: const, random (by the seed) or none.
             precision: auto, float32, bfloat16 or float16.
+            weights: a checkpoint file of your own, in place of the model; a recipe names it by its sha256.
 
         Returns:
             The PNG files, each with its recipe inside, and {"recipe", "report"}.
         """
         settings = {"seed": common.seed(seed), "count": count, "psi": psi, "labels": labels or None, "mix": mix or None, "mix_from": mix_from, "mix_to": mix_to,
                     "cutoff": cutoff or None, "noise": noise}
-        yield from answers(engine, store, Recipe("faces", model, settings, precision))
+        yield from answers(engine, store, Recipe("faces", model, settings, precision), (), weights)
 
     faces.__annotations__["return"] = Answer
     return faces
@@ -65,7 +66,7 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
     first = common.here_first(engine, "upscale").id
 
     def upscale(picture: gr.FileData, model: str = first, scale: float = 0, width: int = 0, strength: float = 1.0, keep_colours: bool = False, tile: int = 0,
-                keep_place: bool = False, precision: str = "auto") -> Iterator[Answer]:
+                keep_place: bool = False, precision: str = "auto", denoise: float | None = None, weights: gr.FileData | None = None) -> Iterator[Answer]:
         """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with the result.
 
         Args:
@@ -78,12 +79,15 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
             tile: side of a tile in pixels; 0 for what fits the memory.
             keep_place: keep where the photograph was taken (GPS).
             precision: auto, float32, bfloat16 or float16.
+            denoise: of a model with a twin that leaves noise: how much is removed, 0 to 1.
+            weights: a checkpoint file of your own, in place of the model; a recipe names it by its sha256.
 
         Returns:
             The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured on it.
         """
-        settings = {"scale": scale or None, "width": width or None, "strength": strength, "keep_colours": keep_colours, "tile": tile or None, "keep_place": keep_place}
-        yield from answers(engine, store, Recipe("upscale", model, settings, precision), [_path(picture)])
+        settings = {"scale": scale or None, "width": width or None, "strength": strength, "keep_colours": keep_colours, "tile": tile or None, "keep_place": keep_place,
+                    "denoise": denoise}
+        yield from answers(engine, store, Recipe("upscale", model, settings, precision), [_path(picture)], weights)
 
     upscale.__annotations__["return"] = Answer
     return upscale
@@ -93,7 +97,7 @@ def _translate(engine: Engine, store: gr.File) -> Callable:
     first = common.here_first(engine, "translate").id
 
     def translate(picture: gr.FileData, model: str = first, labels: dict | None = None, strength: float = 1.0, keep_colours: bool = False,
-                  keep_place: bool = False, precision: str = "auto") -> Iterator[Answer]:
+                  keep_place: bool = False, precision: str = "auto", weights: gr.FileData | None = None) -> Iterator[Answer]:
         """Carry a picture into a model's other domain. The result has the picture's size.
 
         Args:
@@ -104,12 +108,13 @@ def _translate(engine: Engine, store: gr.File) -> Callable:
             keep_colours: give the result the picture's colours.
             keep_place: keep where the photograph was taken (GPS).
             precision: auto, float32, bfloat16 or float16.
+            weights: a checkpoint file of your own, in place of the model; a recipe names it by its sha256.
 
         Returns:
             The PNG file with its recipe inside, and {"recipe", "report"}.
         """
         settings = {"labels": labels or None, "strength": strength, "keep_colours": keep_colours, "keep_place": keep_place}
-        yield from answers(engine, store, Recipe("translate", model, settings, precision), [_path(picture)])
+        yield from answers(engine, store, Recipe("translate", model, settings, precision), [_path(picture)], weights)
 
     translate.__annotations__["return"] = Answer
     return translate
@@ -161,12 +166,12 @@ def _stored(path: Path, store: gr.File) -> gr.FileData:
     return gr.FileData(path=store.move_resource_to_block_cache(str(path)))
 
 
-def answers(engine: Engine, store: gr.File, recipe: Recipe, pictures: Sequence[str] = ()) -> Iterator[Answer]:
+def answers(engine: Engine, store: gr.File, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None) -> Iterator[Answer]:
     """A recipe's results as files and plain values. Raises gr.Error with the sentence of a refusal."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         files: list[gr.FileData] = []
         try:
-            for result in engine.run(recipe, pictures):
+            for result in engine.run(recipe, pictures, _path(weights) if weights else None):
                 files += [_stored(path, store) for path in common.keep(result, Path(folder), len(files))]
                 figures = [dict(kept.figures) for kept in result.made if kept.figures]
                 yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})

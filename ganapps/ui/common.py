@@ -141,7 +141,7 @@ COPY = """async (link) => {
 
 def report_line(report: Report, lang: str, progress: tuple[float, float] | None = None, note: str = "") -> str:
     """The report under a result; while it runs, with a bar."""
-    parts = [report.checkpoint, f"{report.device} {report.precision}",
+    parts = [re.sub(r"^(sha256:.{12}).*", r"\1", report.checkpoint), f"{report.device} {report.precision}",
              say(lang, "1 picture in {seconds}" if report.pictures == 1 else "{count} pictures in {seconds}", count=report.pictures, seconds=seconds(report.seconds)),
              say(lang, "1 network call" if report.network_calls == 1 else "{count} network calls", count=report.network_calls)]
     if report.peak_memory is not None:

@@ -14,6 +14,7 @@ from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file, from_json, from_link
 from ganapps.schema import bounds
 from ganapps.ui import common
+from ganapps.ui.own_file import OwnFile
 from ganapps.ui.words import say, t
 
 COUNT = 12
@@ -48,7 +49,7 @@ class FacesTab:
             with gr.Column(elem_classes="more"):
                 self._more()
         self.asked = {self.model, self.own, self.seed, self.count, self.psi, self.cutoff, self.mix, self.mix_from, self.mix_to, self.noise,
-                      self.precision, *(c for k in self.controls for c in (k.ticks, *k.by_id.values()))}
+                      self.precision, *self.weights.asked, *(c for k in self.controls for c in (k.ticks, *k.by_id.values()))}
         self._events()
 
     # -- what stands where
@@ -113,6 +114,7 @@ class FacesTab:
             self.noise = gr.Dropdown([("fixed", "const"), ("by the seed", "random"), ("none", "none")], value="const", label=t("Fine detail (noise)"), filterable=False)
             self.precision = gr.Dropdown(["auto", "float32", "bfloat16", "float16"], value="auto", label=t("Precision"), filterable=False)
             self.own = gr.Textbox("", label=t("Another checkpoint of the Hub"), placeholder="owner/repo:file@revision", max_lines=1, max_length=300, elem_id="faces-own")
+            self.weights = OwnFile(self.engine, "faces")
         with gr.Accordion(t("About this model"), open=False, elem_id="faces-about"):
             self.card = gr.HTML(common.card(self.first, True, "en"))
 
@@ -120,7 +122,7 @@ class FacesTab:
 
     def recipe(self, values: Mapping, task: str = "faces") -> Recipe:
         """What the widgets ask for."""
-        checkpoint = values[self.own].strip() or values[self.model]
+        checkpoint = self.weights.checkpoint(values, values[self.own].strip() or values[self.model])
         labels = next((k.chosen(values) for k in self.controls if k.checkpoint == checkpoint), {})
         settings = {"seed": common.seed(values[self.seed]), "labels": labels or None, "noise": values[self.noise]}
         if task == "faces":
@@ -153,16 +155,17 @@ class FacesTab:
                                     api_visibility="private", **common.DEVICE)
         film = self.film_go.click(self.extra("loop", self.film), asked, [self.film, self.line, self.go, self.stop], show_progress="hidden",
                                   api_visibility="private", **common.DEVICE)
-        self.opening_outputs = [*asked, *running, self.chips, self.card]
+        self.opening_outputs = [*asked - self.weights.asked, *running, self.chips, self.card, *self.weights.opened("en")]
         common.stops(self.stop, [go, strip, film], self.stopped, self.line, [self.line, self.go, self.stop])
         self.random.click(lambda: str(random.randrange(2**32)), None, self.seed, **common.QUIET)
         self.last.click(lambda seed: seed, self.used, self.seed, **common.QUIET)
         self.wall.select(self.picked, self.made, [self.seed, self.at], **common.QUIET)
         self.copy.click(None, self.link, None, js=common.copies("faces-copy"))
-        self.instead.click(lambda: (self.first.id, ""), None, [self.model, self.own], **common.QUIET)
-        self.restore.upload(self.dropped, self.restore, [*asked, self.line], **common.QUIET)
+        self.instead.click(lambda: (self.first.id, "", None), None, [self.model, self.own, self.weights.box], **common.QUIET)
+        self.restore.upload(self.dropped, self.restore, [*asked - self.weights.asked, self.line], **common.QUIET)
         self.model.change(self.chosen, self.model, [self.chips, self.card, *(k.group for k in self.controls)], **common.QUIET)
-        gr.on([self.model.change, self.count.change, self.own.change, self.precision.change, self.line.change], self.priced, asked, self.price,
+        self.weights.listen(self.model, self.chips, self.card, self.line)
+        gr.on([self.model.change, self.weights.name.change, self.count.change, self.own.change, self.precision.change, self.line.change], self.priced, asked, self.price,
               trigger_mode="always_last", **common.QUIET)
 
     def opened(self, request: gr.Request) -> Iterator[dict]:
@@ -180,17 +183,18 @@ class FacesTab:
         here = self.engine.here(checkpoint)
         yield {**self.restored(recipe), self.model: model, self.chips: common.chips(checkpoint, here, lang), self.card: common.card(checkpoint, here, lang)}
         yield from self._shown(recipe, lang)
+        yield self.weights.opened(lang)
         if said:
             yield {self.line: said}
 
     def generate(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The wall, picture by picture."""
-        yield from self._shown(self.recipe(values), common.language(request))
+        yield from self._shown(self.recipe(values), common.language(request), self.weights.path(values))
 
-    def _shown(self, recipe: Recipe, lang: str) -> Iterator[dict]:
+    def _shown(self, recipe: Recipe, lang: str, weights: str | None = None) -> Iterator[dict]:
         yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
         missing = False
-        for shown in common.show(self._results(recipe), recipe, lang):
+        for shown in common.show(self._results(recipe, weights), recipe, lang):
             update = {self.line: shown.line}
             if shown.files:
                 update |= {self.wall: shown.files, self.made: shown.recipes}
@@ -204,10 +208,10 @@ class FacesTab:
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False),
                self.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=self.first.title))}
 
-    def _results(self, recipe: Recipe) -> Iterator[Result]:
+    def _results(self, recipe: Recipe, weights: str | None) -> Iterator[Result]:
         """The run; the wall of the first visit is drawn once and kept, so that a visit costs nothing."""
         if recipe.settings != {"count": COUNT}:
-            yield from self.engine.run(recipe)
+            yield from self.engine.run(recipe, (), weights)
         else:
             drawn = []
             for result in self._wall or self.engine.run(recipe):
@@ -220,7 +224,7 @@ class FacesTab:
         def run(values: Mapping, request: gr.Request) -> Iterator[dict]:
             recipe, lang = self.recipe(values, task), common.language(request)
             yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
-            for shown in common.show(self.engine.run(recipe), recipe, lang):
+            for shown in common.show(self.engine.run(recipe, (), self.weights.path(values)), recipe, lang):
                 files = shown.files if task == "strip" else shown.files and shown.files[0][0]
                 yield {self.line: shown.line} | ({place: gr.update(value=files, visible=True)} if files else {})
             yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
