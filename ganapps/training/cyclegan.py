@@ -36,9 +36,9 @@ class Settings:
     critic_width: int = 24
     blocks: int = 6
     side: int = 64  # pixels of a crop: small ones first, for many steps,
-    last_side: int = 128  # and larger ones in the last third
+    last_side: int = 128  # and larger ones in the last tenth
     batch: int = 1
-    rate: float = 3e-4
+    rate: float = 5e-4
     cycle_weight: float = 10.0
     identity_weight: float = 5.0  # looked at in the middle of a crop only, which is a quarter of the work
     pool: int = 50
@@ -134,7 +134,7 @@ class CycleTrainer:
     @property
     def side(self) -> int:
         """Of the crops that are looked at now."""
-        return self.settings.side if 3 * self.seen < 2 * self.pictures else self.settings.last_side
+        return self.settings.side if 10 * self.seen < 9 * self.pictures else self.settings.last_side
 
     def sheet(self) -> Tensor:
         """Rows of eight: photographs, painted, and back; paintings, as photographs, and back."""
