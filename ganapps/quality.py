@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ganapps.catalog import WEIGHTS
-from ganapps.errors import UserError
 
 TABLE = WEIGHTS / "quality.toml"
 SETTINGS = ("psi", "steps", "eta")
@@ -46,14 +45,14 @@ class Measured:
 
 
 def load(path: Path = TABLE) -> tuple[Mapping[str, Any], tuple[Measured, ...]]:
-    """What the file says about itself, and its rows. A broken file is a `UserError` that names it; one that isn't there is empty."""
+    """What the file says about itself, and its rows. ValueError names a file that is no such table; one that isn't there is empty."""
     if not path.exists():
         return {}, ()
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         return table["about"], tuple(_row(row) for row in table["rows"])
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as e:
-        raise UserError("{file}: not a table of measurements ({reason}).", file=path.name, reason=str(e)) from e
+    except (KeyError, TypeError, ValueError) as e:
+        raise ValueError(f"{path.name}: not a table of measurements ({e})") from e
 
 
 def rows() -> list[dict[str, Any]]:

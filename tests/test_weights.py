@@ -1,0 +1,59 @@
+"""What ships in weights/: every file has a row, a card and the right hash. (That each still makes its picture: `test_main`.)"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+from safetensors import safe_open
+
+from ganapps import catalog, doctor, networks
+from ganapps.catalog import WEIGHTS, Checkpoint, Source
+
+MOST = 100_000_000  # bytes of the whole folder
+ROWS = {row.id: row for row in catalog.load(networks.NAMES, own="").values()}
+SHIPPED = [(row, source) for row in ROWS.values() for source in row.sources if source.repo is None]
+CARDS = (WEIGHTS / "README.md").read_text(encoding="utf-8")
+PAPERS = {"README.md", "NOTICE", "catalog.toml", "golden.json", "doctor.png", "quality.toml"}
+
+
+def files(source: Source) -> list[Path]:
+    return [WEIGHTS / source.file / name for name in source.files] or [WEIGHTS / source.file]
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_every_file_is_a_model_its_labels_or_about_them():
+    known = {path for _, source in SHIPPED for path in files(source)} | {WEIGHTS / row.labels for row in ROWS.values() if row.labels}
+    known |= {WEIGHTS / source.file / "model_index.json" for _, source in SHIPPED if source.files} | {WEIGHTS / name for name in PAPERS}
+    drawn = {WEIGHTS / name for name in re.findall(r"!\[[^]]+\]\(([^)]+)\)", CARDS)}
+    found = {path for path in WEIGHTS.rglob("*") if path.is_file() and path.name != ".gitattributes"}
+    assert found == known | drawn, found ^ (known | drawn)
+    assert sum(path.stat().st_size for path in found) <= MOST
+
+
+@pytest.mark.parametrize(("row", "source"), SHIPPED, ids=[row.id for row, _ in SHIPPED])
+def test_a_model_has_the_hash_that_its_row_and_its_card_say(row: Checkpoint, source: Source):
+    """A card's hash is the first eight digits, dots and the last ones, after the file's name in bold; of a folder, its tensors'."""
+    (tensors,) = [path for path in files(source) if path.suffix in (".safetensors", ".pt", ".pth", ".bin")]
+    found = digest(tensors)
+    assert source.sha256 == found or source.files and source.sha256 is None
+    assert source.size is None or source.size == sum(path.stat().st_size for path in files(source))
+    card = next(text for text in CARDS.split("\n\n") if f"**`{source.file}" in text)
+    assert any(found.startswith(first) and found.endswith(last) for first, last in re.findall(r"`([0-9a-f]{8})\.\.\.([0-9a-f]{4,8})`", card)), row.id
+
+
+def test_every_model_that_ships_has_a_golden_picture():
+    golden = json.loads(doctor.GOLDEN.read_text())
+    assert {row.id for row, _ in SHIPPED if row.task in doctor.TASKS} <= set(golden)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS.values() if row.labels], ids=lambda row: row.id)
+def test_labels_were_checked_with_the_generator_that_ships(row: Checkpoint):
+    with safe_open(WEIGHTS / row.labels, "pt") as file:
+        assert file.metadata()["checked_with"].endswith(f"sha256 {row.sources[0].sha256}")
