@@ -46,7 +46,7 @@ class Checkpoint:
     `settings` go to the network's builder, `labels` names a shipped file of label rows, `classes` the classes of a conditional
     network, `data` the data set (comparisons insist on the same one), `parameters` is a count, `note` what a person should know.
     Of a translator: `domains` are what it takes and what it makes, `back` is the row that goes the other way, `paired` says that it
-    learned from pairs of pictures.
+    learned from pairs of pictures, `likes` what pictures it is good at, `cannot` what it can't do (as the rest of "It can't ...").
     """
 
     id: str
@@ -69,6 +69,8 @@ class Checkpoint:
     domains: tuple[str, ...] = ()
     back: str = ""
     paired: bool = False
+    likes: str = ""
+    cannot: str = ""
 
     @property
     def size(self) -> int | None:

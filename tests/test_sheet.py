@@ -36,7 +36,7 @@ class Rows:
     def here(self, checkpoint: Checkpoint) -> bool:
         return checkpoint.id != "elsewhere"
 
-    def run(self, recipe: Recipe, pictures: list[str]) -> Iterator[Result]:
+    def run(self, recipe: Recipe, pictures: list[str], weights: str | None) -> Iterator[Result]:
         self.asked.append(recipe)
         if recipe.checkpoint == "broken":
             raise WeightsError("{file} holds no weights. Choose another file of the same model.", file="broken.pth")
@@ -52,7 +52,7 @@ def sheet() -> Sheet:
 def filled(sheet: Sheet, plain: str) -> tuple[list, list, str]:
     """The last cells, their models, and what the line says."""
     line, cells, tried, said = gr.HTML(), [], [], ""
-    for update in sheet.filled("small.png", {"crop": [0, 0, 4, 4]}, plain, line, "en"):
+    for update in sheet.filled("small.png", {"crop": [0, 0, 4, 4]}, None, plain, line, "en"):
         if sheet.gallery in update:
             cells, tried = update[sheet.gallery]["value"], update[sheet.tried]
         said = update.get(line, said)
@@ -70,9 +70,9 @@ def test_the_picture_that_no_model_made_comes_first_and_takes_none(sheet: Sheet)
     cells, tried, _ = filled(sheet, "bicubic")
     assert cells[0][1] == "bicubic" and tried == ["", "first", "last"]
     click = gr.SelectData(None, {"index": 0, "value": None})
-    assert sheet.picked(tried, click) == (gr.skip(), gr.skip())
+    assert sheet.picked(tried, click) == (gr.skip(),) * 3
     click.index = 2
-    assert sheet.picked(tried, click) == ("last", "")
+    assert sheet.picked(tried, click) == ("last", "", None)
 
 
 def test_every_shipped_translator_can_be_tried(engine: Engine, tmp_path: Path) -> None:
@@ -80,5 +80,5 @@ def test_every_shipped_translator_can_be_tried(engine: Engine, tmp_path: Path) -
     Image.effect_noise((24, 16), 50).convert("RGB").save(tmp_path / "small.png")
     real = Sheet(engine, "translate", "Every model")
     line = gr.HTML()
-    *_, update = real.filled(str(tmp_path / "small.png"), {}, "", line, "en")
+    *_, update = real.filled(str(tmp_path / "small.png"), {}, None, "", line, "en")
     assert update[real.tried] == [c.id for c in engine.rows("translate") if engine.here(c)] and line not in update

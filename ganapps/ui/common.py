@@ -1,4 +1,4 @@
-"""What every tab shows the same way: chips, card, price, report line, progress, refusals; and a run as files to show."""
+"""What every tab shows the same way: price, report line, progress, refusals; and a run as files to show."""
 
 from __future__ import annotations
 
@@ -30,45 +30,12 @@ DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}  # one slot for wh
 QUIET = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 BUSY = {"show_progress": "hidden", "api_visibility": "private", **DEVICE}  # what takes time in the window
 PAUSE = 0.2  # seconds between two looks at what goes on in small steps: a browser has to draw them
-KINDS = {"style transfer": "style transfer, no GAN", "regression": "trained for closeness, no GAN", "diffusion": "diffusion, no GAN"}
 
 
 def language(request: gr.Request | None) -> str:
     """The visitor's language, of those the window has: "zh" or "en"."""
     wanted = (request.headers.get("accept-language") or "") if request else ""
     return "zh" if wanted.lower().startswith("zh") else "en"
-
-
-def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
-    """The model's licence, its two domains and the few facts that matter, beside its name."""
-    words = [" → ".join(say(lang, d) for d in checkpoint.domains)] if checkpoint.domains else []
-    words += [say(lang, "paired training")] if checkpoint.paired else []
-    words += [say(lang, KINDS[checkpoint.kind])] if checkpoint.kind in KINDS else []
-    commercial = {"yes": "commercial use", "no": "no commercial use", "unknown": "licence unclear"}[checkpoint.commercial]
-    facts = [*words, say(lang, "{count} M parameters", count=f"{checkpoint.parameters / 1e6:.1f}")] if checkpoint.parameters else [*words]
-    facts.append(say(lang, "here") if here else say(lang, "not here yet"))
-    marks = [f'<span class="chip {checkpoint.commercial}">{html.escape(say(lang, commercial))}</span>']
-    marks += [f'<span class="chip">{html.escape(f)}</span>' for f in facts]
-    return f'<div class="chips">{"".join(marks)}</div>'
-
-
-def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
-    """Everything the catalogue knows of a model, as a table."""
-    sources = "<br>".join(html.escape(str(s)) + (f"<br><code>sha256 {s.sha256}</code>" if s.sha256 else "") for s in checkpoint.sources)
-    rows = {"File": sources, "Licence": html.escape(checkpoint.licence), "Commercial use": say(lang, checkpoint.commercial),
-            "Trained on": html.escape(checkpoint.trained_on), "Method": html.escape(checkpoint.paper),
-            "Parameters": f"{checkpoint.parameters:,}" if checkpoint.parameters else say(lang, "unknown"),
-            "Size": size(checkpoint.size) if checkpoint.size else say(lang, "unknown until it is asked for"),
-            "On this machine": say(lang, "here") if here else say(lang, "not here yet"), "Note": html.escape(checkpoint.note)}
-    body = "".join(f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{v}</td></tr>" for k, v in rows.items() if v)
-    return f'<table class="card"><tbody>{body}</tbody></table>'
-
-
-def about(engine: Engine, model: str, lang: str) -> tuple[str, str]:
-    """Chips and card of the row `model`."""
-    checkpoint = engine.row(model)
-    here = engine.here(checkpoint)
-    return chips(checkpoint, here, lang), card(checkpoint, here, lang)
 
 
 def privacy(lang: str) -> str:

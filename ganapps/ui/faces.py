@@ -13,7 +13,7 @@ from ganapps.engine import TASKS, Engine, Result
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file, from_json, from_link
 from ganapps.schema import bounds
-from ganapps.ui import common
+from ganapps.ui import cards, common
 from ganapps.ui.own_file import OwnFile
 from ganapps.ui.words import say, t
 
@@ -57,7 +57,7 @@ class FacesTab:
     def _panel(self) -> None:
         function = TASKS["faces"].function
         self.model = gr.Dropdown(common.choices(self.engine, "faces", "en"), value=self.first.id, label=t("Model"), elem_id="faces-model", filterable=False)
-        self.chips = gr.HTML(common.chips(self.first, True, "en"))
+        self.chips = gr.HTML(cards.chips(self.first, True, "en"))
         self.seed = gr.Textbox("0", label=t("Seed: a number or any words"), max_lines=1, elem_id="faces-seed", max_length=200)
         with gr.Row(elem_classes="pair"):
             self.random = gr.Button(t("Random"), size="sm")
@@ -116,7 +116,7 @@ class FacesTab:
             self.own = gr.Textbox("", label=t("Another checkpoint of the Hub"), placeholder="owner/repo:file@revision", max_lines=1, max_length=300, elem_id="faces-own")
             self.weights = OwnFile(self.engine, "faces")
         with gr.Accordion(t("About this model"), open=False, elem_id="faces-about"):
-            self.card = gr.HTML(common.card(self.first, True, "en"))
+            self.card = gr.HTML(cards.card(self.first, True, "en"))
 
     # -- widgets -> recipe -> widgets
 
@@ -181,7 +181,7 @@ class FacesTab:
         checkpoint = self.engine.row(recipe.checkpoint) or self.first
         model = gr.update(choices=common.choices(self.engine, "faces", lang), value=checkpoint.id)
         here = self.engine.here(checkpoint)
-        yield {**self.restored(recipe), self.model: model, self.chips: common.chips(checkpoint, here, lang), self.card: common.card(checkpoint, here, lang)}
+        yield {**self.restored(recipe), self.model: model, self.chips: cards.chips(checkpoint, here, lang), self.card: cards.card(checkpoint, here, lang)}
         yield from self._shown(recipe, lang)
         yield self.weights.opened(lang)
         if said:
@@ -257,7 +257,7 @@ class FacesTab:
         checkpoint = self.engine.row(model)
         here = self.engine.here(checkpoint)
         groups = [gr.update(visible=k.checkpoint == model) for k in self.controls]
-        return [common.chips(checkpoint, here, lang), common.card(checkpoint, here, lang), *groups]
+        return [cards.chips(checkpoint, here, lang), cards.card(checkpoint, here, lang), *groups]
 
     def priced(self, values: Mapping, request: gr.Request) -> str:
         """The price of what the widgets ask for."""

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.ui import common
+from ganapps.ui import cards, common
 from ganapps.ui.words import say, t
 
 
@@ -45,7 +45,7 @@ class OwnFile:
         """The file's chips and card, or why it is refused; without a file those of the model."""
         lang = common.language(request)
         if not path:
-            return gr.skip(), "", *common.about(self.engine, model, lang), gr.skip()
+            return gr.skip(), "", *cards.about(self.engine, model, lang), gr.skip()
         try:
             given = self.engine.own_file(path)
         except UserError as e:

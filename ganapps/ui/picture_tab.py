@@ -15,7 +15,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file, from_link
 from ganapps.report import Part
-from ganapps.ui import common
+from ganapps.ui import cards, common
 from ganapps.ui.before_after import ResultArea, example, examples, picture_box
 from ganapps.ui.own_file import OwnFile
 from ganapps.ui.sheet import Sheet
@@ -107,7 +107,7 @@ class PictureTab:
         self.privacy = gr.HTML(common.privacy("en"))
         self.delete = gr.Button(t("Delete it now"), size="sm", elem_id=f"{name}-delete")
         self.model = gr.Dropdown(common.choices(self.engine, name, "en"), value=self.first.id, label=t("Model"), filterable=False, elem_id=f"{name}-model")
-        self.chips = gr.HTML(common.chips(self.first, True, "en"))
+        self.chips = gr.HTML(cards.chips(self.first, True, "en"))
         self.panel()
         self.go = gr.Button(self.words.go, variant="primary", size="lg", elem_id=f"{name}-go")
         self.stop = gr.Button(t("Stop"), variant="stop", size="lg", visible=False, elem_id=f"{name}-stop")
@@ -139,7 +139,7 @@ class PictureTab:
             self.own = gr.Textbox("", label=t("Another checkpoint of the Hub"), placeholder="owner/repo:file@revision", max_lines=1, max_length=300, elem_id=f"{name}-own")
             self.weights = OwnFile(self.engine, name)
         with gr.Accordion(t("About this model"), open=False, elem_id=f"{name}-about"):
-            self.card = gr.HTML(common.card(self.first, True, "en"))
+            self.card = gr.HTML(cards.card(self.first, True, "en"))
 
     # -- what happens when
 
@@ -186,7 +186,7 @@ class PictureTab:
         lang = common.language(request)
         linked = self._linked(dict(request.query_params), lang)
         model = linked.pop(self.model, self.first.id)
-        chips, card = common.about(self.engine, model, lang)
+        chips, card = cards.about(self.engine, model, lang)
         return {self.model: gr.update(choices=common.choices(self.engine, self.task, lang), value=model), self.chips: chips, self.card: card,
                 self.privacy: common.privacy(lang)} | self.area.opened(lang) | self.weights.opened(lang) | linked
 
@@ -270,7 +270,7 @@ class PictureTab:
     def chosen(self, model: str, request: gr.Request) -> dict:
         """Another model: its chips and card, and what depends on it."""
         lang = common.language(request)
-        chips, card = common.about(self.engine, model, lang)
+        chips, card = cards.about(self.engine, model, lang)
         return {self.chips: chips, self.card: card} | self.model_chosen(self.engine.row(model), lang)
 
     def priced(self, values: Mapping, request: gr.Request) -> str:

@@ -6,9 +6,10 @@ import gradio as gr
 
 from ganapps.errors import UserError
 from ganapps.ui.chinese import CHINESE as WINDOW
+from ganapps.ui.chinese_models import MODELS
 from ganapps.ui.chinese_race import RACE
 
-CHINESE = WINDOW | RACE
+CHINESE = WINDOW | RACE | MODELS
 
 
 def say(lang: str, template: str, **values: object) -> str:

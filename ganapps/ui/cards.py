@@ -1,0 +1,54 @@
+"""What is said of a model: chips beside its name, and its card, with pictures of what it does where it ships with the app."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+from ganapps.catalog import Checkpoint
+from ganapps.engine import Engine
+from ganapps.report import size
+from ganapps.ui import common
+from ganapps.ui.words import say
+
+KINDS = {"style transfer": "style transfer, no GAN", "regression": "trained for closeness, no GAN", "diffusion": "diffusion, no GAN"}
+PICTURES = Path(__file__).parent / "examples" / "cards"  # ROW-N.webp: the example N as the model makes it (training/cards.py)
+
+
+def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
+    """The model's licence, its two domains and the few facts that matter, beside its name."""
+    words = [" → ".join(say(lang, d) for d in checkpoint.domains)] if checkpoint.domains else []
+    words += [say(lang, "paired training")] if checkpoint.paired else []
+    words += [say(lang, KINDS[checkpoint.kind])] if checkpoint.kind in KINDS else []
+    commercial = {"yes": "commercial use", "no": "no commercial use", "unknown": "licence unclear"}[checkpoint.commercial]
+    facts = [*words, say(lang, "{count} M parameters", count=f"{checkpoint.parameters / 1e6:.1f}")] if checkpoint.parameters else words
+    facts.append(say(lang, "here") if here else say(lang, "not here yet"))
+    marks = [f'<span class="chip {checkpoint.commercial}">{html.escape(say(lang, commercial))}</span>']
+    marks += [f'<span class="chip">{html.escape(f)}</span>' for f in facts]
+    return f'<div class="chips">{"".join(marks)}</div>'
+
+
+def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
+    """Everything the catalogue knows of a model, as a table, under pictures of what it does."""
+    sources = "<br>".join(html.escape(str(s)) + (f"<br><code>sha256 {s.sha256}</code>" if s.sha256 else "") for s in checkpoint.sources)
+    rows = {"Likes": html.escape(say(lang, checkpoint.likes)), "Can't do": html.escape(say(lang, checkpoint.cannot)),
+            "Trained on": html.escape(checkpoint.trained_on), "Method": html.escape(checkpoint.paper), "Note": html.escape(checkpoint.note),
+            "File": sources, "Licence": html.escape(checkpoint.licence), "Commercial use": say(lang, checkpoint.commercial),
+            "Parameters": f"{checkpoint.parameters:,}" if checkpoint.parameters else say(lang, "unknown"),
+            "Size": size(checkpoint.size) if checkpoint.size else say(lang, "unknown until it is asked for"),
+            "On this machine": say(lang, "here") if here else say(lang, "not here yet")}
+    body = "".join(f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{v}</td></tr>" for k, v in rows.items() if v)
+    return f'{_pictures(checkpoint, lang)}<table class="card"><tbody>{body}</tbody></table>'
+
+
+def about(engine: Engine, model: str, lang: str) -> tuple[str, str]:
+    """Chips and card of the row `model`."""
+    checkpoint = engine.row(model)
+    here = engine.here(checkpoint)
+    return chips(checkpoint, here, lang), card(checkpoint, here, lang)
+
+
+def _pictures(checkpoint: Checkpoint, lang: str) -> str:
+    shown = "".join(f'<img src="{html.escape(common.served(p))}" alt="{html.escape(say(lang, "What {model} makes of an example", model=checkpoint.title))}">'
+                    for p in sorted(PICTURES.glob(f"{checkpoint.id}-?.webp")))
+    return f'<div class="card-pictures">{shown}</div>' if shown else ""

@@ -1,0 +1,52 @@
+"""What a card says: of every translator what it likes and what it can't do, in both languages, with pictures of those that ship."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from ganapps.catalog import Checkpoint
+from ganapps.engine import Engine
+from ganapps.ui import cards
+from ganapps.ui.before_after import EXAMPLES
+from ganapps.ui.words import CHINESE
+
+
+@pytest.fixture
+def translators(engine: Engine) -> list[Checkpoint]:
+    return engine.rows("translate")
+
+
+def test_every_translator_says_what_it_likes_and_what_it_cannot(translators: list[Checkpoint]) -> None:
+    missing = [(row.id, key) for row in translators for key in ("likes", "cannot") if getattr(row, key) not in CHINESE]
+    assert missing == []
+
+
+def test_every_translator_that_ships_shows_what_it_does(engine: Engine, translators: list[Checkpoint]) -> None:
+    shipped = [row for row in translators if row.sources[0].repo is None]
+    assert shipped
+    for row in shipped:
+        pictures = sorted(cards.PICTURES.glob(f"{row.id}-?.webp"))
+        assert len(pictures) == len(EXAMPLES), f"{row.id}: python -m ganapps.training.cards"
+        for picture, example in zip(pictures, EXAMPLES):
+            data = picture.read_bytes()
+            width, height = Image.open(io.BytesIO(data)).size
+            first = Image.open(example)
+            assert len(data) < 30_000 and width / height == pytest.approx(first.width / first.height, rel=0.02)
+        assert cards.card(row, True, "en").count("<img ") == len(EXAMPLES)
+    assert {p.name[:-len("-1.webp")] for p in cards.PICTURES.iterdir()} == {row.id for row in shipped}, "none of a model that is gone"
+
+
+def test_the_chips_say_what_is_no_gan_and_the_two_domains(engine: Engine) -> None:
+    chips = cards.chips(engine.row("styles-26"), True, "en")
+    assert "style transfer, no GAN" in chips and "photograph → painting" in chips and "here" in chips
+    assert "没有" not in chips and "风格迁移，非 GAN" in cards.chips(engine.row("styles-26"), True, "zh")
+    assert "no GAN" not in cards.chips(engine.row("vintagify"), True, "en")
+
+
+def test_a_card_is_text_not_markup(engine: Engine) -> None:
+    from dataclasses import replace
+    evil = replace(engine.row("vintagify"), likes="<script>alert(1)</script>", licence="<b>")
+    assert "<script>" not in cards.card(evil, True, "en") and "<b>" not in cards.card(evil, True, "en")
