@@ -20,6 +20,13 @@ class Range:
     high: float
 
 
+@dataclass(frozen=True)
+class Longest:
+    """The most characters of a text, as `Annotated[str, Longest(1000)]`."""
+
+    most: int
+
+
 def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
     """`settings` with the defaults of the keyword-only arguments of `function` filled in.
 
@@ -69,6 +76,8 @@ def _fits(name: str, value: Any, kind: Any) -> tuple[bool, Any]:
         fits, value = _fits(name, value, inner)
         if fits and isinstance(note, Range) and not note.low <= value <= note.high:
             raise UserError("The setting {name} is {value}: from {low} to {high} is accepted.", name=name, value=value, low=_short(note.low), high=_short(note.high))
+        if fits and isinstance(note, Longest) and len(value) > note.most:
+            raise UserError("The setting {name} has {count} characters: up to {most} are accepted.", name=name, count=len(value), most=note.most)
         return fits, value
     if typing.get_origin(kind) is Literal:
         return value in typing.get_args(kind), value

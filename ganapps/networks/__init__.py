@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 # A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
 NAMES: tuple[str, ...] = (
-    "stylegan2", "r3gan", "dcgan", "stylegan", "diffusion", "cyclegan", "pix2pix", "animegan", "stargan", "styles26",
-    "cartoongan", "interpolated", "srresnet", "span", "upscalers",
+    "stylegan2", "r3gan", "dcgan", "stylegan", "diffusion_upscaler", "stable_diffusion", "diffusion", "cyclegan", "pix2pix", "animegan",
+    "stargan", "styles26", "cartoongan", "interpolated", "srresnet", "span", "upscalers",
 )
 
 

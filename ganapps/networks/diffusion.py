@@ -1,15 +1,14 @@
-"""Unconditional diffusion models from diffusers folders: a U-Net and its noise schedule, latent ones with their decoder (Ho 2020, Rombach 2022)."""
+"""Diffusion models without a text from diffusers folders: a U-Net and its noise schedule, latent ones with their decoder,
+consistency models (Ho 2020, Rombach 2022, Song 2023)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from ganapps.networks import load_strictly
-from ganapps.networks.torchvision_ops import ensure_torchvision
+from ganapps.networks import folder_parts
 
 DECODERS = {"vqvae": "VQModel", "vae": "AutoencoderKL"}
 
@@ -18,7 +17,7 @@ class Diffusion(nn.Module):
     """x_t -> what the U-Net predicts of it, and latents -> x.
 
     `schedule` is the published scheduler's configuration (betas, prediction type): whoever samples makes a scheduler of it.
-    `shape` [C, h, w] is what the noise has; `resolution` the picture's side in pixels.
+    `shape` [C, h, w] is what the noise has; `resolution` the picture's side in pixels; `label_dim` counts classes, 0 without.
     """
 
     value_range = (-1.0, 1.0)
@@ -26,13 +25,17 @@ class Diffusion(nn.Module):
     def __init__(self, unet: nn.Module, decoder: nn.Module | None, schedule: Mapping[str, Any]) -> None:
         super().__init__()
         self.unet, self.decoder, self.schedule = unet, decoder, dict(schedule)
-        side = unet.config.sample_size
+        side = folder_parts.side_of(unet)
         self.shape = (unet.config.in_channels, side, side)
         self.resolution = side * (2 ** (len(decoder.config.block_out_channels) - 1) if decoder is not None else 1)
+        self.label_dim = unet.config.num_class_embeds or 0
 
-    def forward(self, x_t: Tensor, t: Tensor | int | float) -> Tensor:
-        """x_t [N, C, h, w] and a timestep -> the prediction [N, C, h, w]: noise, v or x_0, as the schedule says."""
-        return self.unet(x_t, t).sample
+    def forward(self, x_t: Tensor, t: Tensor | int | float, row: Tensor | None = None) -> Tensor:
+        """x_t [N, C, h, w] and a timestep -> the prediction [N, C, h, w]: noise, v or x_0, as the schedule says.
+
+        `row` [N, label_dim] is 1 at each picture's class.
+        """
+        return self.unet(x_t, t, class_labels=None if row is None else row.argmax(1)).sample
 
     def decode(self, x_0: Tensor) -> Tensor:
         """x_0 [N, C, h, w] -> x [N, 3, H, W] in -1 to 1; the same thing where the model is not a latent one."""
@@ -43,7 +46,7 @@ class Diffusion(nn.Module):
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """A folder's tensors, each under the name of its part."""
-    return "unet.conv_in.weight" in shapes and "unet.time_embedding.linear_1.weight" in shapes
+    return "unet.conv_in.weight" in shapes and "unet.time_embedding.linear_1.weight" in shapes and not any(n.startswith("text_encoder.") for n in shapes)
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Diffusion:
@@ -51,28 +54,12 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Diffusi
 
     Raises ValueError where a config or a tensor is missing, left over or of the wrong shape, or the parts are of another kind.
     """
-    if "unet" not in settings or "scheduler" not in settings:
-        raise ValueError("the folder lacks unet/config.json or scheduler/scheduler_config.json")
-    parts = {name.split(".")[0] for name in tensors}
-    strange = parts - {"unet", *DECODERS}
-    if strange or len(parts) > 2:
-        raise ValueError(f"the folder holds parts of another kind of model: {', '.join(sorted(strange or parts))}")
-    decoder = next((_part(DECODERS[p], p, tensors, settings) for p in DECODERS if p in parts), None)
-    network = Diffusion(_part("UNet2DModel", "unet", tensors, settings), decoder, settings["scheduler"])
-    return network.eval().requires_grad_(False)
-
-
-def _part(kind: str, name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> nn.Module:
-    """One part, by the class we expect there: what the folder's own config calls itself is compared, never imported."""
-    ensure_torchvision()
-    import diffusers
-    config = settings.get(name)
-    if not isinstance(config, Mapping) or config.get("_class_name") != kind:
-        raise ValueError(f"{name} should be a {kind}, but is {config.get('_class_name') if isinstance(config, Mapping) else None}")
-    try:
-        with torch.device("meta"):
-            module = getattr(diffusers, kind).from_config(dict(config))
-    except (TypeError, KeyError, AttributeError, ZeroDivisionError) as e:
-        raise ValueError(f"the config of {name} makes no {kind}: {e}") from e
-    module = load_strictly(module, {k.removeprefix(name + "."): t for k, t in tensors.items() if k.startswith(name + ".")})
-    return module
+    parts = folder_parts.expect(tensors, ("unet", *DECODERS))
+    if len(parts) > 2:
+        raise ValueError(f"the folder holds more decoders than one: {', '.join(sorted(parts))}")
+    schedule = folder_parts.schedule(settings)
+    decoder = next((folder_parts.part(DECODERS[p], p, tensors, settings) for p in DECODERS if p in parts), None)
+    unet = folder_parts.part("UNet2DModel", "unet", tensors, settings)
+    if unet.config.in_channels != unet.config.out_channels:
+        raise ValueError(f"unet takes {unet.config.in_channels} channels and makes {unet.config.out_channels}: it is no model of pictures alone")
+    return Diffusion(unet, decoder, schedule).eval().requires_grad_(False)

@@ -24,7 +24,10 @@ BYTES = 4 * 64 * 3  # per pixel of a tile's result, where the network does not s
 
 
 class TileRun:
-    """One run: where it computes now, how large a tile may be, and what had to be changed."""
+    """One run: where it computes now, how large a tile may be, and what had to be changed. Of a tile's work, `parts` are
+    told."""
+
+    parts = 1
 
     def __init__(self, network: nn.Module, device: Device, source: np.ndarray) -> None:
         self.network, self.device, self.source = network, device, source

@@ -15,8 +15,10 @@ from ganapps.images import from_tensor
 from ganapps.report import Made, Sentence, Step
 from ganapps.schema import Range
 from ganapps.tasks import finish
+from ganapps.tasks.edit import Editing
 from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.text import Guidance, Prompt, Steps
 from ganapps.uploads import Upload
 
 WHOLE = 600_000_000  # bytes: larger pictures go through a processor in strips, so that Stop is heard and memory stays bounded
@@ -27,21 +29,23 @@ TRIAL_STRIP = 200_000  # bytes of a strip there: many seams
 
 def translate(network: nn.Module, device: Device, labels_of_model: Labels | None, picture: Upload, *, labels: dict[str, Any] | None = None,
               seed: Seed | None = None, keep_alpha: bool = True, keep_place: bool = False, strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
-              keep_colours: bool = False) -> Iterator[Step]:
-    """`picture` as the network's other domain would have it; a Step after every strip, the last one holds the result, as large as the picture.
+              keep_colours: bool = False, prompt: Prompt = "", steps: Steps | None = None, guidance: Guidance | None = None,
+              image_guidance: Guidance | None = None) -> Iterator[Step]:
+    """`picture` as the network's other domain would have it, or an editor as the `prompt` says; a Step after every strip, or step of an
+    editor, the last one holds the result, as large as the picture.
 
     `labels` by name: of StarGAN what the face should have (0 to 1 each), of a network of many styles how much of each (any numbers
     from 0 on; alone, the first style). `seed` draws pix2pix's dropout; None: nothing is dropped. `keep_alpha`: transparency stays.
     `keep_place`: where a photograph was taken stays in the file. `strength` mixes the result with the picture, `keep_colours` gives it
-    the picture's colours. Raises UserError where the memory does not do.
+    the picture's colours. Of an editor alone: `prompt`, `steps`, `guidance` by the text and `image_guidance` by the picture; `seed` draws
+    its noise. Raises UserError where the memory does not do.
     """
-    if not hasattr(network, "prepared"):
-        raise UserError("This model does not translate pictures: choose a translator.")
-    run = _Run(network, device, _condition(network, labels_of_model, labels), None if seed is None else number(seed))
+    asked = {"prompt": prompt, "steps": steps, "guidance": guidance, "image_guidance": image_guidance}
+    run = _run(network, device, labels_of_model, labels, None if seed is None else number(seed), asked)
     colours = _colours(picture.pixels)
-    x = _padded(network, _scaled(colours, network))
+    x = _padded(network, run.scaled(colours))
     for done, total in run.through(x):
-        yield Step(done, total + 1, (), run.calls(), run.changes())
+        yield Step(done, total + 1, (), run.calls(), run.changes(), preview=run.preview)
     total = run.strips + 1
     pixels = _pixels(run.result[0, :, :colours.shape[0], :colours.shape[1]], network, picture.pixels, keep_alpha)
     pixels = finish.finish(pixels, picture.pixels, strength, keep_colours)
@@ -55,8 +59,23 @@ def units(size: tuple[int, int]) -> float:
     return size[0] * size[1] / 1e6
 
 
+def _run(network: nn.Module, device: Device, table: Labels | None, chosen: Mapping[str, Any] | None, seed: int | None, asked: dict[str, Any]) -> _Run | Editing:
+    """Who carries the picture over. Raises UserError where something is asked that this model does not take."""
+    if getattr(network, "edits", False):
+        if chosen:
+            raise UserError("This model has no labels: leave them out, or choose a model that has.")
+        return Editing(network, device, **asked, seed=seed)
+    if not hasattr(network, "prepared"):
+        raise UserError("This model does not translate pictures: choose a translator.")
+    if given := ", ".join(name for name, value in asked.items() if value not in (None, "")):
+        raise UserError("This model does not work by diffusion and takes no {settings}: leave that out.", settings=given)
+    return _Run(network, device, _condition(network, table, chosen), seed)
+
+
 class _Run:
     """One picture: whole, or in strips, with retries that are told."""
+
+    preview = ()
 
     def __init__(self, network: nn.Module, device: Device, condition: Tensor | None, seed: int | None) -> None:
         self.network, self.device, self.condition, self.seed = network, device, condition, seed
@@ -72,6 +91,13 @@ class _Run:
         """What had to be changed since this was last asked."""
         changes, self._changes = tuple(self._changes), []
         return changes
+
+    def scaled(self, colours: np.ndarray) -> Tensor:
+        """[1, channels, H, W] in the network's value range, of [H, W, 3]."""
+        low, high = self.network.value_range
+        x = torch.from_numpy(np.ascontiguousarray(colours.transpose(2, 0, 1)).astype(np.float32))[None]
+        x = x.mul_((high - low) / _most(colours)).add_(low)
+        return x.mean(1, keepdim=True) if self.network.channels == 1 else x
 
     def through(self, x: Tensor) -> Iterator[tuple[int, int]]:
         """Until `result` [1, C, H, W] on the processor is there and finite: (strips done, strips in all)."""
@@ -179,14 +205,6 @@ def _most(pixels: np.ndarray) -> int:
 def _colours(pixels: np.ndarray) -> np.ndarray:
     """[H, W, 3] of [H, W, 1 to 4]."""
     return pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
-
-
-def _scaled(colours: np.ndarray, network: nn.Module) -> Tensor:
-    """x [1, channels, H, W] in the network's value range."""
-    low, high = network.value_range
-    x = torch.from_numpy(np.ascontiguousarray(colours.transpose(2, 0, 1)).astype(np.float32))[None]
-    x = x.mul_((high - low) / _most(colours)).add_(low)
-    return x.mean(1, keepdim=True) if network.channels == 1 else x
 
 
 def _padded(network: nn.Module, x: Tensor) -> Tensor:

@@ -13,6 +13,8 @@ from ganapps.errors import UserError
 from ganapps.report import Made, Part, Step
 from ganapps.schema import Range
 from ganapps.tasks import figures, finish, planes, resample, tiles
+from ganapps.tasks.denoised_tiles import DenoisedTiles
+from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.tile_run import TileRun
 from ganapps.uploads import Upload
@@ -38,8 +40,12 @@ def upscale(
     strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
     keep_colours: bool = False,
     denoise: Annotated[float, Range(0.0, 1.0)] | None = None,
+    steps: Annotated[int, Range(1, 1000)] | None = None,
+    seed: Seed | None = None,
+    noise_level: Annotated[int, Range(0, 1000)] | None = None,
 ) -> Iterator[Step]:
-    """`picture` enlarged; a Step after every tile, the last one holds the result as pixels.
+    """`picture` enlarged; a Step after every tile, of a diffusion model after every step; the last one holds the result as
+    pixels.
 
     `scale` or `width` (pixels of the result) ask for any size: the network's own scale, then one bicubic resize. `tile`
     and `overlap` are pixels of `picture`; left alone, they are chosen for the network and the free memory. Alpha goes
@@ -47,7 +53,9 @@ def upscale(
     file. `sixteen_bit`: a picture of 16 bits stays one. `inspect`: heat maps of what contradicts the original and of
     what was invented. `crop` [x, y, width, height]: only this part of it. `strength` mixes the result with the bicubic
     picture, `keep_colours` gives it the original's. `denoise`, of a model with a twin that leaves noise: how much is
-    removed, 0 to 1; None: all. Raises UserError where memory does not do at any size.
+    removed, 0 to 1; None: all. Of a diffusion model alone: `steps` per tile, the `seed` of its noise,
+    and `noise_level`, how much the small picture itself is made noisy first, so that more is invented. Raises UserError
+    where memory does not do at any size.
     """
     if getattr(network, "value_range", None) != (0.0, 1.0) or not hasattr(network, "scale"):
         raise UserError("This model does not enlarge pictures: choose an upscaler.")
@@ -57,14 +65,15 @@ def upscale(
     size = _size(source, network.scale, scale, width)
     kind = np.uint16 if sixteen_bit and source.dtype == np.uint16 else np.uint8
     _fits(source, network.scale, size, kind)
-    work = TileRun(network, device, source)
+    work = _work(network, device, source, {"steps": steps, "seed": seed, "noise_level": noise_level})
     layout = tiles.grid(
         *source.shape[:2], tile or work.tile(), work.overlap if overlap is None else overlap, network.multiple
     )
     work.tell_seams(layout)
     canvas = tiles.Canvas(layout, network.scale, source.shape[2], kind)
+    total = layout.count * work.parts + 1
     for done in work.through(layout, canvas):
-        yield Step(done, layout.count + 1, (), work.calls(), work.changes(), part=Part(canvas.pixels, canvas.finished))
+        yield Step(done, total, (), work.calls(), work.changes(), part=Part(canvas.pixels, canvas.finished))
     pixels = canvas.pixels if size == canvas.pixels.shape[1::-1] else resample.resize(canvas.pixels, size)
     pixels = finish.finish(pixels, source, strength, keep_colours)
     said, beside = _measured(pixels, source, canvas, inspect)
@@ -73,12 +82,22 @@ def upscale(
     made = Made(
         pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside | finish.shown(pixels, source), about=about
     )
-    yield Step(layout.count + 1, layout.count + 1, (made,))
+    yield Step(total, total, (made,))
 
 
 def units(size: tuple[int, int]) -> float:
     """Megapixels of a picture (W, H): what the cost of enlarging it goes by."""
     return size[0] * size[1] / 1e6
+
+
+def _work(network: nn.Module, device: Device, source: np.ndarray, asked: dict[str, Any]) -> TileRun:
+    """Who makes the tiles: one call each, or a diffusion model's walk."""
+    if hasattr(network, "noise_levels"):
+        seed = None if asked["seed"] is None else number(asked["seed"])
+        return DenoisedTiles(network, device, source, **{**asked, "seed": seed})
+    if given := ", ".join(name for name, value in asked.items() if value is not None):
+        raise UserError("This model does not work by diffusion and takes no {settings}: leave that out.", settings=given)
+    return TileRun(network, device, source)
 
 
 def _denoising(network: nn.Module, strength: float | None) -> nn.Module:

@@ -183,6 +183,23 @@ CHINESE = {
         "{title} 需要 {need} MB，而 {folder} 只剩 {free} MB：请腾出空间，或把 HF_HOME 设到更大的磁盘。",
     # diffusion
     "eta has a meaning for ddim only: set it to 0, or choose ddim.": "eta 只对 ddim 有意义：请设为 0，或选 ddim。",
+    "This is a consistency model: choose the scheduler consistency.": "这是一致性模型：请选择 consistency 采样器。",
+    "The scheduler consistency is for consistency models only: choose another one.": "consistency 采样器只用于一致性模型：请选择其他采样器。",
+    "The noise schedule of this model can't be used with {name}: {why}": "此模型的噪声设置无法用于 {name}：{why}",
+    "The scheduler {name} can't go in {steps} steps here: choose fewer.": "采样器 {name} 在此无法走 {steps} 步：请减少步数。",
+    "This model does not draw from a text: choose a text-to-image model.": "此模型不能由文字作画：请选择文生图模型。",
+    "The text is longer than this model reads, so its end was left out: {text}": "文字超出此模型可读的长度，末尾被略去：{text}",
+    "This model's guidance is built in: what to avoid has no effect.": "此模型的引导是内置的：“要避免的”没有作用。",
+    "Without guidance above 1, what to avoid has no effect.": "引导不大于 1 时，“要避免的”没有作用。",
+    "This model does not work by diffusion and takes no {settings}: leave that out.": "此模型不是扩散模型，没有 {settings} 设置：请去掉。",
+    "This model does not make the picture noisy first: leave the noise level out.": "此模型不会先给图片加噪：请去掉噪声强度。",
+    "The memory is not enough for tiles of {tile} pixels with this model: choose smaller tiles, or another model.":
+        "内存不足以用此模型处理 {tile} 像素的分块：请选择更小的分块，或其他模型。",
+    "The picture is larger than this model works on: it was edited at {width} x {height} pixels and enlarged again.":
+        "图片超出此模型的处理范围：已在 {width} x {height} 像素下编辑，再放大回来。",
+    "The setting {name} has {count} characters: up to {most} are accepted.": "设置 {name} 有 {count} 个字符：最多接受 {most} 个。",
+    "{part} of {file} can't be read as text. Delete it and fetch it again.": "无法将 {file} 的 {part} 读作文本。请删除后重新下载。",
+    "{part} of {file} is too large. Delete it and fetch it again.": "{file} 的 {part} 过大。请删除后重新下载。",
     "The race can't be fair by {fair}: accepted are {known}.": "比赛不能按 {fair} 公平：可接受 {known}。",
     "{part} of {file} can't be read as JSON. Delete it and fetch it again.": "{file} 的 {part} 无法按 JSON 读取。请删除后重新获取。",
     "{part} of {file} is not a table of settings. Delete it and fetch it again.": "{file} 的 {part} 不是设置表。请删除后重新获取。",

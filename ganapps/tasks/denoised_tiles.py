@@ -1,0 +1,107 @@
+"""Tiles that a diffusion model makes: each a walk from noise beside its small picture, all from one field of noise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ganapps.device import Device, out_of_memory
+from ganapps.errors import UserError
+from ganapps.tasks import planes, sampling, tiles
+from ganapps.tasks.tile_run import TileRun
+
+STEPS = 20
+NOISE_LEVEL = 20
+OVERLAP = 32  # pixels: tiles can't agree whatever they share, so just enough to fade one into the next
+
+
+class DenoisedTiles(TileRun):
+    """One run of a diffusion upscaler. Its noise is drawn for the whole picture at once, so that neighbours share theirs
+    where they overlap."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        device: Device,
+        source: np.ndarray,
+        steps: int | None = None,
+        seed: int | None = None,
+        noise_level: int | None = None,
+    ) -> None:
+        """Raises UserError where the model has no such noise level, or no way of so many steps."""
+        super().__init__(network, device, source)
+        if noise_level is not None and not network.noise_levels:
+            raise UserError("This model does not make the picture noisy first: leave the noise level out.")
+        self.overlap, self.steps, self.seed = OVERLAP, steps or STEPS, seed or 0
+        self.level = NOISE_LEVEL if noise_level is None else noise_level
+        if network.noise_levels and self.level > network.noise_levels:
+            raise UserError("The setting {name} is {value}: from {low} to {high} is accepted.", name="noise_level",
+                            value=self.level, low=0, high=network.noise_levels)
+        self.parts = len(self._scheduler().timesteps)
+
+    def through(self, layout: tiles.Grid, canvas: tiles.Canvas) -> Iterator[int]:
+        """All windows onto the canvas, row by row; after each step how many steps are done."""
+        rows, columns, done = layout.rows, layout.columns, 0
+        fields = self._fields(rows.starts[-1] + rows.side, columns.starts[-1] + columns.side)
+        for row, top in enumerate(rows.starts):
+            for column, left in enumerate(columns.starts):
+                window = tiles.window(self.source, top, left, rows.side, columns.side)
+                place = (slice(None), slice(None), slice(top, top + rows.side), slice(left, left + columns.side))
+                made = []
+                for part in self._tile(window, [field[place] for field in fields], made):
+                    if column < len(columns.starts) - 1 or part < self.parts:
+                        yield done + part
+                done += self.parts
+                canvas.add(row, column, planes.to_channels(torch.cat(made), window, self.network))
+            canvas.finish(row)
+            yield done
+
+    def _fields(self, height: int, width: int) -> list[Tensor]:
+        """Noise for the small picture [1, 3, H, W], where the model wants it, and for the latents [1, C, H, W]."""
+        generator = torch.Generator().manual_seed(self.seed)
+        channels = [self.network.channels] * bool(self.network.noise_levels) + [self.network.latent_channels]
+        return [torch.randn((1, c, height, width), generator=generator) for c in channels]
+
+    def _tile(self, window: np.ndarray, noise: list[Tensor], made: list[Tensor]) -> Iterator[int]:
+        """Fills `made` with the network's picture of each of the window's planes; yields how many of its parts are done."""
+        inputs = planes.to_planes(window, self.network.channels)
+        for index, x in enumerate(inputs):
+            small = self._noisy(2 * x[None] - 1, noise).to(self.device.name)
+            predict = partial(self._predict, small=small)
+            loop, generator = self._scheduler(), torch.Generator().manual_seed(self.seed)
+            try:
+                for step, at in enumerate(sampling.walk(loop, noise[-1].to(self.device.name), predict, self.device, generator), 1):
+                    self._changes += at.changes
+                    if step == self.parts:
+                        made.append(self._decoded(at.x))
+                    yield (index * self.parts + step) // len(inputs)
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
+                raise UserError("The memory is not enough for tiles of {tile} pixels with this model: choose smaller tiles, or another model.",
+                                tile=max(window.shape[:2])) from error
+
+    def _predict(self, x_t: Tensor, t: Tensor, small: Tensor) -> Tensor:
+        self._calls += 1
+        return self.network(x_t, t, small, self.level)
+
+    def _decoded(self, x: Tensor) -> Tensor:
+        with torch.inference_mode():
+            y = self.network.decode(x).float().cpu()
+        if not torch.isfinite(y).all():
+            raise UserError("This model's weights give no picture: its output is not finite.")
+        return y
+
+    def _noisy(self, small: Tensor, noise: list[Tensor]) -> Tensor:
+        if not self.network.noise_levels:
+            return small
+        loop = sampling.scheduler(self.network.noises, "ddpm", 1)
+        return loop.add_noise(small, noise[0], torch.tensor([self.level]))
+
+    def _scheduler(self) -> Any:
+        return sampling.scheduler(self.network.schedule, "ddim", self.steps)

@@ -1,0 +1,116 @@
+"""Pictures out of a text: what the U-Net reads of it, guidance, and the walk from noise, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ganapps.device import Device
+from ganapps.errors import UserError
+from ganapps.images import from_tensor
+from ganapps.report import Made, Sentence, Step
+from ganapps.schema import Longest, Range
+from ganapps.tasks import sampling
+from ganapps.tasks.faces import SEEDS, Seed, number
+
+Prompt = Annotated[str, Longest(1000)]
+Guidance = Annotated[float, Range(0.0, 30.0)]
+Steps = Annotated[int, Range(1, 1000)]
+
+
+def draw(
+    network: nn.Module,
+    device: Device,
+    labels_of_model: object = None,
+    *,
+    prompt: Prompt = "",
+    negative: Prompt = "",
+    seed: Seed = 0,
+    count: Annotated[int, Range(1, 64)] = 1,
+    steps: Steps = 25,
+    guidance: Guidance = 7.5,
+    scheduler: sampling.Scheduler = "dpm++",
+    eta: Annotated[float, Range(0.0, 1.0)] = 0.0,
+) -> Iterator[Step]:
+    """Pictures of a text, of the seeds seed, seed + 1, ...; every step shows x_t and the guess of x_0, roughly: each
+    latent in its colour (looking at them is charged to nobody).
+
+    `guidance` above 1 pulls away from the `negative` text, at twice the network calls; a distilled network reads it as
+    a number instead. The noise of a seed is torch's CPU generator's, so it is the same on every device. `eta` is the
+    share of fresh noise in each DDIM step. One picture at a time: a picture does not depend on `count`.
+    """
+    if not hasattr(network, "read") or network.edits:
+        raise UserError("This model does not draw from a text: choose a text-to-image model.")
+    sampling.check_eta(eta, scheduler)
+    loop = sampling.scheduler(network.schedule, scheduler, steps)
+    each, said = len(loop.timesteps), _idle(network, guidance, negative)
+    predict, calls, cut = _guided(network, device, prompt, negative, guidance)
+    for index in range(count):
+        n = (number(seed) + index) % SEEDS
+        generator = torch.Generator().manual_seed(n)
+        x = sampling.noise(network.shape, generator, device)
+        loop = sampling.scheduler(network.schedule, scheduler, steps)
+        for step, at in enumerate(sampling.walk(loop, x, predict, device, generator, eta), 1):
+            done, last = index * each + step, step == each
+            made = (Made(decoded(network, at.x), f"seed {n}", {"seed": n, "count": 1}),) if last else ()
+            yield Step(done, count * each, made, calls, said + cut + at.changes, for_show=True)
+            yield Step(done, count * each, preview=(made[0].picture,) * 2 if last else glances(network, at))
+            said = cut = ()
+
+
+def words(network: nn.Module, device: Device, text: str) -> tuple[Tensor, tuple[Sentence, ...]]:
+    """What the U-Net reads of a text, [1, tokens, C], in float32; and the sentence that says so where its end is not
+    read."""
+    with device.with_precision("float32").computing():
+        read = network.read(text)
+    left = network.text.left_out(text)
+    if not left:
+        return read, ()
+    return read, (("The text is longer than this model reads, so its end was left out: {text}", {"text": left[:200]}),)
+
+
+def decoded(network: nn.Module, x_0: Tensor) -> Image.Image:
+    """The picture of latents [1, C, h, w]."""
+    with torch.inference_mode():
+        pixels = network.decode(x_0)
+    if not torch.isfinite(pixels).all():
+        raise UserError("This model's weights give no picture: its output is not finite.")
+    return from_tensor(pixels, network.value_range)[0]
+
+
+def glances(network: nn.Module, at: sampling.Point) -> tuple[Image.Image, ...]:
+    """x_t and the guess of x_0 to look at, without the decoder."""
+    with torch.inference_mode():
+        return tuple(from_tensor(network.glance(x))[0] for x in (at.x, at.guess))
+
+
+def _guided(
+    network: nn.Module, device: Device, prompt: str, negative: str, guidance: float
+) -> tuple[sampling.Predict, int, tuple[Sentence, ...]]:
+    """What a step asks of the network, in how many calls, and what of the texts is not read (Ho 2021)."""
+    told, cut = words(network, device, prompt)
+    if network.distilled:
+        return lambda x_t, t: network(x_t, t, told, guidance), 1, cut
+    if guidance <= 1:
+        return lambda x_t, t: network(x_t, t, told), 1, cut
+    avoided, cut_too = words(network, device, negative)
+    both = torch.cat([avoided, told])
+
+    def predict(x_t: Tensor, t: Tensor) -> Tensor:
+        without, with_text = network(torch.cat([x_t] * 2), t, both).float().chunk(2)
+        return without + guidance * (with_text - without)
+
+    return predict, 2, cut + cut_too
+
+
+def _idle(network: nn.Module, guidance: float, negative: str) -> tuple[Sentence, ...]:
+    """What to say where the negative text does nothing."""
+    if negative and network.distilled:
+        return (("This model's guidance is built in: what to avoid has no effect.", {}),)
+    if negative and guidance <= 1:
+        return (("Without guidance above 1, what to avoid has no effect.", {}),)
+    return ()
