@@ -11,7 +11,7 @@ from ganapps.report import size
 from ganapps.ui import common
 from ganapps.ui.words import say
 
-KINDS = {"style transfer": "style transfer, no GAN", "regression": "trained for closeness, no GAN", "diffusion": "diffusion, no GAN"}
+KINDS = {"GAN": "GAN", "style transfer": "style transfer, no GAN", "regression": "trained for closeness, no GAN", "diffusion": "diffusion, no GAN"}
 PICTURES = Path(__file__).parent / "examples" / "cards"  # ROW-N.webp: the example N as the model makes it (training/cards.py)
 
 
