@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import stylegan2
-from ganapps.training import augment, controls, data, diffusion, distances, faces, label_file, labels, loop, measure, precision, reader, samples, sketch
+from ganapps.training import augment, controls, data, diffusion, distances, faces, label_file, labels, loop, measure, nearest, precision, reader, samples, sketch
 from ganapps.training.features import TAP_CHANNELS, Projection
 from ganapps.training.generator import Generator
 
@@ -428,3 +428,19 @@ def test_faces_learned_by_heart_are_found_out():
     ruler = measure.Ruler(held_back, learned, Eyes())
     copied, fresh = ruler.measure(learned[:20]), ruler.measure(torch.rand(20, 3, 64, 64, generator=random))
     assert copied["nearest"] < 0.01 < 0.5 < fresh["nearest"] and copied["diversity"] == pytest.approx(1, abs=0.3)
+
+
+def test_a_picture_that_was_learned_is_found_even_mirrored(tmp_path):
+    ramp = torch.linspace(0, 1, 64)
+
+    class Lopsided(nn.Module):
+        def forward(self, x: Tensor) -> list[Tensor]:
+            return [x * ramp, x * ramp**2]
+
+    learned = torch.rand(9, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    made = torch.stack([learned[4], learned[7].flip(2)])
+    found, apart = nearest.neighbours(Lopsided(), made, learned, count=2)
+    assert torch.equal(found[0, 0], learned[4]) and torch.equal(found[1, 0], learned[7].flip(2)) and (apart[:, 0] < 1e-4).all()
+    assert (apart[:, 1] > 1e-3).all()
+    nearest.sheet(made, found, tmp_path / "sheet.png")
+    assert Image.open(tmp_path / "sheet.png").size == (2 * 64, 3 * 64)
