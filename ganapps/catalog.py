@@ -12,7 +12,7 @@ from typing import Any
 from ganapps.errors import UserError
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
-TASKS = ("faces", "upscale", "translate", "denoise")
+TASKS = ("faces", "upscale", "translate", "denoise", "text")
 FORMATS = ("safetensors", "torch", "nvidia", "r3gan", "diffusers")
 COMMERCIAL = ("yes", "no", "unknown")
 
@@ -43,8 +43,9 @@ class Source:
 class Checkpoint:
     """One row of the catalogue: what a model is, who made it, where its file comes from.
 
-    `settings` go to the network's builder, `labels` names a shipped file of label rows, `classes` the classes of a conditional
-    network, `data` the data set (comparisons insist on the same one), `parameters` is a count, `note` what a person should know.
+    `settings` go to the network's builder, `defaults` are settings of its task that suit it, `labels` names a shipped file of label
+    rows, `classes` the classes of a conditional network, `data` the data set (comparisons insist on the same one), `parameters` is a
+    count, `note` what a person should know.
     Of a translator: `domains` are what it takes and what it makes, `back` is the row that goes the other way, `paired` says that it
     learned from pairs of pictures, `likes` what pictures it is good at, `cannot` what it can't do (as the rest of "It can't ...").
     """
@@ -62,6 +63,7 @@ class Checkpoint:
     parameters: int
     data: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     labels: str | None = None
     classes: tuple[str, ...] = ()
     note: str = ""

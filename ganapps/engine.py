@@ -19,7 +19,7 @@ from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
-from ganapps.tasks import cycle, denoise, faces, figures, finish, labels, resample, translate, upscale
+from ganapps.tasks import cycle, denoise, faces, figures, finish, labels, resample, text, translate, upscale
 from ganapps.uploads import open_upload, size_of
 
 
@@ -42,8 +42,9 @@ TASKS = {
     "strip": Task(faces.strip, "faces", lambda r: r.settings["count"]),
     "loop": Task(faces.loop, "faces", lambda r: r.settings["count"] * r.settings["frames"]),
     "denoise": Task(denoise.denoise, "denoise", lambda r: r.settings["count"] * r.settings["steps"]),
-    "upscale": Task(upscale.upscale, "upscale", lambda r: sum(upscale.units(p["size"]) for p in r.pictures), 1),
-    "translate": Task(translate.translate, "translate", lambda r: sum(translate.units(p["size"]) for p in r.pictures), 1),
+    "text": Task(text.draw, "text", lambda r: r.settings["count"] * r.settings["steps"]),
+    "upscale": Task(upscale.upscale, "upscale", lambda r: (r.settings["steps"] or 1) * sum(upscale.units(p["size"]) for p in r.pictures), 1),
+    "translate": Task(translate.translate, "translate", lambda r: (r.settings["steps"] or 1) * sum(translate.units(p["size"]) for p in r.pictures), 1),
 }
 
 
@@ -115,7 +116,8 @@ class Engine:
                 yield Result(recipe, report, progress.done, progress.total or 0, waiting=(progress.template, progress.values))
 
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
-        """The recipe with every default filled in, and its row. Raises UserError that names what is wrong."""
+        """The recipe with every default filled in, the row's own before the task's, and its row. Raises UserError that names what is
+        wrong."""
         task = TASKS.get(recipe.task)
         if task is None:
             raise UserError("The task {task} is unknown: accepted are {known}.", task=recipe.task[:80], known=", ".join(TASKS))
@@ -123,7 +125,8 @@ class Engine:
         if checkpoint.task != task.models:
             raise UserError("The model {model} is for {its}, not for {task}: choose another one.", model=checkpoint.title, its=checkpoint.task, task=task.models)
         self.runtime.device.with_precision(recipe.precision)
-        return replace(recipe, settings=schema.check(task.function, recipe.settings)), checkpoint
+        own = checkpoint.defaults if recipe.task == checkpoint.task else {}
+        return replace(recipe, settings=schema.check(task.function, {**own, **recipe.settings})), checkpoint
 
     def price(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Price:
         """What this will cost here, from runs measured on this machine. Raises UserError as `run` does; of `pictures` only the

@@ -45,7 +45,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "runtime": ({"own_file", "catalog", "hub", "formats", "folders", "networks", "errors", "device"}, {"torch"}),
     "tasks": ({"tasks", "device", "schema", "images", "uploads", "report", "errors"}, {"torch", "numpy", "diffusers"}),
     "engine": ({"flops", "own_file", "runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub", "uploads", "images"}, {"spaces", "PIL"}),
-    "quality": ({"catalog"}, set()),
+    "quality": ({"catalog", "errors"}, set()),
     "rehearsal": ({"engine", "recipe", "uploads"}, set()),
     "race": ({"engine", "rehearsal", "tasks", "recipe", "report", "errors"}, set()),
     "doctor": ({"images", "engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),
@@ -54,8 +54,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
 }
 
 # The one file of a room that may import more.
-ALONE = {"tasks/denoise.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/cycle.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
-         "networks/diffusion.py": {"diffusers"}, "networks/torchvision_ops.py": {"torchvision"}, "networks/upscalers.py": {"spandrel"}}
+ALONE = {"tasks/denoise.py": {"PIL"}, "tasks/text.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/cycle.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
+         "networks/folder_parts.py": {"diffusers"}, "networks/text_encoder.py": {"transformers"}, "networks/torchvision_ops.py": {"torchvision"},
+         "networks/upscalers.py": {"spandrel"}}
 
 
 def room(path: Path) -> str:

@@ -26,4 +26,8 @@ MODELS = {
     "Draw from photographs: they give little.": "从照片作画：几乎得不到什么。",
     "A portrait of about 512 px, one face that fills the picture, in even light.": "约 512 像素的肖像，一张脸占满画面，光线均匀。",
     "Promise anything for small faces, groups or landscapes: it learned from portraits alone.": "保证小脸、合影或风景的效果：它只学过肖像。",
+    "Photographs near 512 px, and short orders: make it snow, turn the cat into a fox.": "约 512 像素的照片，以及简短的指令：让它下雪，把猫变成狐狸。",
+    "Count, move things about, or leave faces alone. Larger pictures are edited small and enlarged.":
+        "数数、移动物体，或不改动人脸。较大的图片会先缩小编辑再放大。",
+    "picture": "图片", "picture as the text says": "按文字修改的图片",
 }
