@@ -11,15 +11,15 @@ from ganapps.networks.torchvision_ops import ensure_torchvision
 
 ensure_torchvision()
 
-from diffusers import DDIMScheduler, UNet2DModel, VQModel
+from diffusers import CMStochasticIterativeScheduler, DDIMScheduler, UNet2DModel, VQModel
 
 UNET = dict(sample_size=8, in_channels=3, out_channels=3, layers_per_block=1, block_out_channels=(8, 16), norm_num_groups=4,
             down_block_types=("DownBlock2D", "DownBlock2D"), up_block_types=("UpBlock2D", "UpBlock2D"))
 
 
-def unet(seed: int = 0) -> UNet2DModel:
+def unet(seed: int = 0, classes: int = 0) -> UNet2DModel:
     torch.manual_seed(seed)
-    return UNet2DModel(**UNET).eval()
+    return UNet2DModel(**UNET, num_class_embeds=classes or None).eval()
 
 
 def decoder(seed: int = 1) -> VQModel:
@@ -32,11 +32,12 @@ def scheduler(prediction: str = "epsilon") -> DDIMScheduler:
     return DDIMScheduler(num_train_timesteps=100, prediction_type=prediction, clip_sample=True)
 
 
-def folder(place: Path, prediction: str = "epsilon", latent: bool = False, safe: bool = True) -> tuple[str, ...]:
+def folder(place: Path, prediction: str = "epsilon", latent: bool = False, safe: bool = True, consistency: bool = False,
+           classes: int = 0) -> tuple[str, ...]:
     """Writes the parts as diffusers does; the files, as a Source names them."""
     ending = "safetensors" if safe else "bin"
-    unet().save_pretrained(place / "unet", safe_serialization=safe)
-    scheduler(prediction).save_pretrained(place / "scheduler")
+    unet(classes=classes).save_pretrained(place / "unet", safe_serialization=safe)
+    (CMStochasticIterativeScheduler() if consistency else scheduler(prediction)).save_pretrained(place / "scheduler")
     (place / "model_index.json").write_text(json.dumps({"_class_name": "DDIMPipeline", "unet": ["diffusers", "UNet2DModel"],
                                                         "scheduler": ["diffusers", "DDIMScheduler"]}))
     files = ["unet/config.json", f"unet/diffusion_pytorch_model.{ending}", "scheduler/scheduler_config.json"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from ganapps.networks.torchvision_ops import ensure_torchvision
@@ -19,7 +20,9 @@ from ganapps import folders
 from ganapps.device import Device
 from ganapps.errors import UserError, WeightsError
 from ganapps.networks import diffusion
-from ganapps.tasks.denoise import CLASSES, denoise, sample
+from ganapps.tasks import sampling
+from ganapps.tasks.denoise import denoise
+from ganapps.tasks.labels import from_classes
 
 CPU = Device("cpu")
 
@@ -29,10 +32,19 @@ def network(place: Path, **how) -> diffusion.Diffusion:
     return diffusion.build(contents.tensors, contents.settings)
 
 
-def last(steps) -> torch.Tensor:
-    for x, _ in steps:
-        pass
-    return x
+def walk(built: diffusion.Diffusion, seed: int, steps: int, name: str, eta: float = 0.0) -> list[sampling.Point]:
+    generator = torch.Generator().manual_seed(seed)
+    loop = sampling.scheduler(built.schedule, name, steps)
+    return list(sampling.walk(loop, sampling.noise(built.shape, generator, CPU), built, CPU, generator, eta))
+
+
+def pictures(x: torch.Tensor) -> np.ndarray:
+    return (x / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy()
+
+
+def consistency(place: Path, classes: int = 0) -> diffusion.Diffusion:
+    contents = folders.read(place, folder(place, consistency=True, classes=classes), "small")
+    return diffusion.build(contents.tensors, contents.settings)
 
 
 @pytest.mark.parametrize("safe", [True, False])
@@ -57,8 +69,7 @@ def test_ddim_is_diffusers_pipeline_to_the_bit(tmp_path: Path, prediction: str, 
     pipeline = diffusers.DDIMPipeline(unet(), diffusers.DDIMScheduler.from_config(built.schedule))
     pipeline.set_progress_bar_config(disable=True)
     theirs = pipeline(generator=torch.Generator().manual_seed(5), num_inference_steps=6, eta=eta, output_type="np").images
-    ours = last(sample(built, CPU, 5, 6, "ddim", eta))
-    assert np.array_equal(theirs, (ours / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())
+    assert np.array_equal(theirs, pictures(walk(built, 5, 6, "ddim", eta)[-1].x))
 
 
 def test_ddpm_is_diffusers_pipeline_to_the_bit(tmp_path: Path) -> None:
@@ -66,15 +77,74 @@ def test_ddpm_is_diffusers_pipeline_to_the_bit(tmp_path: Path) -> None:
     pipeline = diffusers.DDPMPipeline(unet(), diffusers.DDPMScheduler.from_config(built.schedule))
     pipeline.set_progress_bar_config(disable=True)
     theirs = pipeline(generator=torch.Generator().manual_seed(5), num_inference_steps=6, output_type="np").images
-    ours = last(sample(built, CPU, 5, 6, "ddpm", 0.0))
-    assert np.array_equal(theirs, (ours / 2 + 0.5).clamp(0, 1).permute(0, 2, 3, 1).numpy())
+    assert np.array_equal(theirs, pictures(walk(built, 5, 6, "ddpm")[-1].x))
 
 
-@pytest.mark.parametrize("name", list(CLASSES))
+def test_a_latent_model_is_diffusers_pipeline_to_the_bit(tmp_path: Path) -> None:
+    built = network(tmp_path, latent=True)
+    pipeline = diffusers.LDMPipeline(decoder(), unet(), diffusers.DDIMScheduler.from_config(built.schedule))
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(generator=torch.Generator().manual_seed(5), num_inference_steps=6, output_type="np").images
+    with torch.no_grad():
+        assert np.array_equal(theirs, pictures(built.decode(walk(built, 5, 6, "ddim")[-1].x)))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("classes", [0, 7])
+def test_a_consistency_model_is_diffusers_pipeline_to_the_bit(tmp_path: Path, classes: int, steps: int) -> None:
+    built = consistency(tmp_path, classes)
+    assert built.label_dim == classes
+    pipeline = diffusers.ConsistencyModelPipeline(unet(classes=classes), diffusers.CMStochasticIterativeScheduler.from_config(built.schedule))
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(class_labels=4 if classes else None, num_inference_steps=steps, generator=torch.Generator().manual_seed(5), output_type="pil").images
+    table = from_classes((), classes) if classes else None
+    ours = [m for s in denoise(built, CPU, table, seed=5, steps=steps, scheduler="consistency", labels={"class": "4"} if classes else None) for m in s.made]
+    assert np.abs(np.asarray(theirs[0], int) - np.asarray(ours[0].picture, int)).max() <= 1, "bytes are rounded otherwise"
+    generator, row = torch.Generator().manual_seed(5), torch.eye(7)[4:5] if classes else None
+    loop = sampling.scheduler(built.schedule, "consistency", steps)
+    *_, last = sampling.walk(loop, sampling.noise(built.shape, generator, CPU), lambda x, t: built(x, t, row), CPU, generator)
+    theirs = pipeline(class_labels=4 if classes else None, num_inference_steps=steps, generator=torch.Generator().manual_seed(5), output_type="np").images
+    assert np.array_equal(theirs, pictures(last.x)) and torch.allclose(last.guess, last.x, atol=1e-5)
+
+
+def test_the_seed_draws_the_class_that_nobody_chose(tmp_path: Path) -> None:
+    built, table = consistency(tmp_path, 7), from_classes((), 7)
+    rows, forward = [], built.forward
+    built.forward = lambda x, t, row: rows.append(int(row.argmax())) or forward(x, t, row)
+    list(denoise(built, CPU, table, seed=0, count=12, steps=1, scheduler="consistency"))
+    assert len(set(rows)) > 3
+    with pytest.raises(UserError, match="The label class can't be nine"):
+        list(denoise(built, CPU, table, steps=1, scheduler="consistency", labels={"class": "nine"}))
+
+
+def test_a_model_without_classes_has_no_labels(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="This model has no labels"):
+        list(denoise(network(tmp_path), CPU, labels={"class": "1"}))
+
+
+def test_a_consistency_model_wants_its_own_scheduler(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="choose the scheduler consistency"):
+        list(denoise(consistency(tmp_path), CPU, scheduler="ddim"))
+    with pytest.raises(UserError, match="for consistency models only"):
+        list(denoise(network(tmp_path / "other"), CPU, scheduler="consistency"))
+    with pytest.raises(UserError, match="can't go in 60 steps here"):
+        list(denoise(consistency(tmp_path / "third"), CPU, scheduler="consistency", steps=60))
+
+
+def test_attention_by_its_old_names_is_read_equal(tmp_path: Path) -> None:
+    contents = folders.read(tmp_path, folder(tmp_path, latent=True), "small")
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    renamed = {re.sub(r"(attentions\.0)\.(to_q|to_k|to_v|to_out\.0)\.", lambda m: f"{m[1]}.{old[m[2]]}.", n): t for n, t in contents.tensors.items()}
+    assert "unet.mid_block.attentions.0.query.weight" in renamed and "vqvae.decoder.mid_block.attentions.0.proj_attn.bias" in renamed
+    built = diffusion.build(renamed, contents.settings)
+    assert all(torch.equal(a, b) for a, b in zip(built.unet.state_dict().values(), unet().state_dict().values(), strict=True))
+
+
+@pytest.mark.parametrize("name", [n for n in sampling.CLASSES if n != "consistency"])
 def test_every_scheduler_ends_where_its_last_guess_is(tmp_path: Path, name: str) -> None:
     built = network(tmp_path)
-    x, guess = list(sample(built, CPU, 1, 8, name, 0.0))[-1]
-    guess = guess.clamp(-1, 1) if name in ("ddpm", "ddim") else guess  # those clip what they guess, as the schedule says
+    last = walk(built, 1, 8, name)[-1]
+    x, guess = last.x, last.guess.clamp(-1, 1) if name in ("ddpm", "ddim", "lcm") else last.guess  # those clip it, as the schedule says
     assert torch.allclose(x, guess, atol=1e-5)
 
 
