@@ -19,7 +19,7 @@ from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
-from ganapps.tasks import cycle, denoise, faces, figures, finish, labels, resample, text, translate, upscale
+from ganapps.tasks import between, cycle, denoise, faces, figures, finish, labels, resample, text, translate, upscale
 from ganapps.uploads import open_upload, size_of
 
 
@@ -42,6 +42,8 @@ TASKS = {
     "strip": Task(faces.strip, "faces", lambda r: r.settings["count"]),
     "loop": Task(faces.loop, "faces", lambda r: r.settings["count"] * r.settings["frames"]),
     "denoise": Task(denoise.denoise, "denoise", lambda r: r.settings["count"] * r.settings["steps"]),
+    "walk": Task(between.walk, "faces", lambda r: r.settings["frames"]),
+    "drift": Task(between.drift, "denoise", lambda r: r.settings["frames"] * r.settings["steps"]),
     "text": Task(text.draw, "text", lambda r: r.settings["count"] * r.settings["steps"]),
     "upscale": Task(upscale.upscale, "upscale", lambda r: (r.settings["steps"] or 1) * sum(upscale.units(p["size"]) for p in r.pictures), 1),
     "translate": Task(translate.translate, "translate", lambda r: (r.settings["steps"] or 1) * sum(translate.units(p["size"]) for p in r.pictures), 1),

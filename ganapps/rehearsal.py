@@ -57,7 +57,7 @@ def rehearse(engine: Engine, recipe: Recipe, pictures: Sequence[str] = ()) -> Ge
 
     Yields the download's Results and those of the short runs, without pictures. Raises as `Engine.run` does.
     """
-    steps = int(recipe.settings.get("steps", 1))
+    steps = int(recipe.settings.get("steps") or 1)
     short = _with(recipe, count=1, steps=min(steps, MIDDLE))
     key = _key(short, pictures)
     if key not in engine.rehearsed:
@@ -77,11 +77,21 @@ def _measured(engine: Engine, recipe: Recipe, pictures: Sequence[str]) -> Genera
         log.exception("torch can't count the operations of %s", recipe.checkpoint)
         result = None
     counted = result and result.report.flops
-    one_more = by_call[-2][1] - by_call[-3][1] if len(by_call) > MIDDLE else 0
+    steps = int(recipe.settings.get("steps") or 1)
+    one_more = _one_more(by_call, steps)
     if result is None or not pictures:
         for result in _quietly(engine, _with(recipe, steps=1), pictures, "memory"):
             yield result
-    return Measured(result.report.parameters, int(recipe.settings.get("steps", 1)), counted, one_more, result.report.peak_memory)
+    return Measured(result.report.parameters, steps, counted, one_more, result.report.peak_memory)
+
+
+def _one_more(by_call: Sequence[tuple[int, int]], steps: int) -> int:
+    """Operations of one step more, from calls and operations after each step: what a middle step's call takes, times the calls of a step
+    (guidance takes two, and each tile of a large picture its own)."""
+    if steps < MIDDLE or len(by_call) <= MIDDLE:
+        return 0
+    (before, operations), (after, more) = by_call[-3:-1]
+    return round((more - operations) / (after - before) * by_call[-1][0] / steps)
 
 
 def _quietly(engine: Engine, recipe: Recipe, pictures: Sequence[str], rehearsal: Rehearsal) -> Iterator[Result]:
@@ -92,7 +102,7 @@ def _quietly(engine: Engine, recipe: Recipe, pictures: Sequence[str], rehearsal:
 
 def _with(recipe: Recipe, **settings: int) -> Recipe:
     """With those of the settings changed that its task has."""
-    return recipe.with_settings(**{k: v for k, v in settings.items() if k in recipe.settings})
+    return recipe.with_settings(**{k: v for k, v in settings.items() if recipe.settings.get(k) is not None})
 
 
 def _key(recipe: Recipe, pictures: Sequence[str]) -> str:

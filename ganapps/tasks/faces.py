@@ -126,7 +126,7 @@ class Maker:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
         self.network, self.device, self.table, self.chosen, self.noise = network, device, table, chosen or {}, noise
         self.batch = batch_size(network.resolution, device)
-        self._calls = 0
+        self._calls, self._random = 0, np.random.RandomState()
 
     def calls(self) -> int:
         """Network calls since this was last asked."""
@@ -135,12 +135,16 @@ class Maker:
 
     def ws(self, numbers: Sequence[int], psi: float, cutoff: int | None) -> torch.Tensor:
         """Styles [N, num_ws, w_dim] of seeds; for a network without a style space its z [N, z_dim]."""
-        z = torch.from_numpy(np.concatenate([np.random.RandomState(n).randn(1, self.network.z_dim) for n in numbers])).float()
-        z = z.to(self.device.name)
+        z = torch.from_numpy(np.stack([self._drawn(n) for n in numbers])).float().to(self.device.name)
         if not self.network.num_ws:
             return z
         with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
             return self.network.mapping(z, self.rows(numbers), psi=psi, cutoff=cutoff)
+
+    def _drawn(self, n: int) -> np.ndarray:
+        """z [z_dim] of a seed: what RandomState(n) draws first. One state is seeded anew each time: making one takes ten times as long."""
+        self._random.seed(n)
+        return self._random.randn(self.network.z_dim)
 
     def rows(self, numbers: Sequence[int]) -> torch.Tensor | None:
         """Label rows [N, C] of seeds: each drawn by the same random state as its z, after it."""
@@ -148,9 +152,8 @@ class Maker:
             return None
         rows = []
         for n in numbers:
-            random = np.random.RandomState(n)
-            random.randn(1, self.network.z_dim)
-            rows.append(self.table.row(random, self.chosen))
+            self._drawn(n)
+            rows.append(self.table.row(self._random, self.chosen))
         return torch.from_numpy(np.stack(rows)).to(self.device.name)
 
     def wall(self, ws_of: Callable, numbers: Sequence[int], captions: Sequence[str], settings: Sequence[Mapping],
@@ -159,7 +162,8 @@ class Maker:
         done, total = 0, len(numbers)
         while done < total:
             some = slice(done, done + self.batch)
-            x, changes = self.pictures(ws_of(numbers[some]), numbers[some], self.rows(numbers[some]))
+            rows = None if self.network.num_ws else self.rows(numbers[some])  # styles hold the labels already
+            x, changes = self.pictures(ws_of(numbers[some]), numbers[some], rows)
             pictures = from_tensor(x, self.network.value_range)
             made = tuple(Made(*m, task=task) for m in zip(pictures, captions[some], settings[some]))
             done += len(made)

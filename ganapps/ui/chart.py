@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from ganapps.ui.words import say
 
 LEFT, RIGHT, TOP, BOTTOM = 56, 18, 30, 52
-FIGURES = {"frechet": "Nearness (Fréchet distance)", "precision": "Realism (precision)", "recall": "Coverage (recall)", "diversity": "Variety (diversity)"}
+FIGURES = {"frechet": "Nearness (Fréchet distance)", "precision": "Realism (precision)", "recall": "Coverage (recall)", "diversity": "Variety (diversity)",
+           "lite2_frechet": "Nearness, an unseen network"}
 READING = {"frechet": "Lower is nearer to the training pictures.", "precision": "How many of its pictures could be real ones: higher is better.",
-           "recall": "How much of the real variety it covers: higher is better.", "diversity": "How far its pictures lie apart: as far as the real ones do is right."}
+           "recall": "How much of the real variety it covers: higher is better.", "diversity": "How far its pictures lie apart: 1 is as far as the real ones do.",
+           "lite2_frechet": "The Fréchet distance again, seen by a network that no training looked through: lower is nearer."}
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,11 @@ RACE = {
         "秒数：来自随附的表，在另一台机器上测得（空心标记）。比赛一次即换成本机的。",
     "Nobody has measured {model} yet.": "尚未有人测量 {model}。", "Nobody has measured these two yet: choose the pair that ships with the app.": "尚未有人测量这两个：请选随应用附带的一对。",
     "Lower is nearer to the training pictures.": "越低越接近训练图片。", "How many of its pictures could be real ones: higher is better.": "其图片有多少可以当真：越高越好。",
-    "How much of the real variety it covers: higher is better.": "覆盖了多少真实的多样性：越高越好。", "How far its pictures lie apart: as far as the real ones do is right.": "其图片彼此相距多远：与真实图片相当为佳。",
+    "How much of the real variety it covers: higher is better.": "覆盖了多少真实的多样性：越高越好。", "How far its pictures lie apart: 1 is as far as the real ones do.": "其图片彼此相距多远：1 表示与真实图片相当。",
+    "Nearness, an unseen network": "接近程度（未参与训练的网络）",
+    "The Fréchet distance again, seen by a network that no training looked through: lower is nearer.": "同样的 Fréchet 距离，但用没有参与任何训练的网络来看：越低越接近。",
+    "None of these is an FID: they look through EfficientNet-Lite0. The GAN's critic learned through the same network, which favours the GAN.":
+        "这些都不是 FID：它们用 EfficientNet-Lite0 来看。GAN 的判别器在训练时用的是同一个网络，这对 GAN 有利。",
     # why
     "network calls a picture": "每张网络调用数", "seconds a picture": "每张秒数", "quality over seconds": "质量与时间", "between two seeds": "两个种子之间",
     "One pass against many": "一次对多次",

@@ -50,7 +50,7 @@ class Films:
         self.asked = asked | {self.frames}
         shown = [self.line, *self.films, self.go, self.stop]
         going = self.go.click(self.run, self.asked, shown, **common.BUSY)
-        common.stops(self.stop, [going], self.stopped, self.line, [self.line, self.go, self.stop])
+        common.stops(self.stop, [going], self.stopped, None, [self.line, self.go, self.stop])
         gr.on([self.frames.change, *(w.change for w in asked if isinstance(w, gr.Slider))], self.priced, self.asked, self.line, trigger_mode="always_last", **common.QUIET)
         return [going]
 
@@ -95,9 +95,9 @@ class Films:
             last = {self.line: common.refusal(e, lang)}
         yield {**last, self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
 
-    def stopped(self, line: str, request: gr.Request) -> tuple:
-        """Stop: what is there stays, and the line says so."""
-        return common.plain(line, say(common.language(request), "stopped")), gr.update(visible=True), gr.update(visible=False)
+    def stopped(self, request: gr.Request) -> tuple:
+        """Stop: a film that is done stays, and the line says so."""
+        return common.plain("", say(common.language(request), "stopped")), gr.update(visible=True), gr.update(visible=False)
 
 
 def _head(lang: str) -> str:

@@ -47,7 +47,7 @@ class Quality:
         lines = [line for line in (self._gan(gan, psi, measured), *self._diffusion(diffusion, steps, eta, measured)) if line and line.points]
         if not lines:
             return f'<p class="lead">{html.escape(say(lang, "Nobody has measured these two yet: choose the pair that ships with the app."))}</p>', ""
-        notes = [say(lang, READING[figure]), _seconds_note(lines, lang), _missing_note((gan, diffusion), lines, self.engine, lang)]
+        notes = [say(lang, READING[figure]), _caveat(figure, lang), _seconds_note(lines, lang), _missing_note((gan, diffusion), lines, self.engine, lang)]
         said = "".join(f"<p>{html.escape(n)}</p>" for n in notes if n)
         return f'<div class="graph">{chart(lines, figure, lang)}<div class="notes">{said}</div></div>', table(lines, lang)
 
@@ -55,7 +55,7 @@ class Quality:
         """One point for each psi; one network call makes a picture, so this visit's seconds are the same for all."""
         rows = sorted((r for r in self.rows if r["model"] == model and r["setting"] == "psi"), key=lambda r: r["value"])
         seconds = measured.get(model)
-        return self._line(model, "square", [(f"psi {r['value']:g}", seconds or r["seconds"], r) for r in rows], _nearest(rows, psi), seconds is not None)
+        return self._line(model, "square", [(f"psi {r['value']:g}", seconds or r.get("seconds"), r) for r in rows], _nearest(rows, psi), seconds is not None)
 
     def _diffusion(self, model: str, steps: int, eta: float, measured: Mapping[str, float]) -> list[Line | None]:
         """A line over the steps, and one over eta where that was measured: a call costs what this visit's races say."""
@@ -63,13 +63,12 @@ class Quality:
         walk = sorted((r for r in mine if r["setting"] == "steps"), key=lambda r: r["value"])
         noisy = sorted((r for r in mine if r["setting"] == "eta"), key=lambda r: r["value"])
         call = measured.get(model)
-        made = [self._line(model, "circle", [(f"{r['value']:g} steps", call * r["value"] if call else r["seconds"], r) for r in walk], None if eta else _nearest(walk, steps), bool(call)),
-                self._line(model, "circle", [(f"eta {r['value']:g}", call * r["steps"] if call else r["seconds"], r) for r in noisy], _nearest(noisy, eta) if eta else None, bool(call))]
-        return made
+        return [self._line(model, "circle", [(f"{r['value']:g} steps", call * r["value"] if call else r.get("seconds"), r) for r in walk], None if eta else _nearest(walk, steps), bool(call)),
+                self._line(model, "circle", [(f"eta {r['value']:g}", call * r["steps"] if call else r.get("seconds"), r) for r in noisy], _nearest(noisy, eta) if eta else None, bool(call))]
 
     def _line(self, model: str, mark: str, found: list[tuple], now: Mapping | None, here: bool) -> Line | None:
         row = self.engine.row(model)
-        points = tuple(Point(label, seconds, {f: r[f] for f in FIGURES if r.get(f) is not None}, r["pictures"], r is now) for label, seconds, r in found)
+        points = tuple(Point(label, seconds, {f: r[f] for f in FIGURES if r.get(f) is not None}, r["pictures"], r is now) for label, seconds, r in found if seconds)
         return Line(row.title if row else model, mark, points, here, named=not found[0][0].startswith("eta")) if points else None
 
 
@@ -82,6 +81,13 @@ def _head(lang: str) -> str:
     return (f'<h2>{html.escape(say(lang, "Quality over seconds"))}</h2><p class="lead">'
             + html.escape(say(lang, "Where each model stands, and how psi, steps and eta move it. The ring is the measured setting nearest to the controls above."))
             + "</p>")
+
+
+def _caveat(figure: str, lang: str) -> str:
+    """What these figures are not."""
+    if figure.startswith("lite2"):
+        return ""
+    return say(lang, "None of these is an FID: they look through EfficientNet-Lite0. The GAN's critic learned through the same network, which favours the GAN.")
 
 
 def _seconds_note(lines: list[Line], lang: str) -> str:
