@@ -44,7 +44,7 @@ class Measured:
     lite2_diversity: float | None = None
 
 
-def load(path: Path = TABLE) -> tuple[Mapping[str, Any], tuple[Measured, ...]]:
+def load(path: Path = TABLE) -> tuple[dict[str, Any], tuple[Measured, ...]]:
     """What the file says about itself, and its rows. ValueError names a file that is no such table; one that isn't there is empty."""
     if not path.exists():
         return {}, ()
