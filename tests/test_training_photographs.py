@@ -18,7 +18,7 @@ from ganapps.networks import styles26
 from ganapps.training import cyclegan, loop, measure_photographs, photographs, srgan, srresnet
 from ganapps.training.features import TAP_CHANNELS
 
-TINY_CYCLE = cyclegan.Settings(width=4, critic_width=4, blocks=1, side=32, last_side=40, pool=2, half_life=3)
+TINY_CYCLE = cyclegan.Settings(width=4, critic_width=4, blocks=1, side=32, last_side=40, pool=2, half_life=3, warm_up=1)
 TINY_UPSCALER = srresnet.Settings(width=4, blocks=1, batch=2, half_life=3)
 TINY_GAN = srgan.Settings(width=4, blocks=1, batch=2, half_life=3, critic_width=4)
 
@@ -159,6 +159,15 @@ def test_everything_of_a_cyclegan_learns_and_crops_grow():
     assert all(not torch.equal(before[k], v) for k, v in after.items() if k.endswith("weight"))
     assert all(x.shape == (3, 40, 40) for pool in trainer.pools.values() for x in pool.kept)
     assert losses.keys() == {"fooled", "cycle", "identity", "critics"}
+
+
+def test_a_cyclegan_warms_up_by_giving_back():
+    trainer = cycle_trainer()
+    first = trainer.step()
+    assert first.keys() == {"given back"}
+    assert same(trainer.generators["a2b"].state_dict(), trainer.generators["b2a"].state_dict())
+    assert trainer.step().keys() == {"fooled", "cycle", "identity", "critics"}
+    assert not same(trainer.generators["a2b"].state_dict(), trainer.generators["b2a"].state_dict())
 
 
 def test_a_pool_shows_old_pictures_about_half_the_time():

@@ -30,7 +30,7 @@ FILES = {"a2b": "photo-to-painting", "b2a": "painting-to-photo"}
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run may change; all but widths, rate, crop and the average are the paper's."""
+    """What a run may change; all but widths, rate, crops, warm-up and average are the paper's."""
 
     width: int = 24
     critic_width: int = 24
@@ -38,6 +38,7 @@ class Settings:
     side: int = 64  # pixels of a crop: small ones first, for many steps,
     last_side: int = 128  # and larger ones in the last tenth
     batch: int = 1
+    warm_up: int = 700  # pictures of each side that one generator learns to give back; both begin as it, which saves most of the time
     rate: float = 5e-4
     cycle_weight: float = 10.0
     identity_weight: float = 5.0  # looked at in the middle of a crop only, which is a quarter of the work
@@ -124,8 +125,11 @@ class CycleTrainer:
         for optimizer in self.optimizers.values():
             optimizer.param_groups[0]["lr"] = self.settings.rate * min(1.0, max(0.02, 2 * (1 - self.seen / self.pictures)))
         real = {domain: crops(heap, self.settings.batch, self.side) for domain, heap in self.heaps.items()}
-        made, losses = self._teach_generators(real)
-        losses |= self._teach_critics(real, made)
+        if self.seen < self.settings.warm_up:
+            losses = self._teach_giving_back(real)
+        else:
+            made, losses = self._teach_generators(real)
+            losses |= self._teach_critics(real, made)
         self.seen += self.settings.batch
         half_life = min(self.settings.half_life, 1 + self.seen / 5)  # short at first: nobody misses the beginnings
         loop.follow(self.average, self.generators, 0.5 ** (self.settings.batch / half_life))
@@ -169,6 +173,15 @@ class CycleTrainer:
         for way, name in FILES.items():
             tensors = {f"model.{k}": v.half().contiguous() for k, v in self.average[way].state_dict().items()}
             save_file(tensors, out / f"{name}.safetensors", metadata={"pictures_seen": str(self.seen)})
+
+    def _teach_giving_back(self, real: dict[str, Tensor]) -> dict[str, float]:
+        """One generator is to change nothing, on either side; the other becomes its copy."""
+        with precision.quick():
+            loss = sum((self.generators["a2b"](x).float() - x).abs().mean() for x in real.values())
+        _descend(loss, self.optimizers["generators"])
+        for heap in (self.generators, self.average):
+            heap["b2a"].load_state_dict(heap["a2b"].state_dict())
+        return {"given back": loss.item()}
 
     def _teach_generators(self, real: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Fool the critics (least squares), come back, and leave alone what is on the right side already."""
