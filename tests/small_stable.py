@@ -12,7 +12,7 @@ from ganapps.networks.torchvision_ops import ensure_torchvision
 
 ensure_torchvision()
 
-from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel, UNet2DModel, VQModel
+from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, LCMScheduler, PNDMScheduler, UNet2DConditionModel, UNet2DModel, VQModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 LENGTH = 16  # tokens that the tiny encoder reads
