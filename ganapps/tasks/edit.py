@@ -11,37 +11,27 @@ from torch.nn import functional as F
 
 from ganapps.device import Device, out_of_memory
 from ganapps.errors import UserError
-from ganapps.report import Sentence
 from ganapps.tasks import sampling
+from ganapps.tasks.tally import Tally
 from ganapps.tasks.text import glances, words
 
 STEPS, GUIDANCE, IMAGE_GUIDANCE = 20, 7.5, 1.5
 MOST = 512 * 768  # pixels: it learned on 512 x 512, and what it costs grows with the square
 
 
-class Editing:
+class Editing(Tally):
     """One picture's way through an editor; spoken to as a translator's run is."""
 
     figures: dict = {}
 
     def __init__(self, network: nn.Module, device: Device, prompt: str, steps: int | None = None, guidance: float | None = None,
                  image_guidance: float | None = None, seed: int | None = None) -> None:
+        super().__init__()
         self.network, self.device, self.prompt, self.seed = network, device, prompt, seed or 0
         self.guidance = GUIDANCE if guidance is None else guidance
         self.image_guidance = IMAGE_GUIDANCE if image_guidance is None else image_guidance
         self.loop = sampling.scheduler(network.schedule, "euler", steps or STEPS)
         self.strips, self.preview = len(self.loop.timesteps), ()
-        self._calls, self._changes = 0, []
-
-    def calls(self) -> int:
-        """Network calls since this was last asked."""
-        calls, self._calls = self._calls, 0
-        return calls
-
-    def changes(self) -> tuple[Sentence, ...]:
-        """What had to be changed since this was last asked."""
-        changes, self._changes = tuple(self._changes), []
-        return changes
 
     def scaled(self, colours: np.ndarray) -> Tensor:
         """[1, 3, H, W] in -1 to 1, of [H, W, 3]; rounded as diffusers does."""

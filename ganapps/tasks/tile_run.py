@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from ganapps.device import Device, out_of_memory
 from ganapps.errors import UserError
-from ganapps.report import Sentence
 from ganapps.tasks import planes, tiles
+from ganapps.tasks.tally import Tally
 
 SMALLEST = 64  # pixels a side: below, a tile is nearly all overlap
 LEAST = 24  # pixels a side: what is tried at last where the memory is full
@@ -23,27 +23,17 @@ SHARE = 0.25  # of the free memory that the tiles at work may take
 BYTES = 4 * 64 * 3  # per pixel of a tile's result, where the network does not say: three layers of 64 channels
 
 
-class TileRun:
+class TileRun(Tally):
     """One run: where it computes now, how large a tile may be, and what had to be changed. Of a tile's work, `parts` are
     told."""
 
     parts = 1
 
     def __init__(self, network: nn.Module, device: Device, source: np.ndarray) -> None:
+        super().__init__()
         self.network, self.device, self.source = network, device, source
         self.overlap = 2 * (GLOBAL_OVERLAP if network.reach is None else network.reach)
         self.most: int | None = None  # pixels a side, after a memory was full
-        self._calls, self._changes = 0, []
-
-    def calls(self) -> int:
-        """Network calls since this was last asked."""
-        calls, self._calls = self._calls, 0
-        return calls
-
-    def changes(self) -> tuple[Sentence, ...]:
-        """What had to be changed since this was last asked."""
-        changes, self._changes = tuple(self._changes), []
-        return changes
 
     def tile(self) -> int:
         """Pixels a side that a share of the free memory holds, at most what is quickest."""
@@ -54,12 +44,17 @@ class TileRun:
         side = max(SMALLEST, min(getattr(self.network, "tile", LARGEST), held))
         return max(side - side % max(self.network.multiple, 16), self.network.multiple)
 
-    def tell_seams(self, layout: tiles.Grid) -> None:
-        """Says so where tiles are too small to share what this network looks at."""
+    def layout(self, tile: int | None, overlap: int | None) -> tiles.Grid:
+        """The tiles of this side and overlap, each by default this network's; says so where they are too small to share
+        what it looks at."""
+        layout = tiles.grid(
+            *self.source.shape[:2], tile or self.tile(), self.overlap if overlap is None else overlap, self.network.multiple
+        )
         if any(len(axis.starts) > 1 and axis.overlap < self.overlap for axis in (layout.rows, layout.columns)):
             self._changes.append(
                 ("These tiles share fewer pixels than this model looks at: faint seams are possible.", {})
             )
+        return layout
 
     def through(self, layout: tiles.Grid, canvas: tiles.Canvas) -> Iterator[int]:
         """All windows onto the canvas, row by row; the number done after each batch."""

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from ganapps.device import Device, out_of_memory
 from ganapps.errors import UserError
 from ganapps.images import from_tensor
-from ganapps.report import Made, Sentence, Step
+from ganapps.report import Made, Step
 from ganapps.schema import Range
 from ganapps.tasks import finish
 from ganapps.tasks.edit import Editing
 from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.tally import Tally
 from ganapps.tasks.text import Guidance, Prompt, Steps
 from ganapps.uploads import Upload
 
@@ -72,25 +73,16 @@ def _run(network: nn.Module, device: Device, table: Labels | None, chosen: Mappi
     return _Run(network, device, _condition(network, table, chosen), seed)
 
 
-class _Run:
+class _Run(Tally):
     """One picture: whole, or in strips, with retries that are told."""
 
     preview = ()
 
     def __init__(self, network: nn.Module, device: Device, condition: Tensor | None, seed: int | None) -> None:
+        super().__init__()
         self.network, self.device, self.condition, self.seed = network, device, condition, seed
         self.figures: dict[str, Any] = {}
-        self.strips, self._calls, self._changes = 1, 0, []
-
-    def calls(self) -> int:
-        """Network calls since this was last asked."""
-        calls, self._calls = self._calls, 0
-        return calls
-
-    def changes(self) -> tuple[Sentence, ...]:
-        """What had to be changed since this was last asked."""
-        changes, self._changes = tuple(self._changes), []
-        return changes
+        self.strips = 1
 
     def scaled(self, colours: np.ndarray) -> Tensor:
         """[1, channels, H, W] in the network's value range, of [H, W, 3]."""

@@ -23,26 +23,13 @@ INSPECTED = 64_000_000  # pixels: of larger results no heat maps are made
 
 
 def upscale(
-    network: nn.Module,
-    device: Device,
-    labels_of_model: Labels | None,
-    picture: Upload,
-    *,
-    scale: Annotated[float, Range(0.05, 64)] | None = None,
-    width: Annotated[int, Range(1, 262_144)] | None = None,
-    tile: Annotated[int, Range(16, 4096)] | None = None,
-    overlap: Annotated[int, Range(0, 512)] | None = None,
-    keep_alpha: bool = True,
-    keep_place: bool = False,
-    sixteen_bit: bool = True,
-    inspect: bool = True,
-    crop: list[int] | None = None,
-    strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
-    keep_colours: bool = False,
-    denoise: Annotated[float, Range(0.0, 1.0)] | None = None,
-    steps: Annotated[int, Range(1, 1000)] | None = None,
-    seed: Seed | None = None,
-    noise_level: Annotated[int, Range(0, 1000)] | None = None,
+    network: nn.Module, device: Device, labels_of_model: Labels | None, picture: Upload, *,
+    scale: Annotated[float, Range(0.05, 64)] | None = None, width: Annotated[int, Range(1, 262_144)] | None = None,
+    tile: Annotated[int, Range(16, 4096)] | None = None, overlap: Annotated[int, Range(0, 512)] | None = None,
+    keep_alpha: bool = True, keep_place: bool = False, sixteen_bit: bool = True, inspect: bool = True,
+    crop: list[int] | None = None, strength: Annotated[float, Range(0.0, 1.0)] = 1.0, keep_colours: bool = False,
+    denoise: Annotated[float, Range(0.0, 1.0)] | None = None, steps: Annotated[int, Range(1, 1000)] | None = None,
+    seed: Seed | None = None, noise_level: Annotated[int, Range(0, 1000)] | None = None,
 ) -> Iterator[Step]:
     """`picture` enlarged; a Step after every tile, of a diffusion model after every step; the last one holds the result as
     pixels.
@@ -53,25 +40,19 @@ def upscale(
     file. `sixteen_bit`: a picture of 16 bits stays one. `inspect`: heat maps of what contradicts the original and of
     what was invented. `crop` [x, y, width, height]: only this part of it. `strength` mixes the result with the bicubic
     picture, `keep_colours` gives it the original's. `denoise`, of a model with a twin that leaves noise: how much is
-    removed, 0 to 1; None: all. Of a diffusion model alone: `steps` per tile, the `seed` of its noise,
-    and `noise_level`, how much the small picture itself is made noisy first, so that more is invented. Raises UserError
-    where memory does not do at any size.
+    removed, 0 to 1; None: all. Of a diffusion model alone: `steps` per tile, the `seed` of its noise, and `noise_level`,
+    how much the small picture itself is made noisy first, so that more is invented. Raises UserError where memory does
+    not do at any size.
     """
-    if getattr(network, "value_range", None) != (0.0, 1.0) or not hasattr(network, "scale"):
-        raise UserError("This model does not enlarge pictures: choose an upscaler.")
-    network = _denoising(network, denoise)
+    network = _upscaler(network, denoise)
     source = finish.crop(picture.pixels, crop)
     source = source if keep_alpha else planes.on_white(source)
     size = _size(source, network.scale, scale, width)
     kind = np.uint16 if sixteen_bit and source.dtype == np.uint16 else np.uint8
     _fits(source, network.scale, size, kind)
     work = _work(network, device, source, {"steps": steps, "seed": seed, "noise_level": noise_level})
-    layout = tiles.grid(
-        *source.shape[:2], tile or work.tile(), work.overlap if overlap is None else overlap, network.multiple
-    )
-    work.tell_seams(layout)
-    canvas = tiles.Canvas(layout, network.scale, source.shape[2], kind)
-    total = layout.count * work.parts + 1
+    layout = work.layout(tile, overlap)
+    canvas, total = tiles.Canvas(layout, network.scale, source.shape[2], kind), layout.count * work.parts + 1
     for done in work.through(layout, canvas):
         yield Step(done, total, (), work.calls(), work.changes(), part=Part(canvas.pixels, canvas.finished))
     pixels = canvas.pixels if size == canvas.pixels.shape[1::-1] else resample.resize(canvas.pixels, size)
@@ -79,15 +60,25 @@ def upscale(
     said, beside = _measured(pixels, source, canvas, inspect)
     said |= {} if denoise is None else {"denoise": denoise}
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
-    made = Made(
-        pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside | finish.shown(pixels, source), about=about
-    )
-    yield Step(total, total, (made,))
+    beside |= finish.shown(pixels, source)
+    yield Step(total, total, (Made(pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside, about=about),))
 
 
 def units(size: tuple[int, int]) -> float:
     """Megapixels of a picture (W, H): what the cost of enlarging it goes by."""
     return size[0] * size[1] / 1e6
+
+
+def _upscaler(network: nn.Module, denoise: float | None) -> nn.Module:
+    """The network, of twins the one that removes noise so strongly. Raises UserError where it is no upscaler, or has no
+    such choice."""
+    if getattr(network, "value_range", None) != (0.0, 1.0) or not hasattr(network, "scale"):
+        raise UserError("This model does not enlarge pictures: choose an upscaler.")
+    if denoise is None:
+        return network
+    if not hasattr(network, "denoised"):
+        raise UserError("This model has no denoise strength: leave it out, or choose one that has.")
+    return network.denoised(denoise)
 
 
 def _work(network: nn.Module, device: Device, source: np.ndarray, asked: dict[str, Any]) -> TileRun:
@@ -98,15 +89,6 @@ def _work(network: nn.Module, device: Device, source: np.ndarray, asked: dict[st
     if given := ", ".join(name for name, value in asked.items() if value is not None):
         raise UserError("This model does not work by diffusion and takes no {settings}: leave that out.", settings=given)
     return TileRun(network, device, source)
-
-
-def _denoising(network: nn.Module, strength: float | None) -> nn.Module:
-    """The network that removes noise so strongly. Raises UserError where it has no such choice."""
-    if strength is None:
-        return network
-    if not hasattr(network, "denoised"):
-        raise UserError("This model has no denoise strength: leave it out, or choose one that has.")
-    return network.denoised(strength)
 
 
 def _size(source: np.ndarray, own: int, scale: float | None, width: int | None) -> tuple[int, int]:
