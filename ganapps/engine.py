@@ -25,6 +25,8 @@ from ganapps.uploads import open_upload, size_of
 
 Rehearsal = Literal["", "flops", "memory", "both"]
 
+FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
+
 
 @dataclass(frozen=True)
 class Task:

@@ -138,6 +138,19 @@ def test_attributes_of_a_face_by_name(translate: Page, tmp_path: Path) -> None:
     expect(boxes).not_to_be_visible()
 
 
+def test_a_file_of_one_s_own_has_its_attributes_too(translate: Page, tmp_path: Path) -> None:
+    save_file(made(stargan()), tmp_path / "200000-G.safetensors")
+    expect(translate.locator("#translate-face")).not_to_be_visible()
+    translate.locator("#translate-more button").first.click()
+    translate.locator("#translate-weights input[type=file]").set_input_files(tmp_path / "200000-G.safetensors")
+    translate.locator("#translate-face").get_by_label("Brown hair").check()
+    run(translate)
+    recipe = from_picture(result(translate, tmp_path / "brown.png"))
+    assert recipe.checkpoint.startswith("sha256:") and recipe.settings["labels"] == {"Brown hair": 1.0}
+    choose(translate, "There")
+    expect(translate.locator("#translate-face")).not_to_be_visible()
+
+
 def test_a_dropped_result_ticks_its_attributes_again(translate: Page, tmp_path: Path) -> None:
     choose(translate, "Faces of stars")
     translate.locator("#translate-face").get_by_label("Male").check()

@@ -14,24 +14,24 @@ from ganapps.ui.words import say, t
 
 
 class OwnFile:
-    """`box` holds the file's path, `name` what recipes call it ("" for none)."""
+    """`box` holds the file's path, `name` what recipes call it, `kind` what network it holds ("" for none)."""
 
     def __init__(self, engine: Engine, task: str) -> None:
         self.engine = engine
         self.box = gr.File(label=t("Your own checkpoint file"), file_count="single", height=120, elem_id=f"{task}-weights")
         self.box.preprocess = lambda payload: payload.path if payload is not None else None  # Gradio's own leaves an empty file behind
         self.about = gr.HTML(_about("en"))
-        self.name = gr.State("")
+        self.name, self.kind = gr.State(""), gr.State("")
 
     @property
     def asked(self) -> set:
         """What a run reads."""
-        return {self.box, self.name}
+        return {self.box, self.name, self.kind}
 
-    def listen(self, model: gr.Dropdown, chips: gr.HTML, card: gr.HTML, line: gr.HTML) -> None:
-        """Examine what comes; a model chosen from the list takes its place."""
-        self.box.change(self.came, [self.box, model], [self.box, self.name, chips, card, line], **common.QUIET)
+    def listen(self, model: gr.Dropdown, chips: gr.HTML, card: gr.HTML, line: gr.HTML) -> gr.events.Dependency:
+        """Examine what comes; a model chosen from the list takes its place. The event of a file that came or left."""
         model.input(lambda: None, None, self.box, **common.QUIET)
+        return self.box.change(self.came, [self.box, model], [self.box, self.name, self.kind, chips, card, line], **common.QUIET)
 
     def path(self, values: Mapping) -> str | None:
         """Where the file lies, for the run."""
@@ -45,17 +45,17 @@ class OwnFile:
         """The file's chips and card, or why it is refused; without a file those of the model."""
         lang = common.language(request)
         if not path:
-            return gr.skip(), "", *cards.about(self.engine, model, lang), gr.skip()
+            return gr.skip(), "", "", *cards.about(self.engine, model, lang), gr.skip()
         try:
             given = self.engine.own_file(path)
         except UserError as e:
             common.delete([path])
-            return None, "", gr.skip(), gr.skip(), common.refusal(e, lang)
+            return None, "", "", gr.skip(), gr.skip(), common.refusal(e, lang)
         facts = [say(lang, "your file"), given.network, say(lang, "{count} M parameters", count=f"{given.parameters / 1e6:.1f}")]
         chips = "".join(f'<span class="chip">{html.escape(fact)}</span>' for fact in facts)
         rows = {"File": given.name, "Method": given.network, "Parameters": f"{given.parameters:,}"}
         body = "".join(f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{html.escape(v)}</td></tr>" for k, v in rows.items())
-        return gr.skip(), given.name, f'<div class="chips">{chips}</div>', f'<table class="card"><tbody>{body}</tbody></table>', gr.skip()
+        return gr.skip(), given.name, given.network, f'<div class="chips">{chips}</div>', f'<table class="card"><tbody>{body}</tbody></table>', gr.skip()
 
     def opened(self, lang: str) -> dict:
         """In the visitor's language."""

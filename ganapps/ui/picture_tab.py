@@ -83,6 +83,10 @@ class PictureTab:
         """Updates for another model."""
         return {}
 
+    def file_came(self, kind: str, model: str, request: gr.Request) -> dict:
+        """Updates for a person's own file that holds a network of this kind; "" for the model again."""
+        return {} if kind else self.model_chosen(self.engine.row(model), common.language(request))
+
     def cleared(self) -> dict:
         """Updates that empty what the tab shows under a result."""
         return {}
@@ -152,7 +156,8 @@ class PictureTab:
                 self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, *buttons], **common.BUSY), *self.own_events()]
         common.stops(self.stop, runs, self.stopped, [self.area.line, self.area.traces], [self.area.line, self.area.view, *buttons])
         self.sheet.listen(self.model, self.own, self.weights.box)
-        self.weights.listen(self.model, self.chips, self.card, self.area.line)
+        self.weights.listen(self.model, self.chips, self.card, self.area.line).then(
+            self.file_came, [self.weights.kind, self.model], [*self.model_chosen(self.first, "en")], **common.QUIET)
         everything = [self.picture, self.weights.box, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared()]
         self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.sheet.gallery, *self.galleries}, everything, **common.QUIET)
         self.restore.upload(self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET)

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ganapps.catalog import Checkpoint
-from ganapps.engine import Engine
+from ganapps.engine import FACE, Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_json
 from ganapps.ui import common, cycle
@@ -31,7 +31,7 @@ class TranslateTab(PictureTab):
         """The other direction; styles; attributes of a face; what an editor is told."""
         self.switch = gr.Button(t("The other way"), size="sm", visible=bool(self.first.back), elem_id="translate-switch")
         self.style = gr.Slider(0, 25, 0, step=1, label=t("Style"), visible=self.first.network == "styles26", elem_id="translate-style")
-        self.face = gr.CheckboxGroup(self._attributes(self.first, "en"), label=t("What the face should have"), visible=self.first.network == "stargan", elem_id="translate-face")
+        self.face = gr.CheckboxGroup(list(FACE), label=t("What the face should have"), visible=self.first.network == "stargan", elem_id="translate-face")
         self.prompt = gr.Textbox("", label=t("What should change"), visible=self.first.kind == "diffusion", max_lines=3, max_length=400, elem_id="translate-prompt")
         self.own_widgets += [self.style, self.face, self.prompt]
 
@@ -45,24 +45,21 @@ class TranslateTab(PictureTab):
 
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
         """The style, the attributes or the words, of a model that takes them."""
-        if row and row.network == "styles26":
+        network = row.network if row else values[self.weights.kind]
+        if network == "styles26":
             return {"labels": {str(int(values[self.style])): 1.0}}
-        if row and row.network == "stargan":
-            return {"labels": {name: 1.0 for _, name in self._attributes(row, "en") if name in values[self.face]}}
+        if network == "stargan":
+            return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
         return {"prompt": values[self.prompt]} if row and row.kind == "diffusion" else {}
 
     def restored(self, recipe: Recipe) -> dict:
         """The style, the attributes, the words."""
         row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
         style = next(iter(chosen), "0")
-        known = [name for _, name in self._attributes(row, "en")] if row else []
+        known = _attributes(row)
         return {self.style: gr.update(value=int(style) if style.isdigit() else 0, visible=bool(row) and row.network == "styles26"),
                 self.face: gr.update(choices=known, value=[name for name in chosen if name in known], visible=bool(row) and row.network == "stargan"),
                 self.prompt: gr.update(value=recipe.settings.get("prompt", ""), visible=bool(row) and row.kind == "diffusion")}
-
-    def _attributes(self, row: Checkpoint, lang: str) -> list[tuple[str, str]]:
-        """What StarGAN can set on a face, in the visitor's words and by name."""
-        return [(say(lang, name), name) for control in self.engine.controls(row) for name in control["options"]] if row.network == "stargan" else []
 
     def own_events(self) -> list:
         """The other direction; there and back."""
@@ -71,9 +68,17 @@ class TranslateTab(PictureTab):
 
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its way back, its styles, its attributes, its words."""
-        back, faces = gr.update(visible=bool(row.back)), row.network == "stargan"
-        return {self.switch: back, self.cycle_go: back, self.style: gr.update(visible=row.network == "styles26"), self.prompt: gr.update(visible=row.kind == "diffusion"),
-                self.face: gr.update(choices=self._attributes(row, lang), visible=faces) if faces else gr.update(visible=False)}
+        back = gr.update(visible=bool(row.back))
+        return {self.switch: back, self.cycle_go: back, self.prompt: gr.update(visible=row.kind == "diffusion")} | self._controls(row.network, row, lang)
+
+    def file_came(self, kind: str, model: str, request: gr.Request) -> dict:
+        """The controls of a person's own file, or of the model again."""
+        lang = common.language(request)
+        return self._controls(kind, None, lang) if kind else self.model_chosen(self.engine.row(model), lang)
+
+    def _controls(self, network: str, row: Checkpoint | None, lang: str) -> dict:
+        choices = [(say(lang, name), name) for name in _attributes(row)]
+        return {self.style: gr.update(visible=network == "styles26"), self.face: gr.update(choices=choices, visible=network == "stargan")}
 
     def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:
         """The cycle check was of the result before."""
@@ -102,3 +107,8 @@ class TranslateTab(PictureTab):
         for line, found in cycle.check(self.engine, last, row, lambda picture: self.area.address(picture, values[self.area.traces]), lang):
             yield {self.area.line: line, self.cycle: found}
         yield self.busy(False)
+
+
+def _attributes(row: Checkpoint | None) -> list[str]:
+    """What a StarGAN sets on a face, by name: its row's own names, else those of the published one."""
+    return list(row.classes if row and row.classes else FACE)
