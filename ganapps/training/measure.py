@@ -2,7 +2,7 @@
 
 python -m ganapps.training.measure --data DIR                          every model and setting; the diffusion model takes an hour or more
 python -m ganapps.training.measure --data DIR --model heads-128 --values 0.7
-python -m ganapps.training.measure --seconds                           only how long a picture takes here; let the machine be quiet
+python -m ganapps.training.measure --seconds                           only how long a picture takes on one core here
 python -m ganapps.training.measure --data DIR --model heads-128 --file OUT/heads-128.safetensors      one that does not ship: only says it
 
 Distances are in EfficientNet-Lite0's features, so none of them is a FID; the GANs' critic looked through the same network, which
@@ -15,10 +15,10 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -45,6 +45,7 @@ HEADER = """\
 # DDIM, eta 0) or eta (at 25 steps) of a diffusion model. The fewer pictures, the larger a Frechet distance and the smaller recall
 # come out: compare rows of as many pictures only.
 """
+SECONDS = "processor seconds a picture in the app, float32 on one core of an x86-64 machine (AVX-512, no bfloat16)"
 ABOUT = {
     "command": "python -m ganapps.training.measure --data DIR; python -m ganapps.training.measure --seconds",
     "reference": "the 500 held-back portraits of heads128, at 64 px",
@@ -96,16 +97,17 @@ def sampler(checkpoint: catalog.Checkpoint, file: Path, setting: str, value: flo
     return samples.from_diffusion(file, steps, eta)
 
 
-def seconds_of(app: engine.Engine, row: Measured, times: int = 3) -> float:
-    """How long the app takes for one picture, once the model is loaded: the median of a few."""
+def seconds_of(app: engine.Engine, row: Measured, pictures: int) -> float:
+    """Processor seconds that the app takes for one picture, once the model is loaded: other work on the machine doesn't count."""
     settings: dict[str, Any] = {"psi": row.value} if row.setting == "psi" else {"steps": int(row.steps or row.value)}
     if row.setting == "eta":
         settings["eta"] = float(row.value)
-    taken = []
-    for seed in range(times + 1):
-        *_, result = app.run(Recipe(app.row(row.model).task, row.model, {"seed": seed, "count": 1} | settings))
-        taken.append(result.report.seconds)
-    return median(taken[1:])
+    first = {"count": 1} | ({"steps": 1} if "steps" in settings else {})
+    for asked in (first, settings | {"seed": 1, "count": pictures}):  # the first loads the model
+        began = time.process_time()
+        for _ in app.run(Recipe(app.row(row.model).task, row.model, asked, "float32")):
+            pass
+    return (time.process_time() - began) / pictures
 
 
 def write(about: dict[str, Any], rows: Iterable[Measured], path: Path = quality.TABLE) -> None:
@@ -154,12 +156,12 @@ def _figures(chosen: argparse.Namespace) -> None:
 
 
 def _times() -> None:
-    app = engine.start(offline=True)
-    about, rows = quality.load()
-    for row in rows:
-        rows = put(rows, replace(row, seconds=seconds_of(app, row)))
-        print(_inline(rows[-1]), flush=True)
-        write(about | ABOUT | {"seconds": f"one picture at a time on {app.device_title}"}, rows)
+    app = engine.start("cpu", offline=True)
+    for row in quality.load()[1]:
+        timed = replace(row, seconds=seconds_of(app, row, 10 if row.setting == "psi" else 1))
+        print(_inline(timed), flush=True)
+        about, rows = quality.load()  # anew: figures may have been measured meanwhile
+        write(about | ABOUT | {"seconds": SECONDS}, put(rows, timed))
 
 
 def main() -> None:
