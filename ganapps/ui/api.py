@@ -15,7 +15,7 @@ from ganapps.race import Race, race
 from ganapps.recipe import Recipe
 from ganapps.ui import common
 from ganapps.ui.lanes import Lane, report
-from ganapps.ui.pairs import FACES
+from ganapps.ui.pairs import FACES, between, given
 
 log = logging.getLogger("ganapps")
 Answer = tuple[list[gr.FileData], dict]
@@ -127,31 +127,37 @@ def _path(picture: object) -> str:
 
 def _compare(engine: Engine, store: gr.File) -> Callable:
     def compare(seed: str = "0", steps: int = 25, fair: str = "pictures", gan: str = FACES.first[0], diffusion: str = FACES.first[1], psi: float = 0.7,
-                scheduler: str = "ddim", eta: float = 0.0) -> Iterator[Answer]:
+                scheduler: str = "", eta: float = 0.0, prompt: str = "", picture: gr.FileData | None = None, gan_steps: int = 1) -> Iterator[Answer]:
         """Race a GAN against a diffusion model on one clock. Streams: each answer holds the pictures made so far and what each side spent.
 
         Args:
             seed: a number, or any text.
-            steps: network calls of a diffusion picture, 1 to 1000.
+            steps: steps of a diffusion picture, 1 to 1000.
             fair: pictures, seconds, calls or memory: what both sides get the same of.
-            gan: a face model of the catalogue.
-            diffusion: a diffusion model of the catalogue.
+            gan: a model of the catalogue: of faces, a quick one of text to image, an upscaler or a translator.
+            diffusion: the diffusion model of the same kind.
             psi: the GAN's variety.
-            scheduler: ddim, ddpm, dpm++, euler or unipc.
+            scheduler: ddim, ddpm, dpm++, euler, unipc, lcm or consistency; empty for what suits the model.
             eta: fresh noise in each DDIM step, 0 to 1.
+            prompt: what is to be seen (text to image), or to be done (translators that read).
+            picture: for upscalers and translators: PNG, JPEG, WebP, TIFF, BMP or GIF.
+            gan_steps: steps of the first model where it takes any (text to image).
 
         Returns:
             The PNG files, each with its recipe inside, and {"race", "seconds", "network_calls", "pictures", "joules", "one_picture", "reports"}, the
             GAN's first; "one_picture" says what one costs: parameters, operations counted by torch, peak memory with the network.
         """
-        seed_ = common.seed(seed)
-        asked = Race((Recipe("faces", gan, {"seed": seed_, "count": 1, "psi": psi}),
-                      Recipe("denoise", diffusion, {"seed": seed_, "count": 1, "steps": steps, "scheduler": scheduler, "eta": eta})), fair)
+        try:
+            kind = between(engine, (gan, diffusion))
+        except UserError as e:
+            raise gr.Error(str(e)) from e
+        asked = Race(kind.recipes((gan, diffusion), "auto", *given(kind, common.seed(seed), prompt, psi, gan_steps, steps, scheduler, eta, None)), fair)
+        pictures = [_path(picture)] if picture else []
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             files: list[gr.FileData] = []
             lanes = (Lane(), Lane())
             try:
-                for lap in race(engine, asked):
+                for lap in race(engine, asked, pictures):
                     files += [_stored(path, store) for path in common.keep(lap.result, Path(folder), len(files))]
                     lanes[lap.side].report = lap.result.report
                     yield files, report(asked, lanes, lap)

@@ -9,7 +9,8 @@ RACE = {
     "Network calls a picture": "每张网络调用数", "Peak memory": "峰值内存", "Device": "设备",
     "Not the same pictures: {gan} learned from {one}, {diffusion} from {other}. Compare the cost, not the looks.":
         "训练图片不同：{gan} 学自 {one}，{diffusion} 学自 {other}。请比较成本，而非观感。",
-    "What do they make?": "画什么？", "Steps of this one": "这一方的步数", "What is to be seen": "画面内容", "equal memory": "内存相同", "Stop this side": "停止这一方",
+    "What do they make?": "画什么？", "Steps of this one": "这一方的步数", "In words: what is to be seen, or to be done": "用文字说明：画面内容，或要做的修改", "Pictures of a text": "文字生成图片", "Larger pictures": "放大图片",
+    "Other pictures": "转换图片", "equal memory": "内存相同", "Stop this side": "停止这一方",
     "Report": "报告", "How closely it follows the text (guidance)": "贴合文字的程度 (guidance)", "1 picture": "1 张图", "and {count} more": "以及另外 {count} 张",
     "the GAN": "GAN", "the diffusion model": "扩散模型", "not measured here": "此处未测量", "too short to tell": "太短，无法判断", "torch can't count them": "torch 无法计数",
     "Operations a picture, counted by torch": "每张运算次数（torch 计数）", "Peak memory, network included": "峰值内存（含网络）", "Joules a picture, the whole card": "每张焦耳（整张显卡）",

@@ -30,7 +30,8 @@ from ganapps.ui.words import say, t
 
 log = logging.getLogger("ganapps")
 FAIR = [("equal pictures", "pictures"), ("equal seconds", "seconds"), ("equal network calls", "calls"), ("equal memory", "memory")]
-SCHEDULERS = ["ddim", "ddpm", "dpm++", "euler", "unipc"]
+SCHEDULERS = ["ddim", "ddpm", "dpm++", "euler", "unipc", "lcm", "consistency"]
+SHOWN = {"text": "a photograph of a red fox in the snow", "translate": "turn the horses into zebras"}  # a text to begin with
 
 
 @dataclass
@@ -62,6 +63,8 @@ class CompareTab:
             self.films = Films(engine)
             self._more()
             self.why = gr.HTML(why("en"), elem_id="compare-why")
+        self.by_kind = [self.gan, self.diffusion, self.psi, self.few, self.prompt, self.picture_row, self.fair, self.guidance, self.steps, self.scheduler,
+                        self.quality.stage, self.films.stage]
         self.measured = gr.State({})  # model -> seconds of one network call, from this visit's races
         self.asked = {self.kind, self.gan, self.diffusion, self.psi, self.seed, self.steps, self.eta, self.scheduler, self.precision, self.fair, self.prompt,
                       self.guidance, self.few, self.picture}
@@ -80,10 +83,12 @@ class CompareTab:
             with gr.Group():
                 self.diffusion = gr.Dropdown(self._choices(FACES, 1, "en"), value=FACES.first[1], label=t("Diffusion model"), filterable=False, elem_id="compare-diffusion")
                 self.steps = gr.Slider(1, 250, 25, step=1, label=t("Diffusion steps"), elem_id="compare-steps")
+        for model in (self.gan, self.diffusion):  # Gradio's own check knows the last kind's models while another one's arrive; the engine checks
+            model.preprocess = lambda payload: payload
 
     def _brought(self) -> None:
         """What a person brings: a seed, a text, a picture."""
-        self.prompt = gr.Textbox("a photograph of a red fox in the snow", label=t("What is to be seen"), max_lines=2, max_length=1000, visible=False, elem_id="compare-prompt")
+        self.prompt = gr.Textbox("", label=t("In words: what is to be seen, or to be done"), max_lines=2, max_length=1000, visible=False, elem_id="compare-prompt")
         with gr.Column(visible=False, elem_id="compare-picture-row") as self.picture_row:
             self.picture = picture_box(t("Your picture"), "compare-picture")
             self.privacy = gr.HTML(common.privacy("en"))
@@ -130,11 +135,10 @@ class CompareTab:
     def race(self, values: Mapping) -> Race:
         """What the widgets ask for."""
         kind = pairs.named(values[self.kind])
-        both = {"seed": common.seed(values[self.seed]), "count": 1, "prompt": values[self.prompt]}
-        left = {"psi": values[self.psi], "steps": values[self.few]}
-        right = {"steps": values[self.steps], "scheduler": values[self.scheduler], "eta": values[self.eta], "guidance": values[self.guidance]}
-        sides = [kind.recipe(i, values[model], values[self.precision], **both, **own) for i, (model, own) in enumerate(((self.gan, left), (self.diffusion, right)))]
-        return Race(tuple(sides), values[self.fair] if kind.brings != "picture" else "pictures")
+        left, right = pairs.given(kind, common.seed(values[self.seed]), values[self.prompt], values[self.psi], values[self.few], values[self.steps],
+                                  values[self.scheduler], values[self.eta], values[self.guidance])
+        recipes = kind.recipes((values[self.gan], values[self.diffusion]), values[self.precision], left, right)
+        return Race(recipes, values[self.fair] if kind.brings != "picture" else "pictures")
 
     def restored(self, asked: Race, lang: str) -> dict:
         """Updates that show a race in the widgets."""
@@ -155,12 +159,25 @@ class CompareTab:
         return updates | {model: gr.update(choices=choices, value=value), self.precision: recipe.precision}
 
     def _kind_shown(self, kind: Kind, lang: str) -> dict:
-        """The widgets that a kind of race has."""
-        text, picture = kind.brings == "text", kind.brings == "picture"
-        return {self.gan: gr.update(choices=self._choices(kind, 0, lang), value=kind.first[0]),
-                self.diffusion: gr.update(choices=self._choices(kind, 1, lang), value=kind.first[1]),
-                self.psi: gr.update(visible=kind is FACES), self.few: gr.update(visible=text), self.prompt: gr.update(visible=text or kind.id == "translate"),
-                self.picture_row: gr.update(visible=picture), self.fair: gr.update(visible=not picture), self.guidance: gr.update(visible=not kind.brings == "seed")}
+        """The widgets that a kind of race has, and its first pair as that wants to be run."""
+        text, picture, faces = kind.brings == "text", kind.brings == "picture", kind is FACES
+        updates = self._suited(kind, 0, kind.first[0]) | self._suited(kind, 1, kind.first[1])
+        updates |= {model: gr.update(choices=self._choices(kind, side, lang), value=kind.first[side]) for side, model in enumerate((self.gan, self.diffusion))}
+        updates |= {self.psi: gr.update(visible=faces), self.prompt: gr.update(visible=kind.id in SHOWN, value=SHOWN.get(kind.id, "")),
+                    self.picture_row: gr.update(visible=picture), self.fair: gr.update(visible=not picture), self.guidance: gr.update(visible=not faces),
+                    self.quality.stage: gr.update(visible=faces), self.films.stage: gr.update(visible=faces)}
+        updates[self.few] = gr.update(visible=text, value=updates.get(self.few, 1))
+        return updates
+
+    def _suited(self, kind: Kind, side: int, model: str) -> dict:
+        """What a model's row says that suits it, in the widgets of its side."""
+        row = self.engine.row(model)
+        own = dict(row.defaults) if row else {}
+        if side == 0:
+            return {self.few: own["steps"]} if "steps" in own else {}
+        widgets = {"steps": self.steps, "scheduler": self.scheduler, "guidance": self.guidance}
+        usual = {"steps": 25, "scheduler": "ddim"}
+        return {widget: own.get(name, usual.get(name)) for name, widget in widgets.items() if name in own or name in usual}
 
     # -- what happens when
 
@@ -171,19 +188,21 @@ class CompareTab:
         common.stops(self.stop, [go], self.ended, self.asked, [self.clock, self.sentence, self.figures, self.go, self.stop])
         for side, button in enumerate(self.stops):
             button.click(self._stopper(side), None, None, **common.QUIET)
-        self.kind.input(self.switched, self.kind, [self.gan, self.diffusion, self.psi, self.few, self.prompt, self.picture_row, self.fair, self.guidance], **common.QUIET)
+        self.kind.input(self.switched, self.kind, self.by_kind, **common.QUIET)
+        self.gan.input(self.chosen(0), [self.kind, self.gan], [self.few], **common.QUIET)
+        self.diffusion.input(self.chosen(1), [self.kind, self.diffusion], [self.steps, self.scheduler, self.guidance], **common.QUIET)
         gr.on([self.gan.change, self.diffusion.change], self.noticed, self.asked, self.notice, **common.QUIET)
         gr.on([*(w.change for w in (self.gan, self.diffusion, self.steps, self.fair, self.sentence, self.picture, self.few))], self.priced, self.asked, self.price,
               trigger_mode="always_last", **common.QUIET)
         self.quality.listen([self.gan, self.diffusion, self.psi, self.steps, self.eta, self.measured])
         self.copy.click(self.linked, self.asked, self.link, **common.QUIET).then(None, self.link, None, js=common.copies("compare-copy"))
-        self.instead.click(lambda: (FACES.id, *FACES.first), None, [self.kind, self.gan, self.diffusion], **common.QUIET)
-        self.restore.upload(self.dropped, {self.restore, *self.asked}, [*self.asked, self.picture_row, self.sentence], **common.QUIET)
+        self.instead.click(self.embedded, None, [self.kind, *self.by_kind], **common.QUIET)
+        self.restore.upload(self.dropped, {self.restore, *self.asked}, [*self.asked, *(w for w in self.by_kind if w not in self.asked), self.sentence], **common.QUIET)
 
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return [*self.asked, self.picture_row, self.clock, self.why, self.notice, self.privacy, self.sentence, self.archive, self.report, *self.quality.outputs, *self.films.outputs]
+        return [*self.asked, *(w for w in self.by_kind if w not in self.asked), self.clock, self.why, self.notice, self.privacy, self.sentence, self.archive, self.report, *self.quality.outputs, *self.films.outputs]
 
     def opened(self, request: gr.Request) -> dict:
         """The words that depend on the visitor's language; the race of the link."""
@@ -206,6 +225,16 @@ class CompareTab:
     def switched(self, kind: str, request: gr.Request) -> dict:
         """Another kind of race: its models and its widgets."""
         return self._kind_shown(pairs.named(kind), common.language(request))
+
+    def embedded(self, request: gr.Request) -> dict:
+        """Back to the pair that ships with the app."""
+        return self._kind_shown(FACES, common.language(request)) | {self.kind: FACES.id}
+
+    def chosen(self, side: int) -> Any:
+        """The handler of another model on a side: steps, sampler and guidance as suits it."""
+        def suited(kind: str, model: str) -> dict:
+            return self._suited(pairs.named(kind), side, model) or {self.few: gr.skip()}
+        return suited
 
     def noticed(self, values: Mapping, request: gr.Request) -> str:
         """Says loudly where a pair did not learn from the same pictures."""
@@ -248,7 +277,10 @@ class CompareTab:
                 self.engine.checked(recipe)
         except UserError as e:
             return {self.sentence: common.refusal(e, lang)}
-        return updates | {self.sentence: common.plain("", say(lang, "The settings are back: press Race."))}
+        said = say(lang, "The settings are back: press Race.")
+        if (found.recipes if isinstance(found, Race) else [found])[0].task in ("upscale", "translate"):
+            said = say(lang, "The settings are back. Choose the picture again: no upload is ever kept in a recipe.")
+        return updates | {self.sentence: common.plain("", said)}
 
     def _uploads(self, values: Mapping) -> list[str]:
         """The picture that both sides work on, where they work on one. Raises UserError where it is missing."""

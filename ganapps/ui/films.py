@@ -22,7 +22,7 @@ class Films:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        with gr.Column(elem_id="compare-films", elem_classes="stage"):
+        with gr.Column(elem_id="compare-films", elem_classes="stage") as self.stage:
             self.head = gr.HTML(_head("en"))
             with gr.Row(elem_classes="actions"):
                 self.go = gr.Button(t("Film both"), size="sm", elem_id="compare-film-go")
@@ -70,7 +70,7 @@ class Films:
         try:
             prices = [self.engine.price(r) for r in self.recipes(values)]
         except UserError as e:
-            return common.refusal(e, lang)
+            return common.plain("", say(lang, e.template, **e.values))
         return common.price_line(common.together(prices), lang)
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:

@@ -11,12 +11,13 @@ from pathlib import Path
 from ganapps import images
 from ganapps.race import Lap, Race
 from ganapps.rehearsal import Rehearsed
-from ganapps.report import Report, seconds, size
+from ganapps.report import Kept, Report, seconds, size
 from ganapps.ui.words import say
 
 WALL = 60  # finished pictures shown in a lane
 KEPT = 240  # finished pictures of a side that can be downloaded: the recipe makes the others again
 FRAMES = 64  # of the film strip
+LARGE = 900  # pixels a side of a result that is looked at alone
 SHORTEST = 1.0  # seconds: a GPU's energy counter moves in steps, so shorter work has no joules worth telling
 
 
@@ -39,19 +40,27 @@ class Lane:
     done: float = 0.0
     stopped: bool = False
     film_ends: bool = False
+    large: bool = False  # it works on an upload
 
     def take(self, lap: Lap, folder: Path) -> None:
         """Add what a lap of this side brought; finished pictures are kept in `folder`, each with its recipe inside."""
         result = lap.result
+        self.large = bool(result.recipe.pictures)
         self.report, self.done = result.report, result.done / max(result.total, 1)
-        if result.preview:
+        if len(result.preview) == 2:
             self.film.append(tuple(images.address(p) for p in result.preview))
         elif self.film_ends and not result.made:  # another picture has begun
             self.film, self.film_ends = [], False
         self.film_ends = self.film_ends or bool(result.made)
         for kept in result.made[:KEPT - len(self.files)]:
-            self.thumbs.append(images.address(kept.beside.get("after") or kept.picture))
+            self.thumbs.append(_looked_at(kept))
             self.files.append(images.keep(kept, folder, len(self.files)))
+
+
+def _looked_at(kept: Kept) -> str:
+    """A finished picture to look at: what was made of an upload is shown large, for there is only one."""
+    picture = images.to_picture(kept.picture) if hasattr(kept.picture, "shape") else kept.picture
+    return images.address(picture, LARGE if kept.recipe.pictures else 256)
 
 
 def thinned(film: Sequence, most: int = FRAMES) -> list[int]:
@@ -83,7 +92,7 @@ def wall(lane: Lane, made: int, lang: str, address: Callable[[Path], str] | None
     for thumb, file in zip(lane.thumbs[first:], lane.files[first:]):
         picture = f'<img src="{thumb}" alt="{html.escape(file.stem)}">'
         cells.append(f'<a href="{html.escape(address(file))}" download="{html.escape(file.name)}">{picture}</a>' if address else picture)
-    few = " one" if len(cells) == 1 else " few" if len(cells) <= 6 else ""
+    few = " one large" if len(cells) == 1 and lane.large else " one" if len(cells) == 1 else " few" if len(cells) <= 6 else ""
     unseen = made - len(cells)
     more = f'<p class="unseen">{html.escape(say(lang, "and {count} more", count=unseen))}</p>' if unseen > 0 else ""
     return f'<div class="thumbs{few}">{"".join(cells)}</div>{more}'

@@ -33,14 +33,30 @@ class Kind:
         task = TASKS.get(self.tasks[side])
         return [c for c in engine.rows(task.models) if not self.kinds[side] or c.kind in self.kinds[side]] if task else []
 
-    def recipe(self, side: int, model: str, precision: str = "auto", **settings: Any) -> Recipe:
-        """A side's recipe, of those settings that its task has."""
+    def recipes(self, models: Sequence[str], precision: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[Recipe, Recipe]:
+        """Both sides' recipes: of what is known of each side, the settings that its task has; None is left to the model."""
+        return tuple(self._recipe(side, model, precision, given) for side, (model, given) in enumerate(zip(models, (left, right))))
+
+    def _recipe(self, side: int, model: str, precision: str, given: Mapping[str, Any]) -> Recipe:
         known = inspect.signature(TASKS[self.tasks[side]].function).parameters
-        return Recipe(self.tasks[side], model, {k: v for k, v in settings.items() if k in known}, precision)
+        more = {"inspect": False} if self.brings == "picture" else {}  # heat maps are no network's work
+        return Recipe(self.tasks[side], model, {k: v for k, v in {**given, **more}.items() if k in known and v is not None}, precision)
 
 
 FACES = Kind("faces", "Faces", "seed", ("faces", "denoise"), ((), ()), ("heads-64", "heads-ddpm-64"), ("the GAN", "the diffusion model"))
-KINDS = (FACES,)
+KINDS = (
+    FACES,
+    Kind("text", "Pictures of a text", "text", ("text", "text"), ((), ()), ("sd-turbo", "stable-diffusion-v1-5"), ("", "")),
+    Kind("upscale", "Larger pictures", "picture", ("upscale", "upscale"), (("GAN",), ("diffusion",)), ("realesrgan-x4plus", "stable-diffusion-x4-upscaler"), ("", "")),
+    Kind("translate", "Other pictures", "picture", ("translate", "translate"), (("GAN",), ("diffusion",)), ("horse2zebra", "instruct-pix2pix"), ("", "")),
+)
+
+
+def given(kind: Kind, seed: int | str, prompt: str, psi: float, few: int, steps: int, scheduler: str, eta: float, guidance: float | None) -> tuple[dict, dict]:
+    """What a person chose, for each side. The GAN of an upload draws from no seed."""
+    both = {"seed": seed, "count": 1, "prompt": prompt}
+    left = {} if kind.brings == "picture" else both | {"psi": psi, "steps": few}
+    return left, both | {"steps": steps, "scheduler": scheduler or None, "eta": eta, "guidance": guidance if kind.brings != "seed" else None}
 
 
 def offered(engine: Engine) -> list[Kind]:
@@ -60,6 +76,15 @@ def kind_of(recipes: Sequence[Recipe]) -> Kind:
     if found is None:
         raise UserError("A race between {one} and {other} is not offered here.", one=tasks[0][:40], other=tasks[1][:40])
     return found
+
+
+def between(engine: Engine, models: Sequence[str]) -> Kind:
+    """The kind of race that two models are for. Raises UserError where they are for none."""
+    rows = [engine.row(model) for model in models]
+    for kind in KINDS:
+        if all(row in kind.rows(engine, side) for side, row in enumerate(rows)):
+            return kind
+    raise UserError("A race between {one} and {other} is not offered here.", one=models[0][:40], other=models[1][:40])
 
 
 def side_of(recipe: Recipe, kind: Kind) -> tuple[Kind, int]:

@@ -20,7 +20,7 @@ class Quality:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.rows = quality.rows()
-        with gr.Column(elem_id="compare-quality", elem_classes="stage"):
+        with gr.Column(elem_id="compare-quality", elem_classes="stage") as self.stage:
             self.head = gr.HTML(_head("en"))
             self.figure = gr.Radio([(name, key) for key, name in FIGURES.items()], value="frechet", label=t("Figure"), show_label=False, elem_id="compare-figure")
             self.chart = gr.HTML(elem_id="compare-chart")
