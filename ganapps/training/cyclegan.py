@@ -36,9 +36,9 @@ class Settings:
     critic_width: int = 24
     blocks: int = 6
     side: int = 64  # pixels of a crop: small ones first, for many steps,
-    last_side: int = 128  # and larger ones in the last tenth
+    last_side: int = 96  # and larger ones in the last tenth
     batch: int = 1
-    warm_up: int = 700  # pictures of each side that one generator learns to give back; both begin as it, which saves most of the time
+    warm_up: int = 500  # pictures of each side that one generator learns to give back; both begin as it, which saves most of the time
     rate: float = 5e-4
     cycle_weight: float = 10.0
     identity_weight: float = 5.0  # looked at in the middle of a crop only, which is a quarter of the work
