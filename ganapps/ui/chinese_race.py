@@ -12,7 +12,7 @@ RACE = {
     "What do they make?": "画什么？", "Steps of this one": "这一方的步数", "In words: what is to be seen, or to be done": "用文字说明：画面内容，或要做的修改", "Pictures of a text": "文字生成图片", "Larger pictures": "放大图片",
     "Other pictures": "转换图片", "equal memory": "内存相同", "Stop this side": "停止这一方",
     "Report": "报告", "How closely it follows the text (guidance)": "贴合文字的程度 (guidance)", "1 picture": "1 张图", "and {count} more": "以及另外 {count} 张",
-    "the GAN": "GAN", "the diffusion model": "扩散模型", "not measured here": "此处未测量", "too short to tell": "太短，无法判断", "torch can't count them": "torch 无法计数",
+    "the GAN": "这个 GAN", "the diffusion model": "扩散模型", "not measured here": "此处未测量", "too short to tell": "太短，无法判断", "torch can't count them": "torch 无法计数",
     "Operations a picture, counted by torch": "每张运算次数（torch 计数）", "Peak memory, network included": "峰值内存（含网络）", "Joules a picture, the whole card": "每张焦耳（整张显卡）",
     "Warming up {title}": "正在预热 {title}", "The settings are back: press Race.": "设置已恢复：请按“开始比赛”。",
     "In the {seconds} that {diffusion} took for one picture, {gan} made {faces}.": "在{diffusion}画一张图的 {seconds} 里，{gan}画了 {faces} 张。",
@@ -39,6 +39,8 @@ RACE = {
     "Setting": "设置", "Pictures measured": "测量图片数", "{count} steps": "{count} 步", "1 step": "1 步", "{figure} over seconds a picture": "{figure}与每张秒数",
     "Where each model stands, and how psi, steps and eta move it. The ring is the measured setting nearest to the controls above.":
         "每个模型所处的位置，以及 psi、步数和 eta 如何移动它。圆圈是与上方设置最接近的已测设置。",
+    "Measured on {count} pictures of each.": "每个设置各测 {count} 张图。",
+    "Measured on {few} to {many} pictures: the fewer, the farther they seem.": "测量用了 {few} 到 {many} 张图：图越少，看起来越远。",
     "Seconds: of this visit's races, on this machine.": "秒数：来自本次访问的比赛，在本机测得。",
     "Seconds of filled marks: of this visit's races, on this machine; of hollow ones: from the table that ships, measured on another machine.":
         "实心标记的秒数：来自本次访问的比赛，在本机测得；空心标记的秒数：来自随附的表，在另一台机器上测得。",

@@ -75,17 +75,15 @@ class CompareTab:
     def _runners(self) -> None:
         kinds = pairs.offered(self.engine)
         self.kind = gr.Radio([(k.title, k.id) for k in kinds], value=FACES.id, label=t("What do they make?"), visible=len(kinds) > 1, elem_id="compare-kind")
-        with gr.Row(elem_classes="lanes"):
+        with gr.Row(elem_classes="lanes"):  # any value: when the kind changes, Gradio's own check still knows the last kind's models; the engine checks
             with gr.Group():
-                self.gan = gr.Dropdown(self._choices(FACES, 0, "en"), value=FACES.first[0], label=t("GAN"), filterable=False, elem_id="compare-gan")
+                self.gan = gr.Dropdown(self._choices(FACES, 0, "en"), value=FACES.first[0], label=t("GAN"), allow_custom_value=True, elem_id="compare-gan")
                 self.psi = gr.Slider(-1, 1.5, 0.7, step=0.05, label=t("Variety (psi)"), elem_id="compare-psi")
                 self.few = gr.Slider(1, 50, 1, step=1, label=t("Steps of this one"), visible=False, elem_id="compare-few")
             with gr.Group():
-                self.diffusion = gr.Dropdown(self._choices(FACES, 1, "en"), value=FACES.first[1], label=t("Diffusion model"), filterable=False, elem_id="compare-diffusion")
+                self.diffusion = gr.Dropdown(self._choices(FACES, 1, "en"), value=FACES.first[1], label=t("Diffusion model"), allow_custom_value=True,
+                                             elem_id="compare-diffusion")
                 self.steps = gr.Slider(1, 250, 25, step=1, label=t("Diffusion steps"), elem_id="compare-steps")
-        for model in (self.gan, self.diffusion):  # Gradio's own check knows the last kind's models while another one's arrive; the engine checks
-            model.preprocess = lambda payload: payload
-
     def _brought(self) -> None:
         """What a person brings: a seed, a text, a picture."""
         self.prompt = gr.Textbox("", label=t("In words: what is to be seen, or to be done"), max_lines=2, max_length=1000, visible=False, elem_id="compare-prompt")
@@ -238,12 +236,14 @@ class CompareTab:
 
     def noticed(self, values: Mapping, request: gr.Request) -> str:
         """Says loudly where a pair did not learn from the same pictures."""
-        rows = [self.engine.row(values[model]) for model in (self.gan, self.diffusion)]
-        if None in rows or not pairs.apart(dict(enumerate(rows))):
+        one, other = (values[self.gan], values[self.diffusion])
+        rows = [self.engine.row(model) for model in (one, other)]
+        if not pairs.apart(dict(enumerate(rows))):
             return ""
-        one, other = rows
-        return common.warning(say(common.language(request), "Not the same pictures: {gan} learned from {one}, {diffusion} from {other}. Compare the cost, not the looks.",
-                                  gan=one.title, one=one.data, diffusion=other.title, other=other.data))
+        lang = common.language(request)
+        titles, data = [r.title if r else m for r, m in zip(rows, (one, other))], [r.data if r else say(lang, "unknown") for r in rows]
+        return common.warning(say(lang, "Not the same pictures: {gan} learned from {one}, {diffusion} from {other}. Compare the cost, not the looks.",
+                                  gan=titles[0], one=data[0], diffusion=titles[1], other=data[1]))
 
     def priced(self, values: Mapping, request: gr.Request) -> str:
         """What the race will cost, from runs measured here."""
@@ -368,7 +368,8 @@ class CompareTab:
             self.report: common.download(keep(str(folder / "report.json")), "Report", lang)}
 
     def _told(self, running: Running, rows: Sequence, lang: str) -> dict:
-        titles, data = [r.title for r in rows], [r.data for r in rows]
+        titles = [row.title if row else recipe.checkpoint for row, recipe in zip(rows, running.asked.recipes)]
+        data = [row.data if row else say(lang, "unknown") for row in rows]
         said = lanes.sentence(running.names, running.lap, lang) + lanes.fairness(running.asked, running.names, running.lap, lang)
         return {self.clock: lanes.clock(running.names, running.lanes, running.lap, lang), self.sentence: said,
                 self.figures: lanes.figures(running.names, titles, data, running.lanes, running.lap, lang)}

@@ -47,7 +47,7 @@ class Quality:
         lines = [line for line in (self._gan(gan, psi, measured), *self._diffusion(diffusion, steps, eta, measured)) if line and line.points]
         if not lines:
             return f'<p class="lead">{html.escape(say(lang, "Nobody has measured these two yet: choose the pair that ships with the app."))}</p>', ""
-        notes = [say(lang, READING[figure]), _caveat(figure, lang), _seconds_note(lines, lang), _missing_note((gan, diffusion), lines, self.engine, lang)]
+        notes = [say(lang, READING[figure]), _caveat(figure, lang), _counts_note(lines, lang), _seconds_note(lines, lang), _missing_note((gan, diffusion), lines, self.engine, lang)]
         said = "".join(f"<p>{html.escape(n)}</p>" for n in notes if n)
         return f'<div class="graph">{chart(lines, figure, lang)}<div class="notes">{said}</div></div>', table(lines, lang)
 
@@ -88,6 +88,14 @@ def _caveat(figure: str, lang: str) -> str:
     if figure.startswith("lite2"):
         return ""
     return say(lang, "None of these is an FID: they look through EfficientNet-Lite0. The GAN's critic learned through the same network, which favours the GAN.")
+
+
+def _counts_note(lines: list[Line], lang: str) -> str:
+    """How many pictures the figures are of: few make a Fréchet distance larger, so unequal counts are said."""
+    counts = sorted({p.pictures for line in lines for p in line.points})
+    if len(counts) == 1:
+        return say(lang, "Measured on {count} pictures of each.", count=counts[0])
+    return say(lang, "Measured on {few} to {many} pictures: the fewer, the farther they seem.", few=counts[0], many=counts[-1])
 
 
 def _seconds_note(lines: list[Line], lang: str) -> str:
