@@ -162,7 +162,7 @@ class PictureTab:
         self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.sheet.gallery, *self.galleries}, everything, **common.QUIET)
         self.restore.upload(self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET)
         self.model.change(self.chosen, self.model, [self.chips, self.card, *self.model_chosen(self.first, "en")], **common.QUIET)
-        gr.on([w.change for w in (self.picture, self.model, self.own, self.weights.name, self.area.line, *self.own_widgets)], self.priced, self.asked, self.price,
+        gr.on([w.change for w in (self.picture, self.model, self.own, self.weights.name, self.area.line, self.sheet.tried, *self.own_widgets)], self.priced, self.asked, self.price,
               trigger_mode="always_last", **common.QUIET)
 
 
