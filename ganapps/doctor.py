@@ -22,7 +22,7 @@ from ganapps.report import size
 
 GOLDEN = WEIGHTS / "golden.json"
 PICTURE = WEIGHTS / "doctor.png"  # what models that take a picture are run on
-PACKAGES = ("torch", "gradio", "diffusers", "huggingface_hub", "safetensors", "numpy", "pillow")
+PACKAGES = ("torch", "gradio", "diffusers", "transformers", "huggingface_hub", "safetensors", "numpy", "pillow")
 SIDE = 8  # a golden value is the picture in 8 x 8 means
 TOLERANCE = 2  # of 255: what devices and torch versions may differ by
 
