@@ -166,7 +166,7 @@ class Layer(nn.Module):
         below, above, weight = _corners(torch.arange(first, last, device=x.device), height)
         rows = F.interpolate(x, size=(x.shape[2], 2 * x.shape[3]), mode="bilinear", align_corners=True).permute(0, 2, 3, 1)[0]
         rows = torch.lerp(rows.index_select(0, below - start), rows.index_select(0, above - start), weight[:, None, None].to(rows))
-        return rows.permute(2, 0, 1)[None]
+        return rows[None].permute(0, 3, 1, 2)
 
 
 def _corners(rows: Tensor, height: int) -> tuple[Tensor, Tensor, Tensor]:

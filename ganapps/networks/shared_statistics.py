@@ -59,7 +59,7 @@ class Kept:
             while data:
                 got = os.preadv(self.file.fileno(), [data], place)
                 data, place = data[got:], place + got
-        return rows.permute(2, 0, 1)[None]
+        return rows[None].permute(0, 3, 1, 2)
 
 
 class _Run:
