@@ -2,7 +2,7 @@
 
 python -m ganapps.training.nearest --data DIR --out weights --model heads-128 heads-ddpm-64
 
-For each model NAME.nearest.png: a row of 16 faces (seeds 0 to 15, psi 1 or 50 steps), then rows of their first, second and third
+For each model NAME.nearest.png: a row of 16 faces (seeds 0 to 15, psi 1 or 25 steps), then rows of their first, second and third
 neighbours in EfficientNet-Lite0's features, mirrored where the mirror image is nearer. Trainings see both.
 """
 
@@ -21,7 +21,7 @@ from ganapps.training.data import load
 from ganapps.training.features import FeatureNetwork
 
 FACES, NEIGHBOURS, COLOURS = 16, 3, 128
-SETTINGS = {"faces": ("psi", 1.0), "denoise": ("steps", 50.0)}
+SETTINGS = {"faces": ("psi", 1.0), "denoise": ("steps", 25.0)}
 
 
 def neighbours(features: nn.Module, made: Tensor, learned: Tensor, count: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
