@@ -17,58 +17,19 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
-from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import stylegan2
-from ganapps.training import augment, controls, data, diffusion, distances, faces, label_file, labels, loop, measure, nearest, precision, reader, samples, sketch
+from ganapps.training import augment, controls, data, faces, label_file, labels, loop, precision, reader, sketch
 from ganapps.training.features import TAP_CHANNELS, Projection
 from ganapps.training.generator import Generator
+from small_training import Eyes, portraits, face_trainer, diffusion_trainer, same
 
 DESCRIPTION = {
     "file": "000007.jpg", "index": 7, "gender": 0.75, "age": 57, "african": 0.1, "asian": 0.2, "caucasian": 0.7, "skin_light": 0.1,
     "hair": "bob01", "hair_rgb": [0.25, 0.09, 0.04], "beard": 0.5, "glasses": "dark", "smile": 0.6, "yaw": 12, "pitch": -4, "roll": 1,
     "light_az": -40, "exposure": 0.2, "contrast": 0.72, "shirt": "suit", "shirt_hsv": [0, 1, 0.5],
 }
-TINY = faces.Settings(resolution=16, batch=8)
-TINY_DIFFUSION = diffusion.Settings(resolution=16, batch=4, channels=(32, 32), warm_up=1)
-
-
-class Eyes(nn.Module):
-    """A stand-in for the feature network: its sizes, fixed random colours."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        random = torch.Generator().manual_seed(5)
-        self.kernels = [torch.randn(c, 3, 1, 1, generator=random) for c in TAP_CHANNELS]
-
-    def forward(self, x: Tensor) -> list[Tensor]:
-        return [F.conv2d(F.interpolate(x, size=32 // 2**k, mode="bilinear"), kernel) for k, kernel in enumerate(self.kernels)]
-
-
-def portraits(size: int = 16, count: int = 12) -> data.Portraits:
-    random = np.random.RandomState(1)
-    return data.Portraits(random.randint(0, 256, (count, size, size, 3)).astype(np.uint8),
-                          random.randn(count, len(labels.NAMES)).astype(np.float32), np.arange(count))
-
-
-def face_trainer(seed: int = 0, settings: faces.Settings = TINY) -> faces.FaceTrainer:
-    torch.manual_seed(seed)
-    return faces.FaceTrainer(portraits(settings.resolution), settings, pictures=1000, features=Eyes())
-
-
-def diffusion_trainer(seed: int = 0) -> diffusion.DiffusionTrainer:
-    torch.manual_seed(seed)
-    return diffusion.DiffusionTrainer(portraits(), TINY_DIFFUSION, pictures=1000)
-
-
-def same(one: object, other: object) -> bool:
-    """Are two trees of tensors and plain values equal?"""
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[k], other[k]) for k in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return torch.equal(one, other) if isinstance(one, Tensor) else one == other
 
 
 def test_label_row():
@@ -386,61 +347,3 @@ def test_a_control_is_followed_as_far_as_the_reader_sees():
     obedient, _ = label_file.followed(control, rows, lambda c: torch.from_numpy(c[:, columns])[:, :, None, None], eyes)
     deaf, _ = label_file.followed(control, rows, lambda c: torch.zeros(4, 3, 1, 1), eyes)
     assert obedient == pytest.approx(2) and deaf == pytest.approx(0)
-
-
-def test_the_frechet_distance_of_shifted_gaussians_is_the_shift():
-    random = torch.Generator().manual_seed(0)
-    a = torch.randn(4000, 3, generator=random)
-    assert distances.frechet(a, a) == pytest.approx(0, abs=1e-6)
-    assert distances.frechet(a, a + torch.tensor([3.0, 0, 4.0])) == pytest.approx(25, rel=1e-4)
-    assert distances.frechet(a, 3 * a) == pytest.approx(3 * (3 - 1) ** 2, rel=0.1)
-
-
-def test_precision_and_recall_tell_a_narrow_set_from_a_strange_one():
-    random = torch.Generator().manual_seed(0)
-    real, narrow = torch.randn(300, 4, generator=random), 0.2 * torch.randn(300, 4, generator=random)
-    strange = torch.randn(300, 4, generator=random) + 50
-    assert distances.inside(narrow, real) > 0.95 > 0.5 > distances.inside(real, narrow)
-    assert distances.inside(strange, real) == 0
-
-
-def test_the_sliced_wasserstein_distance_sees_texture_at_its_size():
-    random = torch.Generator().manual_seed(0)
-    noise, other = torch.randn(2, 40, 3, 64, 64, generator=random)
-    smooth = F.interpolate(F.avg_pool2d(noise, 4), size=64, mode="bilinear")
-    assert distances.sliced_wasserstein(noise, smooth, 64) > 2 * distances.sliced_wasserstein(noise, other, 64)
-
-
-def test_measured_faces_are_the_ones_the_app_makes(tmp_path):
-    trainer = face_trainer()
-    trainer.export(tmp_path)
-    rows = portraits().labels
-    faces_made = samples.from_generator(tmp_path / "heads-16.safetensors", 0.8, rows)(np.array([3, 5]))
-    state = np.random.RandomState(5)
-    z, c = torch.from_numpy(state.randn(1, 128)).float(), torch.from_numpy(rows[state.randint(len(rows))])[None]
-    with torch.no_grad():
-        assert torch.allclose(faces_made[1:], trainer.average(z, c, psi=0.8), atol=0.01)
-
-
-def test_faces_learned_by_heart_are_found_out():
-    random = torch.Generator().manual_seed(0)
-    learned, held_back = torch.rand(60, 3, 64, 64, generator=random), torch.rand(20, 3, 64, 64, generator=random)
-    ruler = measure.Ruler(held_back, learned, Eyes())
-    copied, fresh = ruler.measure(learned[:20]), ruler.measure(torch.rand(20, 3, 64, 64, generator=random))
-    assert copied["nearest"] < 0.01 < 0.5 < fresh["nearest"] and copied["diversity"] == pytest.approx(1, abs=0.3)
-
-
-def test_a_picture_that_was_learned_is_found_even_mirrored(tmp_path):
-    ramp = torch.linspace(0, 1, 64)
-
-    class Lopsided(nn.Module):
-        def forward(self, x: Tensor) -> list[Tensor]:
-            return [x * ramp, x * ramp**2]
-
-    learned = torch.rand(9, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    made = torch.stack([learned[4], learned[7].flip(2)])
-    found, apart = nearest.neighbours(Lopsided(), made, learned, count=2)
-    assert torch.equal(found[0, 0], learned[4]) and torch.equal(found[1, 0], learned[7].flip(2)) and (apart[:, 0] < 1e-4).all()
-    assert (apart[:, 1] > 1e-3).all()
-    nearest.sheet(made, found, tmp_path / "sheet.png")
-    assert Image.open(tmp_path / "sheet.png").size == (2 * 64, 3 * 64)

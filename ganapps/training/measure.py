@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from ganapps import catalog, engine, quality
 from ganapps.quality import Measured
 from ganapps.recipe import Recipe
-from ganapps.training import distances, loop, samples
+from ganapps.training import distances, samples
 from ganapps.training.data import Portraits, load
 from ganapps.training.features import FeatureNetwork
 
