@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ganapps.ui.words import say
 
 LEFT, RIGHT, TOP, BOTTOM = 56, 18, 30, 52
+ENDS = ' text-anchor="end"'  # words that would leave the drawing on the right end where they would begin
 FIGURES = {"frechet": "Nearness (Fréchet distance)", "precision": "Realism (precision)", "recall": "Coverage (recall)", "diversity": "Variety (diversity)",
            "lite2_frechet": "Nearness, an unseen network"}
 READING = {"frechet": "Lower is nearer to the training pictures.", "precision": "How many of its pictures could be real ones: higher is better.",
@@ -151,10 +152,13 @@ def _line(line: Line, figure: str, x: Scale, y: Scale, lang: str) -> str:
         shape = f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5"/>' if line.mark == "circle" else f'<rect x="{a - 5:.1f}" y="{b - 5:.1f}" width="10" height="10" rx="2"/>'
         parts.append(f'<g class="mark{" live" if line.here else ""}">{ring}{shape}<title>{said}</title></g>')
     for p, (a, b) in _spaced(points, places):
-        parts.append(f'<text class="label{" now" if p.now else ""}" x="{a + 14:.1f}" y="{b:.1f}" dy=".35em">{html.escape(_setting(p.label, lang))}</text>')
+        left = a > x.end - 70
+        parts.append(f'<text class="label{" now" if p.now else ""}" x="{a - 14 if left else a + 14:.1f}" y="{b:.1f}" dy=".35em"{ENDS if left else ""}>'
+                     f'{html.escape(_setting(p.label, lang))}</text>')
     if line.named:
         a, b = min(places, key=lambda place: place[1])
-        parts.append(f'<text class="name" x="{a - 6:.1f}" y="{b - 16:.1f}">{html.escape(line.title)}</text>')
+        left = a > x.start + 0.6 * (x.end - x.start)
+        parts.append(f'<text class="name" x="{a + 6 if left else a - 6:.1f}" y="{b - 18:.1f}"{ENDS if left else ""}>{html.escape(line.title)}</text>')
     return f'<g class="series {line.mark}">{"".join(parts)}</g>'
 
 
