@@ -77,8 +77,8 @@ def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:
     from ganapps import images
     if not asked.before:
         return []
-    *_, result = here.run(asked.before[0], _earlier(here, asked.before[0], folder))
-    return [str(images.keep(result.made[-1], folder, len(list(folder.iterdir()))))]
+    *_, made = (kept for result in here.run(asked.before[0], _earlier(here, asked.before[0], folder)) for kept in result.made)
+    return [str(images.keep(made, folder, len(list(folder.iterdir()))))]
 
 
 def _tell(result: Result) -> None:

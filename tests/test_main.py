@@ -118,6 +118,15 @@ def test_a_faulty_catalogue_is_one_sentence(tmp_path: Path, monkeypatch: pytest.
     assert capsys.readouterr().err == "Row mine of the catalogue has no sources: say where its file comes from.\n"
 
 
+def test_a_chain_that_begins_with_a_diffusion_model_is_made_anew(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Its last result only shows something, and holds no picture."""
+    asked = Recipe("upscale", "spanx4", before=(Recipe("denoise", "heads-ddpm-64", {"steps": 1}),))
+    (tmp_path / "chain.json").write_text(asked.to_json())
+    assert __main__.main(["run", str(tmp_path / "chain.json"), "--device", "cpu", "--out", str(tmp_path / "out")]) == 0
+    with doctor.Image.open(next((tmp_path / "out").glob("*.png"))) as made:
+        assert made.size == (256, 256)
+
+
 # doctor
 
 @pytest.fixture
