@@ -35,7 +35,7 @@ expect.set_options(timeout=30_000)  # a machine may be busy; what is waited for 
 settings.register_profile("ours", derandomize=True, database=None, deadline=None)  # the same examples in every run
 settings.load_profile("ours")
 CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                  "--disable-component-update", "--disable-sync"]
+                  "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 def pytest_sessionfinish() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import zipfile
 from pathlib import Path
@@ -134,6 +135,30 @@ def test_delete_empties_the_tab(translate: Page) -> None:
     translate.locator("#translate-delete").click()
     expect(translate.locator("#translate-view .compare")).to_have_count(0)
     assert not Path(path).exists()
+
+
+def test_a_picture_is_pasted(page: Page, cup: Path) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("tab", name="Translate").click()
+    choose(page, "26 painted styles")
+    page.evaluate("""async data => { const picture = await (await fetch("data:image/png;base64," + data)).blob();
+                     await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]); }""", base64.b64encode(cup.read_bytes()).decode())
+    page.locator("#translate-picture").get_by_label("Paste from clipboard").click()
+    expect(page.locator("#translate-picture img")).to_be_visible()
+    run(page)
+    assert Image.open(io.BytesIO(result(page))).size == (71, 53)
+
+
+def test_a_picture_comes_from_the_webcam(page: Page) -> None:
+    """Chromium's own moving test card stands in for a camera."""
+    page.context.grant_permissions(["camera"])
+    page.get_by_role("tab", name="Translate").click()
+    page.locator("#translate-picture").get_by_label("Capture from camera").click()
+    page.locator("#translate-picture").get_by_text("Click to Access Webcam").click()
+    page.wait_for_function("() => document.querySelector('#translate-picture video')?.videoWidth > 0 && document.querySelector('#translate-picture video').currentTime > 0.3")
+    page.locator("#translate-picture").get_by_label("capture photo").click()
+    expect(page.locator("#translate-picture img")).to_be_visible()
+    assert min(page.locator("#translate-picture img").evaluate("e => [e.naturalWidth, e.naturalHeight]")) > 100
 
 
 def test_programs_translate_too(url: str, cup: Path, tmp_path: Path) -> None:
