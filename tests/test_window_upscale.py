@@ -157,6 +157,8 @@ def test_a_checkpoint_file_of_ones_own(upscale: Page, tmp_path: Path) -> None:
     made.write_bytes(result(upscale))
     recipe = from_picture(made)
     assert recipe.checkpoint == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest() and "secret" not in recipe.to_json()
+    upscale.locator("#upscale-restore").locator("xpath=..").locator("input[type=file]").first.set_input_files(made)
+    expect(upscale.locator(LINE)).to_contain_text("under More your checkpoint file")
     upscale.locator("#upscale-try").click()
     cells = upscale.locator("#upscale-sheet .thumbnail-item")
     expect(cells).to_have_count(6, timeout=120_000)
@@ -167,6 +169,14 @@ def test_a_checkpoint_file_of_ones_own(upscale: Page, tmp_path: Path) -> None:
     enlarge(upscale)
     made.write_bytes(result(upscale))
     assert from_picture(made).checkpoint == "spanx4", "the model that was clicked took its place"
+
+
+def test_noise_is_a_slider_only_where_a_model_lets_one_choose(upscale: Page) -> None:
+    expect(upscale.locator("#upscale-denoise")).to_be_hidden()
+    for name, shown in (("noise by choice", True), ("SPAN", False)):
+        upscale.locator("#upscale-model input").click()
+        upscale.get_by_role("option", name=name).first.click()
+        expect(upscale.locator("#upscale-denoise")).to_be_visible(visible=shown)
 
 
 def test_a_file_that_is_no_checkpoint_is_one_sentence_and_gone(upscale: Page, tmp_path: Path) -> None:

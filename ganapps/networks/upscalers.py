@@ -36,7 +36,7 @@ OTHERS = ("GFPGAN", "RestoreFormer", "LaMa", "MMRealSR", "IPT")
 # is quickest where memory allows; `memory`, bytes per input pixel in float32.
 FACTS: Mapping[str, tuple[int | None, int, int]] = {
     "ESRGAN": (56, 640, 3_600),
-    "Compact": (16, 384, 800),
+    "Compact": (16, 640, 800),
     "SPAN": (16, 384, 4_000),
     "PLKSR": (32, 384, 6_000),
     "HAT": (None, 256, 24_000),
