@@ -83,7 +83,7 @@ def test_the_original_colours_come_back_at_once(translate: Page) -> None:
 def test_every_model_that_is_here_shows_the_same_picture(translate: Page) -> None:
     translate.locator("#translate-try").click()
     cells = translate.locator("#translate-sheet .thumbnail-item")
-    expect(cells).to_have_count(4, timeout=120_000)
+    expect(cells).to_have_count(6, timeout=120_000)
     cells.nth(1).click()
     expect(translate.locator("#translate-model input")).to_have_value("CartoonGAN Shinkai (light)")
 
