@@ -391,7 +391,7 @@ def test_auto_precision_is_the_networks_and_the_processors(
 def test_every_row_of_the_catalogue_names_a_network_that_enlarges(engine: Engine) -> None:
     rows = engine.rows("upscale")
     assert rows[0].id == "realesrgan-x4plus" and len(rows) > 20
-    assert {row.network for row in rows} == {"upscalers", "interpolated", "span", "srresnet"}
+    assert {row.network for row in rows} == {"upscalers", "interpolated", "span", "srresnet", "diffusion_upscaler"}
     offline = [row.id for row in rows if any(source.repo is None for source in row.sources)]
     assert offline == ["realesrgan-x4plus", "spanx4", "realesr-animevideov3-x4", "realesrgan-x4plus-anime"]
     for name in offline:
