@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from ganapps.engine import Engine
 from ganapps.recipe import from_link, from_picture
 from ganapps.ui.before_after import EXAMPLES
 
@@ -127,16 +128,21 @@ def test_the_report_can_be_saved(page: Page, small: Path, tmp_path: Path) -> Non
     assert report["report"]["seconds"] > 0 and report["report"]["changes"] == [] and report["report"]["network_calls"] == 1
 
 
-def test_delete_leaves_nothing_of_it_on_the_disk(page: Page, small: Path) -> None:
+def test_delete_leaves_nothing_of_it_on_the_disk(page: Page, engine: Engine, small: Path) -> None:
     Image.open(small).rotate(180).save(small)  # no other test leaves the same files
     cache = os.environ["GRADIO_TEMP_DIR"]
     expect(page.locator("#faces-archive a")).to_be_visible(timeout=60_000)
     before = on_disk(cache)
     translated(page, small)
     page.locator("#translate-try").click()
-    expect(page.locator("#translate-sheet .thumbnail-item")).to_have_count(4, timeout=120_000)
+    expect(page.locator("#translate-sheet .thumbnail-item")).to_have_count(sum(engine.here(row) for row in engine.rows("translate")), timeout=300_000)
     expect(page.locator("#translate-go")).to_be_visible()
-    assert len(on_disk(cache) - before) >= 7, "the upload, the result, its report, before, after, and the sheet"
+    page.locator("#translate-many button").first.click()
+    page.locator("#translate-files input[type=file]").set_input_files(small)
+    expect(page.locator("#translate-files")).to_contain_text("small")
+    page.locator("#translate-files-go").click()
+    expect(page.locator("#translate-rows a")).to_be_visible(timeout=60_000)
+    assert len(on_disk(cache) - before) >= 8, "the upload, the result, its report, before, after, the sheet and the ZIP"
     page.locator("#translate-delete").click()
     expect(page.locator("#translate-sheet .thumbnail-item")).to_have_count(0)
     assert on_disk(cache) - before == set()

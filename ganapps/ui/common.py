@@ -7,7 +7,6 @@ import json
 import logging
 import re
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -232,39 +231,3 @@ def here_first(engine: Engine, models: str) -> Checkpoint:
 def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
     """The model list: title, and whether it is here yet."""
     return [(c.title if engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id) for c in engine.rows(models)]
-
-
-def many(engine: Engine, recipe: Recipe, files: list[str], weights: str | None, keep_file: Callable[[str], str], lang: str) -> Iterator[str]:
-    """The same recipe on many pictures: a table with a row each, at the end with a link to a ZIP that holds a manifest.
-
-    One that is refused does not stop the rest. `keep_file` puts a file into Gradio's cache and says where it lies there.
-    """
-    if not files:
-        yield refusal(UserError("There is no picture yet: drop one into the box."), lang)
-        return
-    rows = [[Path(f).name[:40], say(lang, "waiting")] for f in files]
-    done, manifest, began = [], [], time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        for index, file in enumerate(files):
-            try:
-                for result in engine.run(recipe, [file], weights):
-                    share = index + min(1.0, result.done / max(result.total, 1))
-                    left = (time.monotonic() - began) * (len(files) / max(share, 0.05) - 1)
-                    rows[index][1] = f"{result.done:.0f} / {result.total:.0f} · " + say(lang, "about {seconds} left", seconds=seconds(left))
-                    yield _table(rows)
-                kept = result.made[-1]
-                path = images.keep(kept, Path(folder), index)
-                done.append(path.rename(path.with_name(f"{index + 1:03d}-{path.name}")))
-                manifest.append({"file": done[-1].name, "recipe": plain_recipe(kept.recipe), "report": result.report.as_dict()})
-                rows[index][1] = say(lang, "done in {seconds}", seconds=seconds(result.report.seconds))
-            except UserError as e:
-                manifest.append({"file": None, "refused": str(e)})
-                rows[index][1] = say(lang, e.template, **e.values)
-            yield _table(rows)
-        archive = images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})})
-        yield _table(rows) + download(keep_file(str(archive)), "Download all", lang)
-
-
-def _table(rows: list[list[str]]) -> str:
-    body = "".join(f"<tr><th scope=row>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
-    return f'<table class="card"><tbody>{body}</tbody></table>'

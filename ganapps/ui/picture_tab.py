@@ -17,6 +17,7 @@ from ganapps.recipe import Recipe, from_file, from_link
 from ganapps.report import Part
 from ganapps.ui import cards, common
 from ganapps.ui.before_after import ResultArea, example, examples, picture_box
+from ganapps.ui.many import Many
 from ganapps.ui.own_file import OwnFile
 from ganapps.ui.sheet import Sheet
 from ganapps.ui.words import say, t
@@ -133,9 +134,7 @@ class PictureTab:
     def _more(self) -> None:
         name = self.task
         with gr.Accordion(t("Many pictures"), open=False, elem_id=f"{name}-many"):
-            self.files = gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files")
-            self.files_go = gr.Button(self.words.go_all, size="sm", elem_id=f"{name}-files-go")
-            self.rows = gr.HTML(elem_id=f"{name}-rows")
+            self.many = Many(self.engine, name, self.words.go_all)
         with gr.Accordion(t("More"), open=False, elem_id=f"{name}-more"):
             self.more()
             self.precision = gr.Dropdown(["auto", "float32", "bfloat16", "float16"], value="auto", label=t("Precision"), filterable=False)
@@ -153,13 +152,13 @@ class PictureTab:
         runs = [self.go.click(self.run, given, shown, **common.BUSY),
                 self.examples.select(example, None, self.picture, **common.QUIET).success(self.run, given, shown, **common.BUSY),
                 self.try_all.click(self.every_model, given, [*self.sheet.cleared(), self.area.line, *buttons], **common.BUSY),
-                self.files_go.click(self.run_many, self.asked | {self.files}, [self.rows, *buttons], **common.BUSY), *self.own_events()]
+                self.many.go.click(self.run_many, self.asked | {self.many.box, self.many.archives}, [self.many.rows, *buttons], **common.BUSY), *self.own_events()]
         common.stops(self.stop, runs, self.stopped, [self.area.line, self.area.traces], [self.area.line, self.area.view, *buttons])
         self.sheet.listen(self.model, self.own, self.weights.box)
         self.weights.listen(self.model, self.chips, self.card, self.area.line).then(
             self.file_came, [self.weights.kind, self.model], [*self.model_chosen(self.first, "en")], **common.QUIET)
-        everything = [self.picture, self.weights.box, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared()]
-        self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.sheet.gallery, *self.galleries}, everything, **common.QUIET)
+        everything = [self.picture, self.weights.box, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared(), *self.many.cleared()]
+        self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.sheet.gallery, *self.galleries, self.many.box, self.many.archives}, everything, **common.QUIET)
         self.restore.upload(self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET)
         self.model.change(self.chosen, self.model, [self.chips, self.card, *self.model_chosen(self.first, "en")], **common.QUIET)
         gr.on([w.change for w in (self.picture, self.model, self.own, self.weights.name, self.area.line, self.sheet.tried, *self.own_widgets)], self.priced, self.asked, self.price,
@@ -235,9 +234,7 @@ class PictureTab:
     def run_many(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Many pictures, a row each."""
         yield self.busy(True)
-        keep_file = self.rows.move_resource_to_block_cache
-        for table in common.many(self.engine, self.recipe(values), values[self.files] or [], self.weights.path(values), keep_file, common.language(request)):
-            yield {self.rows: table}
+        yield from self.many.results(self.recipe(values), self.weights.path(values), values, common.language(request))
         yield self.busy(False)
 
     def stopped(self, line: str, traces: list[str], request: gr.Request) -> dict:
@@ -248,8 +245,8 @@ class PictureTab:
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""
         shown = [path for gallery in (self.sheet.gallery, *self.galleries) for path, _ in values[gallery] or ()]
-        common.delete([values[self.picture], values[self.weights.box], *values[self.area.traces], *shown])
-        return {self.picture: None, self.weights.box: None} | self.area.cleared(common.language(request)) | self.cleared() | self.sheet.cleared()
+        common.delete([values[self.picture], values[self.weights.box], *values[self.area.traces], *shown, *self.many.paths(values)])
+        return {self.picture: None, self.weights.box: None} | self.area.cleared(common.language(request)) | self.cleared() | self.sheet.cleared() | self.many.cleared()
 
     def dropped(self, path: str, request: gr.Request) -> dict:
         """A PNG of ours, dropped: its settings come back (the picture itself was never in it)."""
