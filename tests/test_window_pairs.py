@@ -99,6 +99,15 @@ def test_there_and_back_with_the_figure_the_map_and_the_losses(translate: Page) 
     expect(translate.locator("#translate-go")).to_be_visible()
 
 
+def test_our_own_pair_goes_there_and_back(translate: Page) -> None:
+    choose(translate, "Photo to painting (ours)")
+    run(translate)
+    translate.locator("#translate-cycle-go").click()
+    expect(translate.locator("#translate-cycle tr")).to_have_count(3, timeout=120_000)
+    percent = float(re.search(r"Returns (\d+\.\d) %", translate.locator("#translate-cycle .verdict").inner_text())[1])
+    assert 0 <= percent <= 100
+
+
 def test_a_new_result_takes_the_cycle_check_away(translate: Page) -> None:
     choose(translate, "There")
     run(translate)
