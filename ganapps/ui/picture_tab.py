@@ -86,7 +86,8 @@ class PictureTab:
 
     def file_came(self, kind: str, model: str, request: gr.Request) -> dict:
         """Updates for a person's own file that holds a network of this kind; "" for the model again."""
-        return {} if kind else self.model_chosen(self.engine.row(model), common.language(request))
+        controls = self.model_chosen(self.engine.row(model), common.language(request))
+        return dict.fromkeys(controls, gr.skip()) if kind else controls  # an empty dictionary would be taken for the value of a single one
 
     def cleared(self) -> dict:
         """Updates that empty what the tab shows under a result."""
@@ -163,7 +164,6 @@ class PictureTab:
         self.model.change(self.chosen, self.model, [self.chips, self.card, *self.model_chosen(self.first, "en")], **common.QUIET)
         gr.on([w.change for w in (self.picture, self.model, self.own, self.weights.name, self.area.line, self.sheet.tried, *self.own_widgets)], self.priced, self.asked, self.price,
               trigger_mode="always_last", **common.QUIET)
-
 
     def busy(self, running: bool) -> dict:
         """Stop instead of the big button, while something runs."""

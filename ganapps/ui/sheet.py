@@ -43,6 +43,7 @@ class Sheet:
         cells: list[tuple] = []
         refused = ""
         rows = [(c.id, c.title, c.licence.split(";")[0][:28], None) for c in self.engine.rows(self.task) if self.engine.here(c)]
+        yield {self.gallery: gr.update(visible=True)}  # once, before any picture: with each, Gradio can lose the last of them
         for model, title, licence, file in [*([("", say(lang, "your file"), "", weights)] if weights else []), *rows]:
             recipe = Recipe(self.task, model or "file", settings)
             *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang)
@@ -54,4 +55,4 @@ class Sheet:
             if plain and not cells:
                 cells.append(((beside["before"], plain), ""))
             cells.append(((beside["after"], " · ".join(x for x in (title, seconds(shown.report.seconds), licence) if x)), model))
-            yield {self.gallery: gr.update(value=[cell for cell, _ in cells], visible=True), self.tried: [model for _, model in cells]}
+            yield {self.gallery: [cell for cell, _ in cells], self.tried: [model for _, model in cells]}
