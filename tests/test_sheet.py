@@ -53,7 +53,7 @@ def filled(sheet: Sheet, plain: str) -> tuple[list, list, str]:
     """The last cells, their models, and what the line says."""
     line, cells, tried, said = gr.HTML(), [], [], ""
     for update in sheet.filled("small.png", {"crop": [0, 0, 4, 4]}, None, plain, line, "en"):
-        if sheet.gallery in update:
+        if sheet.tried in update:
             cells, tried = update[sheet.gallery], update[sheet.tried]
         said = update.get(line, said)
     return cells, tried, said
