@@ -223,10 +223,10 @@ class FacesTab:
         """The handler that shows a strip or a film in its place."""
         def run(values: Mapping, request: gr.Request) -> Iterator[dict]:
             recipe, lang = self.recipe(values, task), common.language(request)
-            yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
+            yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True), place: gr.update(value=None, visible=True)}
             for shown in common.show(self.engine.run(recipe, (), self.weights.path(values)), recipe, lang):
                 files = shown.files if task == "strip" else shown.files and shown.files[0][0]
-                yield {self.line: shown.line} | ({place: gr.update(value=files, visible=True)} if files else {})
+                yield {self.line: shown.line} | ({place: files} if files else {})  # never with `visible`: Gradio could lose the last of them
             yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
         return run
 
