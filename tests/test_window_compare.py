@@ -25,6 +25,7 @@ def arena(page: Page) -> Page:
     """The compare tab, with few steps so that a race is quick."""
     page.get_by_role("tab", name="Compare").click()
     steps(page, 4)
+    expect(page.locator("#compare-price .price")).not_to_have_text("")  # what a link restores is in place, and can't undo what is typed next
     return page
 
 

@@ -94,10 +94,10 @@ class FacesTab:
             self.sends = {"upscale": gr.Button(t("Send to Upscale"), size="sm", elem_id="faces-send-upscale"),
                           "translate": gr.Button(t("Send to Translate"), size="sm", elem_id="faces-send-translate")}
             self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id="faces-restore", elem_classes="restore")
-        self.strip = gr.Gallery(label=t("From average to wild"), show_label=False, visible=False, columns=9, object_fit="cover", height="auto",
-                                format="png", buttons=[], elem_id="faces-strip", elem_classes=["wall", "strip"], interactive=False)
-        self.film = gr.Image(label=t("Film"), show_label=False, visible=False, type="filepath", format="webp", buttons=["download"], interactive=False,
-                             elem_id="faces-film", elem_classes="film", alt_text="film")
+        self.strip = gr.Gallery(label=t("From average to wild"), show_label=False, columns=9, object_fit="cover", height="auto",
+                                format="png", buttons=[], elem_id="faces-strip", elem_classes=["wall", "strip", "later"], interactive=False)
+        self.film = gr.Image(label=t("Film"), show_label=False, type="filepath", format="webp", buttons=["download"], interactive=False,
+                             elem_id="faces-film", elem_classes=["film", "later"], alt_text="film")
         self.link = gr.Textbox(visible="hidden", elem_id="faces-link", label=t("Link"))
         self.made = gr.State([])  # the recipe of each picture on the wall
         self.files, self.at = gr.State([]), gr.State(None)  # their files, and which one was clicked
@@ -223,10 +223,10 @@ class FacesTab:
         """The handler that shows a strip or a film in its place."""
         def run(values: Mapping, request: gr.Request) -> Iterator[dict]:
             recipe, lang = self.recipe(values, task), common.language(request)
-            yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True), place: gr.update(value=None, visible=True)}
+            yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
             for shown in common.show(self.engine.run(recipe, (), self.weights.path(values)), recipe, lang):
                 files = shown.files if task == "strip" else shown.files and shown.files[0][0]
-                yield {self.line: shown.line} | ({place: files} if files else {})  # never with `visible`: Gradio could lose the last of them
+                yield {self.line: shown.line} | ({place: files} if files else {})
             yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
         return run
 

@@ -20,8 +20,8 @@ class Sheet:
 
     def __init__(self, engine: Engine, task: str, words: object) -> None:
         self.engine, self.task = engine, task
-        self.gallery = gr.Gallery(label=words, show_label=False, visible=False, columns=4, object_fit="cover", height="auto", format="png", type="filepath",
-                                  buttons=[], interactive=False, elem_id=f"{task}-sheet", elem_classes=["wall", "sheet"])
+        self.gallery = gr.Gallery(label=words, show_label=False, columns=4, object_fit="cover", height="auto", format="png", type="filepath",
+                                  buttons=[], interactive=False, elem_id=f"{task}-sheet", elem_classes=["wall", "sheet", "later"])
         self.tried = gr.State([])
 
     def listen(self, model: gr.Dropdown, own: gr.Textbox, file: gr.File) -> None:
@@ -35,7 +35,7 @@ class Sheet:
 
     def cleared(self) -> dict:
         """No pictures."""
-        return {self.gallery: gr.update(value=[], visible=False), self.tried: []}
+        return {self.gallery: [], self.tried: []}
 
     def filled(self, picture: str, settings: Mapping[str, Any], weights: str | None, plain: str, line: gr.HTML, lang: str) -> Iterator[dict]:
         """Cell by cell, a person's own file first. `plain` is what stands under the picture as no model made it, "" for no such cell. A model
@@ -43,7 +43,6 @@ class Sheet:
         cells: list[tuple] = []
         refused = ""
         rows = [(c.id, c.title, c.licence.split(";")[0][:28], None) for c in self.engine.rows(self.task) if self.engine.here(c)]
-        yield {self.gallery: gr.update(visible=True)}  # once, before any picture: with each, Gradio can lose the last of them
         for model, title, licence, file in [*([("", say(lang, "your file"), "", weights)] if weights else []), *rows]:
             recipe = Recipe(self.task, model or "file", settings)
             *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang)

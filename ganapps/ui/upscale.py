@@ -40,8 +40,8 @@ class UpscaleTab(PictureTab):
         """Where the crop is, and what was invented."""
         self.crop = gr.Textbox("", label=t("Crop: x, y, width, height"), info=t("Drag on your picture, click it, or type: on this part every model is tried. Empty: its middle."),
                                placeholder="40, 60, 96, 96", max_lines=1, max_length=60, elem_id="upscale-crop")
-        self.heat = gr.Gallery(label=t("What was invented"), show_label=False, visible=False, columns=2, object_fit="contain", height="auto", format="png",
-                               type="filepath", buttons=["fullscreen"], interactive=False, elem_id="upscale-heat", elem_classes="wall")
+        self.heat = gr.Gallery(label=t("What was invented"), show_label=False, columns=2, object_fit="contain", height="auto", format="png",
+                               type="filepath", buttons=["fullscreen"], interactive=False, elem_id="upscale-heat", elem_classes=["wall", "later"])
         self.galleries += [self.heat]
 
     def more(self) -> None:
@@ -83,14 +83,14 @@ class UpscaleTab(PictureTab):
         """Heat maps, and the distance from the true picture."""
         kept = shown.kept[-1]
         heat = [(kept.beside[n], say(lang, n)) for n in ("contradicted", "invented") if n in kept.beside]
-        update = {self.heat: gr.update(value=heat, visible=bool(heat))}
+        update: dict = {self.heat: heat}
         if values[self.truth]:
             update[self.area.facts] = figures_line(kept.figures | self.engine.against_truth(shown.files[-1][0], values[self.truth]), lang)
         return update
 
     def cleared(self) -> dict:
         """No heat maps."""
-        return {self.heat: gr.update(value=[], visible=False)}
+        return {self.heat: []}
 
     def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, dict[str, Any], str]:
         """All models on one crop."""
