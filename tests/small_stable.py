@@ -111,3 +111,37 @@ def theirs(place: Path) -> dict[str, Any]:
 
 
 UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+
+
+ROW = """
+[[checkpoint]]
+id = "{id}"
+title = "{title}"
+task = "{task}"
+network = "{network}"
+kind = "diffusion"
+sources = [{{ file = "{id}", files = {files} }}]
+format = "diffusers"
+licence = "CC0-1.0"
+commercial = "yes"
+trained_on = "nothing"
+paper = "none"
+parameters = 0
+data = "nothing"
+defaults = {{ {defaults} }}
+"""
+OWN = {
+    "quick": ("Quick", "text", "stable_diffusion", folder, 'steps = 1, guidance = 0.0, scheduler = "euler"'),
+    "slow": ("Slow", "text", "stable_diffusion", folder, 'steps = 6, guidance = 7.5, scheduler = "dpm++"'),
+    "enlarger": ("Enlarger", "upscale", "diffusion_upscaler", upscaler, "steps = 4, noise_level = 20"),
+    "editor": ("Editor", "translate", "stable_diffusion", lambda place: folder(place, channels=8), "steps = 4, guidance = 7.5, image_guidance = 1.5"),
+}
+
+
+def rows(folder: Path) -> Path:
+    """Writes one tiny model of each kind, and the catalogue that lists them: its path."""
+    found = []
+    for name, (title, task, network, write, defaults) in OWN.items():
+        found.append(ROW.format(id=name, title=title, task=task, network=network, files=json.dumps(list(write(folder / name))), defaults=defaults))
+    (folder / "rows.toml").write_text("".join(found))
+    return folder / "rows.toml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,43 +18,16 @@ from ganapps.errors import UserError
 from ganapps.race import Lap, Race, race
 from ganapps.recipe import Recipe, from_picture
 from ganapps.ui import pairs
-
-ROW = """
-[[checkpoint]]
-id = "{id}"
-title = "{title}"
-task = "{task}"
-network = "{network}"
-kind = "diffusion"
-sources = [{{ file = "{id}", files = {files} }}]
-format = "diffusers"
-licence = "CC0-1.0"
-commercial = "yes"
-trained_on = "nothing"
-paper = "none"
-parameters = 0
-data = "nothing"
-defaults = {{ {defaults} }}
-"""
-OWN = {
-    "quick": ("Quick", "text", "stable_diffusion", small_stable.folder, 'steps = 1, guidance = 0.0, scheduler = "euler"'),
-    "slow": ("Slow", "text", "stable_diffusion", small_stable.folder, 'steps = 6, guidance = 7.5, scheduler = "dpm++"'),
-    "enlarger": ("Enlarger", "upscale", "diffusion_upscaler", small_stable.upscaler, "steps = 4, noise_level = 20"),
-    "editor": ("Editor", "translate", "stable_diffusion", lambda place: small_stable.folder(place, channels=8), "steps = 4, guidance = 7.5, image_guidance = 1.5"),
-}
-
+from tests.opening import open_tab
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine over the shipped rows and these."""
     folder = tmp_path_factory.mktemp("own")
-    rows = []
-    for name, (title, task, network, write, defaults) in OWN.items():
-        rows.append(ROW.format(id=name, title=title, task=task, network=network, files=json.dumps(list(write(folder / name))), defaults=defaults))
-    (folder / "rows.toml").write_text("".join(rows))
+    rows = small_stable.rows(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANAPPS_WEIGHTS", str(folder))
-        yield engines.start("cpu", own_catalog=str(folder / "rows.toml"))
+        yield engines.start("cpu", own_catalog=str(rows))
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +107,7 @@ def choose(page: Page, box: str, model: str) -> None:
 
 
 def test_pictures_of_a_text_in_the_window(page: Page, tmp_path: Path) -> None:
-    page.get_by_role("tab", name="Compare").click()
+    open_tab(page, "Compare")
     page.get_by_label("Pictures of a text").check()
     expect(page.locator("#compare-prompt")).to_be_visible()
     expect(page.locator("#compare-films")).to_be_hidden()
@@ -152,7 +124,7 @@ def test_pictures_of_a_text_in_the_window(page: Page, tmp_path: Path) -> None:
 
 
 def test_larger_pictures_in_the_window(page: Page, picture: str) -> None:
-    page.get_by_role("tab", name="Compare").click()
+    open_tab(page, "Compare")
     page.get_by_label("Larger pictures").check()
     expect(page.locator("#compare-picture")).to_be_visible()
     expect(page.locator("#compare-fair")).to_be_hidden()
@@ -170,7 +142,7 @@ def test_larger_pictures_in_the_window(page: Page, picture: str) -> None:
 
 
 def test_the_pair_that_ships_is_offered_where_another_kind_is_not_here(page: Page) -> None:
-    page.get_by_role("tab", name="Compare").click()
+    open_tab(page, "Compare")
     page.get_by_label("Pictures of a text").check()
     expect(page.locator("#compare-prompt")).to_be_visible()
     page.locator("#compare-go").click()

@@ -52,7 +52,7 @@ def sheet() -> Sheet:
 def filled(sheet: Sheet, plain: str) -> tuple[list, list, str]:
     """The last cells, their models, and what the line says."""
     line, cells, tried, said = gr.HTML(), [], [], ""
-    for update in sheet.filled("small.png", {"crop": [0, 0, 4, 4]}, None, plain, line, "en"):
+    for update in sheet.filled("small.png", lambda row: {"crop": [0, 0, 4, 4]}, None, plain, line, "en"):
         if sheet.tried in update:
             cells, tried = update[sheet.gallery], update[sheet.tried]
         said = update.get(line, said)
@@ -80,5 +80,5 @@ def test_every_shipped_translator_can_be_tried(engine: Engine, tmp_path: Path) -
     Image.effect_noise((24, 16), 50).convert("RGB").save(tmp_path / "small.png")
     real = Sheet(engine, "translate", "Every model")
     line = gr.HTML()
-    *_, update = real.filled(str(tmp_path / "small.png"), {}, None, "", line, "en")
+    *_, update = real.filled(str(tmp_path / "small.png"), lambda row: {}, None, "", line, "en")
     assert update[real.tried] == [c.id for c in engine.rows("translate") if engine.here(c)] and line not in update

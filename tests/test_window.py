@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.recipe import Recipe, from_picture, png_info
+from tests.opening import unfold
 from tests.test_runtime import dcgan
 
 WALL = "#faces-wall .thumbnail-item"
@@ -186,7 +187,7 @@ def test_a_strange_png_is_refused_in_a_sentence(faces: Page, tmp_path: Path) -> 
 
 
 def test_a_model_that_can_not_be_had_says_so_and_offers_one_that_can(faces: Page) -> None:
-    faces.locator("#faces-more button").first.click()
+    unfold(faces, "faces-more")
     faces.get_by_label("Another checkpoint of the Hub").fill("nobody/nothing:model.pt")
     faces.get_by_label("Another checkpoint of the Hub").press("Tab")
     faces.locator("#faces-go").click()
@@ -238,7 +239,7 @@ def test_a_phone_never_scrolls_sideways(browser, url: str) -> None:
 
 def test_a_checkpoint_file_of_ones_own_draws_faces(faces: Page, tmp_path: Path) -> None:
     torch.save(dcgan(), tmp_path / "mine.pt")
-    faces.locator("#faces-more button").first.click()
+    unfold(faces, "faces-more")
     faces.locator("#faces-weights input[type=file]").set_input_files(tmp_path / "mine.pt")
     expect(faces.locator(".chips").filter(has_text="your file")).to_contain_text("dcgan")
     generate(faces, 2, "5")

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from ganapps import race as races
 from ganapps.race import Race
 from ganapps.recipe import Recipe, from_file, from_picture
+from tests.opening import open_tab, unfold
 
 QUICK = Race((Recipe("faces", "heads-64", {"seed": 3, "psi": 0.5}), Recipe("denoise", "heads-ddpm-64", {"seed": 3, "steps": 4})))
 
@@ -23,7 +24,7 @@ QUICK = Race((Recipe("faces", "heads-64", {"seed": 3, "psi": 0.5}), Recipe("deno
 @pytest.fixture
 def arena(page: Page) -> Page:
     """The compare tab, with few steps so that a race is quick."""
-    page.get_by_role("tab", name="Compare").click()
+    open_tab(page, "Compare")
     steps(page, 4)
     expect(page.locator("#compare-price .price")).not_to_have_text("")  # what a link restores is in place, and can't undo what is typed next
     return page
@@ -201,7 +202,7 @@ def test_a_rival_that_can_not_be_had_is_one_sentence_and_the_pair_that_ships_is_
 
 
 def test_both_films_walk_between_the_same_seeds_and_hold_their_recipes(arena: Page, tmp_path: Path) -> None:
-    arena.locator("#compare-more button").first.click()
+    unfold(arena, "compare-more")
     box = arena.get_by_label("number input for Pictures of a film")
     box.fill("4")
     box.press("Tab")

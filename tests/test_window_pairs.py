@@ -19,6 +19,7 @@ from ganapps.recipe import from_picture
 from ganapps.ui.before_after import EXAMPLES
 from ganapps.ui.cycle import LOSSES
 from ganapps.ui.words import CHINESE
+from tests.opening import open_tab, unfold
 
 ROW = """
 [[checkpoint]]
@@ -61,7 +62,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def translate(page: Page, tmp_path: Path) -> Page:
     """The tab with a small picture in it."""
     Image.open(EXAMPLES[1]).crop((40, 20, 88, 60)).save(tmp_path / "small.png")
-    page.get_by_role("tab", name="Translate").click()
+    open_tab(page, "Translate")
     page.locator("#translate-picture input[type=file]").set_input_files(tmp_path / "small.png")
     expect(page.locator("#translate-picture img")).to_be_visible()
     return page
@@ -150,7 +151,7 @@ def test_attributes_of_a_face_by_name(translate: Page, tmp_path: Path) -> None:
 def test_a_file_of_one_s_own_has_its_attributes_too(translate: Page, tmp_path: Path) -> None:
     save_file(made(stargan()), tmp_path / "200000-G.safetensors")
     expect(translate.locator("#translate-face")).not_to_be_visible()
-    translate.locator("#translate-more button").first.click()
+    unfold(translate, "translate-more")
     translate.locator("#translate-weights input[type=file]").set_input_files(tmp_path / "200000-G.safetensors")
     translate.locator("#translate-face").get_by_label("Brown hair").check()
     run(translate)
@@ -176,7 +177,7 @@ def test_chinese_visitors_read_the_attributes_in_chinese(browser: Browser, url: 
     page = context.new_page()
     faults = watch(page, url)
     page.goto(url)
-    page.get_by_role("tab", name="转换").click()
+    open_tab(page, "转换")
     choose(page, "Faces of stars")
     expect(page.locator("#translate-face").get_by_label("金发")).to_be_visible()
     context.close()

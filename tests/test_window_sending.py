@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 from ganapps.engine import Engine
 from ganapps.recipe import from_link, from_picture
 from ganapps.ui.before_after import EXAMPLES
+from tests.opening import open_tab
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def run(page: Page, tab: str, model: str) -> None:
 
 
 def translated(page: Page, picture: Path) -> None:
-    page.get_by_role("tab", name="Translate").click()
+    open_tab(page, "Translate")
     page.locator("#translate-picture input[type=file]").set_input_files(picture)
     expect(page.locator("#translate-picture img")).to_be_visible()
     run(page, "translate", "26 painted styles")
@@ -76,7 +77,7 @@ def test_a_face_is_translated_and_enlarged_and_the_last_picture_tells_it_all(pag
 
 
 def test_a_result_goes_from_upscale_to_translate(page: Page, small: Path) -> None:
-    page.get_by_role("tab", name="Upscale").click()
+    open_tab(page, "Upscale")
     page.locator("#upscale-picture input[type=file]").set_input_files(small)
     expect(page.locator("#upscale-picture img")).to_be_visible()
     run(page, "upscale", "SPAN x4 (fast)")
@@ -87,7 +88,7 @@ def test_a_result_goes_from_upscale_to_translate(page: Page, small: Path) -> Non
 
 
 def test_nothing_to_send_is_one_sentence(page: Page) -> None:
-    page.get_by_role("tab", name="Translate").click()
+    open_tab(page, "Translate")
     page.locator("#translate-send-upscale").click()
     expect(page.locator("#translate-line [role=alert]")).to_contain_text("nothing to send yet")
     expect(page.get_by_role("tab", name="Translate")).to_have_attribute("aria-selected", "true")
@@ -95,7 +96,7 @@ def test_nothing_to_send_is_one_sentence(page: Page) -> None:
 
 def test_a_link_brings_the_settings_back_but_no_picture(page: Page, url: str, small: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("tab", name="Translate").click()
+    open_tab(page, "Translate")
     choose(page, "translate", "26 painted styles")
     page.get_by_label("number input for Style").fill("7")
     page.get_by_label("number input for Style").press("Tab")
@@ -149,7 +150,7 @@ def test_delete_leaves_nothing_of_it_on_the_disk(page: Page, engine: Engine, sma
 
 
 def test_delete_never_takes_an_example_away(page: Page) -> None:
-    page.get_by_role("tab", name="Translate").click()
+    open_tab(page, "Translate")
     choose(page, "translate", "26 painted styles")
     page.locator("#translate-examples .thumbnail-item").first.click()
     expect(page.locator("#translate-download a")).to_be_visible(timeout=60_000)

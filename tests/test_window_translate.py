@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.recipe import Recipe, from_picture, png_info
+from tests.opening import open_tab
 
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 LINE = "#translate-line"
@@ -29,7 +30,7 @@ def cup(tmp_path: Path) -> Path:
 @pytest.fixture
 def translate(page: Page, cup: Path) -> Page:
     """The tab with a picture in it and the quick model chosen."""
-    page.get_by_role("tab", name="Translate").click()
+    open_tab(page, "Translate")
     page.locator("#translate-picture input[type=file]").set_input_files(cup)
     expect(page.locator("#translate-picture img")).to_be_visible()
     choose(page, "26 painted styles")
@@ -122,7 +123,7 @@ def test_a_dropped_result_brings_its_settings_back_but_no_picture(translate: Pag
 
 
 def test_an_example_needs_one_click(page: Page) -> None:
-    page.get_by_role("tab", name="Translate").click()
+    open_tab(page, "Translate")
     choose(page, "26 painted styles")
     page.locator("#translate-examples .thumbnail-item").nth(1).click()
     expect(page.locator("#translate-download a")).to_be_visible(timeout=60_000)
@@ -139,7 +140,7 @@ def test_delete_empties_the_tab(translate: Page) -> None:
 
 def test_a_picture_is_pasted(page: Page, cup: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("tab", name="Translate").click()
+    open_tab(page, "Translate")
     choose(page, "26 painted styles")
     page.evaluate("""async data => { const picture = await (await fetch("data:image/png;base64," + data)).blob();
                      await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]); }""", base64.b64encode(cup.read_bytes()).decode())
@@ -152,7 +153,7 @@ def test_a_picture_is_pasted(page: Page, cup: Path) -> None:
 def test_a_picture_comes_from_the_webcam(page: Page) -> None:
     """Chromium's own moving test card stands in for a camera."""
     page.context.grant_permissions(["camera"])
-    page.get_by_role("tab", name="Translate").click()
+    open_tab(page, "Translate")
     page.locator("#translate-picture").get_by_label("Capture from camera").click()
     page.locator("#translate-picture").get_by_text("Click to Access Webcam").click()
     page.wait_for_function("() => document.querySelector('#translate-picture video')?.videoWidth > 0 && document.querySelector('#translate-picture video').currentTime > 0.3")

@@ -18,6 +18,7 @@ from playwright.sync_api import Page, expect
 
 from ganapps.recipe import from_picture
 from tests import upscaler_files as files
+from tests.opening import open_tab, unfold
 
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 LINE = "#upscale-line"
@@ -34,7 +35,7 @@ def cat(tmp_path: Path) -> Path:
 @pytest.fixture
 def upscale(page: Page, cat: Path) -> Page:
     """The tab with a picture in it and the quick model chosen."""
-    page.get_by_role("tab", name="Upscale").click()
+    open_tab(page, "Upscale")
     page.locator("#upscale-picture input[type=file]").set_input_files(cat)
     expect(page.locator("#upscale-picture img")).to_be_visible()
     page.locator("#upscale-model input").click()
@@ -143,7 +144,7 @@ def test_a_crop_that_is_none_is_one_sentence(upscale: Page, typed: str, said: st
 
 def own_file(page: Page, path: Path) -> None:
     if not page.locator("#upscale-weights").is_visible():
-        page.locator("#upscale-more button").first.click()
+        unfold(page, "upscale-more")
     page.locator("#upscale-weights input[type=file]").set_input_files(path)
 
 
@@ -223,7 +224,7 @@ def test_a_page_renamed_to_jpg_is_one_sentence(upscale: Page, tmp_path: Path) ->
 
 
 def test_no_picture_is_one_sentence(page: Page) -> None:
-    page.get_by_role("tab", name="Upscale").click()
+    open_tab(page, "Upscale")
     page.locator("#upscale-go").click()
     expect(page.locator(f"{LINE} [role=alert]")).to_contain_text("There is no picture yet")
 
@@ -234,7 +235,7 @@ def test_stop_ends_within_a_tile_and_keeps_the_part_that_is_done(upscale: Page, 
     upscale.get_by_label("Clear").or_(upscale.get_by_label("Remove Image")).first.click()
     upscale.locator("#upscale-picture input[type=file]").set_input_files(large)
     expect(upscale.locator("#upscale-picture img")).to_be_visible()
-    upscale.locator("#upscale-more button").first.click()
+    unfold(upscale, "upscale-more")
     upscale.get_by_label("Tile in pixels (0: by the memory)").fill("96")
     upscale.get_by_label("Tile in pixels (0: by the memory)").press("Tab")
     upscale.locator("#upscale-go").click()

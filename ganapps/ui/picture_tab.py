@@ -17,6 +17,7 @@ from ganapps.recipe import Recipe, from_file, from_link
 from ganapps.report import Part
 from ganapps.ui import cards, common
 from ganapps.ui.before_after import ResultArea, example, examples, picture_box
+from ganapps.ui.dials import Dials
 from ganapps.ui.many import Many
 from ganapps.ui.own_file import OwnFile
 from ganapps.ui.sheet import Sheet
@@ -74,20 +75,20 @@ class PictureTab:
 
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
         """The settings that `own_widgets` ask for; `row` None: a model that is not in the catalogue."""
-        return {}
+        return self.dials.settings(values, row)
 
     def restored(self, recipe: Recipe) -> dict:
         """Updates that show a recipe in them."""
-        return {}
+        return self.dials.restored(recipe.settings)
 
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Updates for another model."""
-        return {}
+        return self.dials.chosen(row)
 
     def file_came(self, kind: str, model: str, request: gr.Request) -> dict:
         """Updates for a person's own file that holds a network of this kind; "" for the model again."""
         controls = self.model_chosen(self.engine.row(model), common.language(request))
-        return dict.fromkeys(controls, gr.skip()) if kind else controls  # an empty dictionary would be taken for the value of a single one
+        return dict.fromkeys(controls, gr.skip()) | self.dials.chosen(None) if kind else controls
 
     def cleared(self) -> dict:
         """Updates that empty what the tab shows under a result."""
@@ -97,9 +98,13 @@ class PictureTab:
         """Updates that show the tab's own of a result."""
         return {}
 
-    def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, dict[str, Any], str]:
-        """For the contact sheet: a picture, small or to be cropped, the settings, and what its cell without a model says ("": no such cell)."""
-        return upload, {}, ""
+    def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
+        """For the contact sheet: a picture, small or cropped, and what its cell without a model says ("": no such cell)."""
+        return upload, ""
+
+    def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
+        """And a model's settings there; None leaves it out."""
+        return {}
 
     def own_events(self) -> list:
         """The tab's own events; those that are returned, Stop ends."""
@@ -115,6 +120,8 @@ class PictureTab:
         self.model = gr.Dropdown(common.choices(self.engine, name, "en"), value=self.first.id, label=t("Model"), filterable=False, elem_id=f"{name}-model")
         self.chips = gr.HTML(cards.chips(self.first, True, "en"))
         self.panel()
+        self.dials = Dials(name, self.engine.rows(name), self.first)
+        self.own_widgets += self.dials.widgets
         self.go = gr.Button(self.words.go, variant="primary", size="lg", elem_id=f"{name}-go")
         self.stop = gr.Button(t("Stop"), variant="stop", size="lg", visible=False, elem_id=f"{name}-stop")
         self.price = gr.HTML('<div class="price"></div>', elem_id=f"{name}-price")
@@ -156,12 +163,12 @@ class PictureTab:
                 self.many.go.click(self.run_many, self.asked | {self.many.box, self.many.archives}, [self.many.rows, *buttons], **common.BUSY), *self.own_events()]
         common.stops(self.stop, runs, self.stopped, [self.area.line, self.area.traces], [self.area.line, self.area.view, *buttons])
         self.sheet.listen(self.model, self.own, self.weights.box)
-        self.weights.listen(self.model, self.chips, self.card, self.area.line).then(
-            self.file_came, [self.weights.kind, self.model], [*self.model_chosen(self.first, "en")], **common.QUIET)
+        of_model = [*self.model_chosen(self.first, "en")]
+        self.weights.listen(self.model, self.chips, self.card, self.area.line).then(self.file_came, [self.weights.kind, self.model], of_model, **common.QUIET)
         everything = [self.picture, self.weights.box, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared(), *self.many.cleared()]
         self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.sheet.gallery, *self.galleries, self.many.box, self.many.archives}, everything, **common.QUIET)
         self.restore.upload(self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET)
-        self.model.change(self.chosen, self.model, [self.chips, self.card, *self.model_chosen(self.first, "en")], **common.QUIET)
+        self.model.change(self.chosen, self.model, [self.chips, self.card, *of_model], **common.QUIET)
         gr.on([w.change for w in (self.picture, self.model, self.own, self.weights.name, self.area.line, self.sheet.tried, *self.own_widgets)], self.priced, self.asked, self.price,
               trigger_mode="always_last", **common.QUIET)
 
@@ -225,8 +232,8 @@ class PictureTab:
         yield self.busy(True)
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             try:
-                picture, settings, plain = self.trial(upload, values, Path(folder))
-                yield from self.sheet.filled(picture, settings, self.weights.path(values), plain and say(lang, plain), self.area.line, lang)
+                picture, plain = self.trial(upload, values, Path(folder))
+                yield from self.sheet.filled(picture, lambda row: self.trial_settings(values, row), self.weights.path(values), plain and say(lang, plain), self.area.line, lang)
             except UserError as e:
                 yield {self.area.line: common.refusal(e, lang)}
         yield self.busy(False)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
+from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
 from ganapps.report import seconds
@@ -37,14 +38,18 @@ class Sheet:
         """No pictures."""
         return {self.gallery: [], self.tried: []}
 
-    def filled(self, picture: str, settings: Mapping[str, Any], weights: str | None, plain: str, line: gr.HTML, lang: str) -> Iterator[dict]:
-        """Cell by cell, a person's own file first. `plain` is what stands under the picture as no model made it, "" for no such cell. A model
-        that is refused says so in `line`, and the rest goes on."""
+    def filled(self, picture: str, settings: Callable[[Checkpoint | None], Mapping[str, Any] | None], weights: str | None, plain: str, line: gr.HTML,
+               lang: str) -> Iterator[dict]:
+        """Cell by cell, a person's own file first. `settings` of a row, None for the file, may leave it out: None. `plain` is what stands under
+        the picture as no model made it, "" for no such cell. A model that is refused says so in `line`, and the rest goes on."""
         cells: list[tuple] = []
         refused = ""
-        rows = [(c.id, c.title, c.licence.split(";")[0][:28], None) for c in self.engine.rows(self.task) if self.engine.here(c)]
-        for model, title, licence, file in [*([("", say(lang, "your file"), "", weights)] if weights else []), *rows]:
-            recipe = Recipe(self.task, model or "file", settings)
+        rows = [(c.id, c.title, c.licence.split(";")[0][:28], None, settings(c)) for c in self.engine.rows(self.task) if self.engine.here(c)]
+        file_first = [("", say(lang, "your file"), "", weights, settings(None))] if weights else []
+        for model, title, licence, file, asked in [*file_first, *rows]:
+            if asked is None:
+                continue
+            recipe = Recipe(self.task, model or "file", asked)
             *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang)
             if shown.failed:
                 refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'

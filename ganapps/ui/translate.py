@@ -50,7 +50,7 @@ class TranslateTab(PictureTab):
             return {"labels": {str(int(values[self.style])): 1.0}}
         if network == "stargan":
             return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
-        return {"prompt": values[self.prompt]} if row and row.kind == "diffusion" else {}
+        return ({"prompt": values[self.prompt]} if row and row.kind == "diffusion" else {}) | super().settings(values, row)
 
     def restored(self, recipe: Recipe) -> dict:
         """The style, the attributes, the words."""
@@ -59,7 +59,7 @@ class TranslateTab(PictureTab):
         known = _attributes(row)
         return {self.style: gr.update(value=int(style) if style.isdigit() else 0, visible=bool(row) and row.network == "styles26"),
                 self.face: gr.update(choices=known, value=[name for name in chosen if name in known], visible=bool(row) and row.network == "stargan"),
-                self.prompt: gr.update(value=recipe.settings.get("prompt", ""), visible=bool(row) and row.kind == "diffusion")}
+                self.prompt: gr.update(value=recipe.settings.get("prompt", ""), visible=bool(row) and row.kind == "diffusion")} | super().restored(recipe)
 
     def own_events(self) -> list:
         """The other direction; there and back."""
@@ -69,12 +69,13 @@ class TranslateTab(PictureTab):
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its way back, its styles, its attributes, its words."""
         back = gr.update(visible=bool(row.back))
-        return {self.switch: back, self.cycle_go: back, self.prompt: gr.update(visible=row.kind == "diffusion")} | self._controls(row.network, row, lang)
+        return ({self.switch: back, self.cycle_go: back, self.prompt: gr.update(visible=row.kind == "diffusion")} | self._controls(row.network, row, lang)
+                | super().model_chosen(row, lang))
 
     def file_came(self, kind: str, model: str, request: gr.Request) -> dict:
         """The controls of a person's own file, or of the model again."""
         lang = common.language(request)
-        return self._controls(kind, None, lang) if kind else self.model_chosen(self.engine.row(model), lang)
+        return self._controls(kind, None, lang) | self.dials.chosen(None) if kind else self.model_chosen(self.engine.row(model), lang)
 
     def _controls(self, network: str, row: Checkpoint | None, lang: str) -> dict:
         choices = [(say(lang, name), name) for name in _attributes(row)]
@@ -88,9 +89,15 @@ class TranslateTab(PictureTab):
         """No cycle check."""
         return {self.cycle: ""}
 
-    def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, dict[str, Any], str]:
+    def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
         """All models on the picture made small."""
-        return self.engine.shrunk(upload, SMALL, folder), {}, ""
+        return self.engine.shrunk(upload, SMALL, folder), ""
+
+    def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
+        """An editor is told what the field says, and is left out where that is nothing."""
+        if row is None or row.kind != "diffusion":
+            return {}
+        return self.settings(values, row) if values[self.prompt].strip() else None
 
     def and_back(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The cycle check: the result goes back through the other generator F, and the losses of the paper on this picture."""

@@ -61,18 +61,18 @@ class UpscaleTab(PictureTab):
             settings["width"] = int(values[self.width] or 0)
         elif values[self.size] != "own":
             settings["scale"] = float(values[self.size])
-        return settings
+        return settings | super().settings(values, row)
 
     def restored(self, recipe: Recipe) -> dict:
         """Size, tiles, noise."""
         s = recipe.settings
         size = "width" if s["width"] else f"{s['scale']:g}" if s["scale"] in (2, 3, 4, 8) else "own"
         return {self.size: size, self.width: gr.update(value=s["width"] or 1920, visible=size == "width"), self.tile: s["tile"] or 0, self.sixteen: s["sixteen_bit"],
-                self.denoise: 1.0 if s["denoise"] is None else s["denoise"]}
+                self.denoise: 1.0 if s["denoise"] is None else s["denoise"]} | super().restored(recipe)
 
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its choice of noise, where it has one."""
-        return {self.denoise: gr.update(visible=row.network == "interpolated")}
+        return {self.denoise: gr.update(visible=row.network == "interpolated")} | super().model_chosen(row, lang)
 
     def own_events(self) -> list:
         """The width where it is asked for. (A drag on the picture fills the crop's field: window.js.)"""
@@ -92,9 +92,13 @@ class UpscaleTab(PictureTab):
         """No heat maps."""
         return {self.heat: []}
 
-    def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, dict[str, Any], str]:
+    def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
         """All models on one crop."""
-        return self.engine.cropped(upload, _box(values[self.crop]), CROP, folder), {"inspect": False}, "bicubic, no network"
+        return self.engine.cropped(upload, _box(values[self.crop]), CROP, folder), "bicubic, no network"
+
+    def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
+        """Without heat maps."""
+        return {"inspect": False}
 
 
 def _box(text: str) -> list[int] | None:
