@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import html
 import logging
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ganapps import images
 from ganapps import race as races
 from ganapps.engine import Engine
 from ganapps.errors import UserError, WeightsError
-from ganapps.race import Lap, Race
+from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.ui import common, lanes, pairs
 from ganapps.ui.before_after import picture_box
 from ganapps.ui.films import Films
-from ganapps.ui.lanes import Lane, Names
+from ganapps.ui.lanes import Lane
 from ganapps.ui.pairs import FACES, Kind
 from ganapps.ui.quality import Quality
+from ganapps.ui.track import Running, Track, names_of, noted
 from ganapps.ui.why import why
 from ganapps.ui.words import say, t
 
@@ -32,18 +29,6 @@ log = logging.getLogger("ganapps")
 FAIR = [("equal pictures", "pictures"), ("equal seconds", "seconds"), ("equal network calls", "calls"), ("equal memory", "memory")]
 SCHEDULERS = ["ddim", "ddpm", "dpm++", "euler", "unipc", "lcm", "consistency"]
 SHOWN = {"text": "a photograph of a red fox in the snow", "translate": "turn the horses into zebras"}  # a text to begin with
-
-
-@dataclass
-class Running:
-    """A race under way: what it is, what its lanes hold, and the sides that a person stopped."""
-
-    asked: Race
-    names: Names
-    lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(), Lane()))
-    stopped: set[int] = field(default_factory=set)
-    lap: Lap | None = None
-    seen: dict[int, tuple] = field(default_factory=dict)  # how full each lane was when a browser last looked
 
 
 class CompareTab:
@@ -58,7 +43,7 @@ class CompareTab:
             self.go = gr.Button(t("Race"), variant="primary", size="lg", elem_id="compare-go")
             self.stop = gr.Button(t("Stop"), variant="stop", size="lg", visible=False, elem_id="compare-stop")
             self.price = gr.HTML('<div class="price"></div>', elem_id="compare-price")
-            self._track()
+            self.track = Track()
             self.quality = Quality(engine)
             self.films = Films(engine)
             self._more()
@@ -84,6 +69,7 @@ class CompareTab:
                 self.diffusion = gr.Dropdown(self._choices(FACES, 1, "en"), value=FACES.first[1], label=t("Diffusion model"), allow_custom_value=True,
                                              elem_id="compare-diffusion")
                 self.steps = gr.Slider(1, 250, 25, step=1, label=t("Diffusion steps"), elem_id="compare-steps")
+
     def _brought(self) -> None:
         """What a person brings: a seed, a text, a picture."""
         self.prompt = gr.Textbox("", label=t("In words: what is to be seen, or to be done"), max_lines=2, max_length=1000, visible=False, elem_id="compare-prompt")
@@ -95,26 +81,6 @@ class CompareTab:
                 self.seed = gr.Textbox("0", label=t("Seed: a number or any words"), max_lines=1, max_length=200, elem_id="compare-seed")
             with gr.Group():
                 self.fair = gr.Radio(FAIR, value="pictures", label=t("What is fair?"), elem_id="compare-fair")
-
-    def _track(self) -> None:
-        """The clock, the lanes under it, and what is said when it has stopped."""
-        names = _names(FACES, (None, None), "en")
-        self.notice = gr.HTML("", elem_id="compare-notice")
-        self.clock = gr.HTML(lanes.clock(names, (Lane(), Lane()), None, "en"), elem_id="compare-clock")
-        with gr.Row(elem_classes="lanes stops"):
-            self.stops = [gr.Button(t("Stop this side"), size="sm", elem_id=f"compare-stop-{name}") for name in races.SIDES]
-        with gr.Row(elem_classes="lanes"):
-            self.left = gr.HTML(elem_id="compare-gan-lane")
-            self.right = gr.HTML(elem_id="compare-diffusion-lane")
-        self.sentence = gr.HTML(elem_id="compare-sentence")
-        self.instead = gr.Button(visible=False, size="sm", elem_id="compare-instead")
-        self.figures = gr.HTML(elem_id="compare-figures")
-        with gr.Row(elem_classes="actions"):
-            self.archive = gr.HTML(common.download(None, "Download all", "en"), elem_id="compare-archive")
-            self.report = gr.HTML(common.download(None, "Report", "en"), elem_id="compare-report")
-            self.copy = gr.Button(t("Copy link"), size="sm", elem_id="compare-copy")
-            self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json", ".webp"], size="sm", elem_id="compare-restore", elem_classes="restore")
-        self.link = gr.Textbox(visible="hidden", elem_id="compare-link", label=t("Link"))
 
     def _more(self) -> None:
         with gr.Accordion(t("More"), open=False, elem_id="compare-more"):
@@ -180,44 +146,44 @@ class CompareTab:
     # -- what happens when
 
     def _events(self) -> None:
-        shown = [self.notice, self.clock, self.left, self.right, self.sentence, self.instead, self.figures, self.archive, self.report, self.link, self.measured, self.go, self.stop]
+        shown = [self.track.notice, self.track.clock, self.track.left, self.track.right, self.track.sentence, self.track.instead, self.track.figures, self.track.archive, self.track.report, self.track.link, self.measured, self.go, self.stop]
         go = self.go.click(self.run, self.asked | {self.measured}, shown, **common.BUSY)
         self.films.events(self.race, self.asked)
-        common.stops(self.stop, [go], self.ended, self.asked, [self.clock, self.sentence, self.figures, self.go, self.stop])
-        for side, button in enumerate(self.stops):
+        common.stops(self.stop, [go], self.ended, self.asked, [self.track.clock, self.track.sentence, self.track.figures, self.go, self.stop])
+        for side, button in enumerate(self.track.stops):
             button.click(self._stopper(side), None, None, **common.QUIET)
         self.kind.input(self.switched, self.kind, self.by_kind, **common.QUIET)
         self.gan.input(self.chosen(0), [self.kind, self.gan], [self.few], **common.QUIET)
         self.diffusion.input(self.chosen(1), [self.kind, self.diffusion], [self.steps, self.scheduler, self.guidance], **common.QUIET)
-        gr.on([self.gan.change, self.diffusion.change], self.noticed, self.asked, self.notice, **common.QUIET)
-        gr.on([*(w.change for w in (self.gan, self.diffusion, self.steps, self.fair, self.sentence, self.picture, self.few))], self.priced, self.asked, self.price,
+        gr.on([self.gan.change, self.diffusion.change], self.noticed, self.asked, self.track.notice, **common.QUIET)
+        gr.on([*(w.change for w in (self.gan, self.diffusion, self.steps, self.fair, self.track.sentence, self.picture, self.few))], self.priced, self.asked, self.price,
               trigger_mode="always_last", **common.QUIET)
         self.quality.listen([self.gan, self.diffusion, self.psi, self.steps, self.eta, self.measured])
-        self.copy.click(self.linked, self.asked, self.link, **common.QUIET).then(None, self.link, None, js=common.copies("compare-copy"))
-        self.instead.click(self.embedded, None, [self.kind, *self.by_kind], **common.QUIET)
-        self.restore.upload(self.dropped, {self.restore, *self.asked}, [*self.asked, *(w for w in self.by_kind if w not in self.asked), self.sentence], **common.QUIET)
+        self.track.copy.click(self.linked, self.asked, self.track.link, **common.QUIET).then(None, self.track.link, None, js=common.copies("compare-copy"))
+        self.track.instead.click(self.embedded, None, [self.kind, *self.by_kind], **common.QUIET)
+        self.track.restore.upload(self.dropped, {self.track.restore, *self.asked}, [*self.asked, *(w for w in self.by_kind if w not in self.asked), self.track.sentence], **common.QUIET)
 
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return [*self.asked, *(w for w in self.by_kind if w not in self.asked), self.clock, self.why, self.notice, self.privacy, self.sentence, self.archive, self.report, *self.quality.outputs, *self.films.outputs]
+        return [*self.asked, *(w for w in self.by_kind if w not in self.asked), self.track.clock, self.why, self.track.notice, self.privacy, self.track.sentence, self.track.archive, self.track.report, *self.quality.outputs, *self.films.outputs]
 
     def opened(self, request: gr.Request) -> dict:
         """The words that depend on the visitor's language; the race of the link."""
         lang = common.language(request)
-        names = _names(FACES, (None, None), lang)
+        names = names_of(FACES, (None, None), lang)
         updates = {self.gan: gr.update(choices=self._choices(FACES, 0, lang)), self.diffusion: gr.update(choices=self._choices(FACES, 1, lang)),
                    self.kind: gr.update(choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)]),
                    self.fair: gr.update(choices=[(say(lang, words), fair) for words, fair in FAIR]),
-                   self.clock: lanes.clock(names, (Lane(), Lane()), None, lang), self.why: why(lang), self.privacy: common.privacy(lang),
-                   self.archive: common.download(None, "Download all", lang), self.report: common.download(None, "Report", lang)}
+                   self.track.clock: lanes.clock(names, (Lane(), Lane()), None, lang), self.why: why(lang), self.privacy: common.privacy(lang),
+                   self.track.archive: common.download(None, "Download all", lang), self.track.report: common.download(None, "Report", lang)}
         updates |= self.quality.opened(lang) | self.films.opened(lang)
         try:
             asked = races.from_link(dict(request.query_params))
             if asked:
                 updates |= self.restored(asked, lang) | {self.kind: gr.update(value=pairs.kind_of(asked.recipes).id, choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)])}
         except UserError as e:
-            updates[self.sentence] = common.refusal(e, lang)
+            updates[self.track.sentence] = common.refusal(e, lang)
         return updates
 
     def switched(self, kind: str, request: gr.Request) -> dict:
@@ -266,7 +232,7 @@ class CompareTab:
         """A race or a picture of ours, dropped: both sides come back, or the one that made the picture."""
         lang = common.language(request)
         try:
-            found = races.from_file(values[self.restore])
+            found = races.from_file(values[self.track.restore])
             if isinstance(found, Race):
                 updates = self.restored(found, lang)
             else:
@@ -276,11 +242,11 @@ class CompareTab:
             for recipe in found.recipes if isinstance(found, Race) else [found]:
                 self.engine.checked(recipe)
         except UserError as e:
-            return {self.sentence: common.refusal(e, lang)}
+            return {self.track.sentence: common.refusal(e, lang)}
         said = say(lang, "The settings are back: press Race.")
         if (found.recipes if isinstance(found, Race) else [found])[0].task in ("upscale", "translate"):
             said = say(lang, "The settings are back. Choose the picture again: no upload is ever kept in a recipe.")
-        return updates | {self.sentence: common.plain("", said)}
+        return updates | {self.track.sentence: common.plain("", said)}
 
     def _uploads(self, values: Mapping) -> list[str]:
         """The picture that both sides work on, where they work on one. Raises UserError where it is missing."""
@@ -304,97 +270,29 @@ class CompareTab:
         lang, missing = common.language(request), False
         kind = pairs.named(values[self.kind])
         rows = [self.engine.row(values[model]) for model in (self.gan, self.diffusion)]
-        yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True), self.sentence: "", self.figures: "", self.left: "", self.right: ""}
+        yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True), self.track.sentence: "", self.track.figures: "", self.track.left: "", self.track.right: ""}
         try:
-            running = self._running[request.session_hash] = Running(self.race(values), _names(kind, rows, lang))
+            running = self._running[request.session_hash] = Running(self.race(values), names_of(kind, rows, lang))
             with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-                yield from self._laps(running, self._uploads(values), Path(folder), lang)
-                yield self._over(running, rows, Path(folder), lang) | {self.measured: _noted(values[self.measured], running)}
+                yield from self.track.laps(self.engine, running, self._uploads(values), Path(folder), lang)
+                yield self.track.over(running, rows, Path(folder), lang) | {self.measured: noted(values[self.measured], running)}
         except UserError as e:
             missing = isinstance(e, WeightsError) and (values[self.gan], values[self.diffusion]) != FACES.first
-            yield {self.sentence: common.refusal(e, lang), self.clock: lanes.clock(_names(kind, rows, lang), (Lane(), Lane()), None, lang)}
+            yield {self.track.sentence: common.refusal(e, lang), self.track.clock: lanes.clock(names_of(kind, rows, lang), (Lane(), Lane()), None, lang)}
         except Exception:
             log.exception("a race failed")
-            yield {self.sentence: common.refusal(UserError("Something went wrong here. It was logged; please try again."), lang)}
+            yield {self.track.sentence: common.refusal(UserError("Something went wrong here. It was logged; please try again."), lang)}
         self._running.pop(request.session_hash, None)
         embedded = " + ".join(self.engine.row(name).title for name in FACES.first)
-        yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False), self.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=embedded))}
-
-    def _laps(self, running: Running, uploads: Sequence[str], folder: Path, lang: str) -> Iterator[dict]:
-        seen = 0.0
-        for lap in races.race(self.engine, running.asked, uploads, running.stopped):
-            if lap.result.waiting:
-                if time.monotonic() - seen > common.PAUSE:
-                    seen = time.monotonic()
-                    yield {self.sentence: common.waiting_line(lap.result, lang)}
-                continue
-            waited = running.lap is None
-            running.lap = lap
-            running.lanes[lap.side].take(lap, folder)
-            if waited or time.monotonic() - seen > common.PAUSE:
-                seen = time.monotonic()
-                yield self._look(running, lang) | ({self.sentence: ""} if waited else {})
-
-    def _look(self, running: Running, lang: str) -> dict:
-        """The clock, and the lanes in which something has happened since the last look."""
-        for side in running.stopped:
-            running.lanes[side].stopped = True
-        update = {self.clock: lanes.clock(running.names, running.lanes, running.lap, lang, running=True)}
-        for side, place in enumerate((self.left, self.right)):
-            lane = running.lanes[side]
-            state = (len(lane.thumbs), len(lane.film))
-            if running.seen.get(side) != state:
-                running.seen[side] = state
-                update[place] = lanes.easel(lane, lang) or lanes.wall(lane, running.lap.pictures[side], lang)
-        return update
-
-    def _over(self, running: Running, rows: Sequence, folder: Path, lang: str) -> dict:
-        """The clock has stopped: everything that can be looked at, stepped through and taken home."""
-        if running.lap is None:
-            return {self.clock: lanes.clock(running.names, running.lanes, None, lang)}
-        self._look(running, lang)
-
-        def kept(path: Path) -> str:
-            return common.served(self.left.move_resource_to_block_cache(str(path)))
-
-        report = images.as_json(lanes.report(running.asked, running.lanes, running.lap))
-        (folder / "report.json").write_text(report, encoding="utf-8")
-        files = [f for lane in running.lanes for f in lane.files]
-        archive = images.save_zip(files, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report})
-        shown = [lanes.whole(lane, running.lap.pictures[i], lang, kept) for i, lane in enumerate(running.lanes)]
-        keep = self.left.move_resource_to_block_cache
-        return self._told(running, rows, lang) | {
-            self.left: shown[0], self.right: shown[1], self.link: running.asked.to_link(), self.archive: common.download(keep(str(archive)), "Download all", lang),
-            self.report: common.download(keep(str(folder / "report.json")), "Report", lang)}
-
-    def _told(self, running: Running, rows: Sequence, lang: str) -> dict:
-        titles = [row.title if row else recipe.checkpoint for row, recipe in zip(rows, running.asked.recipes)]
-        data = [row.data if row else say(lang, "unknown") for row in rows]
-        said = lanes.sentence(running.names, running.lap, lang) + lanes.fairness(running.asked, running.names, running.lap, lang)
-        return {self.clock: lanes.clock(running.names, running.lanes, running.lap, lang), self.sentence: said,
-                self.figures: lanes.figures(running.names, titles, data, running.lanes, running.lap, lang)}
+        yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False), self.track.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=embedded))}
 
     def ended(self, values: Mapping, request: gr.Request) -> dict:
         """Stop: the clock stands, what is there stays, and its figures are told."""
         lang, running = common.language(request), self._running.pop(request.session_hash, None)
         update = {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
         if running is None or running.lap is None:
-            return update | {self.sentence: common.plain("", say(lang, "stopped"))}
+            return update | {self.track.sentence: common.plain("", say(lang, "stopped"))}
         for lane in running.lanes:
             lane.stopped = True
         rows = [self.engine.row(r.checkpoint) for r in running.asked.recipes]
-        return update | self._told(running, rows, lang)
-
-
-def _names(kind: Kind, rows: Sequence, lang: str) -> Names:
-    """What a race of this kind calls its sides."""
-    if kind is FACES or None in rows:
-        return Names((say(lang, "GAN"), say(lang, "Diffusion")), tuple(say(lang, s) for s in kind.spoken))
-    return Names(tuple(r.title for r in rows), tuple(r.title for r in rows))
-
-
-def _noted(measured: Mapping[str, float], running: Running) -> dict[str, float]:
-    """What this visit has measured, with this race's seconds of one network call."""
-    lap = running.lap
-    spent = {r.checkpoint: lap.seconds[i] / lap.calls[i] for i, r in enumerate(running.asked.recipes) if lap and lap.calls[i]}
-    return {**measured, **spent}
+        return update | self.track.told(running, rows, lang)
