@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -21,7 +22,7 @@ def flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ganapps", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run_ = commands.add_parser("run", help="make what a recipe says, without a window")
-    run_.add_argument("file", metavar="FILE", type=Path, help="a recipe (JSON), or a picture made by this app, which holds one")
+    run_.add_argument("file", metavar="FILE", type=Path, help="a recipe or a race (JSON), or a picture made by this app, which holds one")
     run_.add_argument("--picture", metavar="IN", action="append", default=[], help="a picture that the recipe works on; may be given again")
     run_.add_argument("--weights", metavar="FILE", help="a checkpoint file of your own, which takes the place of the recipe's model")
     run_.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the pictures and report.json")
@@ -47,21 +48,61 @@ def main(words: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from ganapps import recipe
-    from ganapps.errors import UserError
+    if options.file.suffix == ".json" and options.file.is_file() and b'"race"' in options.file.read_bytes()[:recipe.LARGEST]:
+        return _race(options)
     asked = recipe.from_file(options.file)  # before torch is imported: a wrong file is told at once
-    from ganapps import images
     files: list[Path] = []
     for result in _results(options, asked):
         _tell(result)
-        try:
-            options.out.mkdir(parents=True, exist_ok=True)
-            files += [images.keep(kept, options.out, index) for index, kept in enumerate(result.made, len(files))]
-            report = result.report.as_dict() | {"recipe": json.loads(result.recipe.to_json()), "files": [f.name for f in files]}
-            (options.out / "report.json").write_text(images.as_json(report), encoding="utf-8")
-        except OSError as e:
-            raise UserError("{folder} can't be written to: {why}.", folder=str(options.out), why=e.strerror or type(e).__name__) from e
+        with _writing(options.out):
+            files += _kept(result, options.out, len(files))
+            _report(options.out, result.report.as_dict() | {"recipe": json.loads(result.recipe.to_json()), "files": [f.name for f in files]})
     print(*files, sep="\n")
     return 0
+
+
+def _race(options: argparse.Namespace) -> int:
+    """Both sides of a race, each into a folder of its own."""
+    from ganapps import engine, race
+    from ganapps.errors import UserError
+    asked = race.from_file(options.file)
+    if options.weights:
+        raise UserError("A race is run with the models that its recipes name, without --weights.")
+    folders = [options.out / side for side in race.SIDES]
+    files: list[list[Path]] = [[], []]
+    reports = [None, None]
+    for lap in race.race(engine.start(options.device, options.offline), asked, options.picture):
+        _tell(lap.result)
+        if lap.result.waiting:
+            continue
+        reports[lap.side] = lap.result.report
+        with _writing(options.out):
+            files[lap.side] += _kept(lap.result, folders[lap.side], len(files[lap.side]))
+            _report(options.out, race.report(asked, lap, reports) | {"files": [[str(f.relative_to(options.out)) for f in made] for made in files]})
+    print(*files[0], *files[1], sep="\n")
+    return 0
+
+
+def _kept(result: Result, folder: Path, already: int) -> list[Path]:
+    """The result's pictures as files in `folder`; `already`: how many lie there."""
+    from ganapps import images
+    folder.mkdir(parents=True, exist_ok=True)
+    return [images.keep(kept, folder, index) for index, kept in enumerate(result.made, already)]
+
+
+def _report(folder: Path, report: dict) -> None:
+    from ganapps import images
+    (folder / "report.json").write_text(images.as_json(report), encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """A folder that takes no files is one sentence."""
+    from ganapps.errors import UserError
+    try:
+        yield
+    except OSError as e:
+        raise UserError("{folder} can't be written to: {why}.", folder=str(folder), why=e.strerror or type(e).__name__) from e
 
 
 def _results(options: argparse.Namespace, asked: Recipe) -> Iterator[Result]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from huggingface_hub import constants
 from PIL import Image
 
-from ganapps import __version__, hub, images, prices
+from ganapps import __version__, images, prices
 from ganapps.catalog import WEIGHTS, Checkpoint
 from ganapps.engine import TASKS, Engine
 from ganapps.errors import UserError

@@ -14,6 +14,7 @@ from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
 from ganapps.rehearsal import Rehearsed, rehearse
+from ganapps.report import Report
 from ganapps.tasks.faces import SEEDS, number
 
 Fair = Literal["pictures", "seconds", "calls", "memory"]
@@ -113,6 +114,13 @@ def race(engine: Engine, asked: Race, pictures: Sequence[str] = (), stopped: Col
     finally:
         for side in sides:
             side.stream.close()
+
+
+def report(asked: Race, lap: Lap, reports: Sequence[Report | None], stopped: Sequence[bool] = (False, False)) -> dict:
+    """The report of a race as plain values: the request, what each side had spent at its last `lap`, and each side's own report."""
+    rehearsed = [r and {"parameters": r.parameters, "flops_per_picture": r.flops, "peak_memory": r.memory} for r in lap.rehearsed]
+    return {"race": json.loads(asked.to_json()), "seconds": [round(s, 4) for s in lap.seconds], "network_calls": list(lap.calls), "pictures": list(lap.pictures),
+            "joules": list(lap.joules), "one_picture": rehearsed, "stopped": list(stopped), "reports": [r and r.as_dict() for r in reports]}
 
 
 def _lap(sides: Sequence[_Side], side: _Side, result: Result) -> Lap:

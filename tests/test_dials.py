@@ -112,3 +112,14 @@ def test_every_model_at_once_leaves_an_editor_out_that_was_told_nothing(page: Pa
     page.locator("#translate-try").click()
     expect(sheet).to_have_count(ships + 1, timeout=60_000)
     assert "Editor" in page.locator("#translate-sheet").inner_text()
+
+
+def test_programs_turn_the_dials_too(url: str, tmp_path: Path) -> None:
+    from gradio_client import Client, handle_file
+    path = tmp_path / "small.png"
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (24, 32, 3), np.uint8)).save(path)
+    client = Client(url, verbose=False)
+    large = client.predict(handle_file(path), "enlarger", steps=2, noise_level=50, seed="Ann", api_name="/upscale")[1]["recipe"]["settings"]
+    assert (large["steps"], large["noise_level"], large["seed"]) == (2, 50, "Ann")
+    edited = client.predict(handle_file(path), "editor", prompt="a cat", steps=2, image_guidance=2.0, api_name="/translate")[1]["recipe"]["settings"]
+    assert (edited["prompt"], edited["steps"], edited["image_guidance"], edited["guidance"]) == ("a cat", 2, 2.0, 7.5), "what is left out, the row says"

@@ -50,7 +50,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "race": ({"engine", "rehearsal", "tasks", "recipe", "report", "errors"}, set()),
     "doctor": ({"images", "engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),
     "ui": ({"ui", "engine", "race", "rehearsal", "quality", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
-    "__main__": ({"engine", "doctor", "images", "recipe", "errors"}, set()),
+    "__main__": ({"engine", "race", "doctor", "images", "recipe", "errors"}, set()),
 }
 
 # The one file of a room that may import more.

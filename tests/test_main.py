@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from small_generator import Small, pixels, small_engine
 
-from ganapps import __main__, doctor, engine, recipe
+from ganapps import __main__, doctor, engine, race, recipe
 from ganapps.hub import Progress
 from ganapps.recipe import Recipe
 
@@ -53,6 +53,25 @@ def test_run_takes_a_picture_that_holds_a_recipe(small: engine.Engine, tmp_path:
     again, = (tmp_path / "again").glob("*.png")
     assert recipe.from_file(again).settings["psi"] == -0.5
     assert np.array_equal(np.asarray(doctor.Image.open(one)), np.asarray(doctor.Image.open(again)))
+
+
+def test_run_takes_a_race_and_gives_each_side_a_folder(engine: engine.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr("ganapps.engine.start", lambda device, offline: engine)
+    asked = race.Race((Recipe("faces", "heads-64", {"seed": 3, "count": 2}), Recipe("denoise", "heads-ddpm-64", {"seed": 3, "steps": 2})), "calls")
+    assert run(tmp_path, asked.to_json()) == 0
+    made = {side: sorted(p.name for p in (tmp_path / "out" / side).iterdir()) for side in race.SIDES}
+    assert "heads-64-seed-3.png" in made["gan"] and "heads-64-seed-4.png" in made["gan"] and made["diffusion"][0].startswith("heads-ddpm-64-seed-3")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert sorted(report["files"][0]) == [f"gan/{name}" for name in made["gan"]] and report["network_calls"][1] >= 2
+    assert race.from_file(tmp_path / "out" / "report.json").fair == "calls" and all(r["seconds"] > 0 for r in report["reports"])
+    assert capsys.readouterr().out.split() == [str(tmp_path / "out" / name) for name in (*report["files"][0], *report["files"][1])]
+    assert recipe.from_file(tmp_path / "out" / "gan" / "heads-64-seed-4.png").settings["seed"] == 4
+
+
+def test_a_race_takes_no_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    asked = race.Race((Recipe("faces", "heads-64"), Recipe("denoise", "heads-ddpm-64")))
+    assert run(tmp_path, asked.to_json(), "--weights", "mine.pt") == 2
+    assert capsys.readouterr().err == "A race is run with the models that its recipes name, without --weights.\n"
 
 
 def test_run_makes_a_film(small: engine.Engine, tmp_path: Path) -> None:

@@ -6,15 +6,15 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.race import Race, race
+from ganapps.race import Race, race, report
 from ganapps.recipe import Recipe
 from ganapps.ui import common
-from ganapps.ui.lanes import Lane, report
 from ganapps.ui.pairs import FACES, between, given
 
 log = logging.getLogger("ganapps")
@@ -66,7 +66,8 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
     first = common.here_first(engine, "upscale").id
 
     def upscale(picture: gr.FileData, model: str = first, scale: float = 0, width: int = 0, strength: float = 1.0, keep_colours: bool = False, tile: int = 0,
-                keep_place: bool = False, precision: str = "auto", denoise: float | None = None, weights: gr.FileData | None = None) -> Iterator[Answer]:
+                keep_place: bool = False, precision: str = "auto", denoise: float | None = None, weights: gr.FileData | None = None,
+                steps: int | None = None, seed: str | None = None, noise_level: int | None = None) -> Iterator[Answer]:
         """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with the result.
 
         Args:
@@ -81,12 +82,16 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
             precision: auto, float32, bfloat16 or float16.
             denoise: of a model with a twin that leaves noise: how much is removed, 0 to 1.
             weights: a checkpoint file of your own, in place of the model; a recipe names it by its sha256.
+            steps: of a diffusion model, for each tile, 1 to 1000.
+            seed: of its noise: a number, or any text.
+            noise_level: how noisy the small picture itself is made first, of a model that can: the more, the more is invented.
 
         Returns:
             The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured on it.
         """
         settings = {"scale": scale or None, "width": width or None, "strength": strength, "keep_colours": keep_colours, "tile": tile or None, "keep_place": keep_place,
                     "denoise": denoise}
+        settings |= _told(steps=steps, seed=seed, noise_level=noise_level)
         yield from answers(engine, store, Recipe("upscale", model, settings, precision), [_path(picture)], weights)
 
     upscale.__annotations__["return"] = Answer
@@ -97,7 +102,9 @@ def _translate(engine: Engine, store: gr.File) -> Callable:
     first = common.here_first(engine, "translate").id
 
     def translate(picture: gr.FileData, model: str = first, labels: dict | None = None, strength: float = 1.0, keep_colours: bool = False,
-                  keep_place: bool = False, precision: str = "auto", weights: gr.FileData | None = None) -> Iterator[Answer]:
+                  keep_place: bool = False, precision: str = "auto", weights: gr.FileData | None = None,
+                  prompt: str = "", steps: int | None = None, guidance: float | None = None, image_guidance: float | None = None,
+                  seed: str | None = None) -> Iterator[Answer]:
         """Carry a picture into a model's other domain. The result has the picture's size.
 
         Args:
@@ -109,15 +116,27 @@ def _translate(engine: Engine, store: gr.File) -> Callable:
             keep_place: keep where the photograph was taken (GPS).
             precision: auto, float32, bfloat16 or float16.
             weights: a checkpoint file of your own, in place of the model; a recipe names it by its sha256.
+            prompt: of an editor: what should change.
+            steps: of an editor, 1 to 1000.
+            guidance: how closely it follows the text.
+            image_guidance: how closely it follows the picture.
+            seed: of its noise, or of pix2pix's dropout: a number, or any text.
 
         Returns:
             The PNG file with its recipe inside, and {"recipe", "report"}.
         """
-        settings = {"labels": labels or None, "strength": strength, "keep_colours": keep_colours, "keep_place": keep_place}
+        settings = {"labels": labels or None, "strength": strength, "keep_colours": keep_colours, "keep_place": keep_place, "prompt": prompt}
+        settings |= _told(steps=steps, guidance=guidance, image_guidance=image_guidance, seed=seed)
         yield from answers(engine, store, Recipe("translate", model, settings, precision), [_path(picture)], weights)
 
     translate.__annotations__["return"] = Answer
     return translate
+
+
+def _told(seed: str | None, **settings: float | None) -> dict[str, Any]:
+    """The settings that were asked for; what is left out, the model's row says."""
+    told = {name: value for name, value in settings.items() if value is not None}
+    return told if seed is None else told | {"seed": common.seed(seed)}
 
 
 def _path(picture: object) -> str:
@@ -155,12 +174,12 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
         pictures = [_path(picture)] if picture else []
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             files: list[gr.FileData] = []
-            lanes = (Lane(), Lane())
+            reports: list = [None, None]
             try:
                 for lap in race(engine, asked, pictures):
                     files += [_stored(path, store) for path in common.keep(lap.result, Path(folder), len(files))]
-                    lanes[lap.side].report = lap.result.report
-                    yield files, report(asked, lanes, lap)
+                    reports[lap.side] = lap.result.report
+                    yield files, report(asked, lap, reports)
             except UserError as e:
                 raise gr.Error(str(e)) from e
 

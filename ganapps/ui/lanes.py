@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -187,11 +186,3 @@ def _flops(cost: Rehearsed | None, lang: str) -> str:
         if cost.flops >= step:
             return f"{cost.flops / step:.2f} {unit}"
     return f"{cost.flops}"
-
-
-def report(asked: Race, lanes: Sequence[Lane], lap: Lap) -> dict:
-    """The report of a race as plain values: the request, what each side spent, and each side's own report."""
-    rehearsed = [r and {"parameters": r.parameters, "flops_per_picture": r.flops, "peak_memory": r.memory} for r in lap.rehearsed]
-    return {"race": json.loads(asked.to_json()), "seconds": [round(s, 4) for s in lap.seconds], "network_calls": list(lap.calls), "pictures": list(lap.pictures),
-            "joules": list(lap.joules), "one_picture": rehearsed, "stopped": [lane.stopped for lane in lanes],
-            "reports": [lane.report and lane.report.as_dict() for lane in lanes]}

@@ -91,7 +91,7 @@ class Track:
         def kept(path: Path) -> str:
             return common.served(self.left.move_resource_to_block_cache(str(path)))
 
-        report = images.as_json(lanes.report(running.asked, running.lanes, running.lap))
+        report = images.as_json(races.report(running.asked, running.lap, [lane.report for lane in running.lanes], [lane.stopped for lane in running.lanes]))
         (folder / "report.json").write_text(report, encoding="utf-8")
         files = [f for lane in running.lanes for f in lane.files]
         archive = images.save_zip(files, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report})
