@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganapps.catalog import Checkpoint, Source
-from ganapps.disk import Located
 from ganapps.errors import WeightsError
+from ganapps.hub.disk import Located
 
 LARGEST = 512 * 2**20  # bytes
 NAME = re.compile(r"sha256:[0-9a-f]{64}")

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from ganapps import catalog, folders, formats, hub, networks, own_file
+from ganapps import catalog, formats, hub, networks, own_file
 from ganapps.catalog import WEIGHTS, Checkpoint, Source
 from ganapps.device import Device, pick
 from ganapps.errors import UserError, WeightsError
+from ganapps.formats import folders
 
 SHARE = 0.4  # of a device's memory that networks may stay in
 

@@ -17,9 +17,10 @@ from urllib.parse import unquote
 import pytest
 from huggingface_hub import constants
 
-from ganapps import disk, hub, transfer
+from ganapps import hub
 from ganapps.catalog import Checkpoint, Source
 from ganapps.errors import WeightsError
+from ganapps.hub import disk, transfer
 
 LARGE = (".safetensors", ".pkl", ".pt", ".pth", ".bin")  # kept by their sha256 and served by the second host, as the real Hub does
 

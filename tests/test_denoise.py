@@ -16,9 +16,9 @@ import pytest
 import torch
 from small_diffusion import decoder, folder, unet
 
-from ganapps import folders
 from ganapps.device import Device
 from ganapps.errors import UserError, WeightsError
+from ganapps.formats import folders
 from ganapps.networks import diffusion
 from ganapps.tasks import sampling
 from ganapps.tasks.denoise import denoise

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 from small_stable import latent_upscaler, theirs, upscaler
 
-from ganapps import folders
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.formats import folders
 from ganapps.networks import diffusion_upscaler
 from ganapps.tasks.upscale import upscale
 from ganapps.uploads import Upload, open_upload

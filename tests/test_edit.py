@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 from small_stable import UNCHECKED, folder, theirs
 
-from ganapps import folders
 from ganapps.device import Device
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.formats import folders
 from ganapps.networks import stable_diffusion
 from ganapps.recipe import Recipe
 from ganapps.tasks import text

@@ -14,9 +14,10 @@ import pytest
 from huggingface_hub import constants
 from local_hub import FILE, SHA256, WEIGHTS, cache, fetched, finish, hurry, partial_files, point_client_at, refusal, row, server, source
 
-from ganapps import disk, hub, transfer
+from ganapps import hub
 from ganapps.catalog import Source
 from ganapps.errors import UserError
+from ganapps.hub import disk, transfer
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 

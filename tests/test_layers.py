@@ -31,18 +31,11 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "uploads": ({"uploads", "report", "errors"}, {"PIL", "numpy"}),
     "png_file": (set(), {"numpy"}),
     "images": ({"png_file", "uploads", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
-    "refusals": ({"errors"}, set()),
-    "pickles": ({"refusals"}, set()),
-    "storages": ({"refusals", "pickles"}, {"torch"}),
-    "snapshots": ({"refusals", "pickles", "storages"}, {"torch", "numpy"}),
-    "formats": ({"errors", "refusals", "pickles", "storages", "snapshots", "catalog"}, {"torch", "safetensors"}),
-    "folders": ({"errors", "formats"}, set()),
-    "disk": ({"errors", "catalog"}, {"huggingface_hub"}),
-    "transfer": (set(), {"huggingface_hub"}),
-    "hub": ({"errors", "catalog", "disk", "transfer"}, {"huggingface_hub"}),
-    "own_file": ({"errors", "catalog", "disk"}, set()),
+    "formats": ({"errors", "formats"}, {"torch", "safetensors"}),
+    "hub": ({"errors", "catalog", "hub"}, {"huggingface_hub"}),
+    "own_file": ({"errors", "catalog", "hub"}, set()),
     "networks": ({"networks"}, {"torch"}),
-    "runtime": ({"own_file", "catalog", "hub", "formats", "folders", "networks", "errors", "device"}, {"torch"}),
+    "runtime": ({"own_file", "catalog", "hub", "formats", "networks", "errors", "device"}, {"torch"}),
     "tasks": ({"tasks", "device", "schema", "images", "uploads", "report", "errors"}, {"torch", "numpy", "diffusers"}),
     "engine": ({"flops", "own_file", "runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub", "uploads", "images"}, {"spaces", "PIL"}),
     "quality": ({"catalog", "errors"}, set()),
@@ -56,7 +49,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
 # The one file of a room that may import more.
 ALONE = {"tasks/denoise.py": {"PIL"}, "tasks/text.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/cycle.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
          "networks/folder_parts.py": {"diffusers"}, "networks/text_encoder.py": {"transformers"}, "networks/torchvision_ops.py": {"torchvision"},
-         "networks/upscalers.py": {"spandrel"}}
+         "networks/upscalers.py": {"spandrel"}, "formats/snapshots.py": {"numpy"}}
 
 
 def room(path: Path) -> str:

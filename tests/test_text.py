@@ -16,10 +16,9 @@ import pytest
 import torch
 from small_stable import FILES, LENGTH, UNCHECKED, folder, schedule, theirs, vocabulary
 
-from ganapps import folders
 from ganapps.device import Device
 from ganapps.errors import UserError, WeightsError
-from ganapps.formats import Contents
+from ganapps.formats import Contents, folders
 from ganapps.networks import stable_diffusion
 from ganapps.tasks import sampling, text
 

@@ -56,7 +56,7 @@ def test_every_refusal_is_a_literal_template() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and name(node.func) in ERRORS and text(node.args[0]) is None:
                 loose.append(f"{path.relative_to(ROOT)}: {ast.unparse(node)}")
-    assert loose == ["ganapps/refusals.py: WeightsError(template, file=file)"], "its templates stand in IMPOSTORS"
+    assert loose == ["ganapps/formats/refusals.py: WeightsError(template, file=file)"], "its templates stand in IMPOSTORS"
 
 
 def test_every_value_of_a_refusal_has_its_field() -> None:

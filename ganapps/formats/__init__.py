@@ -19,10 +19,10 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ganapps import refusals
-from ganapps.pickles import Budget
-from ganapps.snapshots import DEEPEST, LONGEST_PATH, NOT_PLAIN, plain, read_snapshot
-from ganapps.storages import NAMED, STREAM_MAGIC, check_archive, read_stream
+from ganapps.formats import refusals
+from ganapps.formats.pickles import Budget
+from ganapps.formats.snapshots import DEEPEST, LONGEST_PATH, NOT_PLAIN, plain, read_snapshot
+from ganapps.formats.storages import NAMED, STREAM_MAGIC, check_archive, read_stream
 
 LARGEST_HEADER = 16 * 2**20  # bytes of a safetensors header; one of a thousand tensors takes 0.1 MB
 MAGIC_BYTES = STREAM_MAGIC.to_bytes(10, "little")

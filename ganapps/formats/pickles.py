@@ -14,7 +14,7 @@ import pickletools
 import struct
 from collections.abc import Callable
 
-from ganapps.refusals import cut_off, damaged, foreign, tensorflow, too_intricate
+from ganapps.formats.refusals import cut_off, damaged, foreign, tensorflow, too_intricate
 
 MOST_STEPS = 1_000_000  # R3GAN's snapshot with its optimizers, the most intricate that was measured, takes 75,000
 LONGEST_TEXT = 4096  # bytes; names and settings are short, the source text in NVIDIA's files stays an unread `LongText`

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import numpy
 from torch import Tensor
 
-from ganapps.pickles import COUNTER, ORDERED_DICT, Budget, LongText, Name, Reader, Record
-from ganapps.refusals import claims_too_much, damaged, nothing_wanted, too_intricate, unknown
-from ganapps.storages import DTYPES, NAMED, PARAMETER, REBUILD, SIZE, check_view, claim, read_stream, tensor_from
+from ganapps.formats.pickles import COUNTER, ORDERED_DICT, Budget, LongText, Name, Reader, Record
+from ganapps.formats.refusals import claims_too_much, damaged, nothing_wanted, too_intricate, unknown
+from ganapps.formats.storages import DTYPES, NAMED, PARAMETER, REBUILD, SIZE, check_view, claim, read_stream, tensor_from
 
 PERSISTENT_OBJECT = "torch_utils.persistence._reconstruct_persistent_obj"
 EMBEDDED_STREAM = "torch.storage._load_from_bytes"

@@ -11,10 +11,10 @@ from typing import Any
 
 from huggingface_hub import HfFileMetadata, constants, errors
 
-from ganapps import disk, transfer
 from ganapps.catalog import Checkpoint, Source
-from ganapps.disk import Located, Progress, Steps, shipped
 from ganapps.errors import UserError, WeightsError
+from ganapps.hub import disk, transfer
+from ganapps.hub.disk import Located, Progress, Steps, shipped
 
 __all__ = ["Located", "Progress", "fetch", "here", "parse", "reachable", "shipped"]
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganapps.pickles import COUNTER, ORDERED_DICT, PERSISTENT, Budget, Name, Reader, Record
-from ganapps.refusals import claims_too_much, cut_off, damaged, program, too_intricate, unknown
+from ganapps.formats.pickles import COUNTER, ORDERED_DICT, PERSISTENT, Budget, Name, Reader, Record
+from ganapps.formats.refusals import claims_too_much, cut_off, damaged, program, too_intricate, unknown
 
 STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # the number that every legacy PyTorch stream begins with
 STREAM_VERSION = 1001
