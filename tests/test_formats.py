@@ -112,6 +112,19 @@ def test_safetensors(tmp_path):
     assert contents.settings == {"z_dim": "128", "license": "CC0-1.0"}
 
 
+def test_weights_kept_as_whole_numbers_come_as_what_they_stand_for(tmp_path):
+    numbers, scales = torch.randint(-127, 128, (3, 2, 1, 1), dtype=torch.int8), torch.tensor([[0.5], [0.25], [2.0]]).half()
+    content = {"a.weight": numbers, "a.weight_scale": scales, "a.bias": torch.ones(3).half(), "b.weight": numbers.clone()}
+    tensors = read(put(tmp_path, save(content))).tensors
+    assert_same(tensors, {"a.weight": numbers * torch.tensor([0.5, 0.25, 2.0]).view(3, 1, 1, 1), "a.bias": torch.ones(3).half(), "b.weight": numbers})
+
+
+@pytest.mark.parametrize("scales", [torch.ones(2, 1), torch.ones(3), torch.ones(3, 1, dtype=torch.int8), torch.ones(())])
+def test_scales_that_do_not_fit_are_refused(tmp_path, scales):
+    with pytest.raises(WeightsError, match="is damaged"):
+        read(put(tmp_path, save({"a.weight": torch.ones(3, 2, dtype=torch.int8), "a.weight_scale": scales})))
+
+
 @pytest.mark.parametrize("write", [archive, legacy_stream, save])
 def test_only_what_is_wanted(tmp_path, write):
     content = {"G.w": torch.ones(1), "G_ema.w": torch.zeros(2), "D": torch.ones(3)}

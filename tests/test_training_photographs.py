@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps import networks
+from ganapps import formats, networks
 from ganapps.networks import styles26
-from ganapps.training import cyclegan, loop, measure_photographs, photographs, srgan, srresnet
+from ganapps.training import cyclegan, loop, measure_photographs, photographs, srgan, srresnet, whole_numbers
 from ganapps.training.features import TAP_CHANNELS
 
 TINY_CYCLE = cyclegan.Settings(width=4, critic_width=4, blocks=1, side=32, last_side=40, pool=2, half_life=3)
@@ -299,3 +299,19 @@ def test_held_back_photographs_are_cut_to_fit(tmp_path):
         Image.fromarray(heap(i, 1)[0]).save(tmp_path / f"source.{i}.png")
     (picture,) = measure_photographs.held_back(tmp_path, 65, 8)
     assert picture.shape == (64, 64, 3)
+
+
+def test_a_halved_checkpoint_is_read_as_nearly_what_it_was(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    before = {"a.weight": torch.randn(128, 512, 3, 3) * torch.rand(128, 1, 1, 1), "a.bias": torch.randn(128), "small.weight": torch.randn(8, 8, 3, 3)}
+    save_file(before, tmp_path / "in.safetensors", metadata={"by": "me"})
+    monkeypatch.setattr("sys.argv", ["whole_numbers", str(tmp_path / "in.safetensors"), str(tmp_path / "out.safetensors")])
+    whole_numbers.main()
+    after = formats.read(tmp_path / "out.safetensors")
+    assert after.settings == {"by": "me"} and after.tensors.keys() == before.keys()
+    assert all(torch.equal(after.tensors[name], before[name]) for name in ("a.bias", "small.weight"))
+    off = (after.tensors["a.weight"] - before["a.weight"]).abs().amax((1, 2, 3))
+    largest = before["a.weight"].abs().amax((1, 2, 3))
+    assert (off <= 0.21 * largest).all() and (off > 0).all()
+    assert ((after.tensors["a.weight"] - before["a.weight"]).square().mean((1, 2, 3)).sqrt() < 0.005 * largest).all()
+    assert (tmp_path / "out.safetensors").stat().st_size < 0.27 * (tmp_path / "in.safetensors").stat().st_size

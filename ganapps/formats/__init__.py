@@ -54,6 +54,8 @@ def read(path: str | Path, name: str | None = None, wanted: tuple[str, ...] | No
     taken ones `modules`, the same for every module inside. Safetensors metadata becomes top-level settings, as the
     texts they are.
 
+    Weights kept as whole numbers come as the float32 numbers they stand for.
+
     Raises `WeightsError`.
     """
     file = name or Path(path).name
@@ -103,11 +105,26 @@ def _read_safetensors(path: str, data: memoryview, budget: Budget, wanted: tuple
             names = list(opened.keys())
             budget.spend(NAMED * len(names))
             tensors = {name: opened.get_tensor(name) for name in _taken(names, wanted, budget)}
-            return Contents(tensors, dict(opened.metadata() or {}))
+            return Contents(_scaled(tensors, budget.file), dict(opened.metadata() or {}))
     except SafetensorError as error:
         ends = re.findall(rb'"data_offsets" ?: ?\[ ?\d{1,15} ?, ?(\d{1,15}) ?\]', data[8 : 8 + header])
         cut = 8 + header + max(map(int, ends), default=0) > len(data)
         raise (refusals.cut_off if cut else refusals.damaged)(budget.file) from error
+
+
+def _scaled(tensors: dict[str, Tensor], file: str) -> dict[str, Tensor]:
+    """Weights that are kept as whole numbers, with a scale for each output channel, as the numbers they stand for.
+
+    The names are those of compressed-tensors: NAME.weight, int8 [O, ...], and NAME.weight_scale [O, 1].
+    """
+    for name in [n for n in tensors if n.endswith(".weight_scale")]:
+        weight, scale = tensors.get(name.removesuffix("_scale")), tensors[name]
+        if weight is None or weight.dtype != torch.int8:
+            continue
+        if not scale.is_floating_point() or not weight.dim() or scale.shape != (len(weight), 1):
+            raise refusals.damaged(file)
+        tensors[name.removesuffix("_scale")] = weight * tensors.pop(name).float().view(-1, *[1] * (weight.dim() - 1))
+    return tensors
 
 
 def _taken(names: list[str], wanted: tuple[str, ...] | None, budget: Budget) -> list[str]:
