@@ -280,6 +280,18 @@ def test_translators_are_measured_against_the_hidden_truth():
     assert lazy["painting to photo, colours"] == lazy["painting to photo, colours, nothing"] > 10 and lazy["cycle of a painting"] == 0
 
 
+def test_a_sheet_shows_the_middles_of_what_was_given_made_and_meant(tmp_path):
+    photos = [np.full((160, 200, 3), level, np.uint8) for level in (40, 200)]
+    for photo in photos:
+        photo[:8] = photo[:, :28] = 0  # outside of the middle
+    rows = measure_photographs.painted_rows(photos, [255 - x for x in photos], Negative(), nn.Identity())
+    measure_photographs.draw(rows, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (2 * 144, 5 * 144) and sheet.mode == "P"
+        seen = np.asarray(sheet.convert("RGB"))[72::144, 72::144, 0].astype(int)
+    assert np.abs(seen - [[40, 200], [215, 55], [215, 55], [215, 55], [215, 55]]).max() <= 1
+
+
 class Negative(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return -x

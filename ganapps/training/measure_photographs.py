@@ -4,7 +4,8 @@ python -m ganapps.training.measure_photographs --data DIR --translators FOLDER
 python -m ganapps.training.measure_photographs --data DIR --upscalers weights/srgan-x4-ours.safetensors weights/spanx4.safetensors
 
 A translator meets the true pair that its training never saw: the held-back photograph, painted by the network that painted the
-training's paintings. An upscaler meets the photograph itself, shrunk by bicubic or through the camera chain.
+training's paintings. An upscaler meets the photograph itself, shrunk by bicubic or through the camera chain. With `--sheet PNG` the middles
+of the first eight are drawn below each other, as given, as made, as they should be.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ganapps.training.photographs import load, shrink
 
 SIDE, CELL = 256, 8  # pixels: short side of a translated photograph; of the cells whose mean colours are compared
 LARGE = 384  # short side of the true large picture
+COLUMNS, MIDDLE = 8, 144  # of a sheet: pictures, pixels of each
 
 Enlarge = Callable[[np.ndarray], np.ndarray]
 
@@ -104,6 +106,29 @@ def made_small(large: np.ndarray, through: Callable[[Tensor], Tensor]) -> np.nda
     return (through(torch.from_numpy(large.copy()).permute(2, 0, 1).float() / 255) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
+def painted_rows(photographs: Sequence[np.ndarray], paintings: Sequence[np.ndarray], a2b: nn.Module, b2a: nn.Module) -> list[list[np.ndarray]]:
+    """Photographs, painted, and back; the true paintings, and those as photographs."""
+    rows: list[list[np.ndarray]] = [[] for _ in range(5)]
+    with torch.no_grad():
+        for photo, painting in zip(photographs, paintings):
+            painted = a2b(cyclegan.to_tensor(photo[None]))
+            for row, made in ((1, painted), (2, b2a(painted)), (4, b2a(cyclegan.to_tensor(painting[None])))):
+                rows[row].append(loop.to_bytes(made)[0].transpose(1, 2, 0))
+            rows[0].append(photo)
+            rows[3].append(painting)
+    return rows
+
+
+def draw(rows: Sequence[Sequence[np.ndarray]], path: Path) -> None:
+    """The middles of pictures uint8 [H, W, 3] in rows, as a PNG of 256 colours; no side below 144."""
+    def middle(x: np.ndarray) -> np.ndarray:
+        y, x0 = ((side - MIDDLE) // 2 for side in x.shape[:2])
+        return x[y : y + MIDDLE, x0 : x0 + MIDDLE]
+
+    grid = np.concatenate([np.concatenate([middle(x) for x in row[:COLUMNS]], axis=1) for row in rows])
+    Image.fromarray(grid).quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
 def _say(title: str, found: dict[str, float]) -> None:
     print(title + "  " + "  ".join(f"{name} {number:.3f}" for name, number in found.items()), flush=True)
 
@@ -113,18 +138,26 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--translators", type=Path, help="folder of photo-to-painting.safetensors and painting-to-photo.safetensors")
     parser.add_argument("--upscalers", type=Path, nargs="*", default=[], help="safetensors files; bicubic is measured beside them")
+    parser.add_argument("--sheet", type=Path, help="a PNG of what they make")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     if chosen.translators:
         photographs = held_back(chosen.data, SIDE, 8)
         pair = [network_of(chosen.translators / f"{name}.safetensors") for name in cyclegan.FILES.values()]
-        _say("", translators(photographs, cyclegan.paint(photographs), *pair))
+        paintings = cyclegan.paint(photographs)
+        _say("", translators(photographs, paintings, *pair))
+        if chosen.sheet:
+            draw(painted_rows(photographs[:COLUMNS], paintings, *pair), chosen.sheet)
     if chosen.upscalers:
-        large = held_back(chosen.data, LARGE, 4)
+        large, all_rows = held_back(chosen.data, LARGE, 4), []
+        every = {"bicubic": bicubic, **{path.stem: from_file(path) for path in chosen.upscalers}}
         for damage in (srresnet.shrunk, srresnet.camera):
             small = [made_small(x, damage) for x in large]
-            for title, enlarge in {"bicubic": bicubic, **{path.stem: from_file(path) for path in chosen.upscalers}}.items():
+            for title, enlarge in every.items():
                 _say(f"{damage.__name__:7} {title:22}", upscalers(large, small, enlarge))
+            all_rows += [[enlarge(x) for x in small[:COLUMNS]] for enlarge in every.values()]
+        if chosen.sheet:
+            draw([*all_rows, large], chosen.sheet)
 
 
 if __name__ == "__main__":
