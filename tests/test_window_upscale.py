@@ -85,18 +85,27 @@ def test_the_lens_follows_the_pointer(upscale: Page) -> None:
     expect(upscale.locator(".compare .lens")).to_be_visible()
 
 
-def test_strength_is_applied_at_once_and_stands_in_the_recipe(upscale: Page, tmp_path: Path) -> None:
+def test_strength_is_seen_at_once_and_the_file_follows_with_it_in_its_recipe(upscale: Page, tmp_path: Path) -> None:
     enlarge(upscale)
-    full = np.asarray(Image.open(io.BytesIO(result(upscale)))).astype(int)
-    src = upscale.locator(".compare img.after").get_attribute("src")
-    upscale.get_by_label("number input for Strength").fill("0.5")
+    before, after = (np.asarray(Image.open(io.BytesIO(shown(upscale, side))).convert("RGB")).astype(float) for side in ("before", "after"))
+    link = upscale.locator("#upscale-download a").get_attribute("href")
+    upscale.get_by_label("number input for Strength").fill("0.4")
     upscale.get_by_label("number input for Strength").press("Tab")
-    upscale.get_by_label("range slider for Strength").press("ArrowLeft")
-    expect(upscale.locator(".compare img.after")).not_to_have_attribute("src", src)
-    path = tmp_path / "half.png"
+    expect(upscale.locator(".compare img.after")).to_have_css("opacity", "0.4")
+    expect(upscale.locator("#upscale-download a")).not_to_have_attribute("href", link)
+    path = tmp_path / "mixed.png"
     path.write_bytes(result(upscale))
-    assert 0 < from_picture(path).settings["strength"] < 1
-    assert np.abs(np.asarray(Image.open(path)).astype(int) - full).max() > 0
+    assert from_picture(path).settings["strength"] == 0.4
+    made = np.asarray(Image.open(path)).astype(float)
+    assert np.abs(made - after).max() > 5 and np.abs(made - (0.4 * after + 0.6 * before)).max() <= 1, "what is seen is what is saved"
+    link = upscale.locator("#upscale-download a").get_attribute("href")
+    upscale.get_by_label("Keep the original colours").locator("visible=true").check()
+    expect(upscale.locator("#upscale-download a")).not_to_have_attribute("href", link)
+    expect(upscale.locator(".compare img.after")).to_have_css("opacity", "0.4")
+
+
+def shown(page: Page, side: str) -> bytes:
+    return page.request.get(page.locator(f".compare img.{side}").evaluate("e => e.src")).body()
 
 
 def drag(page: Page, left: float, top: float, right: float, bottom: float) -> None:
@@ -131,7 +140,8 @@ def test_a_crop_is_dragged_clicked_or_typed(upscale: Page, tmp_path: Path) -> No
     upscale.locator("#upscale-try").click()
     cell = upscale.locator("#upscale-sheet .thumbnail-item img").nth(1)
     expect(cell).to_be_visible(timeout=60_000)
-    assert cell.evaluate("e => [e.naturalWidth, e.naturalHeight]") == [160, 120], "this part, four times as large"
+    for side, pixels in (("naturalWidth", 160), ("naturalHeight", 120)):  # this part, four times as large
+        expect(cell).to_have_js_property(side, pixels)
 
 
 @pytest.mark.parametrize(("typed", "said"), [("1, 2, 3", "A crop is four whole numbers"), ("40, 30, 100, 100", "does not lie inside a picture of 48 x 36")])

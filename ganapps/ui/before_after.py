@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,13 +47,16 @@ def example(event: gr.SelectData) -> str:
     return str(EXAMPLES[event.index])
 
 
-def before_after(before: str, after: str, lang: str, see_through: bool = False) -> str:
-    """Two pictures of one shape on each other, addresses as `served` gives them; a range input, laid over them, is the handle."""
+def before_after(before: str, after: str, lang: str, see_through: bool = False, strength: float = 1.0) -> str:
+    """Two pictures of one shape on each other, addresses as `served` gives them; a range input, laid over them, is the handle.
+
+    `strength` below 1 lets the first shine through the second, which is the same as mixing them; no picture that is `see_through` itself.
+    """
     labels = {k: html.escape(say(lang, k)) for k in ("Before", "After", "Before and after: arrow keys move the edge", "Lens")}
-    return (f'<figure class="compare{" see-through" if see_through else ""}">'
+    return (f'<figure class="compare{" see-through" if see_through else ""}" style="--strength:{strength:g}">'
             f'<img class="before" src="{html.escape(before)}" alt="{labels["Before"]}"><img class="after" src="{html.escape(after)}" alt="{labels["After"]}">'
             f'<span class="edge"></span><span class="tag left">{labels["Before"]}</span><span class="tag right">{labels["After"]}</span>'
-            f'<span class="lens" aria-hidden="true"><i></i><i></i></span>'
+            f'<span class="lens" aria-hidden="true"><i></i><i><b></b></i></span>'
             f'<input type="range" min="0" max="100" step="1" value="50" aria-label="{labels["Before and after: arrow keys move the edge"]}">'
             f'<button type="button" class="lens-button" aria-pressed="false">{labels["Lens"]}</button></figure>')
 
@@ -95,8 +98,10 @@ class ResultArea:
         self.copy = gr.Button(t("Copy link"), size="sm", elem_id=f"{name}-copy")
         self.link = gr.Textbox(visible="hidden", elem_id=f"{name}-link", label=t("Link"))
         self.copy.click(None, self.link, None, js=common.copies(f"{name}-copy"))
-        gr.on([self.strength.release, self.colours.input], self.finished, {self.last, self.traces, self.strength, self.colours},
-              [self.view, self.download, self.report, self.link, self.file, self.line], trigger_mode="always_last", **common.QUIET)
+        self.strength.change(None, self.strength, None, js=STRONGER.replace("NAME", name))  # what is seen changes at once, the file follows
+        asked, made = {self.last, self.traces, self.strength, self.colours}, [self.view, self.download, self.report, self.link, self.file, self.line]
+        self.strength.change(self.mixed, asked, made, trigger_mode="always_last", **common.QUIET)
+        self.colours.input(self.recoloured, asked, made, trigger_mode="always_last", **common.QUIET)
 
     def opened(self, lang: str) -> dict:
         """The first visit, in the visitor's language."""
@@ -123,25 +128,46 @@ class ResultArea:
 
     def outcome(self, kept: Kept, path: str | None, last: Last, traces: list[str], lang: str) -> dict:
         """A finished picture on view; `path`: its file, where it lies in Gradio's cache already."""
+        return {self.view: self._view(kept, last, traces, lang)} | self._files(kept, path, last, traces, lang)
+
+    def _view(self, kept: Kept, last: Last, traces: list[str], lang: str) -> str:
+        """Both pictures, the second at full strength: the page itself lets the first shine through, unless they are see-through themselves."""
         before, after = kept.beside["before"], kept.beside["after"]
-        view = before_after(self.address(before, traces), self.address(after, traces), lang, see_through=after.mode in ("LA", "RGBA"))
+        strength, colours = kept.recipe.settings["strength"], kept.recipe.settings["keep_colours"]
+        if _see_through(kept):
+            return before_after(self.address(before, traces), self.address(after, traces), lang, see_through=True)
+        if strength < 1:
+            after = self.engine.finished(kept.recipe, last.upload, last.raw, 1.0, colours).beside["after"]
+        return before_after(self.address(before, traces), self.address(after, traces), lang, strength=strength)
+
+    def _files(self, kept: Kept, path: str | None, last: Last, traces: list[str], lang: str) -> dict:
+        """What one can take away of it."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = path or self._stored(images.keep(kept, Path(folder), 0), traces)
             report = Path(folder) / f"{Path(path).stem}-report.json"
             report.write_text(images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}), encoding="utf-8")
             report = self._stored(report, traces)
-        return {self.view: view, self.download: common.download(path, "Download", lang), self.report: common.download(report, "Report", lang),
+        return {self.download: common.download(path, "Download", lang), self.report: common.download(report, "Report", lang),
                 self.link: kept.recipe.to_link(), self.file: path}
 
-    def finished(self, values: Mapping, request: gr.Request) -> dict:
-        """Another strength, the original's colours: at once."""
+    def mixed(self, values: Mapping, request: gr.Request) -> dict:
+        """Another strength: the page has shown it already, and the file follows."""
+        return self._finished(values, request, lambda kept: _see_through(kept))
+
+    def recoloured(self, values: Mapping, request: gr.Request) -> dict:
+        """The original's colours, or no longer."""
+        return self._finished(values, request, lambda kept: True)
+
+    def _finished(self, values: Mapping, request: gr.Request, seen: Callable[[Kept], bool]) -> dict:
+        """The last result otherwise; `seen`: does what is on view change?"""
         last: Last | None = values[self.last]
         if not last:
             return {self.line: gr.skip()}
         lang = common.language(request)
         try:
             kept = self.engine.finished(from_json(last.recipe), last.upload, last.raw, values[self.strength], values[self.colours])
-            return self.outcome(kept, None, last, values[self.traces], lang)
+            traces = values[self.traces]
+            return self.outcome(kept, None, last, traces, lang) if seen(kept) else self._files(kept, None, last, traces, lang)
         except UserError as e:
             return {self.line: common.refusal(e, lang)}
 
@@ -163,6 +189,11 @@ class ResultArea:
         return traces[-1]
 
 
+def _see_through(kept: Kept) -> bool:
+    return kept.beside["after"].mode in ("LA", "RGBA")
+
+
+STRONGER = """(strength) => { document.querySelector("#NAME-view .compare")?.style.setProperty("--strength", strength); }"""
 FIGURES = {"consistency_db": "shrunk back it equals the original to {n} dB", "drift": "colours moved by {n} (1 is just visible)", "seam": "seams: {n} of 255",
            "invented": "invented detail: {n} of 255", "psnr_db": "PSNR {n} dB", "ssim": "SSIM {n}",
            "denoise": "denoise strength {n}", "untiled_difference": "strips differ from the whole by at most {n} of 255"}

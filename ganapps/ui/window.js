@@ -53,8 +53,8 @@
     lens.style.left = event.clientX - box.left + "px";
     lens.style.top = event.clientY - box.top + "px";
     const width = after.naturalWidth * 2, height = after.naturalHeight * 2;
-    [before, after].forEach((picture, index) => {
-      const half = lens.children[index];
+    const [left, right] = lens.children, mixed = !figure.matches(".see-through");
+    [[left, before], [right, mixed ? before : after], [right.firstChild, after]].forEach(([half, picture]) => {
       half.style.backgroundImage = `url("${picture.src}")`;
       half.style.backgroundSize = `${width}px ${height}px`;
       half.style.backgroundPosition = `${half.clientWidth / 2 - x * width}px ${half.clientHeight / 2 - y * height}px`;
