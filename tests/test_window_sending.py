@@ -84,7 +84,8 @@ def test_a_result_goes_from_upscale_to_translate(page: Page, small: Path) -> Non
     page.locator("#upscale-send-translate").click()
     expect(page.get_by_role("tab", name="Translate")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#translate-picture img")).to_be_visible()
-    assert page.locator("#translate-picture img").evaluate("e => [e.naturalWidth, e.naturalHeight]") == [192, 160]
+    expect(page.locator("#translate-picture img")).to_have_js_property("naturalWidth", 192)
+    expect(page.locator("#translate-picture img")).to_have_js_property("naturalHeight", 160)
 
 
 def test_nothing_to_send_is_one_sentence(page: Page) -> None:

@@ -159,7 +159,7 @@ def test_a_picture_comes_from_the_webcam(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('#translate-picture video')?.videoWidth > 0 && document.querySelector('#translate-picture video').currentTime > 0.3")
     page.locator("#translate-picture").get_by_label("capture photo").click()
     expect(page.locator("#translate-picture img")).to_be_visible()
-    assert min(page.locator("#translate-picture img").evaluate("e => [e.naturalWidth, e.naturalHeight]")) > 100
+    page.wait_for_function("(([e]) => Math.min(e?.naturalWidth, e?.naturalHeight) > 100)(document.querySelectorAll('#translate-picture img'))")
 
 
 def test_programs_translate_too(url: str, cup: Path, tmp_path: Path) -> None:

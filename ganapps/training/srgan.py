@@ -19,6 +19,7 @@ from ganapps.training import loop, precision, srresnet
 from ganapps.training.features import FeatureNetwork
 from ganapps.training.srresnet import SRResNetTrainer, sharp
 
+SHIFTS = 4  # pixels of the enlarged picture, in either direction
 FINEST = 3  # of the feature maps: 1/4, 1/8 and 1/16 of the side; what is coarser is the same in any case
 
 
@@ -57,13 +58,14 @@ class SRGANTrainer(SRResNetTrainer):
     def judge(self, made: Tensor, large: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Features, the critic's opinion and the plain difference, weighed; teaches the critic first."""
         s = self.settings
+        plain = (made - large).abs().mean()
+        made, large = _shifted(made, large)
         taught = self._teach_critic(made.detach(), large)
         self.critic.requires_grad_(False)
         with precision.quick():
             fooled = F.softplus(-self.critic(made).float()).mean()
             apart = _apart(self.features(made * 2 - 1)[:FINEST], self.features(large * 2 - 1)[:FINEST])
         self.critic.requires_grad_(True)
-        plain = (made - large).abs().mean()
         loss = s.feature_weight * apart + s.critic_weight * fooled + s.plain_weight * plain
         return loss, {"apart": 255 * plain.item(), "features": apart.item(), "fooled": fooled.item(), "critic": taught}
 
@@ -88,6 +90,13 @@ class SRGANTrainer(SRResNetTrainer):
         loss.backward()
         self.critic_optimizer.step()
         return loss.item()
+
+
+def _shifted(*pictures: Tensor) -> list[Tensor]:
+    """The same part of all, a few pixels smaller: both judges look at every second pixel of their every second pixel, always the same
+    ones of a picture that is never moved, and the generator would draw a grid for them."""
+    y, x = (int(torch.randint(SHIFTS, ())) for _ in range(2))
+    return [p[..., y : p.shape[2] - SHIFTS + y, x : p.shape[3] - SHIFTS + x] for p in pictures]
 
 
 def _apart(made: list[Tensor], real: list[Tensor]) -> Tensor:
