@@ -24,7 +24,7 @@ class TranslateTab(PictureTab):
     """What translating has of its own: styles, the other direction, the cycle check."""
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, "translate", Words(t("Translate"), t("Translate all"), t("Every model on it"), "example: coffee, styles-26, style 9",
+        super().__init__(engine, "translate", Words(t("Translate"), t("Translate all"), t("Every model on it"), "example: coffee, photo-to-painting",
                                                    "upscale", t("Send to Upscale")))
 
     def panel(self) -> None:
