@@ -86,7 +86,7 @@ def test_every_model_that_is_here_shows_the_same_picture(translate: Page) -> Non
     cells = translate.locator("#translate-sheet .thumbnail-item")
     expect(cells).to_have_count(6, timeout=120_000)
     cells.nth(1).click()
-    expect(translate.locator("#translate-model input")).to_have_value("CartoonGAN Shinkai (light)")
+    expect(translate.locator("#translate-model input")).to_have_value("Painting to photo (ours)")
 
 
 def test_a_model_with_a_way_back_offers_the_other_direction(translate: Page) -> None:
