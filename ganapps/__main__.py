@@ -84,10 +84,10 @@ def _race(options: argparse.Namespace) -> int:
 
 
 def _kept(result: Result, folder: Path, already: int) -> list[Path]:
-    """The result's pictures as files in `folder`; `already`: how many lie there."""
+    """The result's pictures as files in `folder`, which is made where it is missing."""
     from ganapps import images
     folder.mkdir(parents=True, exist_ok=True)
-    return [images.keep(kept, folder, index) for index, kept in enumerate(result.made, already)]
+    return images.keep_all(result.made, folder, already)
 
 
 def _report(folder: Path, report: dict) -> None:

@@ -80,6 +80,11 @@ def keep(kept: Kept, folder: Path, index: int) -> Path:
     return save_png(kept.picture, folder / f"{words}.png", kept.recipe)
 
 
+def keep_all(made: Sequence[Kept], folder: Path, already: int) -> list[Path]:
+    """All of them as files in `folder`, each with its recipe inside; `already`: how many of their run lie there."""
+    return [keep(kept, folder, index) for index, kept in enumerate(made, already)]
+
+
 def save_png(picture: Image.Image, path: Path, recipe: Recipe) -> Path:
     """`path`, written without loss, the recipe inside."""
     picture.save(path, format="PNG", pnginfo=png_info(recipe), compress_level=4)

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from ganapps import images
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.race import Race, race, report
@@ -177,7 +178,7 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
             reports: list = [None, None]
             try:
                 for lap in race(engine, asked, pictures):
-                    files += [_stored(path, store) for path in common.keep(lap.result, Path(folder), len(files))]
+                    files += [_stored(path, store) for path in images.keep_all(lap.result.made, Path(folder), len(files))]
                     reports[lap.side] = lap.result.report
                     yield files, report(asked, lap, reports)
             except UserError as e:
@@ -197,7 +198,7 @@ def answers(engine: Engine, store: gr.File, recipe: Recipe, pictures: Sequence[s
         files: list[gr.FileData] = []
         try:
             for result in engine.run(recipe, pictures, _path(weights) if weights else None):
-                files += [_stored(path, store) for path in common.keep(result, Path(folder), len(files))]
+                files += [_stored(path, store) for path in images.keep_all(result.made, Path(folder), len(files))]
                 figures = [dict(kept.figures) for kept in result.made if kept.figures]
                 yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})
         except UserError as e:

@@ -152,7 +152,7 @@ class ResultArea:
 
     def mixed(self, values: Mapping, request: gr.Request) -> dict:
         """Another strength: the page has shown it already, and the file follows."""
-        return self._finished(values, request, lambda kept: _see_through(kept))
+        return self._finished(values, request, _see_through)
 
     def recoloured(self, values: Mapping, request: gr.Request) -> dict:
         """The original's colours, or no longer."""

@@ -193,17 +193,12 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown
 
 def _add(shown: Shown, result: Result, folder: Path, lang: str) -> None:
     shown.recipe, shown.report = result.recipe, result.report
-    paths = keep(result, folder, len(shown.files))
+    paths = images.keep_all(result.made, folder, len(shown.files))
     shown.files += [(str(path), kept.caption.replace("seed", say(lang, "seed"))) for path, kept in zip(paths, result.made)]
     shown.recipes += [kept.recipe.to_json() for kept in result.made]
     shown.kept += result.made
     shown.part = result.part
     shown.line = waiting_line(result, lang) if result.waiting else report_line(result.report, lang, (result.done, result.total))
-
-
-def keep(result: Result, folder: Path, already: int) -> list[Path]:
-    """The result's new pictures as files in `folder`, each with its recipe inside; `already`: how many lie there."""
-    return [images.keep(kept, folder, index) for index, kept in enumerate(result.made, already)]
 
 
 def plain_recipe(recipe: Recipe) -> dict:
