@@ -111,19 +111,35 @@ def test_setting_labels_leaves_the_rows_given_alone():
     assert rows.sum() == 0 and changed[:, labels.NAMES.index("smile")].tolist() == [2, 2] and changed.sum() == 4
 
 
-def neutral(count: int, side: int) -> augment.View:
+def neutral(count: int) -> augment.View:
     zero, one = torch.zeros(count, 1, 1, 1), torch.ones(count, 1, 1, 1)
-    corner = torch.full((count, 2), side // augment.REACH)
-    return augment.View(zero, one, one, corner, torch.zeros(count, 2, dtype=torch.long), torch.zeros(count, dtype=torch.bool))
+    return augment.View(zero, one, one, torch.ones(count), torch.zeros(count, 2), torch.zeros(count, 2, dtype=torch.long), torch.zeros(count, dtype=torch.bool))
 
 
 def test_a_neutral_view_changes_nothing_and_a_shift_moves_the_picture():
     x = torch.rand(2, 3, 32, 32)
-    view = neutral(2, 32)
+    view = neutral(2)
     assert torch.allclose(augment.apply(view, x), x, atol=1e-6)
-    view.shift[0] = torch.tensor([4, 2])
+    view.corner[0] = torch.tensor([2, -3])
     moved = augment.apply(view, x)
-    assert torch.allclose(moved[0, :, :-2], x[0, :, 2:], atol=1e-6) and torch.allclose(moved[1], x[1], atol=1e-6)
+    assert torch.allclose(moved[0, :, :-2, 3:], x[0, :, 2:, :-3], atol=1e-5) and torch.allclose(moved[1], x[1], atol=1e-6)
+
+
+def test_a_close_look_is_a_part_of_the_picture_enlarged():
+    x = torch.rand(1, 3, 32, 32)
+    view = neutral(1)
+    view.share[0], view.corner[0] = 0.5, torch.tensor([12, 4])
+    expected = F.interpolate(x[:, :, 12:28, 4:20], scale_factor=2, mode="bilinear", align_corners=False)
+    assert torch.allclose(augment.apply(view, x)[:, :, 1:-1, 1:-1], expected[:, :, 1:-1, 1:-1], atol=1e-5)
+
+
+def test_about_half_of_the_pictures_are_looked_at_from_close_and_never_beyond_their_edges():
+    torch.manual_seed(0)
+    view = augment.draw(400, 64)
+    close = view.share < 1
+    assert 0.4 < close.float().mean() < 0.6
+    assert view.corner[close].min() >= 0 and (view.corner + view.share[:, None] * 64)[close].max() <= 64
+    assert (view.corner[~close] == view.corner[~close].round()).all() and view.corner[~close].abs().max() == 4
 
 
 def test_twins_are_looked_at_in_the_same_way():

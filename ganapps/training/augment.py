@@ -11,19 +11,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-COLOUR, SHIFT, CUT = 0.3, 1.0, 0.3  # how often; always shifted, or the features' strides leave a grid
-REACH = 16  # a shift is at most 1/16 of the side, a cut a quarter of it
-HOLE = 4
+COLOUR, CLOSE, CUT = 0.3, 0.5, 0.3  # how often
+REACH = 16  # who is not seen close is always shifted, or the features' strides leave a grid; at most 1/16 of the side
+NEAREST, FARTHEST = 0.4, 0.75  # what is seen of a picture from close, as a share of its side: eyes are a few pixels wide
+HOLE = 4  # a cut is a quarter of the side
 
 
 @dataclass(frozen=True)
 class View:
-    """How a batch of N pictures is looked at: factors [N, 1, 1, 1], corners of shift and hole [N, 2] in pixels, holes [N]."""
+    """How a batch of N pictures is looked at: factors [N, 1, 1, 1], the side of what is seen [N] as a share,
+    corners of it and of the hole [N, 2] in pixels, holes [N]."""
 
     brightness: Tensor
     saturation: Tensor
     contrast: Tensor
-    shift: Tensor
+    share: Tensor
+    corner: Tensor
     hole: Tensor
     has_hole: Tensor
 
@@ -34,10 +37,12 @@ class View:
 
 def draw(count: int, side: int) -> View:
     """A random view of `count` pictures of `side` pixels."""
-    reach = side // REACH
-    shift = torch.where(torch.rand(count, 1) < SHIFT, torch.randint(0, 2 * reach + 1, (count, 2)), reach)
+    reach, close = side // REACH, torch.rand(count) < CLOSE
+    share = torch.where(close, NEAREST + torch.rand(count) * (FARTHEST - NEAREST), 1.0)
+    shift = torch.randint(-reach, reach + 1, (count, 2))  # by whole pixels: nothing is blurred
+    corner = torch.where(close[:, None], torch.rand(count, 2) * (1 - share[:, None]) * side, shift)
     hole = torch.randint(0, side - side // HOLE, (count, 2))
-    return View(_sometimes(count, 0.2), 1 + _sometimes(count, 0.3), 1 + _sometimes(count, 0.2), shift, hole, torch.rand(count) < CUT)
+    return View(_sometimes(count, 0.2), 1 + _sometimes(count, 0.3), 1 + _sometimes(count, 0.2), share, corner, hole, torch.rand(count) < CUT)
 
 
 def apply(view: View, x: Tensor) -> Tensor:
@@ -45,7 +50,7 @@ def apply(view: View, x: Tensor) -> Tensor:
     x = x + view.brightness.to(x.device)
     x = _away_from(x.mean(1, keepdim=True), x, view.saturation)
     x = _away_from(x.mean((1, 2, 3), keepdim=True), x, view.contrast)
-    return _cut(view, _shift(view, x))
+    return _cut(view, _window(view, x))
 
 
 def _sometimes(count: int, strength: float) -> Tensor:
@@ -56,10 +61,14 @@ def _away_from(mean: Tensor, x: Tensor, factor: Tensor) -> Tensor:
     return (x - mean) * factor.to(x.device) + mean
 
 
-def _shift(view: View, x: Tensor) -> Tensor:
-    side = x.shape[-1]
-    padded = F.pad(x, (side // REACH,) * 4, mode="reflect")
-    return torch.stack([p[:, y:y + side, x0:x0 + side] for p, (y, x0) in zip(padded, view.shift.tolist())])
+def _window(view: View, x: Tensor) -> Tensor:
+    """The square of `share` of the side whose corner (y, x) is `corner`, as large as the picture; mirrored beyond its edges."""
+    centre = 2 * view.corner / x.shape[-1] + view.share[:, None] - 1  # in -1..1, as grid_sample counts
+    theta = torch.zeros(len(x), 2, 3)
+    theta[:, 0, 0] = theta[:, 1, 1] = view.share
+    theta[:, :, 2] = centre.flip(1)
+    grid = F.affine_grid(theta, list(x.shape), align_corners=False).to(x.device)
+    return F.grid_sample(x, grid, padding_mode="reflection", align_corners=False)
 
 
 def _cut(view: View, x: Tensor) -> Tensor:

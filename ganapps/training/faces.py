@@ -85,7 +85,8 @@ class FaceTrainer:
         with precision.quick():
             with torch.no_grad():
                 maps_real = self.features(augment.apply(view, real))
-            z, nats = self._codes(maps_real, c)
+                whole = self.features(real[: self.twins])  # who somebody is can't be told from close
+            z, nats = self._codes(whole, c)
             *_, small, fake = self.generator.synthesis(self._styles(z, c))
             maps_fake = self.features(augment.apply(view_fake, fake))
             mixed_real, mixed_fake = self.projection(maps_real), self.projection(maps_fake)
@@ -161,8 +162,8 @@ class FaceTrainer:
         return real, c
 
     def _codes(self, maps: list[Tensor], c: Tensor) -> tuple[Tensor, Tensor]:
-        """z [N, z_dim]: the twins' from the encoder, with its noise, the others' drawn; and how many nats the twins' codes hold."""
-        twins, nats = self.noisy_codes([x[: self.twins] for x in maps], c[: self.twins])
+        """z [N, z_dim]: the twins' from the encoder's look at their maps, the others' drawn; and how many nats the twins' codes hold."""
+        twins, nats = self.noisy_codes(maps, c[: self.twins])
         return torch.cat([twins, torch.randn(self.settings.batch - self.twins, self.generator.z_dim)]), nats
 
     def noisy_codes(self, maps: list[Tensor], c: Tensor) -> tuple[Tensor, Tensor]:
