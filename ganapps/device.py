@@ -106,6 +106,11 @@ def _container_room() -> int:
     return max(limit - used, 0)
 
 
+def all_finite(x: torch.Tensor) -> bool:
+    """Is every value a number? One look at the sum tells, mostly: NaN and infinity stay in it. It is several times as quick as asking each."""
+    return bool(torch.isfinite(x.sum(dtype=torch.float32))) or bool(torch.isfinite(x).all())
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Is this what torch raises when a device's memory is full? (The CPU's allocator has no class of its own.)"""
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

@@ -27,9 +27,10 @@ def from_tensor(x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0))
     known bytes.
     """
     low, high = value_range
-    scaled = (x.float() - low) * (255.0 / (high - low)) + 0.5
-    bytes_ = scaled.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    return [Image.fromarray(np.ascontiguousarray(p[..., 0] if p.shape[-1] == 1 else p)) for p in bytes_]
+    scale = 255.0 / (high - low)
+    scaled = (x.float() * scale).add_(0.5 - low * scale).clamp_(0, 255)
+    bytes_ = scaled.permute(0, 2, 3, 1).to(torch.uint8, memory_format=torch.contiguous_format).cpu().numpy()
+    return [Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in bytes_]
 
 
 def to_tensor(pixels: np.ndarray, value_range: tuple[float, float] = (0.0, 1.0)) -> torch.Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
 import pytest
 import torch
 
 from ganapps import device
-from ganapps.device import Device, out_of_memory, pick
+from ganapps.device import Device, all_finite, out_of_memory, pick
 from ganapps.errors import UserError
 
 
@@ -66,3 +67,10 @@ def test_auto_finds_a_device_that_works() -> None:
 def test_a_gpu_says_its_name_and_its_memory() -> None:
     gpu = pick("cuda")
     assert gpu.title != "CUDA" and 0 < gpu.free_memory() <= torch.cuda.get_device_properties(0).total_memory
+
+
+@pytest.mark.parametrize(("values", "finite"), [([1.0, -2.0], True), ([1.0, math.nan], False), ([math.inf, 0.0], False), ([math.inf, -math.inf], False),
+                                                ([3e38, 3e38], True)])
+def test_one_value_that_is_no_number_is_found_and_large_ones_are_numbers(values, finite):
+    assert all_finite(torch.tensor(values)) is finite
+    assert all_finite(torch.tensor(values).bfloat16()) is finite

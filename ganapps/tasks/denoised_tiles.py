@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganapps.device import Device, out_of_memory
+from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
 from ganapps.tasks import planes, sampling, tiles
 from ganapps.tasks.tile_run import TileRun
@@ -93,7 +93,7 @@ class DenoisedTiles(TileRun):
     def _decoded(self, x: Tensor) -> Tensor:
         with torch.inference_mode():
             y = self.network.decode(x).float().cpu()
-        if not torch.isfinite(y).all():
+        if not all_finite(y):
             raise UserError("This model's weights give no picture: its output is not finite.")
         return y
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.device import Device, out_of_memory
+from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
 from ganapps.tasks import sampling
 from ganapps.tasks.tally import Tally
@@ -90,7 +90,7 @@ class Editing(Tally):
     def _decoded(self, x_0: Tensor) -> Tensor:
         with torch.inference_mode():
             y = self.network.decode(x_0).cpu()
-        if not torch.isfinite(y).all():
+        if not all_finite(y):
             raise UserError("This model's weights give no picture: its output is not finite.")
         return y
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ganapps.device import Device, out_of_memory
+from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
 from ganapps.images import from_tensor
 from ganapps.report import Made, Sentence, Step
@@ -188,10 +188,10 @@ class Maker:
 
     def _finite(self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None, changes: list[Sentence]) -> torch.Tensor:
         x = self._draw(self.device, ws, numbers, rows)
-        if not torch.isfinite(x).all() and self.device.precision != "float32":
+        if not all_finite(x) and self.device.precision != "float32":
             changes.append(("Not finite in {precision}: made again in float32.", {"precision": self.device.precision}))
             x = self._draw(self.device.with_precision("float32"), ws, numbers, rows)
-        if not torch.isfinite(x).all():
+        if not all_finite(x):
             raise UserError("This model's weights give no picture: its output is not finite.")
         return x
 

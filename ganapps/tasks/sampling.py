@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganapps.device import Device
+from ganapps.device import Device, all_finite
 from ganapps.errors import UserError, WeightsError
 from ganapps.report import Sentence
 
@@ -87,12 +87,12 @@ def walk(loop: Any, x: Tensor, predict: Predict, device: Device, generator: torc
         with device.computing():
             entered = loop.scale_model_input(x, t)
             predicted = predict(entered, t).float()
-        if not torch.isfinite(predicted).all() and device.precision != "float32":
+        if not all_finite(predicted) and device.precision != "float32":
             changes = (("Not finite in {precision}: made again in float32.", {"precision": device.precision}),)
             device = device.with_precision("float32")
             with device.computing():
                 predicted = predict(entered, t).float()
-        if not torch.isfinite(predicted).all():
+        if not all_finite(predicted):
             raise UserError("This model's weights give no picture: its output is not finite.")
         with torch.inference_mode():
             guess = _guess(loop, x, entered, predicted, t)

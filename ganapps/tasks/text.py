@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganapps.device import Device
+from ganapps.device import Device, all_finite
 from ganapps.errors import UserError
 from ganapps.images import from_tensor
 from ganapps.report import Made, Sentence, Step
@@ -77,7 +77,7 @@ def decoded(network: nn.Module, x_0: Tensor) -> Image.Image:
     """The picture of latents [1, C, h, w]."""
     with torch.inference_mode():
         pixels = network.decode(x_0)
-    if not torch.isfinite(pixels).all():
+    if not all_finite(pixels):
         raise UserError("This model's weights give no picture: its output is not finite.")
     return from_tensor(pixels, network.value_range)[0]
 

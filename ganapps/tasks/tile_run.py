@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganapps.device import Device, out_of_memory
+from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
 from ganapps.tasks import planes, tiles
 from ganapps.tasks.tally import Tally
@@ -132,12 +132,12 @@ class TileRun(Tally):
 
     def _finite(self, x: Tensor) -> Tensor:
         y = self._forward(self.device, x)
-        if not torch.isfinite(y).all() and self.device.precision != "float32":
+        if not all_finite(y) and self.device.precision != "float32":
             self._changes.append(
                 ("Not finite in {precision}: made again in float32.", {"precision": self.device.precision})
             )
             y = self._forward(self.device.with_precision("float32"), x)
-        if not torch.isfinite(y).all():
+        if not all_finite(y):
             raise UserError("This model's weights give no picture: its output is not finite.")
         return y
 

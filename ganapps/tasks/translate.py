@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganapps.device import Device, out_of_memory
+from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
 from ganapps.images import from_tensor
 from ganapps.report import Made, Step
@@ -105,11 +105,11 @@ class _Run(Tally):
                 yield from self._in_strips(x, self.device)
         else:
             yield from self._in_strips(x, self.device)
-        if not torch.isfinite(self.result).all() and self.device.precision != "float32":
+        if not all_finite(self.result) and self.device.precision != "float32":
             self._changes.append(("Not finite in {precision}: made again in float32.", {"precision": self.device.precision}))
             self.device = self.device.with_precision("float32")
             yield from self.through(x)
-        elif not torch.isfinite(self.result).all():
+        elif not all_finite(self.result):
             raise UserError("This model's weights give no picture: its output is not finite.")
 
     def _fits(self, x: Tensor) -> bool:
