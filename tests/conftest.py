@@ -83,12 +83,10 @@ def _installed() -> str | None:
 
 @pytest.fixture(scope="session")
 def url(engine: Engine) -> Iterator[str]:
-    """The address of the real window, served as app.py serves it."""
-    from ganapps import ui
-    window = ui.build(engine)
-    _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, **ui.launch_settings())
-    yield address
-    window.close()
+    """The address of the real window."""
+    from tests.window import served
+    with served(engine) as address:
+        yield address
 
 
 @pytest.fixture

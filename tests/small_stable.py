@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
+from ganapps import engine as engines
+from ganapps.engine import Engine
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
 ensure_torchvision()
@@ -138,10 +143,13 @@ OWN = {
 }
 
 
-def rows(folder: Path) -> Path:
-    """Writes one tiny model of each kind, and the catalogue that lists them: its path."""
+@contextmanager
+def engine(folder: Path) -> Iterator[Engine]:
+    """An engine over the shipped rows and one tiny model of each kind, written into `folder`."""
     found = []
     for name, (title, task, network, write, defaults) in OWN.items():
         found.append(ROW.format(id=name, title=title, task=task, network=network, files=json.dumps(list(write(folder / name))), defaults=defaults))
     (folder / "rows.toml").write_text("".join(found))
-    return folder / "rows.toml"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANAPPS_WEIGHTS", str(folder))
+        yield engines.start("cpu", own_catalog=str(folder / "rows.toml"))

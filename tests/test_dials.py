@@ -11,24 +11,17 @@ import small_stable
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from ganapps import engine as engines
-from ganapps import ui
 from ganapps.engine import Engine
 from ganapps.recipe import from_picture, png_info
-from tests.opening import open_tab
+from tests.window import choose, open_tab, served
 
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The window over the shipped rows and these."""
     folder = tmp_path_factory.mktemp("own")
-    rows = small_stable.rows(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANAPPS_WEIGHTS", str(folder))
-        window = ui.build(engines.start("cpu", own_catalog=str(rows)))
-        _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, **ui.launch_settings())
+    with small_stable.engine(folder) as own, served(own) as address:
         yield address
-        window.close()
 
 
 def opened(page: Page, title: str, tmp_path: Path) -> str:
@@ -39,12 +32,6 @@ def opened(page: Page, title: str, tmp_path: Path) -> str:
     page.locator(f"#{name}-picture input[type=file]").set_input_files(path)
     expect(page.locator(f"#{name}-picture img")).to_be_visible()
     return name
-
-
-def choose(page: Page, name: str, model: str) -> None:
-    page.locator(f"#{name}-model input").click()
-    page.get_by_role("option", name=model, exact=True).click()
-    expect(page.locator(f"#{name}-model input")).to_have_value(model)
 
 
 def number(page: Page, name: str, dial: str):
@@ -69,8 +56,8 @@ def result(page: Page, name: str, path: Path):
 
 def test_an_upscaler_made_of_diffusion_has_steps_noise_and_a_seed(page: Page, tmp_path: Path) -> None:
     name = opened(page, "Upscale", tmp_path)
-    expect(page.locator("#upscale-dials")).not_to_be_visible()
-    choose(page, name, "Enlarger")
+    expect(page.locator("#upscale-dials:visible")).to_have_count(0)
+    choose(page, f"{name}-model", "Enlarger")
     expect(number(page, name, "steps")).to_have_value("20")
     expect(number(page, name, "noise-level")).to_have_value("20")
     turn(page, name, "steps", "3")
@@ -78,13 +65,13 @@ def test_an_upscaler_made_of_diffusion_has_steps_noise_and_a_seed(page: Page, tm
     page.locator("#upscale-dial-seed input, #upscale-dial-seed textarea").fill("7")
     made = result(page, name, tmp_path / "large.png")
     assert (made.checkpoint, made.settings["steps"], made.settings["noise_level"], made.settings["seed"]) == ("enlarger", 3, 50, 7)
-    choose(page, name, "SPAN x4 (fast)")
-    expect(page.locator("#upscale-dials")).not_to_be_visible()
+    choose(page, f"{name}-model", "SPAN x4 (fast)")
+    expect(page.locator("#upscale-dials:visible")).to_have_count(0)
 
 
 def test_an_editor_has_both_guidances_and_its_recipe_fills_them(page: Page, tmp_path: Path) -> None:
     name = opened(page, "Translate", tmp_path)
-    choose(page, name, "Editor")
+    choose(page, f"{name}-model", "Editor")
     expect(number(page, name, "guidance")).to_have_value("7.5")
     page.get_by_label("What should change").fill("a cat")
     turn(page, name, "steps", "2")
@@ -107,7 +94,7 @@ def test_every_model_at_once_leaves_an_editor_out_that_was_told_nothing(page: Pa
     expect(sheet).to_have_count(ships, timeout=60_000)
     expect(page.locator("#translate-go")).to_be_visible(timeout=60_000)
     assert "Editor" not in page.locator("#translate-sheet").inner_text()
-    choose(page, name, "Editor")
+    choose(page, f"{name}-model", "Editor")
     page.get_by_label("What should change").fill("a cat")
     page.locator("#translate-try").click()
     expect(sheet).to_have_count(ships + 1, timeout=60_000)

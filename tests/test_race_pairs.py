@@ -11,31 +11,25 @@ import small_stable
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from ganapps import engine as engines
-from ganapps import ui
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.race import Lap, Race, race
 from ganapps.recipe import Recipe, from_picture
 from ganapps.ui import pairs
-from tests.opening import open_tab
+from tests.window import choose, open_tab, served
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine over the shipped rows and these."""
     folder = tmp_path_factory.mktemp("own")
-    rows = small_stable.rows(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANAPPS_WEIGHTS", str(folder))
-        yield engines.start("cpu", own_catalog=str(rows))
+    with small_stable.engine(folder) as own:
+        yield own
 
 
 @pytest.fixture(scope="module")
 def url(own: Engine) -> Iterator[str]:
-    window = ui.build(own)
-    _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, **ui.launch_settings())
-    yield address
-    window.close()
+    with served(own) as address:
+        yield address
 
 
 @pytest.fixture
@@ -100,19 +94,13 @@ def test_only_models_of_one_kind_may_race(own: Engine) -> None:
         pairs.kind_of([Recipe("upscale", "a"), Recipe("translate", "b")])
 
 
-def choose(page: Page, box: str, model: str) -> None:
-    page.locator(f"{box} input").click()
-    page.get_by_role("option", name=model, exact=True).click()
-    expect(page.locator(f"{box} input")).to_have_value(model)
-
-
 def test_pictures_of_a_text_in_the_window(page: Page, tmp_path: Path) -> None:
     open_tab(page, "Compare")
     page.get_by_label("Pictures of a text").check()
     expect(page.locator("#compare-prompt")).to_be_visible()
     expect(page.locator("#compare-films")).to_be_hidden()
-    choose(page, "#compare-gan", "Quick")
-    choose(page, "#compare-diffusion", "Slow")
+    choose(page, "compare-gan", "Quick")
+    choose(page, "compare-diffusion", "Slow")
     expect(page.get_by_label("number input for Diffusion steps")).to_have_value("6")
     page.locator("#compare-go").click()
     expect(page.locator(".verdict")).to_contain_text("that Slow took for one picture, Quick made 1", timeout=90_000)
@@ -128,8 +116,8 @@ def test_larger_pictures_in_the_window(page: Page, picture: str) -> None:
     page.get_by_label("Larger pictures").check()
     expect(page.locator("#compare-picture")).to_be_visible()
     expect(page.locator("#compare-fair")).to_be_hidden()
-    choose(page, "#compare-gan", "Real-ESRGAN video v3 (fast)")
-    choose(page, "#compare-diffusion", "Enlarger")
+    choose(page, "compare-gan", "Real-ESRGAN video v3 (fast)")
+    choose(page, "compare-diffusion", "Enlarger")
     expect(page.get_by_label("number input for Diffusion steps")).to_have_value("4")
     page.locator("#compare-go").click()
     expect(page.locator("#compare-sentence [role=alert]")).to_contain_text("There is no picture yet")

@@ -15,7 +15,6 @@ from huggingface_hub import constants
 from local_hub import FILE, SHA256, WEIGHTS, cache, fetched, finish, hurry, partial_files, point_client_at, refusal, row, server, source
 
 from ganapps import hub
-from ganapps.catalog import Source
 from ganapps.hub import transfer
 
 __all__ = ["cache", "hurry", "server"]  # fixtures

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.recipe import Recipe, from_picture, png_info
-from tests.opening import unfold
+from tests.window import unfold
 from tests.test_runtime import dcgan
 
 WALL = "#faces-wall .thumbnail-item"

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from ganapps import race as races
 from ganapps.race import Race
 from ganapps.recipe import Recipe, from_file, from_picture
-from tests.opening import open_tab, unfold
+from tests.window import open_tab, unfold
 
 QUICK = Race((Recipe("faces", "heads-64", {"seed": 3, "psi": 0.5}), Recipe("denoise", "heads-ddpm-64", {"seed": 3, "steps": 4})))
 

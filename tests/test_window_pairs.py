@@ -14,12 +14,12 @@ from safetensors.torch import save_file
 from test_networks_translate import made, resnet, stargan
 
 from conftest import watch
-from ganapps import engine, ui
+from ganapps import engine
 from ganapps.recipe import from_picture
 from ganapps.ui.before_after import EXAMPLES
 from ganapps.ui.cycle import LOSSES
 from ganapps.ui.words import CHINESE
-from tests.opening import open_tab, unfold
+from tests.window import choose, open_tab, run, served, unfold
 
 ROW = """
 [[checkpoint]]
@@ -52,10 +52,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "rows.toml").write_text("".join(ROW.format(id=i, title=t, network=n, more=m) for i, t, n, m in ROWS))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANAPPS_WEIGHTS", str(folder))
-        window = ui.build(engine.start("cpu", own_catalog=str(folder / "rows.toml")))
-        _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, **ui.launch_settings())
-        yield address
-        window.close()
+        with served(engine.start("cpu", own_catalog=str(folder / "rows.toml"))) as address:
+            yield address
 
 
 @pytest.fixture
@@ -68,19 +66,6 @@ def translate(page: Page, tmp_path: Path) -> Page:
     return page
 
 
-def choose(page: Page, model: str) -> None:
-    page.locator("#translate-model input").click()
-    page.get_by_role("option", name=model, exact=True).click()
-    expect(page.locator("#translate-model input")).to_have_value(model)
-
-
-def run(page: Page) -> None:
-    page.locator("#translate-go").click()
-    expect(page.locator("#translate-line")).to_contain_text("nothing changed", timeout=60_000)
-    expect(page.locator("#translate-download a")).to_be_visible()
-    expect(page.locator("#translate-go")).to_be_visible()
-
-
 def result(page: Page, path: Path) -> Path:
     with page.expect_download() as download:
         page.locator("#translate-download a").click()
@@ -89,8 +74,8 @@ def result(page: Page, path: Path) -> Path:
 
 
 def test_there_and_back_with_the_figure_the_map_and_the_losses(translate: Page) -> None:
-    choose(translate, "There")
-    run(translate)
+    choose(translate, "translate-model", "There")
+    run(translate, "translate")
     translate.locator("#translate-cycle-go").click()
     expect(translate.locator("#translate-cycle tr")).to_have_count(3, timeout=60_000)
     expect(translate.locator("#translate-cycle figure img")).to_have_count(3)
@@ -101,8 +86,8 @@ def test_there_and_back_with_the_figure_the_map_and_the_losses(translate: Page) 
 
 
 def test_our_own_pair_goes_there_and_back(translate: Page) -> None:
-    choose(translate, "Photo to painting (ours)")
-    run(translate)
+    choose(translate, "translate-model", "Photo to painting (ours)")
+    run(translate, "translate")
     translate.locator("#translate-cycle-go").click()
     expect(translate.locator("#translate-cycle tr")).to_have_count(3, timeout=120_000)
     percent = float(re.search(r"Returns (\d+\.\d) %", translate.locator("#translate-cycle .verdict").inner_text())[1])
@@ -110,41 +95,41 @@ def test_our_own_pair_goes_there_and_back(translate: Page) -> None:
 
 
 def test_a_new_result_takes_the_cycle_check_away(translate: Page) -> None:
-    choose(translate, "There")
-    run(translate)
+    choose(translate, "translate-model", "There")
+    run(translate, "translate")
     translate.locator("#translate-cycle-go").click()
     expect(translate.locator("#translate-cycle tr")).to_have_count(3, timeout=60_000)
     expect(translate.locator("#translate-go")).to_be_visible()
     translate.locator("#translate-switch").click()
     expect(translate.locator("#translate-model input")).to_have_value("Back")
-    run(translate)
+    run(translate, "translate")
     expect(translate.locator("#translate-cycle figure")).to_have_count(0)
 
 
 def test_the_check_is_of_the_model_that_made_the_result(translate: Page) -> None:
     """Not of the one that is chosen now."""
-    choose(translate, "26 painted styles")
-    run(translate)
-    choose(translate, "There")
+    choose(translate, "translate-model", "26 painted styles")
+    run(translate, "translate")
+    choose(translate, "translate-model", "There")
     translate.locator("#translate-cycle-go").click()
     expect(translate.locator("#translate-line [role=alert]")).to_contain_text("has no twin")
 
 
 def test_attributes_of_a_face_by_name(translate: Page, tmp_path: Path) -> None:
-    choose(translate, "Faces of stars")
+    choose(translate, "translate-model", "Faces of stars")
     boxes = translate.locator("#translate-face")
     expect(boxes.get_by_role("checkbox")).to_have_count(5)
     boxes.get_by_label("Blond hair").check()
     boxes.get_by_label("Young").check()
-    run(translate)
+    run(translate, "translate")
     young = result(translate, tmp_path / "young.png")
     assert from_picture(young).settings["labels"] == {"Blond hair": 1.0, "Young": 1.0}
     boxes.get_by_label("Young").uncheck()
-    run(translate)
+    run(translate, "translate")
     expect(translate.locator("#translate-download a")).not_to_have_attribute("href", re.compile("young"))
     old = result(translate, tmp_path / "old.png")
     assert from_picture(old).settings["labels"] == {"Blond hair": 1.0} and old.read_bytes() != young.read_bytes()
-    choose(translate, "There")
+    choose(translate, "translate-model", "There")
     expect(boxes).not_to_be_visible()
 
 
@@ -154,19 +139,19 @@ def test_a_file_of_one_s_own_has_its_attributes_too(translate: Page, tmp_path: P
     unfold(translate, "translate-more")
     translate.locator("#translate-weights input[type=file]").set_input_files(tmp_path / "200000-G.safetensors")
     translate.locator("#translate-face").get_by_label("Brown hair").check()
-    run(translate)
+    run(translate, "translate")
     recipe = from_picture(result(translate, tmp_path / "brown.png"))
     assert recipe.checkpoint.startswith("sha256:") and recipe.settings["labels"] == {"Brown hair": 1.0}
-    choose(translate, "There")
+    choose(translate, "translate-model", "There")
     expect(translate.locator("#translate-face")).not_to_be_visible()
 
 
 def test_a_dropped_result_ticks_its_attributes_again(translate: Page, tmp_path: Path) -> None:
-    choose(translate, "Faces of stars")
+    choose(translate, "translate-model", "Faces of stars")
     translate.locator("#translate-face").get_by_label("Male").check()
-    run(translate)
+    run(translate, "translate")
     path = result(translate, tmp_path / "male.png")
-    choose(translate, "There")
+    choose(translate, "translate-model", "There")
     translate.locator("#translate-restore").locator("xpath=..").locator("input[type=file]").first.set_input_files(path)
     expect(translate.locator("#translate-face").get_by_label("Male")).to_be_checked()
     expect(translate.locator("#translate-face").get_by_label("Young")).not_to_be_checked()
@@ -178,7 +163,7 @@ def test_chinese_visitors_read_the_attributes_in_chinese(browser: Browser, url: 
     faults = watch(page, url)
     page.goto(url)
     open_tab(page, "转换")
-    choose(page, "Faces of stars")
+    choose(page, "translate-model", "Faces of stars")
     expect(page.locator("#translate-face").get_by_label("金发")).to_be_visible()
     context.close()
     assert not faults

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from ganapps.engine import Engine
 from ganapps.recipe import from_link, from_picture
 from ganapps.ui.before_after import EXAMPLES
-from tests.opening import open_tab
+from tests.window import choose, open_tab, run
 
 
 @pytest.fixture
@@ -25,25 +25,12 @@ def small(tmp_path: Path) -> Path:
     return path
 
 
-def choose(page: Page, tab: str, model: str) -> None:
-    page.locator(f"#{tab}-model input").click()
-    page.get_by_role("option", name=model, exact=True).click()
-    expect(page.locator(f"#{tab}-model input")).to_have_value(model)
-
-
-def run(page: Page, tab: str, model: str) -> None:
-    """The picture that lies in the tab's box, worked on by a quick model."""
-    choose(page, tab, model)
-    page.locator(f"#{tab}-go").click()
-    expect(page.locator(f"#{tab}-line")).to_contain_text("nothing changed", timeout=60_000)
-    expect(page.locator(f"#{tab}-download a")).to_be_visible()
-
-
 def translated(page: Page, picture: Path) -> None:
     open_tab(page, "Translate")
     page.locator("#translate-picture input[type=file]").set_input_files(picture)
     expect(page.locator("#translate-picture img")).to_be_visible()
-    run(page, "translate", "26 painted styles")
+    choose(page, "translate-model", "26 painted styles")
+    run(page, "translate")
 
 
 def saved(page: Page, link: str, folder: Path) -> Path:
@@ -65,11 +52,13 @@ def test_a_face_is_translated_and_enlarged_and_the_last_picture_tells_it_all(pag
     page.locator("#faces-send-translate").click()
     expect(page.get_by_role("tab", name="Translate")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#translate-picture img")).to_be_visible()
-    run(page, "translate", "26 painted styles")
+    choose(page, "translate-model", "26 painted styles")
+    run(page, "translate")
     page.locator("#translate-send-upscale").click()
     expect(page.get_by_role("tab", name="Upscale")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#upscale-picture img")).to_be_visible()
-    run(page, "upscale", "SPAN x4 (fast)")
+    choose(page, "upscale-model", "SPAN x4 (fast)")
+    run(page, "upscale")
     large = from_picture(saved(page, "#upscale-download a", tmp_path))
     painted, = large.before
     face, = painted.before
@@ -80,7 +69,8 @@ def test_a_result_goes_from_upscale_to_translate(page: Page, small: Path) -> Non
     open_tab(page, "Upscale")
     page.locator("#upscale-picture input[type=file]").set_input_files(small)
     expect(page.locator("#upscale-picture img")).to_be_visible()
-    run(page, "upscale", "SPAN x4 (fast)")
+    choose(page, "upscale-model", "SPAN x4 (fast)")
+    run(page, "upscale")
     page.locator("#upscale-send-translate").click()
     expect(page.get_by_role("tab", name="Translate")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#translate-picture img")).to_be_visible()
@@ -98,7 +88,7 @@ def test_nothing_to_send_is_one_sentence(page: Page) -> None:
 def test_a_link_brings_the_settings_back_but_no_picture(page: Page, url: str, small: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_tab(page, "Translate")
-    choose(page, "translate", "26 painted styles")
+    choose(page, "translate-model", "26 painted styles")
     page.get_by_label("number input for Style").fill("7")
     page.get_by_label("number input for Style").press("Tab")
     translated(page, small)
@@ -152,7 +142,7 @@ def test_delete_leaves_nothing_of_it_on_the_disk(page: Page, engine: Engine, sma
 
 def test_delete_never_takes_an_example_away(page: Page) -> None:
     open_tab(page, "Translate")
-    choose(page, "translate", "26 painted styles")
+    choose(page, "translate-model", "26 painted styles")
     page.locator("#translate-examples .thumbnail-item").first.click()
     expect(page.locator("#translate-download a")).to_be_visible(timeout=60_000)
     page.locator("#translate-delete").click()

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe, from_picture, png_info
-from tests.opening import open_tab
+from tests.window import choose, open_tab, run
 
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 LINE = "#translate-line"
@@ -34,21 +34,8 @@ def translate(page: Page, cup: Path) -> Page:
     open_tab(page, "Translate")
     page.locator("#translate-picture input[type=file]").set_input_files(cup)
     expect(page.locator("#translate-picture img")).to_be_visible()
-    choose(page, "26 painted styles")
+    choose(page, "translate-model", "26 painted styles")
     return page
-
-
-def choose(page: Page, model: str) -> None:
-    page.locator("#translate-model input").click()
-    page.get_by_role("option", name=model, exact=True).click()
-    expect(page.locator("#translate-model input")).to_have_value(model)
-
-
-def run(page: Page) -> None:
-    page.locator("#translate-go").click()
-    expect(page.locator(LINE)).to_contain_text("nothing changed", timeout=60_000)
-    expect(page.locator("#translate-download a")).to_be_visible(timeout=60_000)
-    expect(page.locator("#translate-go")).to_be_visible()
 
 
 def result(page: Page) -> bytes:
@@ -60,7 +47,7 @@ def result(page: Page) -> bytes:
 def test_the_result_has_the_pictures_size_and_the_style_stands_in_its_recipe(translate: Page, tmp_path: Path) -> None:
     translate.get_by_label("number input for Style").fill("7")
     translate.get_by_label("number input for Style").press("Tab")
-    run(translate)
+    run(translate, "translate")
     path = tmp_path / "result.png"
     path.write_bytes(result(translate))
     assert Image.open(path).size == (71, 53)
@@ -68,7 +55,7 @@ def test_the_result_has_the_pictures_size_and_the_style_stands_in_its_recipe(tra
 
 
 def test_the_original_colours_come_back_at_once(translate: Page) -> None:
-    run(translate)
+    run(translate, "translate")
     painted = np.asarray(Image.open(io.BytesIO(result(translate))).convert("RGB")).astype(float)
     src = translate.locator("#translate-view img.after").get_attribute("src")
     translate.get_by_label("Keep the original colours").check()
@@ -125,14 +112,14 @@ def test_a_dropped_result_brings_its_settings_back_but_no_picture(translate: Pag
 
 def test_an_example_needs_one_click(page: Page) -> None:
     open_tab(page, "Translate")
-    choose(page, "26 painted styles")
+    choose(page, "translate-model", "26 painted styles")
     page.locator("#translate-examples .thumbnail-item").nth(1).click()
     expect(page.locator("#translate-download a")).to_be_visible(timeout=60_000)
     expect(page.locator(LINE)).to_contain_text("1 picture in")
 
 
 def test_delete_empties_the_tab(translate: Page) -> None:
-    run(translate)
+    run(translate, "translate")
     path = translate.locator("#translate-picture img").get_attribute("src").split("file=")[1]
     translate.locator("#translate-delete").click()
     expect(translate.locator("#translate-view .compare")).to_have_count(0)
@@ -142,12 +129,12 @@ def test_delete_empties_the_tab(translate: Page) -> None:
 def test_a_picture_is_pasted(page: Page, cup: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_tab(page, "Translate")
-    choose(page, "26 painted styles")
+    choose(page, "translate-model", "26 painted styles")
     page.evaluate("""async data => { const picture = await (await fetch("data:image/png;base64," + data)).blob();
                      await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]); }""", base64.b64encode(cup.read_bytes()).decode())
     page.locator("#translate-picture").get_by_label("Paste from clipboard").click()
     expect(page.locator("#translate-picture img")).to_be_visible()
-    run(page)
+    run(page, "translate")
     assert Image.open(io.BytesIO(result(page))).size == (71, 53)
 
 

@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 from ganapps.engine import Engine
 from ganapps.recipe import from_picture
 from tests import upscaler_files as files
-from tests.opening import open_tab, unfold
+from tests.window import open_tab, unfold
 
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 LINE = "#upscale-line"

@@ -1,0 +1,58 @@
+"""What a test does with the window: serve it, open a part of it, choose a model, press Run.
+
+Gradio draws the inside of a tab or an accordion only when it is opened, and for a moment its widgets take back whatever is typed.
+A person is not that quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from playwright.sync_api import Page, expect
+
+if TYPE_CHECKING:
+    from ganapps.engine import Engine
+
+
+@contextmanager
+def served(engine: Engine) -> Iterator[str]:
+    """The address of the window over an engine, served as app.py serves it."""
+    from ganapps import ui
+    window = ui.build(engine)
+    _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, **ui.launch_settings())
+    yield address
+    window.close()
+
+
+def open_tab(page: Page, title: str) -> None:
+    """Go to the tab with that title, and wait until it takes input: the opening is over, whose last is the wall of faces and its ZIP."""
+    page.locator("#faces-archive a").wait_for(state="attached")
+    page.get_by_role("tab", name=title).click()
+    _drawn(page)
+
+
+def unfold(page: Page, name: str) -> None:
+    """Open the accordion with that id, and wait until it takes input."""
+    page.locator(f"#{name} button").first.click()
+    _drawn(page)
+
+
+def choose(page: Page, box: str, model: str) -> None:
+    """Pick the model with that title in the box with that id."""
+    page.locator(f"#{box} input").click()
+    page.locator(f"#{box}").get_by_role("option", name=model, exact=True).click()  # another box's list may still be closing
+    expect(page.locator(f"#{box} input")).to_have_value(model)
+
+
+def run(page: Page, tab: str) -> None:
+    """Press the button of a tab that works on pictures, and wait for a result that needed no change, and its file."""
+    page.locator(f"#{tab}-go").click()
+    expect(page.locator(f"#{tab}-line")).to_contain_text("nothing changed", timeout=60_000)
+    expect(page.locator(f"#{tab}-download a")).to_be_visible(timeout=60_000)
+    expect(page.locator(f"#{tab}-go")).to_be_visible()
+
+
+def _drawn(page: Page) -> None:
+    page.evaluate("new Promise((done) => requestIdleCallback(() => requestIdleCallback(done)))")
