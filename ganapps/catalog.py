@@ -13,7 +13,7 @@ from ganapps.errors import UserError
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 TASKS = ("faces", "upscale", "translate", "denoise", "text")
-FORMATS = ("safetensors", "torch", "nvidia", "r3gan", "diffusers")
+FORMATS = ("safetensors", "torch", "nvidia", "r3gan", "diffusers", "onnx")
 COMMERCIAL = ("yes", "no", "unknown")
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from local_hub import LocalHub, cache, hurry, server
+from onnx_files import animegan as as_onnx
+from PIL import Image
 from safetensors.torch import save
 from small_diffusion import folder
 from test_networks_faces import dcgan, made, nvidia, rosinality, stylegan
+from test_networks_translate import CASES
 
 from ganapps import catalog, networks
 from ganapps.device import Device
@@ -63,6 +67,26 @@ def test_a_row_of_the_catalogue_is_fetched_and_drawn(row: str, server: LocalHub,
     assert engine.here(engine.row(row))
     again, _ = finish(engine, last.recipe)
     assert [k.picture.tobytes() for r in again for k in r.made] == [k.picture.tobytes() for r in results for k in r.made]
+
+
+def translators() -> dict[str, bytes]:
+    """Of each published layout of translators a file as its row expects it, but for the largest."""
+    case = {name: CASES[name][1]() for name in ("resnet-affine", "course", "drawing", "animegan")}
+    both = {f"{side}.{name.removeprefix('model.')}": tensor for side in ("G_A", "G_B") for name, tensor in case["resnet-affine"].items()}
+    onnx = as_onnx({name: tensor.float() for name, tensor in case["animegan"].items()}).SerializeToString()
+    return {"zebra2horse": torch_file(both), "horse2zebra-course": torch_file(case["course"]), "informative-drawings-coarse": torch_file(case["drawing"]),
+            "animeganv2-face-paint": torch_file(case["animegan"]), "animeganv2-shinkai": onnx, "animeganv2-paprika": onnx}
+
+
+@pytest.mark.parametrize("row", ["zebra2horse", "horse2zebra-course", "informative-drawings-coarse", "animeganv2-face-paint", "animeganv2-shinkai", "animeganv2-paprika"])
+def test_a_translator_of_the_catalogue_is_fetched_and_translates(row: str, server: LocalHub, engine: Engine, tmp_path: Path) -> None:
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (33, 21, 3), np.uint8)).save(tmp_path / "small.png")
+    source = engine.row(row).sources[0]
+    server.publish(source.repo, {source.file: translators()[row]})
+    *_, last = engine.run(Recipe("translate", row), [str(tmp_path / "small.png")])
+    assert source.repo in last.report.source and not last.report.changes
+    made = last.made[0].picture
+    assert (made.shape[:2] if isinstance(made, np.ndarray) else made.size[::-1]) == (33, 21)
 
 
 def test_the_next_source_serves_and_the_report_says_so(server: LocalHub, engine: Engine) -> None:

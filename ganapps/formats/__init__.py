@@ -1,4 +1,4 @@
-"""Checkpoint file -> tensors and settings, never code: safetensors, PyTorch files, NVIDIA's and R3GAN's pickles.
+"""Checkpoint file -> tensors and settings, never code: safetensors, PyTorch files, NVIDIA's and R3GAN's pickles, ONNX.
 
 The kind is recognised from the bytes, not from the file's name. Whatever is not what it seems is one `WeightsError`
 sentence, in seconds and in little memory, and nothing of it is ever run.
@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ganapps.formats import refusals
+from ganapps.formats import onnx, refusals
 from ganapps.formats.pickles import Budget
 from ganapps.formats.snapshots import DEEPEST, LONGEST_PATH, NOT_PLAIN, plain, read_snapshot
 from ganapps.formats.storages import NAMED, STREAM_MAGIC, check_archive, read_stream
@@ -52,7 +52,7 @@ def read(path: str | Path, name: str | None = None, wanted: tuple[str, ...] | No
 
     A snapshot's settings hold for each network its class name, constructor arguments and plain attributes, and for the
     taken ones `modules`, the same for every module inside. Safetensors metadata becomes top-level settings, as the
-    texts they are.
+    texts they are. Of an ONNX file `nodes` say in which operations its tensors stand.
 
     Weights kept as whole numbers come as the float32 numbers they stand for.
 
@@ -60,7 +60,7 @@ def read(path: str | Path, name: str | None = None, wanted: tuple[str, ...] | No
     """
     file = name or Path(path).name
     data = _open(os.fspath(path), file)
-    read_kind = {"safetensors": _read_safetensors, "zip": _read_archive, "stream": _read_legacy, "pickle": _read_pickle}
+    read_kind = {"safetensors": _read_safetensors, "zip": _read_archive, "stream": _read_legacy, "pickle": _read_pickle, "onnx": _read_onnx}
     contents = read_kind[_kind(data, file)](os.fspath(path), data, Budget(file), wanted)
     if not contents.tensors:
         raise refusals.no_tensors(file)
@@ -93,6 +93,8 @@ def _kind(data: memoryview, file: str) -> str:
         return "zip"
     if head[:1] == b"\x80" and head[1:2] in b"\2\3\4\5":
         return "stream" if MAGIC_BYTES in head[:32] else "pickle"
+    if onnx.is_onnx(head):
+        return "onnx"
     raise refusals.unknown(file)
 
 
@@ -150,6 +152,10 @@ def _read_legacy(path: str, data: memoryview, budget: Budget, wanted: tuple[str,
 
 def _read_pickle(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
     return Contents(*read_snapshot(data, budget, wanted))
+
+
+def _read_onnx(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+    return Contents(*onnx.read_graph(data, budget))
 
 
 def _load(path: str, budget: Budget, wanted: tuple[str, ...] | None, mapped: bool) -> Contents:

@@ -40,7 +40,7 @@ def empty(file: str) -> WeightsError:
 def unknown(file: str) -> WeightsError:
     return WeightsError(
         "{file} is not a checkpoint this app can read. "
-        "It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin), and pickles of NVIDIA's StyleGAN and of R3GAN.",
+        "It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin), pickles of NVIDIA's StyleGAN and of R3GAN, and ONNX.",
         file=file,
     )
 
@@ -97,6 +97,10 @@ def tensorflow(file: str) -> WeightsError:
         "Choose the PyTorch version of the model, or convert it with legacy.py of stylegan3.",
         file=file,
     )
+
+
+def weights_elsewhere(file: str) -> WeightsError:
+    return WeightsError("{file} keeps its weights in other files beside it. Use a file that holds them itself.", file=file)
 
 
 def refused_by_torch(file: str, reason: str) -> WeightsError:

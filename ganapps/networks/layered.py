@@ -19,7 +19,8 @@ class Layer(nn.Module):
     """Join the sources, resize, pad, convolve, normalise by statistics of the picture, add an earlier layer, activate; each optional.
 
     `sources`: earlier layers whose channels are joined; `take`: which of the joined channels, in which order. `first`: what is done
-    to them before all ("relu"). `resize` doubles the sides: "nearest", "bilinear", "corners" (bilinear, corners aligned). `pad`:
+    to them before all ("relu"). `resize` doubles the sides: "nearest", "bilinear", "corners" (bilinear, corners aligned), "halves"
+    (bilinear as TensorFlow 1 did it: between two pixels comes their mean). `pad`:
     left, right, top, bottom, by `padding` ("reflect", "replicate", "constant"). `norm`: "instance" (each channel by itself),
     "layer" (all channels together), "spread" (so too, epsilon added to the deviation) or None; its scale and shift are [C], or
     [styles, C] tables that a condition mixes. `again`: so cheap that strips make it anew rather than keep it.
@@ -62,8 +63,8 @@ class Layer(nn.Module):
             below, above, _ = _corners(torch.tensor([first, last - 1]), height)
             return int(below[0]), int(above[1]) + 1
         if self.resize:
-            around = self.resize == "bilinear"
-            return max(0, first // 2 - around), min(height, (last - 1) // 2 + 1 + around)
+            before, after = self.resize == "bilinear", self.resize in ("bilinear", "halves")
+            return max(0, first // 2 - before), min(height, (last - 1) // 2 + 1 + after)
         return first, last
 
     def raw(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
@@ -158,6 +159,8 @@ class Layer(nn.Module):
 
     def _doubled(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
         """Rows `first` to `last` of x at twice the size; x holds what `needs` names."""
+        if self.resize == "halves":
+            return _halves(_halves(x, 2), 3)[:, :, first - 2 * start:last - 2 * start]
         if self.resize != "corners":
             x = F.interpolate(x, scale_factor=2.0, mode=self.resize, align_corners=None if self.resize == "nearest" else False)
             return x[:, :, first - 2 * start:last - 2 * start]
@@ -174,6 +177,13 @@ def _corners(rows: Tensor, height: int) -> tuple[Tensor, Tensor, Tensor]:
     places = rows.float() * ((height - 1) / (2 * height - 1))
     below = places.long().clamp_(max=height - 1)
     return below, (below + 1).clamp_(max=height - 1), places - below
+
+
+def _halves(x: Tensor, side: int) -> Tensor:
+    """x twice as long: behind each pixel its mean with the next one, behind the last itself again."""
+    count = x.shape[side]
+    beyond = torch.cat([x.narrow(side, 1, count - 1), x.narrow(side, count - 1, 1)], side)
+    return torch.stack([x, (x + beyond) / 2], side + 1).flatten(side, side + 1)
 
 
 class Layered(nn.Module):

@@ -226,11 +226,12 @@ CHINESE = {
     "{file} is a web page, not a checkpoint. Delete it and fetch it with its direct download link.": "{file} 是网页，不是权重文件。请删除后用直接下载链接获取。",
     "{file} is damaged or was made to do harm; nothing in it was run. Delete it and fetch it from its authors.":
         "{file} 已损坏或带有恶意；其中内容未被运行。请删除并从作者处获取。",
+    "{file} keeps its weights in other files beside it. Use a file that holds them itself.": "{file} 的权重存放在旁边的其他文件中。请使用自身包含权重的文件。",
     "{file} is empty. Delete it and fetch it again.": "{file} 是空的。请删除后重新获取。",
     "{file} is nested deeper or made of more pieces than any checkpoint; it was not read. Delete it and fetch it from its authors.":
         "{file} 的嵌套或碎片超过任何权重文件；未读取。请删除并从作者处获取。",
-    "{file} is not a checkpoint this app can read. It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin), and pickles of NVIDIA's StyleGAN and "
-    "of R3GAN.": "{file} 不是本应用能读的权重文件。可读 safetensors、PyTorch 文件（.pt、.pth、.ckpt、.bin）以及 NVIDIA StyleGAN 与 R3GAN 的 pickle。",
+    "{file} is not a checkpoint this app can read. It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin), pickles of NVIDIA's StyleGAN and "
+    "of R3GAN, and ONNX.": "{file} 不是本应用能读的权重文件。可读 safetensors、PyTorch 文件（.pt、.pth、.ckpt、.bin）、NVIDIA StyleGAN 与 R3GAN 的 pickle 以及 ONNX。",
     "{file} is not a {network} checkpoint as expected: {why}": "{file} 不是预期的 {network} 权重：{why}",
     # uploads
     "Only the first of several frames or pages was used.": "文件含多帧或多页，只用了第一张。",
@@ -301,8 +302,8 @@ CHINESE = {
     "Drag on your picture, click it, or type: on this part every model is tried. Empty: its middle.":
         "在图片上拖动、点击，或直接输入：所有模型都在这一部分上试用。留空则取中间。",
     "Your own checkpoint file": "你自己的权重文件", "your file": "你的文件",
-    "safetensors, .pth, .pt, .pkl: read as data, never run, and gone after about an hour. A recipe names it by its sha256 and asks for it again.":
-        "safetensors、.pth、.pt、.pkl：只作为数据读取，绝不执行，约一小时后删除。配方只记录它的 sha256，重现时需再次提供。",
+    "safetensors, .pth, .pt, .pkl, .onnx: read as data, never run, and gone after about an hour. A recipe names it by its sha256 and asks for it again.":
+        "safetensors、.pth、.pt、.pkl、.onnx：只作为数据读取，绝不执行，约一小时后删除。配方只记录它的 sha256，重现时需再次提供。",
     "The settings are back. Choose the picture again, and under More your checkpoint file: no upload is ever kept in a recipe.":
         "设置已恢复。请重新选择图片，并在“更多”中重新提供权重文件：配方从不保存上传的文件。",
     "{file} has {size} MB: checkpoint files of at most {most} MB are accepted.": "{file} 有 {size} MB：权重文件最大 {most} MB。",

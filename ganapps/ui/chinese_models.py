@@ -26,6 +26,8 @@ MODELS = {
     "Draw from photographs: they give little.": "从照片作画：几乎得不到什么。",
     "A portrait of about 512 px, one face that fills the picture, in even light.": "约 512 像素的肖像，一张脸占满画面，光线均匀。",
     "Promise anything for small faces, groups or landscapes: it learned from portraits alone.": "保证小脸、合影或风景的效果：它只学过肖像。",
+    "Photographs of places: sky, trees, streets, from 256 px on.": "风景照片：天空、树木、街道，256 像素以上。",
+    "Draw faces well: it learned from landscapes. Lines grow thin in large pictures.": "画好人脸：它学的是风景。大图中线条会变细。",
     "Photographs near 512 px, and short orders: make it snow, turn the cat into a fox.": "约 512 像素的照片，以及简短的指令：让它下雪，把猫变成狐狸。",
     "Count, move things about, or leave faces alone. Larger pictures are edited small and enlarged.":
         "数数、移动物体，或不改动人脸。较大的图片会先缩小编辑再放大。",

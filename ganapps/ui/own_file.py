@@ -63,5 +63,5 @@ class OwnFile:
 
 
 def _about(lang: str) -> str:
-    said = say(lang, "safetensors, .pth, .pt, .pkl: read as data, never run, and gone after about an hour. A recipe names it by its sha256 and asks for it again.")
+    said = say(lang, "safetensors, .pth, .pt, .pkl, .onnx: read as data, never run, and gone after about an hour. A recipe names it by its sha256 and asks for it again.")
     return f'<div class="privacy">{html.escape(said)}</div>'
