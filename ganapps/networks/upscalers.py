@@ -35,7 +35,7 @@ OTHERS = ("GFPGAN", "RestoreFormer", "LaMa", "MMRealSR", "IPT")
 # on photographs for the shipped ones, bounded for the others; None: all of the picture counts); `tile`, the side that
 # is quickest where memory allows; `memory`, bytes per input pixel in float32.
 FACTS: Mapping[str, tuple[int | None, int, int]] = {
-    "ESRGAN": (56, 640, 3_600),
+    "ESRGAN": (56, 768, 3_600),
     "Compact": (16, 640, 800),
     "SPAN": (16, 384, 4_000),
     "PLKSR": (32, 384, 6_000),
