@@ -186,13 +186,14 @@ def test_the_app_draws_the_face_that_was_trained(tmp_path):
     trainer = face_trainer()
     trainer.step()
     trainer.export(tmp_path)
-    with safe_open(tmp_path / "heads-16.safetensors", "pt") as file:
-        tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
-    network = stylegan2.build(tensors, metadata)
-    z, c = torch.randn(3, network.z_dim), torch.randn(3, 44)
-    with torch.no_grad():
-        ours, theirs = trainer.average(z, c, psi=0.7), network.synthesis(network.mapping(z, c, psi=0.7), noise="const")
-    assert metadata["images_seen"] == "8" and torch.allclose(ours, theirs, atol=0.01)
+    for side, generator in ((16, trainer.average), (8, trainer.average.inner())):
+        with safe_open(tmp_path / f"heads-{side}.safetensors", "pt") as file:
+            tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+        network = stylegan2.build(tensors, metadata)
+        z, c = torch.randn(3, network.z_dim), torch.randn(3, 44)
+        with torch.no_grad():
+            ours, theirs = generator(z, c, psi=0.7), network.synthesis(network.mapping(z, c, psi=0.7), noise="const")
+        assert metadata["images_seen"] == "8" and ours.shape[-1] == side and torch.allclose(ours, theirs, atol=0.01)
 
 
 def test_a_grown_generator_keeps_the_small_picture_inside():
@@ -202,6 +203,7 @@ def test_a_grown_generator_keeps_the_small_picture_inside():
     w = small.mapping(z, c)
     inside = large.synthesis(large.every_layer(w), "const")[-2]
     assert torch.allclose(inside, small.synthesis(small.every_layer(w), "const")[-1], atol=1e-5)
+    assert same(dict(large.inner().state_dict()), dict(small.state_dict())) and large.inner().settings == small.settings
 
 
 def test_the_projection_reaches_every_map_from_every_coarser_one():

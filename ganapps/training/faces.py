@@ -142,9 +142,11 @@ class FaceTrainer:
             self.seen = int(file.metadata()["images_seen"])
 
     def export(self, out: Path) -> None:
-        """The averaged generator as heads-N.safetensors, in NVIDIA's layout, and beside it what a later training needs."""
+        """The averaged generator as heads-N.safetensors, in NVIDIA's layout, and the one of half the size inside it; and beside it what a
+        later training needs."""
         path = out / f"heads-{self.settings.resolution}.safetensors"
         write_generator(self.average, path, self.seen)
+        write_generator(self.average.inner(), out / f"heads-{self.settings.resolution // 2}.safetensors", self.seen)
         beside = {f"{name}.{k}": v for name in BESIDE for k, v in getattr(self, name).state_dict().items()}
         save_file({k: v.half().contiguous() for k, v in beside.items()}, path.with_suffix(".critic.safetensors"))
 

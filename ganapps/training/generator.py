@@ -164,6 +164,13 @@ class Generator(nn.Module):
                 if name.endswith("torgb.weight"):
                     self.get_parameter(name).mul_(0.1)
 
+    def inner(self) -> Generator:
+        """The generator of half the resolution that is inside this one, with the same weights."""
+        small = Generator(self.settings["img_resolution"] // 2, *(self.settings[k] for k in ("c_dim", "z_dim", "w_dim", "mapping_num_layers", "channel_base", "channel_max")))
+        own = self.state_dict()
+        small.load_state_dict({name: own[name] for name in small.state_dict()})
+        return small
+
 
 def _unit(x: Tensor) -> Tensor:
     return x * (x.square().mean(1, keepdim=True) + 1e-8).rsqrt()
