@@ -71,14 +71,19 @@ def _race(options: argparse.Namespace) -> int:
     folders = [options.out / side for side in race.SIDES]
     files: list[list[Path]] = [[], []]
     reports = [None, None]
+    last = None
     for lap in race.race(engine.start(options.device, options.offline), asked, options.picture):
         _tell(lap.result)
         if lap.result.waiting:
             continue
-        reports[lap.side] = lap.result.report
+        last, reports[lap.side] = lap, lap.result.report
+        if lap.result.made:
+            with _writing(options.out):
+                files[lap.side] += _kept(lap.result, folders[lap.side], len(files[lap.side]))
+                _race_report(options.out, race.report(asked, lap, reports), files)
+    if last is not None:
         with _writing(options.out):
-            files[lap.side] += _kept(lap.result, folders[lap.side], len(files[lap.side]))
-            _report(options.out, race.report(asked, lap, reports) | {"files": [[str(f.relative_to(options.out)) for f in made] for made in files]})
+            _race_report(options.out, race.report(asked, last, reports), files)
     print(*files[0], *files[1], sep="\n")
     return 0
 
@@ -90,8 +95,13 @@ def _kept(result: Result, folder: Path, already: int) -> list[Path]:
     return images.keep_all(result.made, folder, already)
 
 
+def _race_report(folder: Path, report: dict, files: list[list[Path]]) -> None:
+    _report(folder, report | {"files": [[str(f.relative_to(folder)) for f in made] for made in files]})
+
+
 def _report(folder: Path, report: dict) -> None:
     from ganapps import images
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "report.json").write_text(images.as_json(report), encoding="utf-8")
 
 
