@@ -206,6 +206,18 @@ def test_a_grown_generator_keeps_the_small_picture_inside():
     assert same(dict(large.inner().state_dict()), dict(small.state_dict())) and large.inner().settings == small.settings
 
 
+@pytest.mark.parametrize("resolution", [16, 64])
+def test_a_training_of_another_size_goes_on_from_the_same_networks(resolution):
+    trainer = face_trainer(settings=faces.Settings(resolution=32, batch=8))
+    trainer.step()
+    other = face_trainer(seed=9, settings=faces.Settings(resolution=resolution, batch=8))
+    other.restore(trainer.state())
+    theirs, ours = (trainer.average.inner(), other.average) if resolution == 16 else (trainer.average, other.average.inner())
+    assert same(dict(ours.state_dict()), dict(theirs.state_dict())) and other.seen == 8
+    assert same(dict(other.critic.state_dict()), dict(trainer.critic.state_dict()))
+    other.step()
+
+
 def test_the_projection_reaches_every_map_from_every_coarser_one():
     projection = Projection()
     maps = [torch.zeros(1, c, 32 // 2**k, 32 // 2**k) for k, c in enumerate(TAP_CHANNELS)]

@@ -1,6 +1,7 @@
 """Train the face generator: python -m ganapps.training.faces --data DIR --out DIR
 
-`--start weights/heads-128.safetensors` goes on from the shipped one, `--start STATE` from another run's state.
+`--start weights/heads-128.safetensors` goes on from the shipped one, `--start STATE` from another run's state; with `--resolution 64` from
+the generator inside it.
 
 StyleGAN2 (Karras 2020) against small heads on frozen features (Sauer 2021), told what to draw by labels that the heads check
 (Miyato 2018) and wrong labels they must refuse (Reed 2016). Every made picture has the labels of a real one. Half of them are its
@@ -118,7 +119,12 @@ class FaceTrainer:
         return networks | {"optimizers": optimizers, "seen": self.seen, "random": torch.get_rng_state()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """The other way round. A state of a smaller generator grows; one without optimizers starts them afresh."""
+        """The other way round. A state of a smaller generator grows, of a larger one the part inside is taken; both start the optimizers
+        afresh, as one without them does."""
+        if state["generator"].keys() != self.generator.state_dict().keys():
+            state = {name: value for name, value in state.items() if name != "optimizers"}
+            for name in ("generator", "average"):
+                state[name] = {k: v for k, v in state[name].items() if k in self.generator.state_dict()}
         self.generator.grow(_float32(state["generator"]))
         self.average.load_state_dict(self.generator.state_dict() | _float32(state["average"]))
         for name in BESIDE:
@@ -235,8 +241,8 @@ def _float32(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def main() -> None:
-    chosen = loop.arguments("Train the face generator.", pictures=600_000)
-    settings = Settings()
+    chosen = loop.arguments("Train the face generator.", pictures=600_000, resolution=Settings.resolution)
+    settings = Settings(resolution=chosen.resolution)
     trainer = FaceTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls)
     if chosen.start and chosen.start.suffix == ".safetensors" and not (chosen.out / "state.pt").exists():
         trainer.start_from(chosen.start)

@@ -119,8 +119,8 @@ def falling(seen: int, pictures: int, last: int | None = None) -> float:
     return min(1.0, max(0.05, (pictures - seen) / (last or pictures / 3)))
 
 
-def arguments(description: str, pictures: int) -> argparse.Namespace:
-    """What every training command accepts."""
+def arguments(description: str, pictures: int, resolution: int | None = None) -> argparse.Namespace:
+    """What every training command accepts; `resolution` is the default of those that draw in several."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help="folder of heads128-*.tar, or of photographs")
     parser.add_argument("--out", type=Path, required=True, help="where state, sheet and weights go; run again to go on")
@@ -128,6 +128,8 @@ def arguments(description: str, pictures: int) -> argparse.Namespace:
     parser.add_argument("--pictures", type=int, default=pictures, help="stop when so many were seen (default %(default)s)")
     parser.add_argument("--falls", type=int, help="over how many pictures at the end the rate falls (default: a third of all)")
     parser.add_argument("--threads", type=int, default=1)
+    if resolution:
+        parser.add_argument("--resolution", type=int, default=resolution, help="pixels a side (default %(default)s)")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     return chosen

@@ -45,7 +45,7 @@ HEADER = """\
 # DDIM, eta 0) or eta (at 25 steps) of a diffusion model. The fewer pictures, the larger a Frechet distance and the smaller recall
 # come out: compare rows of as many pictures only.
 """
-SECONDS = "processor seconds a picture in the app, float32 on one core of an x86-64 machine (AVX-512, no bfloat16)"
+SECONDS = "processor seconds a picture in the app, float32 on one core of an x86-64 machine (AVX-512)"
 ABOUT = {
     "command": "python -m ganapps.training.measure --data DIR; python -m ganapps.training.measure --seconds",
     "reference": "the 500 held-back portraits of heads128, at 64 px",
