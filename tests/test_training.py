@@ -218,6 +218,15 @@ def test_a_training_of_another_size_goes_on_from_the_same_networks(resolution):
     other.step()
 
 
+def test_a_smaller_training_starts_from_the_generator_inside_a_finished_file(tmp_path):
+    trainer = face_trainer(settings=faces.Settings(resolution=32, batch=8))
+    trainer.export(tmp_path)
+    other = face_trainer(seed=9, settings=faces.Settings(resolution=16, batch=8))
+    other.start_from(tmp_path / "heads-32.safetensors")
+    inside = {name: tensor.half().float() for name, tensor in trainer.average.inner().state_dict().items()}
+    assert same(dict(other.generator.state_dict()), inside) and same(dict(other.average.state_dict()), inside)
+
+
 def test_the_projection_reaches_every_map_from_every_coarser_one():
     projection = Projection()
     maps = [torch.zeros(1, c, 32 // 2**k, 32 // 2**k) for k, c in enumerate(TAP_CHANNELS)]

@@ -123,10 +123,9 @@ class FaceTrainer:
         afresh, as one without them does."""
         if state["generator"].keys() != self.generator.state_dict().keys():
             state = {name: value for name, value in state.items() if name != "optimizers"}
-            for name in ("generator", "average"):
-                state[name] = {k: v for k, v in state[name].items() if k in self.generator.state_dict()}
         self.generator.grow(_float32(state["generator"]))
-        self.average.load_state_dict(self.generator.state_dict() | _float32(state["average"]))
+        own = self.generator.state_dict()
+        self.average.load_state_dict(own | {name: tensor for name, tensor in _float32(state["average"]).items() if name in own})
         for name in BESIDE:
             getattr(self, name).load_state_dict(_float32(state[name]))
         for name, optimizer in state.get("optimizers", {}).items():

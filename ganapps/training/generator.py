@@ -156,9 +156,10 @@ class Generator(nn.Module):
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def grow(self, state: dict[str, Tensor]) -> None:
-        """Take over a smaller generator's tensors; blocks it lacks keep their random start, their colours faint at first."""
+        """Take over the tensors of a generator of any size: blocks that it lacks keep their random start, their colours faint at first, and
+        blocks too large for this one are left out."""
         missing = self.load_state_dict(state, strict=False)
-        assert not missing.unexpected_keys, missing.unexpected_keys
+        assert all(name.startswith("synthesis.b") for name in missing.unexpected_keys), missing.unexpected_keys
         with torch.no_grad():
             for name in missing.missing_keys:
                 if name.endswith("torgb.weight"):
@@ -167,8 +168,7 @@ class Generator(nn.Module):
     def inner(self) -> Generator:
         """The generator of half the resolution that is inside this one, with the same weights."""
         small = Generator(self.settings["img_resolution"] // 2, *(self.settings[k] for k in ("c_dim", "z_dim", "w_dim", "mapping_num_layers", "channel_base", "channel_max")))
-        own = self.state_dict()
-        small.load_state_dict({name: own[name] for name in small.state_dict()})
+        small.grow(self.state_dict())
         return small
 
 
