@@ -39,6 +39,10 @@ def test_every_translator_that_ships_shows_what_it_does(engine: Engine, translat
     assert {p.name[:-len("-1.webp")] for p in cards.PICTURES.iterdir()} == {row.id for row in shipped}, "none of a model that is gone"
 
 
+def test_every_domain_has_a_chinese_name(engine: Engine) -> None:
+    assert sorted({domain for row in engine.rows("translate") for domain in row.domains if domain not in CHINESE}) == []
+
+
 def test_the_chips_say_what_is_no_gan_and_the_two_domains(engine: Engine) -> None:
     chips = cards.chips(engine.row("styles-26"), True, "en")
     assert "style transfer, no GAN" in chips and "photograph → painting" in chips and "here" in chips

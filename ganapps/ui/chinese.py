@@ -329,6 +329,8 @@ CHINESE = {
     "What the face should have": "人脸应有的特征", "Black hair": "黑发", "Blond hair": "金发", "Brown hair": "棕发", "Male": "男性", "Young": "年轻",
     "What should change": "要改变什么", "photograph": "照片", "anime background": "动漫背景", "painting": "绘画", "line drawing": "线稿", "horse": "马", "zebra": "斑马",
     "modern photograph": "现代照片", "faded print": "褪色相片",
+    "portrait": "肖像", "painted portrait": "绘画肖像", "anime drawing": "动漫画", "line art": "线稿", "anime after Miyazaki": "宫崎骏风格的动漫",
+    "anime after Shinkai": "新海诚风格的动漫", "anime after Kon": "今敏风格的动漫",
     "A picture of this size needs room for temporary files, and there is none ({why}): make it smaller, or set TMPDIR.":
         "这样大小的图片需要临时文件空间，但没有（{why}）：请缩小图片，或设置 TMPDIR。",
     "Out of memory for the whole picture: in strips instead.": "内存不足以整张处理：改为分条。",
