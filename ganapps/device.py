@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass, replace
 from functools import cache
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -108,7 +109,7 @@ def _container_room() -> int:
 
 def all_finite(x: torch.Tensor) -> bool:
     """Is every value a number? One look at the sum tells, mostly: NaN and infinity stay in it. It is several times as quick as asking each."""
-    return bool(torch.isfinite(x.sum(dtype=torch.float32))) or bool(torch.isfinite(x).all())
+    return isfinite(x.sum(dtype=torch.float32).item()) or bool(torch.isfinite(x).all())
 
 
 def out_of_memory(error: BaseException) -> bool:

@@ -126,7 +126,7 @@ class Maker:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
         self.network, self.device, self.table, self.chosen, self.noise = network, device, table, chosen or {}, noise
         self.batch = batch_size(network.resolution, device)
-        self._calls, self._random = 0, np.random.RandomState()
+        self._calls, self._random = 0, np.random.RandomState(0)
 
     def calls(self) -> int:
         """Network calls since this was last asked."""
@@ -135,7 +135,7 @@ class Maker:
 
     def ws(self, numbers: Sequence[int], psi: float, cutoff: int | None) -> torch.Tensor:
         """Styles [N, num_ws, w_dim] of seeds; for a network without a style space its z [N, z_dim]."""
-        z = torch.from_numpy(np.stack([self._drawn(n) for n in numbers])).float().to(self.device.name)
+        z = torch.from_numpy(np.array([self._drawn(n) for n in numbers], np.float32)).to(self.device.name)
         if not self.network.num_ws:
             return z
         with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
@@ -154,7 +154,7 @@ class Maker:
         for n in numbers:
             self._drawn(n)
             rows.append(self.table.row(self._random, self.chosen))
-        return torch.from_numpy(np.stack(rows)).to(self.device.name)
+        return torch.from_numpy(np.array(rows, np.float32)).to(self.device.name)
 
     def wall(self, ws_of: Callable, numbers: Sequence[int], captions: Sequence[str], settings: Sequence[Mapping],
              said: tuple[Sentence, ...] = (), task: str | None = None) -> Iterator[Step]:
@@ -177,7 +177,7 @@ class Maker:
             try:
                 parts = [slice(i, i + self.batch) for i in range(0, len(ws), self.batch)]
                 x = [self._finite(ws[p], numbers[p], None if rows is None else rows[p], changes) for p in parts]
-                return torch.cat(x), tuple(changes)
+                return torch.cat(x) if len(x) > 1 else x[0], tuple(changes)
             except RuntimeError as e:
                 if not out_of_memory(e):
                     raise

@@ -16,7 +16,8 @@ SPREAD_FACTOR = 2.0
 class Head(nn.Module):
     """One feature map and labels -> scores [N, 1, 4, 4]: Sauer 2021, with the label projection of Miyato 2018.
 
-    No batch norm: with it nothing was learned. A channel with the batch's spread (Karras 2018) comes late, at 4x4.
+    No batch norm: with it nothing was learned. A channel with the batch's spread (Karras 2018) comes late, at 4x4. It reads the labels off
+    the picture too (Odena 2017), [N, label_dim]: what is small in a picture, a smile, hardly moves a score.
     """
 
     def __init__(self, channels: int, side: int, label_dim: int) -> None:
@@ -30,12 +31,14 @@ class Head(nn.Module):
         self.score = nn.Sequential(spectral_norm(nn.Conv2d(channels + 1, channels, 3, 1, 1)), nn.LeakyReLU(0.2),
                                    spectral_norm(nn.Conv2d(channels, 1, 3, 1, 1)))
         self.label = spectral_norm(nn.Linear(label_dim, channels))
+        self.read = nn.Linear(channels, label_dim)
 
-    def forward(self, x: Tensor, *labels: Tensor) -> list[Tensor]:
-        """One score map for each of the label batches given: the same picture may be judged with right and wrong labels."""
+    def forward(self, x: Tensor, *labels: Tensor) -> tuple[list[Tensor], Tensor]:
+        """One score map for each of the label batches given, as the same picture may be judged with right and wrong labels; and the labels read."""
         x = self.shrink(x)  # [N, C, 4, 4]
         score = self.score(torch.cat([x, _spread(x) * SPREAD_FACTOR], 1))
-        return [score + (self.label(c) * x.mean((2, 3))).sum(1)[:, None, None, None] for c in labels]
+        seen = x.mean((2, 3))
+        return [(score + (self.label(c) * seen).sum(1)[:, None, None, None]).float() for c in labels], self.read(seen).float()
 
 
 class Critic(nn.Module):
@@ -46,9 +49,10 @@ class Critic(nn.Module):
         sides = [SIDE // 4, SIDE // 8, SIDE // 16, SIDE // 32]
         self.heads = nn.ModuleList(Head(channels, side, label_dim) for channels, side in zip(MIXED_CHANNELS, sides))
 
-    def forward(self, maps: list[Tensor], *labels: Tensor) -> list[list[Tensor]]:
-        """-> for each head, for each label batch, scores [N, 1, 4, 4], float32."""
-        return [[score.float() for score in head(x, *labels)] for head, x in zip(self.heads, maps)]
+    def forward(self, maps: list[Tensor], *labels: Tensor) -> tuple[list[list[Tensor]], list[Tensor]]:
+        """-> for each head, for each label batch, scores [N, 1, 4, 4]; and for each head the labels it reads, [N, label_dim]. float32."""
+        scores, read = zip(*(head(x, *labels) for head, x in zip(self.heads, maps)))
+        return list(scores), list(read)
 
 
 class Encoder(nn.Module):

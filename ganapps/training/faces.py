@@ -4,9 +4,9 @@
 the generator inside it.
 
 StyleGAN2 (Karras 2020) against small heads on frozen features (Sauer 2021), told what to draw by labels that the heads check
-(Miyato 2018) and wrong labels they must refuse (Reed 2016). Every made picture has the labels of a real one. Half of them are its
-twins: an encoder finds its z too, and they are held to it in features and colours (Larsen 2016, "Autoencoding beyond pixels").
-The others share only the labels, so they are held to its coarsest colours: pose, light, background. The critic teaches detail.
+(Miyato 2018), read (Odena 2017), and refuse where they are wrong (Reed 2016). Every made picture has the labels of a real one. Half of
+them are its twins: an encoder finds its z too, and they are held to it in features and colours (Larsen 2016, "Autoencoding beyond
+pixels"). The others share only the labels, so they are held to its coarsest colours: pose, light, background. The critic teaches detail.
 """
 
 from __future__ import annotations
@@ -23,16 +23,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganapps.training import augment, loop, precision
+from ganapps.training import augment, controls, loop, precision
 from ganapps.training.critic import Critic, Encoder
 from ganapps.training.data import Portraits, load
 from ganapps.training.features import FeatureNetwork, Projection
 from ganapps.training.generator import Generator
-from ganapps.training.labels import MIRRORED
+from ganapps.training.labels import MIRRORED, NAMES
 
 SHEET = 24
 BESIDE = ("critic", "encoder", "projection")
 FINE, COARSE = (1, 2, 4, 8), (8, 16)  # cells whose colours are compared, pixels a side
+# Which of the labels each control sets: bool [controls, label_dim].
+CONTROLS = torch.tensor([[name in controls.extremes(control)[0] for name in NAMES] for control in controls.CONTROLS])
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Settings:
     code_weight: float = 0.1  # per nat that z says about its picture: with 1, z fell silent and faces resembled each other
     small_weight: float = 20.0  # the picture of half the size inside the generator is the picture, shrunk
     wrong_labels: float = 0.25  # their share of what the critic calls made
+    one_wrong: float = 0.5  # how often only one control's labels are wrong: smiles were never looked at while hair was wrong too
+    reading_weight: float = 10.0  # of the labels that the critic reads off a made picture
     mixing: float = 0.5  # how often two styles make one picture
     half_life: int = 4_000  # of the average, in pictures
 
@@ -194,26 +198,39 @@ class FaceTrainer:
         """Hinge loss, summed over the heads: real up; made, and real with another picture's labels, down."""
         share = self.settings.wrong_labels
         with precision.quick():
-            judged = self.critic(real, c, c.roll(1, 0))
-            made = self.critic([x.detach() for x in fake], c)
+            judged, read = self.critic(real, c, self._wrong(c))
+            made, _ = self.critic([x.detach() for x in fake], c)
         loss = sum(F.relu(1 - right).mean() + share * F.relu(1 + wrong).mean() + (1 - share) * F.relu(1 + bad).mean()
                    for (right, wrong), (bad,) in zip(judged, made))
-        return loop.descend(loss, self.optimizers["critic"])
+        return loop.descend(loss + misread(read, c), self.optimizers["critic"])
+
+    def _wrong(self, c: Tensor) -> Tensor:
+        """Another picture's labels, or a picture's own but for one control's, [N, label_dim]."""
+        one = CONTROLS[torch.randint(len(CONTROLS), (len(c),))]
+        every = torch.rand(len(c), 1) > self.settings.one_wrong
+        return torch.where(one | every, c.roll(1, 0), c)
 
     def _teach_generator(self, real: Tensor, fake: Tensor, small: Tensor, maps_real: list[Tensor], maps_fake: list[Tensor],
                          mixed_fake: list[Tensor], c: Tensor, nats: Tensor) -> dict[str, float]:
         s, n = self.settings, self.twins
         self.critic.requires_grad_(False)
         with precision.quick():
-            fooled = -sum(score.mean() for (score,) in self.critic(mixed_fake, c))
+            scores, read = self.critic(mixed_fake, c)
+        fooled = -sum(score.mean() for (score,) in scores)
+        unread = misread(read, c)
         features = sum((a[:n].float() - b[:n].float()).abs().mean() / b.float().abs().mean() for a, b in zip(maps_fake, maps_real))
         colours = (apart(fake[:n], real[:n], FINE) + apart(fake[n:], real[n:], COARSE)) / 2
         shrunk = (small - F.avg_pool2d(fake, 2)).abs().mean()
-        loss = (s.critic_weight * fooled + s.feature_weight * features + s.colour_weight * colours
+        loss = (s.critic_weight * fooled + s.reading_weight * unread + s.feature_weight * features + s.colour_weight * colours
                 + s.code_weight * nats + s.small_weight * shrunk)
         loop.descend(loss, self.optimizers["generator"], self.optimizers["encoder"])
         self.critic.requires_grad_(True)
-        return {"fooled": fooled.item(), "features": features.item(), "colours": colours.item(), "nats": nats.item()}
+        return {"fooled": fooled.item(), "unread": unread.item(), "features": features.item(), "colours": colours.item(), "nats": nats.item()}
+
+
+def misread(read: list[Tensor], c: Tensor) -> Tensor:
+    """Mean squared difference between the labels that each head reads and the true ones, mean of the heads."""
+    return torch.stack([F.mse_loss(labels, c) for labels in read]).mean()
 
 
 def apart(made: Tensor, real: Tensor, cells: tuple[int, ...]) -> Tensor:
