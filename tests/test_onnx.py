@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_files import animegan as as_onnx
 from test_networks_translate import animegan as shapes
 from test_networks_translate import made, picture
+from upscaler_files import swinir_onnx
 
 from ganapps import networks
 from ganapps.errors import WeightsError
@@ -64,6 +65,39 @@ def test_strips_equal_the_whole_where_a_mean_stands_between_two_pixels(file: Pat
 
 def test_an_onnx_file_of_the_generator_is_recognised_by_its_shapes(file: Path) -> None:
     assert networks.recognise({name: tuple(t.shape) for name, t in read(file).tensors.items()}) == "animegan"
+
+
+@pytest.mark.parametrize("set_of_operators", [11, 17])
+def test_a_swinir_enlarges_as_onnxruntime_does_with_the_same_file(set_of_operators: int, tmp_path: Path) -> None:
+    path = put(tmp_path, swinir_onnx(set_of_operators))
+    contents = read(path)
+    assert networks.recognise({name: tuple(tensor.shape) for name, tensor in contents.tensors.items()}) == "upscalers"
+    network = networks.build("upscalers", contents.tensors, contents.settings)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for height, width in ((16, 24), (48, 16)):  # the windows' masks depend on it
+        x = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(height))
+        with torch.inference_mode():
+            y = network(x)
+        expected = torch.from_numpy(session.run(None, {"input": x.numpy()})[0])
+        assert y.shape == (1, 3, 4 * height, 4 * width) and (y - expected).abs().max() < 1e-5 * expected.abs().max()
+
+
+@pytest.mark.parametrize(("biases", "said"), [
+    (torch.eye(64).repeat(1, 2, 1, 1) + torch.arange(64), "differ where the distance is the same"),
+    (torch.zeros(1, 2, 60, 60), "windows of 60 pixels, no square"),
+    (torch.zeros(1, 2, 2500, 2500), "windows of 2500 pixels, no square of up to 32"),
+])
+def test_a_swinir_whose_windows_cannot_be_is_refused_in_one_sentence(biases: torch.Tensor, said: str, tmp_path: Path) -> None:
+    contents = read(put(tmp_path, swinir_onnx(11)))
+    tensors = {name: biases if tensor.shape == (1, 2, 64, 64) else tensor for name, tensor in contents.tensors.items()}
+    with pytest.raises(ValueError, match=said):
+        networks.build("upscalers", tensors, contents.settings)
+
+
+def test_a_table_for_windows_of_a_thousand_pixels_costs_no_memory() -> None:
+    name = "layers.0.residual_group.blocks.0.attn.relative_position_bias_table"
+    with pytest.raises(ValueError, match="1000 pixels a side, more than 32"):
+        networks.build("upscalers", {name: torch.zeros(1999**2, 1)}, {"nodes": []})
 
 
 def test_what_is_read_is_what_was_stored_in_every_way_that_numbers_are_stored(tmp_path: Path) -> None:

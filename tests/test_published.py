@@ -15,6 +15,7 @@ from safetensors.torch import save
 from small_diffusion import folder
 from test_networks_faces import dcgan, made, nvidia, rosinality, stylegan
 from test_networks_translate import CASES
+from upscaler_files import swinir_onnx
 
 from ganapps import catalog, networks
 from ganapps.device import Device
@@ -87,6 +88,15 @@ def test_a_translator_of_the_catalogue_is_fetched_and_translates(row: str, serve
     assert source.repo in last.report.source and not last.report.changes
     made = last.made[0].picture
     assert (made.shape[:2] if isinstance(made, np.ndarray) else made.size[::-1]) == (33, 21)
+
+
+@pytest.mark.filterwarnings("ignore:torch.meshgrid")
+def test_a_swinir_of_the_catalogue_is_fetched_as_onnx_and_enlarges(server: LocalHub, engine: Engine, tmp_path: Path) -> None:
+    Image.fromarray(np.random.RandomState(0).randint(0, 256, (33, 21, 3), np.uint8)).save(tmp_path / "small.png")
+    source = engine.row("swinir-real-gan-x4").sources[0]
+    server.publish(source.repo, {source.file: swinir_onnx()})
+    *_, last = engine.run(Recipe("upscale", "swinir-real-gan-x4", {"scale": 4}), [str(tmp_path / "small.png")])
+    assert source.repo in last.report.source and last.made[0].picture.shape == (132, 84, 3)
 
 
 def test_the_next_source_serves_and_the_report_says_so(server: LocalHub, engine: Engine) -> None:

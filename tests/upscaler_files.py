@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import warnings
 from collections.abc import Mapping
 
 import torch
@@ -238,3 +240,38 @@ class SPAN(nn.Module):
 def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """`state` with `prefix` before every name."""
     return {prefix + name: tensor.clone() for name, tensor in state.items()}
+
+
+def swinir_onnx(set_of_operators: int = 11) -> bytes:
+    """A small SwinIR of two groups, enlarging four times, as PyTorch's exporter writes it for pictures of any size."""
+    from ganapps.networks.upscalers import _spandrel
+
+    _spandrel()
+    from spandrel.architectures.SwinIR import SwinIR
+
+    network = lively(
+        SwinIR(
+            img_size=64,
+            embed_dim=12,
+            depths=[2, 2],
+            num_heads=[2, 3],
+            window_size=8,
+            mlp_ratio=2,
+            upscale=4,
+            upsampler="nearest+conv",
+        )
+    )
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter of published files is an old one
+        torch.onnx.export(
+            network,
+            (torch.rand(1, 3, 16, 24),),
+            file,
+            opset_version=set_of_operators,
+            dynamo=False,
+            input_names=["input"],
+            output_names=["output"],
+            dynamic_axes={"input": {2: "height", 3: "width"}},
+        )
+    return file.getvalue()

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganapps.networks import swinir_onnx
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
 # Where files keep the network, the best first. Old ESRGAN names begin with "model." themselves, so what is left must be
@@ -40,6 +41,7 @@ FACTS: Mapping[str, tuple[int | None, int, int]] = {
     "SPAN": (16, 384, 4_000),
     "PLKSR": (32, 384, 6_000),
     "HAT": (None, 256, 24_000),
+    "SwinIR": (None, 192, 16_000),
     "RealCUGAN": (None, 384, 8_000),
     "AuraSR": (None, 256, 60_000),
     "RCAN": (None, 256, 8_000),
@@ -113,6 +115,8 @@ class InStrips(nn.Module):
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Does spandrel know this layout, and can the network be made of these shapes?"""
+    if swinir_onnx.recognise(shapes):
+        return True
     try:
         with torch.device("meta"):
             _loaded({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
@@ -124,8 +128,10 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
-    """The network of a checkpoint, float32. Raises ValueError that says what spandrel does not know, misses or has left
-    over."""
+    """The network of a checkpoint, float32; of ONNX files, whose `settings` have `nodes`, SwinIR. Raises ValueError that
+    says what spandrel does not know, misses or has left over."""
+    if "nodes" in settings:
+        tensors = swinir_onnx.named(tensors, settings["nodes"])
     network = Upscaler(
         _loaded({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()})
     )
