@@ -295,6 +295,17 @@ def test_a_face_training_starts_from_a_finished_generator(tmp_path):
     assert later.seen == 8
 
 
+def test_the_loop_starts_from_what_is_given_and_goes_on_from_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "_stretch", lambda trainer, *rest: setattr(trainer, "seen", 1000))
+    face_trainer().export(tmp_path)
+    started = []
+    for _ in range(2):
+        trainer = face_trainer(seed=3)
+        monkeypatch.setattr(trainer, "start_from", started.append)
+        loop.run(trainer, tmp_path / "run", pictures=1000, start=tmp_path / "heads-16.safetensors")
+    assert started == [tmp_path / "heads-16.safetensors"], "the second time its own state was there"
+
+
 def test_the_rate_falls_in_the_last_third_or_where_it_is_told_to():
     assert [loop.falling(seen, 900, 100) for seen in (700, 800, 850, 899)] == pytest.approx([1, 1, 0.5, 0.05])
     assert [loop.falling(seen, 900) for seen in (0, 600, 750, 900)] == pytest.approx([1, 1, 0.5, 0.05])

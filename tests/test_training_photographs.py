@@ -229,6 +229,28 @@ def test_srgan_begins_with_srresnet_and_its_critic_learns(tmp_path):
     assert losses.keys() == {"apart", "features", "fooled", "critic"}
 
 
+def test_srgan_begins_with_a_finished_srresnet_too(tmp_path):
+    finished, later = upscaler_trainer(), gan_trainer(seed=4)
+    finished.step()
+    finished.export(tmp_path)
+    later.start_from(tmp_path / "srresnet-x4-ours.safetensors")
+    assert close(later.generator, finished.average) and close(later.average, finished.average)
+    assert later.step()
+
+
+def test_a_cyclegan_goes_on_from_its_finished_files(tmp_path):
+    finished, later = cycle_trainer(), cycle_trainer(seed=4)
+    finished.step()
+    finished.export(tmp_path)
+    later.start_from(tmp_path)
+    assert close(later.generators, finished.average) and close(later.average, finished.average)
+
+
+def close(one, other):
+    theirs = other.state_dict()
+    return all(torch.allclose(tensor, theirs[name], rtol=1e-3, atol=1e-4) for name, tensor in one.state_dict().items() if tensor.is_floating_point())
+
+
 def test_small_pictures_are_shrunk_or_come_through_a_camera():
     torch.manual_seed(1)
     large = srresnet.crops(heap(3), 40)

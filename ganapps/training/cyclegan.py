@@ -192,6 +192,13 @@ class CycleTrainer:
         self.seen = state["seen"]
         torch.set_rng_state(state["random"])
 
+    def start_from(self, finished: Path) -> None:
+        """Take over both finished generators, which lie in this folder."""
+        for way, name in FILES.items():
+            tensors = unpublished(load_file(finished / f"{name}.safetensors"))
+            for networks in (self.generators, self.average):
+                networks[way].load_state_dict(tensors)
+
     def export(self, out: Path) -> None:
         """The averaged generators in float16, in the layout that `ganapps.networks.cyclegan` reads."""
         for way, name in FILES.items():
@@ -239,6 +246,19 @@ def published(state: dict[str, Tensor]) -> dict[str, Tensor]:
         one, zero = torch.ones_like(tensor), torch.zeros_like(tensor)
         tensors |= {f"{norm}.weight": one, f"{norm}.bias": tensor, f"{norm}.running_mean": zero, f"{norm}.running_var": one}
     return tensors
+
+
+def unpublished(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The other way round, in float32: a batch norm's shift is the bias of the convolution before it."""
+    state = {}
+    for name, tensor in tensors.items():
+        before, number, leaf = name.removeprefix("model.").rsplit(".", 2) if name.count(".") > 2 else ("", *name.split(".")[1:])
+        place = ".".join(filter(None, (before, number)))
+        if f"model.{place}.running_mean" not in tensors:
+            state[f"{place}.{leaf}"] = tensor.float()
+        elif leaf == "bias":
+            state[".".join(filter(None, (before, str(int(number) - 1), leaf)))] = tensor.float()
+    return state
 
 
 def crops(heap: Sequence[np.ndarray], count: int, side: int) -> Tensor:

@@ -96,11 +96,11 @@ class DiffusionTrainer:
             self.steps = state["steps"]
             torch.set_rng_state(state["random"])
 
-    def start_from(self, folder: Path) -> None:
+    def start_from(self, finished: Path) -> None:
         """Take over the finished network of a diffusers folder, which says nothing about what it has seen."""
-        finished = _diffusers().UNet2DModel.from_pretrained(folder / "unet").state_dict()
-        self.network.load_state_dict(finished)
-        self.average.load_state_dict(finished)
+        tensors = _diffusers().UNet2DModel.from_pretrained(finished / "unet").state_dict()
+        self.network.load_state_dict(tensors)
+        self.average.load_state_dict(tensors)
 
     def export(self, out: Path) -> None:
         """The averaged network, in float16, and its scheduler as a diffusers folder."""
@@ -158,9 +158,6 @@ def main() -> None:
     chosen = loop.arguments("Train the diffusion model.", pictures=600_000)
     settings = Settings()
     trainer = DiffusionTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls)
-    if chosen.start and chosen.start.is_dir() and not (chosen.out / "state.pt").exists():
-        trainer.start_from(chosen.start)
-        chosen.start = None
     loop.run(trainer, chosen.out, chosen.pictures, chosen.start)
 
 

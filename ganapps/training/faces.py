@@ -138,16 +138,16 @@ class FaceTrainer:
         if "random" in state:
             torch.set_rng_state(state["random"])
 
-    def start_from(self, path: Path) -> None:
+    def start_from(self, finished: Path) -> None:
         """Take over a finished generator, and critic, encoder and projection where they lie beside it in NAME.critic.safetensors."""
         for network in (self.generator, self.average):
-            network.grow(_float32(load_file(path)))
-        beside = path.with_suffix(".critic.safetensors")
+            network.grow(_float32(load_file(finished)))
+        beside = finished.with_suffix(".critic.safetensors")
         if beside.exists():
             tensors = _float32(load_file(beside))
             for name in BESIDE:
                 getattr(self, name).load_state_dict({k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
-        with safe_open(path, "pt") as file:
+        with safe_open(finished, "pt") as file:
             self.seen = int(file.metadata()["images_seen"])
 
     def export(self, out: Path) -> None:
@@ -260,9 +260,6 @@ def main() -> None:
     chosen = loop.arguments("Train the face generator.", pictures=600_000, resolution=Settings.resolution)
     settings = Settings(resolution=chosen.resolution)
     trainer = FaceTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls)
-    if chosen.start and chosen.start.suffix == ".safetensors" and not (chosen.out / "state.pt").exists():
-        trainer.start_from(chosen.start)
-        chosen.start = None
     loop.run(trainer, chosen.out, chosen.pictures, chosen.start)
 
 

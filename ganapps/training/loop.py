@@ -22,7 +22,8 @@ SAVE_SECONDS, SAY_SECONDS = 600, 60
 
 
 class Trainer(Protocol):
-    """What the loop needs: `seen` pictures so far, one `step`, a `sheet` of samples, all state as one tree, the finished files."""
+    """What the loop needs: `seen` pictures so far, one `step`, a `sheet` of samples, all state as one tree, the finished files; and to go
+    on from such a finished file (or folder), which holds no more than the network."""
 
     seen: int
 
@@ -30,20 +31,24 @@ class Trainer(Protocol):
     def sheet(self) -> Tensor: ...
     def state(self) -> dict[str, Any]: ...
     def restore(self, state: dict[str, Any]) -> None: ...
+    def start_from(self, finished: Path) -> None: ...
     def export(self, out: Path) -> None: ...
 
 
 def run(trainer: Trainer, out: Path, pictures: int, start: Path | None = None) -> None:
     """Train until `pictures` were seen. `out` holds state.pt, sheet.png and the exported weights, new every ten minutes.
 
-    Goes on from `out`/state.pt where there is one, else from `start` where one is given. Asked to end (SIGTERM, Ctrl+C) it ends
-    the step, saves, and returns.
+    Goes on from `out`/state.pt where there is one, else from `start` where one is given: another run's state.pt, or a finished file or
+    folder. Asked to end (SIGTERM, Ctrl+C) it ends the step, saves, and returns.
     """
     out.mkdir(parents=True, exist_ok=True)
     asked = EndAsked()
     state = out / "state.pt" if (out / "state.pt").exists() else start
     if state is not None:
-        trainer.restore(torch.load(state, weights_only=True))
+        if state.suffix == ".pt":
+            trainer.restore(torch.load(state, weights_only=True))
+        else:
+            trainer.start_from(state)
         print(f"goes on from {state.name}: {trainer.seen} pictures seen", flush=True)
     saved = time.monotonic()
     with asked.heard():
@@ -124,7 +129,7 @@ def arguments(description: str, pictures: int, resolution: int | None = None) ->
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help="folder of heads128-*.tar, or of photographs")
     parser.add_argument("--out", type=Path, required=True, help="where state, sheet and weights go; run again to go on")
-    parser.add_argument("--start", type=Path, help="a state to start from, if there is none in --out yet")
+    parser.add_argument("--start", type=Path, help="a state.pt or finished weights to start from, if --out holds no state yet")
     parser.add_argument("--pictures", type=int, default=pictures, help="stop when so many were seen (default %(default)s)")
     parser.add_argument("--falls", type=int, help="over how many pictures at the end the rate falls (default: a third of all)")
     parser.add_argument("--threads", type=int, default=1)

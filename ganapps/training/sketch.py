@@ -72,6 +72,10 @@ class Sketch:
         if "sketch" in state:
             self.optimizer.load_state_dict(state["sketch"])
 
+    def start_from(self, finished: Path) -> None:
+        """As `faces` does."""
+        self.faces.start_from(finished)
+
     def export(self, out: Path) -> None:
         """The files of `faces`."""
         self.faces.export(out)
@@ -81,9 +85,6 @@ def main() -> None:
     chosen = loop.arguments("Teach the face generator's small picture.", pictures=600_000)
     settings = Settings()
     faces = FaceTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls)
-    if chosen.start and chosen.start.suffix == ".safetensors" and not (chosen.out / "state.pt").exists():
-        faces.start_from(chosen.start)
-        chosen.start = None
     loop.run(Sketch(faces, chosen.pictures), chosen.out, chosen.pictures, chosen.start)
 
 

@@ -1,6 +1,6 @@
-"""Train SRGAN, four times the size: python -m ganapps.training.srgan --data DIR --out DIR --start RUN/state.pt
+"""Train SRGAN, four times the size: python -m ganapps.training.srgan --data DIR --out DIR --start weights/srresnet-x4-ours.safetensors
 
-Ledig 2017: goes on from SRResNet's state with a loss for looks. Closeness is now judged in the features of EfficientNet-Lite0,
+Ledig 2017: goes on from SRResNet (its finished file, or a run's state.pt) with a loss for looks. Closeness is now judged in the features of EfficientNet-Lite0,
 where the paper has VGG's; a critic, taught beside it, says whether a picture looks real; and a little of the plain difference stays.
 """
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -153,6 +153,13 @@ class SRResNetTrainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.seen = state["seen"]
         torch.set_rng_state(state["random"])
+
+    def start_from(self, finished: Path) -> None:
+        """Take over a finished network, SRResNet's or SRGAN's."""
+        tensors = {name: tensor.float() for name, tensor in load_file(finished).items()}
+        for network in (self.generator, self.average):
+            counts = {name: tensor for name, tensor in network.state_dict().items() if name.endswith("num_batches_tracked")}
+            network.load_state_dict(tensors | counts)
 
     def export(self, out: Path) -> None:
         """The averaged network in float16, its batch norms' statistics too, in the layout that `ganapps.networks.srresnet` reads."""
