@@ -170,6 +170,30 @@ def test_twins_come_nearer_to_their_pictures():
     assert np.mean([trainer.step()["colours"] for _ in range(5)]) < 0.7 * first
 
 
+def test_wrong_labels_are_anothers_or_differ_in_one_control():
+    trainer = face_trainer(settings=faces.Settings(resolution=16, batch=400, one_wrong=0.5))
+    c = torch.randn(400, 44)
+    wrong = trainer._wrong(c)
+    differs = wrong != c
+    assert torch.equal(wrong[differs], c.roll(1, 0)[differs])
+    alike = [any(torch.equal(row, control) for control in faces.CONTROLS) for row in differs]
+    assert faces.CONTROLS.any(1).all() and 150 < sum(alike) < 250 and all(row.all() for row, one in zip(differs, alike) if not one)
+
+
+def test_faces_follow_a_label_for_the_critic_reads_it():
+    trainer = face_trainer(settings=faces.Settings(resolution=16, batch=8, critic_weight=0, feature_weight=0, colour_weight=0, small_weight=0,
+                                                   wrong_labels=0, code_weight=0))
+    bright = trainer.labels[:, 0] > 0
+    trainer.labels.zero_()[:, 0] = bright * 2.0 - 1
+    trainer.real[:] = torch.where(bright, 220, 30).to(torch.uint8)[:, None, None, None]
+    for _ in range(80):
+        trainer.step()
+    c = torch.zeros(2, 44)
+    c[0, 0], c[1, 0] = 1, -1
+    light, dark = trainer.generator(torch.zeros(2, 128), c, psi=1.0).mean((1, 2, 3))
+    assert light - dark > 0.2
+
+
 @pytest.mark.parametrize("make", [face_trainer, diffusion_trainer])
 def test_a_resumed_training_is_the_same_training(make, tmp_path):
     straight = make()

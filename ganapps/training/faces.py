@@ -45,6 +45,7 @@ class Settings:
     batch: int = 16
     generator_rate: float = 2e-3
     critic_rate: float = 2e-4
+    reading_rate: float = 2e-3  # of the critic's label readers: spectral norms leave them small numbers
     encoder_rate: float = 1e-3
     mapping_factor: float = 30.0  # NVIDIA's layout lets the mapping learn a hundredth as quick; a short training can't wait for it
     critic_weight: float = 0.4
@@ -77,9 +78,10 @@ class FaceTrainer:
         mapping = [p for name, p in self.generator.named_parameters() if name.startswith("mapping.fc")]
         others = [p for name, p in self.generator.named_parameters() if not name.startswith("mapping.fc")]
         rate = settings.generator_rate
-        self.rates = {"generator": (rate, rate * settings.mapping_factor), "critic": (settings.critic_rate,), "encoder": (settings.encoder_rate,)}
-        self.optimizers = {"generator": _adam(others, mapping), "critic": _adam(self.critic.parameters()),
-                           "encoder": _adam(self.encoder.parameters())}
+        self.rates = {"generator": (rate, rate * settings.mapping_factor), "critic": (settings.critic_rate, settings.reading_rate), "encoder": (settings.encoder_rate,)}
+        readers = [p for name, p in self.critic.named_parameters() if ".read." in name]
+        judges = [p for name, p in self.critic.named_parameters() if ".read." not in name]
+        self.optimizers = {"generator": _adam(others, mapping), "critic": _adam(judges, readers), "encoder": _adam(self.encoder.parameters())}
 
     def step(self) -> dict[str, float]:
         """One batch for the critic and the same one for the generator; the losses, by name."""
