@@ -81,7 +81,7 @@ def _race(options: argparse.Namespace) -> int:
             with _writing(options.out):
                 files[lap.side] += _kept(lap.result, folders[lap.side], len(files[lap.side]))
                 _race_report(options.out, race.report(asked, lap, reports), files)
-    if last is not None:
+    if last is not None and not last.result.made:  # what came after the last picture
         with _writing(options.out):
             _race_report(options.out, race.report(asked, last, reports), files)
     print(*files[0], *files[1], sep="\n")

@@ -354,9 +354,10 @@ def test_a_halved_checkpoint_is_read_as_nearly_what_it_was(tmp_path, monkeypatch
 def test_judges_see_the_same_part_of_both_and_not_always_the_same():
     torch.manual_seed(0)
     places = torch.arange(96.0).view(1, 1, 96, 1) * 100 + torch.arange(96.0)
-    corners = set()
-    for _ in range(200):
-        one, other = srgan._shifted(places, places.expand(2, 3, -1, -1))
-        assert one.shape == (1, 1, 92, 92) and other.shape == (2, 3, 92, 92) and torch.equal(one[0, 0], other[1, 2])
-        corners.add(float(one[0, 0, 0, 0]))
-    assert corners == {100.0 * y + x for y in range(4) for x in range(4)}
+    corners, sides = set(), set()
+    for _ in range(400):
+        one, other = srgan._part(places, places.expand(2, 3, -1, -1))
+        assert one.shape[2] == one.shape[3] and other.shape == (2, 3, *one.shape[2:]) and torch.equal(one[0, 0], other[1, 2])
+        corners.add((int(one[0, 0, 0, 0]) // 100 % 4, int(one[0, 0, 0, 0]) % 100 % 4))
+        sides.add(one.shape[-1])
+    assert len(corners) == 16 and sides == set(range(64, 97))

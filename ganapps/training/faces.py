@@ -48,9 +48,9 @@ class Settings:
     reading_rate: float = 2e-3  # of the critic's label readers: spectral norms leave them small numbers
     encoder_rate: float = 1e-3
     mapping_factor: float = 30.0  # NVIDIA's layout lets the mapping learn a hundredth as quick; a short training can't wait for it
-    critic_weight: float = 0.4
-    feature_weight: float = 30.0
-    colour_weight: float = 200.0
+    critic_weight: float = 2.0
+    feature_weight: float = 15.0
+    colour_weight: float = 60.0
     code_weight: float = 0.1  # per nat that z says about its picture: with 1, z fell silent and faces resembled each other
     small_weight: float = 20.0  # the picture of half the size inside the generator is the picture, shrunk
     wrong_labels: float = 0.25  # their share of what the critic calls made

@@ -19,7 +19,7 @@ from ganapps.training import loop, precision, srresnet
 from ganapps.training.features import FeatureNetwork
 from ganapps.training.srresnet import SRResNetTrainer, sharp
 
-SHIFTS = 4  # pixels of the enlarged picture, in either direction
+SMALLEST = 64  # pixels a side of what the judges see
 FINEST = 3  # of the feature maps: 1/4, 1/8 and 1/16 of the side; what is coarser is the same in any case
 
 
@@ -30,13 +30,13 @@ class Settings(srresnet.Settings):
     rate: float = 2e-4
     critic_rate: float = 2e-4
     critic_width: int = 32
-    feature_weight: float = 0.1
-    critic_weight: float = 0.005
+    feature_weight: float = 0.05
+    critic_weight: float = 0.02
     plain_weight: float = 0.5
 
 
 def critic(width: int) -> nn.Sequential:
-    """[N, 3, 96, 96] in 0..1 -> a score for each of 6 x 6 overlapping patches, [N, 1, 6, 6]; above 0 is real."""
+    """[N, 3, S, S] in 0..1 -> a score for each of overlapping patches, [N, 1, S / 16, S / 16]; above 0 is real."""
     layers: list[nn.Module] = [nn.Conv2d(3, width, 3, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
     for k in (1, 2, 4):
         layers += [nn.Conv2d(k * width, 2 * k * width, 3, stride=2, padding=1), nn.BatchNorm2d(2 * k * width), nn.LeakyReLU(0.2, inplace=True)]
@@ -59,7 +59,7 @@ class SRGANTrainer(SRResNetTrainer):
         """Features, the critic's opinion and the plain difference, weighed; teaches the critic first."""
         s = self.settings
         plain = (made - large).abs().mean()
-        made, large = _shifted(made, large)
+        made, large = _part(made, large)
         taught = self._teach_critic(made.detach(), large)
         self.critic.requires_grad_(False)
         with precision.quick():
@@ -92,11 +92,14 @@ class SRGANTrainer(SRResNetTrainer):
         return loss.item()
 
 
-def _shifted(*pictures: Tensor) -> list[Tensor]:
-    """The same part of all, a few pixels smaller: both judges look at every second pixel of their every second pixel, always the same
-    ones of a picture that is never moved, and the generator would draw a grid for them."""
-    y, x = (int(torch.randint(SHIFTS, ())) for _ in range(2))
-    return [p[..., y : p.shape[2] - SHIFTS + y, x : p.shape[3] - SHIFTS + x] for p in pictures]
+def _part(*pictures: Tensor) -> list[Tensor]:
+    """The same square of all, anywhere, of any size from 64 px: both judges look at every second pixel of their every second pixel, always the
+    same ones of a picture that is never moved, and the generator would draw a grid for them. The features enlarge what is smaller than
+    they are, so they meet pixels of many sizes too."""
+    most = pictures[0].shape[-1]
+    side = int(torch.randint(min(SMALLEST, most), most + 1, ()))
+    y, x = (int(torch.randint(most - side + 1, ())) for _ in range(2))
+    return [p[..., y : y + side, x : x + side] for p in pictures]
 
 
 def _apart(made: list[Tensor], real: list[Tensor]) -> Tensor:
