@@ -2,8 +2,8 @@
 
 python -m ganapps.training.label_file --data DIR --generator OUT/heads-128.safetensors --out OUT
 
-Every control is moved to its far ends on 32 faces, and a reader, which learned on real portraits, says how far the faces followed:
-1 is as far as real portraits with those labels. It writes heads-128.labels.safetensors and, to look at, a sheet of the far ends.
+Every control is moved to its far ends on 32 faces, and a reader, which learned on real portraits through a network that no training
+saw, says how far the faces followed: 1 is as far as real portraits with those labels. It writes heads-128.labels.safetensors and, to look at, a sheet of the far ends.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from ganapps.training.generator import Generator
 from ganapps.training.labels import NAMES
 
 FACES, PSI = 32, 0.9
+EYES = "lite2"  # not the network through which the critic read the labels
 FOLLOWS = 0.35  # a control that is followed less than this does not visibly do what it says
 SHOWN, COLUMNS = 3, 40
 
@@ -90,7 +91,7 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     portraits = load(chosen.data, reader.SIDE)
-    eyes = reader.learn(FeatureNetwork(), portraits, load(chosen.data, reader.SIDE, held_back=True))
+    eyes = reader.learn(FeatureNetwork(EYES), portraits, load(chosen.data, reader.SIDE, held_back=True))
     rows = portraits.labels[np.random.RandomState(2).randint(len(portraits), size=FACES)]
     draw, measured, strips = always_the_same(read_generator(chosen.generator)), {}, []
     for control in controls.CONTROLS:

@@ -30,8 +30,8 @@ class Settings(srresnet.Settings):
     rate: float = 2e-4
     critic_rate: float = 2e-4
     critic_width: int = 32
-    feature_weight: float = 0.05
-    critic_weight: float = 0.02
+    feature_weight: float = 0.1
+    critic_weight: float = 0.005
     plain_weight: float = 0.5
 
 
