@@ -217,6 +217,14 @@ def test_an_upscaler_begins_as_bilinear_enlargement():
     assert torch.allclose(made[..., 8:-8, 8:-8], expected[..., 8:-8, 8:-8], atol=1e-5)  # outside of a border the padding shows
 
 
+def test_an_upscaler_begins_without_a_grid_in_any_channel():
+    generator = srresnet.Generator(8, 2).eval()
+    with torch.no_grad():
+        generator.conv3.weight.copy_(torch.randn(generator.conv3.weight.shape, generator=torch.Generator().manual_seed(1)))
+        inside = generator(torch.full((1, 3, 20, 20), 0.5))[0, :, 32:48, 32:48].flatten(1)
+    assert (inside - inside[:, :1]).abs().max() < 1e-4
+
+
 def test_srgan_begins_with_srresnet_and_its_critic_learns(tmp_path):
     before = upscaler_trainer()
     before.step()

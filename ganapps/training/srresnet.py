@@ -81,7 +81,8 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def _begin_bilinear(self) -> None:
-        """Three channels carry the picture through, doubled twice by bilinear weights; the others start without a say."""
+        """Three channels carry the picture through, doubled twice by bilinear weights; the others start without a say, and with the same
+        kernel for all four pixels that one becomes (Aitken 2017), or they would bring a grid when they get one."""
         nn.init.zeros_(self.conv2[1].weight)
         for convolution in (self.conv1[0], self.conv3):
             for colour in range(3):
@@ -92,11 +93,13 @@ class Generator(nn.Module):
         near = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])  # of the pixels before, at and after, for either half
         for double in self.upsampling:
             convolution = double.upsample_block[0]
+            kernels = convolution.weight.unflatten(0, (-1, 4))
+            kernels.copy_(kernels[:, :1].expand_as(kernels).clone())
+            convolution.bias.zero_()
             for colour in range(3):
                 rows = slice(4 * colour, 4 * colour + 4)
                 convolution.weight[rows] = 0
                 convolution.weight[rows, colour] = torch.stack([near[i].outer(near[j]) for i in range(2) for j in range(2)])
-                convolution.bias[rows] = 0
 
 
 class SRResNetTrainer:
