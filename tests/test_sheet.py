@@ -82,3 +82,13 @@ def test_every_shipped_translator_can_be_tried(engine: Engine, tmp_path: Path) -
     line = gr.HTML()
     *_, update = real.filled(str(tmp_path / "small.png"), lambda row: {}, None, "", line, "en")
     assert update[real.tried] == [c.id for c in engine.rows("translate") if engine.here(c)] and line not in update
+
+
+def test_a_cell_is_a_file_that_stays_as_it_is(sheet: Sheet) -> None:
+    """A picture itself Gradio writes again with every update, and a page that reads it meanwhile gets half of it."""
+    seen: dict[str, int] = {}
+    for update in sheet.filled("small.png", lambda row: {"crop": [0, 0, 4, 4]}, None, "bicubic", gr.HTML(), "en"):
+        for path, _ in update.get(sheet.gallery, ()):
+            assert Image.open(path).size == (4, 4)
+            assert seen.setdefault(path, Path(path).stat().st_mtime_ns) == Path(path).stat().st_mtime_ns
+    assert len(seen) == 3 and not any(Path(path).exists() for path in seen), "Gradio keeps copies; ours are gone"
