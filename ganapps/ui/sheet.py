@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from PIL import Image
 
 from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
@@ -54,9 +53,9 @@ class Sheet:
         cells: list[tuple] = []
         refused = ""
 
-        def add(shown: Image.Image, caption: str, model: str) -> None:
+        def add(made: Any, caption: str, model: str) -> None:
             path = folder / f"{len(cells)}.png"
-            shown.save(path, compress_level=1)
+            made.save(path, compress_level=1)
             cells.append(((str(path), caption), model))
 
         rows = [(c.id, c.title, c.licence.split(";")[0][:28], None, settings(c)) for c in self.engine.rows(self.task) if self.engine.here(c)]
