@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from test_networks_translate import animegan as shapes
 from test_networks_translate import made, picture
 from upscaler_files import swinir_onnx
 
-from ganapps import networks
+from ganapps import formats, networks
 from ganapps.errors import WeightsError
 from ganapps.formats import read
 
@@ -92,6 +94,35 @@ def test_a_swinir_whose_windows_cannot_be_is_refused_in_one_sentence(biases: tor
     tensors = {name: biases if tensor.shape == (1, 2, 64, 64) else tensor for name, tensor in contents.tensors.items()}
     with pytest.raises(ValueError, match=said):
         networks.build("upscalers", tensors, contents.settings)
+
+
+@pytest.mark.parametrize("change", [
+    lambda node: node["inputs"].clear(), lambda node: node["inputs"].pop(), lambda node: node["inputs"].append("more"), lambda node: node["outputs"].clear()])
+@pytest.mark.parametrize("operation", ["Identity", "MatMul", "Add"])
+def test_a_node_with_too_few_or_many_ends_is_no_more_than_a_fault_in_the_file(operation: str, change: Callable, swinir: formats.Contents) -> None:
+    nodes = [node | {"inputs": [*node["inputs"]], "outputs": [*node["outputs"]]} for node in swinir.settings["nodes"]]
+    nodes.append({"operation": "Identity", "inputs": ["conv_first.weight"], "outputs": ["again"], "texts": {}})
+    for node in nodes:
+        if node["operation"] == operation:
+            change(node)
+    with contextlib.suppress(ValueError):
+        networks.build("upscalers", swinir.tensors, {"nodes": nodes})
+
+
+@pytest.mark.parametrize("odd", [(), (0, 2), (12, 36, 2)])
+def test_a_swinirs_tensor_of_another_shape_is_one_sentence(odd: tuple[int, ...], swinir: formats.Contents) -> None:
+    table = "layers.0.residual_group.blocks.0.attn.relative_position_bias_table"
+    with pytest.raises(ValueError):
+        networks.build("upscalers", {**swinir.tensors, table: torch.zeros(odd)}, swinir.settings)
+    with pytest.raises(ValueError):
+        networks.build("upscalers", {name: torch.zeros(odd) if tuple(t.shape) == (12, 36) else t for name, t in swinir.tensors.items()}, swinir.settings)
+    with pytest.raises(ValueError, match="windows of 64 pixels"):
+        networks.build("upscalers", {name: torch.zeros(2, 2, 64, 64) if tuple(t.shape) == (1, 2, 64, 64) else t for name, t in swinir.tensors.items()}, swinir.settings)
+
+
+@pytest.fixture(scope="module")
+def swinir(tmp_path_factory: pytest.TempPathFactory) -> formats.Contents:
+    return read(put(tmp_path_factory.mktemp("swinir"), swinir_onnx(11)))
 
 
 def test_a_table_for_windows_of_a_thousand_pixels_costs_no_memory() -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 QKV = ".attn.qkv.bias"
 KEPT = re.compile(r"[a-z][\w.]*\.(weight|bias|relative_position_bias_table)")
 BIASES = "relative_position_bias_table"
+INPUTS = {"Identity": 1, "MatMul": 2, "Add": 2}  # of the operations that are looked at
 WIDEST = 32  # pixels a side of a window; published ones have 7 or 8. What follows from a window takes its fourth power of memory
 
 
@@ -29,6 +30,7 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 def named(tensors: Mapping[str, Tensor], nodes: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     """All tensors of the network under the authors' names. Raises ValueError where a block's biases fit no window."""
     everything = dict(tensors)
+    nodes = [node for node in nodes if len(node["inputs"]) == INPUTS.get(node["operation"]) and node["outputs"]]
     for node in nodes:  # of two equal tensors the exporter keeps one
         if node["operation"] == "Identity" and node["inputs"][0] in everything:
             everything[node["outputs"][0]] = everything[node["inputs"][0]]
@@ -36,7 +38,7 @@ def named(tensors: Mapping[str, Tensor], nodes: Sequence[Mapping[str, Any]]) -> 
     products: dict[str, Tensor] = {}  # of pixels and a weight: the weight
     block = ""
     for node in nodes:
-        if node["operation"] == "MatMul" and node["inputs"][1] in everything:
+        if node["operation"] == "MatMul" and node["inputs"][1] in everything and everything[node["inputs"][1]].dim() == 2:
             products[node["outputs"][0]] = everything[node["inputs"][1]]
         elif node["operation"] == "Add":
             for stored, came in (node["inputs"], node["inputs"][::-1]):
@@ -54,7 +56,7 @@ def _table(spread: Tensor) -> Tensor:
     """[1, heads, N, N] biases of all pairs of a window's N pixels -> [(2 w - 1)^2, heads], one for each distance."""
     heads, pixels = spread.shape[-3], spread.shape[-1]
     window = isqrt(pixels)
-    if window**2 != pixels or window > WIDEST:
+    if window**2 != pixels or window > WIDEST or spread.numel() != heads * pixels**2:
         raise ValueError(f"its position biases are for windows of {pixels} pixels, no square of up to {WIDEST} a side")
     index = relative_position_index(window)
     rows = spread.reshape(heads, -1).t()
@@ -69,9 +71,9 @@ def _what_follows(found: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
     for name, table in found.items():
         if not name.endswith(f".attn.{BIASES}"):
             continue
-        block, window = name.removesuffix(f".attn.{BIASES}"), (isqrt(len(table)) + 1) // 2
-        if window > WIDEST:
-            raise ValueError(f"its windows are {window} pixels a side, more than {WIDEST}")
+        block, window = name.removesuffix(f".attn.{BIASES}"), (isqrt(table.shape[0] if table.dim() else 0) + 1) // 2
+        if not 0 < window <= WIDEST:
+            raise ValueError(f"its windows are {window} pixels a side, more than {WIDEST} or none")
         yield f"{block}.attn.relative_position_index", relative_position_index(window)
         if int(block.rpartition(".")[2]) % 2:
             yield f"{block}.attn_mask", attention_mask(window)
