@@ -44,33 +44,29 @@ class Sheet:
                lang: str) -> Iterator[dict]:
         """Cell by cell, a person's own file first. `settings` of a row, None for the file, may leave it out: None. `plain` is what stands under
         the picture as no model made it, "" for no such cell. A model that is refused says so in `line`, and the rest goes on."""
-        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            yield from self._cells(Path(folder), picture, settings, weights, plain, line, lang)
-
-    def _cells(self, folder: Path, picture: str, settings: Callable[[Checkpoint | None], Mapping[str, Any] | None], weights: str | None, plain: str, line: gr.HTML,
-               lang: str) -> Iterator[dict]:
-        """`filled`, with the cells' pictures as files in `folder`: a picture itself Gradio would write again with every cell, while the page reads it."""
         cells: list[tuple] = []
         refused = ""
 
         def add(made: Any, caption: str, model: str) -> None:
-            path = folder / f"{len(cells)}.png"
+            """As a file: a picture itself Gradio would write again with every cell, while the page reads it."""
+            path = Path(folder) / f"{len(cells)}.png"
             made.save(path, compress_level=1)
             cells.append(((str(path), caption), model))
 
         rows = [(c.id, c.title, c.licence.split(";")[0][:28], None, settings(c)) for c in self.engine.rows(self.task) if self.engine.here(c)]
         file_first = [("", say(lang, "your file"), "", weights, settings(None))] if weights else []
-        for model, title, licence, file, asked in [*file_first, *rows]:
-            if asked is None:
-                continue
-            recipe = Recipe(self.task, model or "file", asked)
-            *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang)
-            if shown.failed:
-                refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
-                yield {line: refused}
-                continue
-            beside = shown.kept[-1].beside
-            if plain and not cells:
-                add(beside["before"], plain, "")
-            add(beside["after"], " · ".join(x for x in (title, seconds(shown.report.seconds), licence) if x), model)
-            yield {self.gallery: [cell for cell, _ in cells], self.tried: [model for _, model in cells]}
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            for model, title, licence, file, asked in [*file_first, *rows]:
+                if asked is None:
+                    continue
+                recipe = Recipe(self.task, model or "file", asked)
+                *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang)
+                if shown.failed:
+                    refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
+                    yield {line: refused}
+                    continue
+                beside = shown.kept[-1].beside
+                if plain and not cells:
+                    add(beside["before"], plain, "")
+                add(beside["after"], " · ".join(x for x in (title, seconds(shown.report.seconds), licence) if x), model)
+                yield {self.gallery: [cell for cell, _ in cells], self.tried: [model for _, model in cells]}
