@@ -25,7 +25,7 @@ from ganapps import engine, report
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
 
-RUNS = (("GAN, 4 pictures of 64 px", Recipe("faces", "heads-64", {"count": 4})), ("GAN, 4 pictures of 128 px", Recipe("faces", "heads-128", {"count": 4})),
+RUNS = (("GAN, 12 pictures of 64 px", Recipe("faces", "heads-64", {"count": 12})), ("GAN, 12 pictures of 128 px", Recipe("faces", "heads-128", {"count": 12})),
         ("diffusion, 10 steps", Recipe("denoise", "heads-ddpm-64", {"steps": 10})))
 
 

@@ -18,6 +18,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.hub import Progress
 from ganapps.recipe import Recipe
+from ganapps.tasks import faces
 
 HEADS = Recipe("faces", "heads-64", {"seed": 7, "count": 3})
 SMALL = Recipe("faces", "small", {"seed": 7, "count": 3})
@@ -93,7 +94,8 @@ def test_nothing_of_a_run_stays_in_the_thread_or_in_the_global_random_state(tmp_
 
 # Stop, turns, memory, price
 
-def test_closing_a_run_stops_it(tmp_path: Path) -> None:
+def test_closing_a_run_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faces, "GLANCE", -1)  # a step for every batch
     network = Small()
     engine = small_engine(network, tmp_path)
     run = engine.run(SMALL.with_settings(count=64))
@@ -113,7 +115,8 @@ def test_closing_a_run_stops_its_download(tmp_path: Path) -> None:
     assert engine.runtime.stopped and not engine.runtime.small.calls
 
 
-def test_two_runs_take_turns(tmp_path: Path) -> None:
+def test_two_runs_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faces, "GLANCE", -1)
     order: list[int] = []
     inside = threading.Semaphore(1)
 

@@ -61,6 +61,17 @@ def test_a_seed_is_the_z_that_every_stylegan_tool_draws() -> None:
     assert [m.caption for m in made(faces.generate(Small(), CPU, seed=2**32 - 1, count=2))] == ["seed 4294967295", "seed 0"]
 
 
+def test_batches_that_are_made_within_a_glance_come_in_one_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a processor a batch is one picture: a wall of small faces would be as many looks at memory, and as many updates of the page."""
+    def wall(glance: float) -> list:
+        monkeypatch.setattr(faces, "GLANCE", glance)
+        return list(faces.generate(Small(), CPU, seed=4, count=20, mix=3))
+
+    each, together = wall(-1), wall(3600)
+    assert [(s.done, s.network_calls) for s in each] == [(i, 1) for i in range(1, 21)] and [(s.done, s.network_calls) for s in together] == [(20, 20)]
+    assert [(m.caption, m.settings, m.picture.tobytes()) for m in made(iter(each))] == [(m.caption, m.settings, m.picture.tobytes()) for m in made(iter(together))]
+
+
 # Psi, cutoff, mixing
 
 def test_psi_pulls_to_the_average_in_the_first_layers_or_in_all() -> None:
@@ -77,7 +88,8 @@ def test_mixing_takes_the_layers_of_the_second_seed() -> None:
     assert colours(faces.generate(Small(), CPU, seed=3, count=1, psi=1, mix=9, mix_from=2, mix_to=1)) == [colour(z(3))]
 
 
-def test_a_model_without_a_style_space_says_what_changes_nothing() -> None:
+def test_a_model_without_a_style_space_says_what_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faces, "GLANCE", -1)  # a step for every batch
     steps = list(faces.generate(Plain(), CPU, seed=3, count=20, psi=0.2, mix=5))
     assert said(steps[0].changes) == ["This model has no style space, so this has no effect: psi, mix."] and not any(s.changes for s in steps[1:])
     assert not any(s.changes for s in faces.generate(Plain(), CPU, seed=3, count=1))
@@ -95,9 +107,9 @@ def test_a_label_is_drawn_by_the_seed_and_set_by_name() -> None:
     random.randn(1, 8)
     expected = rows[random.randint(3)].copy()
     make = faces.Maker(Small(label_dim=8), CPU, table, None, "const")
-    assert np.array_equal(make.rows([4])[0], expected)
+    assert np.array_equal(make.drawn([4])[1][0], expected)
     expected[2] = 2 * 5 + 1
-    assert np.array_equal(faces.Maker(Small(label_dim=8), CPU, table, {"age": 5}, "const").rows([4])[0], expected)
+    assert np.array_equal(faces.Maker(Small(label_dim=8), CPU, table, {"age": 5}, "const").drawn([4])[1][0], expected)
 
 
 TABLE = from_table(np.zeros((1, 3), np.float32), {"names": '["r", "g", "b"]', "controls": """[
@@ -179,7 +191,8 @@ def test_a_film_goes_through_every_face_and_comes_back(network: Small) -> None:
 
 # What fails and is mended
 
-def test_a_full_memory_halves_the_batch_and_tells() -> None:
+def test_a_full_memory_halves_the_batch_and_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(faces, "GLANCE", -1)  # a step for every batch
     network = Small(limit=2)
     steps = list(faces.generate(network, CPU, seed=0, count=10))
     assert [said(s.changes) for s in steps if s.changes] == [["Out of memory: 4 at a time instead.", "Out of memory: 2 at a time instead."]]

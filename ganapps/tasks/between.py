@@ -31,14 +31,12 @@ def walk(network: nn.Module, device: Device, labels_of_model: Labels | None = No
     """
     ends = _ends(seed, to)
     make = Maker(network, device, labels_of_model, None, "const")
-    z = torch.from_numpy(np.concatenate([np.random.RandomState(n).randn(1, network.z_dim) for n in ends])).float().to(device.name)
-    rows, film = make.rows(ends), []
+    z, rows = make.drawn(ends)
+    film: list[Image.Image] = []
     for share in _shares(frames):
         row = None if rows is None else torch.lerp(rows[:1], rows[1:], share)
         point = slerp(z[:1], z[1:], share)
-        with torch.no_grad():
-            styles = network.mapping(point, row, psi=psi) if network.num_ws else point
-        x, changes = make.pictures(styles, ends[:1], row)
+        x, changes = make.pictures(make.ws(point, row, psi, None), ends[:1], row)
         film += from_tensor(x, network.value_range)
         yield Step(len(film), frames, _made(film, frames, ends), make.calls(), changes)
 

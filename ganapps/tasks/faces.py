@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -24,6 +26,8 @@ Noise = Literal["const", "random", "none"]
 Psi = Annotated[float, Range(-2.0, 2.0)]
 Layer = Annotated[int, Range(0, 31)]
 SEEDS = 2**32
+_random, _drawing = np.random.RandomState(0), threading.Lock()  # seeded for every face: making a new one takes thirty times as long
+GLANCE = 0.05  # seconds: what is made within them comes in one step, for nobody sees them apart and each step costs some work
 
 
 def number(seed: Seed) -> int:
@@ -46,11 +50,12 @@ def generate(network: nn.Module, device: Device, labels_of_model: Labels | None 
     """
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
     make = Maker(network, device, labels_of_model, labels, noise)
+    other = make.ws(*make.drawn([number(mix)]), psi, cutoff) if mix is not None and network.num_ws else None
 
-    def ws_of(some: Sequence[int]) -> torch.Tensor:
-        ws = make.ws(some, psi, cutoff)
-        if mix is not None and network.num_ws:
-            ws[:, mix_from:mix_to + 1] = make.ws([number(mix)], psi, cutoff)[:, mix_from:mix_to + 1]
+    def ws_of(z: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        ws = make.ws(z, rows, psi, cutoff)
+        if other is not None:
+            ws[:, mix_from:mix_to + 1] = other[:, mix_from:mix_to + 1]
         return ws
 
     idle = _idle(network, generate, psi=psi, cutoff=cutoff, mix=mix, noise=noise)
@@ -67,8 +72,8 @@ def strip(network: nn.Module, device: Device, labels_of_model: Labels | None = N
     face = number(seed)
     remaining = iter(psis)
 
-    def ws_of(some: Sequence[int]) -> torch.Tensor:
-        return torch.cat([make.ws([n], next(remaining), None) for n in some])
+    def ws_of(z: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+        return torch.cat([make.ws(z[:1], None if rows is None else rows[:1], next(remaining), None) for _ in z])
 
     same = {"seed": face, "count": 1, "labels": labels, "noise": noise}
     yield from make.wall(ws_of, [face] * count, [f"{p:.2f}" for p in psis], [same | {"psi": p} for p in psis], task="faces")
@@ -82,16 +87,16 @@ def loop(network: nn.Module, device: Device, labels_of_model: Labels | None = No
     """
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
     make = Maker(network, device, labels_of_model, labels, noise)
-    corners = make.ws(numbers, psi, None)
+    z, rows = make.drawn(numbers)
+    corners = make.ws(z, rows, psi, None)
     points = _closed_curve(corners, frames)
     if not network.num_ws:  # between two z a curve runs closer to 0 than any z the network has seen
         points *= _closed_curve(corners.norm(dim=-1, keepdim=True), frames) / points.norm(dim=-1, keepdim=True)
     film: list = []
     said = _idle(network, loop, psi=psi, noise=noise)
-    row = make.rows(numbers[:1])
     while len(film) < len(points):
         some = points[len(film):len(film) + make.batch]
-        x, changes = make.pictures(some, numbers[:1] * len(some), None if row is None else row.expand(len(some), -1))
+        x, changes = make.pictures(some, numbers[:1] * len(some), None if rows is None else rows[:1].expand(len(some), -1))
         film += from_tensor(x, network.value_range)
         said += changes
         if len(film) < len(points):
@@ -102,9 +107,11 @@ def loop(network: nn.Module, device: Device, labels_of_model: Labels | None = No
 
 def _idle(network: nn.Module, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
     """What to say where settings of `function` were turned that only a style space gives a meaning."""
+    if network.num_ws:
+        return ()
     defaults = inspect.signature(function).parameters
     turned = ", ".join(name for name, value in settings.items() if value != defaults[name].default)
-    return (("This model has no style space, so this has no effect: {settings}.", {"settings": turned}),) if turned and not network.num_ws else ()
+    return (("This model has no style space, so this has no effect: {settings}.", {"settings": turned}),) if turned else ()
 
 
 def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
@@ -126,48 +133,52 @@ class Maker:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
         self.network, self.device, self.table, self.chosen, self.noise = network, device, table, chosen or {}, noise
         self.batch = batch_size(network.resolution, device)
-        self._calls, self._random = 0, np.random.RandomState(0)
+        self._calls = 0
 
     def calls(self) -> int:
         """Network calls since this was last asked."""
         calls, self._calls = self._calls, 0
         return calls
 
-    def ws(self, numbers: Sequence[int], psi: float, cutoff: int | None) -> torch.Tensor:
-        """Styles [N, num_ws, w_dim] of seeds; for a network without a style space its z [N, z_dim]."""
-        z = torch.from_numpy(np.array([self._drawn(n) for n in numbers], np.float32)).to(self.device.name)
+    def drawn(self, numbers: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """z [N, z_dim] of seeds, what RandomState(n) draws first, and the label rows [N, C] that it draws after it, where there are labels.
+        All at once before any picture is made: between two network calls, with the caches gone, a seed takes ten times as long."""
+        z, rows = [], []
+        with _drawing:
+            for n in numbers:
+                _random.seed(n)
+                z.append(_random.randn(self.network.z_dim))
+                if self.table is not None:
+                    rows.append(self.table.row(_random, self.chosen))
+        return self._tensor(z), self._tensor(rows) if rows else None
+
+    def _tensor(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
+        return torch.from_numpy(np.array(rows, np.float32)).to(self.device.name)
+
+    def ws(self, z: torch.Tensor, rows: torch.Tensor | None, psi: float, cutoff: int | None) -> torch.Tensor:
+        """Styles [N, num_ws, w_dim] of z and label rows; for a network without a style space z itself."""
         if not self.network.num_ws:
             return z
         with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
-            return self.network.mapping(z, self.rows(numbers), psi=psi, cutoff=cutoff)
-
-    def _drawn(self, n: int) -> np.ndarray:
-        """z [z_dim] of a seed: what RandomState(n) draws first. One state is seeded anew each time: making one takes ten times as long."""
-        self._random.seed(n)
-        return self._random.randn(self.network.z_dim)
-
-    def rows(self, numbers: Sequence[int]) -> torch.Tensor | None:
-        """Label rows [N, C] of seeds: each drawn by the same random state as its z, after it."""
-        if self.table is None:
-            return None
-        rows = []
-        for n in numbers:
-            self._drawn(n)
-            rows.append(self.table.row(self._random, self.chosen))
-        return torch.from_numpy(np.array(rows, np.float32)).to(self.device.name)
+            return self.network.mapping(z, rows, psi=psi, cutoff=cutoff)
 
     def wall(self, ws_of: Callable, numbers: Sequence[int], captions: Sequence[str], settings: Sequence[Mapping],
              said: tuple[Sentence, ...] = (), task: str | None = None) -> Iterator[Step]:
-        """A Step after every batch of pictures; the first one tells what was `said` before any was made."""
+        """A Step after every batch of pictures, or after those that were made within `GLANCE` seconds; the first one tells what was `said`
+        before any was made. `ws_of` gives the styles of z and label rows."""
+        z, rows = self.drawn(numbers)
         done, total = 0, len(numbers)
         while done < total:
-            some = slice(done, done + self.batch)
-            rows = None if self.network.num_ws else self.rows(numbers[some])  # styles hold the labels already
-            x, changes = self.pictures(ws_of(numbers[some]), numbers[some], rows)
-            pictures = from_tensor(x, self.network.value_range)
-            made = tuple(Made(*m, task=task) for m in zip(pictures, captions[some], settings[some]))
-            done += len(made)
-            yield Step(done, total, made, self.calls(), said + changes)
+            first, began, batches = done, time.perf_counter(), []
+            while done < total and not (batches and time.perf_counter() - began > GLANCE):
+                some = slice(done, done + self.batch)
+                row = None if rows is None else rows[some]
+                x, changes = self.pictures(ws_of(z[some], row), numbers[some], None if self.network.num_ws else row)  # styles hold the labels already
+                batches.append(x)
+                done, said = done + len(x), said + changes
+            pictures = from_tensor(_joined(batches), self.network.value_range)
+            made = tuple(Made(*m, task=task) for m in zip(pictures, captions[first:done], settings[first:done]))
+            yield Step(done, total, made, self.calls(), said)
             said = ()
 
     def pictures(self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
@@ -177,7 +188,7 @@ class Maker:
             try:
                 parts = [slice(i, i + self.batch) for i in range(0, len(ws), self.batch)]
                 x = [self._finite(ws[p], numbers[p], None if rows is None else rows[p], changes) for p in parts]
-                return torch.cat(x) if len(x) > 1 else x[0], tuple(changes)
+                return _joined(x), tuple(changes)
             except RuntimeError as e:
                 if not out_of_memory(e):
                     raise
@@ -202,6 +213,10 @@ class Maker:
                 return self.network(ws, rows).float()
             generators = [torch.Generator(device.name).manual_seed(n) for n in numbers] if self.noise == "random" else None
             return self.network.synthesis(ws, noise=self.noise, generators=generators).float()
+
+
+def _joined(batches: list[torch.Tensor]) -> torch.Tensor:
+    return torch.cat(batches) if len(batches) > 1 else batches[0]
 
 
 def batch_size(resolution: int, device: Device) -> int:
