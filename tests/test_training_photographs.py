@@ -18,7 +18,7 @@ from ganapps.networks import styles26
 from ganapps.training import cyclegan, loop, measure_photographs, photographs, srgan, srresnet, whole_numbers
 from ganapps.training.features import TAP_CHANNELS
 
-TINY_CYCLE = cyclegan.Settings(width=4, critic_width=4, blocks=1, side=32, last_side=40, pool=2, half_life=3)
+TINY_CYCLE = cyclegan.Settings(width=4, critic_width=4, blocks=1, side=48, last_side=56, pool=2, half_life=3)
 TINY_UPSCALER = srresnet.Settings(width=4, blocks=1, batch=2, half_life=3)
 TINY_GAN = srgan.Settings(width=4, blocks=1, batch=2, half_life=3, critic_width=4)
 
@@ -154,11 +154,22 @@ def test_everything_of_a_cyclegan_learns_and_crops_grow():
     for _ in range(8):
         sides.append(trainer.side)
         losses = trainer.step()
-    assert sides == [32] * 7 + [40]
+    assert sides == [48] * 7 + [56]
     after = {k: v for name in ("generators", "average", "critics") for k, v in getattr(trainer, name).state_dict().items()}
     assert all(not torch.equal(before[k], v) for k, v in after.items() if k.endswith("weight"))
-    assert all(x.shape == (3, 40, 40) for pool in trainer.pools.values() for x in pool.kept)
+    assert all(x.shape == (3, 56, 56) for pool in trainer.pools.values() for x in pool.kept)
     assert losses.keys() == {"fooled", "cycle", "identity", "critics"}
+
+
+def test_a_critic_looks_from_near_and_from_far_where_a_weave_can_not_be_seen():
+    torch.manual_seed(0)
+    critic = cyclegan.Critic(4).eval()
+    plain, weave = torch.zeros(1, 3, 64, 80), torch.ones(1, 3, 64, 80)
+    weave[..., ::2] = -1
+    with torch.no_grad():
+        (near, far), (near_weave, far_weave) = critic(plain), critic(weave)
+    assert near.shape == (1, 1, 6, 8) and far.shape == (1, 1, 2, 3)
+    assert torch.equal(far, far_weave) and not torch.allclose(near, near_weave, atol=1e-3)
 
 
 def test_a_translator_begins_by_giving_the_picture_back():

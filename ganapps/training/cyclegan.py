@@ -104,7 +104,19 @@ def _begin_as_it_is(network: nn.Sequential) -> None:
                 layer.weight[4 * channel + place, channel, 1 + place // 2, 1 + place % 2] = 1
 
 
-def critic(width: int) -> nn.Sequential:
+class Critic(nn.Module):
+    """Two PatchGANs: one sees the picture, the other sees it at half the size (Wang 2018), where a patch holds whole strokes and no weave."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.near, self.far = patches(width), patches(width)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Pictures [N, 3, H, W], no side below 48 -> the scores of both."""
+        return self.near(x), self.far(F.avg_pool2d(x, 2))
+
+
+def patches(width: int) -> nn.Sequential:
     """A PatchGAN: [N, 3, H, W] -> a score for every patch of 70 pixels, [N, 1, H / 8 - 2, W / 8 - 2]. Spectral norms (Miyato 2018)
     hold it back where the paper has instance norms, which can't see a picture's colours."""
     layers: list[nn.Module] = [spectral_norm(nn.Conv2d(3, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2, inplace=True)]
@@ -143,7 +155,7 @@ class CycleTrainer:
         self.heaps = {"a": photos, "b": paintings}
         self.generators = nn.ModuleDict({way: generator(settings.width, settings.blocks) for way in FILES})
         self.average = copy.deepcopy(self.generators).eval().requires_grad_(False)
-        self.critics = nn.ModuleDict({domain: critic(settings.critic_width) for domain in "ab"})
+        self.critics = nn.ModuleDict({domain: Critic(settings.critic_width) for domain in "ab"})
         self.pools = {domain: Pool(settings.pool) for domain in "ab"}
         self.optimizers = {"generators": _adam(self.generators), "critics": _adam(self.critics)}
 
@@ -214,7 +226,7 @@ class CycleTrainer:
             back = {"a": b2a(made["b"]), "b": a2b(made["a"])}
             same = {"a": b2a(_middle(real["a"])), "b": a2b(_middle(real["b"]))}
             scores = {domain: self.critics[domain](made[domain]) for domain in "ab"}
-        fooled = sum((score.float() - 1).square().mean() for score in scores.values())
+        fooled = sum(_off(both, 1) for both in scores.values())
         cycle = sum((back[d].float() - real[d]).abs().mean() for d in "ab")
         identity = sum((same[d].float() - _middle(real[d])).abs().mean() for d in "ab")
         _descend(fooled + s.cycle_weight * cycle + s.identity_weight * identity, self.optimizers["generators"], s.steepest)
@@ -227,8 +239,8 @@ class CycleTrainer:
         for domain in "ab":
             old = self.pools[domain].swap(made[domain].float())
             with precision.quick():
-                good, bad = (self.critics[domain](x).float() for x in (real[domain], old))
-            loss = loss + ((good - 1).square().mean() + bad.square().mean()) / 2
+                good, bad = (self.critics[domain](x) for x in (real[domain], old))
+            loss = loss + (_off(good, 1) + _off(bad, 0)) / 2
         _descend(loss, self.optimizers["critics"])
         return {"critics": loss.item()}
 
@@ -302,6 +314,11 @@ def paintings(folder: Path, kept: Path) -> list[np.ndarray]:
         np.savez(kept, *paint(sizes(load(folder, "painting"))))
     with np.load(kept) as arrays:
         return [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
+
+
+def _off(scores: Sequence[Tensor], wanted: float) -> Tensor:
+    """Least squares, the sum over critics."""
+    return torch.stack([(score.float() - wanted).square().mean() for score in scores]).sum()
 
 
 def _middle(x: Tensor) -> Tensor:
