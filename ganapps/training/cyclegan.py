@@ -42,14 +42,14 @@ class Settings:
     width: int = 24
     critic_width: int = 24
     blocks: int = 6
-    side: int = 64  # pixels of a crop: small ones first, for many steps,
-    last_side: int = 96  # and larger ones in the last tenth
+    side: int = 96  # pixels of a crop: small ones first, for many steps,
+    last_side: int = 128  # and larger ones in the last tenth
     batch: int = 1
     rate: float = 2e-4
-    critic_rate: float = 1e-4
+    critic_rate: float = 4e-4
     steepest: float = 100.0  # of the gradient that one step of the generators follows
-    cycle_weight: float = 5.0
-    identity_weight: float = 1.0  # looked at in the middle of a crop only, which is a quarter of the work
+    cycle_weight: float = 2.5
+    identity_weight: float = 0.5  # looked at in the middle of a crop only, which is a quarter of the work
     pool: int = 50
     half_life: int = 500  # of the averages, in pictures
 

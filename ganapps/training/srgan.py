@@ -31,7 +31,7 @@ class Settings(srresnet.Settings):
     critic_rate: float = 2e-4
     critic_width: int = 32
     feature_weight: float = 0.1
-    critic_weight: float = 0.005
+    critic_weight: float = 0.01
     plain_weight: float = 0.5
 
 

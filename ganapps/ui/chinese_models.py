@@ -33,7 +33,7 @@ MODELS = {
         "数数、移动物体，或不改动人脸。较大的图片会先缩小编辑再放大。",
     "picture": "图片", "picture as the text says": "按文字修改的图片",
     "Animals, buildings and skies with clear shapes, of 250 to 1000 px.": "形状清晰的动物、建筑和天空，250 至 1000 像素。",
-    "Paint bold strokes: its brush is fine and regular, in blue and yellow only. Skies show a weave.": "画出粗犷的笔触：它的笔触细而规则，只有蓝黄两色。天空会出现织纹。",
+    "Paint in other colours than blue and yellow, or boldly: its strokes are short, and skies show a weave.": "用蓝黄以外的颜色作画，或画得粗犷：它的笔触短，天空会出现织纹。",
     "What its other half painted.": "另一半所画的画。",
-    "Know the colours that a true painting hides: those it guesses, in olive and cream. Strokes stay.": "知道真正的画中隐去的颜色：它只能猜成橄榄色和米色。笔触仍在。",
+    "Know the colours that a true painting hides: those it guesses, in greys; bright yellow and outlines stay.": "知道真正的画中隐去的颜色：它只能猜成灰色；亮黄色和轮廓仍在。",
 }
