@@ -108,7 +108,7 @@ def race(engine: Engine, asked: Race, pictures: Sequence[str] = (), stopped: Col
             _share_memory(sides)
         while going := [s for i, s in enumerate(sides) if i not in stopped and not _done(s, sides, asked.fair, stopped)]:
             side = min(going, key=lambda s: (s.spent(asked.fair), s.first_cost is not None))
-            result = side.step()
+            result = side.step(_left(side, sides, asked.fair))
             if result is not None:
                 yield _lap(sides, side, result)
     finally:
@@ -149,6 +149,13 @@ def _done(side: _Side, sides: Sequence[_Side], fair: str, stopped: Collection[in
     return None not in costs and side.spent(fair) >= max(costs)
 
 
+def _left(side: _Side, sides: Sequence[_Side], fair: str) -> int:
+    """How many pictures more this side may make, as far as it is known now: a step may hold all of a round, so none may ask for too many."""
+    if fair == "memory":
+        return side.target - side.pictures
+    return max(s.calls for s in sides) - side.calls if fair == "calls" else MOST
+
+
 class _Side:
     """One runner: its stream of results, started again with the next seeds when it is through and still may spend."""
 
@@ -158,6 +165,7 @@ class _Side:
         self.first_cost: dict[str, float] | None = None  # of the round that was asked for
         self.rehearsed: Rehearsed | None = None
         self.goes_on = "seed" in recipe.settings and not pictures
+        self.count = recipe.settings.get("count", 1)  # of pictures in a round
         self._before: tuple = (0.0, 0, 0, None)
 
     def spent(self, fair: str) -> float:
@@ -168,15 +176,15 @@ class _Side:
         """Warm up and measure; Results of what is waited for."""
         self.rehearsed = yield from rehearse(self.engine, self.recipe, self.uploads)
 
-    def step(self) -> Result | None:
-        """The next result, None where a round has ended."""
+    def step(self, left: int) -> Result | None:
+        """The next result, None where a round has ended; the next one then makes no more than `left` pictures, but one at least."""
         result = next(self.stream, None)
         if result is None:
             self.first_cost = self.first_cost or {"seconds": self.seconds, "calls": self.calls}
             self._before = (self.seconds, self.calls, self.pictures, self.joules)
             if self.goes_on:
                 seed = number(self.recipe.settings["seed"]) + self.recipe.settings["count"]
-                self.recipe = self.recipe.with_settings(seed=seed % SEEDS)
+                self.recipe = self.recipe.with_settings(seed=seed % SEEDS, count=max(1, min(self.count, left)))
                 self.stream = self.engine.run(self.recipe)
             return None
         seconds, calls, pictures, joules = self._before

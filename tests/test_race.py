@@ -13,6 +13,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.race import Lap, Race, race
 from ganapps.recipe import Recipe
+from ganapps.tasks import faces
 
 GAN, DIFFUSION = Recipe("faces", "heads-64", {"count": 2}), Recipe("denoise", "heads-ddpm-64", {"steps": 3})
 BOTH = Race((GAN, DIFFUSION))
@@ -35,6 +36,11 @@ def test_equal_calls_refills_the_quick_side_with_later_seeds(engine) -> None:
     assert laps[-1].calls == (6, 6) and laps[-1].pictures == (6, 1)
     seeds = [k.recipe.settings["seed"] for lap in laps if lap.side == 0 for k in lap.result.made]
     assert seeds == [0, 1, 2, 3, 4, 5]
+
+
+def test_no_side_makes_more_than_is_fair_however_many_come_in_one_step(engine, monkeypatch) -> None:
+    monkeypatch.setattr(faces, "GLANCE", 3600)  # the two pictures of a round are one step
+    assert run(engine, "calls", steps=5)[-1].calls == (5, 5)
 
 
 def test_equal_seconds_lets_both_spend_as_much(engine) -> None:
