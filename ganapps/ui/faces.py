@@ -192,7 +192,8 @@ class FacesTab:
         yield from self._shown(self.recipe(values), common.language(request), self.weights.path(values))
 
     def _shown(self, recipe: Recipe, lang: str, weights: str | None = None) -> Iterator[dict]:
-        yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
+        if not (self._wall and recipe.settings == {"count": COUNT}):  # what was drawn before is there at once: nothing to stop
+            yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
         missing = False
         for shown in common.show(self._results(recipe, weights), recipe, lang):
             update = {self.line: shown.line}
