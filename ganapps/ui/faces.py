@@ -192,7 +192,7 @@ class FacesTab:
         yield from self._shown(self.recipe(values), common.language(request), self.weights.path(values))
 
     def _shown(self, recipe: Recipe, lang: str, weights: str | None = None) -> Iterator[dict]:
-        if not (self._wall and recipe.settings == {"count": COUNT}):  # what was drawn before is there at once: nothing to stop
+        if not (_first_visit(recipe) and self._wall):  # what was drawn before is there at once: nothing to stop
             yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
         missing = False
         for shown in common.show(self._results(recipe, weights), recipe, lang):
@@ -211,7 +211,7 @@ class FacesTab:
 
     def _results(self, recipe: Recipe, weights: str | None) -> Iterator[Result]:
         """The run; the wall of the first visit is drawn once and kept, so that a visit costs nothing."""
-        if recipe.settings != {"count": COUNT}:
+        if not _first_visit(recipe):
             yield from self.engine.run(recipe, (), weights)
         else:
             drawn = []
@@ -279,3 +279,8 @@ def _control(control: Mapping[str, Any]) -> gr.components.Component:
     middle = (control["min"] + control["max"]) / 2
     step = control.get("step", 1)
     return gr.Slider(control["min"], control["max"], round(middle / step) * step, step=step, label=label, visible=False)
+
+
+def _first_visit(recipe: Recipe) -> bool:
+    """Is this the wall that a page opens with?"""
+    return recipe.settings == {"count": COUNT}
