@@ -34,10 +34,11 @@ class Device:
 
     def computing(self) -> contextlib.AbstractContextManager:
         """The block to run a network in: no gradients, this precision. Never hold it across a `yield`."""
+        if self.precision == "float32":
+            return torch.inference_mode()
         stack = contextlib.ExitStack()
         stack.enter_context(torch.inference_mode())
-        if self.precision != "float32":
-            stack.enter_context(torch.autocast(self.name.split(":")[0], PRECISIONS[self.precision]))
+        stack.enter_context(torch.autocast(self.name.split(":")[0], PRECISIONS[self.precision]))
         return stack
 
     def with_precision(self, precision: str, allowed: tuple[str, ...] = ()) -> Device:

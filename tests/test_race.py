@@ -39,8 +39,9 @@ def test_equal_calls_refills_the_quick_side_with_later_seeds(engine) -> None:
 
 
 def test_no_side_makes_more_than_is_fair_however_many_come_in_one_step(engine, monkeypatch) -> None:
-    monkeypatch.setattr(faces, "GLANCE", 3600)  # the two pictures of a round are one step
-    assert run(engine, "calls", steps=5)[-1].calls == (5, 5)
+    monkeypatch.setattr(faces, "GLANCE", 3600)  # all pictures of a round but its first are one step
+    laps = list(race(engine, Race((GAN.with_settings(count=4), DIFFUSION.with_settings(steps=6)), "calls")))
+    assert laps[-1].calls == (6, 6)
 
 
 def test_equal_seconds_lets_both_spend_as_much(engine) -> None:

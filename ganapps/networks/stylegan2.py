@@ -267,7 +267,7 @@ class SynthesisNetwork(nn.Module):
                     wide = F.conv_transpose2d(picture, self.widen, stride=2, padding=1, groups=picture.shape[1])
                 own = wide.add_(own)
             picture = own
-        return picture.contiguous().expand(-1, 3, -1, -1)  # grey is three times the same
+        return picture.expand(-1, 3, -1, -1)  # grey is three times the same
 
 
 class StyleGAN2(nn.Module):

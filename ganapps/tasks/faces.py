@@ -27,7 +27,7 @@ Psi = Annotated[float, Range(-2.0, 2.0)]
 Layer = Annotated[int, Range(0, 31)]
 SEEDS = 2**32
 _random, _drawing = np.random.RandomState(0), threading.Lock()  # seeded for every face: making a new one takes thirty times as long
-GLANCE = 0.05  # seconds: what is made within them comes in one step, for nobody sees them apart and each step costs some work
+GLANCE = 0.05  # seconds: what is made within them comes in one step, for nobody sees it come apart and each step costs some work
 
 
 def number(seed: Seed) -> int:
@@ -50,16 +50,12 @@ def generate(network: nn.Module, device: Device, labels_of_model: Labels | None 
     """
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
     make = Maker(network, device, labels_of_model, labels, noise)
-    other = make.ws(*make.drawn([number(mix)]), psi, cutoff) if mix is not None and network.num_ws else None
-
-    def ws_of(z: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
-        ws = make.ws(z, rows, psi, cutoff)
-        if other is not None:
-            ws[:, mix_from:mix_to + 1] = other[:, mix_from:mix_to + 1]
-        return ws
-
+    z, rows = make.drawn(numbers)
+    ws = make.ws(z, rows, psi, cutoff)
+    if mix is not None and network.num_ws:
+        ws[:, mix_from:mix_to + 1] = make.ws(*make.drawn([number(mix)]), psi, cutoff)[:, mix_from:mix_to + 1]
     idle = _idle(network, generate, psi=psi, cutoff=cutoff, mix=mix, noise=noise)
-    yield from make.wall(ws_of, numbers, [f"seed {n}" for n in numbers], [{"seed": n, "count": 1} for n in numbers], idle)
+    yield from make.wall(ws, rows, numbers, [f"seed {n}" for n in numbers], [{"seed": n, "count": 1} for n in numbers], idle)
 
 
 def strip(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(2, 24)] = 9,
@@ -70,13 +66,10 @@ def strip(network: nn.Module, device: Device, labels_of_model: Labels | None = N
     make = Maker(network, device, labels_of_model, labels, noise)
     psis = [round(float(p), 4) for p in np.linspace(psi_from, psi_to, count)]
     face = number(seed)
-    remaining = iter(psis)
-
-    def ws_of(z: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
-        return torch.cat([make.ws(z[:1], None if rows is None else rows[:1], next(remaining), None) for _ in z])
-
+    z, rows = make.drawn([face])
+    ws = torch.cat([make.ws(z, rows, p, None) for p in psis])
     same = {"seed": face, "count": 1, "labels": labels, "noise": noise}
-    yield from make.wall(ws_of, [face] * count, [f"{p:.2f}" for p in psis], [same | {"psi": p} for p in psis], task="faces")
+    yield from make.wall(ws, rows, [face] * count, [f"{p:.2f}" for p in psis], [same | {"psi": p} for p in psis], task="faces")
 
 
 def loop(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(2, 12)] = 5,
@@ -156,29 +149,25 @@ class Maker:
         return torch.from_numpy(np.array(rows, np.float32)).to(self.device.name)
 
     def ws(self, z: torch.Tensor, rows: torch.Tensor | None, psi: float, cutoff: int | None) -> torch.Tensor:
-        """Styles [N, num_ws, w_dim] of z and label rows; for a network without a style space z itself."""
+        """Styles [N, num_ws, w_dim] of z and label rows, a batch at a time; for a network without a style space z itself."""
         if not self.network.num_ws:
             return z
         with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
-            return self.network.mapping(z, rows, psi=psi, cutoff=cutoff)
+            return _joined([self.network.mapping(*part, psi=psi, cutoff=cutoff) for part in self._parts(z, rows)])
 
-    def wall(self, ws_of: Callable, numbers: Sequence[int], captions: Sequence[str], settings: Sequence[Mapping],
+    def wall(self, ws: torch.Tensor, rows: torch.Tensor | None, numbers: Sequence[int], captions: Sequence[str], settings: Sequence[Mapping],
              said: tuple[Sentence, ...] = (), task: str | None = None) -> Iterator[Step]:
-        """A Step after every batch of pictures, or after those that were made within `GLANCE` seconds; the first one tells what was `said`
-        before any was made. `ws_of` gives the styles of z and label rows."""
-        z, rows = self.drawn(numbers)
-        done, total = 0, len(numbers)
+        """A Step after the first batch of pictures, then after every batch or as many as are made within `GLANCE` seconds; the first one tells
+        what was `said` before any was made."""
+        done, total, several = 0, len(numbers), self.batch
         while done < total:
-            first, began, batches = done, time.perf_counter(), []
-            while done < total and not (batches and time.perf_counter() - began > GLANCE):
-                some = slice(done, done + self.batch)
-                row = None if rows is None else rows[some]
-                x, changes = self.pictures(ws_of(z[some], row), numbers[some], None if self.network.num_ws else row)  # styles hold the labels already
-                batches.append(x)
-                done, said = done + len(x), said + changes
-            pictures = from_tensor(_joined(batches), self.network.value_range)
-            made = tuple(Made(*m, task=task) for m in zip(pictures, captions[first:done], settings[first:done]))
-            yield Step(done, total, made, self.calls(), said)
+            began, some = time.perf_counter(), slice(done, done + several)
+            x, changes = self.pictures(ws[some], numbers[some], None if rows is None else rows[some])
+            pictures = from_tensor(x, self.network.value_range)
+            made = tuple(Made(*m, task=task) for m in zip(pictures, captions[some], settings[some]))
+            done += len(x)
+            several = max(self.batch, int(GLANCE * len(x) / (time.perf_counter() - began)))
+            yield Step(done, total, made, self.calls(), said + changes)
             said = ()
 
     def pictures(self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
@@ -186,9 +175,11 @@ class Maker:
         changes: list[Sentence] = []
         while True:
             try:
-                parts = [slice(i, i + self.batch) for i in range(0, len(ws), self.batch)]
-                x = [self._finite(ws[p], numbers[p], None if rows is None else rows[p], changes) for p in parts]
-                return _joined(x), tuple(changes)
+                parts = self._parts(ws, numbers, None if self.network.num_ws else rows)  # styles hold the labels already
+                x = [self._draw(self.device, *part) for part in parts]
+                if not all_finite(together := _joined(x)):  # asked once for all: that takes no longer than for one
+                    together = _joined([self._mended(some, part, changes) for some, part in zip(x, parts)])
+                return together, tuple(changes)
             except RuntimeError as e:
                 if not out_of_memory(e):
                     raise
@@ -197,14 +188,18 @@ class Maker:
                 self.batch //= 2
                 changes.append(("Out of memory: {count} at a time instead.", {"count": self.batch}))
 
-    def _finite(self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None, changes: list[Sentence]) -> torch.Tensor:
-        x = self._draw(self.device, ws, numbers, rows)
+    def _mended(self, x: torch.Tensor, part: Sequence, changes: list[Sentence]) -> torch.Tensor:
+        """The batch `x`, made of `part`; anew in float32 where it is not finite."""
         if not all_finite(x) and self.device.precision != "float32":
             changes.append(("Not finite in {precision}: made again in float32.", {"precision": self.device.precision}))
-            x = self._draw(self.device.with_precision("float32"), ws, numbers, rows)
+            x = self._draw(self.device.with_precision("float32"), *part)
         if not all_finite(x):
             raise UserError("This model's weights give no picture: its output is not finite.")
         return x
+
+    def _parts(self, *columns: Any) -> list[list]:
+        """Batches of what stands side by side in columns; a column may be None."""
+        return [[c if c is None else c[i:i + self.batch] for c in columns] for i in range(0, len(columns[0]), self.batch)]
 
     def _draw(self, device: Device, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None) -> torch.Tensor:
         self._calls += 1
