@@ -33,10 +33,11 @@ def denoise(network: nn.Module, device: Device, labels_of_model: Labels | None =
     if not hasattr(network, "decode") or not hasattr(network, "label_dim"):
         raise UserError("This model does not draw from noise alone: choose a diffusion model of faces.")
     sampling.check_eta(eta, scheduler)
-    each = len(sampling.scheduler(network.schedule, scheduler, steps).timesteps)
     for index in range(count):
         n = (number(seed) + index) % SEEDS
-        for step, at in enumerate(_walk(network, device, n, steps, scheduler, eta, _row(labels_of_model, labels, n)), 1):
+        loop = sampling.scheduler(network.schedule, scheduler, steps)
+        each = len(loop.timesteps)
+        for step, at in enumerate(_walk(network, device, n, loop, eta, _row(labels_of_model, labels, n)), 1):
             done, made = index * each + step, ()
             if step == each:
                 made = (Made(_shown(network, device, at.x), f"seed {n}", {"seed": n, "count": 1}),)
@@ -44,11 +45,10 @@ def denoise(network: nn.Module, device: Device, labels_of_model: Labels | None =
             yield Step(done, count * each, preview=(made[0].picture if made else _shown(network, device, at.x), _shown(network, device, at.guess)))
 
 
-def _walk(network: nn.Module, device: Device, seed: int, steps: int, name: str, eta: float, row: Tensor | None) -> Iterator[sampling.Point]:
+def _walk(network: nn.Module, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None) -> Iterator[sampling.Point]:
     generator = torch.Generator().manual_seed(seed)
     x = sampling.noise(network.shape, generator, device)
     row = None if row is None else row.to(device.name)
-    loop = sampling.scheduler(network.schedule, name, steps)
     return sampling.walk(loop, x, lambda x_t, t: network(x_t, t, row), device, generator, eta)
 
 
