@@ -245,7 +245,7 @@ def test_srgan_begins_with_srresnet_and_its_critic_learns(tmp_path):
     critic = {k: v.clone() for k, v in trainer.critic.state_dict().items() if k.endswith("weight")}
     losses = trainer.step()
     assert all(not torch.equal(critic[k], trainer.critic.state_dict()[k]) for k in critic)
-    assert losses.keys() == {"apart", "features", "fooled", "critic"}
+    assert losses.keys() == {"apart", "grid", "features", "fooled", "critic"}
 
 
 def test_srgan_begins_with_a_finished_srresnet_too(tmp_path):
@@ -368,6 +368,18 @@ def test_a_halved_checkpoint_is_read_as_nearly_what_it_was(tmp_path, monkeypatch
     assert (off <= 0.21 * largest).all() and (off > 0).all()
     assert ((after.tensors["a.weight"] - before["a.weight"]).square().mean((1, 2, 3)).sqrt() < 0.005 * largest).all()
     assert (tmp_path / "out.safetensors").stat().st_size < 0.27 * (tmp_path / "in.safetensors").stat().st_size
+
+
+def test_a_grid_is_seen_where_texture_is_not():
+    torch.manual_seed(0)
+    texture = torch.rand(4, 3, 96, 96)
+    grid = torch.zeros(96, 96)
+    grid[1::4, 2::4] = -0.1
+    seen = srgan.places(texture + grid) - srgan.places(texture)
+    expected = torch.zeros(4, 3, 16, 4)
+    expected[:, :, 6] = -0.1
+    assert torch.allclose(seen, expected.view(4, 48, 2, 2), atol=1e-5)
+    assert (srgan.places(texture) - srgan.places(texture.flip(3))).abs().mean() < 0.035, "144 pixels of noise each"
 
 
 def test_judges_see_the_same_part_of_both_and_not_always_the_same():
