@@ -216,6 +216,11 @@ def test_chinese_visitors_read_chinese(browser, url: str) -> None:
     context.close()
 
 
+def test_what_gradio_hides_is_not_read_out_either(faces: Page) -> None:
+    hidden = faces.locator("[data-testid=status-tracker].hide")
+    assert hidden.count() and set(hidden.evaluate_all("found => found.map(x => getComputedStyle(x).visibility)")) == {"hidden"}
+
+
 def test_the_keyboard_is_enough(faces: Page) -> None:
     box = faces.get_by_label("Seed: a number or any words")
     box.focus()
