@@ -48,7 +48,7 @@ class Settings:
     rate: float = 2e-4
     critic_rate: float = 4e-4
     steepest: float = 100.0  # of the gradient that one step of the generators follows
-    cycle_weight: float = 2.5
+    cycle_weight: float = 4.0
     identity_weight: float = 0.5  # looked at in the middle of a crop only, which is a quarter of the work
     pool: int = 50
     half_life: int = 500  # of the averages, in pictures
