@@ -1,0 +1,147 @@
+"""Who waits for which run: how many each visitor may have, which one nobody waits for any more, and when one has taken too long."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from ganapps.errors import UserError
+
+PER_SESSION = 8  # runs of one page, under way and waiting: each tab's button, and a few more
+PER_ADDRESS = 24  # of one address: a class or a family may share it
+CLOSED = 10.0  # seconds that a run outlives its page
+LOST = 120.0  # seconds that it waits for a listener who may come back
+CROWDED = 10.0  # the same while others wait
+
+
+class RunEnded(UserError):
+    """A run that was ended from outside: what was done of it stays."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run, under way or waiting: who asked for it, and when (seconds of a monotonic clock)."""
+
+    name: str
+    session: str
+    address: str
+    asked: float
+
+
+def admit(live: Sequence[Run], session: str | None, address: str) -> None:
+    """Raises UserError where a visitor already has as many runs as one may have at a time."""
+    for most, same in (
+        (PER_SESSION, [r for r in live if r.session == session]),
+        (PER_ADDRESS, [r for r in live if r.address == address]),
+    ):
+        if len(same) >= most:
+            raise UserError(
+                "{count} runs of yours are under way or waiting, and no visitor may have more: "
+                "wait for one to end.",
+                count=len(same),
+            )
+
+
+def in_turn(waiting: Sequence[Run]) -> list[int]:
+    """The order of those who wait: everybody's first run, then everybody's second, and so on."""
+    seen: Counter[str] = Counter()
+    rounds = []
+    for run in waiting:
+        rounds.append(seen[run.address])
+        seen[run.address] += 1
+    return sorted(range(len(waiting)), key=rounds.__getitem__)
+
+
+class Listeners:
+    """The connections through which visitors wait: of a run or a session (streams), and of a page."""
+
+    def __init__(self) -> None:
+        self._open: Counter[str] = Counter()
+        self._left: dict[str, float] = {}  # when the last one of a name went
+        self._pages: Counter[str] = Counter()
+        self._closed: dict[str, float] = {}  # when a session's last page went
+
+    @contextmanager
+    def stream(self, name: str) -> Iterator[None]:
+        """While somebody listens to the run or the session of that name."""
+        with _counted(self._open, self._left, name):
+            yield
+
+    @contextmanager
+    def page(self, session: str) -> Iterator[None]:
+        """While a page of that session is open."""
+        with _counted(self._pages, self._closed, session):
+            yield
+
+    def here(self, *names: str) -> bool:
+        """Does anybody listen to one of these now?"""
+        return any(name in self._open for name in names)
+
+    def absent(self, run: Run, now: float) -> float:
+        """Seconds for which nobody has listened to a run; 0 while somebody does."""
+        names = (run.name, run.session)
+        if self.here(*names):
+            return 0.0
+        return now - max(run.asked, *(self._left.get(name, 0.0) for name in names))
+
+    def forsaken(self, live: Sequence[Run], now: float) -> list[Run]:
+        """The runs that nobody waits for any more."""
+        awaited = {r.session for r in live if self.here(r.name, r.session)}
+        gone = []
+        for run in live:
+            crowded = bool(awaited - {run.session})
+            patience = CROWDED if crowded else CLOSED if run.session in self._closed else LOST
+            if self.absent(run, now) > patience:
+                gone.append(run)
+        return gone
+
+    def last_seen(self, name: str) -> float:
+        """When the last listener of that name went; 0 where none was ever here."""
+        return self._left.get(name, 0.0)
+
+    def forget(self, now: float) -> None:
+        """Drop the times that no longer decide anything."""
+        for times in (self._left, self._closed):
+            for name in [n for n, left in times.items() if now - left > 2 * LOST]:
+                del times[name]
+
+
+@contextmanager
+def _counted(open_: Counter[str], left: dict[str, float], name: str) -> Iterator[None]:
+    open_[name] += 1
+    left.pop(name, None)
+    try:
+        yield
+    finally:
+        open_[name] -= 1
+        if not open_[name]:
+            del open_[name]
+            left[name] = time.monotonic()
+
+
+_deadline: ContextVar[tuple[float, float] | None] = ContextVar("deadline", default=None)
+
+
+@contextmanager
+def limited(seconds: float | None) -> Iterator[None]:
+    """Whatever runs inside has that many seconds; None: as long as it takes."""
+    token = _deadline.set(None if seconds is None else (time.monotonic() + seconds, seconds))
+    try:
+        yield
+    finally:
+        _deadline.reset(token)
+
+
+def check() -> None:
+    """Raises RunEnded where the time is over; called between two steps."""
+    limit = _deadline.get()
+    if limit is not None and time.monotonic() > limit[0]:
+        raise RunEnded(
+            "The time limit of {seconds} seconds for a run is reached, and what was done stays: "
+            "ask for less at a time.",
+            seconds=f"{limit[1]:g}",
+        )
