@@ -20,7 +20,7 @@ from ganapps.ui import common, files
 from ganapps.ui.words import say
 
 MINUTE = 60.0  # seconds in which a page may ask how far its upload has come
-DRAINED = 2**30  # bytes of a refused upload that are read all the same: a browser shows an answer only when it has sent all
+DRAINED = 2**30  # bytes of a refused upload that are read all the same
 
 
 class Window(gr.Blocks):
@@ -68,11 +68,12 @@ async def upload(request: Request) -> Response:
     if not await _let_in(request):
         return JSONResponse({"detail": "Not authenticated"}, status_code=401)
     upload_id = request.query_params.get("upload_id")
+    body = Body(request.receive)
     try:
         with files.ROOM.place(_address(request)) as place:
-            paths = await _stored(request, place, upload_id)
+            paths = await _stored(request, body, place, upload_id)
     except UserError as e:
-        await _drain(request.receive)
+        await body.drain()
         return PlainTextResponse(say(common.language(request), e.template, **e.values), status_code=413)
     except MultiPartException as e:
         return PlainTextResponse(e.message, status_code=413 if "maximum allowed size" in e.message else 400)
@@ -83,34 +84,40 @@ async def upload(request: Request) -> Response:
     return JSONResponse(paths)
 
 
-async def _stored(request: Request, place: Path, upload_id: str | None) -> list[str]:
-    """The paths of the uploaded files. Raises UserError as soon as they are too many bytes."""
-    came = 0
+class Body:
+    """What comes of a request's body; `came` counts its bytes."""
 
+    def __init__(self, receive: Receive) -> None:
+        """`receive` as the server gives it."""
+        self._receive, self._ended, self.came = receive, False, 0
+
+    async def more(self) -> Message:
+        """The next part."""
+        message = await self._receive()
+        self._ended = not message.get("more_body", False)
+        self.came += len(message.get("body", b""))
+        return message
+
+    async def drain(self) -> None:
+        """Read what is left: a browser shows an answer only when it has sent all."""
+        while not self._ended and self.came < DRAINED:
+            await self.more()
+
+
+async def _stored(request: Request, body: Body, place: Path, upload_id: str | None) -> list[str]:
+    """The paths of the uploaded files. Raises UserError as soon as they are too many bytes."""
     async def counted() -> Message:
-        nonlocal came
-        message = await request.receive()
-        count = len(message.get("body", b""))
-        came += count
-        files.ROOM.grow(place, count)
+        before = body.came
+        message = await body.more()
+        files.ROOM.grow(place, body.came - before)
         return message
 
     most = request.app.get_blocks().max_file_size or float("inf")
     progress = file_upload_statuses if upload_id else None
     paths, _, _ = await upload_fn(Request(request.scope, counted), place, most, upload_id, upload_progress=progress)
-    files.ROOM.grow(place, max(0, files.LEAST * len(paths) - came))
+    files.ROOM.grow(place, max(0, files.LEAST * len(paths) - body.came))
     files.MADE.update(map(str, paths))
     return [str(path) for path in paths]
-
-
-async def _drain(receive: Receive) -> None:
-    """Read what is left of a request."""
-    read = 0
-    while read < DRAINED:
-        message = await receive()
-        read += len(message.get("body", b""))
-        if not message.get("more_body", False):
-            return
 
 
 async def _let_in(request: Request) -> bool:

@@ -52,8 +52,10 @@ class Underway:
 
     def take(self, session: str) -> Any:
         """The same, and it is held no longer."""
-        held = self._held.pop(session, None)
-        return held.it if held else None
+        held, it = self._held.pop(session, None), None
+        if held:
+            it, held.it = held.it, None
+        return it
 
     def _let_go(self, session: str, held: Held) -> None:
         held.it = None
