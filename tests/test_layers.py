@@ -49,7 +49,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
 # The one file of a room that may import more.
 ALONE = {"tasks/denoise.py": {"PIL"}, "tasks/text.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/cycle.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
          "networks/folder_parts.py": {"diffusers"}, "networks/text_encoder.py": {"transformers"}, "networks/torchvision_ops.py": {"torchvision"},
-         "networks/upscalers.py": {"spandrel"}, "formats/snapshots.py": {"numpy"}}
+         "networks/upscalers.py": {"spandrel"}, "ui/incoming.py": {"starlette"}, "formats/snapshots.py": {"numpy"}}
 
 
 def room(path: Path) -> str:

@@ -15,7 +15,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.race import Race, race, report
 from ganapps.recipe import Recipe
-from ganapps.ui import common
+from ganapps.ui import common, files
 from ganapps.ui.pairs import FACES, between, given
 
 log = logging.getLogger("ganapps")
@@ -141,8 +141,12 @@ def _told(seed: str | None, **settings: float | None) -> dict[str, Any]:
 
 
 def _path(picture: object) -> str:
-    """The path of an uploaded file, as Gradio hands it over."""
-    return picture["path"] if isinstance(picture, dict) else picture.path
+    """The path of an uploaded file, as Gradio hands it over. Raises gr.Error where there is none, or another's."""
+    path = picture.get("path") if isinstance(picture, dict) else getattr(picture, "path", None)
+    try:
+        return files.taken(path if isinstance(path, str) else "")
+    except UserError as e:
+        raise gr.Error(str(e), print_exception=False) from e
 
 
 def _compare(engine: Engine, store: gr.File) -> Callable:
@@ -174,13 +178,14 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
         asked = Race(kind.recipes((gan, diffusion), "auto", *given(kind, common.seed(seed), prompt, psi, gan_steps, steps, scheduler, eta, None)), fair)
         pictures = [_path(picture)] if picture else []
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            files: list[gr.FileData] = []
+            made: list[gr.FileData] = []
             reports: list = [None, None]
             try:
+                files.check_room()
                 for lap in race(engine, asked, pictures):
-                    files += [_stored(path, store) for path in images.keep_all(lap.result.made, Path(folder), len(files))]
+                    made += [_stored(path, store) for path in images.keep_all(lap.result.made, Path(folder), len(made))]
                     reports[lap.side] = lap.result.report
-                    yield files, report(asked, lap, reports)
+                    yield made, report(asked, lap, reports)
             except UserError as e:
                 raise gr.Error(str(e)) from e
 
@@ -189,17 +194,18 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
 
 
 def _stored(path: Path, store: gr.File) -> gr.FileData:
-    return gr.FileData(path=store.move_resource_to_block_cache(str(path)))
+    return gr.FileData(path=store.move_resource_to_block_cache(files.keep(path)))
 
 
 def answers(engine: Engine, store: gr.File, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None) -> Iterator[Answer]:
     """A recipe's results as files and plain values. Raises gr.Error with the sentence of a refusal."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        files: list[gr.FileData] = []
+        made: list[gr.FileData] = []
         try:
+            files.check_room()
             for result in engine.run(recipe, pictures, _path(weights) if weights else None):
-                files += [_stored(path, store) for path in images.keep_all(result.made, Path(folder), len(files))]
+                made += [_stored(path, store) for path in images.keep_all(result.made, Path(folder), len(made))]
                 figures = [dict(kept.figures) for kept in result.made if kept.figures]
-                yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})
+                yield made, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})
         except UserError as e:
             raise gr.Error(str(e)) from e

@@ -16,7 +16,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import from_json
 from ganapps.report import Kept, Part
-from ganapps.ui import common
+from ganapps.ui import common, files
 from ganapps.ui.words import say, t
 
 
@@ -25,10 +25,8 @@ def picture_box(label: object, elem_id: str) -> gr.Image:
 
     Gradio's own opens a picture before our code sees it, so that a hostile one ends in a bare error; here ganapps.uploads opens it.
     """
-    box = gr.Image(label=label, type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"], elem_id=elem_id, height=220,
-                   format="png", buttons=[])
-    box.preprocess = lambda payload: payload.path if payload is not None else None
-    return box
+    return common.by_path(gr.Image(label=label, type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"], elem_id=elem_id, height=220,
+                                   format="png", buttons=[]))
 
 
 HERE = Path(__file__).parent
@@ -178,14 +176,18 @@ class ResultArea:
 
     def address(self, picture: object, traces: list[str]) -> str:
         """Where the page finds a picture that is only looked at."""
+        return common.served(self.looked_at(picture, traces))
+
+    def looked_at(self, picture: object, traces: list[str]) -> str:
+        """The path of the file of a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = Path(folder) / "shown.png"
             picture.save(path, compress_level=1)
-            return common.served(self._stored(path, traces))
+            return self._stored(path, traces)
 
     def _stored(self, path: str | Path, traces: list[str]) -> str:
-        """The path of a file's copy in Gradio's cache."""
-        traces.append(self.view.move_resource_to_block_cache(str(path)))
+        """The path of a file that is kept for the visitor."""
+        traces.append(files.keep(path))
         return traces[-1]
 
 

@@ -283,6 +283,14 @@ CHINESE = {
     "There is no picture yet: drop one into the box.": "还没有图片：请拖一张进来。",
     "The settings are back. Choose the picture again: no upload is ever kept in a recipe.": "设置已恢复。请再次选择图片：配方从不保存上传的图片。",
     "Your picture is worked on here, is not logged or passed on, and is deleted after about an hour.": "图片只在此处处理，不记录、不转交，约一小时后删除。",
+    "{file} is not a file that was brought here: choose it again. (A program sends it to /gradio_api/upload first, and gives the path that comes back.)":
+        "{file} 不是带到这里的文件：请重新选择。（程序须先将其发送到 /gradio_api/upload，再给出返回的路径。）",
+    "A data URI can't be read: write it as data:image/png;base64, and then the file in base64.": "无法读取 data URI：请写成 data:image/png;base64, 后接文件的 base64 内容。",
+    "Your pictures and results here take {used}, and at most {most} are kept for one visitor: press Delete it now, or wait until they are deleted, about an hour after they came.":
+        "您的图片和结果在此占用 {used}，每位访客最多保留 {most}：请按“立即删除”，或等待其在到达约一小时后自动删除。",
+    "The pictures and results of all visitors take {used}, and at most {most} are kept here: press Delete it now, or try again later.":
+        "所有访客的图片和结果占用 {used}，此处最多保留 {most}：请按“立即删除”，或稍后再试。",
+    "The disk of this machine takes no more ({why}): press Delete it now, or try again later.": "本机磁盘无法再写入（{why}）：请按“立即删除”，或稍后再试。",
     "A crop is four whole numbers: x, y, width, height.": "裁剪为四个整数：x、y、宽、高。",
     "The crop {box} does not lie inside a picture of {width} x {height} pixels.": "裁剪 {box} 不在 {width} x {height} 像素的图片内。",
     # upscale: tiles and sizes

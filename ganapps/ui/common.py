@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from ganapps import images
 from ganapps.catalog import Checkpoint
@@ -22,6 +22,7 @@ from ganapps.errors import UserError, WeightsError
 from ganapps.prices import Price
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
+from ganapps.ui import files
 from ganapps.ui.words import say
 
 log = logging.getLogger("ganapps")
@@ -63,12 +64,18 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
     return f'<a class="download" href="{html.escape(served(path))}" download>{name}</a>'
 
 
-def delete(paths: Iterable[str | None]) -> None:
-    """Delete a visitor's files from the disk now; what is no visitor's (an example) stays."""
-    cache = Path(get_upload_folder()).resolve()
-    for path in paths:
-        if path and Path(path).resolve().is_relative_to(cache):
-            Path(path).unlink(missing_ok=True)
+def by_path(box: gr.components.Component) -> gr.components.Component:
+    """The box, whose value is the path of the file as it came, or a list of paths; `incoming.Window` has looked at them.
+
+    Gradio's own boxes open a picture before our code sees it, or leave an empty file behind.
+    """
+    def paths(payload: Any) -> str | list[str] | None:
+        if payload is None:
+            return None
+        return [file.path for file in payload.root] if hasattr(payload, "root") else payload.path
+
+    box.preprocess = paths
+    return box
 
 
 def price_line(price: Price, lang: str) -> str:
@@ -169,13 +176,14 @@ class Shown:
 
 
 def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown]:
-    """The run's results as files. The folder they lie in is gone when the iterator ends: Gradio has its own copies then.
+    """The run's results as files. The folder they lie in is gone when the iterator ends: what is to stay was kept by then.
 
     A refusal is a last Shown with its sentence; a bug is logged and shown as a neutral one.
     """
     with tempfile.TemporaryDirectory(prefix="ganapps-") as name:
         shown = Shown("", recipe)
         try:
+            files.check_room()
             for result in results:
                 _add(shown, result, Path(name), lang)
                 yield shown
@@ -189,6 +197,18 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown
             log.exception("a run failed: %s", recipe.to_json())
             shown.line, shown.failed = refusal(UserError("Something went wrong here. It was logged; please try again."), lang), True
             yield shown
+
+
+@dataclass
+class KeptFiles:
+    """The files of a run that is shown while it goes on, kept for the visitor as they come."""
+
+    paths: list[str] = field(default_factory=list)
+
+    def of(self, shown: Shown) -> list[tuple[str, str]]:
+        """The run's files with their captions, as Gradio shows them. Raises UserError where there is no room."""
+        self.paths += [files.keep(path) for path, _ in shown.files[len(self.paths):]]
+        return [(path, caption) for path, (_, caption) in zip(self.paths, shown.files, strict=True)]
 
 
 def _add(shown: Shown, result: Result, folder: Path, lang: str) -> None:

@@ -15,7 +15,7 @@ from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
 from ganapps.report import seconds
-from ganapps.ui import common
+from ganapps.ui import common, files
 from ganapps.ui.words import say, t
 
 
@@ -24,8 +24,7 @@ class Many:
 
     def __init__(self, engine: Engine, name: str, words: object) -> None:
         self.engine = engine
-        self.box = gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files")
-        self.box.preprocess = lambda payload: [file.path for file in payload.root] if payload is not None else None  # Gradio's own leaves empty files behind
+        self.box = common.by_path(gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files"))
         self.go = gr.Button(words, size="sm", elem_id=f"{name}-files-go")
         self.rows = gr.HTML(elem_id=f"{name}-rows")
         self.archives = gr.State([])
@@ -40,17 +39,17 @@ class Many:
 
     def results(self, recipe: Recipe, weights: str | None, values: Mapping, lang: str) -> Iterator[dict]:
         """The same recipe on all of them: a table with a row each, at the end with a link to the ZIP."""
-        files: list[str] = values[self.box] or []
-        if not files:
+        brought: list[str] = values[self.box] or []
+        if not brought:
             yield {self.rows: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
             return
-        rows = [[Path(f).name[:40], say(lang, "waiting")] for f in files]
+        rows = [[Path(f).name[:40], say(lang, "waiting")] for f in brought]
         done, manifest, began = [], [], time.monotonic()
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            for index, file in enumerate(files):
+            for index, file in enumerate(brought):
                 try:
                     for result in self.engine.run(recipe, [file], weights):
-                        rows[index][1] = _left(result, index, len(files), time.monotonic() - began, lang)
+                        rows[index][1] = _left(result, index, len(brought), time.monotonic() - began, lang)
                         yield {self.rows: _table(rows)}
                     done.append(_kept(result, Path(folder), index))
                     manifest.append({"file": done[-1].name, "recipe": common.plain_recipe(result.made[-1].recipe), "report": result.report.as_dict()})
@@ -59,8 +58,12 @@ class Many:
                     manifest.append({"file": None, "refused": str(e)})
                     rows[index][1] = say(lang, e.template, **e.values)
                 yield {self.rows: _table(rows)}
-            archive = images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})})
-            values[self.archives].append(self.rows.move_resource_to_block_cache(str(archive)))
+            try:
+                archive = images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})})
+                values[self.archives].append(files.keep(archive))
+            except UserError as e:  # there is no room for it
+                yield {self.rows: _table(rows) + common.refusal(e, lang)}
+                return
         yield {self.rows: _table(rows) + common.download(values[self.archives][-1], "Download all", lang)}
 
 

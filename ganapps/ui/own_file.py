@@ -9,7 +9,7 @@ import gradio as gr
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.ui import cards, common
+from ganapps.ui import cards, common, files
 from ganapps.ui.words import say, t
 
 
@@ -18,8 +18,7 @@ class OwnFile:
 
     def __init__(self, engine: Engine, task: str) -> None:
         self.engine = engine
-        self.box = gr.File(label=t("Your own checkpoint file"), file_count="single", height=150, elem_id=f"{task}-weights")
-        self.box.preprocess = lambda payload: payload.path if payload is not None else None  # Gradio's own leaves an empty file behind
+        self.box = common.by_path(gr.File(label=t("Your own checkpoint file"), file_count="single", height=150, elem_id=f"{task}-weights"))
         self.about = gr.HTML(_about("en"))
         self.name, self.kind = gr.State(""), gr.State("")
 
@@ -49,7 +48,7 @@ class OwnFile:
         try:
             given = self.engine.own_file(path)
         except UserError as e:
-            common.delete([path])
+            files.delete([path])
             return None, "", "", gr.skip(), gr.skip(), common.refusal(e, lang)
         facts = [say(lang, "your file"), given.network, say(lang, "{count} M parameters", count=f"{given.parameters / 1e6:.1f}")]
         chips = "".join(f'<span class="chip">{html.escape(fact)}</span>' for fact in facts)

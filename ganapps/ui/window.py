@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from ganapps.engine import Engine
-from ganapps.ui import api, common, sending
+from ganapps.ui import api, common, files, incoming, sending
 from ganapps.ui.compare import CompareTab
 from ganapps.ui.faces import FacesTab
 from ganapps.ui.theme import theme
@@ -22,8 +22,8 @@ HERE = Path(__file__).parent
 
 def build(engine: Engine) -> gr.Blocks:
     """The whole window over an engine."""
-    gr.set_static_paths([HERE / "examples"])
-    with gr.Blocks(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
+    gr.set_static_paths([files.EXAMPLES])
+    with incoming.Window(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
         head = gr.HTML(_head(engine, "en", None))
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab(t("Faces"), id="faces"):
@@ -53,7 +53,8 @@ def build(engine: Engine) -> gr.Blocks:
 def launch_settings() -> dict[str, Any]:
     """Keyword arguments of `launch` that belong to the window itself: looks, languages, and what it keeps to itself."""
     return {"theme": theme(), "css_paths": [HERE / "window.css", HERE / "compare.css"], "js": (HERE / "window.js").read_text(encoding="utf-8"), "i18n": I18N,
-            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb"}
+            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb",
+            "app_kwargs": {"routes": incoming.routes()}}
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
