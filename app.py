@@ -2,8 +2,11 @@
 
 import argparse
 import logging
+import math
 import os
 import sys
+
+HERE_ONLY = (None, "127.0.0.1", "localhost", "::1")  # hosts that nobody else can reach
 
 
 def flags() -> argparse.ArgumentParser:
@@ -12,7 +15,11 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME"), help="address to listen on (default 127.0.0.1; 0.0.0.0 for the whole network)")
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
     parser.add_argument("--share", action="store_true", help="a public link for 72 hours; off unless asked for")
-    parser.add_argument("--password", metavar="USER:PASSWORD", help="ask visitors for this; use it with --share or --host 0.0.0.0")
+    parser.add_argument("--host-name", metavar="NAME", action="append", default=_names(os.environ.get("GANAPPS_HOST_NAMES", "")),
+                        help="a name by which browsers reach this machine, such as gan.example.org; may be given again (GANAPPS_HOST_NAMES: with commas)")
+    parser.add_argument("--password", metavar="USER:PASSWORD", default=os.environ.get("GANAPPS_PASSWORD"),
+                        help="ask visitors for this; use it with --share or --host 0.0.0.0 (or set GANAPPS_PASSWORD, which no list of processes shows)")
+    parser.add_argument("--time-limit", metavar="SECONDS", type=_seconds, help="end a run that takes longer; what was done stays (default: no limit)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--offline", action="store_true", help="never ask the Hub; only models that are here")
     return parser
@@ -21,22 +28,44 @@ def flags() -> argparse.ArgumentParser:
 def main() -> None:
     """Start the app and serve until it is stopped."""
     options = flags().parse_args()
+    login = _login(options.password)
+    if login is None and (options.share or options.host not in HERE_ONLY) and not os.environ.get("SPACE_HOST"):
+        print("WARNING: whoever finds this address can use this app and this machine's device: set --password USER:PASSWORD.", file=sys.stderr)
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.WARNING)
     from ganapps import engine, ui
     from ganapps.errors import UserError
     try:
-        window = ui.build(engine.start(options.device, options.offline))
+        window = ui.build(engine.start(options.device, options.offline), options.time_limit)
     except UserError as e:
         sys.exit(str(e))
-    login = tuple(options.password.split(":", 1)) if options.password else None
-    if login and len(login) != 2:
-        sys.exit("--password wants USER:PASSWORD.")
     try:
-        window.launch(server_name=options.host, server_port=options.port, share=options.share, auth=login, **ui.launch_settings())
+        window.launch(server_name=options.host, server_port=options.port, share=options.share, auth=login, **ui.launch_settings(options.host_name))
     except OSError as e:
         sys.exit(f"Port {options.port} can't be used: {e}. Choose another one with --port.")
+
+
+def _login(password: str | None) -> tuple[str, str] | None:
+    """User and password of USER:PASSWORD; None where nobody is asked. Ends the program where one of them is missing."""
+    if password is None:
+        return None
+    user, _, secret = password.partition(":")
+    if not user.strip() or not secret.strip():
+        sys.exit("--password (or GANAPPS_PASSWORD) wants USER:PASSWORD, and neither of them may be empty.")
+    return user.strip(), secret
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _seconds(text: str) -> float:
+    """A time limit: more than 0 seconds."""
+    seconds = float(text)
+    if not (seconds > 0 and math.isfinite(seconds)):
+        raise ValueError
+    return seconds
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import spaces
 from PIL import Image
 
-from ganapps import __version__, hub, images, own_file, runtime, schema
+from ganapps import __version__, hub, images, own_file, runs, runtime, schema
 from ganapps.catalog import Checkpoint
 from ganapps.errors import UserError
 from ganapps.flops import Flops
@@ -89,6 +89,7 @@ class Engine:
         given = own_file.located(weights) if weights else None
         if given:
             recipe = replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
+        runs.check()
         recipe, checkpoint = self.checked(recipe)
         wanted = TASKS[recipe.task].pictures
         if len(pictures) != wanted:
@@ -101,6 +102,7 @@ class Engine:
         with closing(self._on_device(recipe, checkpoint, located, uploads, changes, rehearsal)) as results:
             for result in results:
                 yield result
+                runs.check()
         if rehearsal:
             return
         report = result.report
@@ -118,6 +120,7 @@ class Engine:
                 except StopIteration as found:
                     return found.value
                 yield Result(recipe, report, progress.done, progress.total or 0, waiting=(progress.template, progress.values))
+                runs.check()
 
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
         """The recipe with every default filled in, the row's own before the task's, and its row. Raises UserError that names what is

@@ -86,7 +86,8 @@ class Listeners:
         names = (run.name, run.session)
         if self.here(*names):
             return 0.0
-        return now - max(run.asked, *(self._left.get(name, 0.0) for name in names))
+        left = (self._left.get(name, 0.0) for name in names)
+        return now - max(run.asked, self._closed.get(run.session, 0.0), *left)
 
     def forsaken(self, live: Sequence[Run], now: float) -> list[Run]:
         """The runs that nobody waits for any more."""

@@ -21,6 +21,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
     "errors": (set(), set()),
     "schema": ({"errors"}, set()),
+    "runs": ({"errors"}, set()),
     "prices": (set(), set()),
     "catalog": ({"errors"}, set()),
     "device": ({"errors"}, {"torch"}),
@@ -37,19 +38,19 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "networks": ({"networks"}, {"torch"}),
     "runtime": ({"own_file", "catalog", "hub", "formats", "networks", "errors", "device"}, {"torch"}),
     "tasks": ({"tasks", "device", "schema", "images", "uploads", "report", "errors"}, {"torch", "numpy", "diffusers"}),
-    "engine": ({"flops", "own_file", "runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub", "uploads", "images"}, {"spaces", "PIL"}),
+    "engine": ({"runs", "flops", "own_file", "runtime", "tasks", "recipe", "report", "catalog", "errors", "prices", "schema", "hub", "uploads", "images"}, {"spaces", "PIL"}),
     "quality": ({"catalog", "errors"}, set()),
     "rehearsal": ({"engine", "recipe", "uploads"}, set()),
     "race": ({"engine", "rehearsal", "tasks", "recipe", "report", "errors"}, set()),
     "doctor": ({"images", "engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),
-    "ui": ({"ui", "engine", "race", "rehearsal", "quality", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
+    "ui": ({"ui", "runs", "engine", "race", "rehearsal", "quality", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
     "__main__": ({"engine", "race", "doctor", "images", "recipe", "errors"}, set()),
 }
 
 # The one file of a room that may import more.
 ALONE = {"tasks/denoise.py": {"PIL"}, "tasks/text.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/cycle.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
          "networks/folder_parts.py": {"diffusers"}, "networks/text_encoder.py": {"transformers"}, "networks/torchvision_ops.py": {"torchvision"},
-         "networks/upscalers.py": {"spandrel"}, "ui/incoming.py": {"starlette"}, "formats/snapshots.py": {"numpy"}}
+         "networks/upscalers.py": {"spandrel"}, "ui/incoming.py": {"starlette"}, "ui/turns.py": {"starlette"}, "ui/window.py": {"starlette"}, "formats/snapshots.py": {"numpy"}}
 
 
 def room(path: Path) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(p for p in (ROOT / "ganapps").rglob("*.py") if "training" not in p.parts and p.name not in ("errors.py", "__main__.py", "doctor.py", "chinese.py"))
-ERRORS = ("UserError", "WeightsError")
+ERRORS = ("UserError", "WeightsError", "RunEnded", "Unreadable")
 WINDOW = {"say": 1, "t": 0}  # functions that look words up, and which of their arguments is the template
 
 

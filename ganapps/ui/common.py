@@ -22,6 +22,7 @@ from ganapps.errors import UserError, WeightsError
 from ganapps.prices import Price
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
+from ganapps.runs import RunEnded
 from ganapps.ui import files
 from ganapps.ui.words import say
 
@@ -172,6 +173,7 @@ class Shown:
     failed: bool = False
     missing: bool = False  # the model could not be had: offer one that can
     kept: list[Kept] = field(default_factory=list)
+    ended: bool = False  # its time was over
     part: Part | None = None  # of a picture under way
 
 
@@ -192,6 +194,7 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown
                 yield shown
         except UserError as e:
             shown.line, shown.failed, shown.missing = refusal(e, lang), True, isinstance(e, WeightsError)
+            shown.ended = isinstance(e, RunEnded)
             yield shown
         except Exception:
             log.exception("a run failed: %s", recipe.to_json())

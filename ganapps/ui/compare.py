@@ -15,6 +15,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError, WeightsError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
+from ganapps.runs import RunEnded
 from ganapps.ui import common, files, lanes, pairs
 from ganapps.ui.before_after import picture_box
 from ganapps.ui.films import Films
@@ -276,8 +277,14 @@ class CompareTab:
             files.check_room()
             with self._running.of(request.session_hash) as held, tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
                 running = held.it = Running(self.race(values), names_of(kind, rows, lang))
-                yield from self.track.laps(self.engine, running, self._uploads(values), Path(folder), lang)
-                yield self.track.over(running, rows, Path(folder), lang) | {self.measured: noted(values[self.measured], running)}
+                ended = ""
+                try:
+                    yield from self.track.laps(self.engine, running, self._uploads(values), Path(folder), lang)
+                except RunEnded as e:
+                    ended = common.refusal(e, lang)
+                over = self.track.over(running, rows, Path(folder), lang)
+                over[self.track.sentence] = ended + over.get(self.track.sentence, "")
+                yield over | {self.measured: noted(values[self.measured], running)}
         except UserError as e:
             missing = isinstance(e, WeightsError) and (values[self.gan], values[self.diffusion]) != FACES.first
             yield {self.track.sentence: common.refusal(e, lang), self.track.clock: lanes.clock(names_of(kind, rows, lang), (Lane(), Lane()), None, lang)}

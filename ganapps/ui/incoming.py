@@ -16,7 +16,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive
 
 from ganapps.errors import UserError
-from ganapps.ui import common, files
+from ganapps.ui import common, files, visitors
 from ganapps.ui.words import say
 
 MINUTE = 60.0  # seconds in which a page may ask how far its upload has come
@@ -39,6 +39,8 @@ class Window(gr.Blocks):
             inputs = await asyncio.to_thread(files.checked, inputs)
         except UserError as e:
             raise gr.Error(say(common.language(request), e.template, **e.values), print_exception=False) from e
+        if event_id is None and getattr(block_fn, "queue", False):  # past the queue, and so past its limits
+            raise gr.Error(say(common.language(request), "Runs wait in the queue: POST to /gradio_api/call/NAME."), print_exception=False)
         return await super().process_api(block_fn, inputs, *more, request=request, session_hash=session_hash, event_id=event_id, **rest)
 
 
@@ -46,11 +48,11 @@ def _visitor(request: gr.Request | None, session: str | None, event: str | None)
     """The session; a program that names none gets a new one with every call from Gradio, so there it is the address."""
     if session and session != event:
         return session
-    return _address(request) if request is not None else ""
+    return _address(request.request) if request is not None else ""
 
 
-def _address(request: gr.Request | Request) -> str:
-    return request.client.host if request.client else ""
+def _address(request: Request) -> str:
+    return visitors.address(request.scope)
 
 
 def routes() -> list[Route]:

@@ -221,6 +221,8 @@ class PictureTab:
                 for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang):
                     held.it = shown.part
                     yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
+                if shown.ended:
+                    yield self.area.stopped_view(held.it, values[self.area.traces])
             except UserError as e:  # there is no room for the result
                 yield {self.area.line: common.refusal(e, lang)}
         yield self.busy(False)

@@ -66,6 +66,8 @@ class Sheet:
                 if shown.failed:
                     refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
                     yield {line: refused}
+                    if shown.ended:
+                        return
                     continue
                 beside = shown.kept[-1].beside
                 if plain and not cells:

@@ -35,7 +35,7 @@ PAGE = re.compile(r"/gradio_api/heartbeat/(?P<session>[^/]+)/?$")
 
 def take_turns(window: gr.Blocks, time_limit: float | None = None) -> gr.Blocks:
     """The window with the bounded queue. `time_limit`: seconds that a run may take; None: any."""
-    window.queue(max_size=MOST_WAITING, api_open=False)  # closed: a direct call would pass the queue by
+    window.queue(max_size=MOST_WAITING)
     window._queue = Turns(window, time_limit)
     return window
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from ganapps.engine import Engine
-from ganapps.ui import api, common, files, incoming, sending
+from ganapps.ui import api, common, files, incoming, sending, turns
 from ganapps.ui.compare import CompareTab
+from ganapps.ui.doors import Door
 from ganapps.ui.faces import FacesTab
 from ganapps.ui.theme import theme
 from ganapps.ui.translate import TranslateTab
@@ -20,8 +23,8 @@ from ganapps.ui.words import I18N, say, t
 HERE = Path(__file__).parent
 
 
-def build(engine: Engine) -> gr.Blocks:
-    """The whole window over an engine."""
+def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
+    """The whole window over an engine. `time_limit`: seconds that a run may take; None: any."""
     gr.set_static_paths([files.EXAMPLES])
     with incoming.Window(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
         head = gr.HTML(_head(engine, "en", None))
@@ -47,14 +50,18 @@ def build(engine: Engine) -> gr.Blocks:
         window.load(translate.opened, None, translate.opening_outputs, **common.QUIET)
         window.load(compare.opened, None, compare.opening_outputs, **common.QUIET)
         api.publish(engine)
-    return window.queue(max_size=32)
+    return turns.take_turns(window, time_limit)
 
 
-def launch_settings() -> dict[str, Any]:
-    """Keyword arguments of `launch` that belong to the window itself: looks, languages, and what it keeps to itself."""
+def launch_settings(names: Iterable[str] = ()) -> dict[str, Any]:
+    """Keyword arguments of `launch` that belong to the window itself: looks, languages, and what it keeps to itself.
+
+    `names`: of this machine, as browsers call it, beside those that the app knows by itself.
+    """
     return {"theme": theme(), "css_paths": [HERE / "window.css", HERE / "compare.css"], "js": (HERE / "window.js").read_text(encoding="utf-8"), "i18n": I18N,
             "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb",
-            "app_kwargs": {"routes": incoming.routes()}}
+            "state_session_capacity": turns.MOST_SESSIONS,
+            "app_kwargs": {"routes": incoming.routes(), "middleware": [Middleware(Door, names=tuple(names)), Middleware(turns.Listening)]}}
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:

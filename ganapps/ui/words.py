@@ -6,10 +6,11 @@ import gradio as gr
 
 from ganapps.errors import UserError
 from ganapps.ui.chinese import CHINESE as WINDOW
+from ganapps.ui.chinese_doors import DOORS
 from ganapps.ui.chinese_models import MODELS
 from ganapps.ui.chinese_race import RACE
 
-CHINESE = WINDOW | RACE | MODELS
+CHINESE = WINDOW | RACE | MODELS | DOORS
 
 
 def say(lang: str, template: str, **values: object) -> str:
