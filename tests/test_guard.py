@@ -128,6 +128,13 @@ def test_a_space_a_share_link_and_a_root_path_are_known(monkeypatch: pytest.Monk
     assert "ann-gan.hf.space" in doors._known(scope)
 
 
+@pytest.mark.parametrize(("headers", "status"), [
+    ({"host": "a.proxy"}, 200), ({"host": "a.proxy", "origin": "https://ann-gan.hf.space"}, 200), ({"host": "a.proxy", "origin": "https://evil.test"}, 403)])
+def test_a_space_is_reached_by_whatever_name_its_proxy_takes(house: House, headers: dict[str, str], status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_HOST", "ann-gan.hf.space")
+    assert house.client().get("queue/status", headers=headers).status_code == status
+
+
 def test_a_refusal_speaks_the_visitor_s_language(house: House) -> None:
     said = house.client().get("startup-events", headers={"host": "evil.test", "accept-language": "zh-CN"}).json()["error"]
     assert not said.isascii() and "--host-name evil.test" in said
@@ -529,6 +536,15 @@ def test_a_closed_page_and_a_lost_stream_free_the_device(house: House, engine: E
         monkeypatch.setattr(runs, "LOST", 0.3)
         wait(lambda: not house.queue._live())
     wait(lambda: not any(house.queue.active_jobs))
+
+
+def test_a_run_whose_messages_nobody_reads_ends(house: House, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "MOST_UNHEARD", 0)
+    client = house.client()
+    with engine.runtime.lock:
+        asked = ask(client)
+        wait(lambda: not house.queue._live())
+    assert hear(client, asked) == ("error", {"error": "Nobody listened to this run, so it was ended."})
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux gives up a silent connection by a time that is set")

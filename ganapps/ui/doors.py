@@ -69,20 +69,21 @@ class Door:
 
         A page from elsewhere can make a browser call any address, and by changing its own name's
         address (DNS rebinding) even read the answers. What it can't change is what the browser
-        says in Host and Origin.
+        says in Host and Origin. A Space is reached through its platform's proxy only, which goes
+        by the name itself, so there the names need no look.
         """
         known = self.names | _known(scope)
         forwarded = header(scope, "x-forwarded-host").split(",")[0]
         hosts = {_name(h) for h in (header(scope, "host"), forwarded) if h}
         for host in hosts:
-            if host not in known and not _is_address(host):
+            if host not in known and not _is_address(host) and not in_a_space():
                 raise Refused(403, UserError(
                     "This app does not know itself by the name {host}: if it is one of its names, "
                     "start it with --host-name {host}.", host=host[:80]))
         origin = header(scope, "origin")
         if not origin or (origin == "null" and header(scope, "sec-fetch-site") == "same-origin"):
             return
-        if _name(urlsplit(origin).netloc) not in hosts | self.names:
+        if _name(urlsplit(origin).netloc) not in hosts | self.names | _space():
             raise Refused(403, UserError(
                 "A page of {origin} may not use this app: open the app itself.", origin=origin[:80]))
 
@@ -164,8 +165,13 @@ def _known(scope: Scope) -> set[str]:
     machine = socket.gethostname()
     names = [urlsplit(a or "").netloc for a in addresses]
     names += [machine, machine.split(".")[0], machine.split(".")[0] + ".local", "localhost"]
-    names += [getattr(window, "server_name", None) or "", os.environ.get("SPACE_HOST", "")]
+    names += [getattr(window, "server_name", None) or "", *_space()]
     return {_name(n) for n in names if n}
+
+
+def _space() -> set[str]:
+    """The name of the Space that this is; nothing elsewhere."""
+    return {_name(os.environ["SPACE_HOST"])} if in_a_space() else set()
 
 
 def _name(host: str) -> str:

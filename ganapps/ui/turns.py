@@ -27,6 +27,7 @@ from ganapps.ui.words import say
 log = logging.getLogger("ganapps")
 MOST_WAITING = 64
 MOST_SESSIONS = 100  # whose states are kept; then the oldest one's are let go
+MOST_UNHEARD = 500  # messages that wait for a listener who is slow, or gone
 GLANCE = 1.0  # seconds between two looks at who still listens
 RECORDS = 64  # of Gradio's analytics, which this app does not show
 STREAM = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/(?P<run>[^/]+))/?$")
@@ -103,8 +104,10 @@ class Turns(Queue):
     async def _look(self, now: float) -> None:
         _notice_lost_connections(self.blocks.server)
         live = {event._id: event for event in self._live()}
-        for run in self.listeners.forsaken([_run(event) for event in live.values()], now):
-            await self._end(live[run.name])
+        gone = {run.name for run in self.listeners.forsaken([_run(e) for e in live.values()], now)}
+        for name, event in live.items():
+            if name in gone or self._unheard(event) > MOST_UNHEARD:
+                await self._end(event)
         self._tidy(now)
         self.listeners.forget(now)
 
@@ -113,6 +116,11 @@ class Turns(Queue):
         said = say(language(event.request.scope), "Nobody listened to this run, so it was ended.")
         self.send_message(event, ProcessCompletedMessage(output={"error": said}, success=False))
         await self.clean_events(event_id=event._id)
+
+    def _unheard(self, event: Event) -> int:
+        """How many messages of a run's session nobody has read yet."""
+        waiting = self.pending_messages_per_session.get(event.session_hash)
+        return waiting.qsize() if waiting else 0
 
     def _tidy(self, now: float) -> None:
         """Let go of what sessions without a run left unheard; Gradio keeps it for good."""
