@@ -249,7 +249,7 @@ def test_many_small_files_count_too(web: httpx.Client, room: Room) -> None:
 def test_a_cut_off_upload_leaves_nothing(url: str, room: Room) -> None:
     before = set(files.folder().iterdir())
     with socket.create_connection((urlparse(url).hostname, urlparse(url).port)) as line:
-        line.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999\r\n\r\n"
+        line.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999\r\n\r\n"
                      b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(5000))
         wait(lambda: set(files.folder().iterdir()) > before and room.used("127.0.0.1") > 0)
     wait(lambda: set(files.folder().iterdir()) == before and room.used("127.0.0.1") == 0)

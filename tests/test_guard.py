@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import gc
 import json
 import socket
 import subprocess
@@ -27,7 +26,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
 from ganapps.runs import Listeners, Run, RunEnded
-from ganapps.ui import bodies, common, doors, files, turns, visitors
+from ganapps.ui import common, doors, files, turns, visitors
 from ganapps.ui.compare import CompareTab
 from ganapps.ui.doors import Door, Logins
 
@@ -230,7 +229,9 @@ def through(door: Door, body: bytes, path: str = "/gradio_api/call/v2/x", step: 
 
     async def send(message: dict) -> None:
         sent.append(message)
-    asyncio.run(door(scope, receive, send))
+    own = threading.Thread(target=lambda: asyncio.run(door(scope, receive, send)))  # a browser of other tests may have a loop in ours
+    own.start()
+    own.join()
     assert not pieces, "a client that still sends looks at no answer"
     return sent[0] | {"said": sent[1]["body"].decode()}
 
@@ -572,10 +573,12 @@ def test_nothing_stays_of_a_call(house: House, monkeypatch: pytest.MonkeyPatch) 
     wait(lambda: not kept(house)["events"])
     client = house.client()
     for i in range(200):
-        if i % 4 == 0:
+        if i % 8 == 0:
             assert hear(client, ask(client, i))[0] == "complete"
+        elif i % 8 == 4:
+            assert hear(client, ask(client, "x" * 200_000, count=99))[0] == "error"
         elif i % 4 == 1:
-            assert hear(client, ask(client, "x" * 500_000))[0] == "error" or True
+            assert client.post("run/faces", json={"data": ["x" * 200_000]}).status_code == 500
         elif i % 4 == 2:
             assert client.post("call/v2/faces", json={"seed": "1" * 1_100_000}).status_code == 413
         elif i % 40 == 3:
@@ -594,5 +597,3 @@ def test_sessions_are_few_and_light(house: House) -> None:
     assert not any(s.config_values for s in holder.session_data.values())
     for session in list(holder.session_data):
         holder.forget(session)
-    gc.collect()
-    assert bodies.MOST_TEXT == 10**6

@@ -8,6 +8,7 @@ import re
 import socket
 import time
 from contextlib import AbstractContextManager, nullcontext
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -158,8 +159,8 @@ class Session(SessionState):
     moment would need that, and this app has none."""
 
     def __init__(self, window: gr.Blocks) -> None:
-        super().__init__(window)
-        self.config_values.clear()
+        nothing_to_copy = SimpleNamespace(default_config=window.default_config, blocks={})
+        super().__init__(nothing_to_copy)  # the copy is most of the work, too
 
     def __setitem__(self, key: int, value: Any) -> None:
         super().__setitem__(key, value)
