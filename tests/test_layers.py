@@ -21,7 +21,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
     "errors": (set(), set()),
     "schema": ({"errors"}, set()),
-    "prices": (set(), set()),
+    "prices": (set(), {"filelock"}),
     "catalog": ({"errors"}, set()),
     "device": ({"errors"}, {"torch"}),
     "recipe": ({"errors"}, {"PIL"}),
