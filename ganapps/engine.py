@@ -16,7 +16,7 @@ from ganapps.catalog import Checkpoint
 from ganapps.errors import UserError
 from ganapps.flops import Flops
 from ganapps.prices import Ledger, Price, folder
-from ganapps.recipe import Recipe, from_picture
+from ganapps.recipe import Recipe, check_types, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
 from ganapps.tasks import between, cycle, denoise, faces, figures, finish, labels, resample, text, translate, upscale
@@ -76,6 +76,7 @@ class Engine:
     def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
         self.runtime, self.ledger = runtime, ledger
         self.rehearsed: dict[str, Any] = {}  # what rehearsal.py measured of a model, in this process
+        self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
         self._on_device = spaces.GPU(duration=self._duration)(self._compute)
 
@@ -122,15 +123,19 @@ class Engine:
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
         """The recipe with every default filled in, the row's own before the task's, and its row. Raises UserError that names what is
         wrong."""
+        check_types(vars(recipe))
         task = TASKS.get(recipe.task)
         if task is None:
-            raise UserError("The task {task} is unknown: accepted are {known}.", task=recipe.task[:80], known=", ".join(TASKS))
+            raise UserError("The task {task} is unknown: accepted are {known}.", task=recipe.task, known=", ".join(TASKS))
         checkpoint = self.runtime.checkpoint(recipe.checkpoint, task.models)
         if checkpoint.task != task.models:
             raise UserError("The model {model} is for {its}, not for {task}: choose another one.", model=checkpoint.title, its=checkpoint.task, task=task.models)
         self.runtime.device.with_precision(recipe.precision)
         own = checkpoint.defaults if recipe.task == checkpoint.task else {}
-        return replace(recipe, settings=schema.check(task.function, {**own, **recipe.settings})), checkpoint
+        settings = schema.check(task.function, {**own, **recipe.settings})
+        if task.models == "faces" and settings.get("labels") and (table := self._known_labels(checkpoint)):
+            table.numbers(settings["labels"])
+        return replace(recipe, settings=settings), checkpoint
 
     def price(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Price:
         """What this will cost here, from runs measured on this machine. Raises UserError as `run` does; of `pictures` only the
@@ -199,7 +204,7 @@ class Engine:
 
     def row(self, name: str) -> Checkpoint | None:
         """The catalogue's row of that id, if there is one."""
-        return self.runtime.catalog.get(name)
+        return self.runtime.catalog.get(name) if isinstance(name, str) else None
 
     def own_file(self, path: str) -> own_file.Given:
         """What a person's checkpoint file holds. Raises WeightsError where that is no network known here."""
@@ -220,8 +225,15 @@ class Engine:
 
     def controls(self, checkpoint: Checkpoint) -> tuple[Mapping[str, Any], ...]:
         """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models."""
-        table = self._labels(checkpoint, len(checkpoint.classes) or (len(labels.FACE) if checkpoint.network == "stargan" else 0))
+        table = self._known_labels(checkpoint)
         return table.controls if table else ()
+
+    def _known_labels(self, checkpoint: Checkpoint) -> labels.Labels | None:
+        """The labels of a model as its row tells them, before its network is here."""
+        if checkpoint.id not in self._tables:
+            count = len(checkpoint.classes) or (len(labels.FACE) if checkpoint.network == "stargan" else 0)
+            self._tables[checkpoint.id] = self._labels(checkpoint, count)
+        return self._tables[checkpoint.id]
 
     def _labels(self, checkpoint: Checkpoint, count: int) -> labels.Labels | None:
         contents = self.runtime.labels(checkpoint)

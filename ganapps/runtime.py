@@ -46,7 +46,7 @@ class Runtime:
         if own_file.is_own(name):
             return stranger(Source(name), task)
         if ":" not in name:
-            raise UserError("The model {name} is not in the catalogue: choose one of the list, or type owner/repo:file@revision.", name=name[:80])
+            raise UserError("The model {name} is not in the catalogue: choose one of the list, or type owner/repo:file@revision.", name=name)
         return stranger(hub.parse(name), task)
 
     def located(self, checkpoint: Checkpoint, revision: str | None = None) -> Generator[hub.Progress, None, hub.Located]:

@@ -181,9 +181,9 @@ def _condition(network: nn.Module, table: Labels | None, chosen: Mapping[str, An
     most = 1e3 if network.styles else 1.0
     for name, value in (chosen or {}).items():
         if name not in known:
-            raise UserError("The label {name} is unknown to this model: accepted are {known}.", name=str(name)[:80], known=", ".join(known))
+            raise UserError("The label {name} is unknown to this model: accepted are {known}.", name=name, known=", ".join(known))
         if not isinstance(value, (int, float)) or not 0 <= value <= most:
-            raise UserError("The label {name} is {value}: from {low} to {high} is accepted.", name=name, value=str(value)[:80], low=0, high=most)
+            raise UserError("The label {name} is {value}: from {low} to {high} is accepted.", name=name, value=value, low=0, high=most)
         row[known.index(name)] = float(value)
     if network.styles:
         row = row / row.sum() if row.sum() > 0 else torch.eye(network.label_dim)[0]

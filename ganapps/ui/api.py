@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -25,10 +27,28 @@ Answer = tuple[list[gr.FileData], dict]
 def publish(engine: Engine) -> None:
     """Register every endpoint; call it inside the window's Blocks."""
     store = gr.File(visible=False)  # its files are served, and deleted when they are old
-    gr.api(_faces(engine, store), api_name="faces", **common.DEVICE)
-    gr.api(_upscale(engine, store), api_name="upscale", **common.DEVICE)
-    gr.api(_translate(engine, store), api_name="translate", **common.DEVICE)
-    gr.api(_compare(engine, store), api_name="compare", **common.DEVICE)
+    for make in (_faces, _upscale, _translate, _compare):
+        endpoint = _careful(make(engine, store))
+        gr.api(endpoint, api_name=endpoint.__name__, **common.DEVICE)
+
+
+def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterator[Answer]]:
+    """The endpoint, with null for what is left at its default, and with one sentence for whatever goes wrong."""
+    defaults = {name: p.default for name, p in inspect.signature(endpoint).parameters.items()}
+
+    @functools.wraps(endpoint)
+    def careful(*given: Any, **named: Any) -> Iterator[Answer]:
+        asked = dict(zip(defaults, given, strict=False)) | named
+        asked = {name: defaults.get(name) if value is None else value for name, value in asked.items()}
+        try:
+            yield from endpoint(**asked)
+        except UserError as e:
+            raise gr.Error(str(e)) from e
+        except Exception as e:
+            log.exception("a call of /%s failed", endpoint.__name__)
+            raise gr.Error(str(common.bug()), print_exception=False) from e
+
+    return careful
 
 
 def _faces(engine: Engine, store: gr.File) -> Callable:
@@ -66,7 +86,7 @@ def _faces(engine: Engine, store: gr.File) -> Callable:
 def _upscale(engine: Engine, store: gr.File) -> Callable:
     first = common.here_first(engine, "upscale").id
 
-    def upscale(picture: gr.FileData, model: str = first, scale: float = 0, width: int = 0, strength: float = 1.0, keep_colours: bool = False, tile: int = 0,
+    def upscale(picture: gr.FileData | None = None, model: str = first, scale: float = 0, width: int = 0, strength: float = 1.0, keep_colours: bool = False, tile: int = 0,
                 keep_place: bool = False, precision: str = "auto", denoise: float | None = None, weights: gr.FileData | None = None,
                 steps: int | None = None, seed: str | None = None, noise_level: int | None = None) -> Iterator[Answer]:
         """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with the result.
@@ -93,7 +113,7 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
         settings = {"scale": scale or None, "width": width or None, "strength": strength, "keep_colours": keep_colours, "tile": tile or None, "keep_place": keep_place,
                     "denoise": denoise}
         settings |= _told(steps=steps, seed=seed, noise_level=noise_level)
-        yield from answers(engine, store, Recipe("upscale", model, settings, precision), [_path(picture)], weights)
+        yield from answers(engine, store, Recipe("upscale", model, settings, precision), [_path(picture, "picture")], weights)
 
     upscale.__annotations__["return"] = Answer
     return upscale
@@ -102,7 +122,7 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
 def _translate(engine: Engine, store: gr.File) -> Callable:
     first = common.here_first(engine, "translate").id
 
-    def translate(picture: gr.FileData, model: str = first, labels: dict | None = None, strength: float = 1.0, keep_colours: bool = False,
+    def translate(picture: gr.FileData | None = None, model: str = first, labels: dict | None = None, strength: float = 1.0, keep_colours: bool = False,
                   keep_place: bool = False, precision: str = "auto", weights: gr.FileData | None = None,
                   prompt: str = "", steps: int | None = None, guidance: float | None = None, image_guidance: float | None = None,
                   seed: str | None = None) -> Iterator[Answer]:
@@ -128,7 +148,7 @@ def _translate(engine: Engine, store: gr.File) -> Callable:
         """
         settings = {"labels": labels or None, "strength": strength, "keep_colours": keep_colours, "keep_place": keep_place, "prompt": prompt}
         settings |= _told(steps=steps, guidance=guidance, image_guidance=image_guidance, seed=seed)
-        yield from answers(engine, store, Recipe("translate", model, settings, precision), [_path(picture)], weights)
+        yield from answers(engine, store, Recipe("translate", model, settings, precision), [_path(picture, "picture")], weights)
 
     translate.__annotations__["return"] = Answer
     return translate
@@ -140,9 +160,14 @@ def _told(seed: str | None, **settings: float | None) -> dict[str, Any]:
     return told if seed is None else told | {"seed": common.seed(seed)}
 
 
-def _path(picture: object) -> str:
-    """The path of an uploaded file, as Gradio hands it over."""
-    return picture["path"] if isinstance(picture, dict) else picture.path
+def _path(given: object, name: str) -> str:
+    """The path of an uploaded file, as Gradio hands it over. Raises UserError where it is no such file."""
+    path = given.get("path") if isinstance(given, dict) else getattr(given, "path", None)
+    if given is None:
+        raise UserError("The argument {name} is missing: a picture belongs there.", name=name)
+    if not isinstance(path, str) or not path:
+        raise UserError("The argument {name} is no file: upload one to /gradio_api/upload and give {example}.", name=name, example='{"path": "..."}')
+    return path
 
 
 def _compare(engine: Engine, store: gr.File) -> Callable:
@@ -167,22 +192,16 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
             The PNG files, each with its recipe inside, and {"race", "seconds", "network_calls", "pictures", "joules", "one_picture", "reports"}, the
             GAN's first; "one_picture" says what one costs: parameters, operations counted by torch, peak memory with the network.
         """
-        try:
-            kind = between(engine, (gan, diffusion))
-        except UserError as e:
-            raise gr.Error(str(e)) from e
+        kind = between(engine, (gan, diffusion))
         asked = Race(kind.recipes((gan, diffusion), "auto", *given(kind, common.seed(seed), prompt, psi, gan_steps, steps, scheduler, eta, None)), fair)
-        pictures = [_path(picture)] if picture else []
+        pictures = [_path(picture, "picture")] if picture is not None else []
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             files: list[gr.FileData] = []
             reports: list = [None, None]
-            try:
-                for lap in race(engine, asked, pictures):
-                    files += [_stored(path, store) for path in images.keep_all(lap.result.made, Path(folder), len(files))]
-                    reports[lap.side] = lap.result.report
-                    yield files, report(asked, lap, reports)
-            except UserError as e:
-                raise gr.Error(str(e)) from e
+            for lap in race(engine, asked, pictures):
+                files += [_stored(path, store) for path in images.keep_all(lap.result.made, Path(folder), len(files))]
+                reports[lap.side] = lap.result.report
+                yield files, report(asked, lap, reports)
 
     compare.__annotations__["return"] = Answer
     return compare
@@ -193,13 +212,10 @@ def _stored(path: Path, store: gr.File) -> gr.FileData:
 
 
 def answers(engine: Engine, store: gr.File, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None) -> Iterator[Answer]:
-    """A recipe's results as files and plain values. Raises gr.Error with the sentence of a refusal."""
+    """A recipe's results as files and plain values."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         files: list[gr.FileData] = []
-        try:
-            for result in engine.run(recipe, pictures, _path(weights) if weights else None):
-                files += [_stored(path, store) for path in images.keep_all(result.made, Path(folder), len(files))]
-                figures = [dict(kept.figures) for kept in result.made if kept.figures]
-                yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})
-        except UserError as e:
-            raise gr.Error(str(e)) from e
+        for result in engine.run(recipe, pictures, _path(weights, "weights") if weights is not None else None):
+            files += [_stored(path, store) for path in images.keep_all(result.made, Path(folder), len(files))]
+            figures = [dict(kept.figures) for kept in result.made if kept.figures]
+            yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
@@ -134,6 +135,11 @@ def refusal(error: UserError, lang: str) -> str:
     return f'<div class="refusal" role="alert">{html.escape(say(lang, error.template, **error.values))}</div>'
 
 
+def bug() -> UserError:
+    """What a person reads of an error that is ours; the log has the rest."""
+    return UserError("Something went wrong here. It was logged; please try again.")
+
+
 def warning(text: str) -> str:
     """Something to know before one goes on."""
     return f'<div class="refusal warning" role="note">{html.escape(text)}</div>'
@@ -187,7 +193,7 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown
             yield shown
         except Exception:
             log.exception("a run failed: %s", recipe.to_json())
-            shown.line, shown.failed = refusal(UserError("Something went wrong here. It was logged; please try again."), lang), True
+            shown.line, shown.failed = refusal(bug(), lang), True
             yield shown
 
 
@@ -211,8 +217,11 @@ def _archive(shown: Shown, folder: Path) -> str:
     return str(images.save_zip([Path(p) for p, _ in shown.files], folder / f"{shown.recipe.checkpoint.split('/')[-1]}.zip", texts))
 
 
-def seed(text: str) -> int | str:
-    """What stands in a seed box: a number where it is one, else the words; an empty box is 0."""
+def seed(text: Any) -> Any:
+    """What stands in a seed box: a number where it is one, else the words; an empty box is 0. What is no text and no number is left
+    to whoever checks the setting."""
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        return text
     text = str(text).strip() or "0"
     return int(text) if text.isascii() and text.isdigit() and len(text) < 40 else text
 

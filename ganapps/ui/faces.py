@@ -175,6 +175,7 @@ class FacesTab:
         try:
             linked = from_link(dict(request.query_params))
             if linked and linked.task in TASKS and TASKS[linked.task].models == "faces":
+                self.engine.checked(linked)
                 recipe = linked
         except UserError as e:
             said = common.refusal(e, lang)
