@@ -9,8 +9,9 @@ from collections.abc import Callable
 from ganapps.errors import UserError
 from ganapps.uploads import bmp, gif, jpeg, png, tiff, webp
 from ganapps.uploads.header import Header, cut_off, damaged
+from ganapps.uploads.stored import Data
 
-Reader = Callable[[bytes], Header]
+Reader = Callable[[Data], Header]
 READERS: dict[bytes, Reader] = {
     rb"\x89PNG\r\n\x1a\n": png.header,
     rb"\xff\xd8\xff": jpeg.header,
@@ -29,7 +30,7 @@ def reader(start: bytes) -> Reader:
     raise _impostor(start)
 
 
-def header(data: bytes, function: Reader) -> Header:
+def header(data: Data, function: Reader) -> Header:
     """What `function` reads, its stumbles as sentences."""
     try:
         return function(data)
