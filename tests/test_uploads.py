@@ -387,7 +387,7 @@ TEXT = {
     "program": (b"MZ\x90\0" + bytes(100), "This is a program"),
     "elf": (b"\x7fELF" + bytes(60), "This is a program"),
     "zip": (b"PK\x03\x04" + bytes(60), "This is an archive"),
-    "heic": (b"\0\0\0\x18ftypheic" + bytes(60), "This is an HEIC or AVIF"),
+    "heic": (b"\0\0\0\x18ftypheic" + bytes(60), "This is an HEIC"),
     "text": (b"hello", "This is not a picture"),
     "film": (b"\0\0\0\x18ftypmp42" + bytes(60), "This is not a picture"),
     "empty": (b"", "This file is empty"),

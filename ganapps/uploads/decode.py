@@ -42,6 +42,7 @@ BROKEN = (
     AttributeError,
     ArithmeticError,
     AssertionError,
+    RuntimeError,
     struct.error,
 )
 PLAIN = {"L", "LA", "RGB", "RGBA", "RGBX", "I;16", "I;16B"}  # modes that need no conversion

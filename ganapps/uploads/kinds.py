@@ -7,7 +7,7 @@ import struct
 from collections.abc import Callable
 
 from ganapps.errors import UserError
-from ganapps.uploads import bmp, gif, jpeg, png, tiff, webp
+from ganapps.uploads import avif, bmp, gif, jpeg, png, tiff, webp
 from ganapps.uploads.header import Header, cut_off, damaged
 from ganapps.uploads.stored import Data
 
@@ -19,6 +19,7 @@ READERS: dict[bytes, Reader] = {
     rb"RIFF....WEBP": webp.header,
     rb"BM": bmp.header,
     rb"(II[*+]\0|MM\0[*+])": tiff.header,
+    rb"....ftyp(avif|avis|mif1.*avif)": avif.header,
 }
 
 
@@ -52,6 +53,6 @@ def _impostor(start: bytes) -> UserError:
         return UserError("This is a program, not a picture: nothing in it was run.")
     if start.startswith((b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")):
         return UserError("This is an archive, not a picture: unpack it first.")
-    if start[4:8] == b"ftyp" and start[8:11] in (b"hei", b"hev", b"mif", b"msf", b"avi"):
-        return UserError("This is an HEIC or AVIF picture, which can't be read here: save it as JPEG or PNG first.")
-    return UserError("This is not a picture that can be read here: PNG, JPEG, WebP, TIFF, BMP and GIF are accepted.")
+    if start[4:8] == b"ftyp" and start[8:11] in (b"hei", b"hev", b"mif", b"msf"):
+        return UserError("This is an HEIC picture, which can't be read here: save it as JPEG or PNG first.")
+    return UserError("This is not a picture that can be read here: PNG, JPEG, WebP, AVIF, TIFF, BMP and GIF are accepted.")

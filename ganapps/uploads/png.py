@@ -90,7 +90,7 @@ def _light(found: Mapping[bytes, bytes]) -> tuple[light.Light | None, tuple[Sent
             return None, ()
         return light.of_png(found.get(b"gAMA"), found.get(b"cHRM")), ()
     except (ValueError, KeyError, struct.error):
-        return None, (("What this PNG says of its brightness makes no sense and was ignored.", {}),)
+        return None, (("What this {kind} says of its brightness makes no sense and was ignored.", {"kind": "PNG"}),)
 
 
 def _iccp(chunk: bytes | None) -> bytes | None:

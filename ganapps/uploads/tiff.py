@@ -98,7 +98,8 @@ def _memory(found: ifd.Table, bands: _Bands) -> int:
     coloured = found.number(PHOTOMETRIC) in (3, 5, 8)  # a palette, CMYK, Lab: they become RGB
     made = width * height * wide * (max(samples, 3) if coloured else samples)
     rows = min(bands.rows, height)
-    return made + width * rows * (4 * wide + 2 * samples * wide) + bands.largest + SPARE
+    pillow, unpacked = width * rows * 4 * wide, width * rows * samples * wide
+    return pillow + (max(made, unpacked) if rows == height else made + unpacked) + bands.largest + SPARE
 
 
 def _planes(found: ifd.Table) -> tuple[dict[int, tuple[int, bytes]], ...]:
@@ -135,12 +136,28 @@ class _Bands:
         side = min(max(1, side), max(1, self._height))
         self._across = -(-width // max(1, found.number(TILE_WIDTH))) if tiled else 1
         self._sets = found.number(SAMPLES, 1) if found.number(PLANAR, 1) == 2 else 1
+        if found.number(COMPRESSION, 1) == 1 and not tiled and len(self._pieces) == self._sets:
+            side = self._cut(found, width, side)
         down = -(-self._height // side)
         if len(self._pieces) != self._sets * self._across * down:  # another arrangement: all of it at once
             side, down, self._across, self._sets = self._height, 1, len(self._pieces), 1
         self._down, self._some = down, max(1, BAND // max(1, width * side))
         self.rows = self._some * side
         self.largest = max((sum(size for _, size in band) for band in self._bands()), default=0)
+
+    def _cut(self, found: ifd.Table, width: int, side: int) -> int:
+        """Cuts strips as high as the picture, of plain numbers, into lower ones; how high those are."""
+        bits = max(found.numbers(BITS, (1,))) * (found.number(SAMPLES, 1) if self._sets == 1 else 1)
+        row, rows = -(-width * bits // 8), max(1, BAND // max(1, width))
+        if rows >= side or any(size < row * self._height for _, size in self._pieces):
+            return side
+        self._tags = self._tags | {ROWS: (4, struct.pack(self._order + "I", rows))}
+        self._pieces = [
+            (start + top * row, min(rows, self._height - top) * row)
+            for start, _ in self._pieces
+            for top in range(0, self._height, rows)
+        ]
+        return rows
 
     def _bands(self) -> Iterator[list[tuple[int, int]]]:
         """Of each band, the places and sizes of its strips or tiles, colour by colour."""
