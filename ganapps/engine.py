@@ -19,7 +19,7 @@ from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
-from ganapps.tasks import between, cycle, denoise, faces, figures, finish, labels, resample, text, translate, upscale
+from ganapps.tasks import between, cycle, denoise, faces, figures, finish, hidden, labels, resample, text, translate, upscale
 from ganapps.uploads import open_upload, size_of
 
 
@@ -156,7 +156,7 @@ class Engine:
         two settings would give. `picture` is the path of the upload, `result` that of the raw result."""
         upload, raw = open_upload(picture), open_upload(result)
         settings = recipe.settings
-        source = finish.crop(upload.pixels, settings.get("crop"))
+        source = hidden.extended(finish.crop(upload.pixels, settings.get("crop")))
         pixels = finish.finish(raw.pixels, source, strength, keep_colours)
         about = {"icc": upload.icc, "date": upload.date, "gps": upload.gps if settings.get("keep_place") else None}
         made = recipe.with_settings(strength=strength, keep_colours=keep_colours)
