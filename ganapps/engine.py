@@ -168,9 +168,7 @@ class Engine:
         pixels = open_upload(picture).pixels
         height, width = pixels.shape[:2]
         middle = [max(0, (width - side) // 2), max(0, (height - side) // 2), min(side, width), min(side, height)]
-        path = folder / "crop.png"
-        images.to_picture(finish.crop(pixels, box or middle)).save(path)
-        return str(path)
+        return str(images.save_plain(finish.crop(pixels, box or middle), folder / "crop.png"))
 
     def returned(self, picture: str, back: str) -> cycle.Returned:
         """How much of the picture at one path is there again at the other, after both translations."""
@@ -185,9 +183,7 @@ class Engine:
         pixels = open_upload(picture).pixels
         share = min(1.0, side / max(pixels.shape[:2]))
         small = resample.resize(pixels, tuple(max(1, round(n * share)) for n in pixels.shape[1::-1])) if share < 1 else pixels
-        path = folder / "small.png"
-        images.to_picture(small).save(path)
-        return str(path)
+        return str(images.save_plain(small, folder / "small.png"))
 
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises UserError where the sizes differ."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
@@ -48,10 +49,11 @@ class Ledger:
             known, peak = self._entries.get(key, (None, None))
             unit = seconds / max(units, 1e-9)
             self._entries[key] = (unit if known is None else (unit + known) / 2, max(memory or 0, peak or 0) or None)
+            temporary = self.path.with_suffix(f".{os.getpid()}")
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = self.path.with_suffix(f".{os.getpid()}")
                 temporary.write_text(json.dumps(self._entries))
                 temporary.replace(self.path)
-            except OSError:
-                return  # a read-only home: prices last as long as this process
+            except OSError:  # a read-only home, a full disk: prices last as long as this process
+                with contextlib.suppress(OSError):
+                    temporary.unlink(missing_ok=True)
