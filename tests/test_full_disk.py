@@ -202,6 +202,7 @@ def test_a_command_on_a_full_disk(tiny: Path, tmp_path: Path) -> None:
             assert file.name == "report.json" and json.loads(file.read_text())["files"]
 
 
+@pytest.mark.filterwarnings("ignore:Not enough free disk space")
 def test_a_download_on_a_full_disk(server, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tiny / "hub"))
     monkeypatch.setattr("ganapps.hub.disk.SPARE", -(10**9))  # as if another program had taken the room meanwhile
