@@ -141,6 +141,11 @@ class Engine:
         seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
         return Price(seconds, memory, self._download(checkpoint))
 
+    def fetches(self, recipe: Recipe) -> bool:
+        """May a run fetch something from the Hub? Raises UserError as `run` does."""
+        recipe, checkpoint = self.checked(recipe)
+        return self.runtime.fetches(checkpoint, recipe.revision)
+
     def _download(self, checkpoint: Checkpoint) -> int | None:
         """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the Hub is asked, once."""
         if own_file.is_own(checkpoint.id) or hub.here(checkpoint):

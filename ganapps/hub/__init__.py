@@ -17,7 +17,7 @@ from ganapps.errors import UserError, WeightsError
 from ganapps.hub import disk, strangers, transfer
 from ganapps.hub.disk import Located, Progress, Steps, shipped
 
-__all__ = ["Located", "Progress", "fetch", "here", "parse", "reachable", "shipped"]
+__all__ = ["Located", "Progress", "fetch", "here", "parse", "reachable", "settled", "shipped"]
 
 TYPED = re.compile(r"(?P<repo>[\w./-]+):(?P<file>[\w.+=,()\[\] /-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 TROUBLE = (OSError, errors.HFValidationError, transfer.http.HTTPError, transfer.http.InvalidURL)  # not a bug: the world
@@ -34,6 +34,16 @@ def here(checkpoint: Checkpoint) -> Located | None:
             if not (source.size and found.path.is_file() and found.path.stat().st_size != source.size):
                 return found
     return None
+
+
+def settled(checkpoint: Checkpoint) -> bool:
+    """Is it on this disk just as it is asked for, so that `fetch` will ask nobody? Of a branch, which may have moved, never."""
+    for source in checkpoint.sources:
+        for found in disk.on_disk(source, checkpoint.typed):
+            fits = not (source.size and found.path.is_file() and found.path.stat().st_size != source.size)
+            if fits and (found.revision is None or found.revision == source.revision):
+                return True
+    return False
 
 
 def fetch(checkpoint: Checkpoint, offline: bool = False) -> Steps:
