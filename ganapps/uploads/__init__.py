@@ -48,7 +48,7 @@ class Upload:
 
 
 def open_upload(path: str | Path) -> Upload:
-    """The picture in a file: PNG, JPEG, WebP, TIFF, BMP or GIF, whatever its name says.
+    """The picture in a file: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF, whatever its name says.
 
     The first frame or page alone is read. All refusals but broken pixels are made from the header, before any pixel is
     decoded. Raises UserError.
