@@ -20,7 +20,7 @@ from ganapps.recipe import Recipe, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
 from ganapps.tasks import between, cycle, denoise, faces, figures, finish, hidden, labels, resample, text, translate, upscale
-from ganapps.uploads import open_upload, size_of
+from ganapps.uploads import open_upload, shows, size_of
 
 
 Rehearsal = Literal["", "flops", "memory", "both"]
@@ -189,6 +189,11 @@ class Engine:
         share = min(1.0, side / max(pixels.shape[:2]))
         small = resample.resize(pixels, tuple(max(1, round(n * share)) for n in pixels.shape[1::-1])) if share < 1 else pixels
         return str(images.save_plain(small, folder / "small.png"))
+
+    def preview(self, picture: str, side: int, folder: Path) -> str | None:
+        """The path, in `folder`, of a small picture to look at in place of one that no browser shows (a TIFF); None where it
+        shows it itself. Raises UserError where it can't be read."""
+        return None if shows(picture) else self.shrunk(picture, side, folder)
 
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises UserError where the sizes differ."""

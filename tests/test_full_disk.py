@@ -30,7 +30,10 @@ from tests.picture_files import noise
 __all__ = ["cache", "hurry", "server"]  # fixtures
 
 SENTENCE = "The disk of this machine is full, so nothing was kept: make room on it and try again."
-PICTURE, FILM = Image.fromarray(noise(64, 64)), tuple(Image.fromarray(noise(64, w)) for w in (64, 64, 64))
+PICTURE, FILM = (
+    Image.fromarray(noise(64, 64)),
+    tuple(Image.fromarray(noise(64, w)) for w in (64, 64, 64)),
+)
 RECIPE = Recipe("upscale", "m")
 
 
@@ -51,9 +54,15 @@ def fills(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], No
     plain = io.open
 
     def opened(file: object, mode: str = "r", *rest: object, **more: object) -> object:
-        if not isinstance(file, int) and str(file).startswith(str(tmp_path)) and set(mode) & set("wxa+"):
+        if (
+            not isinstance(file, int)
+            and str(file).startswith(str(tmp_path))
+            and set(mode) & set("wxa+")
+        ):
             raw = Full(file, mode.replace("b", "").replace("t", ""))
-            return raw if "b" in mode else io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+            return (
+                raw if "b" in mode else io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+            )
         return plain(file, mode, *rest, **more)
 
     def fills(room: int) -> None:
@@ -73,12 +82,16 @@ def kept(index: int = 0) -> Kept:
 
 WRITERS: dict[str, Callable[[Path], object]] = {
     "a picture": lambda place: images.save_png(PICTURE, place / "x.png", RECIPE),
-    "a large one": lambda place: images.save_pixels(noise(90, 90, 4, np.uint16), place / "x.png", RECIPE),
+    "a large one": lambda place: images.save_pixels(
+        noise(90, 90, 4, np.uint16), place / "x.png", RECIPE
+    ),
     "a jpeg": lambda place: images.save_pixels(noise(90, 90), place / "x.jpg", RECIPE),
     "a webp": lambda place: images.save_pixels(noise(90, 90), place / "x.webp", RECIPE),
     "a film": lambda place: images.save_film(FILM, place / "x.webp", 12, RECIPE),
     "what a run made": lambda place: images.keep_all([kept(1), kept(2)], place, 0),
-    "an archive": lambda place: images.save_zip([place.parent / "sure.png"], place / "x.zip", {"report.json": "{}"}),
+    "an archive": lambda place: images.save_zip(
+        [place.parent / "sure.png"], place / "x.zip", {"report.json": "{}"}
+    ),
     "a report": lambda place: images.save_text("x" * 1000, place / "report.json"),
     "a picture to work on": lambda place: images.save_plain(noise(90, 90), place / "x.png"),
 }
@@ -86,7 +99,9 @@ WRITERS: dict[str, Callable[[Path], object]] = {
 
 @ROOMS
 @pytest.mark.parametrize("name", WRITERS)
-def test_it_is_one_sentence_and_leaves_nothing(name: str, room: int, tmp_path: Path, fills: Callable) -> None:
+def test_it_is_one_sentence_and_leaves_nothing(
+    name: str, room: int, tmp_path: Path, fills: Callable
+) -> None:
     place = tmp_path / "out"
     place.mkdir()
     images.save_png(PICTURE, tmp_path / "sure.png", RECIPE)
@@ -105,7 +120,9 @@ def test_what_was_there_before_stays_as_it_was(room: int, tmp_path: Path, fills:
     assert (tmp_path / "x.png").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 
 
-def test_of_several_pictures_all_are_kept_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_several_pictures_all_are_kept_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = images.keep
 
     def second_fails(made: Kept, folder: Path, index: int) -> Path:
@@ -155,7 +172,9 @@ def test_prices_leave_nothing_half_written(room: int, tmp_path: Path, fills: Cal
         ledger.add(f"a long name of what was run {n}", 2.0, 1.0, None)
     assert ledger.get("a long name of what was run 7")[0] == 2.0
     assert [p.name for p in tmp_path.iterdir()] == ["prices.json"]
-    assert (tmp_path / "prices.json").read_bytes() == before or json.loads((tmp_path / "prices.json").read_text())
+    assert (tmp_path / "prices.json").read_bytes() == before or json.loads(
+        (tmp_path / "prices.json").read_text()
+    )
 
 
 # --- a disk that is full indeed
@@ -168,7 +187,11 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     if shutil.which("mount") is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
         pytest.skip("a small disk can be mounted by root alone")
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", place], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", place],
+        capture_output=True,
+        check=False,
+    ).returncode:
         pytest.skip("nothing can be mounted here")
     try:
         yield place
@@ -188,7 +211,18 @@ def test_results_on_a_full_disk(tiny: Path) -> None:
 def test_a_command_on_a_full_disk(tiny: Path, tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text(Recipe("faces", "heads-128", {"count": 12}).to_json())
     done = subprocess.run(
-        [sys.executable, "-m", "ganapps", "run", str(tmp_path / "recipe.json"), "--out", str(tiny), "--device", "cpu", "--offline"],
+        [
+            sys.executable,
+            "-m",
+            "ganapps",
+            "run",
+            str(tmp_path / "recipe.json"),
+            "--out",
+            str(tiny),
+            "--device",
+            "cpu",
+            "--offline",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -205,7 +239,11 @@ def test_a_command_on_a_full_disk(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Not enough free disk space")
 def test_a_download_on_a_full_disk(server, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tiny / "hub"))
-    monkeypatch.setattr("ganapps.hub.disk.SPARE", -(10**9))  # as if another program had taken the room meanwhile
+    monkeypatch.setattr(
+        "ganapps.hub.disk.SPARE", -(10**9)
+    )  # as if another program had taken the room meanwhile
     commit = server.publish("ann/faces", {FILE: bytes(1_000_000)})
-    assert refusal(source(commit)).startswith("The disk became full before Faces was complete: make room in")
+    assert refusal(source(commit)).startswith(
+        "The disk became full before Faces was complete: make room in"
+    )
     assert partial_files(tiny) == [] and not [p for p in tiny.rglob("blobs/*") if p.stat().st_size]

@@ -23,20 +23,28 @@ from tests.test_denoised_tiles import network as diffusion_upscaler
 from tests.test_networks_translate import made, resnet, stargan, unet
 
 CPU = Device("cpu")
-SAID = ["Where the picture is fully transparent, its hidden colours were replaced by those around them."]
+SAID = [
+    "Where the picture is fully transparent, its hidden colours were replaced by those around them."
+]
 
 
-def alike(height: int = 40, width: int = 52, kind: type = np.uint8, channels: int = 4) -> tuple[np.ndarray, np.ndarray]:
+def alike(
+    height: int = 40, width: int = 52, kind: type = np.uint8, channels: int = 4
+) -> tuple[np.ndarray, np.ndarray]:
     """A disc cut out of a photograph, its edge half transparent; outside it once bright green, once noise."""
     y, x = np.mgrid[:height, :width]
     inside = (min(height, width) / 2.2 - np.hypot(y - height / 2, x - width / 2)).clip(0, 1)
     scene = data.astronaut()[100 : 100 + height, 200 : 200 + width, : channels - 1]
-    pixels = (np.dstack([scene, 255 * inside]).astype(np.uint16) * (257 if kind == np.uint16 else 1)).astype(kind)
+    pixels = (
+        np.dstack([scene, 255 * inside]).astype(np.uint16) * (257 if kind == np.uint16 else 1)
+    ).astype(kind)
     green, noise = pixels.copy(), pixels.copy()
     nowhere = pixels[..., -1] == 0
     assert 0.2 < nowhere.mean() < 0.8
     green[nowhere, :-1] = [0, np.iinfo(kind).max, 0][: channels - 1]
-    noise[nowhere, :-1] = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (nowhere.sum(), channels - 1))
+    noise[nowhere, :-1] = np.random.default_rng(0).integers(
+        0, np.iinfo(kind).max, (nowhere.sum(), channels - 1)
+    )
     return green, noise
 
 
@@ -45,7 +53,9 @@ def upload(pixels: np.ndarray) -> Upload:
 
 
 def span() -> nn.Module:
-    return networks.build("span", formats.read(next(WEIGHTS.glob("*span*.safetensors"))).tensors, {})
+    return networks.build(
+        "span", formats.read(next(WEIGHTS.glob("*span*.safetensors"))).tensors, {}
+    )
 
 
 UPSCALERS: dict[str, Callable[[Path], nn.Module]] = {
@@ -62,7 +72,9 @@ TRANSLATORS: dict[str, Callable[[], nn.Module]] = {
 
 def last(steps: Iterator[Step]) -> tuple[Step, list[str]]:
     every = list(steps)
-    return every[-1], [template.format(**values) for step in every for template, values in step.changes]
+    return every[-1], [
+        template.format(**values) for step in every for template, values in step.changes
+    ]
 
 
 @pytest.mark.parametrize("name", UPSCALERS)
@@ -86,7 +98,10 @@ def test_every_translator(name: str, whole: bool, monkeypatch: pytest.MonkeyPatc
     network = TRANSLATORS[name]()
     for kind in (np.uint8, np.uint16):
         for settings in ({}, {"keep_alpha": False}, {"keep_colours": True, "strength": 0.5}):
-            results = [last(translate.translate(network, CPU, None, upload(p), **settings)) for p in alike(64, 64, kind)]
+            results = [
+                last(translate.translate(network, CPU, None, upload(p), **settings))
+                for p in alike(64, 64, kind)
+            ]
             assert np.array_equal(results[0][0].made[0].picture, results[1][0].made[0].picture)
             assert all(set(SAID) <= set(said) for _, said in results)
 
@@ -103,7 +118,9 @@ def test_what_is_opaque_stays_and_nothing_is_said() -> None:
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [2, 4])
 @pytest.mark.parametrize("size", [(1, 9), (9, 1), (40, 52), (33, 64)])
-def test_visible_pixels_stay_and_hidden_ones_lie_between_them(size: tuple[int, int], channels: int, kind: type) -> None:
+def test_visible_pixels_stay_and_hidden_ones_lie_between_them(
+    size: tuple[int, int], channels: int, kind: type
+) -> None:
     dice = np.random.default_rng(1)
     pixels = dice.integers(0, np.iinfo(kind).max, (*size, channels)).astype(kind)
     pixels[..., -1] *= dice.random(size) < 0.2
@@ -138,7 +155,9 @@ def test_figures_know_no_difference() -> None:
     assert figures.against_truth(green, truth) == figures.against_truth(noise, truth)
     assert figures.against_truth(truth, green) == figures.against_truth(truth, noise)
     one, other = cycle.returned(green, truth), cycle.returned(noise, truth)
-    assert (one.percent, one.loss) == (other.percent, other.loss) and np.array_equal(one.map, other.map)
+    assert (one.percent, one.loss) == (other.percent, other.loss) and np.array_equal(
+        one.map, other.map
+    )
     assert cycle.distance(truth, green) == cycle.distance(truth, noise)
 
 
@@ -148,6 +167,8 @@ def test_finishing_otherwise_knows_none_either(engine: Engine, tmp_path: Path) -
     Image.fromarray(np.repeat(np.repeat(alike()[0], 2, 0), 2, 1)).save(raw)
     for pixels in alike():
         Image.fromarray(pixels).save(tmp_path / "in.png")
-        kept = engine.finished(Recipe("upscale", "any"), str(tmp_path / "in.png"), str(raw), 0.5, True)
+        kept = engine.finished(
+            Recipe("upscale", "any"), str(tmp_path / "in.png"), str(raw), 0.5, True
+        )
         made_of.append(kept.picture)
     assert np.array_equal(*made_of)

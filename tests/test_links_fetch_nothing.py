@@ -38,7 +38,10 @@ def here(server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
 
 def visit(recipe: Recipe | None) -> SimpleNamespace:
     query = dict(pair.split("=", 1) for pair in recipe.to_link()[1:].split("&")) if recipe else {}
-    return SimpleNamespace(headers={}, query_params={k: v.replace("%2F", "/").replace("%3A", ":") for k, v in query.items()})
+    return SimpleNamespace(
+        headers={},
+        query_params={k: v.replace("%2F", "/").replace("%3A", ":") for k, v in query.items()},
+    )
 
 
 def bodies(server) -> list[str]:
@@ -61,7 +64,11 @@ def test_a_row_that_is_not_here_waits_too(here: Engine, server) -> None:
     row = next(c for c in here.rows("faces") if not here.here(c))
     with gr.Blocks():
         tab = FacesTab(here)
-    lines = [u[tab.line] for u in tab.opened(visit(Recipe("faces", row.id, {"seed": 7}))) if tab.line in u]
+    lines = [
+        u[tab.line]
+        for u in tab.opened(visit(Recipe("faces", row.id, {"seed": 7})))
+        if tab.line in u
+    ]
     assert bodies(server) == [] and "press Generate to fetch" in lines[-1]
 
 
@@ -80,10 +87,14 @@ def test_a_branch_may_have_moved_and_a_commit_has_not(here: Engine, server) -> N
     assert here.fetches(Recipe("faces", PLACE)) and here.fetches(Recipe("faces", f"{PLACE}@main"))
     assert not here.fetches(Recipe("faces", f"{PLACE}@{located.revision}"))
     assert not here.fetches(Recipe("faces", PLACE, revision=located.revision))
-    assert not here.fetches(Recipe("faces", "sha256:" + "0" * 64)) and not here.fetches(Recipe("faces", "heads-64"))
+    assert not here.fetches(Recipe("faces", "sha256:" + "0" * 64)) and not here.fetches(
+        Recipe("faces", "heads-64")
+    )
 
 
-@pytest.mark.parametrize(("tab", "task"), [(UpscaleTab, "upscale"), (TranslateTab, "translate"), (CompareTab, "compare")])
+@pytest.mark.parametrize(
+    ("tab", "task"), [(UpscaleTab, "upscale"), (TranslateTab, "translate"), (CompareTab, "compare")]
+)
 def test_the_other_tabs_only_fill_their_widgets(tab: type, task: str, here: Engine, server) -> None:
     with gr.Blocks():
         made = tab(here)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.uploads import Upload, light, open_upload, size_of
 from tests.picture_files import SRGB, bitmap_with_alpha, chunk, noise, png, saved, table
@@ -53,7 +54,9 @@ def test_a_png_without_its_end_is_whole(opened: Open) -> None:
     data = saved(RGB, "PNG")
     for end in (len(data) - 12, len(data) - 5):
         upload = opened(data[:end])
-        assert np.array_equal(upload.pixels, RGB) and said(upload) == ["This PNG has no end mark, but its picture is whole."]
+        assert np.array_equal(upload.pixels, RGB) and said(upload) == [
+            "This PNG has no end mark, but its picture is whole."
+        ]
     rows = png(RGB)
     second = rows.index(b"IDAT", rows.index(b"IDAT") + 1) - 4
     assert refusal(opened, rows[:second]) == CUT
@@ -74,14 +77,20 @@ def test_bytes_between_the_segments_of_a_jpeg_are_passed_over(stray: bytes, open
     at = 2 + 2 + struct.unpack(">H", data[4:6])[0]
     upload = opened(data[:at] + stray + data[at:])
     assert np.array_equal(upload.pixels, opened(data).pixels)
-    assert said(upload) == ["Bytes that belong to nothing stand between the parts of this JPEG; they were passed over."]
+    assert said(upload) == [
+        "Bytes that belong to nothing stand between the parts of this JPEG; they were passed over."
+    ]
     filled = opened(data[:at] + b"\xff" * 9 + data[at:])
-    assert np.array_equal(filled.pixels, upload.pixels) and filled.changes == (), "filling is allowed"
+    assert np.array_equal(filled.pixels, upload.pixels) and filled.changes == (), (
+        "filling is allowed"
+    )
 
 
 def test_endless_bytes_between_them_are_not(opened: Open) -> None:
     data = saved(RGB, "JPEG")
-    assert refusal(opened, data[:20] + bytes(17_000_000) + data[20:]).startswith("This picture carries more than 16 MB")
+    assert refusal(opened, data[:20] + bytes(17_000_000) + data[20:]).startswith(
+        "This picture carries more than 16 MB"
+    )
     assert refusal(opened, data[:20] + bytes(1000)) == CUT
 
 
@@ -93,16 +102,30 @@ def test_a_bitmap_that_would_be_invisible_is_opaque(opened: Open) -> None:
     pixels[..., 3] = 0
     upload = opened(bitmap_with_alpha(pixels))
     assert np.array_equal(upload.pixels, pixels[..., :3]) and upload.pixels.flags.c_contiguous
-    assert said(upload) == ["Its transparency would hide all of it and was left out, as other programs do."]
+    assert said(upload) == [
+        "Its transparency would hide all of it and was left out, as other programs do."
+    ]
     pixels[3, 4, 3] = 1
-    assert np.array_equal(opened(bitmap_with_alpha(pixels)).pixels, pixels) and opened(bitmap_with_alpha(pixels)).changes == ()
+    assert (
+        np.array_equal(opened(bitmap_with_alpha(pixels)).pixels, pixels)
+        and opened(bitmap_with_alpha(pixels)).changes == ()
+    )
 
 
 def number(tag: int, value: int) -> tuple[int, int, int, bytes]:
     return tag, 4, 1, struct.pack("<I", value)
 
 
-PREVIEW = [number(256, 4), number(257, 1), number(258, 8), number(262, 1), number(273, 8), number(277, 1), number(278, 1), number(279, 4)]
+PREVIEW = [
+    number(256, 4),
+    number(257, 1),
+    number(258, 8),
+    number(262, 1),
+    number(273, 8),
+    number(277, 1),
+    number(278, 1),
+    number(279, 4),
+]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +157,10 @@ def srgb(light_: np.ndarray) -> np.ndarray:
 
 
 CONVERTED = "Its colours were converted to sRGB from what the file says of their brightness."
-GAMA = {name: chunk(b"gAMA", struct.pack(">I", value)) for name, value in (("linear", 100_000), ("usual", 45_455), ("none", 0))}
+GAMA = {
+    name: chunk(b"gAMA", struct.pack(">I", value))
+    for name, value in (("linear", 100_000), ("usual", 45_455), ("none", 0))
+}
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16])
@@ -144,8 +170,13 @@ def test_a_png_of_another_gamma_becomes_srgb(channels: int, kind: type, opened: 
     upload = opened(png(pixels, more=GAMA["linear"]))
     colours = 3 if channels > 2 else 1
     expected = srgb(pixels[..., :colours] / most) * most
-    assert upload.pixels.dtype == kind and np.abs(upload.pixels[..., :colours] - expected).max() <= 0.51
-    assert np.array_equal(upload.pixels[..., colours:], pixels[..., colours:]) and said(upload) == [CONVERTED]
+    assert (
+        upload.pixels.dtype == kind
+        and np.abs(upload.pixels[..., :colours] - expected).max() <= 0.51
+    )
+    assert np.array_equal(upload.pixels[..., colours:], pixels[..., colours:]) and said(upload) == [
+        CONVERTED
+    ]
 
 
 def test_a_palette_and_a_transparent_colour_too(opened: Open) -> None:
@@ -166,7 +197,8 @@ def test_a_palette_and_a_transparent_colour_too(opened: Open) -> None:
         GAMA["usual"],
         chunk(b"gAMA", struct.pack(">I", 45_000)),
         chunk(b"sRGB", b"\0") + GAMA["linear"],
-        chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)) + GAMA["usual"],
+        chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000))
+        + GAMA["usual"],
         chunk(b"cICP", bytes([1, 13, 0, 1])) + GAMA["linear"],
         chunk(b"cICP", bytes([1, 1, 0, 1])),
     ],
@@ -188,7 +220,13 @@ def test_other_primaries_become_srgb_s(opened: Open) -> None:
     by_code = opened(png(pixels, more=chunk(b"cICP", bytes([12, 13, 0, 1]))))
     p3 = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
     by_number = opened(png(pixels, more=chunk(b"cHRM", p3) + GAMA["usual"]))
-    matrix = np.array([[1.2249401, -0.2249404, 0.0], [-0.0420569, 1.0420571, 0.0], [-0.0196376, -0.0786361, 1.0982735]])
+    matrix = np.array(
+        [
+            [1.2249401, -0.2249404, 0.0],
+            [-0.0420569, 1.0420571, 0.0],
+            [-0.0196376, -0.0786361, 1.0982735],
+        ]
+    )
     coded = pixels / 255
     linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
     expected = 255 * srgb(linear @ matrix.T)
@@ -230,11 +268,18 @@ def test_a_matrix_is_its_own_inverse_s_inverse() -> None:
 # --- AVIF
 
 
-@pytest.mark.parametrize("pixels", [SMOOTH, np.dstack([SMOOTH, np.full(SMOOTH.shape[:2], 90, np.uint8)])], ids=["rgb", "rgba"])
+@pytest.mark.parametrize(
+    "pixels",
+    [SMOOTH, np.dstack([SMOOTH, np.full(SMOOTH.shape[:2], 90, np.uint8)])],
+    ids=["rgb", "rgba"],
+)
 def test_an_avif_is_what_the_library_makes_of_it(pixels: np.ndarray, opened: Open) -> None:
     data = saved(pixels, "AVIF", quality=90, speed=10, subsampling="4:4:4")
     upload = opened(data)
-    assert np.array_equal(upload.pixels, np.asarray(Image.open(BytesIO(data)))) and upload.changes == ()
+    assert (
+        np.array_equal(upload.pixels, np.asarray(Image.open(BytesIO(data))))
+        and upload.changes == ()
+    )
     assert np.abs(upload.pixels.astype(int) - pixels).max() < 30
 
 
@@ -244,7 +289,9 @@ def test_an_avif_stands_upright(orientation: int, opened: Open) -> None:
     exif[274], exif[306] = orientation, "2024:05:31 18:02:07"
     data = saved(SMOOTH, "AVIF", quality=95, speed=10, exif=exif.tobytes())
     upload = opened(data)
-    assert np.array_equal(upload.pixels, np.asarray(ImageOps.exif_transpose(Image.open(BytesIO(data)))))
+    assert np.array_equal(
+        upload.pixels, np.asarray(ImageOps.exif_transpose(Image.open(BytesIO(data))))
+    )
     assert upload.date == "2024:05:31 18:02:07"
 
 
@@ -284,7 +331,9 @@ def test_an_avif_is_as_large_as_its_stream(opened: Open, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
 def test_an_avif_in_hdr_is_a_sentence(transfer: int, name: str, opened: Open) -> None:
-    assert refusal(opened, patched(STILL, b"nclx", 6, struct.pack(">H", transfer))).startswith(f"This is an HDR picture ({name})")
+    assert refusal(opened, patched(STILL, b"nclx", 6, struct.pack(">H", transfer))).startswith(
+        f"This is an HDR picture ({name})"
+    )
 
 
 def test_an_avif_s_primaries_become_srgb_s(opened: Open) -> None:
@@ -310,4 +359,25 @@ def test_no_damage_to_an_avif_is_more_than_a_sentence(opened: Open) -> None:
 
 
 def test_heic_is_still_refused(opened: Open) -> None:
-    assert refusal(opened, b"\0\0\0\x18ftypheic" + bytes(60)).startswith("This is an HEIC picture, which can't be read here")
+    assert refusal(opened, b"\0\0\0\x18ftypheic" + bytes(60)).startswith(
+        "This is an HEIC picture, which can't be read here"
+    )
+
+
+# --- what a browser can't show
+
+
+def test_of_what_no_browser_shows_there_is_a_picture_to_look_at(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "x").write_bytes(written(noise(300, 200, 3, np.uint16), photometric="rgb"))
+    shown = engine.preview(str(tmp_path / "x"), 150, tmp_path)
+    assert shown is not None
+    with Image.open(shown) as picture:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (100, 150))
+    for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF"):
+        (tmp_path / "y").write_bytes(saved(SMOOTH, kind))
+        assert engine.preview(str(tmp_path / "y"), 150, tmp_path) is None
+    (tmp_path / "z").write_bytes(b"hello")
+    with pytest.raises(UserError, match="This is not a picture"):
+        engine.preview(str(tmp_path / "z"), 150, tmp_path)

@@ -52,17 +52,34 @@ def test_the_longest_unused_ones_leave_and_rows_stay(server, cache: Path, room: 
     server.publish("ann/faces", {FILE: WEIGHTS})
     of_row = finish(hub.fetch(row(source())))[0]
     first, second, third = (fetched(typed(f"ann/{name}")) for name in "abc")
-    assert first.path.is_relative_to(cache / "ganapps-strangers") and not of_row.path.is_relative_to(cache / "ganapps-strangers")
+    assert first.path.is_relative_to(
+        cache / "ganapps-strangers"
+    ) and not of_row.path.is_relative_to(cache / "ganapps-strangers")
     for located, age in ((first, 300), (second, 900), (third, 600), (of_row, 9000)):
         aged(located, age)
     fetched(typed("ann/d"))
-    assert [hub.here(typed(f"ann/{name}")) is not None for name in "abcd"] == [True, False, True, True]
-    assert of_row.path.exists() and not [p for p in cache.rglob("*") if p.is_symlink() and not p.exists()]
+    assert [hub.here(typed(f"ann/{name}")) is not None for name in "abcd"] == [
+        True,
+        False,
+        True,
+        True,
+    ]
+    assert of_row.path.exists() and not [
+        p for p in cache.rglob("*") if p.is_symlink() and not p.exists()
+    ]
     assert fetched(typed("ann/c")) == third, "it is used again: now the first is the oldest"
     fetched(typed("ann/e"))
-    assert [hub.here(typed(f"ann/{name}")) is not None for name in "abcde"] == [False, False, True, True, True]
+    assert [hub.here(typed(f"ann/{name}")) is not None for name in "abcde"] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
     aged(third, 300)
-    assert fetched(typed("ann/b")).path.read_bytes() == WEIGHTS[:-1] + b"\1", "what left can come again"
+    assert fetched(typed("ann/b")).path.read_bytes() == WEIGHTS[:-1] + b"\1", (
+        "what left can come again"
+    )
 
 
 def test_using_one_changes_nothing_else_about_it(server, room: None) -> None:
@@ -82,13 +99,18 @@ def test_one_that_is_too_large_alone_is_a_sentence(server, cache: Path, room: No
         f"into the folder that GANAPPS_WEIGHTS names, as ann/huge/{FILE}."
     )
     assert not [r for r in server.requests if r.host == "cdn"] and partial_files(cache) == []
-    assert finish(hub.fetch(row(source(repo="ann/huge"))))[0].path.exists(), "a row may be as large as the disk holds"
+    assert finish(hub.fetch(row(source(repo="ann/huge"))))[0].path.exists(), (
+        "a row may be as large as the disk holds"
+    )
 
 
 def test_what_is_in_use_stays_and_says_so(server, room: None) -> None:
     for name in "abc":
         fetched(typed(f"ann/{name}"))
-    with pytest.raises(WeightsError, match="needs 0.3 MB, and the 0.9 MB for models outside the catalogue are all in use"):
+    with pytest.raises(
+        WeightsError,
+        match="needs 0.3 MB, and the 0.9 MB for models outside the catalogue are all in use",
+    ):
         fetched(typed("ann/d"))
     assert all(hub.here(typed(f"ann/{name}")) for name in "abc")
 
@@ -114,7 +136,9 @@ def test_what_killed_processes_left_is_swept_everywhere(server, cache: Path, roo
     assert not (blobs / "x.incomplete").exists()
 
 
-def test_a_size_that_nobody_tells_is_not_fetched(server, room: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_size_that_nobody_tells_is_not_fetched(
+    server, room: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from dataclasses import replace
 
     look = hub._looked

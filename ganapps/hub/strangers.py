@@ -28,17 +28,29 @@ def admitted(source: Source, sizes: list[int | None], needed: int, title: str) -
     all that is there is in use.
     """
     if None in sizes:
-        raise WeightsError("The Hub does not tell how large {source} is, so it was not fetched: choose another file.",
-                           source=str(source))
+        raise WeightsError(
+            "The Hub does not tell how large {source} is, so it was not fetched: choose another file.",
+            source=str(source),
+        )
     if needed > MOST:
-        raise WeightsError("{title} has {need} MB, more than the {most} MB that models outside the catalogue may take here "
-                           "in all: put the file into the folder that GANAPPS_WEIGHTS names, as {place}.", title=title,
-                           need=disk.mb(needed), most=disk.mb(MOST), place=f"{source.repo}/{source.file}")
+        raise WeightsError(
+            "{title} has {need} MB, more than the {most} MB that models outside the catalogue may take here "
+            "in all: put the file into the folder that GANAPPS_WEIGHTS names, as {place}.",
+            title=title,
+            need=disk.mb(needed),
+            most=disk.mb(MOST),
+            place=f"{source.repo}/{source.file}",
+        )
     download = object()
     with _lock:
         if not _made(needed):
-            raise WeightsError("{title} needs {need} MB, and the {most} MB for models outside the catalogue are all in use: "
-                               "try again in some minutes.", title=title, need=disk.mb(needed), most=disk.mb(MOST))
+            raise WeightsError(
+                "{title} needs {need} MB, and the {most} MB for models outside the catalogue are all in use: "
+                "try again in some minutes.",
+                title=title,
+                need=disk.mb(needed),
+                most=disk.mb(MOST),
+            )
         _coming[download] = needed
     try:
         yield
@@ -52,7 +64,9 @@ def used(found: disk.Located) -> None:
     for path in (found.path, *found.path.rglob("*")) if found.path.is_dir() else (found.path,):
         file = path.resolve()
         if file.is_file() and file.is_relative_to(_folder()):
-            os.utime(file, ns=(time.time_ns(), file.stat().st_mtime_ns))  # networks are known by their file's mtime
+            os.utime(
+                file, ns=(time.time_ns(), file.stat().st_mtime_ns)
+            )  # networks are known by their file's mtime
 
 
 def _folder() -> Path:

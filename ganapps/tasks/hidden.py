@@ -8,7 +8,10 @@ from ganapps.report import Sentence
 from ganapps.tasks import resample
 
 SAID: tuple[Sentence, ...] = (
-    ("Where the picture is fully transparent, its hidden colours were replaced by those around them.", {}),
+    (
+        "Where the picture is fully transparent, its hidden colours were replaced by those around them.",
+        {},
+    ),
 )
 
 
@@ -42,11 +45,15 @@ def _halved(pixels: np.ndarray) -> np.ndarray:
     made = np.empty((-(-height // 2), -(-width // 2), channels), pixels.dtype)
     for top, bottom in resample.strips(made.shape[0], 4 * made.shape[1]):
         part = pixels[2 * top : 2 * bottom]
-        part = np.pad(part, ((0, len(part) % 2), (0, width % 2), (0, 0)))  # what lies outside weighs nothing
+        part = np.pad(
+            part, ((0, len(part) % 2), (0, width % 2), (0, 0))
+        )  # what lies outside weighs nothing
         part = part.reshape(len(part) // 2, 2, -1, 2, channels)
         weights = part[..., -1:].astype(np.float64)
         total = weights.sum(axis=(1, 3))
-        made[top:bottom, :, :-1] = (part[..., :-1] * weights).sum(axis=(1, 3)) / np.maximum(total, 1) + 0.5
+        made[top:bottom, :, :-1] = (part[..., :-1] * weights).sum(axis=(1, 3)) / np.maximum(
+            total, 1
+        ) + 0.5
         made[top:bottom, :, -1] = part[..., -1].max(axis=(1, 3))
     return made
 
@@ -60,6 +67,10 @@ def _fill(fine: np.ndarray, coarse: np.ndarray) -> None:
             np.clip(n + np.where(at % 2, 1, -1), 0, most - 1)
             for n, at, most in zip(near, (y + top, x), coarse.shape[:2], strict=True)
         ]
-        colours = [coarse[rows, columns, :-1].astype(np.uint32) for rows in (near[0], far[0]) for columns in (near[1], far[1])]
+        colours = [
+            coarse[rows, columns, :-1].astype(np.uint32)
+            for rows in (near[0], far[0])
+            for columns in (near[1], far[1])
+        ]
         made = (9 * colours[0] + 3 * colours[1] + 3 * colours[2] + colours[3] + 8) // 16
         fine[top:bottom][y, x, :-1] = made

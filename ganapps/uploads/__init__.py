@@ -15,7 +15,7 @@ import numpy as np
 
 from ganapps.errors import UserError
 from ganapps.report import Sentence
-from ganapps.uploads import decode, ifd, kinds
+from ganapps.uploads import decode, ifd, kinds, tiff
 from ganapps.uploads.header import Header, damaged
 from ganapps.uploads.stored import Data, Stored
 
@@ -65,6 +65,12 @@ def open_upload(path: str | Path) -> Upload:
     return Upload(
         pixels, (pixels.shape[1], pixels.shape[0]), digest, icc, date, gps, Path(path).name[:120], tuple(changes)
     )
+
+
+def shows(path: str | Path) -> bool:
+    """Can a browser show the picture in a file as it is? Of the kinds that come in, none shows a TIFF. Raises UserError."""
+    with _opened(path) as file:
+        return kinds.reader(file.read(512)) is not tiff.header
 
 
 def size_of(path: str | Path) -> tuple[int, int]:

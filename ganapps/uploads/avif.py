@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 
 from ganapps.report import Sentence
 from ganapps.uploads import light
-from ganapps.uploads.header import EXTRAS, Header, cut_off, damaged, overloaded, too_bright, unknown_pixels
+from ganapps.uploads.header import (
+    EXTRAS,
+    Header,
+    cut_off,
+    damaged,
+    overloaded,
+    too_bright,
+    unknown_pixels,
+)
 from ganapps.uploads.stored import Data, Pieces, unpacked
 
 BOXES = 2000  # of one box or file
@@ -37,7 +45,9 @@ class _Meta:
     primary: int = -1
     kinds: dict[int, bytes] = field(default_factory=dict)
     places: dict[int, list[range]] = field(default_factory=dict)
-    hidden: list[int] = field(default_factory=list)  # where the names stand of items that the decoder need not see
+    hidden: list[int] = field(
+        default_factory=list
+    )  # where the names stand of items that the decoder need not see
     properties: list[_Box] = field(default_factory=list)
     of_primary: list[_Box] = field(default_factory=list)
 
@@ -56,11 +66,20 @@ def header(data: Data) -> Header:
     if b"ispe" not in own:
         raise unknown_pixels()
     width, height = unpacked(">II", data, own[b"ispe"][0].body + 4)
-    bits = max((_depth(data[box.body + 2]) for box in meta.properties if box.name == b"av1C"), default=8)
+    bits = max(
+        (_depth(data[box.body + 2]) for box in meta.properties if box.name == b"av1C"), default=8
+    )
     icc, meant, said = _colours(data, own.get(b"colr", []))
     if bits > 8:
         said += (("Its {bits} bit colours were read with 8 bit.", {"bits": bits}),)
-    decoded = max((_decoded(data, meta.places.get(item, [])) for item, kind in meta.kinds.items() if kind == b"av01"), default=0)
+    decoded = max(
+        (
+            _decoded(data, meta.places.get(item, []))
+            for item, kind in meta.kinds.items()
+            if kind == b"av01"
+        ),
+        default=0,
+    )
     return Header(
         "AVIF",
         (width, height),
@@ -147,15 +166,25 @@ def _read_places(data: Data, box: _Box, idat: _Box | None, meta: _Meta) -> None:
 
 def _read_properties(data: Data, box: _Box, meta: _Meta) -> None:
     inside = list(_boxes(data, box.body, box.end))
-    meta.properties = [p for holder in inside if holder.name == b"ipco" for p in _boxes(data, holder.body, holder.end)]
+    meta.properties = [
+        p
+        for holder in inside
+        if holder.name == b"ipco"
+        for p in _boxes(data, holder.body, holder.end)
+    ]
     for table in (holder for holder in inside if holder.name == b"ipma"):
         version, flags = data[table.body], data[table.body + 3]
         cursor = _Cursor(data, table.body + 4)
         for _ in range(min(ITEMS, cursor.number(4))):
             item, count = cursor.number(4 if version else 2), cursor.number(1)
-            numbers = [cursor.number(2) & 0x7FFF if flags & 1 else cursor.number(1) & 0x7F for _ in range(count)]
+            numbers = [
+                cursor.number(2) & 0x7FFF if flags & 1 else cursor.number(1) & 0x7F
+                for _ in range(count)
+            ]
             if item == meta.primary:
-                meta.of_primary += [meta.properties[n - 1] for n in numbers if 0 < n <= len(meta.properties)]
+                meta.of_primary += [
+                    meta.properties[n - 1] for n in numbers if 0 < n <= len(meta.properties)
+                ]
 
 
 class _Cursor:
@@ -205,7 +234,9 @@ def _turned(data: Data, own: Mapping[bytes, list[_Box]]) -> int:
     return TURNED.get((angle, axis), 1)
 
 
-def _colours(data: Data, boxes: list[_Box]) -> tuple[bytes | None, light.Light | None, tuple[Sentence, ...]]:
+def _colours(
+    data: Data, boxes: list[_Box]
+) -> tuple[bytes | None, light.Light | None, tuple[Sentence, ...]]:
     """The profile, what the numbers mean, and what to say of senseless ones. Raises UserError for HDR."""
     icc, meant, said = None, None, ()
     for box in boxes:
@@ -221,7 +252,12 @@ def _colours(data: Data, boxes: list[_Box]) -> tuple[bytes | None, light.Light |
             try:
                 meant = light.of_codes(primaries, transfer)
             except (KeyError, ValueError):
-                said = (("What this {kind} says of its brightness makes no sense and was ignored.", {"kind": "AVIF"}),)
+                said = (
+                    (
+                        "What this {kind} says of its brightness makes no sense and was ignored.",
+                        {"kind": "AVIF"},
+                    ),
+                )
     return icc, None if icc else meant, () if icc else said
 
 

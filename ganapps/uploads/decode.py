@@ -46,14 +46,26 @@ BROKEN = (
     struct.error,
 )
 PLAIN = {"L", "LA", "RGB", "RGBA", "RGBX", "I;16", "I;16B"}  # modes that need no conversion
-SPACES = {"CMYK": b"CMYK", "LAB": b"Lab ", "L": b"GRAY", "LA": b"GRAY", "1": b"GRAY", "I;16": b"GRAY", "I;16B": b"GRAY"}
+SPACES = {
+    "CMYK": b"CMYK",
+    "LAB": b"Lab ",
+    "L": b"GRAY",
+    "LA": b"GRAY",
+    "1": b"GRAY",
+    "I;16": b"GRAY",
+    "I;16B": b"GRAY",
+}
 STRIP = 500_000  # pixels that are converted at a time
 
 Convert = Callable[[np.ndarray], np.ndarray]
-Join = Callable[[list[Image.Image]], np.ndarray]  # the same rows of each of a region's pictures -> [h, W, C]
+Join = Callable[
+    [list[Image.Image]], np.ndarray
+]  # the same rows of each of a region's pictures -> [h, W, C]
 
 
-def pixels(header: Header, orientation: int, changes: list[Sentence]) -> tuple[np.ndarray, bytes | None]:
+def pixels(
+    header: Header, orientation: int, changes: list[Sentence]
+) -> tuple[np.ndarray, bytes | None]:
     """[H, W, C] as in Upload, upright, and the colour profile they are meant in. What had to be converted is added to
     `changes`.
 
@@ -77,11 +89,17 @@ def pixels(header: Header, orientation: int, changes: list[Sentence]) -> tuple[n
             join = _join(header, mode, pictures[0], icc, changes)
         for top, bottom in _strips(*pictures[0].size):
             box = (0, top, header.size[0], bottom)
-            canvas.put(slice(region.top + top, region.top + bottom), slice(None), join([p.crop(box) for p in pictures]))
+            canvas.put(
+                slice(region.top + top, region.top + bottom),
+                slice(None),
+                join([p.crop(box) for p in pictures]),
+            )
     icc = None if pictures[0].mode in ("CMYK", "LAB") else icc
     made = canvas.made
     if header.kind == "BMP" and made.shape[2] == 4 and not made[..., 3].any():
-        changes.append(("Its transparency would hide all of it and was left out, as other programs do.", {}))
+        changes.append(
+            ("Its transparency would hide all of it and was left out, as other programs do.", {})
+        )
         made = np.ascontiguousarray(made[..., :3])
     return made, icc
 
@@ -122,7 +140,9 @@ def _of_png(header: Header, grey: bool, changes: list[Sentence]) -> Convert:
     as sRGB."""
     light = header.light
     if light is not None:
-        changes.append(("Its colours were converted to sRGB from what the file says of their brightness.", {}))
+        changes.append(
+            ("Its colours were converted to sRGB from what the file says of their brightness.", {})
+        )
 
     def convert(part: np.ndarray) -> np.ndarray:
         if table is not None:
@@ -209,14 +229,18 @@ def _pictures(header: Header, region: Region) -> tuple[str, list[Image.Image]]:
     return mode if ";16" in mode else opened[0].mode, opened
 
 
-def _join(header: Header, mode: str, picture: Image.Image, icc: bytes | None, changes: list[Sentence]) -> Join:
+def _join(
+    header: Header, mode: str, picture: Image.Image, icc: bytes | None, changes: list[Sentence]
+) -> Join:
     """What turns rows of a region's pictures into pixels. `picture` is the first of them."""
     if mode in ("CMYK", "LAB"):
         if header.depth == 16:
             changes.append(("Its 16 bit CMYK was read with 8 bit.", {}))
         return _to_srgb(mode, icc, changes)
     if mode in ("I;16", "I;16B"):
-        return lambda some: np.dstack([_inverted(_array(one).astype(np.uint16), header) for one in some])
+        return lambda some: np.dstack(
+            [_inverted(_array(one).astype(np.uint16), header) for one in some]
+        )
     if ";16" in mode:
         return _unmultiplied if mode.startswith("RGBa") else _words
     if mode in ("P", "PA"):
@@ -224,7 +248,9 @@ def _join(header: Header, mode: str, picture: Image.Image, icc: bytes | None, ch
     if mode not in PLAIN | {"1", "YCbCr", "RGBa"}:
         raise unknown_pixels()
     if header.light is not None:
-        changes.append(("Its colours were converted to sRGB from what the file says of their brightness.", {}))
+        changes.append(
+            ("Its colours were converted to sRGB from what the file says of their brightness.", {})
+        )
         return lambda some: header.light.converted(_array(some[0]))
     key = picture.info.get("transparency")
     if header.kind == "GIF" and isinstance(key, int):
@@ -264,7 +290,10 @@ def _raw_mode(picture: Image.Image) -> str:
 
 def _read_as(picture: Image.Image, mode: str) -> None:
     """From now on Pillow takes from each pixel the bytes that it takes when it is told that they lie like this."""
-    tiles = (t._replace(args=mode if isinstance(t.args, str) else (mode, *t.args[1:])) for t in picture.tile)
+    tiles = (
+        t._replace(args=mode if isinstance(t.args, str) else (mode, *t.args[1:]))
+        for t in picture.tile
+    )
     picture.tile = list(tiles)
 
 
@@ -273,7 +302,9 @@ def _looked_up(picture: Image.Image, grey: bool) -> Join:
     clear = picture.info.get("transparency")
     table = _table(bytes(picture.getpalette("RGB") or b""), clear, grey)
     if picture.mode == "PA":
-        return lambda some: np.dstack([table[:, :3][_array(some[0])[..., 0]], _array(some[0])[..., 1]])
+        return lambda some: np.dstack(
+            [table[:, :3][_array(some[0])[..., 0]], _array(some[0])[..., 1]]
+        )
     return lambda some: table[_array(some[0])[..., 0]]
 
 
@@ -281,7 +312,9 @@ def _unmultiplied(some: list[Image.Image]) -> np.ndarray:
     """uint16 of high and low bytes, whose alpha is multiplied in."""
     made = _words(some)
     alpha = np.maximum(made[..., 3:], 1).astype(np.uint32)
-    made[..., :3] = np.minimum((made[..., :3].astype(np.uint32) * 65535 + alpha // 2) // alpha, 65535)
+    made[..., :3] = np.minimum(
+        (made[..., :3].astype(np.uint32) * 65535 + alpha // 2) // alpha, 65535
+    )
     return made
 
 
@@ -290,7 +323,11 @@ def _to_srgb(mode: str, icc: bytes | None, changes: list[Sentence]) -> Join:
     transform = None
     try:
         if mode == "LAB" or icc:
-            source = ImageCms.createProfile("LAB") if mode == "LAB" else ImageCms.ImageCmsProfile(BytesIO(icc))
+            source = (
+                ImageCms.createProfile("LAB")
+                if mode == "LAB"
+                else ImageCms.ImageCmsProfile(BytesIO(icc))
+            )
             transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
     except ImageCms.PyCMSError:
         transform = None
@@ -299,7 +336,12 @@ def _to_srgb(mode: str, icc: bytes | None, changes: list[Sentence]) -> Join:
     elif transform is not None:
         changes.append(("Its CMYK colours were converted to sRGB through its own profile.", {}))
     else:
-        changes.append(("Its CMYK colours have no usable profile, so their conversion to sRGB is only near.", {}))
+        changes.append(
+            (
+                "Its CMYK colours have no usable profile, so their conversion to sRGB is only near.",
+                {},
+            )
+        )
         return lambda some: _near(_array(some[0]))
     return lambda some: _array(ImageCms.applyTransform(some[0], transform))
 

@@ -38,9 +38,15 @@ def header(data: Data) -> Header:
         start = end
     if not frames:
         raise damaged()
-    said = (("This GIF has no end mark, but its picture is whole.", {}),) if following == "nothing" else ()
+    said = (
+        (("This GIF has no end mark, but its picture is whole.", {}),)
+        if following == "nothing"
+        else ()
+    )
     memory = size[0] * size[1] * MEMORY
-    return Header("GIF", size, Pieces(data, tuple(kept)), memory, following == "frame", overlooked=said)
+    return Header(
+        "GIF", size, Pieces(data, tuple(kept)), memory, following == "frame", overlooked=said
+    )
 
 
 def _palette(flags: int) -> int:

@@ -62,11 +62,15 @@ class Header:
 
 
 def cut_off() -> UserError:
-    return UserError("This picture ends in the middle, so none of it was used: fetch it again, or save it again.")
+    return UserError(
+        "This picture ends in the middle, so none of it was used: fetch it again, or save it again."
+    )
 
 
 def damaged() -> UserError:
-    return UserError("This picture is damaged, or was made to do harm: save it again with another program.")
+    return UserError(
+        "This picture is damaged, or was made to do harm: save it again with another program."
+    )
 
 
 def overloaded() -> UserError:
@@ -77,7 +81,9 @@ def overloaded() -> UserError:
 
 
 def unknown_pixels() -> UserError:
-    return UserError("This picture has pixels of a kind that can't be read here: save it as PNG first.")
+    return UserError(
+        "This picture has pixels of a kind that can't be read here: save it as PNG first."
+    )
 
 
 def too_bright(transfer: str) -> UserError:

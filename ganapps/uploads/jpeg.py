@@ -11,7 +11,11 @@ from ganapps.uploads.stored import BLOCK, Data, Pieces, unpacked
 
 PASSES = 3_000_000_000  # pixels times scans of a progressive picture: its decoder walks over all of it once a scan
 PROGRESSIVE = {0xC2, 0xCA}
-FRAME = {0xC0, 0xC1, 0xC9} | PROGRESSIVE  # baseline, extended, progressive, and the last two with arithmetic coding
+FRAME = {
+    0xC0,
+    0xC1,
+    0xC9,
+} | PROGRESSIVE  # baseline, extended, progressive, and the last two with arithmetic coding
 OTHER_FRAME = (
     {*range(0xC0, 0xD0)} - FRAME - {0xC4, 0xC8, 0xCC}
 )  # lossless and hierarchical: hardly any program reads them
@@ -48,8 +52,19 @@ def header(data: Data) -> Header:
     kept.append(range(end, len(data)))
     icc = b"".join(profile[k] for k in sorted(profile)) if profile else None
     memory = size[0] * size[1] * _memory(frame, progressive or scan[0] < frame[5])
-    said = (("Bytes that belong to nothing stand between the parts of this JPEG; they were passed over.", {}),) if stray else ()
-    return Header("JPEG", size, Pieces(data, tuple(kept)), int(memory), several, icc, exif, overlooked=said)
+    said = (
+        (
+            (
+                "Bytes that belong to nothing stand between the parts of this JPEG; they were passed over.",
+                {},
+            ),
+        )
+        if stray
+        else ()
+    )
+    return Header(
+        "JPEG", size, Pieces(data, tuple(kept)), int(memory), several, icc, exif, overlooked=said
+    )
 
 
 def check_passes(header: Header) -> None:
@@ -78,7 +93,7 @@ def _memory(frame: bytes, whole: bool) -> float:
     count = frame[5]
     shares = [(frame[7 + 3 * i] >> 4) * (frame[7 + 3 * i] & 15) for i in range(count)]
     stored, made = (1, 1) if count == 1 else (4, 3)
-    return stored + max(made, 2 * sum(shares) / max(shares) if whole else 0)
+    return stored + max(made, 2 * sum(shares) / max([1, *shares]) if whole else 0)
 
 
 def _needed(marker: int, body: bytes) -> bool:

@@ -50,7 +50,9 @@ class Light:
         if self.gamma is not None:
             return (numbers**self.gamma).astype(np.float32)
         low = numbers / 12.92
-        return np.where(numbers <= 0.04045, low, ((numbers + 0.055) / 1.055) ** 2.4).astype(np.float32)
+        return np.where(numbers <= 0.04045, low, ((numbers + 0.055) / 1.055) ** 2.4).astype(
+            np.float32
+        )
 
 
 def of_png(gama: bytes | None, chrm: bytes | None) -> Light | None:
@@ -98,7 +100,9 @@ def _to_xyz(primaries: tuple[float, ...]) -> np.ndarray:
     """[3, 3] from red, green and blue light to XYZ, in which their white is (1, 1, 1)."""
     if min(primaries[1::2]) <= 0:
         raise ValueError("no primaries")
-    xyz = np.array([(x / y, 1, (1 - x - y) / y) for x, y in zip(primaries[::2], primaries[1::2], strict=True)]).T
+    xyz = np.array(
+        [(x / y, 1, (1 - x - y) / y) for x, y in zip(primaries[::2], primaries[1::2], strict=True)]
+    ).T
     colours, white = xyz[:, :3], xyz[:, 3]
     try:
         return colours * np.linalg.solve(colours, white) / white[:, None]
@@ -108,4 +112,6 @@ def _to_xyz(primaries: tuple[float, ...]) -> np.ndarray:
 
 def _coded(light: np.ndarray) -> np.ndarray:
     light = light.clip(0, 1)
-    return np.where(light <= 0.0031308, light * 12.92, np.maximum(light, 0.0031308) ** (1 / 2.4) * 1.055 - 0.055)
+    return np.where(
+        light <= 0.0031308, light * 12.92, np.maximum(light, 0.0031308) ** (1 / 2.4) * 1.055 - 0.055
+    )

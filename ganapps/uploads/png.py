@@ -35,7 +35,13 @@ def header(data: Data) -> Header:
     width, height, depth, colours, *ways = struct.unpack(">IIBBBBB", found.get(b"IHDR", b"")[:13])
     if not rows:
         raise cut_off()
-    if depth not in DEPTHS.get(colours, ()) or ways[:2] != [0, 0] or ways[2] > 1 or colours == 3 and b"PLTE" not in found:
+    if (
+        depth not in DEPTHS.get(colours, ())
+        or ways[:2] != [0, 0]
+        or ways[2] > 1
+        or colours == 3
+        and b"PLTE" not in found
+    ):
         raise unknown_pixels()
     overlooked = () if ended else (("This PNG has no end mark, but its picture is whole.", {}),)
     meant, said = _light(found)
@@ -90,7 +96,12 @@ def _light(found: Mapping[bytes, bytes]) -> tuple[light.Light | None, tuple[Sent
             return None, ()
         return light.of_png(found.get(b"gAMA"), found.get(b"cHRM")), ()
     except (ValueError, KeyError, struct.error):
-        return None, (("What this {kind} says of its brightness makes no sense and was ignored.", {"kind": "PNG"}),)
+        return None, (
+            (
+                "What this {kind} says of its brightness makes no sense and was ignored.",
+                {"kind": "PNG"},
+            ),
+        )
 
 
 def _iccp(chunk: bytes | None) -> bytes | None:

@@ -14,8 +14,23 @@ from ganapps.uploads.stored import Pieces
 
 STRIP = 2_000_000  # bytes of rows at a time
 # Adam7: of each pass, the first column and row, and the steps across and down.
-PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA", 6: "RGB", 8: "RGBA"}  # bytes a pixel -> the mode whose filters reach as far
+PASSES = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+MODES = {
+    1: "L",
+    2: "LA",
+    3: "RGB",
+    4: "RGBA",
+    6: "RGB",
+    8: "RGBA",
+}  # bytes a pixel -> the mode whose filters reach as far
 
 
 def samples(header: Header) -> Iterator[tuple[slice, slice, np.ndarray]]:
@@ -24,7 +39,10 @@ def samples(header: Header) -> Iterator[tuple[slice, slice, np.ndarray]]:
     packed = _Packed(header.file)
     bits = KINDS[header.colours] * header.depth
     for left, top, across, down in PASSES if header.interlaced else ((0, 0, 1, 1),):
-        width, height = (-(-(n - start) // step) for n, start, step in zip(header.size, (left, top), (across, down)))
+        width, height = (
+            -(-(n - start) // step)
+            for n, start, step in zip(header.size, (left, top), (across, down))
+        )
         if width < 1 or height < 1:
             continue
         above = bytes((width * bits + 7) // 8)
@@ -83,9 +101,14 @@ def _unfiltered(rows: bytes, above: bytes, reach: int) -> np.ndarray:
     size = (len(above) // reach, 1 + len(rows) // (len(above) + 1))
     try:
         if reach < 6:
-            made = np.asarray(Image.frombytes(MODES[reach], size, packed, "zip", MODES[reach], False))
+            made = np.asarray(
+                Image.frombytes(MODES[reach], size, packed, "zip", MODES[reach], False)
+            )
         else:  # 16 bits a colour: of each pair of bytes Pillow keeps one
-            pairs = (Image.frombytes(MODES[reach], size, packed, "zip", f"{MODES[reach]};16{o}", False) for o in "BL")
+            pairs = (
+                Image.frombytes(MODES[reach], size, packed, "zip", f"{MODES[reach]};16{o}", False)
+                for o in "BL"
+            )
             made = np.stack([np.asarray(one) for one in pairs], axis=-1)
     except (ValueError, OSError) as e:
         raise damaged() from e

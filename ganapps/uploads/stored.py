@@ -95,7 +95,11 @@ class _Spliced(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._ends[-1] if self._ends else 0}[whence]
+        base = {
+            io.SEEK_SET: 0,
+            io.SEEK_CUR: self._at,
+            io.SEEK_END: self._ends[-1] if self._ends else 0,
+        }[whence]
         if base + offset < 0:
             raise ValueError("a place before the beginning")
         self._at = base + offset

@@ -20,7 +20,20 @@ LAYOUT = {WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA,
 PLACES = {STRIPS, STRIP_SIZES, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES}
 # And: order of bits, rows a strip, options of fax, predictor, palette, tables of JPEG, four of YCbCr and CMYK.
 PIXELS = LAYOUT | PLACES | {ROWS, 266, 292, 293, 317, 320, 347, 529, 530, 531, 532}
-SINGLE = PIXELS - {BITS, EXTRA, SIGN, STRIPS, STRIP_SIZES, TILES, TILE_SIZES, 320, 347, 529, 530, 532}
+SINGLE = PIXELS - {
+    BITS,
+    EXTRA,
+    SIGN,
+    STRIPS,
+    STRIP_SIZES,
+    TILES,
+    TILE_SIZES,
+    320,
+    347,
+    529,
+    530,
+    532,
+}
 COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}  # none, fax, LZW, JPEG, Deflate, PackBits
 TILE = 2**24  # pixels of one tile: a decoder sets aside that many however small the picture
 PIECES = 4 * 65536  # strips or tiles
@@ -29,12 +42,25 @@ SPARE = 60_000_000  # bytes: what else is at work on a band
 
 
 def header(data: Data) -> Header:
-    wanted = PIXELS | {ifd.ORIENTATION, ifd.DATE, ifd.EXIF, ifd.GPS, ifd.ICC, SUBFILE, SUBTABLES, DNG}
+    wanted = PIXELS | {
+        ifd.ORIENTATION,
+        ifd.DATE,
+        ifd.EXIF,
+        ifd.GPS,
+        ifd.ICC,
+        SUBFILE,
+        SUBTABLES,
+        DNG,
+    }
     found = ifd.first(data, wanted, EXTRAS)
     _check_raw(found, data)
     _check_samples(found)
     _check_pieces(found, len(data))
-    pixels = {t: (k, raw[: ifd.WIDTHS[k]] if t in SINGLE else raw) for t, (k, raw) in found.tags.items() if t in PIXELS}
+    pixels = {
+        t: (k, raw[: ifd.WIDTHS[k]] if t in SINGLE else raw)
+        for t, (k, raw) in found.tags.items()
+        if t in PIXELS
+    }
     depth = max(found.numbers(BITS, (1,)))
     planes = _planes(found) if depth == 16 and found.number(PLANAR, 1) == 2 else (pixels,)
     bands = [_Bands(data, found.order, tags) for tags in planes]
@@ -81,12 +107,19 @@ def _check_samples(found: ifd.Table) -> None:
 def _check_pieces(found: ifd.Table, length: int) -> None:
     """Where the strips or tiles lie. Those that lie over each other would be read again and again."""
     tiled = TILES in found.tags
-    starts, sizes = found.numbers(TILES if tiled else STRIPS), found.numbers(TILE_SIZES if tiled else STRIP_SIZES)
+    starts, sizes = (
+        found.numbers(TILES if tiled else STRIPS),
+        found.numbers(TILE_SIZES if tiled else STRIP_SIZES),
+    )
     if not starts or len(starts) > PIECES or len(sizes) != len(starts):
         raise damaged()
     if any(start + size > length for start, size in zip(starts, sizes, strict=True)):
         raise cut_off()
-    if sum(sizes) > 2 * length or tiled and not 0 < found.number(TILE_WIDTH) * found.number(TILE_HEIGHT) <= TILE:
+    if (
+        sum(sizes) > 2 * length
+        or tiled
+        and not 0 < found.number(TILE_WIDTH) * found.number(TILE_HEIGHT) <= TILE
+    ):
         raise damaged()
 
 
@@ -99,7 +132,12 @@ def _memory(found: ifd.Table, bands: _Bands) -> int:
     made = width * height * wide * (max(samples, 3) if coloured else samples)
     rows = min(bands.rows, height)
     pillow, unpacked = width * rows * 4 * wide, width * rows * samples * wide
-    return pillow + (max(made, unpacked) if rows == height else made + unpacked) + bands.largest + SPARE
+    return (
+        pillow
+        + (max(made, unpacked) if rows == height else made + unpacked)
+        + bands.largest
+        + SPARE
+    )
 
 
 def _planes(found: ifd.Table) -> tuple[dict[int, tuple[int, bytes]], ...]:
@@ -112,7 +150,9 @@ def _planes(found: ifd.Table) -> tuple[dict[int, tuple[int, bytes]], ...]:
     pieces = [tag for tag in (STRIPS, STRIP_SIZES, TILES, TILE_SIZES) if tag in found.tags]
     planes = []
     for plane in range(count):
-        tags = {tag: value for tag, value in found.tags.items() if tag in PIXELS - {PLANAR, EXTRA, SIGN}} | short
+        tags = {
+            tag: value for tag, value in found.tags.items() if tag in PIXELS - {PLANAR, EXTRA, SIGN}
+        } | short
         for tag in pieces:
             kind, raw = found.tags[tag]
             part = len(raw) // count
@@ -139,7 +179,9 @@ class _Bands:
         if found.number(COMPRESSION, 1) == 1 and not tiled and len(self._pieces) == self._sets:
             side = self._cut(found, width, side)
         down = -(-self._height // side)
-        if len(self._pieces) != self._sets * self._across * down:  # another arrangement: all of it at once
+        if (
+            len(self._pieces) != self._sets * self._across * down
+        ):  # another arrangement: all of it at once
             side, down, self._across, self._sets = self._height, 1, len(self._pieces), 1
         self._down, self._some = down, max(1, BAND // max(1, width * side))
         self.rows = self._some * side
@@ -167,7 +209,9 @@ class _Bands:
             yield [
                 piece
                 for start in range(0, self._sets * each, each)
-                for piece in self._pieces[start + first * self._across : start + last * self._across]
+                for piece in self._pieces[
+                    start + first * self._across : start + last * self._across
+                ]
             ]
 
     def __iter__(self) -> Iterator[tuple[int, int, Pieces]]:
@@ -187,7 +231,9 @@ class _Bands:
             places: (4, struct.pack(f"{self._order}{len(band)}I", *starts)),
             sizes: (4, struct.pack(f"{self._order}{len(band)}I", *(size for _, size in band))),
         }
-        head = {"<": b"II*\0", ">": b"MM\0*"}[self._order] + struct.pack(self._order + "I", at + at % 2)
+        head = {"<": b"II*\0", ">": b"MM\0*"}[self._order] + struct.pack(
+            self._order + "I", at + at % 2
+        )
         body = [range(start, start + size) for start, size in band]
         table = ifd.written(self._order, tags, at + at % 2)
         return Pieces(self._data, (head, *body, b"\0" * (at % 2), table))

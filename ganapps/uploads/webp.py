@@ -35,7 +35,9 @@ def header(data: Data) -> Header:
     body = Pieces(data, (b"WEBP", *kept))
     file = Pieces(data, (b"RIFF" + struct.pack("<I", body.size), *body.parts))
     memory = width * height * MEMORY + file.size
-    return Header("WEBP", (width, height), file, memory, frames > 1, found.get(b"ICCP"), found.get(b"EXIF"))
+    return Header(
+        "WEBP", (width, height), file, memory, frames > 1, found.get(b"ICCP"), found.get(b"EXIF")
+    )
 
 
 def _chunks(data: Data, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -55,14 +57,21 @@ def _chunks(data: Data, end: int) -> Iterator[tuple[bytes, int, int]]:
 def _chunk(data: Data, name: bytes, start: int, length: int) -> tuple[bytes | range, ...]:
     """The pieces of a chunk; a VP8X has fewer flags."""
     if name == b"VP8X":
-        return (data[start - 8 : start], bytes([data[start] & FLAGS]), range(start + 1, start + length), b"\0" * (length % 2))
+        return (
+            data[start - 8 : start],
+            bytes([data[start] & FLAGS]),
+            range(start + 1, start + length),
+            b"\0" * (length % 2),
+        )
     return (range(start - 8, start + length), b"\0" * (length % 2))
 
 
 def _canvas(extended: bytes | None, data: Data, first: int) -> tuple[int, int]:
     """The size: of the VP8X chunk, else of the picture's own header, whose chunk begins at `first`."""
     if extended:
-        return int.from_bytes(extended[4:7], "little") + 1, int.from_bytes(extended[7:10], "little") + 1
+        return int.from_bytes(extended[4:7], "little") + 1, int.from_bytes(
+            extended[7:10], "little"
+        ) + 1
     name = data[first : first + 4]
     if name == b"VP8L":
         (bits,) = unpacked("<I", data, first + 9)
