@@ -155,11 +155,10 @@ def test_the_window_says_it(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_program_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Store:
-        move_resource_to_block_cache = staticmethod(no_room)
-
+    monkeypatch.setattr(images.png_file, "write", no_room)
+    monkeypatch.setattr(Image.Image, "save", no_room)
     with pytest.raises(api.gr.Error, match="The disk of this machine is full"):
-        list(api.answers(engine, Store(), Recipe("faces", "heads-64", {"count": 1})))
+        list(api.answers(engine, None, Recipe("faces", "heads-64", {"count": 1})))
 
 
 @ROOMS

@@ -189,8 +189,7 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
 
 
 def _stored(path: Path, store: gr.File) -> gr.FileData:
-    with images.room():
-        return gr.FileData(path=store.move_resource_to_block_cache(str(path)))
+    return gr.FileData(path=store.move_resource_to_block_cache(str(path)))
 
 
 def answers(engine: Engine, store: gr.File, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None) -> Iterator[Answer]:

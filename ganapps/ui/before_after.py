@@ -186,8 +186,7 @@ class ResultArea:
 
     def _stored(self, path: str | Path, traces: list[str]) -> str:
         """The path of a file's copy in Gradio's cache."""
-        with images.room():
-            traces.append(self.view.move_resource_to_block_cache(str(path)))
+        traces.append(self.view.move_resource_to_block_cache(str(path)))
         return traces[-1]
 
 
