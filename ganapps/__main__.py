@@ -102,7 +102,7 @@ def _race_report(folder: Path, report: dict, files: list[list[Path]]) -> None:
 def _report(folder: Path, report: dict) -> None:
     from ganapps import images
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(images.as_json(report), encoding="utf-8")
+    images.save_text(images.as_json(report), folder / "report.json")
 
 
 @contextlib.contextmanager

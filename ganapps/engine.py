@@ -19,8 +19,8 @@ from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe, check_types, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runtime import Runtime
-from ganapps.tasks import between, cycle, denoise, faces, figures, finish, labels, resample, text, translate, upscale
-from ganapps.uploads import open_upload, size_of
+from ganapps.tasks import between, cycle, denoise, faces, figures, finish, hidden, labels, resample, text, translate, upscale
+from ganapps.uploads import open_upload, shows, size_of
 
 
 Rehearsal = Literal["", "flops", "memory", "both"]
@@ -146,6 +146,11 @@ class Engine:
         seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
         return Price(seconds, memory, self._download(checkpoint))
 
+    def fetches(self, recipe: Recipe) -> bool:
+        """May a run fetch something from the Hub? Raises UserError as `run` does."""
+        recipe, checkpoint = self.checked(recipe)
+        return self.runtime.fetches(checkpoint, recipe.revision)
+
     def _download(self, checkpoint: Checkpoint) -> int | None:
         """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the Hub is asked, once."""
         if own_file.is_own(checkpoint.id) or hub.here(checkpoint):
@@ -161,7 +166,7 @@ class Engine:
         two settings would give. `picture` is the path of the upload, `result` that of the raw result."""
         upload, raw = open_upload(picture), open_upload(result)
         settings = recipe.settings
-        source = finish.crop(upload.pixels, settings.get("crop"))
+        source = hidden.extended(finish.crop(upload.pixels, settings.get("crop")))
         pixels = finish.finish(raw.pixels, source, strength, keep_colours)
         about = {"icc": upload.icc, "date": upload.date, "gps": upload.gps if settings.get("keep_place") else None}
         made = recipe.with_settings(strength=strength, keep_colours=keep_colours)
@@ -173,9 +178,7 @@ class Engine:
         pixels = open_upload(picture).pixels
         height, width = pixels.shape[:2]
         middle = [max(0, (width - side) // 2), max(0, (height - side) // 2), min(side, width), min(side, height)]
-        path = folder / "crop.png"
-        images.to_picture(finish.crop(pixels, box or middle)).save(path)
-        return str(path)
+        return str(images.save_plain(finish.crop(pixels, box or middle), folder / "crop.png"))
 
     def returned(self, picture: str, back: str) -> cycle.Returned:
         """How much of the picture at one path is there again at the other, after both translations."""
@@ -190,9 +193,12 @@ class Engine:
         pixels = open_upload(picture).pixels
         share = min(1.0, side / max(pixels.shape[:2]))
         small = resample.resize(pixels, tuple(max(1, round(n * share)) for n in pixels.shape[1::-1])) if share < 1 else pixels
-        path = folder / "small.png"
-        images.to_picture(small).save(path)
-        return str(path)
+        return str(images.save_plain(small, folder / "small.png"))
+
+    def preview(self, picture: str, side: int, folder: Path) -> str | None:
+        """The path, in `folder`, of a small picture to look at in place of one that no browser shows (a TIFF); None where it
+        shows it itself. Raises UserError where it can't be read."""
+        return None if shows(picture) else self.shrunk(picture, side, folder)
 
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises UserError where the sizes differ."""

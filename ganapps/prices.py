@@ -56,8 +56,8 @@ class Ledger:
             unit = seconds / max(units, 1e-9)
             average = unit if known is None else (unit + known) / 2
             self._entries[key] = (average, max(memory or 0, peak or 0) or None)
-            with contextlib.suppress(OSError, Timeout):  # a read-only home, another process at it:
-                self._write(key)  # this price lasts as long as this process
+            with contextlib.suppress(OSError, Timeout):  # a read-only home, a full disk, another
+                self._write(key)  # process at it: this price lasts as long as this process
 
     def _write(self, key: str) -> None:
         """Put one price into the file, beside what other processes have put there meanwhile."""

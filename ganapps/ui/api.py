@@ -92,7 +92,7 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
         """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with the result.
 
         Args:
-            picture: PNG, JPEG, WebP, TIFF, BMP or GIF.
+            picture: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
             model: a model of the catalogue, or owner/repo:file@revision of the Hub.
             scale: how many times larger; 0 for what the model does.
             width: or the result's width in pixels; 0 for none.
@@ -129,7 +129,7 @@ def _translate(engine: Engine, store: gr.File) -> Callable:
         """Carry a picture into a model's other domain. The result has the picture's size.
 
         Args:
-            picture: PNG, JPEG, WebP, TIFF, BMP or GIF.
+            picture: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
             model: a model of the catalogue, or owner/repo:file@revision of the Hub.
             labels: of a model with labels: {"7": 1} for style 7, {"Young": 1} for an attribute of a face.
             strength: 1 is the network's result, 0 the picture itself.
@@ -185,7 +185,7 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
             scheduler: ddim, ddpm, dpm++, euler, unipc, lcm or consistency; empty for what suits the model.
             eta: fresh noise in each DDIM step, 0 to 1.
             prompt: what is to be seen (text to image), or to be done (translators that read).
-            picture: for upscalers and translators: PNG, JPEG, WebP, TIFF, BMP or GIF.
+            picture: for upscalers and translators: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
             gan_steps: steps of the first model where it takes any (text to image).
 
         Returns:

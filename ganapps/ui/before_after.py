@@ -145,7 +145,7 @@ class ResultArea:
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = path or self._stored(images.keep(kept, Path(folder), 0), traces)
             report = Path(folder) / f"{Path(path).stem}-report.json"
-            report.write_text(images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}), encoding="utf-8")
+            images.save_text(images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}), report)
             report = self._stored(report, traces)
         return {self.download: common.download(path, "Download", lang), self.report: common.download(report, "Report", lang),
                 self.link: kept.recipe.to_link(), self.file: path}
@@ -180,7 +180,8 @@ class ResultArea:
         """Where the page finds a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = Path(folder) / "shown.png"
-            picture.save(path, compress_level=1)
+            with images.room():
+                picture.save(path, compress_level=1)
             return common.served(self._stored(path, traces))
 
     def _stored(self, path: str | Path, traces: list[str]) -> str:

@@ -12,6 +12,7 @@ import gradio as gr
 from ganapps.engine import TASKS, Engine, Result
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file, from_json, from_link
+from ganapps.report import size
 from ganapps.schema import bounds
 from ganapps.ui import cards, common
 from ganapps.ui.own_file import OwnFile
@@ -183,10 +184,27 @@ class FacesTab:
         model = gr.update(choices=common.choices(self.engine, "faces", lang), value=checkpoint.id)
         here = self.engine.here(checkpoint)
         yield {**self.restored(recipe), self.model: model, self.chips: cards.chips(checkpoint, here, lang), self.card: cards.card(checkpoint, here, lang)}
-        yield from self._shown(recipe, lang)
+        offer = self._offer(recipe, lang)
+        if offer:
+            yield {self.line: common.plain("", offer)}
+        else:
+            yield from self._shown(recipe, lang)
         yield self.weights.opened(lang)
         if said:
             yield {self.line: said}
+
+    def _offer(self, recipe: Recipe, lang: str) -> str:
+        """What a page says instead of drawing where that would fetch a model: nothing comes from the Hub without a click. "" where
+        nothing would."""
+        try:
+            if not self.engine.fetches(recipe):
+                return ""
+            load = self.engine.price(recipe).download
+        except UserError:
+            return ""  # drawing says it
+        if load:
+            return say(lang, "{model} is not on this machine: press Generate to fetch {size} and draw.", model=recipe.checkpoint[:120], size=size(load))
+        return say(lang, "{model} may have to be fetched: press Generate to fetch it and draw.", model=recipe.checkpoint[:120])
 
     def generate(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The wall, picture by picture."""

@@ -59,7 +59,11 @@ class Many:
                     manifest.append({"file": None, "refused": str(e)})
                     rows[index][1] = say(lang, e.template, **e.values)
                 yield {self.rows: _table(rows)}
-            archive = images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})})
+            try:
+                archive = images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})})
+            except UserError as e:  # the disk is full
+                yield {self.rows: _table(rows) + common.refusal(e, lang)}
+                return
             values[self.archives].append(self.rows.move_resource_to_block_cache(str(archive)))
         yield {self.rows: _table(rows) + common.download(values[self.archives][-1], "Download all", lang)}
 

@@ -217,9 +217,12 @@ class PictureTab:
             return
         yield self.busy(True)
         recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
-        for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang):
-            self._parts[request.session_hash] = shown.part
-            yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
+        try:
+            for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang):
+                self._parts[request.session_hash] = shown.part
+                yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
+        except UserError as e:  # a disk that became full when the result was being shown
+            yield {self.area.line: common.refusal(e, lang)}
         self._parts.pop(request.session_hash, None)
         yield self.busy(False)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from ganapps import images
 from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
@@ -50,7 +51,8 @@ class Sheet:
         def add(made: Any, caption: str, model: str) -> None:
             """As a file: a picture itself Gradio would write again with every cell, while the page reads it."""
             path = Path(folder) / f"{len(cells)}.png"
-            made.save(path, compress_level=1)
+            with images.room():
+                made.save(path, compress_level=1)
             cells.append(((str(path), caption), model))
 
         rows = [(c.id, c.title, c.licence.split(";")[0][:28], None, settings(c)) for c in self.engine.rows(self.task) if self.engine.here(c)]
