@@ -3,6 +3,7 @@
 import argparse
 import logging
 import os
+import signal
 import sys
 
 
@@ -21,12 +22,15 @@ def flags() -> argparse.ArgumentParser:
 def main() -> None:
     """Start the app and serve until it is stopped."""
     options = flags().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl+C does: what lies here for a while goes too
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.WARNING)
-    from ganapps import engine, ui
+    from ganapps import temporary
     from ganapps.errors import UserError
     try:
+        temporary.settle()
+        from ganapps import engine, ui
         window = ui.build(engine.start(options.device, options.offline))
     except UserError as e:
         sys.exit(str(e))
@@ -40,4 +44,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # before the window was open; Gradio takes it from then on
+        sys.exit(130)

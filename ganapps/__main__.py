@@ -38,8 +38,11 @@ def main(words: list[str] | None = None) -> int:
     """Exit status: 0, 1 where doctor found a model that is not what it was, 2 for a request that can't be done as asked."""
     options = flags().parse_args(words)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from ganapps import temporary
     from ganapps.errors import UserError
     try:
+        if words is None:  # a process of its own
+            temporary.settle()
         return _run(options) if options.command == "run" else _doctor(options)
     except UserError as e:
         print(e, file=sys.stderr)

@@ -22,6 +22,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "schema": ({"errors"}, set()),
     "prices": (set(), {"filelock"}),
+    "temporary": ({"errors"}, {"filelock"}),
     "catalog": ({"errors"}, set()),
     "device": ({"errors"}, {"torch"}),
     "recipe": ({"errors"}, {"PIL"}),
@@ -43,7 +44,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "race": ({"engine", "rehearsal", "tasks", "recipe", "report", "errors"}, set()),
     "doctor": ({"images", "engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),
     "ui": ({"ui", "engine", "race", "rehearsal", "quality", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
-    "__main__": ({"engine", "race", "doctor", "images", "recipe", "errors"}, set()),
+    "__main__": ({"temporary", "engine", "race", "doctor", "images", "recipe", "errors"}, set()),
 }
 
 # The one file of a room that may import more.

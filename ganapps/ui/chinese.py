@@ -1,6 +1,7 @@
 """The window in Chinese: English sentence -> Chinese sentence with the same fields."""
 
 CHINESE = {
+    "Temporary files can't be written ({why}): set TMPDIR, or GRADIO_TEMP_DIR, to a folder that can be written.": "无法写入临时文件（{why}）：请将 TMPDIR 或 GRADIO_TEMP_DIR 设为可写的文件夹。",
     "The argument {name} is missing: a picture belongs there.": "缺少参数 {name}：这里需要一张图片。",
     "The argument {name} is no file: upload one to /gradio_api/upload and give {example}.": "参数 {name} 不是文件：请先上传到 /gradio_api/upload，再给出 {example}。",
     # labels
