@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
@@ -73,8 +74,8 @@ class Result:
 class Engine:
     """Everything that makes pictures goes through `run`; what crosses it is plain data."""
 
-    def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
-        self.runtime, self.ledger = runtime, ledger
+    def __init__(self, runtime: Runtime, ledger: Ledger, time_limit: float | None = None) -> None:
+        self.runtime, self.ledger, self.time_limit = runtime, ledger, time_limit
         self.rehearsed: dict[str, Any] = {}  # what rehearsal.py measured of a model, in this process
         self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
@@ -100,8 +101,11 @@ class Engine:
         changes = _provenance(recipe, located, facts) + tuple(c for u in uploads for c in u.changes)
         recipe = _chained(replace(recipe, revision=located.revision, sha256=located.sha256, pictures=facts, app=__version__), pictures)
         with closing(self._on_device(recipe, checkpoint, located, uploads, changes, rehearsal)) as results:
+            began = time.monotonic()
             for result in results:
                 yield result
+                if self.time_limit and time.monotonic() - began > self.time_limit and result.done < result.total:
+                    raise UserError("The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.", seconds=f"{self.time_limit:g}")
         if rehearsal:
             return
         report = result.report
@@ -281,9 +285,10 @@ class Engine:
             stream.close()
 
 
-def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Engine:
-    """An engine for this machine. Raises UserError for a device that is not there or a faulty catalogue."""
-    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
+def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None, time_limit: float | None = None) -> Engine:
+    """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError for a device that is not there or a
+    faulty catalogue."""
+    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit)
 
 
 def _kept(recipe: Recipe, made: Made) -> Kept:

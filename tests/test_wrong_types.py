@@ -27,9 +27,7 @@ LONGEST = 600  # characters of a sentence
 @pytest.fixture(scope="module")
 def endpoints(engine: Engine) -> dict[str, Callable]:
     """Every endpoint as it is published."""
-    with gr.Blocks():
-        store = gr.File()
-        return {name: api._careful(getattr(api, f"_{name}")(engine, store)) for name in SMALL}
+    return {name: api._careful(getattr(api, f"_{name}")(engine)) for name in SMALL}
 
 
 @pytest.fixture
@@ -39,10 +37,9 @@ def picture(tmp_path: Path) -> dict[str, str]:
 
 
 def cases() -> Iterator[tuple[str, str]]:
-    with gr.Blocks():
-        for endpoint in SMALL:
-            for argument in inspect.signature(getattr(api, f"_{endpoint}")(_Rows(), gr.File())).parameters:
-                yield endpoint, argument
+    for endpoint in SMALL:
+        for argument in inspect.signature(getattr(api, f"_{endpoint}")(_Rows())).parameters:
+            yield endpoint, argument
 
 
 class _Rows:

@@ -17,7 +17,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.race import Race, race, report
 from ganapps.recipe import Recipe
-from ganapps.ui import common
+from ganapps.ui import common, files
 from ganapps.ui.pairs import FACES, between, given
 
 log = logging.getLogger("ganapps")
@@ -26,9 +26,8 @@ Answer = tuple[list[gr.FileData], dict]
 
 def publish(engine: Engine) -> None:
     """Register every endpoint; call it inside the window's Blocks."""
-    store = gr.File(visible=False)  # its files are served, and deleted when they are old
     for make in (_faces, _upscale, _translate, _compare):
-        endpoint = _careful(make(engine, store))
+        endpoint = _careful(make(engine))
         gr.api(endpoint, api_name=endpoint.__name__, **common.DEVICE)
 
 
@@ -43,7 +42,7 @@ def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterato
         try:
             yield from endpoint(**asked)
         except UserError as e:
-            raise gr.Error(str(e)) from e
+            raise gr.Error(str(e), print_exception=False) from e
         except Exception as e:
             log.exception("a call of /%s failed", endpoint.__name__)
             raise gr.Error(str(common.bug()), print_exception=False) from e
@@ -51,7 +50,7 @@ def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterato
     return careful
 
 
-def _faces(engine: Engine, store: gr.File) -> Callable:
+def _faces(engine: Engine) -> Callable:
     first = common.here_first(engine, "faces").id
 
     def faces(seed: str = "0", count: int = 1, psi: float = 0.7, model: str = first, labels: dict | None = None, mix: str = "", mix_from: int = 4,
@@ -77,13 +76,13 @@ def _faces(engine: Engine, store: gr.File) -> Callable:
         """
         settings = {"seed": common.seed(seed), "count": count, "psi": psi, "labels": labels or None, "mix": mix or None, "mix_from": mix_from, "mix_to": mix_to,
                     "cutoff": cutoff or None, "noise": noise}
-        yield from answers(engine, store, Recipe("faces", model, settings, precision), (), weights)
+        yield from answers(engine, Recipe("faces", model, settings, precision), (), weights)
 
     faces.__annotations__["return"] = Answer
     return faces
 
 
-def _upscale(engine: Engine, store: gr.File) -> Callable:
+def _upscale(engine: Engine) -> Callable:
     first = common.here_first(engine, "upscale").id
 
     def upscale(picture: gr.FileData | None = None, model: str = first, scale: float = 0, width: int = 0, strength: float = 1.0, keep_colours: bool = False, tile: int = 0,
@@ -113,13 +112,13 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
         settings = {"scale": scale or None, "width": width or None, "strength": strength, "keep_colours": keep_colours, "tile": tile or None, "keep_place": keep_place,
                     "denoise": denoise}
         settings |= _told(steps=steps, seed=seed, noise_level=noise_level)
-        yield from answers(engine, store, Recipe("upscale", model, settings, precision), [_path(picture, "picture")], weights)
+        yield from answers(engine, Recipe("upscale", model, settings, precision), [_path(picture, "picture")], weights)
 
     upscale.__annotations__["return"] = Answer
     return upscale
 
 
-def _translate(engine: Engine, store: gr.File) -> Callable:
+def _translate(engine: Engine) -> Callable:
     first = common.here_first(engine, "translate").id
 
     def translate(picture: gr.FileData | None = None, model: str = first, labels: dict | None = None, strength: float = 1.0, keep_colours: bool = False,
@@ -148,7 +147,7 @@ def _translate(engine: Engine, store: gr.File) -> Callable:
         """
         settings = {"labels": labels or None, "strength": strength, "keep_colours": keep_colours, "keep_place": keep_place, "prompt": prompt}
         settings |= _told(steps=steps, guidance=guidance, image_guidance=image_guidance, seed=seed)
-        yield from answers(engine, store, Recipe("translate", model, settings, precision), [_path(picture, "picture")], weights)
+        yield from answers(engine, Recipe("translate", model, settings, precision), [_path(picture, "picture")], weights)
 
     translate.__annotations__["return"] = Answer
     return translate
@@ -170,7 +169,7 @@ def _path(given: object, name: str) -> str:
     return path
 
 
-def _compare(engine: Engine, store: gr.File) -> Callable:
+def _compare(engine: Engine) -> Callable:
     def compare(seed: str = "0", steps: int = 25, fair: str = "pictures", gan: str = FACES.first[0], diffusion: str = FACES.first[1], psi: float = 0.7,
                 scheduler: str = "", eta: float = 0.0, prompt: str = "", picture: gr.FileData | None = None, gan_steps: int = 1) -> Iterator[Answer]:
         """Race a GAN against a diffusion model on one clock. Streams: each answer holds the pictures made so far and what each side spent.
@@ -196,26 +195,26 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
         asked = Race(kind.recipes((gan, diffusion), "auto", *given(kind, common.seed(seed), prompt, psi, gan_steps, steps, scheduler, eta, None)), fair)
         pictures = [_path(picture, "picture")] if picture is not None else []
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            files: list[gr.FileData] = []
+            kept: list[gr.FileData] = []
             reports: list = [None, None]
             for lap in race(engine, asked, pictures):
-                files += [_stored(path, store) for path in images.keep_all(lap.result.made, Path(folder), len(files))]
+                kept += [_stored(path) for path in images.keep_all(lap.result.made, Path(folder), len(kept))]
                 reports[lap.side] = lap.result.report
-                yield files, report(asked, lap, reports)
+                yield kept, report(asked, lap, reports)
 
     compare.__annotations__["return"] = Answer
     return compare
 
 
-def _stored(path: Path, store: gr.File) -> gr.FileData:
-    return gr.FileData(path=store.move_resource_to_block_cache(str(path)))
+def _stored(path: Path) -> gr.FileData:
+    return gr.FileData(path=files.keep(path))
 
 
-def answers(engine: Engine, store: gr.File, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None) -> Iterator[Answer]:
+def answers(engine: Engine, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None) -> Iterator[Answer]:
     """A recipe's results as files and plain values."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        files: list[gr.FileData] = []
+        kept: list[gr.FileData] = []
         for result in engine.run(recipe, pictures, _path(weights, "weights") if weights is not None else None):
-            files += [_stored(path, store) for path in images.keep_all(result.made, Path(folder), len(files))]
+            kept += [_stored(path) for path in images.keep_all(result.made, Path(folder), len(kept))]
             figures = [dict(kept.figures) for kept in result.made if kept.figures]
-            yield files, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})
+            yield kept, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})

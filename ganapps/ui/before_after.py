@@ -16,7 +16,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import from_json
 from ganapps.report import Kept, Part
-from ganapps.ui import common
+from ganapps.ui import common, files
 from ganapps.ui.words import say, t
 
 
@@ -178,15 +178,19 @@ class ResultArea:
 
     def address(self, picture: object, traces: list[str]) -> str:
         """Where the page finds a picture that is only looked at."""
+        return common.served(self.file_of(picture, traces))
+
+    def file_of(self, picture: object, traces: list[str]) -> str:
+        """The path of a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = Path(folder) / "shown.png"
             with images.room():
                 picture.save(path, compress_level=1)
-            return common.served(self._stored(path, traces))
+            return self._stored(path, traces)
 
     def _stored(self, path: str | Path, traces: list[str]) -> str:
-        """The path of a file's copy in Gradio's cache."""
-        traces.append(self.view.move_resource_to_block_cache(str(path)))
+        """The path of a file that is kept for this visitor."""
+        traces.append(files.keep(path))
         return traces[-1]
 
 

@@ -1,6 +1,13 @@
 """The window in Chinese: English sentence -> Chinese sentence with the same fields."""
 
 CHINESE = {
+    "The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.": "已达到每次运行 {seconds} 秒的时限；已完成的部分会保留。请一次少要一些。",
+    "{count} runs of yours are under way or waiting, and no visitor may have more: wait for one to end.": "你已有 {count} 个任务在运行或等待，不能再多：请等其中一个结束。",
+    "{file} is not a file that was brought here: choose it again. (A program sends it to /gradio_api/upload first, and gives the path that comes back.)": "{file} 不是上传到这里的文件：请重新选择。（程序应先发送到 /gradio_api/upload，再给出返回的路径。）",
+    "A data URI can't be read: write it as data:image/png;base64, and then the file in base64.": "无法读取 data URI：请写成 data:image/png;base64, 后接文件的 base64。",
+    "The disk of this machine takes no more ({why}): press Delete it now, or try again later.": "本机磁盘已无法写入（{why}）：请按“立即删除”，或稍后再试。",
+    "Your pictures and results here take {used}, and at most {most} are kept for one visitor: press Delete it now, or wait until they are deleted, about an hour after they came.": "你在这里的图片和结果占 {used}，每位访客最多保留 {most}：请按“立即删除”，或等约一小时后自动删除。",
+    "The pictures and results of all visitors take {used}, and at most {most} are kept here: press Delete it now, or try again later.": "所有访客的图片和结果占 {used}，这里最多保留 {most}：请按“立即删除”，或稍后再试。",
     "Temporary files can't be written ({why}): set TMPDIR, or GRADIO_TEMP_DIR, to a folder that can be written.": "无法写入临时文件（{why}）：请将 TMPDIR 或 GRADIO_TEMP_DIR 设为可写的文件夹。",
     "The argument {name} is missing: a picture belongs there.": "缺少参数 {name}：这里需要一张图片。",
     "The argument {name} is no file: upload one to /gradio_api/upload and give {example}.": "参数 {name} 不是文件：请先上传到 /gradio_api/upload，再给出 {example}。",

@@ -14,7 +14,6 @@ from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
-from gradio.utils import get_upload_folder
 
 from ganapps import images
 from ganapps.catalog import Checkpoint
@@ -23,6 +22,7 @@ from ganapps.errors import UserError, WeightsError
 from ganapps.prices import Price
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
+from ganapps.ui import files
 from ganapps.ui.words import say
 
 log = logging.getLogger("ganapps")
@@ -62,14 +62,6 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
     if path is None:
         return f'<span class="download off">{name}</span>'
     return f'<a class="download" href="{html.escape(served(path))}" download>{name}</a>'
-
-
-def delete(paths: Iterable[str | None]) -> None:
-    """Delete a visitor's files from the disk now; what is no visitor's (an example) stays."""
-    cache = Path(get_upload_folder()).resolve()
-    for path in paths:
-        if path and Path(path).resolve().is_relative_to(cache):
-            Path(path).unlink(missing_ok=True)
 
 
 def price_line(price: Price, lang: str) -> str:
@@ -174,8 +166,8 @@ class Shown:
     part: Part | None = None  # of a picture under way
 
 
-def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown]:
-    """The run's results as files. The folder they lie in is gone when the iterator ends: Gradio has its own copies then.
+def show(results: Iterable[Result], recipe: Recipe, lang: str, keep: Callable[[Path], str] = files.keep) -> Iterator[Shown]:
+    """The run's results as files that are kept for this visitor; with `str` for `keep`, they are gone when the iterator ends.
 
     A refusal is a last Shown with its sentence; a bug is logged and shown as a neutral one.
     """
@@ -183,10 +175,10 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown
         shown = Shown("", recipe)
         try:
             for result in results:
-                _add(shown, result, Path(name), lang)
+                _add(shown, result, Path(name), lang, keep)
                 yield shown
             if shown.files:
-                shown.line, shown.archive = report_line(shown.report, lang), _archive(shown, Path(name))
+                shown.line, shown.archive = report_line(shown.report, lang), keep(_archive(shown, Path(name)))
                 yield shown
         except UserError as e:
             shown.line, shown.failed, shown.missing = refusal(e, lang), True, isinstance(e, WeightsError)
@@ -197,10 +189,10 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown
             yield shown
 
 
-def _add(shown: Shown, result: Result, folder: Path, lang: str) -> None:
+def _add(shown: Shown, result: Result, folder: Path, lang: str, keep: Callable[[Path], str]) -> None:
     shown.recipe, shown.report = result.recipe, result.report
     paths = images.keep_all(result.made, folder, len(shown.files))
-    shown.files += [(str(path), kept.caption.replace("seed", say(lang, "seed"))) for path, kept in zip(paths, result.made)]
+    shown.files += [(keep(path), kept.caption.replace("seed", say(lang, "seed"))) for path, kept in zip(paths, result.made)]
     shown.recipes += [kept.recipe.to_json() for kept in result.made]
     shown.kept += result.made
     shown.part = result.part
@@ -212,9 +204,9 @@ def plain_recipe(recipe: Recipe) -> dict:
     return json.loads(recipe.to_json())
 
 
-def _archive(shown: Shown, folder: Path) -> str:
+def _archive(shown: Shown, folder: Path) -> Path:
     texts = {"recipe.json": shown.recipe.to_json(), "report.json": images.as_json(shown.report.as_dict())}
-    return str(images.save_zip([Path(p) for p, _ in shown.files], folder / f"{shown.recipe.checkpoint.split('/')[-1]}.zip", texts))
+    return images.save_zip([Path(p) for p, _ in shown.files], folder / f"{shown.recipe.checkpoint.split('/')[-1]}.zip", texts)
 
 
 def seed(text: Any) -> Any:

@@ -219,10 +219,9 @@ class FacesTab:
             if shown.files:
                 update |= {self.wall: shown.files, self.made: shown.recipes}
             if shown.archive:
-                archive = self.archive.move_resource_to_block_cache(shown.archive)
-                update |= {self.archive: common.download(archive, "Download all", lang), self.link: shown.recipe.to_link(),
+                update |= {self.archive: common.download(shown.archive, "Download all", lang), self.link: shown.recipe.to_link(),
                            self.used: str(shown.recipe.settings["seed"]), self.at: None,
-                           self.files: [self.wall.move_resource_to_block_cache(path) for path, _ in shown.files]}
+                           self.files: [path for path, _ in shown.files]}
             missing = shown.missing and recipe.checkpoint != self.first.id
             yield update
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False),

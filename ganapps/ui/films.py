@@ -84,8 +84,7 @@ class Films:
                 for shown in common.show(self.engine.run(recipe), recipe, lang):
                     last = {self.line: shown.line}
                     if shown.archive:
-                        path = place.move_resource_to_block_cache(shown.files[0][0])
-                        last[place] = _film(str(path), shown.kept[0], lang)
+                        last[place] = _film(shown.files[0][0], shown.kept[0], lang)
                     if shown.archive or shown.failed or time.monotonic() - seen > common.PAUSE:
                         seen = time.monotonic()
                         yield last

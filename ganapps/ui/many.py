@@ -15,7 +15,7 @@ from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
 from ganapps.report import seconds
-from ganapps.ui import common
+from ganapps.ui import common, files
 from ganapps.ui.words import say, t
 
 
@@ -40,17 +40,17 @@ class Many:
 
     def results(self, recipe: Recipe, weights: str | None, values: Mapping, lang: str) -> Iterator[dict]:
         """The same recipe on all of them: a table with a row each, at the end with a link to the ZIP."""
-        files: list[str] = values[self.box] or []
-        if not files:
+        pictures: list[str] = values[self.box] or []
+        if not pictures:
             yield {self.rows: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
             return
-        rows = [[Path(f).name[:40], say(lang, "waiting")] for f in files]
+        rows = [[Path(f).name[:40], say(lang, "waiting")] for f in pictures]
         done, manifest, began = [], [], time.monotonic()
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            for index, file in enumerate(files):
+            for index, file in enumerate(pictures):
                 try:
                     for result in self.engine.run(recipe, [file], weights):
-                        rows[index][1] = _left(result, index, len(files), time.monotonic() - began, lang)
+                        rows[index][1] = _left(result, index, len(pictures), time.monotonic() - began, lang)
                         yield {self.rows: _table(rows)}
                     done.append(_kept(result, Path(folder), index))
                     manifest.append({"file": done[-1].name, "recipe": common.plain_recipe(result.made[-1].recipe), "report": result.report.as_dict()})
@@ -64,7 +64,7 @@ class Many:
             except UserError as e:  # the disk is full
                 yield {self.rows: _table(rows) + common.refusal(e, lang)}
                 return
-            values[self.archives].append(self.rows.move_resource_to_block_cache(str(archive)))
+            values[self.archives].append(files.keep(archive))
         yield {self.rows: _table(rows) + common.download(values[self.archives][-1], "Download all", lang)}
 
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.ui import cards, common
+from ganapps.ui import cards, common, files
 from ganapps.ui.words import say, t
 
 
@@ -49,7 +49,7 @@ class OwnFile:
         try:
             given = self.engine.own_file(path)
         except UserError as e:
-            common.delete([path])
+            files.delete([path])
             return None, "", "", gr.skip(), gr.skip(), common.refusal(e, lang)
         facts = [say(lang, "your file"), given.network, say(lang, "{count} M parameters", count=f"{given.parameters / 1e6:.1f}")]
         chips = "".join(f'<span class="chip">{html.escape(fact)}</span>' for fact in facts)

@@ -15,7 +15,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file, from_link
 from ganapps.report import Part
-from ganapps.ui import cards, common
+from ganapps.ui import cards, common, files
 from ganapps.ui.before_after import ResultArea, example, examples, picture_box
 from ganapps.ui.dials import Dials
 from ganapps.ui.many import Many
@@ -218,7 +218,7 @@ class PictureTab:
         yield self.busy(True)
         recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
         try:
-            for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang):
+            for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang, keep=str):
                 self._parts[request.session_hash] = shown.part
                 yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
         except UserError as e:  # a disk that became full when the result was being shown
@@ -255,7 +255,7 @@ class PictureTab:
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""
         shown = [path for gallery in (self.sheet.gallery, *self.galleries) for path, _ in values[gallery] or ()]
-        common.delete([values[self.picture], values[self.weights.box], *values[self.area.traces], *shown, *self.many.paths(values)])
+        files.delete([values[self.picture], values[self.weights.box], *values[self.area.traces], *shown, *self.many.paths(values)])
         return {self.picture: None, self.weights.box: None} | self.area.cleared(common.language(request)) | self.cleared() | self.sheet.cleared() | self.many.cleared()
 
     def dropped(self, path: str, request: gr.Request) -> dict:

@@ -62,7 +62,7 @@ class Sheet:
                 if asked is None:
                     continue
                 recipe = Recipe(self.task, model or "file", asked)
-                *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang)
+                *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang, keep=str)
                 if shown.failed:
                     refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
                     yield {line: refused}

@@ -13,7 +13,7 @@ from ganapps import images
 from ganapps import race as races
 from ganapps.engine import Engine
 from ganapps.race import Lap, Race
-from ganapps.ui import common, lanes
+from ganapps.ui import common, files, lanes
 from ganapps.ui.lanes import Lane, Names
 from ganapps.ui.pairs import FACES, Kind
 from ganapps.ui.words import say, t
@@ -89,17 +89,16 @@ class Track:
         self._look(running, lang)
 
         def kept(path: Path) -> str:
-            return common.served(self.left.move_resource_to_block_cache(str(path)))
+            return common.served(files.keep(path))
 
         report = images.as_json(races.report(running.asked, running.lap, [lane.report for lane in running.lanes], [lane.stopped for lane in running.lanes]))
         images.save_text(report, folder / "report.json")
-        files = [f for lane in running.lanes for f in lane.files]
-        archive = images.save_zip(files, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report})
+        made = [f for lane in running.lanes for f in lane.files]
+        archive = images.save_zip(made, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report})
         shown = [lanes.whole(lane, running.lap.pictures[i], lang, kept) for i, lane in enumerate(running.lanes)]
-        keep = self.left.move_resource_to_block_cache
         return self.told(running, rows, lang) | {
-            self.left: shown[0], self.right: shown[1], self.link: running.asked.to_link(), self.archive: common.download(keep(str(archive)), "Download all", lang),
-            self.report: common.download(keep(str(folder / "report.json")), "Report", lang)}
+            self.left: shown[0], self.right: shown[1], self.link: running.asked.to_link(), self.archive: common.download(files.keep(archive), "Download all", lang),
+            self.report: common.download(files.keep(folder / "report.json"), "Report", lang)}
 
     def told(self, running: Running, rows: Sequence, lang: str) -> dict:
         """What the race cost either side, and whether it was fair."""

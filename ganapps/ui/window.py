@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
+import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from ganapps.engine import Engine
-from ganapps.ui import api, common, sending
+from ganapps.ui import api, common, doors, incoming, sending
 from ganapps.ui.compare import CompareTab
 from ganapps.ui.faces import FacesTab
 from ganapps.ui.theme import theme
@@ -18,12 +20,14 @@ from ganapps.ui.upscale import UpscaleTab
 from ganapps.ui.words import I18N, say, t
 
 HERE = Path(__file__).parent
+SESSIONS = 100  # visits whose state is kept at a time
 
 
 def build(engine: Engine) -> gr.Blocks:
     """The whole window over an engine."""
     gr.set_static_paths([HERE / "examples"])
-    with gr.Blocks(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")  # or Gradio remembers every event
+    with incoming.Window(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
         head = gr.HTML(_head(engine, "en", None))
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab(t("Faces"), id="faces"):
@@ -50,10 +54,12 @@ def build(engine: Engine) -> gr.Blocks:
     return window.queue(max_size=32)
 
 
-def launch_settings() -> dict[str, Any]:
-    """Keyword arguments of `launch` that belong to the window itself: looks, languages, and what it keeps to itself."""
+def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
+    """Keyword arguments of `launch` that belong to the window itself: looks, languages, what it keeps to itself, and its doors. `hosts`: the
+    names it may be called by, as `known_hosts` gives them; none: this machine's own."""
     return {"theme": theme(), "css_paths": [HERE / "window.css", HERE / "compare.css"], "js": (HERE / "window.js").read_text(encoding="utf-8"), "i18n": I18N,
-            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb"}
+            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb", "state_session_capacity": SESSIONS,
+            "app_kwargs": {"routes": incoming.routes(), "middleware": doors.middleware(hosts or doors.known_hosts(None, (), False))}}
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:

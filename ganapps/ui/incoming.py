@@ -1,0 +1,124 @@
+"""What comes in over HTTP: every request of an event goes through one check, every upload into a folder of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import gradio as gr
+from gradio.routes import file_upload_statuses
+from gradio.route_utils import upload_fn
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import Message, Receive
+
+from ganapps.errors import UserError
+from ganapps.ui import common, files
+from ganapps.ui.words import say
+
+MINUTE = 60.0  # seconds in which a page may ask how far its upload has come
+DRAINED = 2**30  # bytes of a refused upload that are read all the same: a browser shows an answer only when it has sent all
+
+
+class Window(gr.Blocks):
+    """Gradio's window with a door: no event sees a path before `files.checked` has."""
+
+    async def process_api(self, block_fn: Any, inputs: list, *more: Any, request: gr.Request | None = None,
+                          session_hash: str | None = None, event_id: str | None = None, **rest: Any) -> dict[str, Any]:
+        """Every way to every event, hidden ones too, leads through here."""
+        files.VISITOR.set(_visitor(request, session_hash, event_id))
+        try:
+            inputs = await asyncio.to_thread(files.checked, inputs)
+        except UserError as e:
+            raise gr.Error(say(common.language(request), e.template, **e.values), print_exception=False) from e
+        return await super().process_api(block_fn, inputs, *more, request=request, session_hash=session_hash, event_id=event_id, **rest)
+
+
+def _visitor(request: gr.Request | None, session: str | None, event: str | None) -> str:
+    """The session; a program that names none gets a new one with every call from Gradio, so there it is the address."""
+    if session and session != event:
+        return session
+    return _address(request) if request is not None else ""
+
+
+def _address(request: gr.Request | Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def routes() -> list[Route]:
+    """Routes that stand before Gradio's own of the same addresses."""
+    closed = ("/gradio_api/deep_link", "/gradio_api/process_recording")  # both write what nobody asked this app to keep
+    return [Route("/gradio_api/upload", upload, methods=["POST"]), *(Route(path, _closed, methods=["GET", "POST"]) for path in closed)]
+
+
+async def _closed(request: Request) -> Response:
+    return PlainTextResponse("Not Found", status_code=404)
+
+
+async def upload(request: Request) -> Response:
+    """Gradio's upload, but into a folder of its own, counted while it comes, and gone when it is cut off."""
+    if not await _let_in(request):
+        return JSONResponse({"detail": "Not authenticated"}, status_code=401)
+    upload_id = request.query_params.get("upload_id")
+    try:
+        with files.ROOM.place(_address(request)) as place:
+            paths = await _stored(request, place, upload_id)
+    except UserError as e:
+        await _drain(request.receive)
+        return PlainTextResponse(say(common.language(request), e.template, **e.values), status_code=413)
+    except MultiPartException as e:
+        return PlainTextResponse(e.message, status_code=413 if "maximum allowed size" in e.message else 400)
+    finally:
+        if upload_id:
+            file_upload_statuses.set_done(upload_id)
+            asyncio.get_running_loop().call_later(MINUTE, file_upload_statuses.stop_tracking, upload_id)
+    return JSONResponse(paths)
+
+
+async def _stored(request: Request, place: Any, upload_id: str | None) -> list[str]:
+    """The paths of the uploaded files. Raises UserError as soon as they are too many bytes."""
+    came = 0
+
+    async def counted() -> Message:
+        nonlocal came
+        message = await request.receive()
+        count = len(message.get("body", b""))
+        came += count
+        files.ROOM.grow(place, count)
+        return message
+
+    blocks = request.app.get_blocks()
+    most = blocks.max_file_size or float("inf")
+    paths, _, _ = await upload_fn(Request(request.scope, counted), place, most, upload_id, upload_progress=file_upload_statuses if upload_id else None)
+    files.ROOM.grow(place, max(0, files.LEAST * len(paths) - came))
+    blocks.upload_file_set.update(paths)  # which Gradio deletes when they are old
+    return [str(path) for path in paths]
+
+
+async def _drain(receive: Receive) -> None:
+    """Read what is left of a request."""
+    read = 0
+    while read < DRAINED:
+        message = await receive()
+        read += len(message.get("body", b""))
+        if not message.get("more_body", False):
+            return
+
+
+async def _let_in(request: Request) -> bool:
+    """Does Gradio let this visitor in? Its own answer to this request's cookie."""
+    answers: list[int] = []
+    path = request.scope.get("root_path", "") + "/gradio_api/login_check"
+    scope = dict(request.scope) | {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "path_params": {}}
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            answers.append(message["status"])
+
+    await request.app.router(scope, receive, send)
+    return answers == [200]
