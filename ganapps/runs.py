@@ -52,6 +52,10 @@ class Listeners:
                 del self._open[name]
                 self._left[name] = clock()
 
+    def here(self, name: str) -> bool:
+        """Does anybody listen to that run or session now?"""
+        return name in self._open
+
     def forsaken(self, live: Sequence[Run], now: float) -> list[Run]:
         """The runs that nobody has listened to for too long; `now` is of the clock of `Run.asked`."""
         self._left = {name: left for name, left in self._left.items() if now - left < 2 * LOST}

@@ -36,7 +36,7 @@ class CompareTab:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._running: dict[str, Running] = {}  # by session: what Stop reaches
+        self._running: dict[str, Running] = {}  # by session: what Stop reaches, and what is told of it then
         with gr.Column(elem_classes="arena"):
             self._runners()
             self._brought()
@@ -287,6 +287,10 @@ class CompareTab:
         self._running.pop(request.session_hash, None)
         embedded = " + ".join(self.engine.row(name).title for name in FACES.first)
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False), self.track.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=embedded))}
+
+    def left(self, session: str) -> None:
+        """A visitor has gone: nothing of theirs stays in memory."""
+        self._running.pop(session, None)
 
     def ended(self, values: Mapping, request: gr.Request) -> dict:
         """Stop: the clock stands, what is there stays, and its figures are told."""

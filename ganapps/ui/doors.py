@@ -208,6 +208,8 @@ class Bodies:
             runs.admit([_run(event) for event in _events(queue)], session[1].decode() if session else "", _address(scope))
         except UserError as e:
             raise Refused(429, str(e)) from e
+        for ended in [name for name, events in queue.pending_event_ids_session.items() if not events and not self.listeners.here(name)]:
+            _forget(queue, ended)
         if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._end_forsaken(queue))
 
@@ -216,6 +218,7 @@ class Bodies:
         while events := _events(queue):
             for run in self.listeners.forsaken([_run(event) for event in events], time.monotonic()):
                 await queue.clean_events(event_id=run.name)
+                _forget(queue, run.name)
             await asyncio.sleep(LOOK)
 
 
@@ -223,6 +226,12 @@ def _events(queue: Any) -> list[Any]:
     """Gradio's events, under way and waiting."""
     active = [event for events in queue.active_jobs if events for event in events if event.alive]
     return active + [event for waiting in queue.event_queue_per_concurrency_id.values() for event in waiting.queue]
+
+
+def _forget(queue: Any, session: str) -> None:
+    """What Gradio keeps of a session that has ended: nobody asks for it any more."""
+    queue.pending_event_ids_session.pop(session, None)
+    queue.pending_messages_per_session.pop(session, None)
 
 
 def _run(event: Any) -> runs.Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,9 @@ from ganapps.ui.many import Many
 from ganapps.ui.own_file import OwnFile
 from ganapps.ui.sheet import Sheet
 from ganapps.ui.words import say, t
+
+
+MOST_LEFT = 100  # files of runs that ended early, whose visitors have not come back for them
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,8 @@ class PictureTab:
         self.own_widgets: list = []  # of the tab itself: those that a recipe is made from
         self.beside_widgets: list = []  # and those that only a run looks at
         self.galleries: list[gr.Gallery] = []  # whose pictures are deleted with the upload
-        self._parts: dict[str, Part | None] = {}  # of the runs under way, by session: what Stop keeps
+        self._parts: dict[str, Part | None] = {}  # of the runs under way, by session
+        self._left: OrderedDict[str, str] = OrderedDict()  # of the runs that ended early: the file of what was done
         with gr.Row(elem_classes="room"):
             with gr.Column(elem_classes="panel"):
                 self._panel()
@@ -221,10 +226,13 @@ class PictureTab:
             for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang, keep=str):
                 self._parts[request.session_hash] = shown.part
                 yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
+                if shown.archive:
+                    self._parts.pop(request.session_hash, None)
         except UserError as e:  # a disk that became full when the result was being shown
             yield {self.area.line: common.refusal(e, lang)}
-        self._parts.pop(request.session_hash, None)
-        yield self.busy(False)
+        finally:
+            self._let_go(request.session_hash, values[self.area.traces])
+        yield self.busy(False) | self.area.stopped_view(self._left.pop(request.session_hash, None))
 
     def every_model(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The contact sheet of this picture."""
@@ -250,7 +258,22 @@ class PictureTab:
     def stopped(self, line: str, traces: list[str], request: gr.Request) -> dict:
         """Stop: what is done stays."""
         said = common.plain(line, say(common.language(request), "stopped"))
-        return {self.area.line: said} | self.busy(False) | self.area.stopped_view(self._parts.pop(request.session_hash, None), traces)
+        self._let_go(request.session_hash, traces)
+        return {self.area.line: said} | self.busy(False) | self.area.stopped_view(self._left.pop(request.session_hash, None))
+
+    def left(self, session: str) -> None:
+        """A visitor has gone: nothing of theirs stays in memory."""
+        self._parts.pop(session, None)
+        self._left.pop(session, None)
+
+    def _let_go(self, session: str, traces: list[str]) -> None:
+        """A run is over: of the large picture that it filled, a file to look at stays, where it was not finished."""
+        part = self._parts.pop(session, None)
+        path = self.area.part_file(part, traces) if part else None
+        if path:
+            self._left[session] = path
+        while len(self._left) > MOST_LEFT:
+            self._left.popitem(last=False)
 
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""

@@ -44,6 +44,11 @@ def build(engine: Engine) -> gr.Blocks:
         def header(request: gr.Request) -> str:
             return _head(engine, common.language(request), engine.hub_answers())
 
+        def left(request: gr.Request) -> None:
+            for tab in (upscale, translate, compare):
+                tab.left(request.session_hash)
+
+        window.unload(left)
         window.load(header, None, head, **common.QUIET)
         window.load(sending.opened, None, tabs, **common.QUIET)
         window.load(faces.opened, None, faces.opening_outputs, show_progress="hidden", api_visibility="private", **common.DEVICE)
