@@ -3,4 +3,4 @@
 from ganapps.ui.doors import known_hosts
 from ganapps.ui.window import build, launch_settings
 
-__all__ = ["build", "launch_settings"]
+__all__ = ["build", "known_hosts", "launch_settings"]

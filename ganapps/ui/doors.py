@@ -26,6 +26,7 @@ from ganapps import runs
 from ganapps.errors import UserError
 
 SMALL = 2**20  # bytes of a JSON body without a file in it
+DRAINED = 2**30
 LARGE = 700 * 2**20  # of one with a file as a data URI: an upload may have 512 MB, base64 makes a third more of it
 SERVED = re.compile(r"/(?:file|proxy)=(.*)", re.DOTALL)
 CALL = re.compile(r"/gradio_api/call/(v2/)?([^/]+)/?$")
@@ -253,9 +254,18 @@ async def _body(receive: Receive) -> bytes:
         if size > most == SMALL and b"data:" in b"".join(parts)[:SMALL]:
             most = LARGE
         if size > most:
+            await drained(receive, message)
             raise Refused(413, f"This request has over {most // 2**20} MB: a file goes to /gradio_api/upload first, or as a data URI.")
         if not message.get("more_body", False):
             return b"".join(parts)
+
+
+async def drained(receive: Receive, message: Message) -> None:
+    """Read what is left of a refused request after `message`, up to a gigabyte: a client hears an answer only when it has sent all."""
+    read = 0
+    while message.get("more_body", False) and read < DRAINED:
+        message = await receive()
+        read += len(message.get("body", b""))
 
 
 def _arguments(scope: Scope, body: bytes) -> bytes:

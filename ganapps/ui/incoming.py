@@ -12,14 +12,14 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Message, Receive
+from starlette.types import Message
 
 from ganapps.errors import UserError
 from ganapps.ui import common, files
+from ganapps.ui.doors import drained
 from ganapps.ui.words import say
 
 MINUTE = 60.0  # seconds in which a page may ask how far its upload has come
-DRAINED = 2**30  # bytes of a refused upload that are read all the same: a browser shows an answer only when it has sent all
 
 
 class Window(gr.Blocks):
@@ -66,7 +66,7 @@ async def upload(request: Request) -> Response:
         with files.ROOM.place(_address(request)) as place:
             paths = await _stored(request, place, upload_id)
     except UserError as e:
-        await _drain(request.receive)
+        await drained(request.receive, {"more_body": True})
         return PlainTextResponse(say(common.language(request), e.template, **e.values), status_code=413)
     except MultiPartException as e:
         return PlainTextResponse(e.message, status_code=413 if "maximum allowed size" in e.message else 400)
@@ -95,16 +95,6 @@ async def _stored(request: Request, place: Any, upload_id: str | None) -> list[s
     files.ROOM.grow(place, max(0, files.LEAST * len(paths) - came))
     blocks.upload_file_set.update(paths)  # which Gradio deletes when they are old
     return [str(path) for path in paths]
-
-
-async def _drain(receive: Receive) -> None:
-    """Read what is left of a request."""
-    read = 0
-    while read < DRAINED:
-        message = await receive()
-        read += len(message.get("body", b""))
-        if not message.get("more_body", False):
-            return
 
 
 async def _let_in(request: Request) -> bool:
