@@ -8,6 +8,8 @@ from types import ModuleType
 
 from torch import Tensor, nn
 
+from ganapps.networks import bounds
+
 # A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
 NAMES: tuple[str, ...] = (
     "stylegan2", "r3gan", "dcgan", "stylegan", "diffusion_upscaler", "stable_diffusion", "diffusion", "cyclegan", "pix2pix", "animegan",
@@ -23,12 +25,26 @@ def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Mod
     """
     if name not in NAMES:
         raise ValueError(f"there is no network {name!r}; known are {', '.join(NAMES)}")
-    return _module(name).build(tensors, settings)
+    bounds.check_names(tensors)
+    if "nodes" not in settings:  # an ONNX file holds other constants too
+        bounds.check_kinds(tensors)
+    with bounds.building(tensors):
+        try:
+            return _module(name).build(tensors, settings)
+        except RuntimeError as e:  # torch's own, of shapes that do not go together
+            raise ValueError(" ".join(str(e).split())[:250]) from e
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """The name of the network that a checkpoint with tensors of these names and shapes is, None for a stranger."""
+    """The name of the network that a checkpoint with tensors of these names and shapes is, None for a stranger. Raises ValueError
+    for names that claim more layers than there are tensors."""
+    bounds.check_names(shapes)
     return next((name for name in NAMES if _module(name).recognise(shapes)), None)
+
+
+def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """What is wrong with a stranger that has the names of a network here, but not its shapes; None where it has other names."""
+    return _module("upscalers").why_not(shapes) or None
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str) -> nn.Module:

@@ -1,6 +1,8 @@
 """The window in Chinese: English sentence -> Chinese sentence with the same fields."""
 
 CHINESE = {
+    "{file} was written by a machine whose numbers run the other way (big-endian). Save it again on an ordinary one, as safetensors.": "{file} 由字节序相反（大端）的机器写成。请在普通机器上重新另存为 safetensors。",
+    "{file} can't be used: {why}.": "{file} 无法使用：{why}。",
     "The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.": "已达到每次运行 {seconds} 秒的时限；已完成的部分会保留。请一次少要一些。",
     "{count} runs of yours are under way or waiting, and no visitor may have more: wait for one to end.": "你已有 {count} 个任务在运行或等待，不能再多：请等其中一个结束。",
     "{file} is not a file that was brought here: choose it again. (A program sends it to /gradio_api/upload first, and gives the path that comes back.)": "{file} 不是上传到这里的文件：请重新选择。（程序应先发送到 /gradio_api/upload，再给出返回的路径。）",
