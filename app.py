@@ -3,7 +3,11 @@
 import argparse
 import logging
 import os
+import signal
 import sys
+
+
+EVERYBODY = ("0.0.0.0", "::")  # hosts that listen to the whole network
 
 
 def flags() -> argparse.ArgumentParser:
@@ -12,32 +16,52 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME"), help="address to listen on (default 127.0.0.1; 0.0.0.0 for the whole network)")
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
     parser.add_argument("--share", action="store_true", help="a public link for 72 hours; off unless asked for")
-    parser.add_argument("--password", metavar="USER:PASSWORD", help="ask visitors for this; use it with --share or --host 0.0.0.0")
+    parser.add_argument("--password", metavar="USER:PASSWORD", default=os.environ.get("GANAPPS_PASSWORD"),
+                        help="ask visitors for this; use it with --share or --host 0.0.0.0 (default: what GANAPPS_PASSWORD says)")
+    parser.add_argument("--host-name", metavar="NAME", action="append", default=[], help="a name under which visitors reach this app; may be given again")
+    parser.add_argument("--time-limit", metavar="SECONDS", type=float, help="a run that takes longer ends as Stop does (default: none)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--offline", action="store_true", help="never ask the Hub; only models that are here")
     return parser
 
 
+def _login(password: str | None) -> tuple[str, str] | None:
+    """User and password of `USER:PASSWORD`, None where none is asked for. Ends the program where one of them is empty."""
+    if password is None:
+        return None
+    user, _, word = password.partition(":")
+    if not user.strip() or not word.strip():
+        sys.exit("--password wants USER:PASSWORD, neither of them empty.")
+    return user, word
+
+
 def main() -> None:
     """Start the app and serve until it is stopped."""
     options = flags().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl+C does: what lies here for a while goes too
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.WARNING)
-    from ganapps import engine, ui
+    login = _login(options.password)
+    if login is None and (options.share or options.host in EVERYBODY):
+        print("WARNING: everybody who finds this address can use this app and this machine's time. Set --password USER:PASSWORD.", file=sys.stderr)
+    from ganapps import temporary
     from ganapps.errors import UserError
     try:
-        window = ui.build(engine.start(options.device, options.offline))
+        temporary.settle()
+        from ganapps import engine, ui
+        window = ui.build(engine.start(options.device, options.offline, time_limit=options.time_limit))
     except UserError as e:
         sys.exit(str(e))
-    login = tuple(options.password.split(":", 1)) if options.password else None
-    if login and len(login) != 2:
-        sys.exit("--password wants USER:PASSWORD.")
     try:
-        window.launch(server_name=options.host, server_port=options.port, share=options.share, auth=login, **ui.launch_settings())
+        window.launch(server_name=options.host, server_port=options.port, share=options.share, auth=login,
+                      **ui.launch_settings(ui.known_hosts(options.host, options.host_name, options.share)))
     except OSError as e:
         sys.exit(f"Port {options.port} can't be used: {e}. Choose another one with --port.")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # before the window was open; Gradio takes it from then on
+        sys.exit(130)

@@ -79,6 +79,12 @@ class Checkpoint:
         """Bytes of the first source whose size is known."""
         return next((s.size for s in self.sources if s.size), None)
 
+    @property
+    def typed(self) -> bool:
+        """Is this no row of the catalogue, but a place on the Hub that somebody typed?"""
+        first = self.sources[0]
+        return first.repo is not None and self.id.startswith(f"{first.repo}:{first.file}")
+
 
 def load(networks: Collection[str], own: str | None = None) -> dict[str, Checkpoint]:
     """All rows by id: the shipped ones, then those of `own` (default: the file that GANAPPS_CATALOG names).

@@ -46,17 +46,18 @@ class Runtime:
         if own_file.is_own(name):
             return stranger(Source(name), task)
         if ":" not in name:
-            raise UserError("The model {name} is not in the catalogue: choose one of the list, or type owner/repo:file@revision.", name=name[:80])
+            raise UserError("The model {name} is not in the catalogue: choose one of the list, or type owner/repo:file@revision.", name=name)
         return stranger(hub.parse(name), task)
 
     def located(self, checkpoint: Checkpoint, revision: str | None = None) -> Generator[hub.Progress, None, hub.Located]:
         """The checkpoint's file on this disk, fetched if need be: yields Progress while it downloads. `revision`: of the Hub, instead of the row's."""
         if own_file.is_own(checkpoint.id):
             raise own_file.missing(checkpoint)
-        if revision:
-            sources = tuple(replace(s, revision=revision) if s.repo else s for s in checkpoint.sources)
-            checkpoint = replace(checkpoint, sources=sources)
-        return (yield from hub.fetch(checkpoint, offline=self.offline))
+        return (yield from hub.fetch(_revised(checkpoint, revision), offline=self.offline))
+
+    def fetches(self, checkpoint: Checkpoint, revision: str | None = None) -> bool:
+        """May `located` fetch something from the Hub?"""
+        return not (self.offline or own_file.is_own(checkpoint.id) or hub.settled(_revised(checkpoint, revision)))
 
     def network(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
         """The network of a file, from memory or loaded now. A person's own file is loaded for each run, and nothing of it is kept.
@@ -90,6 +91,13 @@ class Runtime:
         _, network = _built(checkpoint, located, checkpoint.title)
         network = network.to(self.device.name)
         return Ready(network, sum(p.numel() for p in network.parameters()))
+
+
+def _revised(checkpoint: Checkpoint, revision: str | None) -> Checkpoint:
+    """The row with another revision of its Hub sources, where one is given."""
+    if not revision:
+        return checkpoint
+    return replace(checkpoint, sources=tuple(replace(s, revision=revision) if s.repo else s for s in checkpoint.sources))
 
 
 def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[str, nn.Module]:

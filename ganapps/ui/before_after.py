@@ -25,8 +25,10 @@ def picture_box(label: object, elem_id: str) -> gr.Image:
 
     Gradio's own opens a picture before our code sees it, so that a hostile one ends in a bare error; here ganapps.uploads opens it.
     """
-    return common.by_path(gr.Image(label=label, type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"], elem_id=elem_id, height=220,
-                                   format="png", buttons=[]))
+    box = gr.Image(label=label, type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"], elem_id=elem_id, height=220,
+                   format="png", buttons=[])
+    box.preprocess = lambda payload: payload.path if payload is not None else None
+    return box
 
 
 HERE = Path(__file__).parent
@@ -143,7 +145,7 @@ class ResultArea:
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = path or self._stored(images.keep(kept, Path(folder), 0), traces)
             report = Path(folder) / f"{Path(path).stem}-report.json"
-            report.write_text(images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}), encoding="utf-8")
+            images.save_text(images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}), report)
             report = self._stored(report, traces)
         return {self.download: common.download(path, "Download", lang), self.report: common.download(report, "Report", lang),
                 self.link: kept.recipe.to_link(), self.file: path}
@@ -169,24 +171,29 @@ class ResultArea:
         except UserError as e:
             return {self.line: common.refusal(e, lang)}
 
-    def stopped_view(self, part: Part | None, traces: list[str]) -> dict:
-        """The part that was done when a run was stopped."""
-        picture = images.part_picture(part) if part else None
-        return {} if picture is None else {self.view: f'<img class="part" src="{html.escape(self.address(picture, traces))}" alt="">'}
+    def part_file(self, part: Part, traces: list[str]) -> str | None:
+        """The path of what was done when a run was stopped, to look at; None where nothing was."""
+        picture = images.part_picture(part)
+        return None if picture is None else self.file_of(picture, traces)
+
+    def stopped_view(self, path: str | None) -> dict:
+        """The part that was done."""
+        return {} if path is None else {self.view: f'<img class="part" src="{html.escape(common.served(path))}" alt="">'}
 
     def address(self, picture: object, traces: list[str]) -> str:
         """Where the page finds a picture that is only looked at."""
-        return common.served(self.looked_at(picture, traces))
+        return common.served(self.file_of(picture, traces))
 
-    def looked_at(self, picture: object, traces: list[str]) -> str:
-        """The path of the file of a picture that is only looked at."""
+    def file_of(self, picture: object, traces: list[str]) -> str:
+        """The path of a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = Path(folder) / "shown.png"
-            picture.save(path, compress_level=1)
+            with images.room():
+                picture.save(path, compress_level=1)
             return self._stored(path, traces)
 
     def _stored(self, path: str | Path, traces: list[str]) -> str:
-        """The path of a file that is kept for the visitor."""
+        """The path of a file that is kept for this visitor."""
         traces.append(files.keep(path))
         return traces[-1]
 

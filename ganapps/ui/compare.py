@@ -15,14 +15,13 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError, WeightsError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
-from ganapps.ui import common, files, lanes, pairs
+from ganapps.ui import common, lanes, pairs
 from ganapps.ui.before_after import picture_box
 from ganapps.ui.films import Films
 from ganapps.ui.lanes import Lane
 from ganapps.ui.pairs import FACES, Kind
 from ganapps.ui.quality import Quality
 from ganapps.ui.track import Running, Track, names_of, noted
-from ganapps.ui.underway import Underway
 from ganapps.ui.why import why
 from ganapps.ui.words import say, t
 
@@ -37,7 +36,7 @@ class CompareTab:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._running = Underway()  # by session: what Stop reaches
+        self._running: dict[str, Running] = {}  # by session: what Stop reaches, and what is told of it then
         with gr.Column(elem_classes="arena"):
             self._runners()
             self._brought()
@@ -182,6 +181,8 @@ class CompareTab:
         try:
             asked = races.from_link(dict(request.query_params))
             if asked:
+                for recipe in asked.recipes:
+                    self.engine.checked(recipe)
                 updates |= self.restored(asked, lang) | {self.kind: gr.update(value=pairs.kind_of(asked.recipes).id, choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)])}
         except UserError as e:
             updates[self.track.sentence] = common.refusal(e, lang)
@@ -234,14 +235,14 @@ class CompareTab:
         lang = common.language(request)
         try:
             found = races.from_file(values[self.track.restore])
+            for recipe in found.recipes if isinstance(found, Race) else [found]:
+                self.engine.checked(recipe)
             if isinstance(found, Race):
                 updates = self.restored(found, lang)
             else:
                 kind, side = pairs.side_of(found, pairs.named(values[self.kind]))
                 updates = {} if kind.id == values[self.kind] else self._kind_shown(kind, lang) | {self.kind: kind.id}
                 updates |= self._side_shown(kind, side, found, lang)
-            for recipe in found.recipes if isinstance(found, Race) else [found]:
-                self.engine.checked(recipe)
         except UserError as e:
             return {self.track.sentence: common.refusal(e, lang)}
         said = say(lang, "The settings are back: press Race.")
@@ -259,7 +260,7 @@ class CompareTab:
 
     def _stopper(self, side: int) -> Any:
         def stop(request: gr.Request) -> None:
-            running = self._running.look(request.session_hash)
+            running = self._running.get(request.session_hash)
             if running:
                 running.stopped.add(side)
         return stop
@@ -273,9 +274,8 @@ class CompareTab:
         rows = [self.engine.row(values[model]) for model in (self.gan, self.diffusion)]
         yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True), self.track.sentence: "", self.track.figures: "", self.track.left: "", self.track.right: ""}
         try:
-            files.check_room()
-            with self._running.of(request.session_hash) as held, tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-                running = held.it = Running(self.race(values), names_of(kind, rows, lang))
+            running = self._running[request.session_hash] = Running(self.race(values), names_of(kind, rows, lang))
+            with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
                 yield from self.track.laps(self.engine, running, self._uploads(values), Path(folder), lang)
                 yield self.track.over(running, rows, Path(folder), lang) | {self.measured: noted(values[self.measured], running)}
         except UserError as e:
@@ -283,13 +283,18 @@ class CompareTab:
             yield {self.track.sentence: common.refusal(e, lang), self.track.clock: lanes.clock(names_of(kind, rows, lang), (Lane(), Lane()), None, lang)}
         except Exception:
             log.exception("a race failed")
-            yield {self.track.sentence: common.refusal(UserError("Something went wrong here. It was logged; please try again."), lang)}
+            yield {self.track.sentence: common.refusal(common.bug(), lang)}
+        self._running.pop(request.session_hash, None)
         embedded = " + ".join(self.engine.row(name).title for name in FACES.first)
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False), self.track.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=embedded))}
 
+    def left(self, session: str) -> None:
+        """A visitor has gone: nothing of theirs stays in memory."""
+        self._running.pop(session, None)
+
     def ended(self, values: Mapping, request: gr.Request) -> dict:
         """Stop: the clock stands, what is there stays, and its figures are told."""
-        lang, running = common.language(request), self._running.take(request.session_hash)
+        lang, running = common.language(request), self._running.pop(request.session_hash, None)
         update = {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
         if running is None or running.lap is None:
             return update | {self.track.sentence: common.plain("", say(lang, "stopped"))}

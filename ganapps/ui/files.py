@@ -29,7 +29,6 @@ ALL_MOST = 32 * 10**9  # bytes of everybody's
 LEAST = 2**18  # bytes that a file counts for at least, so that many small ones are not free either
 LOOKS = 10.0  # seconds until files that were deleted by age are noticed
 
-MADE: set[str] = set()  # every file that came or was made, for whoever deletes what is old
 VISITOR: ContextVar[str] = ContextVar("visitor", default="")  # whose event this is: a session, or an address
 
 
@@ -99,7 +98,6 @@ def _written(address: str, name: object) -> str:
         ROOM.grow(place, len(content))
         path = place / (Path(name).name[:120] if isinstance(name, str) and Path(name).name else "upload")
         path.write_bytes(content)
-    MADE.add(str(path))
     return str(path)
 
 
@@ -113,13 +111,7 @@ def keep(path: str | Path) -> str:
             os.link(path, kept)  # at once, however large it is
         except OSError:
             shutil.copyfile(path, kept)
-    MADE.add(str(kept))
     return str(kept)
-
-
-def check_room() -> None:
-    """Raises UserError where this visitor has no room left: better before a long run than after it."""
-    ROOM.check(VISITOR.get())
 
 
 def delete(paths: Iterable[str | None]) -> None:
@@ -128,7 +120,6 @@ def delete(paths: Iterable[str | None]) -> None:
         inside = _inside(Path(path), folder().resolve()) if path else None
         if inside is not None:
             (folder() / inside).unlink(missing_ok=True)
-            MADE.discard(str(folder() / inside))
             ROOM.left(folder() / inside.parts[0])
 
 
@@ -150,7 +141,7 @@ class Room:
         return self._used[visitor]
 
     def check(self, visitor: str) -> None:
-        """Raises UserError where a visitor has no room left."""
+        """Raises UserError where a visitor has no room left: better before a long run than after it."""
         with self._lock:
             self._refuse(visitor, LEAST)
 

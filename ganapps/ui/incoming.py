@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,23 +12,18 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Message, Receive
+from starlette.types import Message
 
 from ganapps.errors import UserError
 from ganapps.ui import common, files
+from ganapps.ui.doors import drained
 from ganapps.ui.words import say
 
 MINUTE = 60.0  # seconds in which a page may ask how far its upload has come
-DRAINED = 2**30  # bytes of a refused upload that are read all the same
 
 
 class Window(gr.Blocks):
     """Gradio's window with a door: no event sees a path before `files.checked` has."""
-
-    def __init__(self, *settings: Any, **more: Any) -> None:
-        """As Gradio's."""
-        super().__init__(*settings, **more)
-        self.temp_file_sets.append(files.MADE)  # `delete_cache` deletes them when they are old
 
     async def process_api(self, block_fn: Any, inputs: list, *more: Any, request: gr.Request | None = None,
                           session_hash: str | None = None, event_id: str | None = None, **rest: Any) -> dict[str, Any]:
@@ -68,12 +62,11 @@ async def upload(request: Request) -> Response:
     if not await _let_in(request):
         return JSONResponse({"detail": "Not authenticated"}, status_code=401)
     upload_id = request.query_params.get("upload_id")
-    body = Body(request.receive)
     try:
         with files.ROOM.place(_address(request)) as place:
-            paths = await _stored(request, body, place, upload_id)
+            paths = await _stored(request, place, upload_id)
     except UserError as e:
-        await body.drain()
+        await drained(request.receive, {"more_body": True})
         return PlainTextResponse(say(common.language(request), e.template, **e.values), status_code=413)
     except MultiPartException as e:
         return PlainTextResponse(e.message, status_code=413 if "maximum allowed size" in e.message else 400)
@@ -84,47 +77,31 @@ async def upload(request: Request) -> Response:
     return JSONResponse(paths)
 
 
-class Body:
-    """What comes of a request's body; `came` counts its bytes."""
-
-    def __init__(self, receive: Receive) -> None:
-        """`receive` as the server gives it."""
-        self._receive, self._ended, self.came = receive, False, 0
-
-    async def more(self) -> Message:
-        """The next part."""
-        message = await self._receive()
-        self._ended = not message.get("more_body", False)
-        self.came += len(message.get("body", b""))
-        return message
-
-    async def drain(self) -> None:
-        """Read what is left: a browser shows an answer only when it has sent all."""
-        while not self._ended and self.came < DRAINED:
-            await self.more()
-
-
-async def _stored(request: Request, body: Body, place: Path, upload_id: str | None) -> list[str]:
+async def _stored(request: Request, place: Any, upload_id: str | None) -> list[str]:
     """The paths of the uploaded files. Raises UserError as soon as they are too many bytes."""
+    came = 0
+
     async def counted() -> Message:
-        before = body.came
-        message = await body.more()
-        files.ROOM.grow(place, body.came - before)
+        nonlocal came
+        message = await request.receive()
+        count = len(message.get("body", b""))
+        came += count
+        files.ROOM.grow(place, count)
         return message
 
-    most = request.app.get_blocks().max_file_size or float("inf")
-    progress = file_upload_statuses if upload_id else None
-    paths, _, _ = await upload_fn(Request(request.scope, counted), place, most, upload_id, upload_progress=progress)
-    files.ROOM.grow(place, max(0, files.LEAST * len(paths) - body.came))
-    files.MADE.update(map(str, paths))
+    blocks = request.app.get_blocks()
+    most = blocks.max_file_size or float("inf")
+    paths, _, _ = await upload_fn(Request(request.scope, counted), place, most, upload_id, upload_progress=file_upload_statuses if upload_id else None)
+    files.ROOM.grow(place, max(0, files.LEAST * len(paths) - came))
+    blocks.upload_file_set.update(paths)  # which Gradio deletes when they are old
     return [str(path) for path in paths]
 
 
 async def _let_in(request: Request) -> bool:
     """Does Gradio let this visitor in? Its own answer to this request's cookie."""
     answers: list[int] = []
-    path = request.scope["path"].replace("/gradio_api/upload", "/gradio_api/login_check")
-    asked = {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "path_params": {}}
+    path = request.scope.get("root_path", "") + "/gradio_api/login_check"
+    scope = dict(request.scope) | {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "path_params": {}}
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -133,5 +110,5 @@ async def _let_in(request: Request) -> bool:
         if message["type"] == "http.response.start":
             answers.append(message["status"])
 
-    await request.app.router(dict(request.scope) | asked, receive, send)
+    await request.app.router(scope, receive, send)
     return answers == [200]

@@ -10,11 +10,12 @@ from typing import Any
 
 import gradio as gr
 
+from ganapps import images
 from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
 from ganapps.report import seconds
-from ganapps.ui import common, files
+from ganapps.ui import common
 from ganapps.ui.words import say
 
 
@@ -41,19 +42,18 @@ class Sheet:
         return {self.gallery: [], self.tried: []}
 
     def filled(self, picture: str, settings: Callable[[Checkpoint | None], Mapping[str, Any] | None], weights: str | None, plain: str, line: gr.HTML,
-               traces: list[str], lang: str) -> Iterator[dict]:
+               lang: str) -> Iterator[dict]:
         """Cell by cell, a person's own file first. `settings` of a row, None for the file, may leave it out: None. `plain` is what stands under
-        the picture as no model made it, "" for no such cell. A model that is refused says so in `line`, and the rest goes on. The cells' files
-        are added to `traces`. Raises UserError where there is no room for them."""
+        the picture as no model made it, "" for no such cell. A model that is refused says so in `line`, and the rest goes on."""
         cells: list[tuple] = []
         refused = ""
 
         def add(made: Any, caption: str, model: str) -> None:
             """As a file: a picture itself Gradio would write again with every cell, while the page reads it."""
             path = Path(folder) / f"{len(cells)}.png"
-            made.save(path, compress_level=1)
-            traces.append(files.keep(path))
-            cells.append(((traces[-1], caption), model))
+            with images.room():
+                made.save(path, compress_level=1)
+            cells.append(((str(path), caption), model))
 
         rows = [(c.id, c.title, c.licence.split(";")[0][:28], None, settings(c)) for c in self.engine.rows(self.task) if self.engine.here(c)]
         file_first = [("", say(lang, "your file"), "", weights, settings(None))] if weights else []
@@ -62,7 +62,7 @@ class Sheet:
                 if asked is None:
                     continue
                 recipe = Recipe(self.task, model or "file", asked)
-                *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang)
+                *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang, keep=str)
                 if shown.failed:
                     refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
                     yield {line: refused}

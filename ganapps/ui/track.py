@@ -50,7 +50,7 @@ class Track:
             self.archive = gr.HTML(common.download(None, "Download all", "en"), elem_id="compare-archive")
             self.report = gr.HTML(common.download(None, "Report", "en"), elem_id="compare-report")
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="compare-copy")
-            self.restore = common.by_path(gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json", ".webp"], size="sm", elem_id="compare-restore", elem_classes="restore"))
+            self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json", ".webp"], size="sm", elem_id="compare-restore", elem_classes="restore")
         self.link = gr.Textbox(visible="hidden", elem_id="compare-link", label=t("Link"))
 
     def laps(self, engine: Engine, running: Running, uploads: Sequence[str], folder: Path, lang: str) -> Iterator[dict]:
@@ -92,7 +92,7 @@ class Track:
             return common.served(files.keep(path))
 
         report = images.as_json(races.report(running.asked, running.lap, [lane.report for lane in running.lanes], [lane.stopped for lane in running.lanes]))
-        (folder / "report.json").write_text(report, encoding="utf-8")
+        images.save_text(report, folder / "report.json")
         made = [f for lane in running.lanes for f in lane.files]
         archive = images.save_zip(made, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report})
         shown = [lanes.whole(lane, running.lap.pictures[i], lang, kept) for i, lane in enumerate(running.lanes)]

@@ -57,7 +57,7 @@ class TranslateTab(PictureTab):
         row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
         style = next(iter(chosen), "0")
         known = _attributes(row)
-        return {self.style: gr.update(value=int(style) if style.isdigit() else 0, visible=bool(row) and row.network == "styles26"),
+        return {self.style: gr.update(value=int(style) if style.isdecimal() and len(style) < 3 else 0, visible=bool(row) and row.network == "styles26"),
                 self.face: gr.update(choices=known, value=[name for name in chosen if name in known], visible=bool(row) and row.network == "stargan"),
                 self.prompt: gr.update(value=recipe.settings.get("prompt", ""), visible=bool(row) and row.kind == "diffusion")} | super().restored(recipe)
 
@@ -111,11 +111,8 @@ class TranslateTab(PictureTab):
             yield {self.area.line: common.refusal(UserError("The model of this result has no twin that goes back: choose one that has, and translate again."), lang)}
             return
         yield self.busy(True)
-        try:
-            for line, found in cycle.check(self.engine, last, row, lambda picture: self.area.address(picture, values[self.area.traces]), lang):
-                yield {self.area.line: line, self.cycle: found}
-        except UserError as e:  # there is no room for its pictures
-            yield {self.area.line: common.refusal(e, lang)}
+        for line, found in cycle.check(self.engine, last, row, lambda picture: self.area.address(picture, values[self.area.traces]), lang):
+            yield {self.area.line: line, self.cycle: found}
         yield self.busy(False)
 
 

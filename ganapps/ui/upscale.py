@@ -42,6 +42,7 @@ class UpscaleTab(PictureTab):
                                placeholder="40, 60, 96, 96", max_lines=1, max_length=60, elem_id="upscale-crop")
         self.heat = gr.Gallery(label=t("What was invented"), show_label=False, columns=2, object_fit="contain", height="auto", format="png",
                                type="filepath", buttons=["fullscreen"], interactive=False, elem_id="upscale-heat", elem_classes=["wall", "later"])
+        self.galleries += [self.heat]
 
     def more(self) -> None:
         """Tiles, 16 bits, a true picture."""
@@ -82,7 +83,7 @@ class UpscaleTab(PictureTab):
         """Heat maps, and the distance from the true picture."""
         kept = shown.kept[-1]
         traces = values[self.area.traces]
-        heat = [(self.area.looked_at(kept.beside[n], traces), say(lang, n)) for n in ("contradicted", "invented") if n in kept.beside]
+        heat = [(self.area.file_of(kept.beside[n], traces), say(lang, n)) for n in ("contradicted", "invented") if n in kept.beside]
         update: dict = {self.heat: heat}
         if values[self.truth]:
             update[self.area.facts] = figures_line(kept.figures | self.engine.against_truth(shown.files[-1][0], values[self.truth]), lang)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
+import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from ganapps.engine import Engine
-from ganapps.ui import api, common, files, incoming, sending
+from ganapps.ui import api, common, doors, incoming, sending
 from ganapps.ui.compare import CompareTab
 from ganapps.ui.faces import FacesTab
 from ganapps.ui.theme import theme
@@ -18,11 +20,13 @@ from ganapps.ui.upscale import UpscaleTab
 from ganapps.ui.words import I18N, say, t
 
 HERE = Path(__file__).parent
+SESSIONS = 100  # visits whose state is kept at a time
 
 
 def build(engine: Engine) -> gr.Blocks:
     """The whole window over an engine."""
-    gr.set_static_paths([files.EXAMPLES])
+    gr.set_static_paths([HERE / "examples"])
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")  # or Gradio remembers every event
     with incoming.Window(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
         head = gr.HTML(_head(engine, "en", None))
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -40,6 +44,11 @@ def build(engine: Engine) -> gr.Blocks:
         def header(request: gr.Request) -> str:
             return _head(engine, common.language(request), engine.hub_answers())
 
+        def left(request: gr.Request) -> None:
+            for tab in (upscale, translate, compare):
+                tab.left(request.session_hash)
+
+        window.unload(left)
         window.load(header, None, head, **common.QUIET)
         window.load(sending.opened, None, tabs, **common.QUIET)
         window.load(faces.opened, None, faces.opening_outputs, show_progress="hidden", api_visibility="private", **common.DEVICE)
@@ -50,11 +59,12 @@ def build(engine: Engine) -> gr.Blocks:
     return window.queue(max_size=32)
 
 
-def launch_settings() -> dict[str, Any]:
-    """Keyword arguments of `launch` that belong to the window itself: looks, languages, and what it keeps to itself."""
+def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
+    """Keyword arguments of `launch` that belong to the window itself: looks, languages, what it keeps to itself, and its doors. `hosts`: the
+    names it may be called by, as `known_hosts` gives them; none: this machine's own."""
     return {"theme": theme(), "css_paths": [HERE / "window.css", HERE / "compare.css"], "js": (HERE / "window.js").read_text(encoding="utf-8"), "i18n": I18N,
-            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb",
-            "app_kwargs": {"routes": incoming.routes()}}
+            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb", "state_session_capacity": SESSIONS,
+            "app_kwargs": {"routes": incoming.routes(), "middleware": doors.middleware(hosts or doors.known_hosts(None, (), False))}}
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
