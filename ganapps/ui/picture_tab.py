@@ -136,7 +136,7 @@ class PictureTab:
             self.try_all = gr.Button(self.words.every, size="sm", elem_id=f"{name}-try")
             self.actions()
             self.sends = {self.words.next: gr.Button(self.words.send, size="sm", elem_id=f"{name}-send-{self.words.next}")}
-            self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id=f"{name}-restore", elem_classes="restore")
+            self.restore = common.by_path(gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id=f"{name}-restore", elem_classes="restore"))
         self.below()
         self.sheet = Sheet(self.engine, name, self.words.every)
 
