@@ -3,7 +3,6 @@
 import argparse
 import logging
 import os
-import signal
 import sys
 
 
@@ -38,7 +37,6 @@ def _login(password: str | None) -> tuple[str, str] | None:
 def main() -> None:
     """Start the app and serve until it is stopped."""
     options = flags().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl+C does: what lies here for a while goes too
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.WARNING)

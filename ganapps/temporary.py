@@ -1,6 +1,6 @@
 """Our own folder for what does not last: uploads, results, work under way. It goes with the process, or with the next one.
 
-    TMPDIR/ganapps-USER/        0700: nobody else on this machine looks in
+    TMPDIR/ganapps-UID/         0700: nobody else on this machine looks in
         run-.../                one a process, beside its lock, which the system lets go when the process dies
             kept/               uploads and results, deleted when they are an hour old
             work/               what a run writes on its way
@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import getpass
 import os
+import secrets
 import shutil
+import signal
 import stat
 import tempfile
 import threading
@@ -32,17 +33,19 @@ _locks: list[FileLock] = []  # held as long as the process lives
 def settle() -> Path:
     """Make this process's folder, sweep those of processes that died, and have Gradio and tempfile write into it: its path.
 
-    Call it before gradio is imported. The folder lies in GRADIO_TEMP_DIR where that is set, else where temporary files lie. Raises
-    UserError where no file can be written there.
+    Call it before gradio is imported, on the main thread: from now on SIGTERM and a closed terminal end the process as
+    Ctrl+C does. The folder lies in GRADIO_TEMP_DIR where that is set, else where temporary files lie. Raises UserError
+    where no file can be written there.
     """
+    _end_as_ctrl_c()
     try:
-        ours = _private(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()))
+        ours = _private(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).absolute())
         sweep(ours)
-        place = Path(tempfile.mkdtemp(prefix="run-", dir=ours))
+        place = ours / f"run-{secrets.token_hex(8)}"
         lock = FileLock(_lock_of(place))
-        lock.acquire(timeout=0)
-        for part in ("kept", "work"):
-            (place / part).mkdir()
+        lock.acquire(timeout=0)  # before the folder is there: no sweep of another start takes it for a dead one's
+        for folder in (place, place / "kept", place / "work"):
+            folder.mkdir()
     except (OSError, Timeout) as e:
         raise UserError("Temporary files can't be written ({why}): set TMPDIR, or GRADIO_TEMP_DIR, to a folder that can be written.",
                         why=getattr(e, "strerror", None) or str(e)) from e
@@ -78,7 +81,7 @@ def forget_old(kept: Path, now: float) -> None:
 def _private(base: Path) -> Path:
     """Our folder in `base`, which only this user can open; another one where somebody else has taken its name."""
     base.mkdir(parents=True, exist_ok=True)
-    ours = base / f"ganapps-{getpass.getuser()}"
+    ours = base / f"ganapps-{os.getuid() if os.name == 'posix' else os.getlogin()}"  # a container's user may have no name
     with contextlib.suppress(FileExistsError):
         ours.mkdir(mode=0o700)
     if os.name == "posix":
@@ -87,6 +90,14 @@ def _private(base: Path) -> Path:
             return Path(tempfile.mkdtemp(prefix="ganapps-", dir=base))
         ours.chmod(0o700)
     return ours
+
+
+def _end_as_ctrl_c() -> None:
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, so that what is to be tidied is; what nohup ignores stays ignored."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has one of them
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _lock_of(place: Path) -> Path:

@@ -60,6 +60,17 @@ def upload(address: str) -> None:
     urlopen(Request(f"{address}/gradio_api/upload", body, {"Content-Type": "multipart/form-data; boundary=x"}), timeout=30)
 
 
+@contextmanager
+def cut_off(address: str) -> Iterator[None]:
+    """An upload on its way, which ends half done."""
+    host, port = address.removeprefix("http://").split(":")
+    head = 'Content-Disposition: form-data; name="files"; filename="half.png"'
+    with socket.create_connection((host, int(port)), timeout=30) as line:
+        line.sendall(f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+                     f"Content-Length: 1000000\r\n\r\n--x\r\n{head}\r\n\r\nthe first half".encode())
+        yield
+
+
 def files(folder: Path) -> list[str]:
     """Everything but the folder of this user."""
     return [str(p.relative_to(folder)) for p in folder.rglob("*") if not p.name.startswith("ganapps-")]
@@ -75,6 +86,10 @@ def test_killed_or_ended_nothing_of_a_visitor_stays(tmp_path: Path) -> None:
     with app(tmp_path) as (process, address):
         assert not [f for f in files(tmp_path) if f.endswith("a.png")], "the next start does"
         upload(address)
+        before = files(tmp_path)
+        with cut_off(address):
+            _wait(lambda: len(files(tmp_path)) > len(before) + 1)
+        _wait(lambda: files(tmp_path) == before)
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) in (0, 130)
     assert files(tmp_path) == []
@@ -137,3 +152,49 @@ def test_gradio_and_tempfile_write_into_it(tmp_path: Path, ending: str) -> None:
     said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.split()
     assert [Path(path) for path in said if f"/{ending}" in path][0].is_relative_to(tmp_path)
     assert files(tmp_path) == [], "gone with the process"
+
+
+def settled(folder: Path, then: str) -> subprocess.CompletedProcess:
+    """A process with a folder of its own in `folder`, and what it does then."""
+    environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {"TMPDIR": str(folder)}
+    code = f"import os, signal, time\nfrom ganapps import temporary\n{then}"
+    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_whoever_asks_it_to_end_nothing_stays(tmp_path: Path, name: str) -> None:
+    ended = settled(tmp_path, f"temporary.settle()\nos.kill(os.getpid(), signal.{name})\ntime.sleep(60)")
+    assert "KeyboardInterrupt" in ended.stderr
+    assert files(tmp_path) == []
+
+
+def test_what_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
+    ended = settled(tmp_path, "signal.signal(signal.SIGHUP, signal.SIG_IGN)\ntemporary.settle()\nos.kill(os.getpid(), signal.SIGHUP)\nprint('goes on')")
+    assert (ended.returncode, ended.stdout) == (0, "goes on\n")
+
+
+def test_a_user_without_a_name_has_a_folder_too(tmp_path: Path) -> None:
+    """As in a container that is run with a number."""
+    ended = settled(tmp_path, "import getpass, pwd\ngetpass.getuser = pwd.getpwuid = lambda *_: {}['no name']\nprint(temporary.settle())")
+    assert ended.stdout.startswith(f"{tmp_path}/ganapps-"), ended.stderr
+
+
+def test_a_folder_is_never_there_without_its_lock(tmp_path: Path) -> None:
+    """Or the sweep of another start, at the same moment, would take it for one of a process that died."""
+    look = """
+class Looking(temporary.FileLock):
+    def acquire(self, *more, **rest):
+        print(list(temporary.Path(os.environ["TMPDIR"]).glob("*/run-*/")))
+        return super().acquire(*more, **rest)
+temporary.FileLock = Looking
+temporary.settle()
+"""
+    assert settled(tmp_path, look).stdout == "[]\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
+def test_the_command_line_ends_so_too(tmp_path: Path) -> None:
+    ended = settled(tmp_path, "import sys\nfrom ganapps import __main__\nsys.argv = ['ganapps', 'doctor', '--offline', '--device', 'cpu']\n"
+                              "from ganapps import doctor\ndoctor.machine = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n__main__.main()")
+    assert "KeyboardInterrupt" in ended.stderr
+    assert files(tmp_path) == []
