@@ -196,6 +196,12 @@ def test_packed_shards_are_what_the_trainings_read(tmp_path):
     command.pack(tmp_path, 12)
     read = data.load(tmp_path, 16)
     assert read.indices.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11] and read.pictures[-1, 8, 8, 0] == pytest.approx(110, abs=3)
+    later = people.describe(5001)
+    Image.new("RGB", (128, 128)).save(tmp_path / "005000.jpg")
+    (tmp_path / "005000.json").write_text(json.dumps({"file": "005000.jpg"} | later))
+    command.pack(tmp_path, 5001, start=5000)
+    assert len(data.read_shard(tmp_path / "heads128-05.tar")) == 1
+    assert data.load(tmp_path, 16).indices.tolist()[-2:] == [11, 5001]
     (tmp_path / "000004.json").unlink()
     with pytest.raises(FileNotFoundError):
         command.pack(tmp_path, 12)
