@@ -10,7 +10,6 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 KERNELS, KERNEL_DIM = 8, 4  # of minibatch discrimination: few, for each costs N x N distances
