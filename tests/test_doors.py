@@ -238,13 +238,16 @@ def login(url: str, password: str) -> tuple[int, bytes, dict[str, str]]:
 
 
 def test_wrong_passwords_slow_down_and_the_right_one_forgives(locked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doors, "WAIT", 0.3)
+    later = [0.0]
+    monkeypatch.setattr(doors, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + later[0]))
+    monkeypatch.setattr(doors, "WAIT", 1_000.0)
+    monkeypatch.setattr(doors, "LONGEST_WAIT", 1_000.0)
     assert [login(locked, "wrong")[0] for _ in range(5)] == [400, 400, 400, 429, 429]
     status, said, headers = login(locked, "right")
     assert status == 429, "within the wait nothing is looked at"
     assert b"try again in" in said
     assert int(headers["retry-after"]) >= 1
-    time.sleep(0.4)
+    later[0] = 1_001.0
     assert login(locked, "right")[0] == 200
     assert login(locked, "wrong")[0] == 400, "begins anew"
     assert login(locked, "right")[0] == 200

@@ -179,3 +179,10 @@ def test_a_runtime_error_of_building_is_a_value_error(monkeypatch: pytest.Monkey
     monkeypatch.setattr(upscalers, "_loaded", fails)
     with pytest.raises(ValueError, match="shapes that don't go together"):
         networks.build("upscalers", {"a.weight": torch.zeros(1)}, {})
+
+
+def test_building_stops_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounds, "SECONDS", 0.0)
+    with pytest.raises(bounds.Unbounded, match="was not built within 0 s"), bounds.building({"a": torch.zeros(3)}):
+        for _ in range(100_000):
+            torch.zeros(1)
