@@ -6,6 +6,7 @@ import math
 import os
 import sys
 
+
 HERE_ONLY = (None, "127.0.0.1", "localhost", "::1")  # hosts that nobody else can reach
 
 
@@ -15,45 +16,24 @@ def flags() -> argparse.ArgumentParser:
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME"), help="address to listen on (default 127.0.0.1; 0.0.0.0 for the whole network)")
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
     parser.add_argument("--share", action="store_true", help="a public link for 72 hours; off unless asked for")
-    parser.add_argument("--host-name", metavar="NAME", action="append", default=_names(os.environ.get("GANAPPS_HOST_NAMES", "")),
-                        help="a name by which browsers reach this machine, such as gan.example.org; may be given again (GANAPPS_HOST_NAMES: with commas)")
     parser.add_argument("--password", metavar="USER:PASSWORD", default=os.environ.get("GANAPPS_PASSWORD"),
-                        help="ask visitors for this; use it with --share or --host 0.0.0.0 (or set GANAPPS_PASSWORD, which no list of processes shows)")
-    parser.add_argument("--time-limit", metavar="SECONDS", type=_seconds, help="end a run that takes longer; what was done stays (default: no limit)")
+                        help="ask visitors for this; use it with --share or --host 0.0.0.0 (default: what GANAPPS_PASSWORD says)")
+    parser.add_argument("--host-name", metavar="NAME", action="append", default=_names(os.environ.get("GANAPPS_HOST_NAMES", "")),
+                        help="a name under which visitors reach this app; may be given again (and what GANAPPS_HOST_NAMES says, with commas)")
+    parser.add_argument("--time-limit", metavar="SECONDS", type=_seconds, help="a run that takes longer ends as Stop does (default: none)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
     parser.add_argument("--offline", action="store_true", help="never ask the Hub; only models that are here")
     return parser
 
 
-def main() -> None:
-    """Start the app and serve until it is stopped."""
-    options = flags().parse_args()
-    login = _login(options.password)
-    if login is None and (options.share or options.host not in HERE_ONLY) and not os.environ.get("SPACE_HOST"):
-        print("WARNING: whoever finds this address can use this app and this machine's device: set --password USER:PASSWORD.", file=sys.stderr)
-    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    logging.basicConfig(level=logging.WARNING)
-    from ganapps import engine, ui
-    from ganapps.errors import UserError
-    try:
-        window = ui.build(engine.start(options.device, options.offline), options.time_limit)
-    except UserError as e:
-        sys.exit(str(e))
-    try:
-        window.launch(server_name=options.host, server_port=options.port, share=options.share, auth=login, **ui.launch_settings(options.host_name))
-    except OSError as e:
-        sys.exit(f"Port {options.port} can't be used: {e}. Choose another one with --port.")
-
-
 def _login(password: str | None) -> tuple[str, str] | None:
-    """User and password of USER:PASSWORD; None where nobody is asked. Ends the program where one of them is missing."""
+    """User and password of `USER:PASSWORD`, None where none is asked for. Ends the program where one of them is empty."""
     if password is None:
         return None
-    user, _, secret = password.partition(":")
-    if not user.strip() or not secret.strip():
-        sys.exit("--password (or GANAPPS_PASSWORD) wants USER:PASSWORD, and neither of them may be empty.")
-    return user.strip(), secret
+    user, _, word = password.partition(":")
+    if not user.strip() or not word.strip():
+        sys.exit("--password wants USER:PASSWORD, neither of them empty.")
+    return user.strip(), word
 
 
 def _names(text: str) -> list[str]:
@@ -68,5 +48,32 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def main() -> None:
+    """Start the app and serve until it is stopped."""
+    options = flags().parse_args()
+    os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    logging.basicConfig(level=logging.WARNING)
+    login = _login(options.password)
+    if login is None and (options.share or options.host not in HERE_ONLY) and not os.environ.get("SPACE_ID"):
+        print("WARNING: everybody who finds this address can use this app and this machine's time. Set --password USER:PASSWORD.", file=sys.stderr)
+    from ganapps import temporary
+    from ganapps.errors import UserError
+    try:
+        temporary.settle()
+        from ganapps import engine, ui
+        window = ui.build(engine.start(options.device, options.offline, time_limit=options.time_limit))
+    except UserError as e:
+        sys.exit(str(e))
+    try:
+        window.launch(server_name=options.host, server_port=options.port, share=options.share, auth=login,
+                      **ui.launch_settings(ui.known_hosts(options.host, options.host_name, options.share)))
+    except OSError as e:
+        sys.exit(f"Port {options.port} can't be used: {e}. Choose another one with --port.")
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # before the window was open; Gradio takes it from then on
+        sys.exit(130)

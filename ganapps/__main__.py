@@ -38,8 +38,11 @@ def main(words: list[str] | None = None) -> int:
     """Exit status: 0, 1 where doctor found a model that is not what it was, 2 for a request that can't be done as asked."""
     options = flags().parse_args(words)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from ganapps import temporary
     from ganapps.errors import UserError
     try:
+        if words is None:  # a process of its own
+            temporary.settle()
         return _run(options) if options.command == "run" else _doctor(options)
     except UserError as e:
         print(e, file=sys.stderr)
@@ -102,7 +105,7 @@ def _race_report(folder: Path, report: dict, files: list[list[Path]]) -> None:
 def _report(folder: Path, report: dict) -> None:
     from ganapps import images
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "report.json").write_text(images.as_json(report), encoding="utf-8")
+    images.save_text(images.as_json(report), folder / "report.json")
 
 
 @contextlib.contextmanager
@@ -155,4 +158,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

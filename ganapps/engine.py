@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
@@ -13,14 +14,15 @@ from PIL import Image
 
 from ganapps import __version__, hub, images, own_file, runs, runtime, schema
 from ganapps.catalog import Checkpoint
-from ganapps.errors import UserError
+from ganapps.errors import UserError, WeightsError
 from ganapps.flops import Flops
 from ganapps.prices import Ledger, Price, folder
-from ganapps.recipe import Recipe, from_picture
+from ganapps.recipe import Recipe, check_types, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
+from ganapps.runs import RunEnded
 from ganapps.runtime import Runtime
-from ganapps.tasks import between, cycle, denoise, faces, figures, finish, labels, resample, text, translate, upscale
-from ganapps.uploads import open_upload, size_of
+from ganapps.tasks import between, cycle, denoise, faces, figures, finish, hidden, labels, resample, text, translate, upscale
+from ganapps.uploads import open_upload, shows, size_of
 
 
 Rehearsal = Literal["", "flops", "memory", "both"]
@@ -73,9 +75,10 @@ class Result:
 class Engine:
     """Everything that makes pictures goes through `run`; what crosses it is plain data."""
 
-    def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
-        self.runtime, self.ledger = runtime, ledger
+    def __init__(self, runtime: Runtime, ledger: Ledger, time_limit: float | None = None) -> None:
+        self.runtime, self.ledger, self.time_limit = runtime, ledger, time_limit
         self.rehearsed: dict[str, Any] = {}  # what rehearsal.py measured of a model, in this process
+        self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
         self._on_device = spaces.GPU(duration=self._duration)(self._compute)
 
@@ -86,10 +89,10 @@ class Engine:
         recipe then names its sha256. A `rehearsal` measures more than an ordinary run does and disturbs its seconds, so they go into
         no price: "flops" counts arithmetic, "memory" finds the peak beside what earlier runs have left, "both" does both. Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
+        runs.check()
         given = own_file.located(weights) if weights else None
         if given:
             recipe = replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
-        runs.check()
         recipe, checkpoint = self.checked(recipe)
         wanted = TASKS[recipe.task].pictures
         if len(pictures) != wanted:
@@ -100,9 +103,13 @@ class Engine:
         changes = _provenance(recipe, located, facts) + tuple(c for u in uploads for c in u.changes)
         recipe = _chained(replace(recipe, revision=located.revision, sha256=located.sha256, pictures=facts, app=__version__), pictures)
         with closing(self._on_device(recipe, checkpoint, located, uploads, changes, rehearsal)) as results:
+            began = time.monotonic()
             for result in results:
                 yield result
-                runs.check()
+                if result.done < result.total:
+                    runs.check()
+                if self.time_limit and time.monotonic() - began > self.time_limit and result.done < result.total:
+                    raise RunEnded("The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.", seconds=f"{self.time_limit:g}")
         if rehearsal:
             return
         report = result.report
@@ -125,15 +132,19 @@ class Engine:
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
         """The recipe with every default filled in, the row's own before the task's, and its row. Raises UserError that names what is
         wrong."""
+        check_types(vars(recipe))
         task = TASKS.get(recipe.task)
         if task is None:
-            raise UserError("The task {task} is unknown: accepted are {known}.", task=recipe.task[:80], known=", ".join(TASKS))
+            raise UserError("The task {task} is unknown: accepted are {known}.", task=recipe.task, known=", ".join(TASKS))
         checkpoint = self.runtime.checkpoint(recipe.checkpoint, task.models)
         if checkpoint.task != task.models:
             raise UserError("The model {model} is for {its}, not for {task}: choose another one.", model=checkpoint.title, its=checkpoint.task, task=task.models)
         self.runtime.device.with_precision(recipe.precision)
         own = checkpoint.defaults if recipe.task == checkpoint.task else {}
-        return replace(recipe, settings=schema.check(task.function, {**own, **recipe.settings})), checkpoint
+        settings = schema.check(task.function, {**own, **recipe.settings})
+        if task.models == "faces" and settings.get("labels") and (table := self._known_labels(checkpoint)):
+            table.numbers(settings["labels"])
+        return replace(recipe, settings=settings), checkpoint
 
     def price(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Price:
         """What this will cost here, from runs measured on this machine. Raises UserError as `run` does; of `pictures` only the
@@ -143,6 +154,11 @@ class Engine:
         unit, memory = self.ledger.get(self._key(recipe))
         seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
         return Price(seconds, memory, self._download(checkpoint))
+
+    def fetches(self, recipe: Recipe) -> bool:
+        """May a run fetch something from the Hub? Raises UserError as `run` does."""
+        recipe, checkpoint = self.checked(recipe)
+        return self.runtime.fetches(checkpoint, recipe.revision)
 
     def _download(self, checkpoint: Checkpoint) -> int | None:
         """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the Hub is asked, once."""
@@ -159,7 +175,7 @@ class Engine:
         two settings would give. `picture` is the path of the upload, `result` that of the raw result."""
         upload, raw = open_upload(picture), open_upload(result)
         settings = recipe.settings
-        source = finish.crop(upload.pixels, settings.get("crop"))
+        source = hidden.extended(finish.crop(upload.pixels, settings.get("crop")))
         pixels = finish.finish(raw.pixels, source, strength, keep_colours)
         about = {"icc": upload.icc, "date": upload.date, "gps": upload.gps if settings.get("keep_place") else None}
         made = recipe.with_settings(strength=strength, keep_colours=keep_colours)
@@ -171,9 +187,7 @@ class Engine:
         pixels = open_upload(picture).pixels
         height, width = pixels.shape[:2]
         middle = [max(0, (width - side) // 2), max(0, (height - side) // 2), min(side, width), min(side, height)]
-        path = folder / "crop.png"
-        images.to_picture(finish.crop(pixels, box or middle)).save(path)
-        return str(path)
+        return str(images.save_plain(finish.crop(pixels, box or middle), folder / "crop.png"))
 
     def returned(self, picture: str, back: str) -> cycle.Returned:
         """How much of the picture at one path is there again at the other, after both translations."""
@@ -188,9 +202,12 @@ class Engine:
         pixels = open_upload(picture).pixels
         share = min(1.0, side / max(pixels.shape[:2]))
         small = resample.resize(pixels, tuple(max(1, round(n * share)) for n in pixels.shape[1::-1])) if share < 1 else pixels
-        path = folder / "small.png"
-        images.to_picture(small).save(path)
-        return str(path)
+        return str(images.save_plain(small, folder / "small.png"))
+
+    def preview(self, picture: str, side: int, folder: Path) -> str | None:
+        """The path, in `folder`, of a small picture to look at in place of one that no browser shows (a TIFF); None where it
+        shows it itself. Raises UserError where it can't be read."""
+        return None if shows(picture) else self.shrunk(picture, side, folder)
 
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises UserError where the sizes differ."""
@@ -202,7 +219,7 @@ class Engine:
 
     def row(self, name: str) -> Checkpoint | None:
         """The catalogue's row of that id, if there is one."""
-        return self.runtime.catalog.get(name)
+        return self.runtime.catalog.get(name) if isinstance(name, str) else None
 
     def own_file(self, path: str) -> own_file.Given:
         """What a person's checkpoint file holds. Raises WeightsError where that is no network known here."""
@@ -222,9 +239,20 @@ class Engine:
         return not self.runtime.offline and hub.reachable()
 
     def controls(self, checkpoint: Checkpoint) -> tuple[Mapping[str, Any], ...]:
-        """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models."""
-        table = self._labels(checkpoint, len(checkpoint.classes) or (len(labels.FACE) if checkpoint.network == "stargan" else 0))
+        """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models, and where their
+        file is damaged: the window opens all the same, and a run says what is wrong."""
+        try:
+            table = self._known_labels(checkpoint)
+        except WeightsError:
+            return ()
         return table.controls if table else ()
+
+    def _known_labels(self, checkpoint: Checkpoint) -> labels.Labels | None:
+        """The labels of a model as its row tells them, before its network is here."""
+        if checkpoint.id not in self._tables:
+            count = len(checkpoint.classes) or (len(labels.FACE) if checkpoint.network == "stargan" else 0)
+            self._tables[checkpoint.id] = self._labels(checkpoint, count)
+        return self._tables[checkpoint.id]
 
     def _labels(self, checkpoint: Checkpoint, count: int) -> labels.Labels | None:
         contents = self.runtime.labels(checkpoint)
@@ -266,9 +294,10 @@ class Engine:
             stream.close()
 
 
-def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Engine:
-    """An engine for this machine. Raises UserError for a device that is not there or a faulty catalogue."""
-    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
+def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None, time_limit: float | None = None) -> Engine:
+    """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError for a device that is not there or a
+    faulty catalogue."""
+    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit)
 
 
 def _kept(recipe: Recipe, made: Made) -> Kept:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import torch
 from PIL import Image, ImageOps
 
 from ganapps import png_file
+from ganapps.errors import UserError
 from ganapps.recipe import CHUNK, Recipe, png_info
 from ganapps.report import Kept, Part
 from ganapps.uploads import ifd
@@ -65,6 +68,29 @@ def eight_bits(pixels: np.ndarray) -> np.ndarray:
     return made
 
 
+@contextmanager
+def room() -> Iterator[None]:
+    """What is written inside. Raises UserError where a disk is full."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError("The disk of this machine is full, so nothing was kept: make room on it and try again.") from e
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to write a file that shall be at `path` as a whole or not at all. Raises UserError where the disk is full."""
+    part = path.with_name(f".{path.name}.part")
+    with room():
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
 def keep(kept: Kept, folder: Path, index: int) -> Path:
     """The file in `folder` that a finished picture is kept as, its recipe inside: a PNG, or a WebP film.
 
@@ -83,13 +109,30 @@ def keep(kept: Kept, folder: Path, index: int) -> Path:
 
 
 def keep_all(made: Sequence[Kept], folder: Path, already: int) -> list[Path]:
-    """All of them as files in `folder`, each with its recipe inside; `already`: how many of their run lie there."""
-    return [keep(kept, folder, index) for index, kept in enumerate(made, already)]
+    """All of them as files in `folder`, each with its recipe inside, or none; `already`: how many of their run lie there.
+    Raises UserError where the disk is full."""
+    files: list[Path] = []
+    try:
+        for index, kept in enumerate(made, already):
+            files.append(keep(kept, folder, index))
+    except (OSError, UserError):
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise
+    return files
 
 
 def save_png(picture: Image.Image, path: Path, recipe: Recipe) -> Path:
     """`path`, written without loss, the recipe inside."""
-    picture.save(path, format="PNG", pnginfo=png_info(recipe), compress_level=4)
+    with whole(path) as part:
+        picture.save(part, format="PNG", pnginfo=png_info(recipe), compress_level=4)
+    return path
+
+
+def save_plain(pixels: np.ndarray, path: Path) -> Path:
+    """`path`, a PNG of [H, W, C] with 8 bits to work on here, without a recipe."""
+    with whole(path) as part:
+        to_picture(pixels).save(part, format="PNG")
     return path
 
 
@@ -111,18 +154,22 @@ def save_pixels(
     icc = icc if icc and icc[16:20] == (b"GRAY" if pixels.shape[2] < 3 else b"RGB ") else None
     exif = ifd.block(date, gps)
     if path.suffix == ".png":
-        png_file.write(path, pixels, {CHUNK: recipe.to_json()}, icc, exif)
+        with whole(path) as part:
+            png_file.write(part, pixels, {CHUNK: recipe.to_json()}, icc, exif)
         return path
     picture, more = (
         to_picture(pixels),
         {"icc_profile": icc, "exif": b"Exif\0\0" + exif if exif else b"", "quality": quality},
     )
-    if path.suffix == ".webp":
-        picture.save(path, format="WEBP", lossless=quality == 100, exact=True, xmp=recipe.to_json().encode(), **more)
-    else:
-        _on_white(picture).save(
-            path, format="JPEG", comment=recipe.to_json().encode(), subsampling=0 if quality > 90 else 2, **more
-        )
+    said = recipe.to_json().encode()
+    with whole(path) as part:
+        if path.suffix == ".webp":
+            picture.save(part, format="WEBP", lossless=quality == 100, exact=True, xmp=said, **more)
+        else:
+            buffer = io.BytesIO()  # straight to a file Pillow would not tell that the disk is full
+            dense = 0 if quality > 90 else 2
+            _on_white(picture).save(buffer, format="JPEG", comment=said, subsampling=dense, **more)
+            part.write_bytes(buffer.getbuffer())
     return path
 
 
@@ -156,27 +203,35 @@ def part_picture(part: Part, side: int = 1600) -> Image.Image | None:
 def save_film(frames: Sequence[Image.Image], path: Path, frames_per_second: int, recipe: Recipe) -> Path:
     """`path`, an endless animated WebP; the recipe stands in its XMP block."""
     first, *others = frames
-    first.save(
-        path,
-        format="WEBP",
-        save_all=True,
-        append_images=others,
-        duration=round(1000 / frames_per_second),
-        loop=0,
-        quality=90,
-        method=2,
-        xmp=recipe.to_json().encode(),
-    )
+    with whole(path) as part:
+        first.save(
+            part,
+            format="WEBP",
+            save_all=True,
+            append_images=others,
+            duration=round(1000 / frames_per_second),
+            loop=0,
+            quality=90,
+            method=2,
+            xmp=recipe.to_json().encode(),
+        )
     return path
 
 
 def save_zip(files: Iterable[Path], path: Path, texts: dict[str, str]) -> Path:
     """`path`, a ZIP of `files` under their own names and of `texts` by name."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
         for file in files:
             archive.write(file, file.name)
         for name, text in texts.items():
             archive.writestr(name, text)
+    return path
+
+
+def save_text(text: str, path: Path) -> Path:
+    """`path`, a file of `text` in UTF-8."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
     return path
 
 

@@ -36,12 +36,12 @@ def located(path: str | Path) -> Located:
         if not path.is_file():  # a pipe would wait for ever
             raise ValueError
         if path.stat().st_size > LARGEST:
-            raise WeightsError("{file} has {size} MB: checkpoint files of at most {most} MB are accepted.", file=path.name[:80],
+            raise WeightsError("{file} has {size} MB: checkpoint files of at most {most} MB are accepted.", file=path.name,
                                size=path.stat().st_size // 2**20, most=LARGEST // 2**20)
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as e:
-        raise WeightsError("{file} can't be read: {why}.", file=path.name[:80], why=getattr(e, "strerror", None) or "not a file") from e
+        raise WeightsError("{file} can't be read: {why}.", file=path.name, why=getattr(e, "strerror", None) or "not a file") from e
     return Located(path, Source(f"sha256:{digest}"), None, digest)
 
 

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+Entry = tuple[float, int | None]  # seconds a unit, peak bytes
+LARGEST = 2**20  # bytes of the file: some thousand prices
+MOST_SECONDS = 1e6  # a unit of work that took eleven days was no measurement
+MOST_BYTES = 2**50
+PATIENCE = 0.2  # seconds that a finished run waits for another process at the file
 
 
 def folder() -> Path:
@@ -33,10 +43,7 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
-        try:
-            self._entries = {k: (float(v[0]), v[1] and int(v[1])) for k, v in json.loads(path.read_text()).items()}
-        except (OSError, ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError):
-            self._entries = {}  # none yet, or damaged: it is measured again
+        self._entries = _read(path)
 
     def get(self, key: str) -> tuple[float | None, int | None]:
         """(seconds per unit, peak bytes) of the runs so far."""
@@ -47,11 +54,46 @@ class Ledger:
         with self._lock:
             known, peak = self._entries.get(key, (None, None))
             unit = seconds / max(units, 1e-9)
-            self._entries[key] = (unit if known is None else (unit + known) / 2, max(memory or 0, peak or 0) or None)
+            average = unit if known is None else (unit + known) / 2
+            self._entries[key] = (average, max(memory or 0, peak or 0) or None)
+            with contextlib.suppress(OSError, Timeout):  # a read-only home, a full disk, another
+                self._write(key)  # process at it: this price lasts as long as this process
+
+    def _write(self, key: str) -> None:
+        """Put one price into the file, beside what other processes have put there meanwhile."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_suffix(".lock"), timeout=PATIENCE):
+            self._entries = self._entries | _read(self.path) | {key: self._entries[key]}
+            temporary = self.path.with_suffix(f".{os.getpid()}")
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = self.path.with_suffix(f".{os.getpid()}")
                 temporary.write_text(json.dumps(self._entries))
                 temporary.replace(self.path)
-            except OSError:
-                return  # a read-only home: prices last as long as this process
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+def _read(path: Path) -> dict[str, Entry]:
+    """The entries of a file; what is missing, damaged or no sensible number is measured again."""
+    try:
+        if path.stat().st_size > LARGEST:
+            return {}
+        found = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {key: entry for key, value in entries if (entry := _entry(value)) is not None}
+
+
+def _entry(value: Any) -> Entry | None:
+    """(seconds, bytes or None) of [seconds, bytes or null], both within reason; else None."""
+    if not isinstance(value, list) or len(value) != 2:
+        return None
+    seconds, memory = value
+    if not _sensible(seconds, MOST_SECONDS) or not (memory is None or _sensible(memory, MOST_BYTES)):
+        return None
+    return float(seconds), None if memory is None else int(memory)
+
+
+def _sensible(value: Any, most: float) -> bool:
+    """A finite number from 0 to `most`; NaN compares as false."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= most

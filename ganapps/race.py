@@ -71,7 +71,7 @@ def from_file(path: str | Path) -> Race | Recipe:
 
 def _fair(value: Any) -> str:
     if value not in get_args(Fair):
-        raise UserError("The race can't be fair by {fair}: accepted are {known}.", fair=str(value)[:80], known=", ".join(get_args(Fair)))
+        raise UserError("The race can't be fair by {fair}: accepted are {known}.", fair=value, known=", ".join(get_args(Fair)))
     return value
 
 

@@ -104,13 +104,13 @@ def from_file(path: str | Path) -> Recipe:
         with path.open("rb") as f:
             text = f.read(LARGEST + 1)
     except (OSError, ValueError) as e:
-        raise UserError("{file} can't be read: {why}.", file=path.name[:80], why=getattr(e, "strerror", None) or "not a file") from e
+        raise UserError("{file} can't be read: {why}.", file=path.name, why=getattr(e, "strerror", None) or "not a file") from e
     return from_picture(path) if text.startswith((b"\x89PNG", b"RIFF")) else from_json(text)
 
 
 def from_picture(path: str | Path) -> Recipe:
     """The recipe inside a PNG or a film (WebP); no pixel is decoded. Raises UserError if there is none."""
-    name = Path(path).name[:80]
+    name = Path(path).name
     try:
         with Image.open(path, formats=["PNG", "WEBP"]) as picture:
             text, xmp = picture.info.get(CHUNK), picture.info.get("xmp", b"")
@@ -134,17 +134,24 @@ def _recipe(value: Any, depth: int) -> Recipe:
     known = {f.name for f in fields(Recipe)}
     for key in value:
         if key not in known:
-            raise UserError("This recipe has the unknown key {key}.", key=key[:80])
-    for key, kind in (("task", str), ("checkpoint", str), ("settings", dict), ("precision", str), ("pictures", list), ("before", list)):
-        if not isinstance(value.get(key, kind()), kind) or (key in ("task", "checkpoint") and not value.get(key)):
+            raise UserError("This recipe has the unknown key {key}.", key=key)
+    check_types(value)
+    before = tuple(_recipe(r, depth - 1) for r in value.get("before", ()))
+    return Recipe(**{**value, "pictures": tuple(value.get("pictures", ())), "before": before})
+
+
+def check_types(value: Mapping[str, Any]) -> None:
+    """Of a recipe's parts by name: is each of the type that it must be? Raises UserError that names the first that is not."""
+    kinds = {"task": str, "checkpoint": str, "settings": dict, "precision": str, "pictures": (list, tuple), "before": (list, tuple)}
+    kinds |= dict.fromkeys(("revision", "sha256"), (str, type(None))) | {"app": str}
+    for key, kind in kinds.items():
+        if key in value and not isinstance(value[key], kind):
             raise UserError("This recipe has no valid {key}.", key=key)
-    for key in ("revision", "sha256", "app"):
-        if not isinstance(value.get(key, ""), str):
+    for key in ("task", "checkpoint"):
+        if not value.get(key):
             raise UserError("This recipe has no valid {key}.", key=key)
     if not all(isinstance(p, dict) for p in value.get("pictures", ())):
         raise UserError("This recipe has no valid {key}.", key="pictures")
-    before = tuple(_recipe(r, depth - 1) for r in value.get("before", ()))
-    return Recipe(**{**value, "pictures": tuple(value.get("pictures", ())), "before": before})
 
 
 def _without_empty(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -66,15 +66,15 @@ class Listeners:
         self._closed: dict[str, float] = {}  # when a session's last page went
 
     @contextmanager
-    def stream(self, name: str) -> Iterator[None]:
-        """While somebody listens to the run or the session of that name."""
-        with _counted(self._open, self._left, name):
+    def listening(self, name: str, clock: Callable[[], float] | None = None) -> Iterator[None]:
+        """While somebody listens to the run or the session of that name; `clock()` tells the seconds."""
+        with _counted(self._open, self._left, name, clock):
             yield
 
     @contextmanager
     def page(self, session: str) -> Iterator[None]:
         """While a page of that session is open."""
-        with _counted(self._pages, self._closed, session):
+        with _counted(self._pages, self._closed, session, None):
             yield
 
     def here(self, *names: str) -> bool:
@@ -100,10 +100,6 @@ class Listeners:
                 gone.append(run)
         return gone
 
-    def last_seen(self, name: str) -> float:
-        """When the last listener of that name went; 0 where none was ever here."""
-        return self._left.get(name, 0.0)
-
     def forget(self, now: float) -> None:
         """Drop the times that no longer decide anything."""
         for times in (self._left, self._closed):
@@ -112,7 +108,9 @@ class Listeners:
 
 
 @contextmanager
-def _counted(open_: Counter[str], left: dict[str, float], name: str) -> Iterator[None]:
+def _counted(
+    open_: Counter[str], left: dict[str, float], name: str, clock: Callable[[], float] | None
+) -> Iterator[None]:
     open_[name] += 1
     left.pop(name, None)
     try:
@@ -121,7 +119,7 @@ def _counted(open_: Counter[str], left: dict[str, float], name: str) -> Iterator
         open_[name] -= 1
         if not open_[name]:
             del open_[name]
-            left[name] = time.monotonic()
+            left[name] = (clock or time.monotonic)()
 
 
 _deadline: ContextVar[tuple[float, float] | None] = ContextVar("deadline", default=None)
@@ -142,7 +140,7 @@ def check() -> None:
     limit = _deadline.get()
     if limit is not None and time.monotonic() > limit[0]:
         raise RunEnded(
-            "The time limit of {seconds} seconds for a run is reached, and what was done stays: "
-            "ask for less at a time.",
+            "The time limit of {seconds} s for a run is reached; what was done stays. "
+            "Ask for less at a time.",
             seconds=f"{limit[1]:g}",
         )

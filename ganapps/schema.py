@@ -36,7 +36,7 @@ def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
     known = {p.name: p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY}
     for name in settings:
         if name not in known:
-            raise UserError("The setting {name} is unknown: accepted are {known}.", name=str(name)[:80], known=", ".join(known))
+            raise UserError("The setting {name} is unknown: accepted are {known}.", name=name, known=", ".join(known))
     checked = {}
     for name, parameter in known.items():
         if name in settings:
@@ -67,7 +67,7 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         fits, cast = _fits(name, value, option)
         if fits:
             return cast
-    raise UserError("The setting {name} can't be {value}: {accepted} is accepted.", name=name, value=repr(value)[:80], accepted=_say(kind))
+    raise UserError("The setting {name} can't be {value}: {accepted} is accepted.", name=name, value=repr(value), accepted=_say(kind))
 
 
 def _fits(name: str, value: Any, kind: Any) -> tuple[bool, Any]:

@@ -1,384 +1,395 @@
-"""The doors: no path from outside is opened, every file is its visitor's own and counted, and nothing stays that a run held."""
+"""What a hostile client, page or neighbour tries at the window's doors."""
 
 from __future__ import annotations
 
 import base64
-import gc
+import io
 import json
-import re
-import socket
-import sys
 import time
-import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import urlparse
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import gradio as gr
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from ganapps import runs, ui
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.recipe import Recipe, png_info
 from ganapps.report import Part
-from ganapps.ui import common, compare, files, incoming, underway
-from ganapps.ui.files import LEAST, Room
-from ganapps.ui.underway import Underway
-from ganapps.ui.upscale import UpscaleTab
+from ganapps.ui import doors, files, turns
+from tests.api import called, post
+from tests.window import served
 
-META = {"_type": "gradio.FileData"}
-TOLD = "is not a file that was brought here"
-FILES = {"image", "file", "uploadbutton", "gallery"}  # components whose value names files
-OPENED: list[str] = []
-sys.addaudithook(lambda event, args: OPENED.append(str(args[0])) if event in ("open", "os.listdir", "os.scandir") and args else None)
+REFUSED = "is not a file that was brought here"
+
+
+def asked(url: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> tuple[int, bytes, dict[str, str]]:
+    """Status, content and headers of one request."""
+    try:
+        with urlopen(Request(url.rstrip("/") + path, body, headers or {}), timeout=30) as answer:
+            return answer.status, answer.read(), {name.lower(): value for name, value in answer.headers.items()}
+    except HTTPError as e:
+        return e.code, e.read(), {name.lower(): value for name, value in e.headers.items()}
+
+
+def uploaded(url: str, content: bytes, name: str = "a.png") -> str:
+    """The path of an upload, as a page or a program makes it."""
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\n\r\n' % name.encode() + content + b"\r\n--x--\r\n"
+    status, answer, _ = asked(url, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body)
+    assert status == 200, answer
+    return json.loads(answer)[0]
+
+
+def png(colour: str = "teal") -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (9, 7), colour).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 @pytest.fixture
 def secret(tmp_path: Path) -> Path:
-    """A picture on the server that is nobody's upload, with a recipe inside that would be told."""
-    path = tmp_path / "secret.png"
-    Image.new("RGB", (8, 8), (200, 10, 10)).save(path, pnginfo=png_info(Recipe("upscale", "spanx4", {"tile": 123})))
-    return path
+    """A picture of this machine that nobody brought."""
+    (tmp_path / "secret-picture.png").write_bytes(png("red"))
+    return tmp_path / "secret-picture.png"
 
 
-@pytest.fixture
-def web(url: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=url + "gradio_api/", timeout=60) as client:
-        yield client
+# -- 1: paths from outside
 
 
-@pytest.fixture
-def room(monkeypatch: pytest.MonkeyPatch) -> Room:
-    """Room for 10 small files of a visitor, 15 of all."""
-    small = Room(10 * LEAST, 15 * LEAST)
-    monkeypatch.setattr(files, "ROOM", small)
-    return small
+def boxes(url: str) -> list[tuple[int, int, list]]:
+    """Every event that takes something a file could be sent as: (its number, which input, as many nulls as it has inputs)."""
+    config = json.loads(asked(url, "/config")[1])
+    kinds = {c["id"]: c["type"] for c in config["components"]}
+    takes = {"image", "file", "gallery", "uploadbutton", "api", "json", "imageslider", "html", "textbox"}
+    return [(event["id"], place, [None] * len(event["inputs"])) for event in config["dependencies"]
+            for place, component in enumerate(event["inputs"]) if kinds[component] in takes and event["backend_fn"]]
 
 
-def send(web: httpx.Client, content: bytes, name: str = "in.png") -> httpx.Response:
-    return web.post("upload", files={"files": (name, content)})
+def test_no_event_opens_a_path_of_this_machine(url: str, secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of them, the hidden ones too, by the way that asks no queue; and a path where nothing lies gets the same words."""
+    missing = secret.with_name("nothing-here.png")
+    opened: list[str] = []
+    real = Path.open
+    monkeypatch.setattr(Path, "open", lambda self, *a, **k: (opened.append(str(self)), real(self, *a, **k))[1])
+    walked = boxes(url)
+    assert len(walked) > 60
+    for number, place, inputs in walked:
+        said = []
+        for path in (secret, missing):
+            sent = inputs.copy()
+            sent[place] = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
+            status, answer = post(url, "run/predict", {"data": sent, "fn_index": number, "session_hash": "walker"})
+            said.append(str(answer).replace(path.name, "NAME"))
+            assert REFUSED in str(answer), (number, place, answer)
+        assert said[0] == said[1], "an oracle of what exists"
+    assert not [path for path in opened if "secret" in path]
 
 
-def answer(web: httpx.Client, name: str, values: dict) -> tuple[str, object]:
-    """The last event of a call of a public endpoint, and what it says."""
-    event = web.post(f"call/v2/{name}", json=values).json()["event_id"]
-    lines = [line for line in web.get(f"call/{name}/{event}").text.splitlines() if line.startswith(("event: ", "data: "))]
-    return lines[-2].removeprefix("event: "), json.loads(lines[-1].removeprefix("data: "))
+@pytest.mark.parametrize(("endpoint", "argument"), [("upscale", "picture"), ("translate", "picture"), ("faces", "weights"), ("compare", "picture")])
+@pytest.mark.parametrize("written", ["plain", "relative", "address", "link", "list"])
+def test_no_endpoint_opens_a_path_of_this_machine(url: str, secret: Path, endpoint: str, argument: str, written: str) -> None:
+    folder = files.folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    if written == "link":
+        (folder / "leads-out").unlink(missing_ok=True)
+        (folder / "leads-out").symlink_to(secret.parent)
+    path = {"plain": str(secret), "relative": f"{folder}/../{secret}", "address": f"{url}gradio_api/file={secret}", "link": f"{folder}/leads-out/{secret.name}", "list": str(secret)}[written]
+    file = {"url": path} if written == "address" else {"path": path}
+    kind, answer = called(url, endpoint, {argument: [file] if written == "list" else file})
+    (folder / "leads-out").unlink(missing_ok=True)
+    assert kind == "error"
+    assert REFUSED in answer["error"]
 
 
-# A path from outside
-
-def named(path: str) -> list[dict]:
-    """All ways to name a file."""
-    return [{"path": path}, {"path": path, "meta": META}, {"path": path, "meta": META, "is_stream": True}, {"url": path, "meta": META},
-            {"path": None, "url": "/gradio_api/file=" + path, "meta": META}, {"path": "/gradio_api/file=" + path, "meta": META}]
-
-
-def asked_files(config: dict) -> list[tuple[dict, list[dict], list[int]]]:
-    """Every event whose inputs name files: the event, its inputs, and which of them do."""
-    components = {c["id"]: c for c in config["components"]}
-    found = []
-    for event in config["dependencies"]:
-        inputs = [components[i] for i in event["inputs"]]
-        which = [i for i, c in enumerate(inputs) if c["type"] in FILES or (c["type"] == "api" and "path" in json.dumps(c))]
-        if which:
-            found.append((event, inputs, which))
-    return found
+def test_an_upload_an_example_and_a_data_uri_are_taken(url: str) -> None:
+    uri = "data:image/png;base64," + base64.b64encode(png()).decode()
+    for file in ({"path": uploaded(url, png())}, {"url": f"{url}gradio_api/file={uploaded(url, png())}"}, {"path": uri}, {"url": uri}):
+        kind, answer = called(url, "upscale", {"picture": file, "model": "spanx4"})
+        assert kind == "complete", answer
+        assert answer[1]["recipe"]["pictures"][0]["size"] == [9, 7]
 
 
-def payload(component: dict, file: dict) -> object:
-    """A value of a component that names a file as the component would."""
-    if component["type"] == "gallery":
-        return [{"image": file, "caption": None}]
-    return [file] if component["props"].get("file_count") == "multiple" else file
-
-
-def test_no_endpoint_opens_or_tells_a_path_of_the_server(web: httpx.Client, url: str, secret: Path) -> None:
-    config = httpx.get(url + "config").json()
-    events = asked_files(config)
-    told = {}
-    assert len(events) >= 20
-    for path in (str(secret), str(secret.with_name("secret.pn")), str(secret.parent)):
-        del OPENED[:]
-        for event, inputs, which in events:
-            for position in which:
-                for file in named(path) if path == str(secret) else named(path)[:2]:
-                    data = [payload(c, file) if i == position else c["props"].get("value") for i, c in enumerate(inputs)]
-                    response = web.post("run/any", json={"data": data, "fn_index": event["id"], "session_hash": "stranger"})
-                    assert response.status_code == 500 and TOLD in response.json()["error"], (event["api_name"], file)
-                    assert re.sub(r"^\S+ ", "", response.json()["error"]) == told.setdefault("", re.sub(r"^\S+ ", "", response.json()["error"]))
-        assert not [seen for seen in OPENED if str(secret.parent) in seen]
-
-
-def test_a_file_in_any_other_input_is_refused_too(web: httpx.Client, url: str, secret: Path) -> None:
-    """Gradio hands on what it knows nothing of: a list, a tick, a text."""
-    components = {c["id"]: c for c in httpx.get(url + "config").json()["components"]}
-    events = [e for e in httpx.get(url + "config").json()["dependencies"] if e["backend_fn"] and e["inputs"]]
-    assert len(events) > 60
-    for event in events:
-        for position in [i for i, c in enumerate(event["inputs"]) if components[c]["type"] != "state"][:2]:
-            data = [[{"path": str(secret)}] if i == position else components[c]["props"].get("value") for i, c in enumerate(event["inputs"])]
-            response = web.post("run/any", json={"data": data, "fn_index": event["id"], "session_hash": "stranger"})
-            assert TOLD in response.json()["error"], event["api_name"]
-
-
-@pytest.mark.parametrize(("name", "field"), [("upscale", "picture"), ("translate", "picture"), ("compare", "picture"), ("faces", "weights")])
-def test_the_public_endpoints_refuse_it_through_the_queue(web: httpx.Client, secret: Path, name: str, field: str) -> None:
-    more = {"gan": "realesrgan-x4plus", "diffusion": "stable-diffusion-x4-upscaler"} if name == "compare" else {}
-    for path in (secret, secret.with_name("none.png")):
-        event, said = answer(web, name, {field: {"path": str(path)}} | more)
-        assert event == "error" and said["error"] == f"{path.name} {TOLD}: choose it again. (A program sends it to /gradio_api/upload first, and gives the path that comes back.)"
-
-
-def test_what_is_no_file_at_all_is_refused(web: httpx.Client) -> None:
-    for picture in ("in.png", {}, {"path": 3}, {"path": ""}, ["in.png"], 7):
-        event, said = answer(web, "upscale", {"picture": picture})
-        assert event == "error" and said["error"] and TOLD in said["error"], picture
-
-
-def test_an_upload_and_an_example_are_taken(web: httpx.Client, secret: Path) -> None:
-    [path] = send(web, secret.read_bytes()).json()
-    example = str(files.EXAMPLES / "cat.png")
-    assert files.checked([{"path": path, "meta": META}, {"image": {"path": example}}]) == [
-        {"path": path, "url": None, "meta": META}, {"image": {"path": example, "url": None}}]
-    event, (made, _) = answer(web, "upscale", {"picture": {"path": path}, "model": "realesr-animevideov3-x4"})
-    assert event == "complete" and Image.open(made[0]["path"]).size == (32, 32)
-
-
-def test_links_and_odd_names_lead_nowhere(secret: Path) -> None:
-    files.folder().mkdir(parents=True, exist_ok=True)
-    out = files.folder() / "out"
-    out.symlink_to(secret.parent)
-    (files.folder() / "ring").symlink_to(files.folder() / "ring")
-    try:
-        for path in (out, out / "secret.png", files.folder(), files.folder() / "..", files.folder() / "a\0b", files.folder() / ("n" * 5000) / "..", "", ".", "~", "/",
-                     files.EXAMPLES, "\\\\host\\share\\a.png", "file:///etc/passwd", "http://127.0.0.1/a.png", f"http://127.0.0.1/gradio_api/file={secret}"):
-            with pytest.raises(UserError, match=TOLD):
-                files.checked({"path": str(path) or ".", "meta": META})
-        assert "wt" not in str(pytest.raises(UserError, files.taken, ".").value), "no name of a folder here is told"
-    finally:
-        out.unlink()
-        (files.folder() / "ring").unlink()
-
-
-def test_a_data_uri_becomes_an_upload_and_an_own_address_is_its_path(secret: Path) -> None:
-    content = "data:image/png;base64," + base64.b64encode(secret.read_bytes()).decode()
-    files.VISITOR.set("me")
-    before = files.ROOM.used("me")
-    one, other = (files.checked({"url": content, "orig_name": "../../cat.png", "meta": META})["path"] for _ in range(2))
-    assert one != other and Path(one).read_bytes() == secret.read_bytes() and Path(one).name == "cat.png"
-    assert Path(one).parent.parent == files.folder() and files.ROOM.used("me") - before == 2 * LEAST
-    assert files.checked({"path": None, "url": f"http://here:7860/gradio_api/file={one}"})["path"] == one
-    files.delete([one, other])
-    assert files.ROOM.used("me") == before
-    for wrong in ("data:image/png;base64,@@", "data:,plain"):
-        with pytest.raises(UserError, match="^A data URI can't be read"):
-            files.checked({"path": wrong})
-
-
-# Whose a file is
-
-def test_identical_uploads_are_two_files_and_one_can_be_deleted(web: httpx.Client) -> None:
-    (one, double), (other,) = web.post("upload", files=[("files", ("in.png", b"same")), ("files", ("in.png", b"other"))]).json(), send(web, b"same").json()
-    assert len({one, double, other}) == 3
-    assert all(re.fullmatch("[0-9a-f]{32}", Path(p).relative_to(files.folder()).parts[0]) for p in (one, double, other))
-    assert web.get(f"file={other}").content == b"same"
+def test_equal_uploads_are_two_files(url: str) -> None:
+    one, other = uploaded(url, png()), uploaded(url, png())
+    assert one != other
+    assert len(Path(one).parents[1].name) == 32
     files.delete([one])
-    assert not Path(one).exists() and Path(double).exists() and web.get(f"file={other}").content == b"same"
-    files.delete([double, str(files.EXAMPLES / "cat.png"), str(files.folder())])
-    assert not (files.folder() / Path(one).relative_to(files.folder()).parts[0]).exists()
-    assert (files.EXAMPLES / "cat.png").exists() and files.folder().exists()
+    assert not Path(one).exists()
+    assert Path(other).exists()
 
 
-def test_identical_results_are_two_files(web: httpx.Client) -> None:
-    made = [answer(web, "faces", {"seed": "3"})[1][0][0]["path"] for _ in range(2)]
-    assert made[0] != made[1] and Path(made[0]).read_bytes() == Path(made[1]).read_bytes()
-    files.delete(made[:1])
-    assert Path(made[1]).exists()
+def test_equal_results_are_two_files(url: str) -> None:
+    one, other = (called(url, "faces", {"model": "heads-64"})[1][0][0]["path"] for _ in range(2))
+    assert one != other
+    assert Path(one).read_bytes() == Path(other).read_bytes()
 
 
-def test_only_what_is_a_visitors_or_an_example_is_served(web: httpx.Client, secret: Path) -> None:
-    for path in (secret, secret.with_name("none.png"), files.EXAMPLES.parent / "window.py", files.EXAMPLES / ".." / "window.py", files.folder(), files.EXAMPLES):
-        assert web.get(f"file={path}").status_code == 403, path
-    assert web.get(f"file={files.EXAMPLES / 'cat.png'}").status_code == 200
+def test_only_what_is_a_visitor_s_can_be_deleted(secret: Path) -> None:
+    example = next(files.EXAMPLES.glob("*.png"))
+    files.delete([str(secret), str(example), None, str(files.folder()), f"{files.folder()}/../x"])
+    assert secret.exists()
+    assert example.exists()
+    assert files.folder().exists()
 
 
-def test_what_writes_here_unasked_is_closed(web: httpx.Client) -> None:
-    assert web.get("deep_link", params={"session_hash": "stranger"}).status_code == 404
-    assert web.post("process_recording", files={"video": ("a.mp4", b"0")}).status_code == 404
+@pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "ganapps/engine.py", "app.py"])
+def test_no_file_of_this_machine_is_served(url: str, path: str) -> None:
+    full = path if path.startswith("/") else str(Path(ui.__file__).parents[2] / path)
+    assert asked(url, f"/gradio_api/file={full}")[0] in (403, 404)
 
 
-def test_an_upload_needs_the_password_too() -> None:
-    with incoming.Window(analytics_enabled=False) as window:
-        gr.Textbox()
-    _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, auth=("me", "word"), app_kwargs={"routes": incoming.routes()})
-    try:
-        with httpx.Client(base_url=address) as web:
-            assert web.post("gradio_api/upload", files={"files": b"x"}).status_code == 401
-            assert web.post("login", data={"username": "me", "password": "word"}).status_code == 200
-            [path] = web.post("gradio_api/upload", files={"files": b"x"}).json()
-            files.delete([path])
-    finally:
-        window.close()
+# -- 14: room
 
 
-# How much is kept
-
-def test_more_than_a_visitor_s_room_is_refused_and_the_earlier_stays(web: httpx.Client, room: Room) -> None:
-    [earlier] = send(web, bytes(9 * LEAST - 2000)).json()
-    before = set(files.folder().iterdir())
-    refused = send(web, bytes(2 * LEAST))
-    assert refused.status_code == 413 and re.fullmatch(
-        r"Your pictures and results here take [\d.]+ MB, and at most 2.6 MB are kept for one visitor: press Delete it now, or wait until they are deleted, "
-        "about an hour after they came.", refused.text)
-    assert set(files.folder().iterdir()) == before and Path(earlier).stat().st_size == 9 * LEAST - 2000
-    assert send(web, b"small").status_code == 200 and send(web, b"small").status_code == 413
-    files.delete([earlier])
-    assert send(web, bytes(2 * LEAST)).status_code == 200
-
-
-def test_many_small_files_count_too(web: httpx.Client, room: Room) -> None:
-    assert web.post("upload", files=[("files", (f"{i}.png", b"x")) for i in range(11)]).status_code == 413
-    assert room.used("127.0.0.1") == 0 and web.post("upload", files=[("files", (f"{i}.png", b"x")) for i in range(10)]).status_code == 200
+def test_a_visitor_has_so_much_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "kept"))
+    room = files.Room(visitor_most=3 * files.LEAST, all_most=5 * files.LEAST)
+    places = []
+    for visitor in ("a", "a", "a", "b", "b"):
+        with room.place(visitor) as place:
+            (place / "file").write_bytes(b"x")
+            places.append(place)
+    for visitor, said in (("a", "at most 786 kB are kept for one visitor"), ("b", "all visitors")):
+        with pytest.raises(UserError, match=said), room.place(visitor):
+            pass
+    (places[0] / "file").unlink()
+    room.left(places[0])
+    with room.place("a"):
+        pass
+    assert room.used("b") == 2 * files.LEAST
 
 
-def test_a_cut_off_upload_leaves_nothing(url: str, room: Room) -> None:
-    before = set(files.folder().iterdir())
-    with socket.create_connection((urlparse(url).hostname, urlparse(url).port)) as line:
-        line.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999\r\n\r\n"
-                     b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(5000))
-        wait(lambda: set(files.folder().iterdir()) > before and room.used("127.0.0.1") > 0)
-    wait(lambda: set(files.folder().iterdir()) == before and room.used("127.0.0.1") == 0)
+def test_what_is_too_much_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "kept"))
+    room = files.Room(visitor_most=files.LEAST)
+    with pytest.raises(UserError), room.place("a") as place:
+        (place / "half").write_bytes(b"x")
+        room.grow(place, files.LEAST + 1)
+    assert list((tmp_path / "kept").iterdir()) == []
+    assert room.used("a") == 0
 
 
-def test_results_count_for_the_session_and_are_refused_in_one_sentence(web: httpx.Client, room: Room, tmp_path: Path) -> None:
-    (tmp_path / "large").write_bytes(bytes(10 * LEAST))
-    files.VISITOR.set("127.0.0.1")  # a program that names no session
-    files.keep(tmp_path / "large")
-    event, said = answer(web, "faces", {"seed": "3"})
-    assert event == "error" and said["error"].startswith("Your pictures and results here take 2.6 MB")
-    files.VISITOR.set("else")
-    kept = [files.keep(__file__) for _ in range(5)]
-    with pytest.raises(UserError, match="^The pictures and results of all visitors take 3.9 MB, and at most 3.9 MB are kept here"):
-        files.keep(__file__)
-    assert all(Path(path).exists() for path in kept)
+def test_an_upload_over_the_quota_is_one_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "ROOM", files.Room(visitor_most=0))
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nx\r\n--x--\r\n'
+    status, answer, _ = asked(url, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body)
+    assert status == 413
+    assert b"press Delete it now" in answer
 
 
-def test_what_was_deleted_by_age_counts_no_longer(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    files.VISITOR.set("me")
-    kept = [files.keep(__file__) for _ in range(10)]
-    for path in kept[:4]:
-        Path(path).unlink()
-    monkeypatch.setattr(files, "LOOKS", -1)
-    files.keep(__file__)
-    assert room.used("me") == 7 * LEAST and not Path(kept[0]).parent.exists() and Path(kept[9]).exists()
+# -- 2: hosts, origins, foreign addresses
 
 
-def test_a_full_disk_is_a_sentence_and_leaves_nothing(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(source: object, target: Path) -> None:
-        Path(target).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(files.os, "link", full)
-    monkeypatch.setattr(files.shutil, "copyfile", full)
-    before = set(files.folder().iterdir())
-    with pytest.raises(UserError, match=r"^The disk of this machine takes no more \(No space left on device\)"):
-        files.keep(__file__)
-    assert set(files.folder().iterdir()) == before and room.used("") == 0
+@pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.png", "https://example.org/x.png", "//example.org/x", "HTTP://example.org", "ftp://example.org/x"])
+@pytest.mark.parametrize("way", ["file", "proxy"])
+def test_no_foreign_address_is_fetched(url: str, way: str, address: str) -> None:
+    for path in (f"/gradio_api/{way}={address}", f"/gradio_api/{way}={address.replace(':', '%3A')}", f"/{way}={address}"):
+        assert asked(url, path)[0] in (403, 404)
 
 
-# What a run holds
-
-def wait(until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 30
-    while not until():
-        assert time.monotonic() < end
-        gc.collect()
-        time.sleep(0.02)
+@pytest.mark.parametrize("file", [{"path": "http://127.0.0.1:9/x.png"}, {"url": "https://example.org/x.png"}, {"path": "https://example.org/x.png", "url": "https://example.org/x.png"}])
+def test_no_foreign_address_in_a_payload_is_fetched(url: str, file: dict[str, str]) -> None:
+    kind, answer = called(url, "upscale", {"picture": file})
+    assert kind == "error"
+    assert REFUSED in answer["error"]
 
 
-class Canvas(np.ndarray):
-    """Pixels that can be watched."""
+@pytest.mark.parametrize(("headers", "status"), [
+    ({"Host": "evil.example"}, 403), ({"Host": "localhost.evil.example:7860"}, 403), ({"Host": ""}, 403), ({"Host": "localhost:1"}, 200), ({"Host": "10.1.2.3"}, 200), ({"Host": "[::1]:7860"}, 200),
+    ({"Host": "localhost", "Origin": "https://evil.example"}, 403), ({"Host": "localhost", "Origin": "null"}, 403), ({"Host": "localhost", "Origin": "https://localhost"}, 200),
+    ({"Host": "localhost", "Origin": "https://10.0.0.1", "X-Forwarded-Host": "10.0.0.1"}, 200), ({"Host": "localhost", "Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"}, 403),
+])
+def test_who_may_call(url: str, headers: dict[str, str], status: int) -> None:
+    assert asked(url, "/config", headers)[0] == status
 
 
-@pytest.fixture
-def tab(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> UpscaleTab:
-    """The upscale tab over runs that fill a canvas and never end."""
-    def endless(results: object, recipe: Recipe, lang: str) -> Iterator[common.Shown]:
-        canvas = np.zeros((4, 4, 3), np.uint8).view(Canvas)
-        seen.append(weakref.ref(canvas))
-        while True:
-            yield common.Shown("", recipe, part=Part(canvas, 2))
+def test_a_refused_host_is_told_the_flag(url: str) -> None:
+    assert b"start the app with --host-name gan.example" in asked(url, "/", {"Host": "gan.example"})[1]
+    assert doors.known_hosts("gan.local", ("gan.example",), True)[-1] == "gan.local"
 
-    seen: list = []
-    monkeypatch.setattr(common, "show", endless)
+
+def test_a_space_and_a_shared_link_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACE_ID", "me/gans")
+    callers = doors.Callers(lambda *_: None, doors.known_hosts(None, (), shared=True))
+    assert callers._known("me-gans.hf.space")
+    assert callers._known("0123456789abcdef.gradio.live")
+    assert not callers._known("hf.space.evil.example")
+
+
+# -- 3: passwords
+
+
+@pytest.fixture(scope="module")
+def locked(engine: Engine) -> Iterator[str]:
+    """The window behind a password."""
+    window = ui.build(engine)
+    _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, auth=("ada", "right"), **ui.launch_settings())
+    yield address
+    window.close()
+
+
+def login(url: str, password: str) -> tuple[int, bytes, dict[str, str]]:
+    return asked(url, "/login", {"Content-Type": "application/x-www-form-urlencoded"}, f"username=ada&password={password}".encode())
+
+
+def test_wrong_passwords_slow_down_and_the_right_one_forgives(locked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = [0.0]
+    monkeypatch.setattr(doors, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + later[0]))
+    monkeypatch.setattr(doors, "WAIT", 1_000.0)
+    monkeypatch.setattr(doors, "LONGEST_WAIT", 1_000.0)
+    assert [login(locked, "wrong")[0] for _ in range(5)] == [400, 400, 400, 429, 429]
+    status, said, headers = login(locked, "right")
+    assert status == 429, "within the wait nothing is looked at"
+    assert b"try again in" in said
+    assert int(headers["retry-after"]) >= 1
+    later[0] = 1_001.0
+    assert login(locked, "right")[0] == 200
+    assert login(locked, "wrong")[0] == 400, "begins anew"
+    assert login(locked, "right")[0] == 200
+
+
+def test_a_cookie_stays_on_this_app_s_pages(locked: str) -> None:
+    cookies = login(locked, "right")[2]["set-cookie"]
+    assert "samesite=none" not in cookies.lower()
+    assert "samesite=lax" in cookies.lower()
+
+
+def test_behind_a_password_nothing_is_uploaded(locked: str) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nx\r\n--x--\r\n'
+    assert asked(locked, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body)[0] == 401
+
+
+@pytest.mark.parametrize("password", ["", ":", "ada:", ":word", "ada", " : "])
+def test_an_empty_password_is_refused(password: str) -> None:
+    import app
+    with pytest.raises(SystemExit, match="neither of them empty"):
+        app._login(password)
+
+
+# -- 12 and 15: room and turns
+
+
+def test_a_large_body_is_refused_and_a_picture_in_it_is_not(url: str) -> None:
+    status, said = post(url, "call/v2/faces", {"seed": "7" * 2_000_000})
+    assert status == 413
+    assert "over 1 MB" in said
+    noise = np.random.RandomState(0).randint(0, 256, (800, 900, 3), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "PNG")
+    uri = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    assert len(uri) > 2_000_000
+    status, said = post(url, "call/v2/upscale", {"picture": {"path": uri}, "model": "nope"})
+    assert status == 200, said
+
+
+def test_an_unknown_argument_is_one_sentence(url: str) -> None:
+    status, said = post(url, "call/v2/faces", {"sead": 7})
+    assert status == 422
+    assert "The argument sead is unknown: accepted are seed, count" in said
+
+
+def test_arguments_by_place_may_end_early(url: str) -> None:
+    kind, answer = called(url, "faces", ["Ada"], positional=True)
+    assert kind == "complete"
+    assert answer[1]["recipe"]["settings"]["seed"] == "Ada" or isinstance(answer[1]["recipe"]["settings"]["seed"], int)
+
+
+def some_runs(count: int, session: str, address: str) -> list[runs.Run]:
+    return [runs.Run(f"{session}{i}", session, address, asked=0.0) for i in range(count)]
+
+
+def test_a_visitor_has_so_many_runs_and_others_still_get_theirs() -> None:
+    live = some_runs(runs.PER_SESSION, "page", "1.1.1.1")
+    with pytest.raises(UserError, match="8 runs of yours"):
+        runs.admit(live, "page", "1.1.1.1")
+    runs.admit(live, "other page", "1.1.1.1")
+    live = [run for n in range(runs.PER_ADDRESS) for run in some_runs(1, f"call {n}", "1.1.1.1")]
+    with pytest.raises(UserError, match="24 runs of yours"):
+        runs.admit(live, "", "1.1.1.1")
+    runs.admit(live, "", "2.2.2.2")
+
+
+def test_a_run_that_nobody_listens_to_ends() -> None:
+    listeners = runs.Listeners()
+    lonely, heard = some_runs(1, "lonely", "1")[0], some_runs(1, "heard", "2")[0]
+    assert listeners.forsaken([lonely], runs.LOST - 1) == []
+    assert listeners.forsaken([lonely], runs.LOST + 1) == [lonely]
+    with listeners.listening("heard", lambda: 50.0):
+        assert listeners.forsaken([lonely, heard], runs.CROWDED + 1) == [lonely], "sooner while others wait"
+    assert listeners.forsaken([heard], 50.0 + runs.LOST - 1) == []
+    assert listeners.forsaken([heard], 50.0 + runs.LOST + 1) == [heard]
+
+
+def test_one_who_asks_too_often_is_told_and_nobody_is_shut_out(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "PER_ADDRESS", 3)
+    monkeypatch.setattr(runs, "CROWDED", 1.0)
+    monkeypatch.setattr(turns, "GLANCE", 0.2)
+    monkeypatch.setattr(turns, "address", lambda scope: dict(scope["headers"]).get(b"x-test", b"a").decode())
+    long = {"model": "heads-128", "count": 64}
+    with served(engine) as url:
+        answers = [post(url, "call/v2/faces", long, {"X-Test": "greedy"})[0] for _ in range(5)]
+        assert answers[:3] == [200, 200, 200]
+        assert answers[3:] == [429, 429]
+        began = time.monotonic()
+        kind, answer = called(url, "faces", {"model": "heads-64"})
+        assert kind == "complete"
+        assert time.monotonic() - began < 30, "not after 192 faces that nobody waits for"
+
+
+def test_a_run_ends_at_its_time_limit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ganapps.recipe import Recipe
+    monkeypatch.setattr(engine, "time_limit", 0.01)
+    made = 0
+    with pytest.raises(UserError, match="The time limit of 0.01 s"):
+        for result in engine.run(Recipe("faces", "heads-128", {"count": 64})):
+            made += len(result.made)
+            time.sleep(0.02)
+    assert 0 < made < 64
+
+
+def test_flat_tables_over_many_calls(engine: Engine) -> None:
+    window = ui.build(engine)
+    _, url, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, **ui.launch_settings())
+    for n in range(60):
+        called(url, "faces", {"model": "heads-64"} if n % 3 == 0 else {"count": "x" * 9})
+    queue = window._queue
+    assert len(queue.event_ids_to_events) <= 1
+    assert len(queue.event_analytics) <= 1
+    assert len(queue.pending_event_ids_session) <= 1
+    assert window.app.state_holder.capacity == 100
+    window.close()
+
+
+# -- 17: what a run keeps is let go
+
+
+def test_a_canvas_goes_with_its_run_and_its_visitor(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ganapps.ui import common, picture_tab
+    from ganapps.ui.upscale import UpscaleTab
     with gr.Blocks():
         tab = UpscaleTab(engine)
-    tab.seen = seen
-    return tab
-
-
-def started(tab: UpscaleTab) -> Iterator[dict]:
-    values = {widget: getattr(widget, "value", None) for widget in tab.asked | {tab.area.traces, *tab.beside_widgets}}
-    run = tab.run(values | {tab.picture: str(files.EXAMPLES / "cat.png")}, SimpleNamespace(headers={}, session_hash="me"))
-    assert [next(run) for _ in range(3)] and tab.seen[0]() is not None
-    return run
-
-
-def test_a_canvas_is_let_go_when_the_visitor_leaves(tab: UpscaleTab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(underway, "GRACE", 0.05)
-    started(tab).close()
-    wait(lambda: tab.seen[0]() is None and len(tab._parts) == 0)
-
-
-def test_stop_still_finds_it(tab: UpscaleTab) -> None:
-    started(tab).close()
-    view = tab.stopped("", [], SimpleNamespace(headers={}, session_hash="me"))
-    assert 'class="part"' in view[tab.area.view] and len(tab._parts) == 0
-    del view
-    wait(lambda: tab.seen[0]() is None)
-
-
-def test_a_run_that_ends_or_fails_holds_nothing() -> None:
-    parts = Underway()
-    with parts.of("me") as held:
-        held.it = "canvas"
-        assert parts.look("me") == "canvas"
-    with pytest.raises(KeyError), parts.of("me") as held:
-        held.it = {}["canvas"]
-    assert len(parts) == 0 and parts.take("me") is None
-
-
-def test_a_run_that_was_cut_off_does_not_end_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(underway, "GRACE", 0.05)
-    parts = Underway()
-
-    def run() -> Iterator[None]:
-        with parts.of("me") as held:
-            held.it = object()
-            yield
-
-    first = run()
-    next(first)
-    first.close()
-    second = run()
-    next(second)
-    time.sleep(0.2)
-    assert parts.look("me") is not None
-    second.close()
-    wait(lambda: len(parts) == 0)
-
-
-def test_a_race_is_let_go_when_the_visitor_leaves(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(underway, "GRACE", 0.05)
-    with gr.Blocks():
-        tab = compare.CompareTab(engine)
-    monkeypatch.setattr(tab.track, "laps", lambda *given: iter([{}, {}]))
-    run = tab.run({widget: widget.value for widget in tab.asked | {tab.measured}}, SimpleNamespace(headers={}, session_hash="me"))
-    assert [next(run), next(run)] and tab._running.look("me") is not None
+    canvas = np.zeros((50, 40, 3), np.uint8)
+    steps = iter([common.Shown("", None, part=Part(canvas, 20))] * 5)
+    monkeypatch.setattr(picture_tab.common, "show", lambda *_, **__: steps)
+    monkeypatch.setattr(tab, "recipe", lambda values: SimpleNamespace(with_settings=lambda **_: None))
+    monkeypatch.setattr(engine, "run", lambda *_: iter(()))
+    values = {tab.picture: "x", tab.area.traces: [], tab.weights.box: None}
+    request = SimpleNamespace(session_hash="visitor", headers={})
+    run = tab.run(values, request)
+    next(run), next(run)
+    assert tab._parts.look("visitor").pixels is canvas
     run.close()
-    wait(lambda: len(tab._running) == 0)
+    view = tab.stopped("", values[tab.area.traces], request)
+    assert len(tab._parts) == 0, "the canvas is gone"
+    assert Image.open(values[tab.area.traces][-1]).size == (40, 20), "what was done is a file"
+    assert values[tab.area.traces][-1] in view[tab.area.view]
+    run = tab.run(values, request)
+    next(run), next(run)
+    tab.left("visitor")
+    assert len(tab._parts) == 0
+    run.close()

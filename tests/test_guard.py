@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,7 +29,7 @@ from ganapps.recipe import Recipe
 from ganapps.runs import Listeners, Run, RunEnded
 from ganapps.ui import common, doors, files, turns, visitors
 from ganapps.ui.compare import CompareTab
-from ganapps.ui.doors import Door, Logins
+from ganapps.ui.doors import Bodies, Cookies
 
 ROOT = Path(__file__).resolve().parent.parent
 META = {"_type": "gradio.FileData"}
@@ -54,7 +55,7 @@ class House:
 def launched(engine: Engine, **more: object) -> Iterator[House]:
     window = rooms.build(engine)
     settings = {"server_name": "127.0.0.1", "prevent_thread_lock": True, "quiet": True}
-    _, url, _ = window.launch(**settings, ssr_mode=False, **more, **rooms.launch_settings(["gan.example.org"]))
+    _, url, _ = window.launch(**settings, ssr_mode=False, **more, **rooms.launch_settings(rooms.known_hosts("127.0.0.1", ["gan.example.org"], False)))
     yield House(window, url)
     window.close()
 
@@ -86,7 +87,7 @@ def hear(client: httpx.Client, asked: httpx.Response) -> tuple[str, object]:
 # Which names, which pages
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:80", "127.0.0.1:9", "[::1]:9", "192.168.3.4", "gan.example.org",
-                                  "gan.example.org.:443", socket.gethostname()])
+                                  "gan.example.org:443", socket.gethostname()])
 def test_the_app_answers_to_its_own_names(house: House, host: str) -> None:
     assert house.client().get("startup-events", headers={"host": host}).status_code == 200
 
@@ -101,9 +102,9 @@ def test_another_name_is_refused_with_what_to_do(house: House, headers: dict[str
         name = doors._name(next(iter(headers.values())).split(",")[0])
         assert answer.status_code == 403
         assert answer.json()["error"] == answer.json()["detail"] == (
-            f"This app does not know itself by the name {name}: if it is one of its names, start it with --host-name {name}.")
+            f"The host {name} is not known here: start the app with --host-name {name} to serve it under this name.")
     page = httpx.get(house.url, headers=headers | {"accept": "text/html"})
-    assert page.status_code == 403 and page.text.startswith("This app does not know") and "text/plain" in page.headers["content-type"]
+    assert page.status_code == 403 and "is not known here" in page.text and "text/plain" in page.headers["content-type"]
 
 
 @pytest.mark.parametrize(("headers", "status"), [
@@ -119,18 +120,10 @@ def test_only_the_app_s_own_page_may_ask(house: House, headers: dict[str, str], 
     assert client.get("queue/status", headers=headers).status_code == status
 
 
-def test_a_space_a_share_link_and_a_root_path_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    window = SimpleNamespace(share_url="https://abc.gradio.live", local_url="http://localhost:7860/", root_path="https://gan.test/here", server_name="0.0.0.0")
-    scope = {"app": SimpleNamespace(get_blocks=lambda: window)}
-    assert {"abc.gradio.live", "gan.test", "localhost"} <= doors._known(scope) and "other.gradio.live" not in doors._known(scope)
-    monkeypatch.setenv("SPACE_HOST", "ann-gan.hf.space")
-    assert "ann-gan.hf.space" in doors._known(scope)
-
-
 @pytest.mark.parametrize(("headers", "status"), [
-    ({"host": "a.proxy"}, 200), ({"host": "a.proxy", "origin": "https://ann-gan.hf.space"}, 200), ({"host": "a.proxy", "origin": "https://evil.test"}, 403)])
+    ({"host": "a.proxy"}, 200), ({"host": "a.proxy", "origin": "https://a.proxy"}, 200), ({"host": "a.proxy", "origin": "https://evil.test"}, 403)])
 def test_a_space_is_reached_by_whatever_name_its_proxy_takes(house: House, headers: dict[str, str], status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPACE_HOST", "ann-gan.hf.space")
+    monkeypatch.setenv("SPACE_ID", "ann/gan")
     assert house.client().get("queue/status", headers=headers).status_code == status
 
 
@@ -164,7 +157,7 @@ def test_no_other_address_is_fetched_and_served_as_ours(house: House, elsewhere:
         answer = house.client().request(method, way.format(place))
         assert answer.status_code == 403 and not came
     assert answer.headers["content-type"] == "application/json"
-    assert "are not fetched here" in house.client().get(way.format(place)).json()["error"]
+    assert "Only files of this app are served here" in house.client().get(way.format(place)).json()["error"]
 
 
 def test_no_address_in_a_request_is_fetched(house: House, elsewhere: tuple[str, list]) -> None:
@@ -184,11 +177,12 @@ def test_a_file_that_was_brought_is_served(house: House) -> None:
 # How large
 
 def test_a_large_request_is_refused_once_it_has_come(house: House) -> None:
-    for seed in ("1" * 1_100_000, "1" * 10_000_000):
+    for seed in ("1" * 1_200_000, "1" * 10_000_000):
         for way in ("call/v2/faces", "run/faces", "queue/join", "cancel", "component_server", "nowhere"):
-            answer = house.client().post(way, json={"seed": seed, "data": [seed], "session_hash": "me"})
+            kind = {"content-type": "application/json" if len(way) % 2 else "text/plain"}  # Gradio reads it whichever it says
+            answer = house.client().post(way, content=json.dumps({"seed": seed, "data": [seed], "session_hash": "me"}), headers=kind)
             assert answer.status_code == 413
-            assert answer.json()["error"] == "A request has at most 1.0 MB beside its pictures: upload files, and keep texts short."
+            assert answer.json()["error"] == "This request has over 1 MB: a file goes to /gradio_api/upload first, or as a data URI."
     many = house.client().post("call/v2/faces", content=(b"x" * 60_000 for _ in range(50)))  # its length is not told before
     assert many.status_code == 413
 
@@ -210,15 +204,15 @@ class Beyond:
     async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
         message = await receive()
         assert message["more_body"] is False
-        assert dict(scope["headers"])[b"content-length"] == str(len(message["body"])).encode()
+        assert dict(scope["headers"]).get(b"content-length", str(len(message["body"])).encode()) == str(len(message["body"])).encode()
         self.came.append(message["body"])
         await send({"type": "http.response.start", "status": self.status, "headers": list(self.headers)})
         await send({"type": "http.response.body", "body": b""})
 
 
-def through(door: Door, body: bytes, path: str = "/gradio_api/call/v2/x", step: int = 60_000, client: str = "1.2.3.4") -> dict:
+def through(door: Bodies | Cookies, body: bytes, path: str = "/gradio_api/call/v2/x", step: int = 60_000, client: str = "1.2.3.4") -> dict:
     """The start of the answer to a POST whose body comes in pieces; under "said" what the door itself answers."""
-    window = SimpleNamespace(share_url=None, local_url="http://localhost/", root_path=None, server_name="127.0.0.1", max_file_size=5_000_000)
+    window = SimpleNamespace(share_url=None, local_url="http://localhost/", root_path=None, server_name="127.0.0.1", max_file_size=5_000_000, fns={})
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [(b"host", b"localhost")], "client": (client, 1),
              "app": SimpleNamespace(get_blocks=lambda: window)}
     pieces = [body[i:i + step] for i in range(0, len(body), step)] or [b""]
@@ -229,9 +223,8 @@ def through(door: Door, body: bytes, path: str = "/gradio_api/call/v2/x", step: 
 
     async def send(message: dict) -> None:
         sent.append(message)
-    own = threading.Thread(target=lambda: asyncio.run(door(scope, receive, send)))  # a browser of other tests may have a loop in ours
-    own.start()
-    own.join()
+    with ThreadPoolExecutor() as pool:  # a browser of other tests may have a loop in our own thread
+        pool.submit(asyncio.run, door(scope, receive, send)).result()
     assert not pieces, "a client that still sends looks at no answer"
     return sent[0] | {"said": sent[1]["body"].decode()}
 
@@ -249,14 +242,14 @@ def test_a_picture_as_a_data_uri_goes_to_the_disk_as_it_comes(step: int, escaped
     asked = {"picture": {"url": data_uri(CONTENT), "meta": META}, "other": [{"path": data_uri(b"ab")}], "text": 'a "data:image/png;base64,AAAA" b'}
     body = json.dumps(asked)
     beyond = Beyond()
-    assert through(Door(beyond), (body.replace("/", r"\/") if escaped else body).encode(), step=step)["status"] == 200
+    assert through(Bodies(beyond), (body.replace("/", r"\/") if escaped else body).encode(), step=step)["status"] == 200
     came = json.loads(beyond.came[0])
     assert len(beyond.came[0]) < 1000 and came["text"] == asked["text"]
     picture, other = came["picture"], came["other"][0]
     assert picture["url"] is None and picture["meta"] == META
     assert Path(picture["path"]).read_bytes() == CONTENT and Path(other["path"]).read_bytes() == b"ab"
     for path in (picture["path"], other["path"]):
-        assert files.taken(path) == path and path in files.MADE
+        assert files.taken(path) == path
     files.delete([picture["path"], other["path"]])
 
 
@@ -264,9 +257,9 @@ def test_the_memory_stays_flat_while_a_picture_comes() -> None:
     import tracemalloc
     body = json.dumps({"picture": {"url": data_uri(CONTENT)}}).encode()
     beyond = Beyond()
-    through(Door(beyond), body)
+    through(Bodies(beyond), body)
     tracemalloc.start()
-    through(Door(beyond), body)
+    through(Bodies(beyond), body)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < len(body) * 1.5, "the pieces of this test alone take as much as the body"
@@ -274,69 +267,47 @@ def test_the_memory_stays_flat_while_a_picture_comes() -> None:
 
 @pytest.mark.parametrize(("asked", "status", "words"), [
     ({"picture": {"url": data_uri(bytes(6_000_000))}}, 413, "larger than an upload may be"),
-    ({"picture": {"url": data_uri(CONTENT)}, "seed": "1" * 1_100_000}, 413, "at most 1.0 MB"),
+    ({"picture": {"url": data_uri(CONTENT)}, "seed": "1" * 1_200_000}, 413, "over 1 MB"),
     ({"picture": data_uri(CONTENT)}, 400, "give it as the url of a file"),
     ({"picture": {"url": "data:image/png;base64," + "A" * 1_200_001}}, 400, "can't be read"),
     ([{"url": data_uri(b"ab")}] * 17, 413, "at most 16 files")])
 def test_nothing_stays_of_a_file_that_is_refused(asked: object, status: int, words: str) -> None:
     before, beyond = set(files.folder().rglob("*")), Beyond()
-    answer = through(Door(beyond), json.dumps(asked).encode())
+    answer = through(Bodies(beyond), json.dumps(asked).encode())
     assert answer["status"] == status and words in answer["said"] and not beyond.came
     assert set(files.folder().rglob("*")) <= before
 
 
-def test_a_file_that_is_cut_off_is_gone() -> None:
+@pytest.mark.parametrize("length", [2_000_000, -1])
+def test_a_file_that_is_cut_off_is_gone(length: int) -> None:
     before, beyond = set(files.folder().rglob("*")), Beyond()
-    through(Door(beyond), json.dumps({"picture": {"url": data_uri(CONTENT)}}).encode()[:2_000_000])
+    through(Bodies(beyond), json.dumps({"picture": {"url": data_uri(CONTENT)}}).encode()[:length])
     assert set(files.folder().rglob("*")) <= before
 
 
 # The password
 
 def test_a_cookie_goes_with_no_foreign_request_but_in_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
-    cookies = ((b"set-cookie", b"a=1; HttpOnly; SameSite=none; Secure"), (b"Set-Cookie", b"b=2; HttpOnly"), (b"x", b"samesite=none"))
-    sent = through(Door(Beyond(headers=cookies)), b"{}")["headers"]
-    assert sent == [(b"set-cookie", b"a=1; HttpOnly; SameSite=Lax; Secure"), (b"Set-Cookie", b"b=2; HttpOnly; SameSite=Lax"), (b"x", b"samesite=none")]
-    monkeypatch.setenv("SPACE_HOST", "localhost")  # its page lies in a frame of another site
-    assert through(Door(Beyond(headers=cookies)), b"{}")["headers"] == list(cookies)
+    cookies = ((b"set-cookie", b"a=1; HttpOnly; SameSite=none; Secure"), (b"set-cookie", b"b=2; HttpOnly"), (b"x", b"samesite=none"))
+    sent = through(Cookies(Beyond(headers=cookies)), b"{}")["headers"]
+    assert set(sent) == {(b"set-cookie", b"a=1; HttpOnly; SameSite=Lax; Secure"), (b"set-cookie", b"b=2; HttpOnly"), (b"x", b"samesite=none")}
+    monkeypatch.setenv("SPACE_ID", "ann/gan")  # its page lies in a frame of another site
+    assert through(Cookies(Beyond(headers=cookies)), b"{}")["headers"] == list(cookies)
 
 
-def test_wrong_passwords_slow_down_their_own_address_only() -> None:
-    logins = Logins()
-    assert [logins.tries("a", 100.0) for _ in range(3)] == [0, 0, 0]
-    assert logins.tries("a", 100.0) == 1 and logins.tries("a", 100.0) == 3, "tries at the same time wait for one another"
-    assert logins.tries("b", 100.0) == 0
-    waits = [logins.tries("a", 103.0 + 40 * i) for i in range(8)]
-    assert waits == [4, 8, 16, 30, 30, 30, 30, 30]
-    assert logins.tries("a", 383.0) > Logins.LONGEST, "not even looked at"
-    assert logins.tries("a", 413.1) <= Logins.LONGEST, "and what was not looked at counts for nothing"
-    logins.right("a")
-    assert logins.tries("a", 400.0) == 0
-    for _ in range(9):
-        logins.tries("c", 1000.0)
-    assert logins.tries("c", 3000.0) == 0, "long ago"
-    for i in range(Logins.MOST + 100):
-        logins.tries(str(i), 3000.0)
-    assert len(logins._tried) == Logins.MOST
-
-
-def test_the_password_is_asked_for_and_tried_ever_more_slowly(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Logins, "FIRST", 20.0)
+def test_another_address_is_not_slowed_down(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doors, "WAIT", 1000.0)
+    monkeypatch.setattr(doors, "LONGEST_WAIT", 1000.0)
     served = launched(engine, auth=("ada", "right"))
     house = next(served)
 
     def login(address: str, word: str) -> httpx.Response:
-        return httpx.post(house.url + "login", data={"username": "ada", "password": word}, headers={"x-forwarded-for": address}, timeout=1)
+        return httpx.post(house.url + "login", data={"username": "ada", "password": word}, headers={"x-forwarded-for": address}, timeout=60)
     assert house.client().get("info").status_code == 401
-    assert [login("203.0.113.9", "wrong").status_code for _ in range(3)] == [400] * 3
-    with pytest.raises(httpx.ReadTimeout):
-        login("203.0.113.9", "right")
-    refused = login("203.0.113.9", "right")
-    assert refused.status_code == 429 and refused.json()["error"] == "Too many wrong passwords came from your address: try again in a minute."
-    other = httpx.post(house.url + "login", data={"username": "ada", "password": "right"}, headers={"x-forwarded-for": "203.0.113.10"}, timeout=30)
+    assert [login("203.0.113.9", "wrong").status_code for _ in range(4)] == [400] * 3 + [429]
+    assert login("203.0.113.9", "right").json()["error"].startswith("Too many wrong passwords: try again in ")
+    other = login("203.0.113.10", "right")
     assert other.status_code == 200
-    given = other.headers.get_list("set-cookie")
-    assert len(given) == 2 and all("samesite=lax" in cookie.lower() and "httponly" in cookie.lower() for cookie in given)
     assert house.client(cookies=dict(other.cookies)).get("info").status_code == 200
     next(served, None)
 
@@ -345,20 +316,21 @@ def test_the_password_is_asked_for_and_tried_ever_more_slowly(engine: Engine, mo
 def test_an_empty_user_or_password_is_refused(given: str) -> None:
     with pytest.raises(SystemExit) as refused:
         command._login(given)
-    assert refused.value.code == "--password (or GANAPPS_PASSWORD) wants USER:PASSWORD, and neither of them may be empty."
+    assert refused.value.code == "--password wants USER:PASSWORD, neither of them empty."
+    assert command._login(" ada :word") == ("ada", "word"), "Gradio's page strips the user too"
     assert command._login("ada:a:b") == ("ada", "a:b") and command._login(None) is None
 
 
 def test_the_real_command_refuses_an_empty_password() -> None:
     done = subprocess.run([sys.executable, "app.py", "--password", ""], cwd=ROOT, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120)
-    assert done.returncode == 1 and done.stderr.startswith("--password (or GANAPPS_PASSWORD) wants USER:PASSWORD")
+    assert done.returncode == 1 and done.stderr.startswith("--password wants USER:PASSWORD")
 
 
 @pytest.mark.parametrize(("words", "warned"), [
     (["--share"], True), (["--host", "0.0.0.0"], True), (["--host", "::"], True), (["--host", "192.168.3.4"], True), ([], False),
     (["--host", "localhost"], False), (["--share", "--password", "ada:word"], False)])
 def test_an_open_door_is_told_loudly(words: list[str], warned: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    def refuse(device: str, offline: bool) -> Engine:
+    def refuse(*given: object, **more: object) -> Engine:
         raise UserError("No further.")
     monkeypatch.setattr("ganapps.engine.start", refuse)
     monkeypatch.setattr(sys, "argv", ["app.py", *words])
@@ -387,7 +359,7 @@ def test_whose_address_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
         return visitors.address({"client": (client, 1), "headers": [(b"x-forwarded-for", forwarded.encode())]})
     assert seen("203.0.113.9", "198.51.100.1") == "203.0.113.9", "uvicorn has decided whom to believe"
     assert seen("2001:db8:1:2:3::4") == seen("2001:db8:1:2::9") == "2001:db8:1:2::/64" != seen("2001:db8:1:3::9")
-    monkeypatch.setenv("SPACE_HOST", "ann-gan.hf.space")
+    monkeypatch.setenv("SPACE_ID", "ann/gan")
     assert seen("10.16.3.80", "6.6.6.6, 8.8.4.4, 10.0.0.1") == "8.8.4.4" and seen("10.16.3.80") == "10.16.3.80"
 
 
@@ -427,7 +399,7 @@ def test_what_nobody_waits_for_any_more(monkeypatch: pytest.MonkeyPatch) -> None
     assert gone(page, at=9) == [] and gone(page, at=11) == ["of a page"], "a closed page"
     with listeners.page("page"):
         assert gone(page, at=11) == [], "which was opened again"
-    with listeners.stream("never"):
+    with listeners.listening("never"):
         assert gone(mine, at=1000) == []
         assert gone(mine, run("other", asked=100.0), at=11) == ["other"], "somebody waits for the device"
     assert gone(mine, run("other", asked=100.0), at=11) == [], "and now nobody does"
@@ -442,7 +414,7 @@ def test_a_run_ends_at_its_time_limit_and_what_was_done_stays(engine: Engine, mo
     with pytest.raises(RunEnded) as ended, runs.limited(0.0):
         for result in slowly(engine.run(recipe)):
             made += result.made
-    assert not made and str(ended.value).startswith("The time limit of 0 seconds for a run is reached, and what was done stays")
+    assert not made and str(ended.value).startswith("The time limit of 0 s for a run is reached; what was done stays")
     with runs.limited(1000.0):
         shown = list(common.show(once_over(engine.run(recipe)), recipe, "en"))
     assert 0 < len(shown[-1].files) < 8 and shown[-1].ended and "time limit" in shown[-1].line
@@ -472,7 +444,7 @@ def test_a_race_that_is_over_its_time_shows_what_it_has(engine: Engine) -> None:
         for i, update in enumerate(laps(*given)):
             yield update
             if given[1].lap:
-                raise RunEnded("The time limit of {seconds} seconds for a run is reached, and what was done stays: ask for less at a time.", seconds="1")
+                raise RunEnded("The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.", seconds="1")
     tab.track.laps = over
     values = {widget: widget.value for widget in tab.asked | {tab.measured}}
     *_, last, _ = tab.run(values, SimpleNamespace(headers={}, session_hash="me"))
@@ -484,7 +456,7 @@ def test_the_time_limit_holds_for_whatever_waits_in_the_queue(house: House, monk
     monkeypatch.setattr(house.queue, "time_limit", 0.001)
     client = house.client()
     event, said = hear(client, ask(client, count=64))
-    assert event == "error" and said["error"].startswith("The time limit of 0.001 seconds for a run is reached")
+    assert event == "error" and said["error"].startswith("The time limit of 0.001 s for a run is reached")
     monkeypatch.setattr(house.queue, "time_limit", None)
     assert hear(client, ask(client))[0] == "complete"
 
@@ -580,12 +552,12 @@ def test_nothing_stays_of_a_call(house: House, monkeypatch: pytest.MonkeyPatch) 
         elif i % 4 == 1:
             assert client.post("run/faces", json={"data": ["x" * 200_000]}).status_code == 500
         elif i % 4 == 2:
-            assert client.post("call/v2/faces", json={"seed": "1" * 1_100_000}).status_code == 413
+            assert client.post("call/v2/faces", json={"seed": "1" * 1_200_000}).status_code == 413
         elif i % 40 == 3:
             ask(client, i)  # and nobody listens
     wait(lambda: not any(v for name, v in kept(house).items() if name not in ("sessions", "used")))
     assert kept(house)["sessions"] <= 2, "those of pages, of other tests"
-    assert len(house.queue.event_analytics) <= turns.RECORDS
+    assert len(house.queue.event_analytics) <= 1
 
 
 def test_sessions_are_few_and_light(house: House) -> None:

@@ -21,8 +21,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
     "errors": (set(), set()),
     "schema": ({"errors"}, set()),
-    "runs": ({"errors"}, set()),
-    "prices": (set(), set()),
+    "prices": (set(), {"filelock"}),
+    "temporary": ({"errors"}, {"filelock"}),
     "catalog": ({"errors"}, set()),
     "device": ({"errors"}, {"torch"}),
     "recipe": ({"errors"}, {"PIL"}),
@@ -43,14 +43,16 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "rehearsal": ({"engine", "recipe", "uploads"}, set()),
     "race": ({"engine", "rehearsal", "tasks", "recipe", "report", "errors"}, set()),
     "doctor": ({"images", "engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),
+    "runs": ({"errors"}, set()),
+    "learning": ({"learning"}, {"torch"}),
     "ui": ({"ui", "runs", "engine", "race", "rehearsal", "quality", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
-    "__main__": ({"engine", "race", "doctor", "images", "recipe", "errors"}, set()),
+    "__main__": ({"temporary", "engine", "race", "doctor", "images", "recipe", "errors"}, set()),
 }
 
 # The one file of a room that may import more.
-ALONE = {"tasks/denoise.py": {"PIL"}, "tasks/text.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/cycle.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
+ALONE = {"ui/incoming.py": {"starlette"}, "ui/doors.py": {"starlette"}, "ui/turns.py": {"starlette"}, "tasks/denoise.py": {"PIL"}, "tasks/text.py": {"PIL"}, "tasks/between.py": {"PIL"}, "tasks/cycle.py": {"PIL"}, "tasks/figures.py": {"PIL", "skimage"}, "tasks/resample.py": {"PIL"},
          "networks/folder_parts.py": {"diffusers"}, "networks/text_encoder.py": {"transformers"}, "networks/torchvision_ops.py": {"torchvision"},
-         "networks/upscalers.py": {"spandrel"}, "ui/incoming.py": {"starlette"}, "ui/turns.py": {"starlette"}, "ui/window.py": {"starlette"}, "formats/snapshots.py": {"numpy"}}
+         "networks/upscalers.py": {"spandrel"}, "formats/snapshots.py": {"numpy"}}
 
 
 def room(path: Path) -> str:

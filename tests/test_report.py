@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -65,12 +66,41 @@ def test_a_ledger_learns_and_remembers(tmp_path: Path) -> None:
     assert Ledger(tmp_path / "deep" / "prices.json").get("faces|m") == (1.5, 100)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "3", '{"a": 3}', '{"a": []}', '{"a": [1]}', '{"a": ["x", 1]}', '{"a": [1, "x"]}', "[" * 9000, "\udcff"])
+@pytest.mark.parametrize("text", ["", "[]", "3", '{"a": 3}', '{"a": []}', '{"a": [1]}', '{"a": ["x", 1]}', '{"a": [1, "x"]}', "[" * 9000, "\udcff",
+                                  '{"a": [Infinity, 1]}', '{"a": [-1, 1]}', '{"a": [1e300, 1]}', '{"a": [NaN, 1]}', '{"a": [1, -5]}', '{"a": [1, 1e300]}', '{"a": [true, 1]}'])
 def test_a_damaged_ledger_is_measured_again(text: str, tmp_path: Path) -> None:
     (tmp_path / "prices.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     ledger = Ledger(tmp_path / "prices.json")
     ledger.add("a", 1.0, 1, None)
     assert ledger.get("a") == (1.0, None)
+
+
+def test_one_wrong_price_does_not_cost_the_others(tmp_path: Path) -> None:
+    (tmp_path / "prices.json").write_text('{"wrong": [Infinity, 1], "right": [2.5, null]}')
+    ledger = Ledger(tmp_path / "prices.json")
+    assert ledger.get("wrong") == (None, None)
+    assert ledger.get("right") == (2.5, None)
+
+
+def test_two_processes_do_not_lose_each_other_s_prices(tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    one, other = Ledger(path), Ledger(path)
+    one.add("a", 1.0, 1, 10)
+    other.add("b", 2.0, 1, 20)
+    one.add("c", 3.0, 1, 30)
+    kept = Ledger(path)
+    assert [kept.get(key) for key in "abc"] == [(1.0, 10), (2.0, 20), (3.0, 30)]
+    assert [p.name for p in tmp_path.iterdir() if p.suffix not in (".json", ".lock")] == []
+
+
+def test_many_processes_write_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    code = "import sys; from pathlib import Path; from ganapps.prices import Ledger\nfor i in range(20): Ledger(Path(sys.argv[1])).add(sys.argv[2] + str(i), 1.0, 1, 1)"
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path), name]) for name in "xyz"]
+    assert [w.wait(60) for w in writers] == [0, 0, 0]
+    kept = Ledger(path)
+    missing = [f"{name}{i}" for name in "xyz" for i in range(20) if kept.get(f"{name}{i}")[0] is None]
+    assert len(missing) <= 3, "a write that had to wait too long may be lost, no more"
 
 
 def test_a_ledger_that_cannot_be_written_lasts_as_long_as_the_process(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ REFUSED = {
     "too many": ({"count": 65}, "The setting count is 65: from 1 to 64 is accepted."),
     "too wild": ({"psi": -2.5}, "The setting psi is -2.5: from -2 to 2 is accepted."),
     "no number": ({"psi": float("nan")}, "The setting psi is nan: from -2 to 2 is accepted."),
-    "no float at all": ({"psi": 10**400}, "The setting psi can't be " + "1" + "0" * 79 + ": a number is accepted."),
+    "no float at all": ({"psi": 10**400}, "The setting psi can't be " + "1" + "0" * 196 + "...: a number is accepted."),
     "below": ({"cutoff": -1}, "The setting cutoff is -1: from 0 to 31 is accepted."),
     "another kind": ({"cutoff": "all"}, "The setting cutoff can't be 'all': a whole number, nothing is accepted."),
     "a word not known": ({"noise": "loud"}, "The setting noise can't be 'loud': 'const', 'random' is accepted."),

@@ -11,7 +11,6 @@ import os
 import re
 import stat
 import tarfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,12 +18,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ganapps.formats import onnx, refusals
+from ganapps.formats import onnx, pytorch, refusals
 from ganapps.formats.pickles import Budget
-from ganapps.formats.snapshots import DEEPEST, LONGEST_PATH, NOT_PLAIN, plain, read_snapshot
-from ganapps.formats.storages import NAMED, STREAM_MAGIC, check_archive, read_stream
+from ganapps.formats.snapshots import read_snapshot
+from ganapps.formats.storages import NAMED, STREAM_MAGIC
 
 LARGEST_HEADER = 16 * 2**20  # bytes of a safetensors header; one of a thousand tensors takes 0.1 MB
+# Bytes of all tensors together: whole numbers become four times as large, and tensors may share some of their numbers.
+WIDENED, SHARED = 4, 2**28
 MAGIC_BYTES = STREAM_MAGIC.to_bytes(10, "little")
 
 
@@ -64,6 +65,8 @@ def read(path: str | Path, name: str | None = None, wanted: tuple[str, ...] | No
     contents = read_kind[_kind(data, file)](os.fspath(path), data, Budget(file), wanted)
     if not contents.tensors:
         raise refusals.no_tensors(file)
+    if sum(tensor.nbytes for tensor in contents.tensors.values()) > WIDENED * len(data) + SHARED:
+        raise refusals.claims_too_much(file)
     return contents
 
 
@@ -74,8 +77,8 @@ def _open(path: str, file: str) -> memoryview:
             raise refusals.no_file(file)
         if not status.st_size:
             raise refusals.empty(file)
-        with open(path, "rb") as opened:
-            return memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+        with open(path, "rb") as opened:  # tensors stay in the file until they are used, and nothing is written to it
+            return memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY))
     except (OSError, ValueError) as error:
         raise refusals.unreadable(file, getattr(error, "strerror", None) or type(error).__name__) from error
 
@@ -95,7 +98,7 @@ def _kind(data: memoryview, file: str) -> str:
         return "stream" if MAGIC_BYTES in head[:32] else "pickle"
     if onnx.is_onnx(head):
         return "onnx"
-    raise refusals.unknown(file)
+    raise refusals.other(head, file) or refusals.unknown(file)
 
 
 def _read_safetensors(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
@@ -137,17 +140,19 @@ def _taken(names: list[str], wanted: tuple[str, ...] | None, budget: Budget) -> 
 
 
 def _read_archive(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
-    check_archive(path, data, budget)
-    return _load(path, budget, wanted, mapped=True)
+    return _wanted(*pytorch.read_zip(path, data, budget), wanted, budget)
 
 
 def _read_legacy(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
-    read_stream(data, budget)
-    try:  # PyTorch first tries these files as its oldest format, a tar archive, whose sizes it believes
+    try:  # other programs would take such a file for PyTorch's oldest format, a tar archive
         tarfile.TarInfo.frombuf(bytes(data[:512]), "utf-8", "surrogateescape")
     except tarfile.TarError:
-        return _load(path, budget, wanted, mapped=False)
+        return _wanted(*pytorch.read_legacy(data, budget), wanted, budget)
     raise refusals.damaged(budget.file)
+
+
+def _wanted(tensors: dict[str, Tensor], settings: dict, wanted: tuple[str, ...] | None, budget: Budget) -> Contents:
+    return Contents({name: tensors[name] for name in _taken(list(tensors), wanted, budget)}, settings)
 
 
 def _read_pickle(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
@@ -156,39 +161,3 @@ def _read_pickle(path: str, data: memoryview, budget: Budget, wanted: tuple[str,
 
 def _read_onnx(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
     return Contents(*onnx.read_graph(data, budget))
-
-
-def _load(path: str, budget: Budget, wanted: tuple[str, ...] | None, mapped: bool) -> Contents:
-    """`torch.load` of a file whose claims have been checked."""
-    try:
-        if mapped and not path.endswith(".safetensors"):  # PyTorch goes by that ending
-            value = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        else:
-            with open(path, "rb") as opened:
-                value = torch.load(opened, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever its reader stumbles over, the file is what can't be read
-        raise refusals.refused_by_torch(budget.file, type(error).__name__) from error
-    tensors: dict[str, Tensor] = {}
-    for names, tensor in _tensors(value, (), budget):
-        name = ".".join(names)
-        if name in tensors:
-            raise refusals.damaged(budget.file)
-        tensors[name] = tensor.detach()
-    settings = plain(value, budget)
-    kept = {name: tensors[name] for name in _taken(list(tensors), wanted, budget)}
-    return Contents(kept, settings if isinstance(settings, dict) and settings is not NOT_PLAIN else {})
-
-
-def _tensors(value: object, path: tuple[str, ...], budget: Budget) -> Iterator[tuple[tuple[str, ...], Tensor]]:
-    """Every tensor in nested dicts and lists, with the names that lead to it."""
-    budget.spend(NAMED)
-    if len(path) > DEEPEST or sum(map(len, path)) > LONGEST_PATH:
-        raise refusals.too_intricate(budget.file)
-    if isinstance(value, Tensor):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, inner in dict.items(value):
-            yield from _tensors(inner, (*path, str(key)), budget)
-    elif isinstance(value, (list, tuple)):
-        for index, inner in enumerate(value):
-            yield from _tensors(inner, (*path, str(index)), budget)

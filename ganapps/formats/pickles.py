@@ -18,7 +18,7 @@ from ganapps.formats.refusals import cut_off, damaged, foreign, tensorflow, too_
 
 MOST_STEPS = 1_000_000  # R3GAN's snapshot with its optimizers, the most intricate that was measured, takes 75,000
 LONGEST_TEXT = 4096  # bytes; names and settings are short, the source text in NVIDIA's files stays an unread `LongText`
-LARGEST_KEY = 2**31
+LARGEST_KEY, LARGEST_NUMBER = 2**31, 2**63
 LONGEST_LINE = 512
 ORDERED_DICT, COUNTER = "collections.OrderedDict", "collections.Counter"
 PERSISTENT = "persistent id"  # the name of the record that stands for a persistent id; no Python name has a space
@@ -185,12 +185,19 @@ class Reader:
         target.extend(values)
 
     def put(self, parts: list | tuple) -> None:
-        """Keys are texts and small whole numbers: the hashes of others can be made to collide, or to take for ever."""
+        """Keys are texts and small whole numbers: the hashes of others can be made to collide, or to take for ever.
+
+        Large ones, by which old optimizers call their parameters, become texts; so do classes, as callbacks are called.
+        """
         target = self.stack[-1]
         if type(target) is Record:
             target.pairs = target = {} if target.pairs is None else target.pairs
         self.insist(type(target) is dict and len(parts) % 2 == 0)
         for key, value in zip(parts[::2], parts[1::2], strict=True):
+            if type(key) is Name:
+                key = key.text
+            if type(key) is int and LARGEST_KEY <= key < LARGEST_NUMBER:
+                key = str(key)
             self.insist(type(key) is str or (type(key) is int and 0 <= key < LARGEST_KEY))
             target[key] = value
 

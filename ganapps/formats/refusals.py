@@ -18,9 +18,69 @@ IMPOSTORS = {
 }
 
 
+# What a file of numbers is, by its first bytes, or those at a place.
+KERAS = (
+    "{file} is a file of Keras or HDF5, which is not a checkpoint this app can read. "
+    "Use the model's PyTorch or safetensors file."
+)
+ARCHIVE = (
+    "{file} is an archive, which is not a checkpoint this app can read. "
+    "Unpack it and give the checkpoint file that lies inside."
+)
+NUMPY = (
+    "{file} holds arrays of numpy, which is not a checkpoint this app can read. "
+    "Use the model's PyTorch or safetensors file."
+)
+NCNN = (
+    "{file} is one of a pair of ncnn files (.param and .bin), which is not a checkpoint this app can read. "
+    "Use the PyTorch file that it was made from."
+)
+TFLITE = (
+    "{file} is a TensorFlow Lite model, which is not a checkpoint this app can read. "
+    "Use the model's PyTorch or safetensors file."
+)
+GGUF = (
+    "{file} is a GGUF file, which is not a checkpoint this app can read. Use the model's PyTorch or safetensors file."
+)
+OTHERS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"\x89HDF\r\n\x1a\n", KERAS),
+    (4, b"TFL3", TFLITE),
+    (0, b"GGUF", GGUF),
+    (0, b"7767517\n", NCNN),  # the text half; the other begins with the number type of its first weights
+    (0, b"7767517\r\n", NCNN),
+    (0, b"\x47\x6b\x30\x01", NCNN),
+    (0, b"\x38\x4b\x0d\x00", NCNN),
+    (0, b"\x56\xc0\x02\x00", NCNN),
+    (0, b"\x93NUMPY", NUMPY),
+    (0, b"\x1f\x8b", ARCHIVE),  # gzip
+    (0, b"BZh", ARCHIVE),
+    (0, b"\xfd7zXZ\0", ARCHIVE),
+    (0, b"7z\xbc\xaf\x27\x1c", ARCHIVE),
+    (0, b"Rar!\x1a\x07", ARCHIVE),
+    (0, b"\x28\xb5\x2f\xfd", ARCHIVE),  # zstd
+    (257, b"ustar", ARCHIVE),  # tar
+)
+
+
 def impostor(file: str, template: str) -> WeightsError:
-    """`template` is one of `IMPOSTORS`."""
+    """`template` is a sentence of this file that says what else the file is."""
     return WeightsError(template, file=file)
+
+
+def other(head: bytes, file: str) -> WeightsError | None:
+    """What to say of a file of another program, known by its first 1024 bytes."""
+    for place, beginning, template in OTHERS:
+        if head[place : place + len(beginning)] == beginning:
+            return impostor(file, template)
+    floats = head[:4] == bytes(4) and any(head)
+    return impostor(file, NCNN) if floats and file.lower().endswith(".bin") else None
+
+
+def zipped(names: list[str]) -> str:
+    """The sentence for a zip file without PyTorch's pickle, by its entries' names."""
+    if any(name.endswith(".weights.h5") for name in names):
+        return KERAS
+    return NUMPY if names and all(name.endswith(".npy") for name in names) else ARCHIVE
 
 
 def no_file(file: str) -> WeightsError:
@@ -103,11 +163,11 @@ def weights_elsewhere(file: str) -> WeightsError:
     return WeightsError("{file} keeps its weights in other files beside it. Use a file that holds them itself.", file=file)
 
 
-def refused_by_torch(file: str, reason: str) -> WeightsError:
+def byte_order(file: str) -> WeightsError:
     return WeightsError(
-        "PyTorch can't read {file} as plain weights ({reason}). Save it again with a current PyTorch, as a state dict.",
+        "{file} was written by a machine whose numbers run the other way (big-endian). "
+        "Save it again on an ordinary one, as safetensors.",
         file=file,
-        reason=reason,
     )
 
 

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 import numpy
 from torch import Tensor
 
+from ganapps.errors import WeightsError
 from ganapps.formats.pickles import COUNTER, ORDERED_DICT, Budget, LongText, Name, Reader, Record
-from ganapps.formats.refusals import claims_too_much, damaged, nothing_wanted, too_intricate, unknown
-from ganapps.formats.storages import DTYPES, NAMED, PARAMETER, REBUILD, SIZE, check_view, claim, read_stream, tensor_from
+from ganapps.formats.refusals import claims_too_much, damaged, foreign, nothing_wanted, too_intricate, unknown
+from ganapps.formats.storages import DEVICE, DTYPES, NAMED, PARAMETER, REBUILD, SIZE, check_view, claim, read_stream, tensor_from
 
 PERSISTENT_OBJECT = "torch_utils.persistence._reconstruct_persistent_obj"
 EMBEDDED_STREAM = "torch.storage._load_from_bytes"
@@ -28,10 +29,27 @@ DEEPEST = 32  # modules or settings inside one another; R3GAN has 8
 LONGEST_LIST = 256
 LONGEST_PATH = 400
 NOT_PLAIN = object()
-KNOWN = frozenset(
-    [ORDERED_DICT, COUNTER, PARAMETER, SIZE, *REBUILD, EMBEDDED_STREAM, ENCODE, "builtins.set", "__builtin__.set"]
-    + ["numpy.dtype", "numpy.ndarray", *(f"{module}{name}" for module in ARRAYS for name in ("scalar", "_reconstruct"))]
+NAMESPACES = ("argparse.Namespace", "types.SimpleNamespace")  # what a program was told: their attributes are settings
+# What else of Python, numpy and PyTorch lies in honest files, beside the weights.
+BESIDE = frozenset(
+    ["collections.defaultdict", "copyreg._reconstructor", "copy_reg._reconstructor", "typing.Any", *NAMESPACES]
+    + [
+        f"{module}.{kind}"
+        for module in ("builtins", "__builtin__")
+        for kind in "bool bytes complex dict float frozenset int list object range set slice str tuple".split()
+    ]
+    + [
+        f"{module}.{kind}"
+        for module in ("pathlib", "pathlib._local")
+        for kind in "Path PosixPath WindowsPath PurePath PurePosixPath PureWindowsPath".split()
+    ]
+    + [f"datetime.{kind}" for kind in ("date", "datetime", "time", "timedelta", "timezone")]
+)
+KNOWN = BESIDE | frozenset(
+    [ORDERED_DICT, COUNTER, PARAMETER, SIZE, DEVICE, *REBUILD, EMBEDDED_STREAM, ENCODE, "numpy.dtype", "numpy.ndarray"]
+    + [f"{module}{name}" for module in ARRAYS for name in ("scalar", "_reconstruct")]
     + [str(dtype) for dtype in DTYPES.values()]
+    + [f"numpy.{kind}" for kind in "bool_ float16 float32 float64 int32 int64 uint8".split()]
 )
 
 
@@ -93,16 +111,14 @@ class Snapshot:
 
     def content(self, value: object) -> memoryview:
         """The bytes of a bytes value, or of the text that stands for one in protocol 2."""
-        if type(value) is memoryview:
-            return value
-        honest = type(value) is Record and value.name == ENCODE and len(value.args) == 2 and value.args[1] == "latin1"
-        text = value.args[0] if honest else None
+        text = value.args[0] if _is_encoded(value) else None
         if type(text) is LongText:
             self.use(len(text.view))
-            text = str(text.view, "utf-8", "replace")
-        if type(text) is not str or not text.isascii() and max(text) > "\xff":
+            value = Record(ENCODE, (str(text.view, "utf-8", "replace"), "latin1"))
+        found = _bytes(value)
+        if found is None:
             raise damaged(self.budget.file)
-        return memoryview(text.encode("latin1"))
+        return found
 
     def use(self, size: int) -> None:
         self.room -= size
@@ -118,10 +134,11 @@ def read_snapshot(data: memoryview, budget: Budget, wanted: tuple[str, ...] | No
     `non_persistent`, the names of the buffers that a state dict would leave out (they are among the tensors). Raises
     `WeightsError`.
     """
-    root = _mapping(Reader(data, budget, _allowed).value())
+    value = Reader(data, budget, _allowed).value()
+    root = _mapping(value)
     networks = {name: network for name, value in (root or {}).items() if (network := _network(value)) is not None}
     if not networks:
-        raise unknown(budget.file)
+        raise _stranger(value, budget.file)
     chosen = [name for name in wanted or ("G_ema",) if name in networks]
     if not chosen:
         raise nothing_wanted(budget.file, wanted or ("G_ema",), [str(name) for name in networks])
@@ -133,11 +150,24 @@ def read_snapshot(data: memoryview, budget: Budget, wanted: tuple[str, ...] | No
     return snapshot.tensors, settings
 
 
-def _allowed(name: str) -> bool:
+def harmless(name: str) -> bool:
     """Any class of research code may be named, it is inert. Of Python, numpy and PyTorch a handful has business here."""
     package = name.partition(".")[0]
     general = package in sys.stdlib_module_names or package in ("torch", "numpy", "pip", "__builtin__", "copy_reg")
-    return not general or name in KNOWN or name.startswith("torch.nn.")
+    return not general or name in KNOWN
+
+
+def _allowed(name: str) -> bool:
+    return harmless(name) or name.startswith("torch.nn.")
+
+
+def _stranger(value: object, file: str) -> WeightsError:
+    """What to say of a pickle without a network: the class that it is made of, if there is one."""
+    inside = _mapping(value)
+    for record in (value, *(inside or {}).values()):
+        if type(record) is Record and record.name not in (*KNOWN, PERSISTENT_OBJECT):
+            return foreign(file, record.name)
+    return unknown(file)
 
 
 def _take_network(snapshot: Snapshot, name: str, network: Network) -> dict:
@@ -189,6 +219,21 @@ def _mapping(value: object) -> dict | None:
     return pairs if type(pairs) is dict else None
 
 
+def _is_encoded(value: object) -> bool:
+    """Is this the call that stands for bytes in protocol 2?"""
+    return type(value) is Record and value.name == ENCODE and len(value.args) == 2 and value.args[1] == "latin1"
+
+
+def _bytes(value: object) -> memoryview | None:
+    """The bytes of a bytes value, or of the text that stands for one in protocol 2; None for anything else."""
+    if type(value) is memoryview:
+        return value
+    text = value.args[0] if _is_encoded(value) else None
+    if type(text) is not str or not text.isascii() and max(text) > "\xff":
+        return None
+    return memoryview(text.encode("latin1"))
+
+
 def _texts(value: object) -> list[str]:
     """The texts of a set, which protocol 2 and 3 write as a call of `set` with a list."""
     if type(value) is Record:
@@ -205,12 +250,14 @@ def plain(value: object, budget: Budget, depth: int = 0) -> object:
         return value
     if type(value) is int:
         return value if abs(value) < 2**63 else NOT_PLAIN
+    if type(value) is Record and value.name == SIZE and len(value.args) == 1:
+        value = value.args[0]
     if isinstance(value, (list, tuple)) and len(value) <= LONGEST_LIST:
         entries = [plain(entry, budget, depth + 1) for entry in value]
         return NOT_PLAIN if any(entry is NOT_PLAIN for entry in entries) else entries
-    if isinstance(value, dict) or _mapping(value) is not None:
-        pairs = dict.items(_mapping(value) or value)
-        found = {key: entry for key, raw in pairs if (entry := plain(raw, budget, depth + 1)) is not NOT_PLAIN}
+    pairs = value.state if type(value) is Record and value.name in NAMESPACES else _mapping(value)
+    if isinstance(pairs, dict):
+        found = {key: entry for key, raw in pairs.items() if (entry := plain(raw, budget, depth + 1)) is not NOT_PLAIN}
         return found if found or not pairs else NOT_PLAIN
     return _plain_record(value)
 
@@ -234,7 +281,8 @@ def _numbers(kind: object, data: object, shape: object) -> numpy.ndarray | objec
     """The array of `shape` in `data`; `kind` is the record of its numpy.dtype, whose state holds the byte order."""
     code = kind.args[0] if type(kind) is Record and kind.name == "numpy.dtype" and kind.args else None
     order = kind.state[1] if code and type(kind.state) is tuple and len(kind.state) > 1 else "<"
-    if type(code) is not str or code not in NUMBERS or order not in ("<", ">", "|") or type(data) is not memoryview:
+    data = _bytes(data)
+    if type(code) is not str or code not in NUMBERS or order not in ("<", ">", "|") or data is None:
         return NOT_PLAIN
     if type(shape) is not tuple or len(shape) > 4 or not all(type(side) is int and side >= 0 for side in shape):
         return NOT_PLAIN

@@ -1,8 +1,8 @@
 """The tensors of PyTorch files and streams: what they claim, and whether the bytes for it are there.
 
-`torch.load(weights_only=True)` runs no code, but it believes sizes: a few hundred bytes can ask it for terabytes, or
-for a hash that never ends. So each file is first read here with the strict reader, and only one whose every claim is
-true goes on.
+PyTorch's own reader believes sizes, even where it runs no code: a few hundred bytes can ask it for terabytes, or for a
+hash that never ends. So it is not asked. The strict reader reads each file, and a tensor is made only of bytes that
+are there.
 """
 
 from __future__ import annotations
@@ -10,23 +10,35 @@ from __future__ import annotations
 import math
 import struct
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ganapps.formats.pickles import COUNTER, ORDERED_DICT, PERSISTENT, Budget, Name, Reader, Record
-from ganapps.formats.refusals import claims_too_much, cut_off, damaged, program, too_intricate, unknown
+from ganapps.formats.refusals import (
+    byte_order,
+    claims_too_much,
+    cut_off,
+    damaged,
+    impostor,
+    program,
+    too_intricate,
+    zipped,
+)
 
 STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # the number that every legacy PyTorch stream begins with
 STREAM_VERSION = 1001
 LARGEST_DIRECTORY = 64 * 2**20  # bytes of a zip's directory; one of a thousand tensors takes 0.1 MB
 LARGEST_SIDE = 2**40
+# Entries of programs that PyTorch's compilers write: TorchScript of today and of old, and torch.export.
+PROGRAM = ("constants.pkl", "model.json", "archive_format", "serialized_exported_program.json")
 NAMED = 20  # steps for each tensor or module: it costs more than a pickle spends on it, and may have many names
 REBUILD = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 PARAMETER = "torch._utils._rebuild_parameter"
-SIZE = "torch.Size"
+SIZE, DEVICE = "torch.Size", "torch.device"
+MAKERS = (*REBUILD, PARAMETER, SIZE, PERSISTENT)
 DTYPES = {
     "DoubleStorage": torch.float64,
     "FloatStorage": torch.float32,
@@ -63,10 +75,25 @@ class Claim:
 
 @dataclass(frozen=True)
 class Stream:
-    """A legacy PyTorch stream: the pickled value, and the bytes of each storage that it names."""
+    """A PyTorch file: the pickled value, and the bytes of each storage that it names."""
 
     root: object
     storages: Mapping[str, memoryview]
+
+    def tensor(self, record: Record, made: dict[str, Tensor], file: str) -> Tensor:
+        """The tensor that `record` rebuilds; `made` has the storages that other tensors were made of, or gets this one.
+
+        It is a view of its storage, as in the network that was saved. Raises `WeightsError`.
+        """
+        if not record.args or type(record.args[0]) is not Record:
+            raise damaged(file)
+        numbers = claim(record.args[0], file)
+        offset, size, stride = check_view(record, numbers.count, file)
+        if 0 in size:
+            return torch.empty(size, dtype=numbers.dtype)
+        if numbers.key not in made:
+            made[numbers.key] = _aligned(self.storages[numbers.key], numbers.dtype)
+        return made[numbers.key].as_strided(size, stride, offset)
 
 
 def claim(record: Record, file: str) -> Claim:
@@ -109,18 +136,27 @@ def tensor_from(data: memoryview, dtype: torch.dtype, view: tuple[int, tuple[int
     return strided if whole else strided.clone(memory_format=torch.contiguous_format)
 
 
-def read_stream(data: memoryview, budget: Budget) -> Stream:
+def _aligned(data: memoryview, dtype: torch.dtype) -> Tensor:
+    """All numbers of a storage; they stay in the file where they lie as a processor wants them."""
+    numbers = torch.frombuffer(data, dtype=dtype)
+    return numbers.clone() if numbers.data_ptr() % dtype.itemsize else numbers
+
+
+def read_stream(data: memoryview, budget: Budget, allowed: Callable[[str], bool] = NAMES.__contains__) -> Stream:
     """Reads a legacy PyTorch stream (or the one around each tensor of NVIDIA's pickles) and checks every claim in it.
 
     It is five pickles (a magic number, a version, the writer's machine, the value, the keys of its storages), and then
-    for each key an eight-byte count and the raw numbers. Raises `WeightsError`.
+    for each key an eight-byte count and the raw numbers. `allowed` are the names that may stand in it; what is called
+    by them is inert. Raises `WeightsError`.
     """
-    reader = Reader(data, budget, NAMES.__contains__)
+    reader = Reader(data, budget, allowed)
     magic, version, machine, root, keys = (reader.value() for _ in range(5))
     if type(magic) is not int or magic != STREAM_MAGIC or type(version) is not int or version != STREAM_VERSION:
         raise damaged(budget.file)
-    if type(machine) is not dict or machine.get("little_endian") is not True or type(keys) is not list:
+    if type(machine) is not dict or type(keys) is not list:
         raise damaged(budget.file)
+    if machine.get("little_endian") is not True:
+        raise byte_order(budget.file)
     claims = _claims(reader.records, budget.file)
     if not all(type(key) is str for key in keys) or len(keys) != len(claims) or set(keys) != set(claims):
         raise damaged(budget.file)
@@ -149,17 +185,26 @@ def _claims(records: Iterable[Record], file: str) -> dict[str, Claim]:
 
 
 def check_records(records: Iterable[Record], claims: Mapping[str, Claim], budget: Budget) -> None:
-    """Each call in a PyTorch pickle makes a tensor inside its storage, a parameter, or a small size; else it raises."""
+    """Each call of PyTorch's makes a tensor inside its storage, a parameter, or a small size; else it raises.
+
+    Calls of others are inert records, whose names the reader has allowed.
+    """
     file = budget.file
     for record in records:
         budget.spend(NAMED)
-        if record.state is not None or record.pairs is not None or record.entries is not None:
-            raise damaged(file)
-        if record.name in REBUILD and record.args and type(record.args[0]) is Record:
+        if record.name not in MAKERS:
+            honest = not record.name.startswith("torch.") or record.name == DEVICE
+        elif record.state is not None or record.pairs is not None or record.entries is not None:
+            honest = False
+        elif record.name in REBUILD and record.args and type(record.args[0]) is Record:
             check_view(record, claims[claim(record.args[0], file).key].count, file)
             honest = _harmless(record.args[4:])
         elif record.name == PARAMETER and len(record.args) == 3:
-            honest = type(record.args[0]) is Record and record.args[0].name in REBUILD and _harmless(record.args[1:])
+            honest = (
+                type(record.args[0]) is Record
+                and record.args[0].name in REBUILD
+                and _harmless(record.args[1:])
+            )
         elif record.name == SIZE and len(record.args) == 1 and type(record.args[0]) is tuple:
             honest = len(record.args[0]) <= 16 and all(type(side) is int for side in record.args[0])
         else:
@@ -175,22 +220,41 @@ def _harmless(rest: tuple) -> bool:
     )
 
 
-def check_archive(path: str, data: memoryview, budget: Budget) -> None:
-    """Checks every claim in the directory of a PyTorch zip file and in the pickle inside. Raises `WeightsError`."""
-    entries = _directory(path, data, budget.file)
-    sizes = _entry_sizes(entries, len(data), budget)
-    folder = entries[0].filename.partition("/")[0] if entries else ""
-    if f"{folder}/constants.pkl" in sizes:
-        raise program(budget.file)
-    pickled = next((entry for entry in entries if entry.filename == f"{folder}/data.pkl"), None)
-    if pickled is None:
-        raise unknown(budget.file)
-    reader = Reader(_entry_bytes(data, pickled, budget.file), budget, NAMES.__contains__)
-    reader.value()
+def read_archive(path: str, data: memoryview, budget: Budget, allowed: Callable[[str], bool]) -> Stream:
+    """Reads a PyTorch zip file and checks every claim in its directory and in the pickle inside.
+
+    `allowed` are the names that may stand in the pickle; what is called by them is inert. Raises `WeightsError`.
+    """
+    entries = {entry.filename: entry for entry in _checked(path, data, budget)}
+    folder = next(iter(entries), "").partition("/")[0]
+    order = entries.get(f"{folder}/byteorder")
+    if order and bytes(_entry_bytes(data, order, budget.file)[:16]) != b"little":
+        raise byte_order(budget.file)
+    pickled = _entry_bytes(data, entries[f"{folder}/data.pkl"], budget.file)
+    reader = Reader(pickled, budget, allowed)
+    root = reader.value()
     claims = _claims(reader.records, budget.file)
-    if any(storage.size != sizes.get(f"{folder}/data/{key}") for key, storage in claims.items()):
+    places = {key: entries.get(f"{folder}/data/{key}") for key in claims}
+    if any(place is None or place.file_size != claims[key].size for key, place in places.items()):
         raise claims_too_much(budget.file)
     check_records(reader.records, claims, budget)
+    storages = {key: _entry_bytes(data, place, budget.file) for key, place in places.items()}
+    if any(len(storages[key]) != claims[key].size for key in claims):
+        raise damaged(budget.file)
+    return Stream(root, storages)
+
+
+def _checked(path: str, data: memoryview, budget: Budget) -> list[zipfile.ZipInfo]:
+    """The entries of a PyTorch zip file, whose sizes are true; else a sentence that says what the file is."""
+    entries = _directory(path, data, budget.file)
+    names = [entry.filename for entry in entries]
+    folder = names[0].partition("/")[0] if names else ""
+    if any(name in PROGRAM or name.startswith("code/") for name in (n.removeprefix(f"{folder}/") for n in names)):
+        raise program(budget.file)
+    if f"{folder}/data.pkl" not in names:
+        raise impostor(budget.file, zipped(names))
+    _check_sizes(entries, len(data), budget)
+    return entries
 
 
 def _directory(path: str, data: memoryview, file: str) -> list[zipfile.ZipInfo]:
@@ -223,7 +287,7 @@ def _directory_size(data: memoryview, file: str) -> int:
     return size
 
 
-def _entry_sizes(entries: list[zipfile.ZipInfo], room: int, budget: Budget) -> dict[str, int]:
+def _check_sizes(entries: list[zipfile.ZipInfo], room: int, budget: Budget) -> None:
     """PyTorch compresses nothing and repeats no name, so all entries together are no larger than the file."""
     budget.spend(len(entries))
     if any(entry.compress_type or entry.flag_bits & 1 or entry.compress_size != entry.file_size for entry in entries):
@@ -232,7 +296,6 @@ def _entry_sizes(entries: list[zipfile.ZipInfo], room: int, budget: Budget) -> d
     alphabets = {entry.flag_bits & 0x800 for entry in entries if not entry.filename.isascii()}
     if len(names) < len(entries) or len(alphabets) > 1 or sum(entry.file_size for entry in entries) > room:
         raise damaged(budget.file)
-    return {entry.filename: entry.file_size for entry in entries}
 
 
 def _entry_bytes(data: memoryview, entry: zipfile.ZipInfo, file: str) -> memoryview:

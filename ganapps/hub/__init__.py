@@ -6,17 +6,19 @@ import errno
 import re
 import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfFileMetadata, constants, errors
 
 from ganapps.catalog import Checkpoint, Source
 from ganapps.errors import UserError, WeightsError
-from ganapps.hub import disk, transfer
+from ganapps.hub import disk, strangers, transfer
 from ganapps.hub.disk import Located, Progress, Steps, shipped
 
-__all__ = ["Located", "Progress", "fetch", "here", "parse", "reachable", "shipped"]
+__all__ = ["Located", "Progress", "fetch", "here", "intact", "parse", "reachable", "settled", "shipped"]
 
 TYPED = re.compile(r"(?P<repo>[\w./-]+):(?P<file>[\w.+=,()\[\] /-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 TROUBLE = (OSError, errors.HFValidationError, transfer.http.HTTPError, transfer.http.InvalidURL)  # not a bug: the world
@@ -29,10 +31,20 @@ _given_up: dict[str, float] = {}  # address of the Hub -> when a fetch found it 
 def here(checkpoint: Checkpoint) -> Located | None:
     """The first source that is on this disk, unread and with no network; None if there is none."""
     for source in checkpoint.sources:
-        for found in disk.on_disk(source):
+        for found in disk.on_disk(source, checkpoint.typed):
             if not (source.size and found.path.is_file() and found.path.stat().st_size != source.size):
                 return found
     return None
+
+
+def settled(checkpoint: Checkpoint) -> bool:
+    """Is it on this disk just as it is asked for, so that `fetch` will ask nobody? Of a branch, which may have moved, never."""
+    for source in checkpoint.sources:
+        for found in disk.on_disk(source, checkpoint.typed):
+            fits = not (source.size and found.path.is_file() and found.path.stat().st_size != source.size)
+            if fits and (found.revision is None or found.revision == source.revision):
+                return True
+    return False
 
 
 def fetch(checkpoint: Checkpoint, offline: bool = False) -> Steps:
@@ -49,8 +61,23 @@ def fetch(checkpoint: Checkpoint, offline: bool = False) -> Steps:
         except WeightsError as error:
             refused.append((source, error))
         else:
+            if checkpoint.typed:
+                strangers.used(located)
             return replace(located, changes=_changes(refused, located))
     raise _final(checkpoint, refused)
+
+
+def intact(path: Path, sha256: str | None, title: str) -> Path:
+    """`path`, a shipped file beside a model's own (its labels), read through once to see that it is the one of that `sha256`.
+
+    WeightsError if it is missing, can't be read or is another one.
+    """
+    source = Source(path.name, sha256=sha256)
+    if not path.is_file():
+        raise _gone(source, title)
+    for _ in disk.checked(Located(path, source), title, {}):
+        pass  # small, so nobody is told how far it is
+    return path
 
 
 def size(checkpoint: Checkpoint) -> int | None:
@@ -95,25 +122,24 @@ def reachable(timeout: float = 1.0) -> bool:
 
 def _attempts(checkpoint: Checkpoint, offline: bool) -> Iterator[tuple[Source, Steps]]:
     """What is on this disk and can't be outdated; then the sources one after another."""
-    title = checkpoint.title
+    title, typed = checkpoint.title, checkpoint.typed
     for source in checkpoint.sources:
-        for found in disk.on_disk(source):
+        for found in disk.on_disk(source, typed):
             if offline or found.revision is None or found.revision == source.revision:
                 yield source, disk.checked(found, title, {})
     for source in checkpoint.sources:
         if source.repo is not None:
-            yield source, _from_hub(source, title, offline)
+            yield source, _from_hub(source, title, offline, typed)
         elif not any(disk.on_disk(source)):
             yield source, _missing(source, title)
 
 
 def _missing(source: Source, title: str) -> Steps:
     yield from ()  # a generator like the other ways
-    raise WeightsError("The file {file} of {title}, which comes with this app, is missing: fetch the app's weights "
-                       "folder again.", file=source.file, title=title)
+    raise _gone(source, title)
 
 
-def _from_hub(source: Source, title: str, offline: bool) -> Steps:
+def _from_hub(source: Source, title: str, offline: bool, typed: bool) -> Steps:
     if not disk.well_formed(source):
         raise _misplaced(source, title)
     if offline:
@@ -121,9 +147,10 @@ def _from_hub(source: Source, title: str, offline: bool) -> Steps:
                            "start the app without --offline and HF_HUB_OFFLINE to fetch {file} from {repo}.",
                            title=title, file=disk.names(source)[0], repo=source.repo)
     try:
-        return (yield from _downloaded(source, title))
+        return (yield from _downloaded(source, title, typed))
     except WeightsError as error:
-        older = disk.cached(source)
+        places = (disk.cached(source, folder) for folder in dict.fromkeys((disk.home(False), disk.home(typed))))
+        older = next((found for found in places if found is not None), None)
         if older is None:
             raise
         located = yield from disk.checked(older, title, {})
@@ -131,19 +158,22 @@ def _from_hub(source: Source, title: str, offline: bool) -> Steps:
         return replace(located, changes=(_sentence(error), older_used))
 
 
-def _downloaded(source: Source, title: str) -> Steps:
-    """Fetches what is missing of `source` into the Hub's cache."""
-    facts = yield from _looked(source, title)
-    sizes = {name: 0 if disk.blob(source, fact.etag).exists() else fact.size or 0 for name, fact in facts.items()}
+def _downloaded(source: Source, title: str, typed: bool) -> Steps:
+    """Fetches what is missing of `source` into its cache."""
+    facts, folder = (yield from _looked(source, title)), disk.home(typed)
+    sizes = {
+        name: 0 if disk.blob(source, fact.etag, folder).exists() else fact.size or 0 for name, fact in facts.items()
+    }
     total = sum(sizes.values())
-    disk.make_room(source, total, title)
-    yield _meter(0, total, 0.0, title)
-    watch, start = transfer.download(source.repo, source.revision or "main", sizes), time.monotonic()
-    try:
-        yield from watch.follow(lambda: _meter(watch.done, total, time.monotonic() - start, title))
-    except TROUBLE as error:
-        raise _refusal(error, source, watch.file, title, began=True) from error
-    found = disk.cached(source)
+    with strangers.admitted(source, [fact.size for fact in facts.values()], total, title) if typed else nullcontext():
+        disk.make_room(source, total, title, folder)
+        yield _meter(0, total, 0.0, title)
+        watch, start = transfer.download(source.repo, source.revision or "main", sizes, folder), time.monotonic()
+        try:
+            yield from watch.follow(lambda: _meter(watch.done, total, time.monotonic() - start, title))
+        except TROUBLE as error:
+            raise _refusal(error, source, watch.file, title, began=True) from error
+    found = disk.cached(source, folder)
     if found is None:
         raise WeightsError("{repo} was changed while {title} was being fetched: try again.", repo=source.repo,
                            title=title)
@@ -228,6 +258,11 @@ def _refusal(error: BaseException, source: Source, file: str, title: str, began:
         return _unreachable(title)
     return WeightsError("The download of {file} from {repo} was cut off again and again: check the connection and try "
                         "again.", file=file, repo=source.repo)
+
+
+def _gone(source: Source, title: str) -> WeightsError:
+    return WeightsError("The file {file} of {title}, which comes with this app, is missing: fetch the app's weights "
+                        "folder again.", file=source.file, title=title)
 
 
 def _misplaced(source: Source, title: str) -> WeightsError:

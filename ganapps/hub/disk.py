@@ -18,6 +18,7 @@ from huggingface_hub.file_download import repo_folder_name
 from ganapps.catalog import WEIGHTS, Source
 from ganapps.errors import WeightsError
 
+STRANGERS = "ganapps-strangers"  # the folder, in the Hub's cache, for files of models of no row
 SPARE = 64_000_000  # bytes that a download leaves free on the disk
 TICK = 0.2  # seconds between two signs of progress
 STALE = 3600  # seconds after which a partial file has no writer any more
@@ -65,8 +66,8 @@ def shipped(file: str) -> Path:
     return own / file if own and (own / file).exists() else WEIGHTS / file
 
 
-def on_disk(source: Source) -> Iterator[Located]:
-    """Every place on this disk that holds all files of `source`, unread, the best first."""
+def on_disk(source: Source, typed: bool = False) -> Iterator[Located]:
+    """Every place on this disk that holds all files of `source`, unread, the best first; `typed`: of no row."""
     own = _own_folder()
     places = [own / (source.repo or "") / source.file] if own else []
     if own and source.repo and source.sha256 and source.file:
@@ -76,17 +77,18 @@ def on_disk(source: Source) -> Iterator[Located]:
     for place in places:
         if place.is_file() or place.is_dir() and all((place / name).is_file() for name in source.files):
             yield Located(place, source, None, source.sha256)
-    in_cache = cached(source)
-    if in_cache is not None:
-        yield in_cache
+    for folder in dict.fromkeys((home(False), home(typed))):
+        in_cache = cached(source, folder)
+        if in_cache is not None:
+            yield in_cache
 
 
-def cached(source: Source) -> Located | None:
-    """The files of `source` in the Hub's cache, unread; None unless all of them are there, of one commit."""
+def cached(source: Source, folder: Path) -> Located | None:
+    """The files of `source` in a cache of the Hub's client, unread; None unless all of them are there, of one commit."""
     if not well_formed(source):
         return None
     files = names(source)
-    place = {"revision": source.revision, "cache_dir": constants.HF_HUB_CACHE}
+    place = {"revision": source.revision, "cache_dir": folder}
     paths = [try_to_load_from_cache(source.repo, name, **place) for name in files]
     if not all(isinstance(path, str) for path in paths):
         return None
@@ -116,17 +118,24 @@ def _own_folder() -> Path | None:
 # Room
 
 
-def blob(source: Source, etag: str) -> Path:
-    """Where the Hub's cache keeps the content that the Hub calls `etag`."""
-    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source.repo, repo_type="model") / "blobs" / etag
+def home(typed: bool) -> Path:
+    """The cache that files are fetched into: the Hub's own, which other programs use too, or inside it that of models that
+    somebody `typed`, whose files may be removed again."""
+    hub = Path(constants.HF_HUB_CACHE)
+    return hub / STRANGERS if typed else hub
 
 
-def make_room(source: Source, needed: int, title: str) -> None:
+def blob(source: Source, etag: str, folder: Path) -> Path:
+    """Where a cache keeps the content that the Hub calls `etag`."""
+    return folder / repo_folder_name(repo_id=source.repo, repo_type="model") / "blobs" / etag
+
+
+def make_room(source: Source, needed: int, title: str, folder: Path) -> None:
     """Removes the partial files of killed processes; WeightsError if `needed` bytes still do not fit."""
-    for partial in blob(source, "").glob("*.incomplete"):
+    for partial in blob(source, "", folder).glob("*.incomplete"):
         if time.time() - partial.stat().st_mtime > STALE:
             partial.unlink(missing_ok=True)
-    folder = Path(constants.HF_HUB_CACHE).absolute()
+    folder = folder.absolute()
     free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
     if needed and free < needed + SPARE:
         raise WeightsError("{title} needs {need} MB, and {folder} has only {free} MB free: make room there, or set "

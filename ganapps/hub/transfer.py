@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -179,13 +180,13 @@ def looked(repo: str, revision: str, file: str, tick: Tick) -> Generator[Tick, N
             yield tick
 
 
-def download(repo: str, revision: str, sizes: dict[str, int]) -> Watch:
-    """Fetches the files of `sizes` (bytes, for the count) into the client's cache, one after another."""
+def download(repo: str, revision: str, sizes: dict[str, int], folder: str | Path | None = None) -> Watch:
+    """Fetches the files of `sizes` (bytes, for the count) into a cache, by default the client's, one after another."""
     constants.HF_HUB_DISABLE_XET = True  # it can be neither counted finely nor stopped; HTTP carries the same files
 
     def work(watch: Watch) -> None:
         for watch.file, size in sizes.items():
-            hf_hub_download(repo, watch.file, revision=revision, cache_dir=constants.HF_HUB_CACHE,
+            hf_hub_download(repo, watch.file, revision=revision, cache_dir=folder or constants.HF_HUB_CACHE,
                             endpoint=constants.ENDPOINT, tqdm_class=_Quiet)
             watch.before, watch.received = watch.before + size, 0
     return Watch(work)

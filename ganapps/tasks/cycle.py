@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from ganapps.tasks import resample
+from ganapps.tasks import hidden, resample
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def distance(first: np.ndarray, second: np.ndarray) -> float:
 
 def _pair(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     assert first.shape[:2] == second.shape[:2], "a translation keeps the size"
-    return _colours(first), _colours(second)
+    return _colours(hidden.extended(first)), _colours(hidden.extended(second))
 
 
 def _colours(pixels: np.ndarray) -> np.ndarray:

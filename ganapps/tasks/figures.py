@@ -16,7 +16,7 @@ from PIL import Image
 from skimage import color, metrics
 
 from ganapps.errors import UserError
-from ganapps.tasks import resample
+from ganapps.tasks import hidden, resample
 
 BEST = 100.0  # dB: equal pictures, which would have infinitely many
 MOSAIC = 16  # pieces a side whose mean colours tell the drift
@@ -96,6 +96,7 @@ def against_truth(result: np.ndarray, truth: np.ndarray) -> dict[str, float]:
             width=result.shape[1],
             height=result.shape[0],
         )
+    result, truth = hidden.extended(result), hidden.extended(truth)
     height, width = result.shape[:2]
     error = 0.0
     for top, bottom in resample.strips(height, width):

@@ -30,14 +30,19 @@ class Labels:
     def row(self, random: np.random.RandomState, chosen: Mapping[str, Any]) -> np.ndarray:
         """A label row [C]: drawn by `random`, then overwritten by what was chosen. Raises UserError for an unknown control."""
         row = self.rows[random.randint(len(self.rows))].astype(np.float32)
-        for name, value in chosen.items():
-            control = next((c for c in self.controls if c["id"] == name), None)
-            if control is None:
-                raise UserError("The label {name} is unknown to this model: accepted are {known}.",
-                                name=str(name)[:80], known=", ".join(c["id"] for c in self.controls))
-            for column, number in _numbers(control, value).items():
-                row[self.names.index(column)] = number
+        for column, number in self.numbers(chosen).items():
+            row[self.names.index(column)] = number
         return row
+
+    def numbers(self, chosen: Mapping[str, Any]) -> dict[str, float]:
+        """What was chosen as numbers of the row, by their names. Raises UserError for an unknown control, or a value it can't have."""
+        by_id = {control["id"]: control for control in self.controls}
+        numbers: dict[str, float] = {}
+        for name, value in chosen.items():
+            if name not in by_id:
+                raise UserError("The label {name} is unknown to this model: accepted are {known}.", name=name, known=", ".join(by_id))
+            numbers |= _numbers(by_id[name], value)
+        return numbers
 
 
 def from_table(rows: np.ndarray, metadata: Mapping[str, str]) -> Labels:
@@ -58,19 +63,19 @@ def _numbers(control: Mapping[str, Any], value: Any) -> dict[str, float]:
     if control["kind"] == "choice":
         if not isinstance(value, str) or value not in control["options"]:
             raise UserError("The label {name} can't be {value}: accepted are {known}.",
-                            name=control["id"], value=str(value)[:80], known=", ".join(control["options"]))
+                            name=control["id"], value=value, known=", ".join(control["options"]))
         return dict(control["options"][value])
     if control["kind"] == "colour":
         channels = _channels(control["id"], value)
         return {column: scale * x + shift for x, (column, (scale, shift)) in zip(channels, control["weights"].items())}
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not control["min"] <= value <= control["max"]:
         raise UserError("The label {name} is {value}: from {low} to {high} is accepted.",
-                        name=control["id"], value=str(value)[:80], low=control["min"], high=control["max"])
+                        name=control["id"], value=value, low=control["min"], high=control["max"])
     return {column: scale * value + shift for column, (scale, shift) in control["weights"].items()}
 
 
 def _channels(name: str, value: Any) -> tuple[float, ...]:
     """`#rrggbb` as three numbers from 0 to 1."""
     if not (isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value)):
-        raise UserError("The label {name} can't be {value}: a colour like #7799cc is accepted.", name=name, value=str(value)[:80])
+        raise UserError("The label {name} can't be {value}: a colour like #7799cc is accepted.", name=name, value=value)
     return tuple(b / 255 for b in bytes.fromhex(value[1:]))

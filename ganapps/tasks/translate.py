@@ -14,7 +14,7 @@ from ganapps.errors import UserError
 from ganapps.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.schema import Range
-from ganapps.tasks import finish
+from ganapps.tasks import finish, hidden
 from ganapps.tasks.edit import Editing
 from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
@@ -43,16 +43,18 @@ def translate(network: nn.Module, device: Device, labels_of_model: Labels | None
     """
     asked = {"prompt": prompt, "steps": steps, "guidance": guidance, "image_guidance": image_guidance}
     run = _run(network, device, labels_of_model, labels, None if seed is None else number(seed), asked)
-    colours = _colours(picture.pixels)
+    source = hidden.extended(picture.pixels)
+    changes = hidden.SAID if hidden.any_hidden(source) else ()
+    colours = _colours(source)
     x = _padded(network, run.scaled(colours))
     for done, total in run.through(x):
         yield Step(done, total + 1, (), run.calls(), run.changes(), preview=run.preview)
     total = run.strips + 1
-    pixels = _pixels(run.result[0, :, :colours.shape[0], :colours.shape[1]], network, picture.pixels, keep_alpha)
-    pixels = finish.finish(pixels, picture.pixels, strength, keep_colours)
+    pixels = _pixels(run.result[0, :, :colours.shape[0], :colours.shape[1]], network, source, keep_alpha)
+    pixels = finish.finish(pixels, source, strength, keep_colours)
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
-    made = Made(pixels, f"{pixels.shape[1]} x {pixels.shape[0]}", {}, figures=run.figures, beside=finish.shown(pixels, picture.pixels), about=about)
-    yield Step(total, total, (made,), run.calls(), run.changes())
+    made = Made(pixels, f"{pixels.shape[1]} x {pixels.shape[0]}", {}, figures=run.figures, beside=finish.shown(pixels, source), about=about)
+    yield Step(total, total, (made,), run.calls(), run.changes() + changes)
 
 
 def units(size: tuple[int, int]) -> float:
@@ -181,9 +183,9 @@ def _condition(network: nn.Module, table: Labels | None, chosen: Mapping[str, An
     most = 1e3 if network.styles else 1.0
     for name, value in (chosen or {}).items():
         if name not in known:
-            raise UserError("The label {name} is unknown to this model: accepted are {known}.", name=str(name)[:80], known=", ".join(known))
+            raise UserError("The label {name} is unknown to this model: accepted are {known}.", name=name, known=", ".join(known))
         if not isinstance(value, (int, float)) or not 0 <= value <= most:
-            raise UserError("The label {name} is {value}: from {low} to {high} is accepted.", name=name, value=str(value)[:80], low=0, high=most)
+            raise UserError("The label {name} is {value}: from {low} to {high} is accepted.", name=name, value=value, low=0, high=most)
         row[known.index(name)] = float(value)
     if network.styles:
         row = row / row.sum() if row.sum() > 0 else torch.eye(network.label_dim)[0]

@@ -12,7 +12,7 @@ from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.report import Made, Part, Step
 from ganapps.schema import Range
-from ganapps.tasks import figures, finish, planes, resample, tiles
+from ganapps.tasks import figures, finish, hidden, planes, resample, tiles
 from ganapps.tasks.denoised_tiles import DenoisedTiles
 from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
@@ -46,7 +46,8 @@ def upscale(
     """
     network = _upscaler(network, denoise)
     source = finish.crop(picture.pixels, crop)
-    source = source if keep_alpha else planes.on_white(source)
+    changes = hidden.SAID if keep_alpha and hidden.any_hidden(source) else ()
+    source = hidden.extended(source) if keep_alpha else planes.on_white(source)
     size = _size(source, network.scale, scale, width)
     kind = np.uint16 if sixteen_bit and source.dtype == np.uint16 else np.uint8
     _fits(source, network.scale, size, kind)
@@ -61,7 +62,8 @@ def upscale(
     said |= {} if denoise is None else {"denoise": denoise}
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
     beside |= finish.shown(pixels, source)
-    yield Step(total, total, (Made(pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside, about=about),))
+    made = Made(pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside, about=about)
+    yield Step(total, total, (made,), changes=changes)
 
 
 def units(size: tuple[int, int]) -> float:
@@ -86,9 +88,10 @@ def _work(network: nn.Module, device: Device, source: np.ndarray, asked: dict[st
     if hasattr(network, "noise_levels"):
         seed = None if asked["seed"] is None else number(asked["seed"])
         return DenoisedTiles(network, device, source, **{**asked, "seed": seed})
-    if given := ", ".join(name for name, value in asked.items() if value is not None):
+    draws = getattr(network, "draws", False)
+    if given := ", ".join(name for name, value in asked.items() if value is not None and not (draws and name == "seed")):
         raise UserError("This model does not work by diffusion and takes no {settings}: leave that out.", settings=given)
-    return TileRun(network, device, source)
+    return TileRun(network, device, source, number(asked["seed"] or 0) if draws else None)
 
 
 def _size(source: np.ndarray, own: int, scale: float | None, width: int | None) -> tuple[int, int]:

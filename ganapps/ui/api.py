@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -24,14 +26,31 @@ Answer = tuple[list[gr.FileData], dict]
 
 def publish(engine: Engine) -> None:
     """Register every endpoint; call it inside the window's Blocks."""
-    store = gr.File(visible=False)  # its files are served, and deleted when they are old
-    gr.api(_faces(engine, store), api_name="faces", **common.DEVICE)
-    gr.api(_upscale(engine, store), api_name="upscale", **common.DEVICE)
-    gr.api(_translate(engine, store), api_name="translate", **common.DEVICE)
-    gr.api(_compare(engine, store), api_name="compare", **common.DEVICE)
+    for make in (_faces, _upscale, _translate, _compare):
+        endpoint = _careful(make(engine))
+        gr.api(endpoint, api_name=endpoint.__name__, **common.DEVICE)
 
 
-def _faces(engine: Engine, store: gr.File) -> Callable:
+def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterator[Answer]]:
+    """The endpoint, with null for what is left at its default, and with one sentence for whatever goes wrong."""
+    defaults = {name: p.default for name, p in inspect.signature(endpoint).parameters.items()}
+
+    @functools.wraps(endpoint)
+    def careful(*given: Any, **named: Any) -> Iterator[Answer]:
+        asked = dict(zip(defaults, given, strict=False)) | named
+        asked = {name: defaults.get(name) if value is None else value for name, value in asked.items()}
+        try:
+            yield from endpoint(**asked)
+        except UserError as e:
+            raise gr.Error(str(e), print_exception=False) from e
+        except Exception as e:
+            log.exception("a call of /%s failed", endpoint.__name__)
+            raise gr.Error(str(common.bug()), print_exception=False) from e
+
+    return careful
+
+
+def _faces(engine: Engine) -> Callable:
     first = common.here_first(engine, "faces").id
 
     def faces(seed: str = "0", count: int = 1, psi: float = 0.7, model: str = first, labels: dict | None = None, mix: str = "", mix_from: int = 4,
@@ -57,22 +76,22 @@ def _faces(engine: Engine, store: gr.File) -> Callable:
         """
         settings = {"seed": common.seed(seed), "count": count, "psi": psi, "labels": labels or None, "mix": mix or None, "mix_from": mix_from, "mix_to": mix_to,
                     "cutoff": cutoff or None, "noise": noise}
-        yield from answers(engine, store, Recipe("faces", model, settings, precision), (), weights)
+        yield from answers(engine, Recipe("faces", model, settings, precision), (), weights)
 
     faces.__annotations__["return"] = Answer
     return faces
 
 
-def _upscale(engine: Engine, store: gr.File) -> Callable:
+def _upscale(engine: Engine) -> Callable:
     first = common.here_first(engine, "upscale").id
 
-    def upscale(picture: gr.FileData, model: str = first, scale: float = 0, width: int = 0, strength: float = 1.0, keep_colours: bool = False, tile: int = 0,
+    def upscale(picture: gr.FileData | None = None, model: str = first, scale: float = 0, width: int = 0, strength: float = 1.0, keep_colours: bool = False, tile: int = 0,
                 keep_place: bool = False, precision: str = "auto", denoise: float | None = None, weights: gr.FileData | None = None,
                 steps: int | None = None, seed: str | None = None, noise_level: int | None = None) -> Iterator[Answer]:
         """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with the result.
 
         Args:
-            picture: PNG, JPEG, WebP, TIFF, BMP or GIF.
+            picture: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
             model: a model of the catalogue, or owner/repo:file@revision of the Hub.
             scale: how many times larger; 0 for what the model does.
             width: or the result's width in pixels; 0 for none.
@@ -93,23 +112,23 @@ def _upscale(engine: Engine, store: gr.File) -> Callable:
         settings = {"scale": scale or None, "width": width or None, "strength": strength, "keep_colours": keep_colours, "tile": tile or None, "keep_place": keep_place,
                     "denoise": denoise}
         settings |= _told(steps=steps, seed=seed, noise_level=noise_level)
-        yield from answers(engine, store, Recipe("upscale", model, settings, precision), [_path(picture)], weights)
+        yield from answers(engine, Recipe("upscale", model, settings, precision), [_path(picture, "picture")], weights)
 
     upscale.__annotations__["return"] = Answer
     return upscale
 
 
-def _translate(engine: Engine, store: gr.File) -> Callable:
+def _translate(engine: Engine) -> Callable:
     first = common.here_first(engine, "translate").id
 
-    def translate(picture: gr.FileData, model: str = first, labels: dict | None = None, strength: float = 1.0, keep_colours: bool = False,
+    def translate(picture: gr.FileData | None = None, model: str = first, labels: dict | None = None, strength: float = 1.0, keep_colours: bool = False,
                   keep_place: bool = False, precision: str = "auto", weights: gr.FileData | None = None,
                   prompt: str = "", steps: int | None = None, guidance: float | None = None, image_guidance: float | None = None,
                   seed: str | None = None) -> Iterator[Answer]:
         """Carry a picture into a model's other domain. The result has the picture's size.
 
         Args:
-            picture: PNG, JPEG, WebP, TIFF, BMP or GIF.
+            picture: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
             model: a model of the catalogue, or owner/repo:file@revision of the Hub.
             labels: of a model with labels: {"7": 1} for style 7, {"Young": 1} for an attribute of a face.
             strength: 1 is the network's result, 0 the picture itself.
@@ -128,7 +147,7 @@ def _translate(engine: Engine, store: gr.File) -> Callable:
         """
         settings = {"labels": labels or None, "strength": strength, "keep_colours": keep_colours, "keep_place": keep_place, "prompt": prompt}
         settings |= _told(steps=steps, guidance=guidance, image_guidance=image_guidance, seed=seed)
-        yield from answers(engine, store, Recipe("translate", model, settings, precision), [_path(picture)], weights)
+        yield from answers(engine, Recipe("translate", model, settings, precision), [_path(picture, "picture")], weights)
 
     translate.__annotations__["return"] = Answer
     return translate
@@ -140,16 +159,17 @@ def _told(seed: str | None, **settings: float | None) -> dict[str, Any]:
     return told if seed is None else told | {"seed": common.seed(seed)}
 
 
-def _path(picture: object) -> str:
-    """The path of an uploaded file, as Gradio hands it over. Raises gr.Error where there is none, or another's."""
-    path = picture.get("path") if isinstance(picture, dict) else getattr(picture, "path", None)
-    try:
-        return files.taken(path if isinstance(path, str) else "")
-    except UserError as e:
-        raise gr.Error(str(e), print_exception=False) from e
+def _path(given: object, name: str) -> str:
+    """The path of an uploaded file, as Gradio hands it over. Raises UserError where it is no such file."""
+    path = given.get("path") if isinstance(given, dict) else getattr(given, "path", None)
+    if given is None:
+        raise UserError("The argument {name} is missing: a picture belongs there.", name=name)
+    if not isinstance(path, str) or not path:
+        raise UserError("The argument {name} is no file: upload one to /gradio_api/upload and give {example}.", name=name, example='{"path": "..."}')
+    return path
 
 
-def _compare(engine: Engine, store: gr.File) -> Callable:
+def _compare(engine: Engine) -> Callable:
     def compare(seed: str = "0", steps: int = 25, fair: str = "pictures", gan: str = FACES.first[0], diffusion: str = FACES.first[1], psi: float = 0.7,
                 scheduler: str = "", eta: float = 0.0, prompt: str = "", picture: gr.FileData | None = None, gan_steps: int = 1) -> Iterator[Answer]:
         """Race a GAN against a diffusion model on one clock. Streams: each answer holds the pictures made so far and what each side spent.
@@ -164,48 +184,39 @@ def _compare(engine: Engine, store: gr.File) -> Callable:
             scheduler: ddim, ddpm, dpm++, euler, unipc, lcm or consistency; empty for what suits the model.
             eta: fresh noise in each DDIM step, 0 to 1.
             prompt: what is to be seen (text to image), or to be done (translators that read).
-            picture: for upscalers and translators: PNG, JPEG, WebP, TIFF, BMP or GIF.
+            picture: for upscalers and translators: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
             gan_steps: steps of the first model where it takes any (text to image).
 
         Returns:
             The PNG files, each with its recipe inside, and {"race", "seconds", "network_calls", "pictures", "joules", "one_picture", "reports"}, the
             GAN's first; "one_picture" says what one costs: parameters, operations counted by torch, peak memory with the network.
         """
-        try:
-            kind = between(engine, (gan, diffusion))
-        except UserError as e:
-            raise gr.Error(str(e)) from e
+        kind = between(engine, (gan, diffusion))
         asked = Race(kind.recipes((gan, diffusion), "auto", *given(kind, common.seed(seed), prompt, psi, gan_steps, steps, scheduler, eta, None)), fair)
-        pictures = [_path(picture)] if picture else []
+        pictures = [_path(picture, "picture")] if picture is not None else []
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            made: list[gr.FileData] = []
+            kept: list[gr.FileData] = []
             reports: list = [None, None]
-            try:
-                files.check_room()
-                for lap in race(engine, asked, pictures):
-                    made += [_stored(path, store) for path in images.keep_all(lap.result.made, Path(folder), len(made))]
-                    reports[lap.side] = lap.result.report
-                    yield made, report(asked, lap, reports)
-            except UserError as e:
-                raise gr.Error(str(e)) from e
+            files.check_room()
+            for lap in race(engine, asked, pictures):
+                kept += [_stored(path) for path in images.keep_all(lap.result.made, Path(folder), len(kept))]
+                reports[lap.side] = lap.result.report
+                yield kept, report(asked, lap, reports)
 
     compare.__annotations__["return"] = Answer
     return compare
 
 
-def _stored(path: Path, store: gr.File) -> gr.FileData:
-    return gr.FileData(path=store.move_resource_to_block_cache(files.keep(path)))
+def _stored(path: Path) -> gr.FileData:
+    return gr.FileData(path=files.keep(path))
 
 
-def answers(engine: Engine, store: gr.File, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None) -> Iterator[Answer]:
-    """A recipe's results as files and plain values. Raises gr.Error with the sentence of a refusal."""
+def answers(engine: Engine, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None) -> Iterator[Answer]:
+    """A recipe's results as files and plain values."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        made: list[gr.FileData] = []
-        try:
-            files.check_room()
-            for result in engine.run(recipe, pictures, _path(weights) if weights else None):
-                made += [_stored(path, store) for path in images.keep_all(result.made, Path(folder), len(made))]
-                figures = [dict(kept.figures) for kept in result.made if kept.figures]
-                yield made, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})
-        except UserError as e:
-            raise gr.Error(str(e)) from e
+        kept: list[gr.FileData] = []
+        files.check_room()
+        for result in engine.run(recipe, pictures, _path(weights, "weights") if weights is not None else None):
+            kept += [_stored(path) for path in images.keep_all(result.made, Path(folder), len(kept))]
+            figures = [dict(kept.figures) for kept in result.made if kept.figures]
+            yield kept, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})

@@ -143,7 +143,7 @@ class ResultArea:
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = path or self._stored(images.keep(kept, Path(folder), 0), traces)
             report = Path(folder) / f"{Path(path).stem}-report.json"
-            report.write_text(images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}), encoding="utf-8")
+            images.save_text(images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}), report)
             report = self._stored(report, traces)
         return {self.download: common.download(path, "Download", lang), self.report: common.download(report, "Report", lang),
                 self.link: kept.recipe.to_link(), self.file: path}
@@ -176,17 +176,18 @@ class ResultArea:
 
     def address(self, picture: object, traces: list[str]) -> str:
         """Where the page finds a picture that is only looked at."""
-        return common.served(self.looked_at(picture, traces))
+        return common.served(self.file_of(picture, traces))
 
-    def looked_at(self, picture: object, traces: list[str]) -> str:
-        """The path of the file of a picture that is only looked at."""
+    def file_of(self, picture: object, traces: list[str]) -> str:
+        """The path of a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = Path(folder) / "shown.png"
-            picture.save(path, compress_level=1)
+            with images.room():
+                picture.save(path, compress_level=1)
             return self._stored(path, traces)
 
     def _stored(self, path: str | Path, traces: list[str]) -> str:
-        """The path of a file that is kept for the visitor."""
+        """The path of a file that is kept for this visitor."""
         traces.append(files.keep(path))
         return traces[-1]
 

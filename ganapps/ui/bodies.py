@@ -10,11 +10,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from ganapps.errors import UserError
-from ganapps.report import size as said
 from ganapps.ui import files
 from ganapps.ui.visitors import address, header
 
-MOST_TEXT = 10**6  # bytes of a request beside its files
+MOST_TEXT = 2**20  # bytes of a request beside its files
 MOST_FILES = 16  # data URIs in one request
 DRAINED = 10**9  # bytes of a refused body that are read all the same: before, no client looks at the answer
 LONGEST_START = 200  # bytes of what stands before the comma of a data URI
@@ -64,6 +63,7 @@ class Body:
             self._file.drop()
             self._file = None
         files.delete(self.files.values())
+        self.files.clear()
 
     def filled(self, value: Any) -> Any:
         """A value of the parsed text, its files named by their paths. Raises Unreadable."""
@@ -111,8 +111,8 @@ class Body:
         self._looked = len(self._text)
         if self._looked > MOST_TEXT:
             raise UserError(
-                "A request has at most {most} beside its pictures: upload files, and keep texts short.",
-                most=said(MOST_TEXT),
+                "This request has over {most} MB: a file goes to /gradio_api/upload first, or as a data URI.",
+                most=MOST_TEXT // 2**20,
             )
         return rest
 
@@ -159,7 +159,6 @@ class _File:
     def close(self) -> None:
         """All has come."""
         self.write(b"=" * (-len(self._left) % 4))
-        files.MADE.add(str(self.path))
         self._open.close()
 
     def drop(self) -> None:

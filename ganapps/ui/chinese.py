@@ -1,6 +1,18 @@
 """The window in Chinese: English sentence -> Chinese sentence with the same fields."""
 
 CHINESE = {
+    "{file} was written by a machine whose numbers run the other way (big-endian). Save it again on an ordinary one, as safetensors.": "{file} 由字节序相反（大端）的机器写成。请在普通机器上重新另存为 safetensors。",
+    "{file} can't be used: {why}.": "{file} 无法使用：{why}。",
+    "The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.": "已达到每次运行 {seconds} 秒的时限；已完成的部分会保留。请一次少要一些。",
+    "{count} runs of yours are under way or waiting, and no visitor may have more: wait for one to end.": "你已有 {count} 个任务在运行或等待，不能再多：请等其中一个结束。",
+    "{file} is not a file that was brought here: choose it again. (A program sends it to /gradio_api/upload first, and gives the path that comes back.)": "{file} 不是上传到这里的文件：请重新选择。（程序应先发送到 /gradio_api/upload，再给出返回的路径。）",
+    "A data URI can't be read: write it as data:image/png;base64, and then the file in base64.": "无法读取 data URI：请写成 data:image/png;base64, 后接文件的 base64。",
+    "The disk of this machine takes no more ({why}): press Delete it now, or try again later.": "本机磁盘已无法写入（{why}）：请按“立即删除”，或稍后再试。",
+    "Your pictures and results here take {used}, and at most {most} are kept for one visitor: press Delete it now, or wait until they are deleted, about an hour after they came.": "你在这里的图片和结果占 {used}，每位访客最多保留 {most}：请按“立即删除”，或等约一小时后自动删除。",
+    "The pictures and results of all visitors take {used}, and at most {most} are kept here: press Delete it now, or try again later.": "所有访客的图片和结果占 {used}，这里最多保留 {most}：请按“立即删除”，或稍后再试。",
+    "Temporary files can't be written ({why}): set TMPDIR, or GRADIO_TEMP_DIR, to a folder that can be written.": "无法写入临时文件（{why}）：请将 TMPDIR 或 GRADIO_TEMP_DIR 设为可写的文件夹。",
+    "The argument {name} is missing: a picture belongs there.": "缺少参数 {name}：这里需要一张图片。",
+    "The argument {name} is no file: upload one to /gradio_api/upload and give {example}.": "参数 {name} 不是文件：请先上传到 /gradio_api/upload，再给出 {example}。",
     # labels
     "Faces": "人脸",
     "Model": "模型",
@@ -40,6 +52,9 @@ CHINESE = {
     "commercial use": "可商用",
     "no commercial use": "不可商用",
     "licence unclear": "许可不明",
+    "known to be there": "确知在此",
+    "probably there": "大概在此",
+    "perhaps there": "可能在此",
     "File": "文件",
     "Licence": "许可",
     "Commercial use": "商用",
@@ -132,6 +147,7 @@ CHINESE = {
     "Row {row} of the catalogue has no {key}.": "目录行 {row} 缺少 {key}。",
     "Row {row} of the catalogue has the unknown key {key}.": "目录行 {row} 含未知键 {key}。",
     "Row {row} of the catalogue has the unknown {key} {value}: accepted are {allowed}.": "目录行 {row} 的 {key} 未知：{value}；可接受 {allowed}。",
+    "Row {row} of the catalogue lists the source {source} twice: take one of them out.": "目录行 {row} 将来源 {source} 列了两次：请去掉一个。",
     "Row {row} of the catalogue: {key} can't be {value}.": "目录行 {row}：{key} 不能是 {value}。",
     "Row {row} of the catalogue: {value} is not a table of keys.": "目录行 {row}：{value} 不是键值表。",
     "The catalogue {file} can't be read: {why}.": "无法读取目录 {file}：{why}。",
@@ -263,8 +279,31 @@ CHINESE = {
     "This is a PDF document, not a picture: export the page as PNG first.": "这是 PDF 文档，不是图片：请先把页面导出为 PNG。",
     "This is a program, not a picture: nothing in it was run.": "这是程序，不是图片：其中内容未被运行。",
     "This is an archive, not a picture: unpack it first.": "这是压缩包，不是图片：请先解压。",
-    "This is an HEIC or AVIF picture, which can't be read here: save it as JPEG or PNG first.": "这是 HEIC 或 AVIF 图片，此处无法读取：请先存为 JPEG 或 PNG。",
-    "This is not a picture that can be read here: PNG, JPEG, WebP, TIFF, BMP and GIF are accepted.": "这不是可读取的图片：可接受 PNG、JPEG、WebP、TIFF、BMP 和 GIF。",
+    "This is an HEIC picture, which can't be read here: save it as JPEG or PNG first.": "这是 HEIC 图片，此处无法读取：请先存为 JPEG 或 PNG。",
+    "This is not a picture that can be read here: PNG, JPEG, WebP, AVIF, TIFF, BMP and GIF are accepted.":
+        "这不是可读取的图片：可接受 PNG、JPEG、WebP、AVIF、TIFF、BMP 和 GIF。",
+    "This {kind} of {width} x {height} pixels would take {need} MB of memory to read, at most {most} MB are accepted: make it smaller, or save it as PNG with 8 bits a colour, which takes less.":
+        "读取此 {kind}（{width} x {height} 像素）需要 {need} MB 内存，最多接受 {most} MB：请缩小图片，或存为每色 8 位的 PNG，所需更少。",
+    "This is a camera's raw file (such as DNG), of which only a small preview could be read: develop it with the camera's program and save it as TIFF or JPEG first.":
+        "这是相机原始文件（如 DNG），只能读到其中的小预览图：请先用相机程序冲印，并存为 TIFF 或 JPEG。",
+    "This is an HDR picture ({transfer}), whose brightness no model here understands: save it for ordinary screens (sRGB) first.":
+        "这是 HDR 图片（{transfer}），此处没有模型理解其亮度：请先存为普通屏幕用的 sRGB。",
+    "Bytes that belong to nothing stand between the parts of this JPEG; they were passed over.": "此 JPEG 的各部分之间有多余的字节，已略过。",
+    "This GIF has no end mark, but its picture is whole.": "此 GIF 缺少结束标记，但图像完整。",
+    "This PNG has no end mark, but its picture is whole.": "此 PNG 缺少结束标记，但图像完整。",
+    "Its colours were converted to sRGB from what the file says of their brightness.": "已按文件所述的亮度将颜色转换为 sRGB。",
+    "What this {kind} says of its brightness makes no sense and was ignored.": "此 {kind} 关于亮度的说明不合理，已忽略。",
+    "Its transparency would hide all of it and was left out, as other programs do.": "其透明度会隐藏整幅图，已如其他程序一样略去。",
+    "Its {bits} bit colours were read with 8 bit.": "其 {bits} 位颜色按 8 位读取。",
+    "Where the picture is fully transparent, its hidden colours were replaced by those around them.": "图片完全透明之处，隐藏的颜色已由周围的颜色代替。",
+    "The disk of this machine is full, so nothing was kept: make room on it and try again.": "本机磁盘已满，未保存任何内容：请腾出空间后再试。",
+    "The Hub does not tell how large {source} is, so it was not fetched: choose another file.": "Hub 未说明 {source} 的大小，因此没有下载：请选择其他文件。",
+    "{title} has {need} MB, more than the {most} MB that models outside the catalogue may take here in all: put the file into the folder that GANAPPS_WEIGHTS names, as {place}.":
+        "{title} 有 {need} MB，超过目录之外的模型在此总共可占的 {most} MB：请将文件放入 GANAPPS_WEIGHTS 所指的文件夹，命名为 {place}。",
+    "{title} needs {need} MB, and the {most} MB for models outside the catalogue are all in use: try again in some minutes.":
+        "{title} 需要 {need} MB，而供目录之外的模型使用的 {most} MB 都在使用中：请过几分钟再试。",
+    "{model} is not on this machine: press Generate to fetch {size} and draw.": "{model} 不在本机：请按“生成”下载 {size} 并绘制。",
+    "{model} may have to be fetched: press Generate to fetch it and draw.": "{model} 可能需要下载：请按“生成”下载并绘制。",
     "The true picture has {w} x {h} pixels, the result {width} x {height}: give one of the same size.":
         "真实图片有 {w} x {h} 像素，结果为 {width} x {height}：请给同样大小的图片。",
     # before and after
@@ -283,14 +322,6 @@ CHINESE = {
     "There is no picture yet: drop one into the box.": "还没有图片：请拖一张进来。",
     "The settings are back. Choose the picture again: no upload is ever kept in a recipe.": "设置已恢复。请再次选择图片：配方从不保存上传的图片。",
     "Your picture is worked on here, is not logged or passed on, and is deleted after about an hour.": "图片只在此处处理，不记录、不转交，约一小时后删除。",
-    "{file} is not a file that was brought here: choose it again. (A program sends it to /gradio_api/upload first, and gives the path that comes back.)":
-        "{file} 不是带到这里的文件：请重新选择。（程序须先将其发送到 /gradio_api/upload，再给出返回的路径。）",
-    "A data URI can't be read: write it as data:image/png;base64, and then the file in base64.": "无法读取 data URI：请写成 data:image/png;base64, 后接文件的 base64 内容。",
-    "Your pictures and results here take {used}, and at most {most} are kept for one visitor: press Delete it now, or wait until they are deleted, about an hour after they came.":
-        "您的图片和结果在此占用 {used}，每位访客最多保留 {most}：请按“立即删除”，或等待其在到达约一小时后自动删除。",
-    "The pictures and results of all visitors take {used}, and at most {most} are kept here: press Delete it now, or try again later.":
-        "所有访客的图片和结果占用 {used}，此处最多保留 {most}：请按“立即删除”，或稍后再试。",
-    "The disk of this machine takes no more ({why}): press Delete it now, or try again later.": "本机磁盘无法再写入（{why}）：请按“立即删除”，或稍后再试。",
     "A crop is four whole numbers: x, y, width, height.": "裁剪为四个整数：x、y、宽、高。",
     "The crop {box} does not lie inside a picture of {width} x {height} pixels.": "裁剪 {box} 不在 {width} x {height} 像素的图片内。",
     # upscale: tiles and sizes

@@ -142,6 +142,11 @@ def refusal(error: UserError, lang: str) -> str:
     return f'<div class="refusal" role="alert">{html.escape(say(lang, error.template, **error.values))}</div>'
 
 
+def bug() -> UserError:
+    """What a person reads of an error that is ours; the log has the rest."""
+    return UserError("Something went wrong here. It was logged; please try again.")
+
+
 def warning(text: str) -> str:
     """Something to know before one goes on."""
     return f'<div class="refusal warning" role="note">{html.escape(text)}</div>'
@@ -177,8 +182,8 @@ class Shown:
     part: Part | None = None  # of a picture under way
 
 
-def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown]:
-    """The run's results as files. The folder they lie in is gone when the iterator ends: what is to stay was kept by then.
+def show(results: Iterable[Result], recipe: Recipe, lang: str, keep: Callable[[Path], str] = files.keep) -> Iterator[Shown]:
+    """The run's results as files that are kept for this visitor; with `str` for `keep`, they are gone when the iterator ends.
 
     A refusal is a last Shown with its sentence; a bug is logged and shown as a neutral one.
     """
@@ -187,10 +192,10 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown
         try:
             files.check_room()
             for result in results:
-                _add(shown, result, Path(name), lang)
+                _add(shown, result, Path(name), lang, keep)
                 yield shown
             if shown.files:
-                shown.line, shown.archive = report_line(shown.report, lang), _archive(shown, Path(name))
+                shown.line, shown.archive = report_line(shown.report, lang), keep(_archive(shown, Path(name)))
                 yield shown
         except UserError as e:
             shown.line, shown.failed, shown.missing = refusal(e, lang), True, isinstance(e, WeightsError)
@@ -198,26 +203,14 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str) -> Iterator[Shown
             yield shown
         except Exception:
             log.exception("a run failed: %s", recipe.to_json())
-            shown.line, shown.failed = refusal(UserError("Something went wrong here. It was logged; please try again."), lang), True
+            shown.line, shown.failed = refusal(bug(), lang), True
             yield shown
 
 
-@dataclass
-class KeptFiles:
-    """The files of a run that is shown while it goes on, kept for the visitor as they come."""
-
-    paths: list[str] = field(default_factory=list)
-
-    def of(self, shown: Shown) -> list[tuple[str, str]]:
-        """The run's files with their captions, as Gradio shows them. Raises UserError where there is no room."""
-        self.paths += [files.keep(path) for path, _ in shown.files[len(self.paths):]]
-        return [(path, caption) for path, (_, caption) in zip(self.paths, shown.files, strict=True)]
-
-
-def _add(shown: Shown, result: Result, folder: Path, lang: str) -> None:
+def _add(shown: Shown, result: Result, folder: Path, lang: str, keep: Callable[[Path], str]) -> None:
     shown.recipe, shown.report = result.recipe, result.report
     paths = images.keep_all(result.made, folder, len(shown.files))
-    shown.files += [(str(path), kept.caption.replace("seed", say(lang, "seed"))) for path, kept in zip(paths, result.made)]
+    shown.files += [(keep(path), kept.caption.replace("seed", say(lang, "seed"))) for path, kept in zip(paths, result.made)]
     shown.recipes += [kept.recipe.to_json() for kept in result.made]
     shown.kept += result.made
     shown.part = result.part
@@ -229,13 +222,16 @@ def plain_recipe(recipe: Recipe) -> dict:
     return json.loads(recipe.to_json())
 
 
-def _archive(shown: Shown, folder: Path) -> str:
+def _archive(shown: Shown, folder: Path) -> Path:
     texts = {"recipe.json": shown.recipe.to_json(), "report.json": images.as_json(shown.report.as_dict())}
-    return str(images.save_zip([Path(p) for p, _ in shown.files], folder / f"{shown.recipe.checkpoint.split('/')[-1]}.zip", texts))
+    return images.save_zip([Path(p) for p, _ in shown.files], folder / f"{shown.recipe.checkpoint.split('/')[-1]}.zip", texts)
 
 
-def seed(text: str) -> int | str:
-    """What stands in a seed box: a number where it is one, else the words; an empty box is 0."""
+def seed(text: Any) -> Any:
+    """What stands in a seed box: a number where it is one, else the words; an empty box is 0. What is no text and no number is left
+    to whoever checks the setting."""
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        return text
     text = str(text).strip() or "0"
     return int(text) if text.isascii() and text.isdigit() and len(text) < 40 else text
 

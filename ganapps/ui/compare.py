@@ -38,7 +38,7 @@ class CompareTab:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._running = Underway()  # by session: what Stop reaches
+        self._running = Underway()  # by session: what Stop reaches, and what is told of it then
         with gr.Column(elem_classes="arena"):
             self._runners()
             self._brought()
@@ -183,6 +183,8 @@ class CompareTab:
         try:
             asked = races.from_link(dict(request.query_params))
             if asked:
+                for recipe in asked.recipes:
+                    self.engine.checked(recipe)
                 updates |= self.restored(asked, lang) | {self.kind: gr.update(value=pairs.kind_of(asked.recipes).id, choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)])}
         except UserError as e:
             updates[self.track.sentence] = common.refusal(e, lang)
@@ -235,14 +237,14 @@ class CompareTab:
         lang = common.language(request)
         try:
             found = races.from_file(values[self.track.restore])
+            for recipe in found.recipes if isinstance(found, Race) else [found]:
+                self.engine.checked(recipe)
             if isinstance(found, Race):
                 updates = self.restored(found, lang)
             else:
                 kind, side = pairs.side_of(found, pairs.named(values[self.kind]))
                 updates = {} if kind.id == values[self.kind] else self._kind_shown(kind, lang) | {self.kind: kind.id}
                 updates |= self._side_shown(kind, side, found, lang)
-            for recipe in found.recipes if isinstance(found, Race) else [found]:
-                self.engine.checked(recipe)
         except UserError as e:
             return {self.track.sentence: common.refusal(e, lang)}
         said = say(lang, "The settings are back: press Race.")
@@ -290,9 +292,13 @@ class CompareTab:
             yield {self.track.sentence: common.refusal(e, lang), self.track.clock: lanes.clock(names_of(kind, rows, lang), (Lane(), Lane()), None, lang)}
         except Exception:
             log.exception("a race failed")
-            yield {self.track.sentence: common.refusal(UserError("Something went wrong here. It was logged; please try again."), lang)}
+            yield {self.track.sentence: common.refusal(common.bug(), lang)}
         embedded = " + ".join(self.engine.row(name).title for name in FACES.first)
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False), self.track.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=embedded))}
+
+    def left(self, session: str) -> None:
+        """A visitor has gone: nothing of theirs stays in memory."""
+        self._running.take(session)
 
     def ended(self, values: Mapping, request: gr.Request) -> dict:
         """Stop: the clock stands, what is there stays, and its figures are told."""

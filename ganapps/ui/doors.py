@@ -1,8 +1,10 @@
-"""What may come in over HTTP at all: from which names, to which of Gradio's routes, how large, and how often with a wrong password."""
+"""What every request passes before Gradio sees it: known hosts, own origins, no foreign addresses, bounded bodies, right
+arguments, and patience with wrong passwords."""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import inspect
 import ipaddress
 import json
 import os
@@ -10,184 +12,206 @@ import re
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Collection
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware import Middleware
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ganapps.errors import UserError
-from ganapps.ui.bodies import Body, Unreadable
-from ganapps.ui.visitors import address, header, in_a_space, language
+from ganapps.ui import bodies
+from ganapps.ui.turns import Listening
+from ganapps.ui.visitors import address, in_a_space, language
 from ganapps.ui.words import say
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-# Gradio fetches what these name and serves it as if it were ours; nothing here needs that.
-FETCHES = re.compile(r"/(?:proxy=|file[=/]\s*[a-z][a-z0-9+.-]*:/)", re.IGNORECASE)
-UPLOAD = re.compile(r"/gradio_api/upload/?$")  # has a limit of its own, and is written to disk as it comes
-LOGIN = re.compile(r"/login/?$")
+SERVED = re.compile(r"/(?:file|proxy)[=/](.*)", re.DOTALL)
+CALL = re.compile(r"/gradio_api/call/(v2/)?([^/]+)/?$")
+UPLOAD = re.compile(r"/gradio_api/upload/?$")  # has bounds of its own, and goes to the disk as it comes
+FREE, WAIT, LONGEST_WAIT = 3, 1.0, 60.0  # wrong passwords that cost nothing; then seconds, doubled each time, at most
+ADDRESSES = 10_000  # whose wrong passwords are remembered
 LONGEST_SESSION = 64  # characters of a session's name; Gradio's own have 11 or 32
 DEEPEST = 64  # lists and objects within one another
-SAME_SITE = re.compile(r"\bsamesite=\w+", re.IGNORECASE)
 
 
 class Refused(Exception):
-    """An answer without a look inside: a status and the sentence."""
+    """A request that goes no further: the status and the sentence of its answer."""
 
     def __init__(self, status: int, said: UserError) -> None:
-        super().__init__(status, said)
+        super().__init__(said)
         self.status, self.said = status, said
 
+    def answer(self, scope: Scope, **headers: str) -> Response:
+        """The sentence in the visitor's language: as text to a browser that opens a page, else under the names that Gradio's page reads."""
+        sentence = say(language(scope), self.said.template, **self.said.values)
+        if "text/html" in Headers(scope=scope).get("accept", ""):
+            return PlainTextResponse(sentence, self.status, headers)
+        return JSONResponse({"error": sentence, "detail": sentence}, self.status, headers)
 
-class Door:
-    """ASGI middleware before all of Gradio's routes. `names`: of this machine, as browsers call it, beside those it knows."""
 
-    def __init__(self, app: Any, names: Iterable[str] = ()) -> None:
-        self.app = app
-        self.names = {_name(n) for n in names}
-        self.logins = Logins()
+def known_hosts(host: str | None, more: Collection[str], shared: bool) -> tuple[str, ...]:
+    """The names by which this app may be called, besides addresses of digits, which no foreign name server can point here.
+
+    A page of another name that leads to this machine (DNS rebinding) could otherwise talk to the app as if it were its own.
+    """
+    names = ["localhost", socket.gethostname(), socket.getfqdn(), *more, *os.environ.get("SPACE_HOST", "").split(",")]
+    root = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).hostname
+    if os.environ.get("SPACE_ID"):
+        names.append("*.hf.space")
+    if shared:
+        names.append("*.gradio.live")
+    return tuple(name.lower() for name in (*names, host or "", root or "") if name)
+
+
+def middleware(hosts: Collection[str]) -> list[Middleware]:
+    """For FastAPI, the outermost first."""
+    return [Middleware(Callers, hosts=tuple(hosts)), Middleware(Cookies), Middleware(Passwords), Middleware(Bodies), Middleware(Listening)]
+
+
+class Callers:
+    """Refuses unknown hosts, other pages' requests, and addresses that Gradio would fetch for whoever asks."""
+
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...]) -> None:
+        self.app, self.hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what may come in; answer the rest with one sentence."""
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
         try:
-            self._check_names(scope)
-            _check_route(scope)
-            if scope["method"] in ("GET", "HEAD", "OPTIONS") or UPLOAD.search(scope["path"]):
-                await self.app(scope, receive, _own_cookies(send))
-            else:
-                await self._with_body(scope, receive, _own_cookies(send))
+            if scope["type"] in ("http", "websocket"):
+                self._check(scope)
         except Refused as e:
-            await _answer(scope, send, e)
+            await e.answer(scope)(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
-    def _check_names(self, scope: Scope) -> None:
-        """Raises Refused for a host that this app does not know, or a page that is not this app's.
+    def _check(self, scope: Scope) -> None:
+        """Raises Refused. A Space is reached through its platform's proxy only, which goes by the name itself: there no name is looked at."""
+        headers = Headers(scope=scope)
+        host, forwarded = _name(headers.get("host", "")), headers.get("x-forwarded-host", "").split(",")[0].strip()
+        for name in (host, _name(forwarded)) if forwarded else (host,):
+            if not self._known(name) and not in_a_space():
+                raise Refused(403, UserError("The host {host} is not known here: start the app with --host-name {host} to serve it under this name.",
+                                             host=name[:100] or "-"))
+        origin = headers.get("origin")
+        if origin is not None and not self._own(origin, host, headers):
+            raise Refused(403, UserError("This request comes from another page, so it is refused: open the app itself."))
+        asked = SERVED.search(unquote(scope["path"]))
+        if asked and ("/proxy=" in scope["path"] or re.match(r"\s*(?:[a-z][a-z0-9+.-]+:/|//)", asked[1], re.IGNORECASE)):
+            raise Refused(403, UserError("Only files of this app are served here."))
 
-        A page from elsewhere can make a browser call any address, and by changing its own name's
-        address (DNS rebinding) even read the answers. What it can't change is what the browser
-        says in Host and Origin. A Space is reached through its platform's proxy only, which goes
-        by the name itself, so there the names need no look.
-        """
-        known = self.names | _known(scope)
-        forwarded = header(scope, "x-forwarded-host").split(",")[0]
-        hosts = {_name(h) for h in (header(scope, "host"), forwarded) if h}
-        for host in hosts:
-            if host not in known and not _is_address(host) and not in_a_space():
-                raise Refused(403, UserError(
-                    "This app does not know itself by the name {host}: if it is one of its names, "
-                    "start it with --host-name {host}.", host=host[:80]))
-        origin = header(scope, "origin")
-        if not origin or (origin == "null" and header(scope, "sec-fetch-site") == "same-origin"):
-            return
-        if _name(urlsplit(origin).netloc) not in hosts | self.names | _space():
-            raise Refused(403, UserError(
-                "A page of {origin} may not use this app: open the app itself.", origin=origin[:80]))
+    def _known(self, host: str) -> bool:
+        with contextlib.suppress(ValueError):
+            ipaddress.ip_address(host)
+            return True
+        return any(host == known or known.startswith("*.") and host.endswith(known[1:]) for known in self.hosts)
 
-    async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Read a request's body, bounded, and pass it on."""
-        body = Body(scope, receive)
-        try:
-            text = await body.read()
-        except UserError as e:
-            await body.drain()
-            raise Refused(400 if isinstance(e, Unreadable) else 413, e) from e
-        if LOGIN.search(scope["path"]):
-            send = await self._login(scope, send)
-        try:
-            asked = _parsed(text)
-            if body.files and asked is None:
-                raise Unreadable("A file came in a request that is no JSON: send it again.")
-            if body.files:
-                text = json.dumps(body.filled(asked)).encode()
-        except BaseException as e:
-            body.drop()
-            raise Refused(400, e) if isinstance(e, UserError) else e
-        await self.app(_with_length(scope, len(text)), _replayed(text, receive), send)
-
-    async def _login(self, scope: Scope, send: Send) -> Send:
-        """Wait until this address may try again; the way back tells whether it was right. Raises Refused."""
-        visitor = address(scope)
-        wait = self.logins.tries(visitor, time.monotonic())
-        if wait > Logins.LONGEST:
-            raise Refused(429, UserError("Too many wrong passwords came from your address: try again in a minute."))
-        await asyncio.sleep(wait)
-
-        async def told(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] < 400:
-                self.logins.right(visitor)
-            await send(message)
-        return told
-
-
-class Logins:
-    """How long an address waits before its next try at the password: longer with each wrong one."""
-
-    FREE, FIRST, LONGEST = 3, 1.0, 30.0  # tries at once; then seconds, twice as many each time
-    FORGIVEN = 900.0  # seconds without a try
-    MOST = 10_000  # addresses remembered
-
-    def __init__(self) -> None:
-        self._tried: OrderedDict[str, tuple[int, float]] = OrderedDict()  # how often; when the last one ends
-
-    def tries(self, visitor: str, now: float) -> float:
-        """Seconds until this try may be looked at; one that would wait longer than LONGEST is not to be looked at."""
-        count, until = self._tried.get(visitor, (0, now))
-        if now - until > self.FORGIVEN:
-            count, until = 0, now
-        late = count + 1 - self.FREE
-        pause = min(self.LONGEST, self.FIRST * 2.0 ** min(late - 1, 10)) if late > 0 else 0.0
-        wait = max(now, until) + pause - now
-        if wait <= self.LONGEST:
-            self._tried[visitor] = count + 1, now + wait
-            self._tried.move_to_end(visitor)
-            if len(self._tried) > self.MOST:
-                self._tried.popitem(last=False)
-        return wait
-
-    def right(self, visitor: str) -> None:
-        """The password was right: nothing is held against this address."""
-        self._tried.pop(visitor, None)
-
-
-def _check_route(scope: Scope) -> None:
-    if FETCHES.search(scope["path"]):
-        raise Refused(403, UserError("Files of other addresses are not fetched here: send the file itself."))
-
-
-def _known(scope: Scope) -> set[str]:
-    """The names by which browsers call this app without being told: this machine's, a share link's, a Space's, a proxy's."""
-    window = scope["app"].get_blocks()
-    addresses = (window.share_url, window.local_url, window.root_path)
-    machine = socket.gethostname()
-    names = [urlsplit(a or "").netloc for a in addresses]
-    names += [machine, machine.split(".")[0], machine.split(".")[0] + ".local", "localhost"]
-    names += [getattr(window, "server_name", None) or "", *_space()]
-    return {_name(n) for n in names if n}
-
-
-def _space() -> set[str]:
-    """The name of the Space that this is; nothing elsewhere."""
-    return {_name(os.environ["SPACE_HOST"])} if in_a_space() else set()
+    def _own(self, origin: str, host: str, headers: Headers) -> bool:
+        """Is the page that asks one of this app's? A proxy may call the app by another name than it is called itself."""
+        if origin == "null":  # a frame without an origin, unless the browser says that it is ours
+            return headers.get("sec-fetch-site") == "same-origin"
+        name = _name(urlsplit(origin).netloc)
+        if "." in name and name in self.hosts:  # a proxy that tells another name, or none
+            return True
+        forwarded = _name(headers.get("x-forwarded-host", "").split(",")[0].strip())
+        return name == host or name == forwarded and self._known(name)
 
 
 def _name(host: str) -> str:
-    """A host's name without its port, as names are compared."""
-    host = host.strip().lower().rsplit("@", 1)[-1]
-    if host.startswith("["):
-        return host[1:].split("]")[0]
-    return host.rsplit(":", 1)[0].rstrip(".") if host.count(":") <= 1 else host
+    """The host of a Host header, without its port, in small letters."""
+    return (urlsplit(f"//{host}").hostname or "") if re.fullmatch(r"[\w.:\[\]-]{0,300}", host) else ""
 
 
-def _is_address(host: str) -> bool:
-    """Is it a number? No foreign page can be called by one that leads here, so it is always ours."""
+class Cookies:
+    """A cookie goes with requests of this app's own pages only; inside a Space it has to cross Hugging Face's frame."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.framed = in_a_space()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or self.framed:
+            return await self.app(scope, receive, send)
+
+        async def careful(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(raw=message["headers"])
+                cookies = headers.getlist("set-cookie")
+                del headers["set-cookie"]
+                for cookie in cookies:
+                    headers.append("set-cookie", re.sub(r"(?i)samesite=none", "SameSite=Lax", cookie))
+                message["headers"] = headers.raw
+            await send(message)
+
+        await self.app(scope, receive, careful)
+
+
+class Passwords:
+    """After some wrong passwords an address waits before its next try is looked at; others don't."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()  # address: how many, and until when it waits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].rstrip("/").endswith("/login"):
+            return await self.app(scope, receive, send)
+        visitor = address(scope)
+        count, until = self._wrong.get(visitor, (0, 0.0))
+        left = until - time.monotonic()
+        if left > 0:
+            said = UserError("Too many wrong passwords: try again in {seconds} s.", seconds=f"{left + 1:.0f}")
+            answer = Refused(429, said).answer(scope, **{"Retry-After": f"{left + 1:.0f}"})
+            return await answer(scope, receive, send)
+        self._note(visitor, count + 1)  # before it is looked at: tries at the same moment count too
+
+        async def watching(message: Message) -> None:
+            if message["type"] == "http.response.start" and message["status"] < 400:
+                self._wrong.pop(visitor, None)
+            await send(message)
+
+        await self.app(scope, receive, watching)
+
+    def _note(self, visitor: str, count: int) -> None:
+        wait = 0.0 if count < FREE else min(LONGEST_WAIT, WAIT * 2.0 ** min(count - FREE, 10))
+        self._wrong[visitor] = (count, time.monotonic() + wait)
+        self._wrong.move_to_end(visitor)
+        while len(self._wrong) > ADDRESSES:
+            self._wrong.popitem(last=False)
+
+
+class Bodies:
+    """Bounds what a request brings, and completes or refuses the arguments of a call."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS") or UPLOAD.search(scope["path"]):
+            return await self.app(scope, receive, send)
+        body = bodies.Body(scope, receive)
+        try:
+            text = _arguments(scope, await _read(body))
+        except Refused as e:
+            body.drop()
+            return await e.answer(scope)(scope, receive, send)
+        await self.app(_sized(scope, text), _again(text, receive), send)
+
+
+async def _read(body: bodies.Body) -> bytes:
+    """A whole body, of whatever kind it says it is, its files on the disk. Raises Refused."""
     try:
-        return bool(ipaddress.ip_address(host))
-    except ValueError:
-        return False
+        text = await body.read()
+    except UserError as e:
+        await body.drain()
+        raise Refused(400 if isinstance(e, bodies.Unreadable) else 413, e) from e
+    try:
+        asked = _parsed(text)
+        if asked is None:
+            body.drop()
+        return json.dumps(body.filled(asked)).encode() if body.files else text
+    except UserError as e:
+        raise Refused(400, e) from e
 
 
 def _parsed(text: bytes) -> Any:
@@ -196,9 +220,9 @@ def _parsed(text: bytes) -> Any:
         asked = json.loads(text)
     except ValueError:
         return None
-    except RecursionError:
-        asked = None
-    if asked is None and text.strip() != b"null" or _deep(asked):
+    except RecursionError as e:
+        raise UserError("This request has lists within lists within lists: at most {most}.", most=DEEPEST) from e
+    if _deep(asked):
         raise UserError("This request has lists within lists within lists: at most {most}.", most=DEEPEST)
     if isinstance(asked, dict) and len(str(asked.get("session_hash") or "")) > LONGEST_SESSION:
         raise UserError("A session_hash has at most {most} characters.", most=LONGEST_SESSION)
@@ -207,58 +231,65 @@ def _parsed(text: bytes) -> Any:
 
 def _deep(value: Any) -> bool:
     """Does a value hold more than DEEPEST lists and objects within one another?"""
-    level = [value] if isinstance(value, (dict, list)) else []
+    level = [value]
     for _ in range(DEEPEST + 1):
-        level = [v for held in level for v in _items(held) if isinstance(v, (dict, list))]
+        level = [item for held in level if isinstance(held, (dict, list)) for item in (held.values() if isinstance(held, dict) else held)]
         if not level:
             return False
     return True
 
 
-def _items(held: dict | list) -> Iterable[Any]:
-    return held.values() if isinstance(held, dict) else held
+async def drained(receive: Receive, message: Message) -> None:
+    """Read what is left of a refused request after `message`, up to a gigabyte: a client hears an answer only when it has sent all."""
+    read = 0
+    while message.get("more_body", False) and read < bodies.DRAINED:
+        message = await receive()
+        read += len(message.get("body", b""))
 
 
-def _with_length(scope: Scope, length: int) -> Scope:
-    """The request with the length that its body now has."""
-    kept = [(k, v) for k, v in scope["headers"] if k not in (b"content-length", b"transfer-encoding")]
-    return {**scope, "headers": [*kept, (b"content-length", str(length).encode())]}
+def _arguments(scope: Scope, body: bytes) -> bytes:
+    """The body of a call: by name, only with arguments that there are; by place, with null for those that were left out."""
+    call = CALL.search(scope["path"])
+    if not call:
+        return body
+    known = _parameters(scope["app"].get_blocks(), call[2])
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        return body  # Gradio says so
+    if known is None or not isinstance(asked, dict):
+        return body
+    if call[1]:
+        for name in asked:
+            if name not in known:
+                raise Refused(422, UserError("The argument {name} is unknown: accepted are {known}.", name=name[:100], known=", ".join(known)))
+        return body
+    given = asked.get("data")
+    if isinstance(given, list) and len(given) < len(known):
+        return json.dumps({**asked, "data": given + [None] * (len(known) - len(given))}).encode()
+    return body
 
 
-def _replayed(text: bytes, receive: Receive) -> Receive:
-    """The body once more, in one piece; then what else comes."""
-    pieces = [{"type": "http.request", "body": text, "more_body": False}]
-
-    async def again() -> Message:
-        return pieces.pop() if pieces else await receive()
-    return again
-
-
-def _own_cookies(send: Send) -> Send:
-    """Cookies go along only with requests from this app's own page; a Space's page lies in another site's frame."""
-    if in_a_space():
-        return send
-
-    async def tightened(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [(k, _lax(v) if k.lower() == b"set-cookie" else v) for k, v in message["headers"]]
-        await send(message)
-    return tightened
+def _parameters(blocks: Any, name: str) -> list[str] | None:
+    """The arguments of a published endpoint; None where there is none of that name."""
+    for function in blocks.fns.values():
+        if function.api_name == name and function.api_visibility == "public":
+            return list(inspect.signature(function.fn).parameters)
+    return None
 
 
-def _lax(cookie: bytes) -> bytes:
-    text = cookie.decode("latin-1")
-    text = SAME_SITE.sub("SameSite=Lax", text) if SAME_SITE.search(text) else text + "; SameSite=Lax"
-    return text.encode("latin-1")
+def _sized(scope: Scope, body: bytes) -> Scope:
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+    return {**scope, "headers": [*headers, (b"content-length", str(len(body)).encode())]}
 
 
-async def _answer(scope: Scope, send: Send, refused: Refused) -> None:
-    """The sentence: as text to a browser that opens a page, else as JSON under the names that Gradio's page looks for."""
-    sentence = say(language(scope), refused.said.template, **refused.said.values)
-    page = "text/html" in header(scope, "accept")
-    body = sentence if page else json.dumps({"error": sentence, "detail": sentence})
-    kind = b"text/plain; charset=utf-8" if page else b"application/json"
-    data = body.encode()
-    headers = [(b"content-type", kind), (b"content-length", str(len(data)).encode()), (b"x-content-type-options", b"nosniff")]
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": data})
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A body that was read, to be read once more; it is let go then."""
+    left: list[bytes] = [body]
+
+    async def once() -> Message:
+        if left:
+            return {"type": "http.request", "body": left.pop(), "more_body": False}
+        return await receive()
+
+    return once

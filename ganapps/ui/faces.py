@@ -12,8 +12,9 @@ import gradio as gr
 from ganapps.engine import TASKS, Engine, Result
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file, from_json, from_link
+from ganapps.report import size
 from ganapps.schema import bounds
-from ganapps.ui import cards, common, files
+from ganapps.ui import cards, common
 from ganapps.ui.own_file import OwnFile
 from ganapps.ui.words import say, t
 
@@ -175,6 +176,7 @@ class FacesTab:
         try:
             linked = from_link(dict(request.query_params))
             if linked and linked.task in TASKS and TASKS[linked.task].models == "faces":
+                self.engine.checked(linked)
                 recipe = linked
         except UserError as e:
             said = common.refusal(e, lang)
@@ -182,10 +184,27 @@ class FacesTab:
         model = gr.update(choices=common.choices(self.engine, "faces", lang), value=checkpoint.id)
         here = self.engine.here(checkpoint)
         yield {**self.restored(recipe), self.model: model, self.chips: cards.chips(checkpoint, here, lang), self.card: cards.card(checkpoint, here, lang)}
-        yield from self._shown(recipe, lang)
+        offer = self._offer(recipe, lang)
+        if offer:
+            yield {self.line: common.plain("", offer)}
+        else:
+            yield from self._shown(recipe, lang)
         yield self.weights.opened(lang)
         if said:
             yield {self.line: said}
+
+    def _offer(self, recipe: Recipe, lang: str) -> str:
+        """What a page says instead of drawing where that would fetch a model: nothing comes from the Hub without a click. "" where
+        nothing would."""
+        try:
+            if not self.engine.fetches(recipe):
+                return ""
+            load = self.engine.price(recipe).download
+        except UserError:
+            return ""  # drawing says it
+        if load:
+            return say(lang, "{model} is not on this machine: press Generate to fetch {size} and draw.", model=recipe.checkpoint[:120], size=size(load))
+        return say(lang, "{model} may have to be fetched: press Generate to fetch it and draw.", model=recipe.checkpoint[:120])
 
     def generate(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The wall, picture by picture."""
@@ -194,19 +213,17 @@ class FacesTab:
     def _shown(self, recipe: Recipe, lang: str, weights: str | None = None) -> Iterator[dict]:
         if not (_first_visit(recipe) and self._wall):  # what was drawn before is there at once: nothing to stop
             yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
-        missing, kept = False, common.KeptFiles()
-        try:
-            for shown in common.show(self._results(recipe, weights), recipe, lang):
-                update = {self.line: shown.line}
-                if shown.files:
-                    update |= {self.wall: kept.of(shown), self.made: shown.recipes}
-                if shown.archive:
-                    update |= {self.archive: common.download(files.keep(shown.archive), "Download all", lang), self.link: shown.recipe.to_link(),
-                               self.used: str(shown.recipe.settings["seed"]), self.at: None, self.files: kept.paths}
-                missing = shown.missing and recipe.checkpoint != self.first.id
-                yield update
-        except UserError as e:  # there is no room for them
-            yield {self.line: common.refusal(e, lang)}
+        missing = False
+        for shown in common.show(self._results(recipe, weights), recipe, lang):
+            update = {self.line: shown.line}
+            if shown.files:
+                update |= {self.wall: shown.files, self.made: shown.recipes}
+            if shown.archive:
+                update |= {self.archive: common.download(shown.archive, "Download all", lang), self.link: shown.recipe.to_link(),
+                           self.used: str(shown.recipe.settings["seed"]), self.at: None,
+                           self.files: [path for path, _ in shown.files]}
+            missing = shown.missing and recipe.checkpoint != self.first.id
+            yield update
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False),
                self.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=self.first.title))}
 
@@ -226,13 +243,9 @@ class FacesTab:
         def run(values: Mapping, request: gr.Request) -> Iterator[dict]:
             recipe, lang = self.recipe(values, task), common.language(request)
             yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
-            kept = common.KeptFiles()
-            try:
-                for shown in common.show(self.engine.run(recipe, (), self.weights.path(values)), recipe, lang):
-                    made = kept.of(shown)
-                    yield {self.line: shown.line} | ({place: made if task == "strip" else made[0][0]} if made else {})
-            except UserError as e:  # there is no room for them
-                yield {self.line: common.refusal(e, lang)}
+            for shown in common.show(self.engine.run(recipe, (), self.weights.path(values)), recipe, lang):
+                files = shown.files if task == "strip" else shown.files and shown.files[0][0]
+                yield {self.line: shown.line} | ({place: files} if files else {})
             yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
         return run
 

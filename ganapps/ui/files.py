@@ -29,7 +29,6 @@ ALL_MOST = 32 * 10**9  # bytes of everybody's
 LEAST = 2**18  # bytes that a file counts for at least, so that many small ones are not free either
 LOOKS = 10.0  # seconds until files that were deleted by age are noticed
 
-MADE: set[str] = set()  # every file that came or was made, for whoever deletes what is old
 VISITOR: ContextVar[str] = ContextVar("visitor", default="")  # whose event this is: a session, or an address
 
 
@@ -99,7 +98,6 @@ def _written(address: str, name: object) -> str:
         ROOM.grow(place, len(content))
         path = place / (Path(name).name[:120] if isinstance(name, str) and Path(name).name else "upload")
         path.write_bytes(content)
-    MADE.add(str(path))
     return str(path)
 
 
@@ -113,7 +111,6 @@ def keep(path: str | Path) -> str:
             os.link(path, kept)  # at once, however large it is
         except OSError:
             shutil.copyfile(path, kept)
-    MADE.add(str(kept))
     return str(kept)
 
 
@@ -128,7 +125,6 @@ def delete(paths: Iterable[str | None]) -> None:
         inside = _inside(Path(path), folder().resolve()) if path else None
         if inside is not None:
             (folder() / inside).unlink(missing_ok=True)
-            MADE.discard(str(folder() / inside))
             ROOM.left(folder() / inside.parts[0])
 
 

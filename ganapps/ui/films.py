@@ -13,7 +13,7 @@ from ganapps.errors import UserError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.report import Kept
-from ganapps.ui import common, files
+from ganapps.ui import common
 from ganapps.ui.words import say, t
 
 
@@ -84,7 +84,7 @@ class Films:
                 for shown in common.show(self.engine.run(recipe), recipe, lang):
                     last = {self.line: shown.line}
                     if shown.archive:
-                        last[place] = _film(files.keep(shown.files[0][0]), shown.kept[0], lang)
+                        last[place] = _film(shown.files[0][0], shown.kept[0], lang)
                     if shown.archive or shown.failed or time.monotonic() - seen > common.PAUSE:
                         seen = time.monotonic()
                         yield last

@@ -17,19 +17,14 @@ from starlette.types import Message, Receive
 
 from ganapps.errors import UserError
 from ganapps.ui import common, files, visitors
+from ganapps.ui.doors import drained
 from ganapps.ui.words import say
 
 MINUTE = 60.0  # seconds in which a page may ask how far its upload has come
-DRAINED = 2**30  # bytes of a refused upload that are read all the same
 
 
 class Window(gr.Blocks):
     """Gradio's window with a door: no event sees a path before `files.checked` has."""
-
-    def __init__(self, *settings: Any, **more: Any) -> None:
-        """As Gradio's."""
-        super().__init__(*settings, **more)
-        self.temp_file_sets.append(files.MADE)  # `delete_cache` deletes them when they are old
 
     async def process_api(self, block_fn: Any, inputs: list, *more: Any, request: gr.Request | None = None,
                           session_hash: str | None = None, event_id: str | None = None, **rest: Any) -> dict[str, Any]:
@@ -48,11 +43,7 @@ def _visitor(request: gr.Request | None, session: str | None, event: str | None)
     """The session; a program that names none gets a new one with every call from Gradio, so there it is the address."""
     if session and session != event:
         return session
-    return _address(request.request) if request is not None else ""
-
-
-def _address(request: Request) -> str:
-    return visitors.address(request.scope)
+    return visitors.address(request.request.scope) if request is not None else ""
 
 
 def routes() -> list[Route]:
@@ -72,10 +63,10 @@ async def upload(request: Request) -> Response:
     upload_id = request.query_params.get("upload_id")
     body = Body(request.receive)
     try:
-        with files.ROOM.place(_address(request)) as place:
+        with files.ROOM.place(visitors.address(request.scope)) as place:
             paths = await _stored(request, body, place, upload_id)
     except UserError as e:
-        await body.drain()
+        await drained(request.receive, body.last)
         return PlainTextResponse(say(common.language(request), e.template, **e.values), status_code=413)
     except MultiPartException as e:
         return PlainTextResponse(e.message, status_code=413 if "maximum allowed size" in e.message else 400)
@@ -87,23 +78,18 @@ async def upload(request: Request) -> Response:
 
 
 class Body:
-    """What comes of a request's body; `came` counts its bytes."""
+    """What comes of a request's body: its last part, and how many bytes there were."""
 
     def __init__(self, receive: Receive) -> None:
         """`receive` as the server gives it."""
-        self._receive, self._ended, self.came = receive, False, 0
+        self._receive, self.came = receive, 0
+        self.last: Message = {"more_body": True}
 
     async def more(self) -> Message:
         """The next part."""
-        message = await self._receive()
-        self._ended = not message.get("more_body", False)
-        self.came += len(message.get("body", b""))
-        return message
-
-    async def drain(self) -> None:
-        """Read what is left: a browser shows an answer only when it has sent all."""
-        while not self._ended and self.came < DRAINED:
-            await self.more()
+        self.last = await self._receive()
+        self.came += len(self.last.get("body", b""))
+        return self.last
 
 
 async def _stored(request: Request, body: Body, place: Path, upload_id: str | None) -> list[str]:
@@ -118,7 +104,6 @@ async def _stored(request: Request, body: Body, place: Path, upload_id: str | No
     progress = file_upload_statuses if upload_id else None
     paths, _, _ = await upload_fn(Request(request.scope, counted), place, most, upload_id, upload_progress=progress)
     files.ROOM.grow(place, max(0, files.LEAST * len(paths) - body.came))
-    files.MADE.update(map(str, paths))
     return [str(path) for path in paths]
 
 

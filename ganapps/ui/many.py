@@ -39,17 +39,17 @@ class Many:
 
     def results(self, recipe: Recipe, weights: str | None, values: Mapping, lang: str) -> Iterator[dict]:
         """The same recipe on all of them: a table with a row each, at the end with a link to the ZIP."""
-        brought: list[str] = values[self.box] or []
-        if not brought:
+        pictures: list[str] = values[self.box] or []
+        if not pictures:
             yield {self.rows: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
             return
-        rows = [[Path(f).name[:40], say(lang, "waiting")] for f in brought]
+        rows = [[Path(f).name[:40], say(lang, "waiting")] for f in pictures]
         done, manifest, began = [], [], time.monotonic()
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            for index, file in enumerate(brought):
+            for index, file in enumerate(pictures):
                 try:
                     for result in self.engine.run(recipe, [file], weights):
-                        rows[index][1] = _left(result, index, len(brought), time.monotonic() - began, lang)
+                        rows[index][1] = _left(result, index, len(pictures), time.monotonic() - began, lang)
                         yield {self.rows: _table(rows)}
                     done.append(_kept(result, Path(folder), index))
                     manifest.append({"file": done[-1].name, "recipe": common.plain_recipe(result.made[-1].recipe), "report": result.report.as_dict()})
@@ -61,7 +61,7 @@ class Many:
             try:
                 archive = images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})})
                 values[self.archives].append(files.keep(archive))
-            except UserError as e:  # there is no room for it
+            except UserError as e:  # the disk is full, or the visitor's room
                 yield {self.rows: _table(rows) + common.refusal(e, lang)}
                 return
         yield {self.rows: _table(rows) + common.download(values[self.archives][-1], "Download all", lang)}

@@ -74,7 +74,7 @@ def kind_of(recipes: Sequence[Recipe]) -> Kind:
     tasks = tuple(r.task for r in recipes)
     found = next((kind for kind in KINDS if kind.tasks == tasks), None)
     if found is None:
-        raise UserError("A race between {one} and {other} is not offered here.", one=tasks[0][:40], other=tasks[1][:40])
+        raise UserError("A race between {one} and {other} is not offered here.", one=tasks[0], other=tasks[1])
     return found
 
 
@@ -84,7 +84,7 @@ def between(engine: Engine, models: Sequence[str]) -> Kind:
     for kind in KINDS:
         if all(row in kind.rows(engine, side) for side, row in enumerate(rows)):
             return kind
-    raise UserError("A race between {one} and {other} is not offered here.", one=models[0][:40], other=models[1][:40])
+    raise UserError("A race between {one} and {other} is not offered here.", one=models[0], other=models[1])
 
 
 def side_of(recipe: Recipe, kind: Kind) -> tuple[Kind, int]:

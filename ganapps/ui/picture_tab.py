@@ -24,6 +24,8 @@ from ganapps.ui.underway import Underway
 from ganapps.ui.words import say, t
 
 
+
+
 @dataclass(frozen=True)
 class Words:
     """What a tab calls its big button, the button for many pictures, its contact sheet; `note` says what the first visit shows; `next` is the
@@ -47,7 +49,7 @@ class PictureTab:
         self.first = common.here_first(engine, task)
         self.own_widgets: list = []  # of the tab itself: those that a recipe is made from
         self.beside_widgets: list = []  # and those that only a run looks at
-        self._parts = Underway()  # of the runs under way, by session: what Stop keeps
+        self._parts = Underway()  # of the runs under way, by session: what Stop shows
         with gr.Row(elem_classes="room"):
             with gr.Column(elem_classes="panel"):
                 self._panel()
@@ -216,16 +218,18 @@ class PictureTab:
             return
         yield self.busy(True)
         recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
+        unfinished: dict = {}
         with self._parts.of(request.session_hash) as held:
             try:
-                for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang):
-                    held.it = shown.part
+                for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang, keep=str):
+                    held.it = None if shown.archive else shown.part
                     yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
                 if shown.ended:
                     yield self.area.stopped_view(held.it, values[self.area.traces])
-            except UserError as e:  # there is no room for the result
+                unfinished = self.area.stopped_view(held.it, values[self.area.traces])  # of a run that was refused on its way
+            except UserError as e:  # a disk that became full, or the visitor's room, when the result was being shown
                 yield {self.area.line: common.refusal(e, lang)}
-        yield self.busy(False)
+        yield self.busy(False) | unfinished
 
     def every_model(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The contact sheet of this picture."""
@@ -237,7 +241,8 @@ class PictureTab:
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             try:
                 picture, plain = self.trial(upload, values, Path(folder))
-                yield from self.sheet.filled(picture, lambda row: self.trial_settings(values, row), self.weights.path(values), plain and say(lang, plain), self.area.line, values[self.area.traces], lang)
+                yield from self.sheet.filled(picture, lambda row: self.trial_settings(values, row), self.weights.path(values), plain and say(lang, plain), self.area.line,
+                                             values[self.area.traces], lang)
             except UserError as e:
                 yield {self.area.line: common.refusal(e, lang)}
         yield self.busy(False)
@@ -261,6 +266,10 @@ class PictureTab:
         except UserError as e:  # there is no room for what is done
             view = {self.area.line: common.refusal(e, lang)}
         return self.busy(False) | view
+
+    def left(self, session: str) -> None:
+        """A visitor has gone: nothing of theirs stays in memory."""
+        self._parts.take(session)
 
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""

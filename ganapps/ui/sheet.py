@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from ganapps import images
 from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
@@ -51,7 +52,8 @@ class Sheet:
         def add(made: Any, caption: str, model: str) -> None:
             """As a file: a picture itself Gradio would write again with every cell, while the page reads it."""
             path = Path(folder) / f"{len(cells)}.png"
-            made.save(path, compress_level=1)
+            with images.room():
+                made.save(path, compress_level=1)
             traces.append(files.keep(path))
             cells.append(((traces[-1], caption), model))
 
@@ -62,7 +64,7 @@ class Sheet:
                 if asked is None:
                     continue
                 recipe = Recipe(self.task, model or "file", asked)
-                *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang)
+                *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang, keep=str)
                 if shown.failed:
                     refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
                     yield {line: refused}

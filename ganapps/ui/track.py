@@ -92,7 +92,7 @@ class Track:
             return common.served(files.keep(path))
 
         report = images.as_json(races.report(running.asked, running.lap, [lane.report for lane in running.lanes], [lane.stopped for lane in running.lanes]))
-        (folder / "report.json").write_text(report, encoding="utf-8")
+        images.save_text(report, folder / "report.json")
         made = [f for lane in running.lanes for f in lane.files]
         archive = images.save_zip(made, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report})
         shown = [lanes.whole(lane, running.lap.pictures[i], lang, kept) for i, lane in enumerate(running.lanes)]

@@ -57,7 +57,7 @@ class TranslateTab(PictureTab):
         row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
         style = next(iter(chosen), "0")
         known = _attributes(row)
-        return {self.style: gr.update(value=int(style) if style.isdigit() else 0, visible=bool(row) and row.network == "styles26"),
+        return {self.style: gr.update(value=int(style) if style.isdecimal() and len(style) < 3 else 0, visible=bool(row) and row.network == "styles26"),
                 self.face: gr.update(choices=known, value=[name for name in chosen if name in known], visible=bool(row) and row.network == "stargan"),
                 self.prompt: gr.update(value=recipe.settings.get("prompt", ""), visible=bool(row) and row.kind == "diffusion")} | super().restored(recipe)
 

@@ -30,7 +30,7 @@ MOST_WAITING = 64
 MOST_SESSIONS = 100  # whose states are kept; then the oldest one's are let go
 MOST_UNHEARD = 500  # messages that wait for a listener who is slow, or gone
 GLANCE = 1.0  # seconds between two looks at who still listens
-RECORDS = 64  # of Gradio's analytics, which this app does not show
+RECORDS = 1  # of Gradio's analytics, which this app does not show
 STREAM = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/(?P<run>[^/]+))/?$")
 PAGE = re.compile(r"/gradio_api/heartbeat/(?P<session>[^/]+)/?$")
 
@@ -65,6 +65,7 @@ class Turns(Queue):
 
     async def push(self, body: Any, request: Any, username: str | None) -> Any:
         """Gradio's, for visitors who have not too many runs already. Raises HTTPException 429 with the sentence."""
+        self._tidy(time.monotonic())
         asks = address(request.scope)
         try:
             runs.admit([_run(e) for e in self._live()], body.session_hash, asks)
@@ -132,7 +133,7 @@ class Turns(Queue):
             if session in busy or self.listeners.here(session, *unheard):
                 continue
             since = self._idle.get(session, now)
-            if now - since < (runs.LOST if unheard else GLANCE):
+            if unheard and now - since < runs.LOST:
                 idle[session] = since
             else:
                 self.pending_messages_per_session.pop(session, None)
@@ -206,5 +207,5 @@ def _heard(scope: Any) -> AbstractContextManager[None]:
         return queue.listeners.page(page["session"])
     if stream := STREAM.search(scope["path"]):
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])
-        return queue.listeners.stream(stream["run"] or asked[0])
+        return queue.listeners.listening(stream["run"] or asked[0])
     return nullcontext()

@@ -82,7 +82,7 @@ class UpscaleTab(PictureTab):
         """Heat maps, and the distance from the true picture."""
         kept = shown.kept[-1]
         traces = values[self.area.traces]
-        heat = [(self.area.looked_at(kept.beside[n], traces), say(lang, n)) for n in ("contradicted", "invented") if n in kept.beside]
+        heat = [(self.area.file_of(kept.beside[n], traces), say(lang, n)) for n in ("contradicted", "invented") if n in kept.beside]
         update: dict = {self.heat: heat}
         if values[self.truth]:
             update[self.area.facts] = figures_line(kept.figures | self.engine.against_truth(shown.files[-1][0], values[self.truth]), lang)

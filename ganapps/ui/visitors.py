@@ -18,7 +18,7 @@ def header(scope: Mapping[str, Any], name: str) -> str:
 
 def in_a_space() -> bool:
     """Are we a Hugging Face Space, whose proxy is the only one that talks to us?"""
-    return bool(os.environ.get("SPACE_HOST"))
+    return bool(os.environ.get("SPACE_ID") or os.environ.get("SPACE_HOST"))
 
 
 def address(scope: Mapping[str, Any]) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from starlette.middleware import Middleware
 
 from ganapps.engine import Engine
-from ganapps.ui import api, common, files, incoming, sending, turns
+from ganapps.ui import api, common, doors, incoming, sending, turns
 from ganapps.ui.compare import CompareTab
-from ganapps.ui.doors import Door
 from ganapps.ui.faces import FacesTab
 from ganapps.ui.theme import theme
 from ganapps.ui.translate import TranslateTab
@@ -23,9 +21,9 @@ from ganapps.ui.words import I18N, say, t
 HERE = Path(__file__).parent
 
 
-def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
-    """The whole window over an engine. `time_limit`: seconds that a run may take; None: any."""
-    gr.set_static_paths([files.EXAMPLES])
+def build(engine: Engine) -> gr.Blocks:
+    """The whole window over an engine."""
+    gr.set_static_paths([HERE / "examples"])
     with incoming.Window(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
         head = gr.HTML(_head(engine, "en", None))
         with gr.Tabs(elem_id="tabs") as tabs:
@@ -43,6 +41,11 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
         def header(request: gr.Request) -> str:
             return _head(engine, common.language(request), engine.hub_answers())
 
+        def left(request: gr.Request) -> None:
+            for tab in (upscale, translate, compare):
+                tab.left(request.session_hash)
+
+        window.unload(left)
         window.load(header, None, head, **common.QUIET)
         window.load(sending.opened, None, tabs, **common.QUIET)
         window.load(faces.opened, None, faces.opening_outputs, show_progress="hidden", api_visibility="private", **common.DEVICE)
@@ -50,18 +53,15 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
         window.load(translate.opened, None, translate.opening_outputs, **common.QUIET)
         window.load(compare.opened, None, compare.opening_outputs, **common.QUIET)
         api.publish(engine)
-    return turns.take_turns(window, time_limit)
+    return turns.take_turns(window, engine.time_limit)
 
 
-def launch_settings(names: Iterable[str] = ()) -> dict[str, Any]:
-    """Keyword arguments of `launch` that belong to the window itself: looks, languages, and what it keeps to itself.
-
-    `names`: of this machine, as browsers call it, beside those that the app knows by itself.
-    """
+def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
+    """Keyword arguments of `launch` that belong to the window itself: looks, languages, what it keeps to itself, and its doors. `hosts`: the
+    names it may be called by, as `known_hosts` gives them; none: this machine's own."""
     return {"theme": theme(), "css_paths": [HERE / "window.css", HERE / "compare.css"], "js": (HERE / "window.js").read_text(encoding="utf-8"), "i18n": I18N,
-            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb",
-            "state_session_capacity": turns.MOST_SESSIONS,
-            "app_kwargs": {"routes": incoming.routes(), "middleware": [Middleware(Door, names=tuple(names)), Middleware(turns.Listening)]}}
+            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb", "state_session_capacity": turns.MOST_SESSIONS,
+            "app_kwargs": {"routes": incoming.routes(), "middleware": doors.middleware(hosts or doors.known_hosts(None, (), False))}}
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import struct
-
 from ganapps.errors import UserError
 from ganapps.uploads.header import Header
+from ganapps.uploads.stored import Data, Pieces, unpacked
 
 PACKED = 4_000_000  # bytes, and twice as many pixels: run-lengths are unpacked step by step
+MEMORY = {
+    1: 3,
+    2: 5,
+    4: 5,
+    8: 5,
+}  # bits -> bytes a pixel while it is decoded: Pillow's picture and ours
 
 
-def header(data: bytes) -> Header:
-    (length,) = struct.unpack_from("<I", data, 14)
-    width, height = struct.unpack_from("<HH" if length == 12 else "<ii", data, 18)
-    packed = length > 12 and struct.unpack_from("<I", data, 30)[0] in (1, 2)
+def header(data: Data) -> Header:
+    (length,) = unpacked("<I", data, 14)
+    width, height = unpacked("<HH" if length == 12 else "<ii", data, 18)
+    (bits,) = unpacked("<H", data, 24 if length == 12 else 28)
+    packed = length > 12 and unpacked("<I", data, 30)[0] in (1, 2)
     if packed and (len(data) > PACKED or abs(width * height) > 2 * PACKED):
-        raise UserError("This BMP is packed and large, so it would take too long to read: save it as PNG first.")
-    return Header("BMP", (width, abs(height)), data)
+        raise UserError(
+            "This BMP is packed and large, so it would take too long to read: save it as PNG first."
+        )
+    memory = abs(width * height) * (MEMORY.get(bits, 7) + (bits == 32))
+    return Header("BMP", (width, abs(height)), Pieces(data, (range(len(data)),)), memory)

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import struct
-
 from ganapps.uploads.header import EXTRAS, Header, damaged, overloaded
+from ganapps.uploads.stored import BLOCK, Data, Pieces, unpacked
 
 BLOCKS = 2_000_000  # of one frame or text; half a gigabyte in full blocks
 EXTENSIONS = 10_000  # before the second frame
+MEMORY = 7  # bytes a pixel while it is decoded: Pillow's picture and ours
 
 
-def header(data: bytes) -> Header:
-    width, height, flags = struct.unpack_from("<HHB", data, 6)
+def header(data: Data) -> Header:
+    width, height, flags = unpacked("<HHB", data, 6)
     start = 13 + _palette(flags)
     kept, control, size, frames, room = [data[:start]], b"", (width, height), 0, EXTRAS
+    following = ""
     for _ in range(EXTENSIONS):
+        if frames and start >= len(data):
+            following = "nothing"
+            break
         if data[start] == 0x3B or frames and data[start] == 0x2C:
+            following = "end" if data[start] == 0x3B else "frame"
             break
         if data[start] == 0x2C:
-            left, top, w, h, flags = struct.unpack_from("<HHHHB", data, start + 1)
+            left, top, w, h, flags = unpacked("<HHHHB", data, start + 1)
             size, frames = (max(width, left + w), max(height, top + h)), 1
             end = _chain(data, start + 11 + _palette(flags))
-            kept += [control, data[start:end], b";"]
+            kept += [control, range(start, end), b";"]
         elif data[start] == 0x21:
             end = _chain(data, start + 2)
-            control = data[start:end] if data[start + 1] == 0xF9 else control
             room -= end - start
+            control = data[start:end] if data[start + 1] == 0xF9 and room >= 0 else control
         else:
             raise damaged()
         if room < 0:
@@ -33,7 +38,15 @@ def header(data: bytes) -> Header:
         start = end
     if not frames:
         raise damaged()
-    return Header("GIF", size, b"".join(kept), data[start] == 0x2C)
+    said = (
+        (("This GIF has no end mark, but its picture is whole.", {}),)
+        if following == "nothing"
+        else ()
+    )
+    memory = size[0] * size[1] * MEMORY
+    return Header(
+        "GIF", size, Pieces(data, tuple(kept)), memory, following == "frame", overlooked=said
+    )
 
 
 def _palette(flags: int) -> int:
@@ -41,10 +54,13 @@ def _palette(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _chain(data: bytes, at: int) -> int:
+def _chain(data: Data, at: int) -> int:
     """The byte after a chain of blocks that begins at `at`."""
+    block, start = b"", at
     for _ in range(BLOCKS):
-        length = data[at]
+        if at - start >= len(block):
+            block, start = data[at : at + BLOCK], at
+        length = block[at - start]
         at += length + 1
         if not length:
             return at

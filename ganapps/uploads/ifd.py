@@ -6,6 +6,8 @@ import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from ganapps.uploads.stored import Data, unpacked
+
 WIDTHS = {
     1: 1,
     2: 1,
@@ -57,23 +59,23 @@ class Table:
         return self.tags.get(tag, (2, b""))[1].split(b"\0")[0].decode("latin-1").strip()
 
 
-def first(data: bytes, wanted: Collection[int], most: int) -> Table:
+def first(data: Data, wanted: Collection[int], most: int) -> Table:
     """The first table of a TIFF file or an EXIF block, classic or BigTIFF. Raises ValueError for a damaged one,
     EOFError where it leaves the file."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
         raise ValueError("no byte order")
-    (version,) = struct.unpack_from(order + "H", data, 2)
+    (version,) = unpacked(order + "H", data, 2)
     if version not in (42, 43):
         raise ValueError("not a TIFF")
     big = version == 43
     if big and len(data) < 16:
         raise EOFError("cut off")
-    (at,) = struct.unpack_from(order + "Q", data, 8) if big else struct.unpack_from(order + "I", data, 4)
+    (at,) = unpacked(order + "Q", data, 8) if big else unpacked(order + "I", data, 4)
     return table(data, at, order, wanted, most, big)
 
 
-def table(data: bytes, at: int, order: str, wanted: Collection[int], most: int, big: bool = False) -> Table:
+def table(data: Data, at: int, order: str, wanted: Collection[int], most: int, big: bool = False) -> Table:
     """The `wanted` tags of the table at byte `at`, together at most `most` bytes. Raises ValueError, EOFError where it
     leaves the file."""
     head, entry, word = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
@@ -113,7 +115,7 @@ def written(order: str, tags: Mapping[int, tuple[int, bytes]], at: int) -> bytes
     return struct.pack(order + "H", len(tags)) + entries + b"\0" * 4 + values
 
 
-def gps_alone(exif: bytes) -> bytes | None:
+def gps_alone(exif: Data) -> bytes | None:
     """An EXIF block that holds only the GPS table of `exif`; None where it has none. Raises ValueError and EOFError as
     `first`."""
     order, place = _place(exif)
@@ -129,7 +131,7 @@ def block(date: str | None, gps: bytes | None) -> bytes | None:
     return _block(order, wanted) if wanted else None
 
 
-def _place(exif: bytes) -> tuple[str, Mapping[int, tuple[int, bytes]]]:
+def _place(exif: Data) -> tuple[str, Mapping[int, tuple[int, bytes]]]:
     found = first(exif, {GPS}, 64)
     return found.order, table(exif, found.number(GPS), found.order, range(32), 4096).tags if GPS in found.tags else {}
 
@@ -143,7 +145,7 @@ def _block(order: str, tables: Mapping[int, Mapping[int, tuple[int, bytes]]]) ->
     return {"<": b"II*\0\x08\0\0\0", ">": b"MM\0*\0\0\0\x08"}[order] + written(order, pointers, 8) + bodies
 
 
-def _unpack(form: str, data: bytes, at: int) -> tuple[int, ...]:
+def _unpack(form: str, data: Data, at: int) -> tuple[int, ...]:
     if at + struct.calcsize(form) > len(data):
         raise EOFError("cut off")
-    return struct.unpack_from(form, data, at)
+    return unpacked(form, data, at)

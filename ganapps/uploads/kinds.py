@@ -7,10 +7,11 @@ import struct
 from collections.abc import Callable
 
 from ganapps.errors import UserError
-from ganapps.uploads import bmp, gif, jpeg, png, tiff, webp
+from ganapps.uploads import avif, bmp, gif, jpeg, png, tiff, webp
 from ganapps.uploads.header import Header, cut_off, damaged
+from ganapps.uploads.stored import Data
 
-Reader = Callable[[bytes], Header]
+Reader = Callable[[Data], Header]
 READERS: dict[bytes, Reader] = {
     rb"\x89PNG\r\n\x1a\n": png.header,
     rb"\xff\xd8\xff": jpeg.header,
@@ -18,6 +19,7 @@ READERS: dict[bytes, Reader] = {
     rb"RIFF....WEBP": webp.header,
     rb"BM": bmp.header,
     rb"(II[*+]\0|MM\0[*+])": tiff.header,
+    rb"....ftyp(avif|avis|mif1.*avif)": avif.header,
 }
 
 
@@ -29,7 +31,7 @@ def reader(start: bytes) -> Reader:
     raise _impostor(start)
 
 
-def header(data: bytes, function: Reader) -> Header:
+def header(data: Data, function: Reader) -> Header:
     """What `function` reads, its stumbles as sentences."""
     try:
         return function(data)
@@ -51,6 +53,6 @@ def _impostor(start: bytes) -> UserError:
         return UserError("This is a program, not a picture: nothing in it was run.")
     if start.startswith((b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")):
         return UserError("This is an archive, not a picture: unpack it first.")
-    if start[4:8] == b"ftyp" and start[8:11] in (b"hei", b"hev", b"mif", b"msf", b"avi"):
-        return UserError("This is an HEIC or AVIF picture, which can't be read here: save it as JPEG or PNG first.")
-    return UserError("This is not a picture that can be read here: PNG, JPEG, WebP, TIFF, BMP and GIF are accepted.")
+    if start[4:8] == b"ftyp" and start[8:11] in (b"hei", b"hev", b"mif", b"msf"):
+        return UserError("This is an HEIC picture, which can't be read here: save it as JPEG or PNG first.")
+    return UserError("This is not a picture that can be read here: PNG, JPEG, WebP, AVIF, TIFF, BMP and GIF are accepted.")

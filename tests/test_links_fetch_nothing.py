@@ -1,0 +1,102 @@
+"""Following a link fetches no model: the page says how large it is, and waits for a click."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from local_hub import FILE, WEIGHTS, cache, finish, hurry, server
+
+from ganapps import engine as engines
+from ganapps import hub, runtime
+from ganapps.engine import Engine
+from ganapps.recipe import Recipe
+from ganapps.ui.compare import CompareTab
+from ganapps.ui.faces import FacesTab
+from ganapps.ui.translate import TranslateTab
+from ganapps.ui.upscale import UpscaleTab
+
+__all__ = ["cache", "hurry", "server"]  # fixtures
+
+PLACE = f"ann/faces:{FILE}"
+
+
+@pytest.fixture
+def here(server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """An engine that may ask the local Hub; the shipped models are where they were."""
+    from ganapps.catalog import WEIGHTS as shipped
+    from ganapps.hub import disk
+
+    monkeypatch.setattr(disk, "WEIGHTS", shipped)
+    server.publish("ann/faces", {FILE: os.urandom(300_000)})
+    yield engines.start("cpu")
+
+
+def visit(recipe: Recipe | None) -> SimpleNamespace:
+    query = dict(pair.split("=", 1) for pair in recipe.to_link()[1:].split("&")) if recipe else {}
+    return SimpleNamespace(
+        headers={},
+        query_params={k: v.replace("%2F", "/").replace("%3A", ":") for k, v in query.items()},
+    )
+
+
+def bodies(server) -> list[str]:
+    """What was asked for but heads."""
+    return [r.path for r in server.requests if r.method == "GET" and r.path != "/"]
+
+
+@pytest.mark.parametrize("revision", [None, "main", "f" * 40])
+def test_a_stranger_s_model_waits_for_a_click(revision: str | None, here: Engine, server) -> None:
+    with gr.Blocks():
+        tab = FacesTab(here)
+    shown = list(tab.opened(visit(Recipe("faces", PLACE, {"seed": 7}, revision=revision))))
+    lines = [update[tab.line] for update in shown if tab.line in update]
+    assert bodies(server) == []
+    assert f"{PLACE} is not on this machine: press Generate to fetch 300 kB and draw." in lines[-1]
+    assert not any(tab.wall in update for update in shown) and shown[0][tab.own] == PLACE
+
+
+def test_a_row_that_is_not_here_waits_too(here: Engine, server) -> None:
+    row = next(c for c in here.rows("faces") if not here.here(c))
+    with gr.Blocks():
+        tab = FacesTab(here)
+    lines = [
+        u[tab.line]
+        for u in tab.opened(visit(Recipe("faces", row.id, {"seed": 7})))
+        if tab.line in u
+    ]
+    assert bodies(server) == [] and "press Generate to fetch" in lines[-1]
+
+
+def test_what_is_here_is_drawn_at_once(here: Engine, server) -> None:
+    with gr.Blocks():
+        tab = FacesTab(here)
+    for recipe in (None, Recipe("faces", "heads-64", {"seed": 7, "count": 1})):
+        assert any(tab.wall in update for update in tab.opened(visit(recipe)))
+    assert server.requests == []
+
+
+def test_a_branch_may_have_moved_and_a_commit_has_not(here: Engine, server) -> None:
+    typed = runtime.stranger(hub.parse(PLACE), "faces")
+    assert here.fetches(Recipe("faces", PLACE))
+    located = finish(hub.fetch(typed))[0]
+    assert here.fetches(Recipe("faces", PLACE)) and here.fetches(Recipe("faces", f"{PLACE}@main"))
+    assert not here.fetches(Recipe("faces", f"{PLACE}@{located.revision}"))
+    assert not here.fetches(Recipe("faces", PLACE, revision=located.revision))
+    assert not here.fetches(Recipe("faces", "sha256:" + "0" * 64)) and not here.fetches(
+        Recipe("faces", "heads-64")
+    )
+
+
+@pytest.mark.parametrize(
+    ("tab", "task"), [(UpscaleTab, "upscale"), (TranslateTab, "translate"), (CompareTab, "compare")]
+)
+def test_the_other_tabs_only_fill_their_widgets(tab: type, task: str, here: Engine, server) -> None:
+    with gr.Blocks():
+        made = tab(here)
+    made.opened(visit(Recipe(task, PLACE, {})))
+    assert bodies(server) == [] and Path(hub.disk.home(True)).exists() is False and WEIGHTS
