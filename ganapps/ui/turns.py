@@ -7,7 +7,8 @@ import logging
 import re
 import socket
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
@@ -87,6 +88,13 @@ class Turns(Queue):
             for event in events:
                 if event.session_hash == event._id:
                     self.server_app.state_holder.forget(event._id)
+
+    @contextmanager
+    def heard(self, name: str) -> Iterator[None]:
+        """While somebody listens to the run or the session of that name; what was told is let go."""
+        with self.listeners.listening(name):
+            yield
+        self._tidy(time.monotonic())
 
     def _live(self) -> list[Event]:
         """Every run under way or waiting."""
@@ -207,5 +215,5 @@ def _heard(scope: Any) -> AbstractContextManager[None]:
         return queue.listeners.page(page["session"])
     if stream := STREAM.search(scope["path"]):
         asked = parse_qs(scope["query_string"].decode("latin-1")).get("session_hash", [""])
-        return queue.listeners.listening(stream["run"] or asked[0])
+        return queue.heard(stream["run"] or asked[0])
     return nullcontext()
