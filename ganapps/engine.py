@@ -13,7 +13,7 @@ from PIL import Image
 
 from ganapps import __version__, hub, images, own_file, runtime, schema
 from ganapps.catalog import Checkpoint
-from ganapps.errors import UserError
+from ganapps.errors import UserError, WeightsError
 from ganapps.flops import Flops
 from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe, from_picture
@@ -219,8 +219,12 @@ class Engine:
         return not self.runtime.offline and hub.reachable()
 
     def controls(self, checkpoint: Checkpoint) -> tuple[Mapping[str, Any], ...]:
-        """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models."""
-        table = self._labels(checkpoint, len(checkpoint.classes) or (len(labels.FACE) if checkpoint.network == "stargan" else 0))
+        """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models, and where their
+        file is damaged: the window opens all the same, and a run says what is wrong."""
+        try:
+            table = self._labels(checkpoint, len(checkpoint.classes) or (len(labels.FACE) if checkpoint.network == "stargan" else 0))
+        except WeightsError:
+            return ()
         return table.controls if table else ()
 
     def _labels(self, checkpoint: Checkpoint, count: int) -> labels.Labels | None:

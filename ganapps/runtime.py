@@ -83,8 +83,10 @@ class Runtime:
         return own_file.Given(str(located.source), kind, sum(p.numel() for p in network.parameters()))
 
     def labels(self, checkpoint: Checkpoint) -> formats.Contents | None:
-        """The label rows that ship with a conditional model, or None."""
-        return formats.read(WEIGHTS / checkpoint.labels) if checkpoint.labels else None
+        """The label rows that ship with a conditional model, or None. Raises WeightsError if their file is not the row's."""
+        if not checkpoint.labels:
+            return None
+        return formats.read(hub.intact(WEIGHTS / checkpoint.labels, checkpoint.labels_sha256, checkpoint.title))
 
     def _load(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
         _, network = _built(checkpoint, located, checkpoint.title)
