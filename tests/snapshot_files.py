@@ -102,14 +102,17 @@ PLACES = {
 }
 
 
+OLDER = {R3Generator: ("training.networks_baseline", "Generator"), Stage: ("BaselineGAN.Networks", "GeneratorStage")}  # R3GAN's first names
+
+
 @contextlib.contextmanager
-def stand_ins() -> Iterator[None]:
+def stand_ins(places: dict[object, tuple[str, str]] = PLACES) -> Iterator[None]:
     """While this lasts, the stand-ins are where the original programs keep their classes, as pickling demands."""
-    before = {thing: (thing.__module__, thing.__qualname__) for thing in PLACES}
-    modules = {place: types.ModuleType(place) for place, _ in PLACES.values()}
+    before = {thing: (thing.__module__, thing.__qualname__) for thing in places}
+    modules = {place: types.ModuleType(place) for place, _ in places.values()}
     modules |= {place.partition(".")[0]: types.ModuleType(place.partition(".")[0]) for place in modules}
     try:
-        for thing, (place, name) in PLACES.items():
+        for thing, (place, name) in places.items():
             setattr(modules[place], name, thing)
             thing.__module__, thing.__qualname__ = place, name
         sys.modules.update(modules)
@@ -132,8 +135,8 @@ def nvidia_snapshot(protocol: int, **more: object) -> tuple[bytes, Generator]:
         return pickle.dumps(content | more, protocol), ema
 
 
-def r3gan_snapshot(protocol: int = 4, **more: object) -> tuple[bytes, R3Generator]:
-    """The file's bytes and its G_ema."""
+def r3gan_snapshot(protocol: int = 4, places: dict[object, tuple[str, str]] = PLACES, **more: object) -> tuple[bytes, R3Generator]:
+    """The file's bytes and its G_ema; `places` are the names of its classes' modules."""
     ema, trained = R3Generator(), R3Generator()
     optimizer = torch.optim.Adam(trained.parameters(), foreach=False)
     sum(parameter.sum() for parameter in trained.parameters()).backward()
@@ -141,8 +144,24 @@ def r3gan_snapshot(protocol: int = 4, **more: object) -> tuple[bytes, R3Generato
     for parameter in trained.parameters():
         parameter.grad = None
     content = dict(G=trained, D=Stage(), G_ema=ema, training_set_kwargs=dict(resolution=256), cur_nimg=1000)
-    with stand_ins():
+    with stand_ins(places):
         return pickle.dumps(content | dict(G_opt_state=optimizer.state_dict()) | more, protocol), ema
+
+
+class Network:
+    """NVIDIA's TensorFlow network: a state with the text of its program and arrays."""
+
+    def __init__(self, name: str) -> None:
+        self.state = dict(version=4, name=name, build_module_src=SOURCE, variables=[("w", numpy.zeros(3, "f4"))])
+
+    def __getstate__(self) -> dict:
+        return self.state
+
+
+def tensorflow_snapshot(protocol: int) -> bytes:
+    """A file of NVIDIA's TensorFlow program: three networks, G, D and Gs."""
+    with stand_ins({Network: ("dnnlib.tflib.network", "Network")}):
+        return pickle.dumps(tuple(Network(name) for name in ("G", "D", "Gs")), protocol)
 
 
 def truth(network: nn.Module) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ import io
 import pytest
 from PIL import Image
 
-from ganapps.catalog import Checkpoint
+from ganapps.catalog import SURE, Checkpoint
 from ganapps.engine import Engine
 from ganapps.ui import cards
 from ganapps.ui.before_after import EXAMPLES
@@ -48,6 +48,16 @@ def test_the_chips_say_what_is_no_gan_and_the_two_domains(engine: Engine) -> Non
     assert "style transfer, no GAN" in chips and "photograph → painting" in chips and "here" in chips
     assert "没有" not in chips and "风格迁移，非 GAN" in cards.chips(engine.row("styles-26"), True, "zh")
     assert "no GAN" not in cards.chips(engine.row("vintagify"), True, "en")
+
+
+def test_a_card_says_how_sure_each_place_is(engine: Engine) -> None:
+    model = engine.row("ddpm-celebahq-256")
+    said = cards.card(model, False, "en")
+    for source in model.sources:
+        assert f"{source} ({cards.SURE[source.sure]})" in said
+    assert "确知在此" in cards.card(model, False, "zh") and "可能在此" in cards.card(model, False, "zh")
+    assert set(cards.SURE) == set(SURE) and set(cards.SURE.values()) <= set(CHINESE)
+    assert "there)" not in cards.card(engine.row("heads-128"), True, "en"), "what ships is seen to be here"
 
 
 def test_a_card_is_text_not_markup(engine: Engine) -> None:

@@ -44,6 +44,46 @@ def test_the_shipped_catalogue_is_sound() -> None:
             assert source.sha256 is None or re.fullmatch("[0-9a-f]{64}", source.sha256)
 
 
+def test_every_source_says_how_sure_it_is_and_a_doubtful_row_does_in_its_note() -> None:
+    for row in catalog.load(networks.NAMES, own="").values():
+        assert all(source.sure in catalog.SURE for source in row.sources), row.id
+        if all(source.sure == "low" for source in row.sources):
+            assert "not sure" in row.note, row.id
+
+
+def test_what_ships_has_its_size_and_its_hash() -> None:
+    """That they are the files' own: test_weights."""
+    for row in catalog.load(networks.NAMES, own="").values():
+        assert all(source.sha256 and source.size for source in row.sources if source.repo is None), row.id
+        assert bool(row.labels) == bool(row.labels_sha256), row.id
+
+
+def test_every_revision_is_one_that_does_not_move() -> None:
+    for row in catalog.load(networks.NAMES, own="").values():
+        for source in row.sources:
+            assert source.revision is None or re.fullmatch(r"[0-9a-f]{40}|refs/pr/\d+", source.revision), row.id
+
+
+def test_sources_that_are_the_same_file_demand_the_same_hash() -> None:
+    """Files of one name and one size in one row are the same file, wherever they lie."""
+    for row in catalog.load(networks.NAMES, own="").values():
+        known = {(Path(s.file).name, s.size): s.sha256 for s in row.sources if s.sha256}
+        assert all(known.get((Path(s.file).name, s.size), s.sha256) == s.sha256 for s in row.sources if s.size), row.id
+
+
+FREE = re.compile(r"CC0-1\.0|MIT|BSD-3-Clause|Apache-2\.0|CC BY 4\.0|(CreativeML )?Open ?RAIL")
+BOUND = re.compile(r"-NC|\bNC\b|non-commercial|research only")
+OPEN = re.compile(r"none stated|leaves open|not known here|does not say")
+
+
+def test_the_licence_bears_out_what_is_said_of_commercial_use() -> None:
+    """Yes: a free licence, and nothing that binds. No: something that binds. Unknown: nothing stated, or a free one and data that bind."""
+    for row in catalog.load(networks.NAMES, own="").values():
+        free, bound = FREE.search(row.licence) is not None, BOUND.search(row.licence) is not None
+        borne_out = {"yes": free and not bound, "no": bound, "unknown": OPEN.search(row.licence) is not None or free and bound}
+        assert borne_out[row.commercial], (row.id, row.licence, row.commercial)
+
+
 def test_what_ships_may_be_used_by_anyone() -> None:
     for row in catalog.load(networks.NAMES, own="").values():
         if any(source.repo is None for source in row.sources):
@@ -73,6 +113,11 @@ FAULTS = {
     "the id of a shipped one": (ROW.replace('"mine"', '"heads-64"'), "Two rows of the catalogue are called heads-64: give one of them another id."),
     "no sources": (re.sub("sources.*\n", "sources = []\n", ROW), "Row mine of the catalogue has no sources: say where its file comes from."),
     "sources that are none": (re.sub("sources.*\n", 'sources = ["x"]\n', ROW), "Row mine of the catalogue: x is not a table of keys."),
+    "unknown sureness": (ROW.replace("size = 12", 'sure = "quite"'), "Row mine of the catalogue has the unknown sure quite: accepted are high, low, medium."),
+    "a hash that is none": (ROW.replace("size = 12", 'sha256 = "12ab"'), "Row mine of the catalogue: sha256 can't be '12ab'."),
+    "a hash of labels that is none": (ROW + f'labels_sha256 = "{"A" * 64}"', f"Row mine of the catalogue: labels_sha256 can't be '{'A' * 64}'."),
+    "one source twice": (ROW.replace('{ file = "mine.safetensors" }', '{ repo = "me/mine", file = "mine.pkl", revision = "main" }'),
+                         "Row mine of the catalogue lists the source me/mine:mine.pkl@main twice: take one of them out."),
     "size as text": (ROW.replace("size = 12", 'size = "big"'), "Row mine of the catalogue: size can't be 'big'."),
     "size below nothing": (ROW.replace("size = 12", "size = -1"), "Row mine of the catalogue: size can't be -1."),
     "parameters as a switch": (ROW.replace("1_000", "true"), "Row mine of the catalogue: parameters can't be True."),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save
-from snapshot_files import archive, legacy_stream, nvidia_snapshot, r3gan_snapshot, truth
+from snapshot_files import OLDER, archive, legacy_stream, nvidia_snapshot, r3gan_snapshot, tensorflow_snapshot, truth
 from torch import Tensor, nn
 
 from ganapps.errors import WeightsError
@@ -180,6 +180,26 @@ def test_r3gan_pickle(tmp_path, protocol):
     assert contents.settings["cur_nimg"] == 1000
     assert contents.settings["G_ema"]["modules"]["MainLayers.0"]["DataType"] == "torch.bfloat16"
     assert contents.settings["G_ema"]["modules"]["MainLayers.1.Layer"]["groups"] == 2
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_r3gan_is_known_by_what_it_holds_not_by_its_modules_names(tmp_path, protocol):
+    """The authors' first files name training.networks_baseline and BaselineGAN.Networks."""
+    content, ema = r3gan_snapshot(protocol, OLDER)
+    assert b"networks_baseline" in content and b"BaselineGAN" in content and b"R3GAN" not in content
+    contents = read(put(tmp_path, content))
+    assert_same(contents.tensors, truth(ema))
+    assert contents.settings["G_ema"]["class_name"] == "Generator"
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_networks_of_the_tensorflow_program_are_refused_with_what_to_do(tmp_path, protocol):
+    with pytest.raises(WeightsError) as caught:
+        read(put(tmp_path, tensorflow_snapshot(protocol), "stylegan2-car-config-f.pkl"))
+    assert str(caught.value) == (
+        "stylegan2-car-config-f.pkl is a network of NVIDIA's older TensorFlow program, which this app can't read. "
+        "Choose the PyTorch version of the model, or convert it with legacy.py of stylegan3."
+    )
 
 
 @pytest.mark.parametrize("write", [nvidia_snapshot, r3gan_snapshot])

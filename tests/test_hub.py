@@ -187,6 +187,25 @@ def test_the_next_source_serves_and_the_report_can_say_so(server):
         f"So the model came from its next source, bob/copy:{FILE}."]
 
 
+@pytest.mark.parametrize("wrong", [{"sha256": "0" * 64}, {"size": 7}])
+def test_where_a_place_holds_another_file_the_next_source_serves(server, wrong):
+    server.publish("ann/faces", {FILE: WEIGHTS[::-1]})
+    commit = server.publish("bob/copy", {FILE: WEIGHTS})
+    located = fetched(source(**{"sha256": SHA256, **wrong}), source(commit, repo="bob/copy", sha256=SHA256))
+    assert located.source.repo == "bob/copy" and located.revision == commit and located.sha256 == SHA256
+    said = [t.format(**v) for t, v in located.changes]
+    assert len(said) == 2 and "another" in said[0] and said[1] == f"So the model came from its next source, bob/copy:{FILE}@{commit}."
+    assert [r.path for r in server.requests if r.host == "cdn" and r.method == "GET"] == [f"/{SHA256}"], "and the other one is not fetched"
+
+
+def test_a_proposal_that_was_never_merged_is_a_source(server):
+    server.publish("ann/faces", {"readme": b"no weights here"})
+    commit = server.publish("ann/faces", {FILE: WEIGHTS}, "refs/pr/7")
+    located = fetched(source("refs/pr/7"))
+    assert located.revision == commit and located.path.read_bytes() == WEIGHTS
+    assert hub.here(row(source("refs/pr/7"))).path == located.path == fetched(source("refs/pr/7"), offline=True).path
+
+
 def test_what_is_here_comes_before_what_must_be_fetched(server):
     commit = server.publish("bob/copy", {FILE: WEIGHTS})
     fetched(source(commit, repo="bob/copy"))

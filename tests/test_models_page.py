@@ -1,0 +1,50 @@
+"""docs/models.md says what the catalogue says. `python -m tests.test_models_page`, in the root, writes it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ganapps import catalog, networks
+from ganapps.catalog import Checkpoint, Source
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "models.md"
+HEADINGS = {"faces": "Faces", "denoise": "Faces by diffusion", "upscale": "Upscale", "translate": "Translate", "text": "Text to picture"}
+START = """# The models
+
+Every row of `weights/catalog.toml`, made from it (`python -m tests.test_models_page`). Sources are tried in this order. Of each, how
+well it is known that it holds the file: high, its public pages list it or many programs fetch it there; medium, a few programs do, or
+its name follows from its neighbours'; low, a single mention, or pages that disagree. What ships lies in `weights/`.
+"""
+
+
+def page(rows: dict[str, Checkpoint]) -> str:
+    """The whole of docs/models.md."""
+    return START + "".join(line for task, heading in HEADINGS.items() for line in table(heading, [r for r in rows.values() if r.task == task]))
+
+
+def table(heading: str, rows: list[Checkpoint]) -> Iterator[str]:
+    yield f"\n## {heading}\n\n| model | method | commercial use | licence | sources |\n|---|---|---|---|---|\n"
+    for row in rows:
+        places = "<br>".join(place(source) for source in row.sources)
+        yield f"| {row.title}<br>`{row.id}` | {row.paper} | {row.commercial} | {row.licence} | {places} |\n"
+
+
+def place(source: Source) -> str:
+    if source.repo is None:
+        return "ships"
+    named = source.file or f"{len(source.files)} files, {next(f for f in source.files if not f.endswith('.json'))}"
+    checked = ", sha256 known" if source.sha256 else ""
+    pinned = f" at {source.revision[:12]}" if source.revision else ""
+    return f"{source.repo}: {named}{pinned} ({source.sure}{checked})"
+
+
+def test_the_page_says_what_the_catalogue_says() -> None:
+    rows = catalog.load(networks.NAMES, own="")
+    assert {row.task for row in rows.values()} == set(HEADINGS)
+    assert not [row.id for row in rows.values() if "|" in row.title + row.paper + row.licence]
+    assert PAGE.read_text(encoding="utf-8") == page(rows), "python -m tests.test_models_page"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(catalog.load(networks.NAMES, own="")), encoding="utf-8")
