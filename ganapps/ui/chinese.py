@@ -133,6 +133,8 @@ CHINESE = {
     "This picture was made on another tab: drop it there.": "这张图出自另一标签页：请拖到那里。",
     "This recipe has no valid {key}.": "此配方缺少有效的 {key}。",
     "This recipe has the unknown key {key}.": "此配方含未知键 {key}。",
+    "The {part} of a file can't be {value}: leave it out.": "文件的 {part} 不能是 {value}：请省略它。",
+    "A value holds more than {most} tables or lists inside each other.": "某个值中表格或列表的嵌套超过 {most} 层。",
     "This recipe is too large: {size} characters, at most {most} are accepted.": "此配方过大：{size} 个字符，最多 {most} 个。",
     "{file} can't be read: {why}.": "无法读取 {file}：{why}。",
     "{file} holds no recipe: only a picture made by this app does, and some programs remove it.": "{file} 不含配方：只有本应用生成的图片才有，某些程序会删除它。",

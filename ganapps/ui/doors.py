@@ -29,7 +29,8 @@ SMALL = 2**20  # bytes of a JSON body without a file in it
 DRAINED = 2**30
 LARGE = 700 * 2**20  # of one with a file as a data URI: an upload may have 512 MB, base64 makes a third more of it
 SERVED = re.compile(r"/(?:file|proxy)=(.*)", re.DOTALL)
-CALL = re.compile(r"/gradio_api/call/(v2/)?([^/]+)/?$")
+LONG = 60_000  # bytes of an address with its query; from 64 KiB on Gradio fails
+CALL = re.compile(r"/gradio_api/(?:call|run|api)/(v2/)?([^/]+)/?$")
 JOIN = re.compile(r"/gradio_api/(?:queue/join|call/(?:v2/)?[^/]+)/?$")
 STREAM = re.compile(r"/gradio_api/call/(?:v2/)?[^/]+/([^/]+)/?$")
 FREE, WAIT, LONGEST_WAIT = 3, 1.0, 60.0  # wrong passwords that cost nothing; then seconds, doubled each time, at most
@@ -75,6 +76,8 @@ class Callers:
         await (refusal or self.app)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONG:
+            return PlainTextResponse("This address is too long.", status_code=414)
         headers = Headers(scope=scope)
         host = _name(headers.get("host", ""))
         if not self._known(host):
@@ -178,8 +181,8 @@ class Bodies:
         if scope["method"] == "GET":
             with self._heard(scope):
                 return await self.app(scope, receive, send)
-        if scope["method"] != "POST" or not Headers(scope=scope).get("content-type", "").startswith("application/json"):
-            return await self.app(scope, receive, send)
+        if scope["method"] != "POST" or Headers(scope=scope).get("content-type", "").lower().startswith("multipart/"):
+            return await self.app(scope, receive, send)  # an upload, which is counted where it is written
         try:
             body = await _body(receive)
             body = _arguments(scope, body)
@@ -269,26 +272,49 @@ async def drained(receive: Receive, message: Message) -> None:
 
 
 def _arguments(scope: Scope, body: bytes) -> bytes:
-    """The body of a call: by name, only with arguments that there are; by place, with null for those that were left out."""
+    """The body of a call, for an endpoint or an event that there is, with right arguments. Raises Refused."""
     call = CALL.search(scope["path"])
-    if not call:
+    if call and call[2] != "predict":
+        return _of_endpoint(scope["app"].get_blocks(), call[2], bool(call[1]), body)
+    if call or JOIN.search(scope["path"]):
+        _of_event(scope["app"].get_blocks(), body)
+    return body
+
+
+def _of_endpoint(blocks: Any, name: str, by_name: bool, body: bytes) -> bytes:
+    """A call by name, only with arguments that there are; by place, with null for those that were left out."""
+    known = _parameters(blocks, name)
+    if known is None:
+        there = ", ".join(f.api_name for f in blocks.fns.values() if f.api_visibility == "public")
+        raise Refused(404, f"There is no endpoint {name[:100]}: there are {there}.")
+    asked = _table(body)
+    if by_name:
+        for argument in asked:
+            if argument not in known:
+                raise Refused(422, f"The argument {argument[:100]} is unknown: accepted are {', '.join(known)}.")
         return body
-    known = _parameters(scope["app"].get_blocks(), call[2])
+    given = asked.get("data")
+    if not isinstance(given, list) or len(given) == len(known):
+        return body
+    if len(given) > len(known):
+        raise Refused(422, f"{len(given)} arguments came, {len(known)} are accepted: {', '.join(known)}.")
+    return json.dumps({**asked, "data": given + [None] * (len(known) - len(given))}).encode()
+
+
+def _of_event(blocks: Any, body: bytes) -> None:
+    """What the page itself sends names an event by its number; a large body, with a file in it, is read by Gradio alone."""
+    number = _table(body).get("fn_index") if len(body) <= SMALL else None
+    if isinstance(number, int) and number not in blocks.fns:
+        raise Refused(404, f"There is no event {str(number)[:100]}.")
+
+
+def _table(body: bytes) -> dict[str, Any]:
+    """The JSON table of a body; an empty one for what is none, of which Gradio says so."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
-        return body  # Gradio says so
-    if known is None or not isinstance(asked, dict):
-        return body
-    if call[1]:
-        for name in asked:
-            if name not in known:
-                raise Refused(422, f"The argument {name[:100]} is unknown: accepted are {', '.join(known)}.")
-        return body
-    given = asked.get("data")
-    if isinstance(given, list) and len(given) < len(known):
-        return json.dumps({**asked, "data": given + [None] * (len(known) - len(given))}).encode()
-    return body
+        return {}
+    return asked if isinstance(asked, dict) else {}
 
 
 def _parameters(blocks: Any, name: str) -> list[str] | None:
