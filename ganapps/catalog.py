@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -15,6 +16,8 @@ WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 TASKS = ("faces", "upscale", "translate", "denoise", "text")
 FORMATS = ("safetensors", "torch", "nvidia", "r3gan", "diffusers", "onnx")
 COMMERCIAL = ("yes", "no", "unknown")
+SURE = ("high", "medium", "low")
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,11 @@ class Source:
     """One place a model's file can come from.
 
     `repo` None: a file that ships in `weights/`. Otherwise a Hub repository, `owner/name`; `revision` is a branch, a tag or, better,
-    a commit. `files`: for a folder of files (diffusers), their exact names. `size` in bytes.
+    a commit. `files`: for a folder of files (diffusers), their exact names. `size` in bytes. `sha256` of a folder is that of the
+    list of its files, as `sha256sum` prints it with the names in order.
+    `sure` says how well it is known that the place holds this file: "high", its repository's public pages list it, or many
+    programs fetch it there; "medium", a few programs do, or its name follows from its neighbours'; "low", a single mention, or pages
+    that disagree; "" where nobody has said.
     """
 
     file: str
@@ -31,6 +38,7 @@ class Source:
     sha256: str | None = None
     size: int | None = None
     files: tuple[str, ...] = ()
+    sure: str = ""
 
     def __str__(self) -> str:
         if self.repo is None:
@@ -44,7 +52,7 @@ class Checkpoint:
     """One row of the catalogue: what a model is, who made it, where its file comes from.
 
     `settings` go to the network's builder, `defaults` are settings of its task that suit it, `labels` names a shipped file of label
-    rows, `classes` the classes of a conditional network, `data` the data set (comparisons insist on the same one), `parameters` is a
+    rows and `labels_sha256` is its hash, `classes` the classes of a conditional network, `data` the data set (comparisons insist on the same one), `parameters` is a
     count, `note` what a person should know.
     Of a translator: `domains` are what it takes and what it makes, `back` is the row that goes the other way, `paired` says that it
     learned from pairs of pictures, `likes` what pictures it is good at, `cannot` what it can't do (as the rest of "It can't ...").
@@ -65,6 +73,7 @@ class Checkpoint:
     settings: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     labels: str | None = None
+    labels_sha256: str | None = None
     classes: tuple[str, ...] = ()
     note: str = ""
     kind: str = "GAN"
@@ -89,7 +98,8 @@ class Checkpoint:
 def load(networks: Collection[str], own: str | None = None) -> dict[str, Checkpoint]:
     """All rows by id: the shipped ones, then those of `own` (default: the file that GANAPPS_CATALOG names).
 
-    Raises UserError with the row's name for an unknown key, task, format or network, a duplicate id, a missing or mistyped value.
+    Raises UserError with the row's name for an unknown key, task, format, network or sureness, a source that is listed twice, a hash
+    that is none, a duplicate id, a missing or mistyped value.
     """
     own = os.environ.get("GANAPPS_CATALOG") if own is None else own
     rows: dict[str, Checkpoint] = {}
@@ -122,14 +132,44 @@ def _checkpoint(row: dict, networks: Collection[str]) -> Checkpoint:
     sources = values.get("sources")
     if not isinstance(sources, list) or not sources:
         raise UserError("Row {row} of the catalogue has no sources: say where its file comes from.", row=name)
-    values["sources"] = tuple(_record(Source, s, name) for s in sources)
+    values["sources"] = tuple(_source(s, name) for s in sources)
+    _insist_on_different(values["sources"], name)
     checkpoint = _record(Checkpoint, values, name)
     for key, allowed in (("task", TASKS), ("format", FORMATS), ("commercial", COMMERCIAL), ("network", networks)):
-        value = getattr(checkpoint, key)
-        if value not in allowed:
-            raise UserError("Row {row} of the catalogue has the unknown {key} {value}: accepted are {allowed}.",
-                            row=name, key=key, value=value, allowed=", ".join(sorted(allowed)))
+        _choice(getattr(checkpoint, key), allowed, key, name)
+    _hash(checkpoint.labels_sha256, "labels_sha256", name)
     return checkpoint
+
+
+def _source(values: Any, row: str) -> Source:
+    source = _record(Source, values, row)
+    if "sure" in values:
+        _choice(source.sure, SURE, "sure", row)
+    _hash(source.sha256, "sha256", row)
+    return source
+
+
+def _insist_on_different(sources: tuple[Source, ...], row: str) -> None:
+    """Trying the same place twice costs a person time and says nothing new."""
+    seen = set()
+    for source in sources:
+        place = (source.repo, source.file, source.files, source.revision)
+        if place in seen:
+            raise UserError("Row {row} of the catalogue lists the source {source} twice: take one of them out.",
+                            row=row, source=str(source))
+        seen.add(place)
+
+
+def _choice(value: str, allowed: Collection[str], key: str, row: str) -> None:
+    if value not in allowed:
+        raise UserError("Row {row} of the catalogue has the unknown {key} {value}: accepted are {allowed}.",
+                        row=row, key=key, value=value, allowed=", ".join(sorted(allowed)))
+
+
+def _hash(value: str | None, key: str, row: str) -> None:
+    """A hash with a slip of the pen would refuse the right file."""
+    if value is not None and not SHA256.fullmatch(value):
+        raise UserError("Row {row} of the catalogue: {key} can't be {value}.", row=row, key=key, value=repr(value))
 
 
 def _record(kind: type, values: Any, row: str) -> Any:

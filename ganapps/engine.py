@@ -14,7 +14,7 @@ from PIL import Image
 
 from ganapps import __version__, hub, images, own_file, runtime, schema
 from ganapps.catalog import Checkpoint
-from ganapps.errors import UserError
+from ganapps.errors import UserError, WeightsError
 from ganapps.flops import Flops
 from ganapps.prices import Ledger, Price, folder
 from ganapps.recipe import Recipe, check_types, from_picture
@@ -234,8 +234,12 @@ class Engine:
         return not self.runtime.offline and hub.reachable()
 
     def controls(self, checkpoint: Checkpoint) -> tuple[Mapping[str, Any], ...]:
-        """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models."""
-        table = self._known_labels(checkpoint)
+        """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models, and where their
+        file is damaged: the window opens all the same, and a run says what is wrong."""
+        try:
+            table = self._known_labels(checkpoint)
+        except WeightsError:
+            return ()
         return table.controls if table else ()
 
     def _known_labels(self, checkpoint: Checkpoint) -> labels.Labels | None:

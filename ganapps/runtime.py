@@ -37,6 +37,7 @@ class Runtime:
         self.lock = threading.Lock()
         self._ready: OrderedDict[tuple, Ready] = OrderedDict()
         self._loading = threading.Lock()
+        self._examining = threading.Lock()  # one person's file at a time, and nobody else waits for it
         self._room = SHARE * device.free_memory()
 
     def checkpoint(self, name: str, task: str) -> Checkpoint:
@@ -65,7 +66,7 @@ class Runtime:
         Raises WeightsError if the file is not what the row says.
         """
         if own_file.is_own(checkpoint.id):
-            with self._loading:
+            with self._examining:
                 return self._load(replace(checkpoint, title=located.path.name[:80]), located)
         key = (str(located.path), located.path.stat().st_mtime_ns, checkpoint.id)
         with self._loading:
@@ -79,13 +80,15 @@ class Runtime:
     def own_file(self, path: str) -> own_file.Given:
         """What a person's checkpoint file holds. Raises WeightsError where that is no network known here."""
         located = own_file.located(path)
-        with self._loading:
+        with self._examining:
             kind, network = _built(stranger(located.source, ""), located, located.path.name[:80])
         return own_file.Given(str(located.source), kind, sum(p.numel() for p in network.parameters()))
 
     def labels(self, checkpoint: Checkpoint) -> formats.Contents | None:
-        """The label rows that ship with a conditional model, or None."""
-        return formats.read(WEIGHTS / checkpoint.labels) if checkpoint.labels else None
+        """The label rows that ship with a conditional model, or None. Raises WeightsError if their file is not the row's."""
+        if not checkpoint.labels:
+            return None
+        return formats.read(hub.intact(WEIGHTS / checkpoint.labels, checkpoint.labels_sha256, checkpoint.title))
 
     def _load(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
         _, network = _built(checkpoint, located, checkpoint.title)
@@ -104,7 +107,12 @@ def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[st
     """The network in a file on the processor, and its name. Raises WeightsError."""
     files = located.source.files
     contents = folders.read(located.path, files, title) if files else formats.read(located.path, title)
-    kind = checkpoint.network or networks.recognise({k: tuple(t.shape) for k, t in contents.tensors.items()})
+    try:
+        kind = checkpoint.network or networks.recognise({k: tuple(t.shape) for k, t in contents.tensors.items()})
+    except ValueError as e:
+        raise WeightsError("{file} can't be used: {why}.", file=title, why=e) from e
+    if kind is None and (why := networks.why_not({k: tuple(t.shape) for k, t in contents.tensors.items()})):
+        raise WeightsError("{file} can't be used: {why}.", file=title, why=why)
     if kind is None:
         raise WeightsError("{file} holds {count} tensors in a layout that no network here knows: nothing was run.", file=title, count=len(contents.tensors))
     try:

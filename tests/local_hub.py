@@ -75,10 +75,11 @@ class LocalHub:
         for server in self._servers:
             threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
-    def publish(self, repo: str, files: dict[str, bytes], branch: str = "main", door: str = "open") -> str:
-        """A new commit with exactly these files; returns its 40 hexadecimal digits."""
+    def publish(self, repo: str, files: dict[str, bytes], branch: str | None = None, door: str = "open") -> str:
+        """A new commit with exactly these files; returns its 40 hexadecimal digits. `branch`: also refs/pr/N, or the commit's own digits."""
         content = "".join(f"{name} {hashlib.sha256(body).hexdigest()}\n" for name, body in sorted(files.items()))
-        commit = hashlib.sha1(f"{repo}\n{content}".encode()).hexdigest()
+        branch = branch or "main"
+        commit = branch if re.fullmatch("[0-9a-f]{40}", branch) else hashlib.sha1(f"{repo}\n{content}".encode()).hexdigest()
         repository = self.repositories.setdefault(repo, Repository())
         repository.commits[commit], repository.branches[branch], repository.door = files, commit, door
         return commit

@@ -105,3 +105,22 @@ def test_a_catalogue_that_is_not_there_or_not_text_is_refused(tmp_path: Path) ->
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="is not valid TOML"):
         catalog.load(NETWORKS, str(tmp_path / "bytes.toml"))
+
+
+SHIPPED = catalog.load(networks.NAMES, own="")
+
+
+@pytest.mark.parametrize("row", SHIPPED.values(), ids=list(SHIPPED))
+def test_a_row_says_how_sure_its_sources_are(row: catalog.Checkpoint) -> None:
+    assert all(source.sure in catalog.SURE for source in row.sources)
+    assert all(source.sure == "high" and source.sha256 for source in row.sources if source.repo is None), "what ships is here"
+    if all(source.sure == "low" for source in row.sources):
+        assert "not sure" in row.note or "may not" in row.note or "perhaps" in row.note.lower(), "then the note says so"
+
+
+@pytest.mark.parametrize("row", SHIPPED.values(), ids=list(SHIPPED))
+def test_a_row_is_pinned_and_licensed(row: catalog.Checkpoint) -> None:
+    assert row.licence
+    for source in row.sources:
+        assert source.revision is None or re.fullmatch(r"[0-9a-f]{40}|refs/pr/\d+|main", source.revision), source
+    assert not (row.commercial == "yes" and re.search(r"NC\b|non-?commercial", row.licence))

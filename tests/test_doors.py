@@ -101,6 +101,7 @@ def test_no_endpoint_opens_a_path_of_this_machine(url: str, secret: Path, endpoi
     path = {"plain": str(secret), "relative": f"{folder}/../{secret}", "address": f"{url}gradio_api/file={secret}", "link": f"{folder}/leads-out/{secret.name}", "list": str(secret)}[written]
     file = {"url": path} if written == "address" else {"path": path}
     kind, answer = called(url, endpoint, {argument: [file] if written == "list" else file})
+    (folder / "leads-out").unlink(missing_ok=True)
     assert kind == "error"
     assert REFUSED in answer["error"]
 
@@ -379,9 +380,14 @@ def test_a_canvas_goes_with_its_run_and_its_visitor(engine: Engine, tmp_path: Pa
     request = SimpleNamespace(session_hash="visitor", headers={})
     run = tab.run(values, request)
     next(run), next(run)
-    assert tab._parts["visitor"].pixels is canvas
+    assert tab._parts.look("visitor").pixels is canvas
     run.close()
-    assert tab._parts == {}, "the canvas is gone"
-    assert Image.open(tab._left["visitor"]).size == (40, 20), "what was done is a file"
+    view = tab.stopped("", values[tab.area.traces], request)
+    assert len(tab._parts) == 0, "the canvas is gone"
+    assert Image.open(values[tab.area.traces][-1]).size == (40, 20), "what was done is a file"
+    assert values[tab.area.traces][-1] in view[tab.area.view]
+    run = tab.run(values, request)
+    next(run), next(run)
     tab.left("visitor")
-    assert not tab._left
+    assert len(tab._parts) == 0
+    run.close()

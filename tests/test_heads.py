@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +24,30 @@ def test_the_same_index_is_the_same_person_as_in_the_data_set():
     assert person["shape"]["mouth/mouth-cupidsbow-decr"] == 0.457 and person["expression"]["eye-left-opened-up"] == 0.099
 
 
+def test_the_first_five_thousand_stay_who_they_are():
+    first = [people.describe(i) for i in (*range(0, 5000, 50), 4999)]
+    digest = hashlib.sha256(json.dumps(first, sort_keys=True).encode()).hexdigest()
+    assert digest == "2ce7d219888a027affd26b225374f3efaa839b553b42768b4e99993e85245f09"
+    assert not any("fill" in person for person in first)
+
+
+def test_later_people_smile_more_often_are_fairer_and_have_light_in_their_eyes():
+    first, later = ([people.describe(start + i) for i in range(400)] for start in (1000, 5000))
+
+    def share(crowd: list[people.Description], what: Callable[[people.Description], bool]) -> float:
+        return sum(map(what, crowd)) / len(crowd)
+
+    assert 0.45 < share(later, lambda p: p["smile"] > 0.4) < 0.65
+    for what in (lambda p: p["smile"] > 0.4, lambda p: "blond" in p["hair_colour"]):
+        assert share(later, what) > share(first, what) + 0.05
+    assert share(later, lambda p: "bob" in p["hair"]) < 0.5 * share(first, lambda p: "bob" in p["hair"])
+    assert np.std([p["gaze_x"] for p in later]) < 0.7 * np.std([p["gaze_x"] for p in first])
+    assert all(0.15 <= p["fill"] <= 0.45 and p["eye_white"] > 1 and p["eye_gloss"] > 1 for p in later)
+
+
 def test_people_are_adults_and_differ():
-    crowd = [people.describe(i) for i in range(200)]
-    assert all(18 <= p["age"] <= 75 for p in crowd) and len({p["noise_seed"] for p in crowd}) == 200
+    crowd = [people.describe(i) for i in (*range(200), *range(5000, 5200))]
+    assert all(18 <= p["age"] <= 75 for p in crowd) and len({p["noise_seed"] for p in crowd}) == 400
     assert all(abs(sum(p[name] for name in people.ANCESTRIES) - 1) < 0.002 for p in crowd)
     assert not any(p["beard"] for p in crowd if p["sex"] == "female") and any(p["beard"] for p in crowd)
     assert people.describe(3, seed=1) != people.describe(3, seed=0)
@@ -107,6 +130,17 @@ def test_light_from_the_right_is_on_the_right():
     assert light.DIRECTIONS[row, column] @ towards > 0.8
 
 
+def test_a_lamp_beside_the_camera_gives_its_share_of_the_light():
+    person = people.describe(3) | {"exposure": 0.0, "african": 0.0, "light_az": 50.0}
+    kinder = person | {"fill": 0.4, "fill_az": 5.0, "fill_el": 20.0}
+    before, after = (light.panorama(p, np.random.default_rng(0)) for p in (person, kinder))
+    assert light._on_the_face(after, kinder) == pytest.approx(1, rel=1e-5)
+    added = after - 0.6 * before  # the others keep their share between them, as both are brought to the same brightness
+    lamp = np.unravel_index(added.sum(-1).argmax(), (64, 128))
+    assert light.DIRECTIONS[lamp] @ light._direction(5, 20) > 0.98
+    assert light._on_the_face(added, kinder) == pytest.approx(0.4, abs=0.05)
+
+
 def test_a_plain_background_has_one_hue_and_a_gradient_two():
     def spread(kind: str) -> float:
         background = light.background(people.describe(3) | {"background": kind}, np.random.default_rng(2))
@@ -162,6 +196,12 @@ def test_packed_shards_are_what_the_trainings_read(tmp_path):
     command.pack(tmp_path, 12)
     read = data.load(tmp_path, 16)
     assert read.indices.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11] and read.pictures[-1, 8, 8, 0] == pytest.approx(110, abs=3)
+    later = people.describe(5001)
+    Image.new("RGB", (128, 128)).save(tmp_path / "005000.jpg")
+    (tmp_path / "005000.json").write_text(json.dumps({"file": "005000.jpg"} | later))
+    command.pack(tmp_path, 5001, start=5000)
+    assert len(data.read_shard(tmp_path / "heads128-05.tar")) == 1
+    assert data.load(tmp_path, 16).indices.tolist()[-2:] == [11, 5001]
     (tmp_path / "000004.json").unlink()
     with pytest.raises(FileNotFoundError):
         command.pack(tmp_path, 12)

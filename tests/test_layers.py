@@ -44,6 +44,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "race": ({"engine", "rehearsal", "tasks", "recipe", "report", "errors"}, set()),
     "doctor": ({"images", "engine", "hub", "prices", "recipe", "report", "catalog", "errors"}, {"PIL", "huggingface_hub"}),
     "runs": ({"errors"}, set()),
+    "learning": ({"learning"}, {"torch"}),
     "ui": ({"ui", "runs", "engine", "race", "rehearsal", "quality", "recipe", "report", "prices", "catalog", "images", "errors", "schema"}, {"gradio"}),
     "__main__": ({"temporary", "engine", "race", "doctor", "images", "recipe", "errors"}, set()),
 }

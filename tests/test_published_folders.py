@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_a_row_is_fetched_and_run_with_its_own_defaults(row: str, index: int, se
     WRITERS[row](tmp_path / "model")
     source = ROWS[row].sources[index]
     files = published(tmp_path / "model", source)
-    server.publish(source.repo, files)
+    server.publish(source.repo, files, source.revision)
     recipe, pictures = request(row, tmp_path)
     *_, last = results = list(engine.run(recipe, pictures))
     assert any(r.waiting for r in results) and last.report.pictures == 1 and source.repo in last.report.source
@@ -88,7 +89,8 @@ def test_a_row_is_fetched_and_run_with_its_own_defaults(row: str, index: int, se
     assert last.report.network_calls == steps * guided
     assert [r.preview for r in results if r.preview] or ROWS[row].task == "upscale"
     assert bool(last.report.changes) == (index > 0), "that an earlier source failed is told, and nothing else"
-    fetched = {name for name in files if any(r.method == "GET" and r.host == "hub" and r.path.endswith("/main/" + name) for r in server.requests)}
+    place = f"/{quote(source.revision or 'main', safe='')}/"
+    fetched = {name for name in files if any(r.method == "GET" and r.host == "hub" and r.path.endswith(place + name) for r in server.requests)}
     assert fetched == set(source.files), "all that is needed, and no safety checker, card or index"
 
 

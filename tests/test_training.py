@@ -142,6 +142,17 @@ def test_about_half_of_the_pictures_are_looked_at_from_close_and_never_beyond_th
     assert (view.corner[~close] == view.corner[~close].round()).all() and view.corner[~close].abs().max() == 4
 
 
+def test_many_close_looks_go_to_the_eyes_and_some_to_an_upper_corner():
+    torch.manual_seed(0)
+    share, corner = augment._near(1000)
+    middle = corner + share[:, None] / 2
+    at_eyes = (middle - torch.tensor(augment.EYES)).abs().amax(1) <= 0.5 / augment.REACH
+    assert 0.35 < at_eyes.float().mean() < 0.5  # some of those that go anywhere lie there by chance
+    left = (corner == 0).all(1)
+    right = (corner[:, 0] == 0) & ((corner[:, 1] + share - 1).abs() < 1e-6)
+    assert 0.05 < left.float().mean() < 0.1 and 0.05 < right.float().mean() < 0.1
+
+
 def test_twins_are_looked_at_in_the_same_way():
     torch.manual_seed(0)
     one, other = augment.draw(32, 64), augment.draw(32, 64)
@@ -160,6 +171,41 @@ def test_one_step_teaches_every_part_of_the_face_training():
     assert all(np.isfinite(list(losses.values()))) and trainer.seen == 8
     changed = {name: not same(dict(getattr(trainer, name).state_dict()), state) for name, state in before.items()}
     assert changed == {"generator": True, "average": True, "critic": True, "encoder": True, "projection": False}
+
+
+def test_a_generator_without_its_critic_waits_for_a_new_one(tmp_path):
+    face_trainer().export(tmp_path)
+    (tmp_path / "heads-16.critic.safetensors").unlink()
+    trainer = face_trainer(settings=faces.Settings(resolution=16, batch=8, waits=16, takes_up=16))
+    trainer.start_from(tmp_path / "heads-16.safetensors")
+    weights = dict(trainer.generator.named_parameters())
+    before = {name: tensor.detach().clone() for name, tensor in weights.items()}
+    critic = trainer.critic.heads[0].read.weight.clone()
+    trainer.step()
+    trainer.step()
+    assert same(before, weights) and not torch.equal(critic, trainer.critic.heads[0].read.weight)
+    resumed = face_trainer(settings=trainer.settings)
+    resumed.restore(trainer.state())
+    assert resumed._awake() == 0
+    rates = []
+    for _ in range(3):
+        resumed.step()
+        rates.append(resumed.optimizers["generator"].param_groups[0]["lr"])
+    assert rates == pytest.approx([0, 0.001, 0.002])
+    assert not same(before, dict(resumed.generator.named_parameters()))
+    whole = face_trainer()
+    whole.export(tmp_path)
+    whole.start_from(tmp_path / "heads-16.safetensors")
+    assert whole._awake() == 1  # its critic lies beside it
+
+
+def test_a_background_is_held_to_what_its_label_says():
+    x = torch.rand(2, 3, 64, 64)
+    shown = faces.corners(x)
+    for picture, colour in zip(x, shown):
+        pixels = (picture.permute(1, 2, 0) * 255).numpy()
+        assert labels.background_colour(pixels) == pytest.approx(colour.numpy(), abs=1e-5)
+    assert face_trainer().step()["background"] > 0
 
 
 def test_twins_come_nearer_to_their_pictures():
@@ -182,7 +228,7 @@ def test_wrong_labels_are_anothers_or_differ_in_one_control():
 
 def test_faces_follow_a_label_for_the_critic_reads_it():
     trainer = face_trainer(settings=faces.Settings(resolution=16, batch=8, critic_weight=0, feature_weight=0, colour_weight=0, small_weight=0,
-                                                   wrong_labels=0, code_weight=0))
+                                                   background_weight=0, wrong_labels=0, code_weight=0))
     bright = trainer.labels[:, 0] > 0
     trainer.labels.zero_()[:, 0] = bright * 2.0 - 1
     trainer.real[:] = torch.where(bright, 220, 30).to(torch.uint8)[:, None, None, None]

@@ -222,7 +222,7 @@ def test_memory_that_fills_up_makes_tiles_smaller_then_the_processor_takes_over(
     made, steps = run(network, pixels, tile=256)
     assert np.array_equal(made.picture, doubled(pixels)), "no hole, nothing stale"
     changes = [c for s in steps for c in s.changes]
-    assert changes == [("Out of memory: tiles of {count} pixels instead.", {"count": n}) for n in (77, 28)]
+    assert changes == [("Out of memory: tiles of {count} pixels instead.", {"count": n}) for n in (81, 35)]
     monkeypatch.setattr(Device, "title", "A GPU")
     monkeypatch.setattr(tile_run.Device, "free_memory", lambda self: 4 << 30)
     monkeypatch.setattr(Tensor, "to", lambda self, *a, **k: self)

@@ -42,7 +42,8 @@ def test_a_model_has_the_hash_that_its_row_and_its_card_say(row: Checkpoint, sou
     """A card's hash is the first eight digits, dots and the last ones, after the file's name in bold; of a folder, its tensors'."""
     (tensors,) = [path for path in files(source) if path.suffix in (".safetensors", ".pt", ".pth", ".bin")]
     found = digest(tensors)
-    assert source.sha256 == found or source.files and source.sha256 is None
+    listing = "".join(f"{digest(WEIGHTS / source.file / name)}  {name}\n" for name in sorted(source.files))  # as sha256sum prints it
+    assert source.sha256 == (hashlib.sha256(listing.encode()).hexdigest() if source.files else found)
     assert source.size is None or source.size == sum(path.stat().st_size for path in files(source))
     card = next(text for text in CARDS.split("\n\n") if f"**`{source.file}" in text)
     assert any(found.startswith(first) and found.endswith(last) for first, last in re.findall(r"`([0-9a-f]{8})\.\.\.([0-9a-f]{4,8})`", card)), row.id
@@ -57,3 +58,8 @@ def test_every_model_that_ships_has_a_golden_picture():
 def test_labels_were_checked_with_the_generator_that_ships(row: Checkpoint):
     with safe_open(WEIGHTS / row.labels, "pt") as file:
         assert file.metadata()["checked_with"].endswith(f"sha256 {row.sources[0].sha256}")
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS.values() if row.labels], ids=lambda row: row.id)
+def test_labels_have_the_hash_that_their_row_says(row: Checkpoint):
+    assert row.labels_sha256 == digest(WEIGHTS / row.labels)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from huggingface_hub import HfFileMetadata, constants, errors
@@ -17,7 +18,7 @@ from ganapps.errors import UserError, WeightsError
 from ganapps.hub import disk, strangers, transfer
 from ganapps.hub.disk import Located, Progress, Steps, shipped
 
-__all__ = ["Located", "Progress", "fetch", "here", "parse", "reachable", "settled", "shipped"]
+__all__ = ["Located", "Progress", "fetch", "here", "intact", "parse", "reachable", "settled", "shipped"]
 
 TYPED = re.compile(r"(?P<repo>[\w./-]+):(?P<file>[\w.+=,()\[\] /-]+)(@(?P<revision>[\w./-]+))?", re.ASCII)
 TROUBLE = (OSError, errors.HFValidationError, transfer.http.HTTPError, transfer.http.InvalidURL)  # not a bug: the world
@@ -64,6 +65,19 @@ def fetch(checkpoint: Checkpoint, offline: bool = False) -> Steps:
                 strangers.used(located)
             return replace(located, changes=_changes(refused, located))
     raise _final(checkpoint, refused)
+
+
+def intact(path: Path, sha256: str | None, title: str) -> Path:
+    """`path`, a shipped file beside a model's own (its labels), read through once to see that it is the one of that `sha256`.
+
+    WeightsError if it is missing, can't be read or is another one.
+    """
+    source = Source(path.name, sha256=sha256)
+    if not path.is_file():
+        raise _gone(source, title)
+    for _ in disk.checked(Located(path, source), title, {}):
+        pass  # small, so nobody is told how far it is
+    return path
 
 
 def size(checkpoint: Checkpoint) -> int | None:
@@ -122,8 +136,7 @@ def _attempts(checkpoint: Checkpoint, offline: bool) -> Iterator[tuple[Source, S
 
 def _missing(source: Source, title: str) -> Steps:
     yield from ()  # a generator like the other ways
-    raise WeightsError("The file {file} of {title}, which comes with this app, is missing: fetch the app's weights "
-                       "folder again.", file=source.file, title=title)
+    raise _gone(source, title)
 
 
 def _from_hub(source: Source, title: str, offline: bool, typed: bool) -> Steps:
@@ -245,6 +258,11 @@ def _refusal(error: BaseException, source: Source, file: str, title: str, began:
         return _unreachable(title)
     return WeightsError("The download of {file} from {repo} was cut off again and again: check the connection and try "
                         "again.", file=file, repo=source.repo)
+
+
+def _gone(source: Source, title: str) -> WeightsError:
+    return WeightsError("The file {file} of {title}, which comes with this app, is missing: fetch the app's weights "
+                        "folder again.", file=source.file, title=title)
 
 
 def _misplaced(source: Source, title: str) -> WeightsError:

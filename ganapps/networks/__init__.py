@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from torch import Tensor, nn
+
+from ganapps.networks import bounds
 
 # A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
 NAMES: tuple[str, ...] = (
     "stylegan2", "r3gan", "dcgan", "stylegan", "diffusion_upscaler", "stable_diffusion", "diffusion", "cyclegan", "pix2pix", "animegan",
     "stargan", "styles26", "cartoongan", "interpolated", "srresnet", "span", "upscalers",
 )
+
+
+# What training programs put around a generator's own names, averages first; one may stand inside another.
+WRAPPERS = ("g_ema.", "G_ema.", "params_ema.", "ema_state_dict.", "ema.", "state_dict.", "model_state_dict.", "generator_state_dict.", "G_state_dict.", "netG_state_dict.", "params.",
+            "model.", "generator.", "netG.", "net_g.", "netG_A2B.", "net.", "G.", "module.", "_orig_mod.")
+NESTED = 3  # wrappers inside each other
 
 
 def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
@@ -23,12 +32,53 @@ def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Mod
     """
     if name not in NAMES:
         raise ValueError(f"there is no network {name!r}; known are {', '.join(NAMES)}")
-    return _module(name).build(tensors, settings)
+    bounds.check_names(tensors)
+    if "nodes" not in settings:  # an ONNX file holds other constants too
+        bounds.check_kinds(tensors)
+    tensors = _unwrapped(tensors, _prefix(tensors, (name,)))
+    with bounds.building(tensors):
+        try:
+            return _module(name).build(tensors, settings)
+        except RuntimeError as e:  # torch's own, of shapes that do not go together
+            raise ValueError(" ".join(str(e).split())[:250]) from e
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """The name of the network that a checkpoint with tensors of these names and shapes is, None for a stranger."""
-    return next((name for name in NAMES if _module(name).recognise(shapes)), None)
+    """The name of the network that a checkpoint with tensors of these names and shapes is, None for a stranger. Raises ValueError
+    for names that claim more layers than there are tensors."""
+    bounds.check_names(shapes)
+    part = _unwrapped(shapes, _prefix(shapes, NAMES))
+    return next((name for name in NAMES if _module(name).recognise(part)), None)
+
+
+def _prefix(tensors: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Under which wrappers one of the networks `names` stands in a file; "" where it stands bare, or nowhere."""
+    shapes = {name: tuple(getattr(tensor, "shape", tensor)) for name, tensor in tensors.items()}
+    prefixes = ["", *_wrappers(shapes)]
+    ours = [name for name in names if name != "upscalers"]  # spandrel, which has wrappers of its own, comes last
+    for some in (ours, [name for name in names if name not in ours]):
+        for prefix in prefixes:
+            part = _unwrapped(shapes, prefix)
+            if any(_module(name).recognise(part) for name in some):
+                return prefix
+    return ""
+
+
+def _wrappers(names: Mapping[str, Any]) -> Iterator[str]:
+    """The wrappers that a file's names have, the outer ones before those inside them."""
+    outer = [""]
+    for _ in range(NESTED):
+        outer = [before + wrapper for before in outer for wrapper in WRAPPERS if any(name.startswith(before + wrapper) for name in names)]
+        yield from outer
+
+
+def _unwrapped(tensors: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
+    return {name[len(prefix):]: tensor for name, tensor in tensors.items() if name.startswith(prefix)} if prefix else tensors
+
+
+def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """What is wrong with a stranger that has the names of a network here, but not its shapes; None where it has other names."""
+    return _module("upscalers").why_not(shapes) or None
 
 
 def load_strictly(module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str) -> nn.Module:

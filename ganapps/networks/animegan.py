@@ -21,7 +21,8 @@ RESIZES = {"asymmetric": "halves", "align_corners": "corners", "half_pixel": "bi
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this an AnimeGANv2 generator: by bryandlee's names, or, as ONNX files name nothing, by the shapes?"""
     plain = {name.removeprefix("module.") for name in shapes}
-    return {FIRST, LAST, "block_c.1.layers.0.1.weight"} <= plain or SHAPES <= set(shapes.values())
+    named = any(name.endswith(FIRST) for name in shapes)  # then its names must do, under a wrapper or bare
+    return {FIRST, LAST, "block_c.1.layers.0.1.weight"} <= plain or not named and SHAPES <= set(shapes.values())
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:

@@ -33,15 +33,17 @@ WRAPPINGS = ("", "module.", "_orig_mod.", "netG.", "net_g.")
 # They repair faces or fill holes: another task, with other inputs.
 OTHERS = ("GFPGAN", "RestoreFormer", "LaMa", "MMRealSR", "IPT")
 # Of each family: `reach`, the input pixels beyond which a pixel's surroundings change it by less than 1/255 (measured
-# on photographs for the shipped ones, bounded for the others; None: all of the picture counts); `tile`, the side that
-# is quickest where memory allows; `memory`, bytes per input pixel in float32.
+# on photographs for the shipped ones, bounded for the others; None: all of the picture counts). Where a network's own
+# layers look less far than that, they count. Then `tile`, the side that is quickest where memory allows, and `memory`,
+# bytes per input pixel in float32.
 FACTS: Mapping[str, tuple[int | None, int, int]] = {
     "ESRGAN": (56, 768, 3_600),
-    "Compact": (16, 640, 800),
+    "Compact": (1_000, 640, 800),  # a straight line of convolutions: they say it themselves
     "SPAN": (16, 384, 4_000),
     "PLKSR": (32, 384, 6_000),
     "HAT": (None, 256, 24_000),
     "SwinIR": (None, 192, 16_000),
+    "SwiftSRGAN": (1_000, 384, 4_000),
     "RealCUGAN": (None, 384, 8_000),
     "AuraSR": (None, 256, 60_000),
     "RCAN": (None, 256, 8_000),
@@ -49,7 +51,8 @@ FACTS: Mapping[str, tuple[int | None, int, int]] = {
     "OmniSR": (None, 256, 16_000),
     "MMRealSR": (None, 256, 16_000),
 }
-UNKNOWN = (32, 256, 16_000)
+UNKNOWN = (None, 256, 16_000)
+STRAIGHT = ("ESRGAN", "Compact", "SPAN", "SwiftSRGAN")  # nothing but convolutions: what these add up to is all they see
 STRIP = 64  # rows of the small picture that an ESRGAN's last part, 16 times as large, is made of at a time
 TAIL_REACH = 4  # rows of the small picture that this part looks beyond
 
@@ -66,22 +69,48 @@ class Upscaler(nn.Module):
         self.body, self._call = descriptor.model, descriptor._call_fn
         self.scale, self.channels = descriptor.scale, descriptor.input_channels
         need = descriptor.size_requirements
-        self.multiple, self.minimum = need.multiple_of, max(need.minimum, 1)
-        self.reach, self.tile, self.memory = FACTS.get(self.family, UNKNOWN)
+        self.multiple, self.minimum = _multiple(descriptor), max(need.minimum, 1)
+        reach, self.tile, self.memory = FACTS.get(self.family, UNKNOWN)
+        self.reach = min(reach, _farthest(self.body)) if self.family in STRAIGHT else reach
         self.precisions = tuple(
             name
             for name, works in (("bfloat16", descriptor.supports_bfloat16), ("float16", descriptor.supports_half))
             if works
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The enlarged x; a network that draws noise draws the same for every picture, and leaves the global random
-        state alone."""
-        if self.family != "AuraSR":
+    @property
+    def draws(self) -> bool:
+        """Does it draw noise: for its styles and on its input?"""
+        return self.family == "AuraSR"
+
+    def forward(self, x: Tensor, seed: int = 0) -> Tensor:
+        """The enlarged x. A network that draws noise draws the same of `seed` for every sample, so that none depends on
+        its batch, and leaves the global random state alone."""
+        if not self.draws:
             return self._call(self.body, x)
+        made = []
         with torch.random.fork_rng([x.device] if x.is_cuda else []):
-            torch.manual_seed(0)
-            return self._call(self.body, x)
+            for sample in x.split(1):
+                torch.manual_seed(seed)
+                made.append(self._call(self.body, sample))
+        return torch.cat(made)
+
+
+def _multiple(descriptor: Any) -> int:
+    """What both sides must be multiples of. An ESRGAN that first folds pixels into channels needs them to fold evenly, and
+    fills up by mirroring itself: more than that would move its edges."""
+    if descriptor.architecture.id == "ESRGAN":
+        return descriptor.model.shuffle_factor or 1
+    return descriptor.size_requirements.multiple_of
+
+
+def _farthest(body: nn.Module) -> int:
+    """How many input pixels the convolutions can look around at most: what each adds, one after the other."""
+    added = 0
+    for layer in body.modules():
+        if isinstance(layer, nn.Conv2d):
+            added += max((k - 1) * d // 2 for k, d in zip(layer.kernel_size, layer.dilation))
+    return added * (getattr(body, "shuffle_factor", None) or 1)  # behind a folding, a step is so many pixels
 
 
 class InFloat32(nn.Module):
@@ -115,16 +144,22 @@ class InStrips(nn.Module):
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Does spandrel know this layout, and can the network be made of these shapes?"""
-    if swinir_onnx.recognise(shapes):
-        return True
+    return swinir_onnx.recognise(shapes) or why_not(shapes) == ""
+
+
+def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """What is wrong with tensors whose names spandrel knows; "" for nothing, None where it does not know the names."""
+    found = _found(shapes)
+    if found is None or found[0].id in OTHERS:
+        return None if found is None else ""  # building says what it is
     try:
         with torch.device("meta"):
             _loaded({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
     except ValueError as error:
-        return "meta tensor" in str(
-            error
-        )  # a network that looks at numbers while it is made (SwinIR): its names alone must do
-    return True
+        said = str(error)
+        numbers = "meta" in said or "incompatible tensor type" in said  # some look at numbers while they are made,
+        return "" if numbers else said  # so their names must do
+    return ""
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
@@ -135,12 +170,19 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
     network = Upscaler(
         _loaded({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()})
     )
-    network.float().to(memory_format=torch.channels_last)
+    _channels_last(network.float())
     if network.family == "ESRGAN":
         _in_strips(network)
     if network.family in ("ESRGAN", "Compact", "SPAN"):
         _last_in_float32(network.body)
     return network.eval().requires_grad_(False)
+
+
+def _channels_last(network: nn.Module) -> None:
+    """Convolutions' weights lie as they are quickest; AuraSR's banks of kernels have five dimensions and stay."""
+    for weight in network.parameters():
+        if weight.dim() == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def _in_strips(network: Upscaler) -> None:
@@ -177,7 +219,7 @@ def _found(names: Mapping[str, Any]) -> tuple[Any, dict[str, Any]] | None:
                 state = {_kair(name[len(wrapping) :]): value for name, value in state.items()}
         for support in _spandrel().MAIN_REGISTRY.architectures("detection"):
             if support.detect(state):
-                return None if support.architecture.id in OTHERS else (support.architecture, state)
+                return support.architecture, state
     return None
 
 
@@ -193,6 +235,10 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
     if found is None:
         raise ValueError("no upscaler that spandrel knows has these tensors")
     architecture, state = found
+    if architecture.id in OTHERS:
+        raise ValueError(f"as {architecture.id}: it repairs faces, fills holes, or is told what to do; it is no upscaler of pictures")
+    if "conv_up1.weight" in state and "conv_up2.weight" not in state:
+        raise ValueError(f"as {architecture.id}: conv_up2.weight is missing")
     given = {name: tuple(value.shape) for name, value in state.items()}
     try:
         descriptor = architecture.load(state)
@@ -217,4 +263,6 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
             f"as {architecture.id}: {descriptor.input_channels} channels in, {descriptor.output_channels} out; "
             "a picture has 1 or 3"
         )
+    if descriptor.size_requirements.square:
+        raise ValueError(f"as {architecture.id}: it takes square pictures only")
     return descriptor

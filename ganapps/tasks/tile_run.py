@@ -29,10 +29,13 @@ class TileRun(Tally):
 
     parts = 1
 
-    def __init__(self, network: nn.Module, device: Device, source: np.ndarray) -> None:
+    def __init__(self, network: nn.Module, device: Device, source: np.ndarray, seed: int | None = None) -> None:
         super().__init__()
+        self.seed = seed  # of the noise of a network that draws some
         self.network, self.device, self.source = network, device, source
-        self.overlap = 2 * (GLOBAL_OVERLAP if network.reach is None else network.reach)
+        # one window fades into the next where both have seen all they look at
+        self.reach = GLOBAL_OVERLAP if network.reach is None else network.reach
+        self.overlap = 2 * (self.reach + tiles.RAMP)
         self.most: int | None = None  # pixels a side, after a memory was full
 
     def tile(self) -> int:
@@ -50,7 +53,7 @@ class TileRun(Tally):
         layout = tiles.grid(
             *self.source.shape[:2], tile or self.tile(), self.overlap if overlap is None else overlap, self.network.multiple
         )
-        if any(len(axis.starts) > 1 and axis.overlap < self.overlap for axis in (layout.rows, layout.columns)):
+        if any(len(axis.starts) > 1 and axis.overlap < 2 * self.reach for axis in (layout.rows, layout.columns)):
             self._changes.append(
                 ("These tiles share fewer pixels than this model looks at: faint seams are possible.", {})
             )
@@ -149,8 +152,11 @@ class TileRun(Tally):
         )
         padded = planes.mirrored(x, *need).to(device.name, memory_format=torch.channels_last)
         with device.computing():
-            y = self.network(padded)[..., : height * self.network.scale, : width * self.network.scale]
+            y = self._called(padded)[..., : height * self.network.scale, : width * self.network.scale]
             return y.float().cpu()
+
+    def _called(self, x: Tensor) -> Tensor:
+        return self.network(x) if self.seed is None else self.network(x, self.seed)
 
 
 def _on_cpu(network: nn.Module, device: Device) -> tuple[nn.Module, Device, None]:

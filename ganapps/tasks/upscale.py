@@ -88,9 +88,10 @@ def _work(network: nn.Module, device: Device, source: np.ndarray, asked: dict[st
     if hasattr(network, "noise_levels"):
         seed = None if asked["seed"] is None else number(asked["seed"])
         return DenoisedTiles(network, device, source, **{**asked, "seed": seed})
-    if given := ", ".join(name for name, value in asked.items() if value is not None):
+    draws = getattr(network, "draws", False)
+    if given := ", ".join(name for name, value in asked.items() if value is not None and not (draws and name == "seed")):
         raise UserError("This model does not work by diffusion and takes no {settings}: leave that out.", settings=given)
-    return TileRun(network, device, source)
+    return TileRun(network, device, source, number(asked["seed"] or 0) if draws else None)
 
 
 def _size(source: np.ndarray, own: int, scale: float | None, width: int | None) -> tuple[int, int]:

@@ -14,6 +14,10 @@ from torch.nn import functional as F
 COLOUR, CLOSE, CUT = 0.3, 0.5, 0.3  # how often
 REACH = 16  # who is not seen close is always shifted, or the features' strides leave a grid; at most 1/16 of the side
 NEAREST, FARTHEST = 0.4, 0.75  # what is seen of a picture from close, as a share of its side: eyes are a few pixels wide
+# Half of the looks from close go where made faces were worst: to the eyes, which lie alike in all
+# portraits (centre y, x as shares of the side; how much around them), and to an upper corner.
+TO_EYES, TO_CORNER = 0.35, 0.15
+EYES, AROUND_EYES = (0.47, 0.5), (0.3, 0.45)
 HOLE = 4  # a cut is a quarter of the side
 
 
@@ -38,9 +42,10 @@ class View:
 def draw(count: int, side: int) -> View:
     """A random view of `count` pictures of `side` pixels."""
     reach, close = side // REACH, torch.rand(count) < CLOSE
-    share = torch.where(close, NEAREST + torch.rand(count) * (FARTHEST - NEAREST), 1.0)
     shift = torch.randint(-reach, reach + 1, (count, 2))  # by whole pixels: nothing is blurred
-    corner = torch.where(close[:, None], torch.rand(count, 2) * (1 - share[:, None]) * side, shift)
+    share, corner = _near(count)
+    share = torch.where(close, share, 1.0)
+    corner = torch.where(close[:, None], corner * side, shift)
     hole = torch.randint(0, side - side // HOLE, (count, 2))
     return View(_sometimes(count, 0.2), 1 + _sometimes(count, 0.3), 1 + _sometimes(count, 0.2), share, corner, hole, torch.rand(count) < CUT)
 
@@ -51,6 +56,24 @@ def apply(view: View, x: Tensor) -> Tensor:
     x = _away_from(x.mean(1, keepdim=True), x, view.saturation)
     x = _away_from(x.mean((1, 2, 3), keepdim=True), x, view.contrast)
     return _cut(view, _window(view, x))
+
+
+def _near(count: int) -> tuple[Tensor, Tensor]:
+    """Squares to look at from close, as shares of the side: how large [N], their corners (y, x) [N, 2]."""
+    where = torch.rand(count)
+    eyes, corner = where < TO_EYES, where > 1 - TO_CORNER
+    share = _between(count, NEAREST, FARTHEST)
+    share = torch.where(eyes, _between(count, *AROUND_EYES), share)
+    free = 1 - share[:, None]
+    anywhere = torch.rand(count, 2) * free
+    on_eyes = torch.tensor(EYES) - share[:, None] / 2 + (torch.rand(count, 2) - 0.5) / REACH
+    in_corner = torch.stack([torch.zeros(count), (torch.rand(count) < 0.5).float()], 1) * free
+    place = torch.where(corner[:, None], in_corner, anywhere)
+    return share, torch.where(eyes[:, None], on_eyes, place)
+
+
+def _between(count: int, low: float, high: float) -> Tensor:
+    return low + torch.rand(count) * (high - low)
 
 
 def _sometimes(count: int, strength: float) -> Tensor:

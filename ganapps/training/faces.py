@@ -28,7 +28,7 @@ from ganapps.training.critic import Critic, Encoder
 from ganapps.training.data import Portraits, load
 from ganapps.training.features import FeatureNetwork, Projection
 from ganapps.training.generator import Generator
-from ganapps.training.labels import MIRRORED, NAMES
+from ganapps.training.labels import MIRRORED, NAMES, corner_side
 
 SHEET = 24
 BESIDE = ("critic", "encoder", "projection")
@@ -51,6 +51,7 @@ class Settings:
     critic_weight: float = 2.0
     feature_weight: float = 15.0
     colour_weight: float = 60.0
+    background_weight: float = 30.0  # of the one label that a picture shows exactly
     code_weight: float = 0.1  # per nat that z says about its picture: with 1, z fell silent and faces resembled each other
     small_weight: float = 20.0  # the picture of half the size inside the generator is the picture, shrunk
     wrong_labels: float = 0.25  # their share of what the critic calls made
@@ -58,6 +59,10 @@ class Settings:
     reading_weight: float = 10.0  # of the labels that the critic reads off a made picture
     mixing: float = 0.5  # how often two styles make one picture
     half_life: int = 4_000  # of the average, in pictures
+    # A generator that starts without its critic and encoder waits for them, then takes up its rate:
+    # what a fresh critic says would undo in minutes what it can. In pictures.
+    waits: int = 8_000
+    takes_up: int = 4_000
 
 
 class FaceTrainer:
@@ -66,6 +71,7 @@ class FaceTrainer:
     def __init__(self, portraits: Portraits, settings: Settings, pictures: int, features: torch.nn.Module | None = None,
                  falls: int | None = None) -> None:
         self.settings, self.pictures, self.falls, self.seen = settings, pictures, falls, 0
+        self.waits_until = 0
         self.real = torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2)
         self.labels, self.mirrored = torch.from_numpy(portraits.labels), torch.from_numpy(MIRRORED)
         label_dim = self.labels.shape[1]
@@ -122,7 +128,8 @@ class FaceTrainer:
         """Everything that a later run needs to go on as if it had never stopped, but for the frozen features."""
         networks = {name: getattr(self, name).state_dict() for name in ("generator", "average", *BESIDE)}
         optimizers = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
-        return networks | {"optimizers": optimizers, "seen": self.seen, "random": torch.get_rng_state()}
+        progress = {"seen": self.seen, "waits_until": self.waits_until, "random": torch.get_rng_state()}
+        return networks | {"optimizers": optimizers} | progress
 
     def restore(self, state: dict[str, Any]) -> None:
         """The other way round. A state of a smaller generator grows, of a larger one the part inside is taken; both start the optimizers
@@ -136,16 +143,19 @@ class FaceTrainer:
             getattr(self, name).load_state_dict(_float32(state[name]))
         for name, optimizer in state.get("optimizers", {}).items():
             self.optimizers[name].load_state_dict(optimizer)
-        self.seen = state["seen"]
+        self.seen, self.waits_until = state["seen"], state.get("waits_until", 0)
         if "random" in state:
             torch.set_rng_state(state["random"])
 
     def start_from(self, finished: Path) -> None:
-        """Take over a finished generator, and critic, encoder and projection where they lie beside it in NAME.critic.safetensors."""
+        """Take over a finished generator, and critic, encoder and projection where they lie beside it in NAME.critic.safetensors; where
+        they don't, it waits for new ones to learn."""
         for network in (self.generator, self.average):
             network.grow(_float32(load_file(finished)))
         beside = finished.with_suffix(".critic.safetensors")
-        if beside.exists():
+        if not beside.exists():
+            self.waits_until = self.seen + self.settings.waits
+        else:
             tensors = _float32(load_file(beside))
             for name in BESIDE:
                 getattr(self, name).load_state_dict({k.removeprefix(f"{name}."): v for k, v in tensors.items() if k.startswith(f"{name}.")})
@@ -165,7 +175,11 @@ class FaceTrainer:
         factor = loop.falling(self.seen, self.pictures, self.falls)
         for name, optimizer in self.optimizers.items():
             for group, rate in zip(optimizer.param_groups, self.rates[name], strict=True):
-                group["lr"] = rate * factor
+                group["lr"] = rate * factor * (self._awake() if name == "generator" else 1)
+
+    def _awake(self) -> float:
+        """The generator's share of its rate: 0 while it waits. Its optimizer gets to know the gradients meanwhile."""
+        return min(1.0, max(0.0, (self.seen - self.waits_until) / self.settings.takes_up)) if self.waits_until else 1.0
 
     def pick(self, count: int) -> tuple[Tensor, Tensor]:
         """Real pictures [N, 3, S, S] in -1..1 and their labels, half of them mirrored."""
@@ -223,11 +237,13 @@ class FaceTrainer:
         features = sum((a[:n].float() - b[:n].float()).abs().mean() / b.float().abs().mean() for a, b in zip(maps_fake, maps_real))
         colours = (apart(fake[:n], real[:n], FINE) + apart(fake[n:], real[n:], COARSE)) / 2
         shrunk = (small - F.avg_pool2d(fake, 2)).abs().mean()
+        background = (corners(fake) - corners(real)).abs().mean()
         loss = (s.critic_weight * fooled + s.reading_weight * unread + s.feature_weight * features + s.colour_weight * colours
-                + s.code_weight * nats + s.small_weight * shrunk)
+                + s.background_weight * background + s.code_weight * nats + s.small_weight * shrunk)
         loop.descend(loss, self.optimizers["generator"], self.optimizers["encoder"])
         self.critic.requires_grad_(True)
-        return {"fooled": fooled.item(), "unread": unread.item(), "features": features.item(), "colours": colours.item(), "nats": nats.item()}
+        return {"fooled": fooled.item(), "unread": unread.item(), "features": features.item(), "colours": colours.item(),
+                "background": background.item(), "nats": nats.item()}
 
 
 def misread(read: list[Tensor], c: Tensor) -> Tensor:
@@ -238,6 +254,13 @@ def misread(read: list[Tensor], c: Tensor) -> Tensor:
 def apart(made: Tensor, real: Tensor, cells: tuple[int, ...]) -> Tensor:
     """Mean difference in colour of pictures averaged over cells of so many pixels a side, summed over the sizes."""
     return sum((F.avg_pool2d(made, k) - F.avg_pool2d(real, k)).abs().mean() for k in cells)
+
+
+def corners(x: Tensor) -> Tensor:
+    """Pictures [N, 3, S, S] -> the mean colour of their two upper corners, [N, 3]: `labels.background_colour`, differentiable."""
+    edge = corner_side(x.shape[-1])
+    top = x[:, :, :edge]
+    return (top[..., :edge].mean((2, 3)) + top[..., -edge:].mean((2, 3))) / 2
 
 
 def write_generator(generator: Generator, path: Path, seen: int) -> None:

@@ -59,9 +59,14 @@ def label_row(description: Mapping[str, Any], background: Sequence[float]) -> np
     return np.array([values[name] for name in NAMES], np.float32)
 
 
+def corner_side(size: int) -> int:
+    """The side in pixels of the corners of a picture of `size` pixels that show its background."""
+    return max(1, round(size * 12 / 128))
+
+
 def background_colour(picture: np.ndarray) -> np.ndarray:
     """uint8 [H, W, 3] -> the mean colour of its two upper corners (a tenth of the width each), float [3] in 0..1."""
-    edge = max(1, round(picture.shape[1] * 12 / 128))
+    edge = corner_side(picture.shape[1])
     corners = np.concatenate([picture[:edge, :edge].reshape(-1, 3), picture[:edge, -edge:].reshape(-1, 3)])
     return corners.mean(0) / 255
 

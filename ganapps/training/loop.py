@@ -124,8 +124,9 @@ def falling(seen: int, pictures: int, last: int | None = None) -> float:
     return min(1.0, max(0.05, (pictures - seen) / (last or pictures / 3)))
 
 
-def arguments(description: str, pictures: int, resolution: int | None = None) -> argparse.Namespace:
-    """What every training command accepts; `resolution` is the default of those that draw in several."""
+def arguments(description: str, pictures: int, resolution: int | None = None, side: int | None = None) -> argparse.Namespace:
+    """What every training command accepts; `resolution` is the default of those that draw in several, `side` of those that
+    look at crops of several sizes."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--data", type=Path, required=True, help="folder of heads128-*.tar, or of photographs")
     parser.add_argument("--out", type=Path, required=True, help="where state, sheet and weights go; run again to go on")
@@ -135,6 +136,8 @@ def arguments(description: str, pictures: int, resolution: int | None = None) ->
     parser.add_argument("--threads", type=int, default=1)
     if resolution:
         parser.add_argument("--resolution", type=int, default=resolution, help="pixels a side (default %(default)s)")
+    if side:
+        parser.add_argument("--side", type=int, default=side, help="pixels a side of a crop (default %(default)s)")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     return chosen

@@ -197,6 +197,7 @@ def _compare(engine: Engine) -> Callable:
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             kept: list[gr.FileData] = []
             reports: list = [None, None]
+            files.check_room()
             for lap in race(engine, asked, pictures):
                 kept += [_stored(path) for path in images.keep_all(lap.result.made, Path(folder), len(kept))]
                 reports[lap.side] = lap.result.report
@@ -214,6 +215,7 @@ def answers(engine: Engine, recipe: Recipe, pictures: Sequence[str] = (), weight
     """A recipe's results as files and plain values."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         kept: list[gr.FileData] = []
+        files.check_room()
         for result in engine.run(recipe, pictures, _path(weights, "weights") if weights is not None else None):
             kept += [_stored(path) for path in images.keep_all(result.made, Path(folder), len(kept))]
             figures = [dict(kept.figures) for kept in result.made if kept.figures]

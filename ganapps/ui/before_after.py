@@ -25,10 +25,8 @@ def picture_box(label: object, elem_id: str) -> gr.Image:
 
     Gradio's own opens a picture before our code sees it, so that a hostile one ends in a bare error; here ganapps.uploads opens it.
     """
-    box = gr.Image(label=label, type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"], elem_id=elem_id, height=220,
-                   format="png", buttons=[])
-    box.preprocess = lambda payload: payload.path if payload is not None else None
-    return box
+    return common.by_path(gr.Image(label=label, type="filepath", image_mode=None, sources=["upload", "clipboard", "webcam"], elem_id=elem_id, height=220,
+                                   format="png", buttons=[]))
 
 
 HERE = Path(__file__).parent
@@ -171,14 +169,10 @@ class ResultArea:
         except UserError as e:
             return {self.line: common.refusal(e, lang)}
 
-    def part_file(self, part: Part, traces: list[str]) -> str | None:
-        """The path of what was done when a run was stopped, to look at; None where nothing was."""
-        picture = images.part_picture(part)
-        return None if picture is None else self.file_of(picture, traces)
-
-    def stopped_view(self, path: str | None) -> dict:
-        """The part that was done."""
-        return {} if path is None else {self.view: f'<img class="part" src="{html.escape(common.served(path))}" alt="">'}
+    def stopped_view(self, part: Part | None, traces: list[str]) -> dict:
+        """The part that was done when a run was stopped."""
+        picture = images.part_picture(part) if part else None
+        return {} if picture is None else {self.view: f'<img class="part" src="{html.escape(self.address(picture, traces))}" alt="">'}
 
     def address(self, picture: object, traces: list[str]) -> str:
         """Where the page finds a picture that is only looked at."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import html
 from pathlib import Path
 
-from ganapps.catalog import Checkpoint
+from ganapps.catalog import Checkpoint, Source
 from ganapps.engine import Engine
 from ganapps.report import size
 from ganapps.ui import common
 from ganapps.ui.words import say
 
 KINDS = {"GAN": "GAN", "style transfer": "style transfer, no GAN", "regression": "trained for closeness, no GAN", "diffusion": "diffusion, no GAN"}
+SURE = {"high": "known to be there", "medium": "probably there", "low": "perhaps there"}
 PICTURES = Path(__file__).parent / "examples" / "cards"  # ROW-N.webp: the example N as the model makes it (training/cards.py)
 
 
@@ -30,7 +31,7 @@ def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
 
 def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
     """Everything the catalogue knows of a model, as a table, under pictures of what it does."""
-    sources = "<br>".join(html.escape(str(s)) + (f"<br><code>sha256 {s.sha256}</code>" if s.sha256 else "") for s in checkpoint.sources)
+    sources = "<br>".join(_source(s, lang) for s in checkpoint.sources)
     rows = {"Likes": html.escape(say(lang, checkpoint.likes)), "Can't do": html.escape(say(lang, checkpoint.cannot)),
             "Trained on": html.escape(checkpoint.trained_on), "Method": html.escape(checkpoint.paper), "Note": html.escape(checkpoint.note),
             "File": sources, "Licence": html.escape(checkpoint.licence), "Commercial use": say(lang, checkpoint.commercial),
@@ -46,6 +47,13 @@ def about(engine: Engine, model: str, lang: str) -> tuple[str, str]:
     checkpoint = engine.row(model)
     here = engine.here(checkpoint)
     return chips(checkpoint, here, lang), card(checkpoint, here, lang)
+
+
+def _source(source: Source, lang: str) -> str:
+    """A place, how well it is known that the file is there (what ships is), and the file's hash."""
+    known = f" ({say(lang, SURE[source.sure])})" if source.repo and source.sure in SURE else ""
+    digest = f"<br><code>sha256 {source.sha256}</code>" if source.sha256 else ""
+    return html.escape(f"{source}{known}") + digest
 
 
 def _pictures(checkpoint: Checkpoint, lang: str) -> str:

@@ -1,6 +1,8 @@
 """The window in Chinese: English sentence -> Chinese sentence with the same fields."""
 
 CHINESE = {
+    "{file} was written by a machine whose numbers run the other way (big-endian). Save it again on an ordinary one, as safetensors.": "{file} 由字节序相反（大端）的机器写成。请在普通机器上重新另存为 safetensors。",
+    "{file} can't be used: {why}.": "{file} 无法使用：{why}。",
     "The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.": "已达到每次运行 {seconds} 秒的时限；已完成的部分会保留。请一次少要一些。",
     "{count} runs of yours are under way or waiting, and no visitor may have more: wait for one to end.": "你已有 {count} 个任务在运行或等待，不能再多：请等其中一个结束。",
     "{file} is not a file that was brought here: choose it again. (A program sends it to /gradio_api/upload first, and gives the path that comes back.)": "{file} 不是上传到这里的文件：请重新选择。（程序应先发送到 /gradio_api/upload，再给出返回的路径。）",
@@ -50,6 +52,9 @@ CHINESE = {
     "commercial use": "可商用",
     "no commercial use": "不可商用",
     "licence unclear": "许可不明",
+    "known to be there": "确知在此",
+    "probably there": "大概在此",
+    "perhaps there": "可能在此",
     "File": "文件",
     "Licence": "许可",
     "Commercial use": "商用",
@@ -144,6 +149,7 @@ CHINESE = {
     "Row {row} of the catalogue has no {key}.": "目录行 {row} 缺少 {key}。",
     "Row {row} of the catalogue has the unknown key {key}.": "目录行 {row} 含未知键 {key}。",
     "Row {row} of the catalogue has the unknown {key} {value}: accepted are {allowed}.": "目录行 {row} 的 {key} 未知：{value}；可接受 {allowed}。",
+    "Row {row} of the catalogue lists the source {source} twice: take one of them out.": "目录行 {row} 将来源 {source} 列了两次：请去掉一个。",
     "Row {row} of the catalogue: {key} can't be {value}.": "目录行 {row}：{key} 不能是 {value}。",
     "Row {row} of the catalogue: {value} is not a table of keys.": "目录行 {row}：{value} 不是键值表。",
     "The catalogue {file} can't be read: {why}.": "无法读取目录 {file}：{why}。",

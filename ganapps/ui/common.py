@@ -64,6 +64,20 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
     return f'<a class="download" href="{html.escape(served(path))}" download>{name}</a>'
 
 
+def by_path(box: gr.components.Component) -> gr.components.Component:
+    """The box, whose value is the path of the file as it came, or a list of paths; `incoming.Window` has looked at them.
+
+    Gradio's own boxes open a picture before our code sees it, or leave an empty file behind.
+    """
+    def paths(payload: Any) -> str | list[str] | None:
+        if payload is None:
+            return None
+        return [file.path for file in payload.root] if hasattr(payload, "root") else payload.path
+
+    box.preprocess = paths
+    return box
+
+
 def price_line(price: Price, lang: str) -> str:
     """The price under the big button."""
     if price.seconds is None:
@@ -174,6 +188,7 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str, keep: Callable[[P
     with tempfile.TemporaryDirectory(prefix="ganapps-") as name:
         shown = Shown("", recipe)
         try:
+            files.check_room()
             for result in results:
                 _add(shown, result, Path(name), lang, keep)
                 yield shown

@@ -15,13 +15,14 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError, WeightsError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
-from ganapps.ui import common, lanes, pairs
+from ganapps.ui import common, files, lanes, pairs
 from ganapps.ui.before_after import picture_box
 from ganapps.ui.films import Films
 from ganapps.ui.lanes import Lane
 from ganapps.ui.pairs import FACES, Kind
 from ganapps.ui.quality import Quality
 from ganapps.ui.track import Running, Track, names_of, noted
+from ganapps.ui.underway import Underway
 from ganapps.ui.why import why
 from ganapps.ui.words import say, t
 
@@ -36,7 +37,7 @@ class CompareTab:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._running: dict[str, Running] = {}  # by session: what Stop reaches, and what is told of it then
+        self._running = Underway()  # by session: what Stop reaches, and what is told of it then
         with gr.Column(elem_classes="arena"):
             self._runners()
             self._brought()
@@ -260,7 +261,7 @@ class CompareTab:
 
     def _stopper(self, side: int) -> Any:
         def stop(request: gr.Request) -> None:
-            running = self._running.get(request.session_hash)
+            running = self._running.look(request.session_hash)
             if running:
                 running.stopped.add(side)
         return stop
@@ -274,8 +275,9 @@ class CompareTab:
         rows = [self.engine.row(values[model]) for model in (self.gan, self.diffusion)]
         yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True), self.track.sentence: "", self.track.figures: "", self.track.left: "", self.track.right: ""}
         try:
-            running = self._running[request.session_hash] = Running(self.race(values), names_of(kind, rows, lang))
-            with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            files.check_room()
+            with self._running.of(request.session_hash) as held, tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+                running = held.it = Running(self.race(values), names_of(kind, rows, lang))
                 yield from self.track.laps(self.engine, running, self._uploads(values), Path(folder), lang)
                 yield self.track.over(running, rows, Path(folder), lang) | {self.measured: noted(values[self.measured], running)}
         except UserError as e:
@@ -284,17 +286,16 @@ class CompareTab:
         except Exception:
             log.exception("a race failed")
             yield {self.track.sentence: common.refusal(common.bug(), lang)}
-        self._running.pop(request.session_hash, None)
         embedded = " + ".join(self.engine.row(name).title for name in FACES.first)
         yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False), self.track.instead: gr.update(visible=missing, value=say(lang, "Use {model} instead", model=embedded))}
 
     def left(self, session: str) -> None:
         """A visitor has gone: nothing of theirs stays in memory."""
-        self._running.pop(session, None)
+        self._running.take(session)
 
     def ended(self, values: Mapping, request: gr.Request) -> dict:
         """Stop: the clock stands, what is there stays, and its figures are told."""
-        lang, running = common.language(request), self._running.pop(request.session_hash, None)
+        lang, running = common.language(request), self._running.take(request.session_hash)
         update = {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
         if running is None or running.lap is None:
             return update | {self.track.sentence: common.plain("", say(lang, "stopped"))}

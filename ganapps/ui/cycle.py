@@ -25,7 +25,7 @@ def check(engine: Engine, last: Last, row: Checkpoint, address: Callable[[object
     frames = ""
     for name, model, picture in (("cycle", row.back, last.raw), ("back", row.back, last.upload), ("there", row.id, last.raw)):
         recipe = Recipe("translate", model, {})
-        for shown in common.show(engine.run(recipe, [picture]), recipe, lang):
+        for shown in common.show(engine.run(recipe, [picture]), recipe, lang, keep=str):  # only looked at
             if shown.archive:
                 made = shown.files[-1][0]
                 losses[name] = engine.distance(last.upload if name == "cycle" else picture, made)

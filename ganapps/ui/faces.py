@@ -94,7 +94,7 @@ class FacesTab:
             self.film_go = gr.Button(t("Film through these"), size="sm", elem_id="faces-film-go")
             self.sends = {"upscale": gr.Button(t("Send to Upscale"), size="sm", elem_id="faces-send-upscale"),
                           "translate": gr.Button(t("Send to Translate"), size="sm", elem_id="faces-send-translate")}
-            self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id="faces-restore", elem_classes="restore")
+            self.restore = common.by_path(gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id="faces-restore", elem_classes="restore"))
         self.strip = gr.Gallery(label=t("From average to wild"), show_label=False, columns=9, object_fit="cover", height="auto",
                                 format="png", buttons=[], elem_id="faces-strip", elem_classes=["wall", "strip", "later"], interactive=False)
         self.film = gr.Image(label=t("Film"), show_label=False, type="filepath", format="webp", buttons=["download"], interactive=False,

@@ -130,6 +130,11 @@ def keep(path: str | Path) -> str:
     return str(kept)
 
 
+def check_room() -> None:
+    """Raises UserError where this visitor has no room left: better before a long run than after it."""
+    ROOM.check(VISITOR.get())
+
+
 def delete(paths: Iterable[str | None]) -> None:
     """Delete a visitor's files from the disk now; what is no visitor's (an example) stays."""
     for path in paths:
@@ -157,7 +162,7 @@ class Room:
         return self._used[visitor]
 
     def check(self, visitor: str) -> None:
-        """Raises UserError where a visitor has no room left: better before a long run than after it."""
+        """Raises UserError where a visitor has no room left."""
         with self._lock:
             self._refuse(visitor, LEAST)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,7 +14,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Message
+from starlette.types import Message, Receive
 
 from ganapps.errors import UserError
 from ganapps.ui import common, files
@@ -77,11 +78,12 @@ async def upload(request: Request) -> Response:
     if not await _let_in(request):
         return JSONResponse({"detail": "Not authenticated"}, status_code=401)
     upload_id = request.query_params.get("upload_id")
+    body = Body(request.receive)
     try:
         with files.ROOM.place(_address(request)) as place:
-            paths = await _stored(request, place, upload_id)
+            paths = await _stored(request, body, place, upload_id)
     except UserError as e:
-        await drained(request.receive, {"more_body": True})
+        await drained(request.receive, body.last)
         return PlainTextResponse(say(common.language(request), e.template, **e.values), status_code=413)
     except MultiPartException as e:
         return PlainTextResponse(e.message, status_code=413 if "maximum allowed size" in e.message else 400)
@@ -92,31 +94,41 @@ async def upload(request: Request) -> Response:
     return JSONResponse(paths)
 
 
-async def _stored(request: Request, place: Any, upload_id: str | None) -> list[str]:
-    """The paths of the uploaded files. Raises UserError as soon as they are too many bytes."""
-    came = 0
+class Body:
+    """What comes of a request's body: its last part, and how many bytes there were."""
 
+    def __init__(self, receive: Receive) -> None:
+        """`receive` as the server gives it."""
+        self._receive, self.came = receive, 0
+        self.last: Message = {"more_body": True}
+
+    async def more(self) -> Message:
+        """The next part."""
+        self.last = await self._receive()
+        self.came += len(self.last.get("body", b""))
+        return self.last
+
+
+async def _stored(request: Request, body: Body, place: Path, upload_id: str | None) -> list[str]:
+    """The paths of the uploaded files. Raises UserError as soon as they are too many bytes."""
     async def counted() -> Message:
-        nonlocal came
-        message = await request.receive()
-        count = len(message.get("body", b""))
-        came += count
-        files.ROOM.grow(place, count)
+        before = body.came
+        message = await body.more()
+        files.ROOM.grow(place, body.came - before)
         return message
 
-    blocks = request.app.get_blocks()
-    most = blocks.max_file_size or float("inf")
-    paths, _, _ = await upload_fn(Request(request.scope, counted), place, most, upload_id, upload_progress=file_upload_statuses if upload_id else None)
-    files.ROOM.grow(place, max(0, files.LEAST * len(paths) - came))
-    blocks.upload_file_set.update(paths)  # which Gradio deletes when they are old
+    most = request.app.get_blocks().max_file_size or float("inf")
+    progress = file_upload_statuses if upload_id else None
+    paths, _, _ = await upload_fn(Request(request.scope, counted), place, most, upload_id, upload_progress=progress)
+    files.ROOM.grow(place, max(0, files.LEAST * len(paths) - body.came))
     return [str(path) for path in paths]
 
 
 async def _let_in(request: Request) -> bool:
     """Does Gradio let this visitor in? Its own answer to this request's cookie."""
     answers: list[int] = []
-    path = request.scope.get("root_path", "") + "/gradio_api/login_check"
-    scope = dict(request.scope) | {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "path_params": {}}
+    path = request.scope["path"].replace("/gradio_api/upload", "/gradio_api/login_check")
+    asked = {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "path_params": {}}
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -125,5 +137,5 @@ async def _let_in(request: Request) -> bool:
         if message["type"] == "http.response.start":
             answers.append(message["status"])
 
-    await request.app.router(scope, receive, send)
+    await request.app.router(dict(request.scope) | asked, receive, send)
     return answers == [200]

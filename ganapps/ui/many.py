@@ -24,8 +24,7 @@ class Many:
 
     def __init__(self, engine: Engine, name: str, words: object) -> None:
         self.engine = engine
-        self.box = gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files")
-        self.box.preprocess = lambda payload: [file.path for file in payload.root] if payload is not None else None  # Gradio's own leaves empty files behind
+        self.box = common.by_path(gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files"))
         self.go = gr.Button(words, size="sm", elem_id=f"{name}-files-go")
         self.rows = gr.HTML(elem_id=f"{name}-rows")
         self.archives = gr.State([])
@@ -61,10 +60,10 @@ class Many:
                 yield {self.rows: _table(rows)}
             try:
                 archive = images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})})
-            except UserError as e:  # the disk is full
+                values[self.archives].append(files.keep(archive))
+            except UserError as e:  # the disk is full, or the visitor's room
                 yield {self.rows: _table(rows) + common.refusal(e, lang)}
                 return
-            values[self.archives].append(files.keep(archive))
         yield {self.rows: _table(rows) + common.download(values[self.archives][-1], "Download all", lang)}
 
 

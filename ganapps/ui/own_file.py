@@ -18,8 +18,7 @@ class OwnFile:
 
     def __init__(self, engine: Engine, task: str) -> None:
         self.engine = engine
-        self.box = gr.File(label=t("Your own checkpoint file"), file_count="single", height=150, elem_id=f"{task}-weights")
-        self.box.preprocess = lambda payload: payload.path if payload is not None else None  # Gradio's own leaves an empty file behind
+        self.box = common.by_path(gr.File(label=t("Your own checkpoint file"), file_count="single", height=150, elem_id=f"{task}-weights"))
         self.about = gr.HTML(_about("en"))
         self.name, self.kind = gr.State(""), gr.State("")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,16 @@ from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file, from_link
-from ganapps.report import Part
 from ganapps.ui import cards, common, files
 from ganapps.ui.before_after import ResultArea, example, examples, picture_box
 from ganapps.ui.dials import Dials
 from ganapps.ui.many import Many
 from ganapps.ui.own_file import OwnFile
 from ganapps.ui.sheet import Sheet
+from ganapps.ui.underway import Underway
 from ganapps.ui.words import say, t
 
 
-MOST_LEFT = 100  # files of runs that ended early, whose visitors have not come back for them
 
 
 @dataclass(frozen=True)
@@ -51,9 +49,7 @@ class PictureTab:
         self.first = common.here_first(engine, task)
         self.own_widgets: list = []  # of the tab itself: those that a recipe is made from
         self.beside_widgets: list = []  # and those that only a run looks at
-        self.galleries: list[gr.Gallery] = []  # whose pictures are deleted with the upload
-        self._parts: dict[str, Part | None] = {}  # of the runs under way, by session
-        self._left: OrderedDict[str, str] = OrderedDict()  # of the runs that ended early: the file of what was done
+        self._parts = Underway()  # of the runs under way, by session: what Stop shows
         with gr.Row(elem_classes="room"):
             with gr.Column(elem_classes="panel"):
                 self._panel()
@@ -140,7 +136,7 @@ class PictureTab:
             self.try_all = gr.Button(self.words.every, size="sm", elem_id=f"{name}-try")
             self.actions()
             self.sends = {self.words.next: gr.Button(self.words.send, size="sm", elem_id=f"{name}-send-{self.words.next}")}
-            self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id=f"{name}-restore", elem_classes="restore")
+            self.restore = common.by_path(gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id=f"{name}-restore", elem_classes="restore"))
         self.below()
         self.sheet = Sheet(self.engine, name, self.words.every)
 
@@ -171,7 +167,7 @@ class PictureTab:
         of_model = [*self.model_chosen(self.first, "en")]
         self.weights.listen(self.model, self.chips, self.card, self.area.line).then(self.file_came, [self.weights.kind, self.model], of_model, **common.QUIET)
         everything = [self.picture, self.weights.box, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared(), *self.many.cleared()]
-        self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.sheet.gallery, *self.galleries, self.many.box, self.many.archives}, everything, **common.QUIET)
+        self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.many.box, self.many.archives}, everything, **common.QUIET)
         self.restore.upload(self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET)
         self.model.change(self.chosen, self.model, [self.chips, self.card, *of_model], **common.QUIET)
         gr.on([w.change for w in (self.picture, self.model, self.own, self.weights.name, self.area.line, self.sheet.tried, *self.own_widgets)], self.priced, self.asked, self.price,
@@ -222,17 +218,16 @@ class PictureTab:
             return
         yield self.busy(True)
         recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
-        try:
-            for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang, keep=str):
-                self._parts[request.session_hash] = shown.part
-                yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
-                if shown.archive:
-                    self._parts.pop(request.session_hash, None)
-        except UserError as e:  # a disk that became full when the result was being shown
-            yield {self.area.line: common.refusal(e, lang)}
-        finally:
-            self._let_go(request.session_hash, values[self.area.traces])
-        yield self.busy(False) | self.area.stopped_view(self._left.pop(request.session_hash, None))
+        unfinished: dict = {}
+        with self._parts.of(request.session_hash) as held:
+            try:
+                for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang, keep=str):
+                    held.it = None if shown.archive else shown.part
+                    yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
+                unfinished = self.area.stopped_view(held.it, values[self.area.traces])  # of a run that was refused on its way
+            except UserError as e:  # a disk that became full, or the visitor's room, when the result was being shown
+                yield {self.area.line: common.refusal(e, lang)}
+        yield self.busy(False) | unfinished
 
     def every_model(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The contact sheet of this picture."""
@@ -244,41 +239,39 @@ class PictureTab:
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             try:
                 picture, plain = self.trial(upload, values, Path(folder))
-                yield from self.sheet.filled(picture, lambda row: self.trial_settings(values, row), self.weights.path(values), plain and say(lang, plain), self.area.line, lang)
+                yield from self.sheet.filled(picture, lambda row: self.trial_settings(values, row), self.weights.path(values), plain and say(lang, plain), self.area.line,
+                                             values[self.area.traces], lang)
             except UserError as e:
                 yield {self.area.line: common.refusal(e, lang)}
         yield self.busy(False)
 
     def run_many(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Many pictures, a row each."""
+        lang = common.language(request)
         yield self.busy(True)
-        yield from self.many.results(self.recipe(values), self.weights.path(values), values, common.language(request))
+        try:
+            files.check_room()
+            yield from self.many.results(self.recipe(values), self.weights.path(values), values, lang)
+        except UserError as e:
+            yield {self.many.rows: common.refusal(e, lang)}
         yield self.busy(False)
 
     def stopped(self, line: str, traces: list[str], request: gr.Request) -> dict:
         """Stop: what is done stays."""
-        said = common.plain(line, say(common.language(request), "stopped"))
-        self._let_go(request.session_hash, traces)
-        return {self.area.line: said} | self.busy(False) | self.area.stopped_view(self._left.pop(request.session_hash, None))
+        lang, part = common.language(request), self._parts.take(request.session_hash)
+        try:
+            view = {self.area.line: common.plain(line, say(lang, "stopped"))} | self.area.stopped_view(part, traces)
+        except UserError as e:  # there is no room for what is done
+            view = {self.area.line: common.refusal(e, lang)}
+        return self.busy(False) | view
 
     def left(self, session: str) -> None:
         """A visitor has gone: nothing of theirs stays in memory."""
-        self._parts.pop(session, None)
-        self._left.pop(session, None)
-
-    def _let_go(self, session: str, traces: list[str]) -> None:
-        """A run is over: of the large picture that it filled, a file to look at stays, where it was not finished."""
-        part = self._parts.pop(session, None)
-        path = self.area.part_file(part, traces) if part else None
-        if path:
-            self._left[session] = path
-        while len(self._left) > MOST_LEFT:
-            self._left.popitem(last=False)
+        self._parts.take(session)
 
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""
-        shown = [path for gallery in (self.sheet.gallery, *self.galleries) for path, _ in values[gallery] or ()]
-        files.delete([values[self.picture], values[self.weights.box], *values[self.area.traces], *shown, *self.many.paths(values)])
+        files.delete([values[self.picture], values[self.weights.box], *values[self.area.traces], *self.many.paths(values)])
         return {self.picture: None, self.weights.box: None} | self.area.cleared(common.language(request)) | self.cleared() | self.sheet.cleared() | self.many.cleared()
 
     def dropped(self, path: str, request: gr.Request) -> dict:

@@ -15,7 +15,7 @@ from ganapps.catalog import Checkpoint
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
 from ganapps.report import seconds
-from ganapps.ui import common
+from ganapps.ui import common, files
 from ganapps.ui.words import say
 
 
@@ -42,9 +42,10 @@ class Sheet:
         return {self.gallery: [], self.tried: []}
 
     def filled(self, picture: str, settings: Callable[[Checkpoint | None], Mapping[str, Any] | None], weights: str | None, plain: str, line: gr.HTML,
-               lang: str) -> Iterator[dict]:
+               traces: list[str], lang: str) -> Iterator[dict]:
         """Cell by cell, a person's own file first. `settings` of a row, None for the file, may leave it out: None. `plain` is what stands under
-        the picture as no model made it, "" for no such cell. A model that is refused says so in `line`, and the rest goes on."""
+        the picture as no model made it, "" for no such cell. A model that is refused says so in `line`, and the rest goes on. The cells' files
+        are added to `traces`. Raises UserError where there is no room for them."""
         cells: list[tuple] = []
         refused = ""
 
@@ -53,7 +54,8 @@ class Sheet:
             path = Path(folder) / f"{len(cells)}.png"
             with images.room():
                 made.save(path, compress_level=1)
-            cells.append(((str(path), caption), model))
+            traces.append(files.keep(path))
+            cells.append(((traces[-1], caption), model))
 
         rows = [(c.id, c.title, c.licence.split(";")[0][:28], None, settings(c)) for c in self.engine.rows(self.task) if self.engine.here(c)]
         file_first = [("", say(lang, "your file"), "", weights, settings(None))] if weights else []

@@ -50,7 +50,7 @@ class Track:
             self.archive = gr.HTML(common.download(None, "Download all", "en"), elem_id="compare-archive")
             self.report = gr.HTML(common.download(None, "Report", "en"), elem_id="compare-report")
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="compare-copy")
-            self.restore = gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json", ".webp"], size="sm", elem_id="compare-restore", elem_classes="restore")
+            self.restore = common.by_path(gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json", ".webp"], size="sm", elem_id="compare-restore", elem_classes="restore"))
         self.link = gr.Textbox(visible="hidden", elem_id="compare-link", label=t("Link"))
 
     def laps(self, engine: Engine, running: Running, uploads: Sequence[str], folder: Path, lang: str) -> Iterator[dict]:

@@ -111,8 +111,11 @@ class TranslateTab(PictureTab):
             yield {self.area.line: common.refusal(UserError("The model of this result has no twin that goes back: choose one that has, and translate again."), lang)}
             return
         yield self.busy(True)
-        for line, found in cycle.check(self.engine, last, row, lambda picture: self.area.address(picture, values[self.area.traces]), lang):
-            yield {self.area.line: line, self.cycle: found}
+        try:
+            for line, found in cycle.check(self.engine, last, row, lambda picture: self.area.address(picture, values[self.area.traces]), lang):
+                yield {self.area.line: line, self.cycle: found}
+        except UserError as e:  # there is no room for its pictures
+            yield {self.area.line: common.refusal(e, lang)}
         yield self.busy(False)
 
 

@@ -42,7 +42,6 @@ class UpscaleTab(PictureTab):
                                placeholder="40, 60, 96, 96", max_lines=1, max_length=60, elem_id="upscale-crop")
         self.heat = gr.Gallery(label=t("What was invented"), show_label=False, columns=2, object_fit="contain", height="auto", format="png",
                                type="filepath", buttons=["fullscreen"], interactive=False, elem_id="upscale-heat", elem_classes=["wall", "later"])
-        self.galleries += [self.heat]
 
     def more(self) -> None:
         """Tiles, 16 bits, a true picture."""

@@ -36,9 +36,13 @@ def render(out: Path, assets: Path, wanted: range, seed: int, size: int, samples
         os.replace(finished, description)  # a picture counts when its description is there, whole
 
 
-def pack(out: Path, end: int) -> None:
-    """Whole shards of 1,000: heads128-NN.tar, and the rest in a last one. Raises FileNotFoundError for a picture that is missing."""
-    for first in range(0, end, SHARD):
+def pack(out: Path, end: int, start: int = 0) -> None:
+    """Whole shards of 1,000: heads128-NN.tar, and the rest in a last one. Raises FileNotFoundError for a picture that is missing.
+
+    `start`, where a shard begins, leaves out those that were packed elsewhere.
+    """
+    assert start % SHARD == 0, f"no shard begins at {start}"
+    for first in range(start, end, SHARD):
         names = [f"{index:06}" for index in range(first, min(first + SHARD, end))]
         lines = "\n".join((out / f"{name}.json").read_text() for name in names) + "\n"
         with tarfile.open(out / f"heads128-{first // SHARD:02}.tar", "w") as shard:
@@ -68,7 +72,7 @@ def main() -> None:
     part, parts = map(int, chosen.part.split("/"))
     chosen.out.mkdir(parents=True, exist_ok=True)
     if chosen.pack:
-        return pack(chosen.out, chosen.end)
+        return pack(chosen.out, chosen.end, chosen.start)
     render(chosen.out, chosen.assets, range(chosen.start + part, chosen.end, parts), chosen.seed, chosen.size, chosen.samples)
 
 

@@ -11,6 +11,7 @@ from ganapps.training.heads.geometry import linear, ramp
 
 HEIGHT, WIDTH = 64, 128
 BACKGROUND = 64
+FILL_RADIUS = 7  # degrees
 
 
 def _directions() -> tuple[np.ndarray, np.ndarray]:
@@ -30,6 +31,7 @@ def panorama(person: dict[str, Any], chance: np.random.Generator) -> np.ndarray:
     """[64, 128, 3], so bright that a face in it is well exposed, but for the person's own exposure."""
     cool = _tint(-.5 * person["light_temp"] + chance.normal(0, .3))
     light = _ambient(1 - person["contrast"] * .85, cool) + _lamps(person, cool, chance) + _rim(chance)
+    light = light + _fill(person, _on_the_face(light, person))
     return (light / _on_the_face(light, person) * (1 + .4 * person["african"]) * 2 ** person["exposure"]).astype(np.float32)
 
 
@@ -63,6 +65,15 @@ def _rim(chance: np.random.Generator) -> np.ndarray | float:
     strength = 12 * chance.uniform(.3, 1)
     azimuth = chance.choice([-1, 1]) * chance.uniform(120, 160)
     return strength * _disc(azimuth, chance.uniform(10, 40), 16) * _tint(chance.normal(0, .5))
+
+
+def _fill(person: dict[str, Any], others: float) -> np.ndarray | float:
+    """The lamp beside the camera, of those who have one, beside so much light of others."""
+    share = person.get("fill", 0.0)
+    if not share:
+        return 0.0
+    lamp = _disc(person["fill_az"], person["fill_el"], FILL_RADIUS) * np.ones(3)
+    return lamp * others / _on_the_face(lamp, person) * share / (1 - share)
 
 
 def _on_the_face(light: np.ndarray, person: dict[str, Any]) -> float:

@@ -11,6 +11,7 @@ from PIL import Image
 from ganapps.training.heads.blender import Nodes, Socket, material, picture
 from ganapps.training.heads.geometry import linear
 
+EYEBALL = np.array([.84, .81, .79])
 WHITE = np.ones((512, 512, 3), np.float32)
 
 
@@ -43,15 +44,15 @@ def _shaved(n: Nodes, colour: Socket, fine: Socket) -> Socket:
 def eye() -> bpy.types.Material:
     made, n = material("eye")
     texture = n.add("TexImage", "tex")
-    colour = n.mix(1.0, texture.outputs[0], (.84, .81, .79, 1), "MULTIPLY")
+    colour = n.mix(1.0, texture.outputs[0], n.colour("tint"), "MULTIPLY")
     n.finish(n.surface(Base_Color=colour, Roughness=.25, Subsurface_Weight=.0, Specular_IOR_Level=.5).outputs[0])
     return made
 
 
 def cornea() -> bpy.types.Material:
-    """Clear, with sharp reflections."""
+    """Clear, with sharp reflections; `gloss` is how bright they are beside a true cornea's."""
     made, n = material("cornea")
-    gloss = n.feed(n.add("BsdfGlossy"), Roughness=.03).outputs[0]
+    gloss = n.feed(n.add("BsdfGlossy"), Roughness=.03, Color=n.colour("gloss")).outputs[0]
     fresnel = n.feed(n.add("Fresnel"), IOR=1.38).outputs[0]
     n.finish(n.choose(fresnel, n.add("BsdfTransparent").outputs[0], gloss))
     return made

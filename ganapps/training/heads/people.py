@@ -2,11 +2,13 @@
 
 Nothing else in this room draws by chance, but from the `noise_seed` and `shirt_n` in a description. Adults only, 18 to 75 years;
 the body never mixes in MakeHuman's child shapes. The order of the draws is part of the data set: a change makes other people.
+From index 5000 on people are drawn by the kinder of two `Rules`; those before stay who they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,20 +37,52 @@ LIGHTS = ("window", "softbox", "overcast", "sun", "twolights")
 Description = dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Rules:
+    """What differs between the first 5,000 people and the later ones: chances, and (mean, deviation) of normal draws."""
+
+    hair_chances: Mapping[str, list[float]]
+    styles: Mapping[str, Mapping[str, float]]
+    dyed: float  # of women
+    grey_begins: float  # years, mean
+    beta_of_smiles: tuple[float, float]
+    brows: tuple[float, float]
+    inner_brows: tuple[float, float]
+    gaze: tuple[float, float]  # deviation across and along, degrees
+    raised: float  # how far brows' outer ends drop and the mouth's corners rise in everyone
+    kind_to_eyes: bool  # light from near the camera, a catch light, whites that are white
+
+
+FIRST = Rules(HAIR_CHANCES, STYLES, dyed=.07, grey_begins=48, beta_of_smiles=(1.1, 1.5), brows=(.12, .2), inner_brows=(.25, .18),
+              gaze=(4, 2.5), raised=0, kind_to_eyes=False)
+# People smiled seldom, frowned, had dark hair like helmets and eyes in the dark: faces that learned from them did so too.
+KINDER = Rules(
+    {"african": [.72, .18, .05, .01, .02, .01, .01, 0], "asian": [.52, .26, .08, .05, .04, .02, .02, .01],
+     "caucasian": [.05, .12, .17, .17, .18, .18, .06, .07]},
+    {"female": {"bob01": .8, "bob02": 1.4, "long01": 6, "ponytail01": 4, "braid01": 3.2, "short01": 1.0, "short02": 1.0, "short03": 1.4,
+                "short04": 1.2},
+     "male": {"short01": 2.6, "short02": 2.0, "short03": 1.4, "short04": 2.4, "buzz": 1.4, "crop": 2.6, "long01": .25, "ponytail01": .15}},
+    dyed=.18, grey_begins=55, beta_of_smiles=(2.2, 1.6), brows=(.3, .16), inner_brows=(.55, .18), gaze=(2, 1.5), raised=.25, kind_to_eyes=True)
+KINDER_FROM = 5000
+FRIENDLY = ("eyebrows/eyebrows-angle", "mouth/mouth-angles")
+
+
 def describe(index: int, seed: int = 0) -> Description:
     """Picture `index` of the data set `seed` as a flat dict of plain values, the labels of the picture."""
-    chance = _Chance(np.random.default_rng([seed, index]))
+    chance = _Chance(np.random.default_rng([seed, index]), KINDER if index >= KINDER_FROM else FIRST)
     person: Description = {"index": int(index), "seed": int(seed)}
     for part in (_body, _shape, _skin, _style, _hair_colour, _face_hair, _eyes, _expression, _pose, _clothes, _light):
         part(person, chance)
+    if chance.rules.kind_to_eyes:
+        _kind_light(person, chance)
     return person
 
 
 class _Chance:
     """The random stream, with the few ways of drawing that are used over and over."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.rng = rng
+    def __init__(self, rng: np.random.Generator, rules: Rules) -> None:
+        self.rng, self.rules = rng, rules
         self.african = 0.0  # the share as drawn: a description rounds it
 
     def normal(self, mean: float, deviation: float, low: float = -np.inf, high: float = np.inf) -> float:
@@ -93,7 +127,7 @@ def _shape(person: Description, chance: _Chance) -> None:
         if low == "-":
             target, amount = name, abs(amount) * .6
         else:
-            amount = _with_the_body(name, amount, person)
+            amount = _with_the_body(name, amount, person) + chance.rules.raised * (name in FRIENDLY)
             target = f"{name}-{high if amount > 0 else low}"
         if "/l-" in target:
             difference = chance.rng.normal(0, .05)
@@ -125,7 +159,7 @@ def _skin(person: Description, chance: _Chance) -> None:
 
 def _style(person: Description, chance: _Chance) -> None:
     woman = _is_woman(person)
-    style = chance.pick(STYLES[person["sex"]])
+    style = chance.pick(chance.rules.styles[person["sex"]])
     if chance.happens(.55 * chance.african):
         style = "afro01" if chance.happens(.65 if woman else .35) else ("buzz" if chance.happens(.5) else "crop")
     if not woman and chance.happens(.04 + .18 * np.clip((person["age"] - 30) / 40, 0, 1)):
@@ -140,10 +174,10 @@ def _style(person: Description, chance: _Chance) -> None:
 
 def _hair_colour(person: Description, chance: _Chance) -> None:
     rng, woman = chance.rng, _is_woman(person)
-    colour = list(HAIR)[rng.choice(len(HAIR), p=HAIR_CHANCES[_main_ancestry(person)])]
-    if woman and chance.happens(.07):
+    colour = list(HAIR)[rng.choice(len(HAIR), p=chance.rules.hair_chances[_main_ancestry(person)])]
+    if woman and chance.happens(chance.rules.dyed):
         colour = list(HAIR)[rng.integers(2, len(HAIR))]  # dyed
-    begins = rng.normal(48, 9)
+    begins = rng.normal(chance.rules.grey_begins, 9)
     grey = float(np.clip((person["age"] - begins) / 18, 0, 1)) ** .8
     if woman and chance.happens(.45):
         grey = 0.0
@@ -170,16 +204,16 @@ def _face_hair(person: Description, chance: _Chance) -> None:
 
 def _eyes(person: Description, chance: _Chance) -> None:
     person["iris"] = chance.pick(IRIS[_main_ancestry(person)])
-    person["gaze_x"], person["gaze_y"] = round(chance.normal(0, 4), 1), round(chance.normal(0, 2.5), 1)
+    person["gaze_x"], person["gaze_y"] = (round(chance.normal(0, wide), 1) for wide in chance.rules.gaze)
 
 
 def _expression(person: Description, chance: _Chance) -> None:
     units = _mouth(person, chance)
-    brows = chance.normal(.12, .2)
+    brows = chance.normal(*chance.rules.brows)
     person["brows_up"] = round(float(np.clip(brows, -.6, .6)), 2)
     for side in ("left", "right"):
         units[f"eyebrows-{side}-{'up' if brows > 0 else 'down'}"] = abs(person["brows_up"])
-        units[f"eyebrows-{side}-inner-up"] = max(0, chance.normal(.25, .18))
+        units[f"eyebrows-{side}-inner-up"] = max(0, chance.normal(*chance.rules.inner_brows))
         units[f"eye-{side}-slit"] = .15 * person["smile"] * chance.between(.4, 1.2)
     lid = chance.normal(-.08, .08)
     for side in ("left", "right"):
@@ -191,7 +225,7 @@ def _expression(person: Description, chance: _Chance) -> None:
 
 def _mouth(person: Description, chance: _Chance) -> dict[str, float]:
     units: dict[str, float] = {}
-    person["smile"] = round(float(np.clip(chance.rng.beta(1.1, 1.5) if chance.happens(.7) else 0, 0, 1)), 2)
+    person["smile"] = round(float(np.clip(chance.rng.beta(*chance.rules.beta_of_smiles) if chance.happens(.7) else 0, 0, 1)), 2)
     units["mouth-corner-puller"], units["mouth-retraction"] = person["smile"] * .8, person["smile"] * .3
     person["mouth_open"] = round(float(chance.rng.beta(1.3, 3) * .45), 2) if chance.happens(.22) else 0.0
     if person["smile"] > .4 and chance.happens(.5):  # a smile that shows the teeth
@@ -230,3 +264,11 @@ def _light(person: Description, chance: _Chance) -> None:
     person["exposure"] = round(chance.normal(0, .22, -.5, .5), 2)  # stops
     person["background"] = str(rng.choice(["plain", "gradient", "blur"], p=[.25, .35, .4]))
     person["noise_seed"] = int(rng.integers(0, 2**31))
+
+
+def _kind_light(person: Description, chance: _Chance) -> None:
+    """A soft lamp beside the camera, whose share of the light on the face is `fill`: it lights the eyes, and shines back from them."""
+    person["fill"] = round(chance.between(.15, .45), 2)
+    person["fill_az"], person["fill_el"] = round(chance.normal(0, 14, -30, 30), 1), round(chance.between(8, 30), 1)
+    person["eye_gloss"] = round(chance.between(1.5, 3), 2)  # how many times as bright as a cornea's the reflection is
+    person["eye_white"] = round(chance.between(1.05, 1.25), 2)  # how many times as bright the eyeballs are as those of the first people

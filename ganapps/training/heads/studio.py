@@ -76,6 +76,8 @@ class Studio:
         part = self.stock.wear("eyes", "high-poly", figure.pose(figure.look(mesh.fit(figure.vertices))), eye, cornea)
         part.mesh.polygons.foreach_set("material_index", _is_clear(mesh.mesh, self.stock.assets / "eyes/brown.png").astype(np.int32))
         key = f"iris-{iris}"
+        tune(eye, "tint", materials.EYEBALL * figure.person.get("eye_white", 1.0))
+        tune(cornea, "gloss", np.ones(3) * figure.person.get("eye_gloss", 1.0))
         eye.node_tree.nodes["tex"].image = bpy.data.images.get(key) or picture(key, _iris(self.stock.assets / f"eyes/{iris}.png"))
 
     def _small_parts(self, figure: Figure) -> None:

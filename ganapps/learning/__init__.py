@@ -1,0 +1,1 @@
+"""How a GAN learns: objectives, regularisers, critics, small data, and the game that plays them."""

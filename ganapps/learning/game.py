@@ -1,0 +1,203 @@
+"""The game of two players, a step at a time, and the numbers that tell how it goes."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ganapps.learning import objectives, regularisers
+from ganapps.learning.augment import Adaptive, augmented
+
+AVERAGE = 0.995  # of the generator's weights, for pictures: what is shown
+EXPLODED = 1e6  # a loss beyond this is out of all bounds
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the two play. Rates are of Adam (or another optimiser), gamma and lambda as in the papers.
+
+    What is 0, "none" or False is left out.
+    """
+
+    objective: str = "non-saturating"
+    optimiser: str = "adam"
+    rate_generator: float = 1e-3
+    rate_discriminator: float = 1e-3
+    momentum: float = 0.5  # beta 1 of Adam, momentum of SGD
+    critic_steps: int = 1  # of the critic for each of the generator
+    batch: int = 128
+    frozen: bool = False  # the generator stays as it is: only the critic learns
+    r1: float = 0.0
+    r2: float = 0.0
+    gradient_penalty: float = 0.0
+    clip: float = 0.0
+    instance_noise: float = 0.0
+    smoothing: float = 0.0  # 0.1: what is real shall score 0.9 of 1
+    feature_matching: bool = False
+    augment: str = "none"  # none, always, adaptive
+
+
+class Exploded(ArithmeticError):
+    """The numbers left all bounds at this step: no setting of the game survives every rate."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__(step)
+        self.step = step
+
+
+OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": lambda weights, rate, beta: torch.optim.Adam(
+        weights, rate, betas=(beta, 0.99), fused=True
+    ),
+    "sgd": lambda weights, rate, beta: torch.optim.SGD(weights, rate, momentum=beta, fused=True),
+    "rmsprop": lambda weights, rate, beta: torch.optim.RMSprop(weights, rate),
+}
+
+
+class Game:
+    """A generator against a critic over one source of real samples.
+
+    `real(count, generator)` draws real samples [count, ...]. All chance comes from `seed`, on the
+    processor: the same rules, players and seed play the same game.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        generator: nn.Module,
+        critic: nn.Module,
+        real: Callable[[int, torch.Generator], Tensor],
+        seed: int = 0,
+    ) -> None:
+        self.rules, self.real = rules, real
+        self.generator, self.critic = generator, critic
+        self.average = copy.deepcopy(generator).requires_grad_(False)
+        self.objective = objectives.OBJECTIVES[rules.objective]
+        self.chance = torch.Generator().manual_seed(seed)
+        self.adaptive = Adaptive()
+        self.steps = 0
+        self.losses = (math.nan, math.nan)  # of the critic and of the generator, at the last step
+        optimiser = OPTIMISERS[rules.optimiser]
+        self._of_generator = optimiser(
+            generator.parameters(), rules.rate_generator, rules.momentum
+        )
+        self._of_critic = optimiser(critic.parameters(), rules.rate_discriminator, rules.momentum)
+
+    def step(self) -> None:
+        """The critic's moves, then one of the generator. Raises Exploded where a loss leaves all bounds."""
+        for _ in range(self.rules.critic_steps):
+            critic_loss = self._critic_moves()
+        generator_loss = self._generator_moves()
+        self.steps += 1
+        self.losses = (critic_loss.item(), generator_loss.item())
+        if not all(abs(loss) < EXPLODED for loss in self.losses):
+            raise Exploded(self.steps)
+
+    def noise(self, count: int, chance: torch.Generator | None = None) -> Tensor:
+        """z [count, noise], normal; of the game's own chance where no other is given."""
+        size = self.generator.noise
+        return torch.randn(count, size, generator=chance or self.chance)
+
+    def made(self, z: Tensor, averaged: bool = False) -> Tensor:
+        """Samples of noise z, without a graph; of the averaged weights where that is asked."""
+        with torch.no_grad():
+            return (self.average if averaged else self.generator)(z)
+
+    def scores(self, x: Tensor) -> Tensor:
+        """The critic's scores of samples, without a graph."""
+        with torch.no_grad():
+            return self.critic(x)
+
+    def pull(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Made samples and the way each would go: minus the gradient of the generator's loss by it."""
+        x = self.made(z).requires_grad_()
+        loss = self.objective.generator(self._scored(self._real()), self.critic(x))
+        (gradient,) = torch.autograd.grad(loss, x)
+        return x.detach(), -gradient * len(x)
+
+    def reaching(self) -> float:
+        """The norm of the gradient on the generator's weights, at its last move."""
+        gradients = [w.grad for w in self.generator.parameters() if w.grad is not None]
+        if not gradients:
+            return 0.0
+        return float(torch.stack(torch._foreach_norm(gradients)).norm())
+
+    def _critic_moves(self) -> Tensor:
+        rules = self.rules
+        real, made = self._real(), self.made(self.noise(rules.batch))
+        real, made = self._prepared(real), self._prepared(made)
+        scores, scores_of_made = self.critic(real), self.critic(made)
+        if rules.smoothing and self.objective.probability:
+            loss = objectives.smoothed_discriminator(scores, scores_of_made, 1 - rules.smoothing)
+        else:
+            loss = self.objective.discriminator(scores, scores_of_made)
+        penalty = self._penalty(real, made)
+        self._of_critic.zero_grad(set_to_none=True)
+        (loss if penalty is None else loss + penalty).backward()
+        self._of_critic.step()
+        if rules.clip:
+            regularisers.clip(self.critic, rules.clip)
+        if rules.augment == "adaptive":
+            self.adaptive.look(scores)
+        return loss.detach()
+
+    def _penalty(self, real: Tensor, made: Tensor) -> Tensor | None:
+        rules, parts = self.rules, []
+        if rules.r1:
+            parts.append(rules.r1 * regularisers.r1(self.critic, real))
+        if rules.r2:
+            parts.append(rules.r2 * regularisers.r2(self.critic, made))
+        if rules.gradient_penalty:
+            between = torch.rand(len(real), *[1] * (real.dim() - 1), generator=self.chance)
+            penalty = regularisers.gradient_penalty(self.critic, real, made, between)
+            parts.append(rules.gradient_penalty * penalty)
+        return torch.stack(parts).sum() if parts else None
+
+    def _generator_moves(self) -> Tensor:
+        self.critic.requires_grad_(False)
+        made = self._prepared(self.generator(self.noise(self.rules.batch)))
+        if self.rules.feature_matching:
+            real = self.critic.features(self._prepared(self._real()))
+            loss = objectives.feature_matching(real, self.critic.features(made))
+        else:
+            loss = self.objective.generator(self._scored(self._real()), self.critic(made))
+        self._of_generator.zero_grad(set_to_none=True)
+        loss.backward()
+        self.critic.requires_grad_(True)
+        if not self.rules.frozen:
+            self._of_generator.step()
+            follow(self.average, self.generator, AVERAGE)
+        return loss.detach()
+
+    def _real(self) -> Tensor:
+        return self.real(self.rules.batch, self.chance)
+
+    def _scored(self, real: Tensor) -> Tensor:
+        """Scores of real samples, which only a relativistic generator looks at."""
+        if self.objective.generator is not objectives.relativistic_generator:
+            return real.new_zeros(())
+        return self.critic(self._prepared(real))
+
+    def _prepared(self, x: Tensor) -> Tensor:
+        """What the critic is shown: with instance noise, augmented."""
+        rules = self.rules
+        if rules.instance_noise:
+            x = regularisers.noised(x, rules.instance_noise, self.chance)
+        if rules.augment == "always":
+            return augmented(x, 1.0, self.chance)
+        if rules.augment == "adaptive" and self.adaptive.probability:
+            return augmented(x, self.adaptive.probability, self.chance)
+        return x
+
+
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """average = decay * average + (1 - decay) * network; buffers are copied."""
+    with torch.no_grad():
+        torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
+        for kept, new in zip(average.buffers(), network.buffers(), strict=True):
+            kept.copy_(new)

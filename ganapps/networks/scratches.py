@@ -1,0 +1,65 @@
+"""A small U-Net that finds scratches, dust and folds: Ronneberger et al. 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganapps.networks import load_strictly, shape_of
+
+SIGNS = ("down.0.0.weight", "down.1.0.weight", "up.0.0.weight", "last.weight")
+
+
+class ScratchDetector(nn.Module):
+    """Pictures 0 to 1 of any size -> for every pixel how surely it is damaged, before the sigmoid."""
+
+    value_range = (0.0, 1.0)
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        """`widths`: channels at each size, from the picture's own to the smallest."""
+        super().__init__()
+        self.multiple = 2 ** (len(widths) - 1)
+        self.down = nn.ModuleList(_pair(i, o) for i, o in zip((3, *widths), widths))
+        outwards = widths[::-1]
+        self.up = nn.ModuleList(_pair(i + o, o) for i, o in zip(outwards, outwards[1:]))
+        self.last = nn.Conv2d(widths[0], 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, 3, H, W] -> [N, 1, H, W]; above 0 is damaged rather than not."""
+        height, width = x.shape[-2:]
+        x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
+        passed = []
+        for number, pair in enumerate(self.down):
+            x = pair(F.max_pool2d(x, 2) if number else x)
+            passed.append(x)
+        for pair, beside in zip(self.up, passed[-2::-1]):
+            x = pair(torch.cat([F.interpolate(x, scale_factor=2, mode="nearest"), beside], 1))
+        return self.last(x)[..., :height, :width]
+
+
+def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Is this a scratch detector of `ganapps.training.scratches`?"""
+    return all(sign in shapes for sign in SIGNS) and shapes["last.weight"][0] == 1
+
+
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> ScratchDetector:
+    """The network of a checkpoint, float32; widths are read from the shapes.
+
+    Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    """
+    sizes = next(number for number in count() if f"down.{number}.0.weight" not in tensors)
+    widths = [shape_of(tensors, f"down.{number}.0.weight", 4)[0] for number in range(sizes)]
+    with torch.device("meta"):
+        network = ScratchDetector(widths)
+    return load_strictly(network, tensors).to(memory_format=torch.channels_last)
+
+
+def _pair(inputs: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
+    )
