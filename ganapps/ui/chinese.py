@@ -140,6 +140,7 @@ CHINESE = {
     "This recipe has the unknown key {key}.": "此配方含未知键 {key}。",
     "The {part} of a file can't be {value}: leave it out.": "文件的 {part} 不能是 {value}：请省略它。",
     "A value holds more than {most} tables or lists inside each other.": "某个值中表格或列表的嵌套超过 {most} 层。",
+    "{file} is no file of labels as expected: {why}.": "{file} 不是预期的标签文件：{why}。",
     "This recipe is too large: {size} characters, at most {most} are accepted.": "此配方过大：{size} 个字符，最多 {most} 个。",
     "{file} can't be read: {why}.": "无法读取 {file}：{why}。",
     "{file} holds no recipe: only a picture made by this app does, and some programs remove it.": "{file} 不含配方：只有本应用生成的图片才有，某些程序会删除它。",
