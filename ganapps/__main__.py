@@ -51,7 +51,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from ganapps import recipe
-    if options.file.suffix == ".json" and options.file.is_file() and b'"race"' in options.file.read_bytes()[:recipe.LARGEST]:
+    if _holds_race(options.file, recipe.LARGEST):
         return _race(options)
     asked = recipe.from_file(options.file)  # before torch is imported: a wrong file is told at once
     files: list[Path] = []
@@ -62,6 +62,15 @@ def _run(options: argparse.Namespace) -> int:
             _report(options.out, result.report.as_dict() | {"recipe": json.loads(result.recipe.to_json()), "files": [f.name for f in files]})
     print(*files, sep="\n")
     return 0
+
+
+def _holds_race(path: Path, most: int) -> bool:
+    """Does a race stand in the first `most` bytes of this file? A file that can't be read holds none, and its reader says why."""
+    try:
+        with path.open("rb") as file:
+            return path.suffix == ".json" and b'"race"' in file.read(most)
+    except (OSError, ValueError):
+        return False
 
 
 def _race(options: argparse.Namespace) -> int:
@@ -152,7 +161,8 @@ def _doctor(options: argparse.Namespace) -> int:
         print(f"{finding.model:<26} {finding}", flush=True)
         findings.append(finding)
     if options.update:
-        doctor.write_golden(findings)
+        with _writing(doctor.GOLDEN.parent):
+            doctor.write_golden(findings)
         print(f"wrote {doctor.GOLDEN}")
     return 1 if any(f.fault for f in findings) else 0
 

@@ -17,7 +17,7 @@ from ganapps.catalog import Checkpoint
 from ganapps.errors import UserError, WeightsError
 from ganapps.flops import Flops
 from ganapps.prices import Ledger, Price, folder
-from ganapps.recipe import Recipe, check_types, from_picture
+from ganapps.recipe import LARGEST, Recipe, check_types, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runs import RunEnded
 from ganapps.runtime import Runtime
@@ -144,7 +144,10 @@ class Engine:
         settings = schema.check(task.function, {**own, **recipe.settings})
         if task.models == "faces" and settings.get("labels") and (table := self._known_labels(checkpoint)):
             table.numbers(settings["labels"])
-        return replace(recipe, settings=settings), checkpoint
+        recipe = replace(recipe, settings=settings)
+        if (length := len(recipe.to_json())) > LARGEST:
+            raise UserError("This recipe is too large: {size} characters, at most {most} are accepted.", size=length, most=LARGEST)
+        return recipe, checkpoint
 
     def price(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Price:
         """What this will cost here, from runs measured on this machine. Raises UserError as `run` does; of `pictures` only the
@@ -257,7 +260,10 @@ class Engine:
     def _labels(self, checkpoint: Checkpoint, count: int) -> labels.Labels | None:
         contents = self.runtime.labels(checkpoint)
         if contents is not None:
-            return labels.from_table(contents.tensors["labels"].float().numpy(), contents.settings)
+            try:
+                return labels.from_table(contents.tensors["labels"].float().numpy(), contents.settings)
+            except (KeyError, ValueError) as e:
+                raise WeightsError("{file} is no file of labels as expected: {why}.", file=checkpoint.labels, why=e) from e
         titles = labels.FACE if checkpoint.task == "translate" and not checkpoint.classes else checkpoint.classes
         return labels.from_classes(titles, count) if count else None
 

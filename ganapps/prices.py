@@ -63,13 +63,22 @@ class Ledger:
         """Put one price into the file, beside what other processes have put there meanwhile."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self.path.with_suffix(".lock"), timeout=PATIENCE):
-            self._entries = self._entries | _read(self.path) | {key: self._entries[key]}
+            mine = self._entries[key]
+            self._entries = self._entries | _read(self.path)
+            del self._entries[key]
+            self._entries[key] = mine  # at the end: the longest unused leave a full file first
             temporary = self.path.with_suffix(f".{os.getpid()}")
             try:
-                temporary.write_text(json.dumps(self._entries))
+                temporary.write_text(self._text())
                 temporary.replace(self.path)
             finally:
                 temporary.unlink(missing_ok=True)
+
+    def _text(self) -> str:
+        """The entries as the file holds them; of too many, the newer half stays."""
+        while len(text := json.dumps(self._entries)) > LARGEST and len(self._entries) > 1:
+            self._entries = dict(list(self._entries.items())[len(self._entries) // 2 :])
+        return text
 
 
 def _read(path: Path) -> dict[str, Entry]:

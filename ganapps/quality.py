@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from ganapps.catalog import WEIGHTS
 
+log = logging.getLogger("ganapps")
 TABLE = WEIGHTS / "quality.toml"
 SETTINGS = ("psi", "steps", "eta")
+MOST = 1e9  # of any figure: what is beyond was not measured
 
 
 @dataclass(frozen=True)
@@ -50,19 +54,29 @@ def load(path: Path = TABLE) -> tuple[dict[str, Any], tuple[Measured, ...]]:
         return {}, ()
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return table["about"], tuple(_row(row) for row in table["rows"])
-    except (KeyError, TypeError, ValueError) as e:
+        return dict(table["about"]), tuple(_row(row) for row in table["rows"])
+    except (AttributeError, KeyError, TypeError, ValueError) as e:
         raise ValueError(f"{path.name}: not a table of measurements ({e})") from e
 
 
 def rows() -> list[dict[str, Any]]:
-    """The shipped rows as plain values, without what was not measured."""
-    return [{name: value for name, value in asdict(row).items() if value is not None} for row in load()[1]]
+    """The shipped rows as plain values, without what was not measured; none of a damaged table, which the log tells."""
+    try:
+        measured = load()[1]
+    except ValueError as e:
+        log.error("%s", e)
+        return []
+    return [{name: value for name, value in asdict(row).items() if value is not None} for row in measured]
 
 
 def _row(row: Mapping[str, Any]) -> Measured:
     numbers = {f.name for f in fields(Measured)} - {"model", "setting"}
-    wrong = [name for name in row if name in numbers and (isinstance(row[name], bool) or not isinstance(row[name], int | float))]
+    wrong = [name for name in row if name in numbers and not _sensible(row[name], -MOST if name == "value" else 0)]
     if wrong or row.get("setting") not in SETTINGS:
         raise ValueError(f"{row.get('model')}: {', '.join(wrong) or row.get('setting')}")
     return Measured(**row)
+
+
+def _sensible(value: Any, least: float) -> bool:
+    """A finite number from `least` (psi may be negative) to MOST."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and least <= value <= MOST

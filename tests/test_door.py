@@ -203,6 +203,12 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(name: str, tmp_path: Pat
     assert str(error.value).startswith(sentence)
 
 
+def test_a_recipe_that_no_file_could_hold_is_refused(tmp_path: Path) -> None:
+    """What is made could not be made again: its recipe would not be read."""
+    with pytest.raises(UserError, match="^This recipe is too large: 100[0-9]{3} characters, at most 65536 are accepted.$"):
+        list(small_engine(Small(), tmp_path).run(SMALL.with_settings(seed="x" * 100_000)))
+
+
 def test_pictures_for_a_task_that_takes_none_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="^The task faces takes 0 pictures, 1 came.$"):
         list(small_engine(Small(), tmp_path).run(SMALL, ["holiday.png"]))

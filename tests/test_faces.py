@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -117,6 +118,25 @@ TABLE = from_table(np.zeros((1, 3), np.float32), {"names": '["r", "g", "b"]', "c
     {"id": "sky", "title": "Sky", "kind": "colour", "weights": {"r": [1, 0], "g": [1, 0], "b": [2, -1]}},
     {"id": "age", "title": "Age", "kind": "number", "min": 18, "max": 90, "weights": {"b": [0.1, 0]}},
     {"id": "mood", "title": "Mood", "kind": "number", "min": 0, "max": 1, "weights": {"b": [1, 0]}, "works": false}]"""})
+
+
+GOOD = {"id": "age", "title": "Age", "kind": "number", "min": 0, "max": 1, "weights": {"a": [1, 0]}}
+
+
+@pytest.mark.parametrize("metadata", [
+    {}, {"names": "x"}, {"names": "5"}, {"names": '["a", 5]'}, {"names": '["a"]', "controls": "5"}, {"names": '["a"]', "controls": "[5]"}, {"names": '["a", "b"]'},
+    *({"names": '["a"]', "controls": json.dumps([GOOD | wrong])} for wrong in (
+        {"min": float("nan")}, {"max": float("inf")}, {"min": 2}, {"min": True}, {"weights": {"b": [1, 0]}}, {"weights": {"a": [1]}}, {"weights": {"a": [1, 1e400]}}, {"weights": 5},
+        {"id": 5}, {"title": None}, {"kind": "dance"}, {"kind": "choice"}, {"kind": "choice", "options": {"x": {"a": "y"}}}, {"kind": "choice", "options": {}}, {"kind": "colour"}, {"step": 0}))])
+def test_a_damaged_table_of_labels_is_named(metadata: dict[str, str]) -> None:
+    from_table(np.zeros((1, 1), np.float32), {"names": '["a"]', "controls": json.dumps([GOOD])})
+    with pytest.raises(ValueError, match="labels"):
+        from_table(np.zeros((1, 1), np.float32), metadata)
+
+
+def test_rows_of_labels_are_numbers() -> None:
+    with pytest.raises(ValueError, match="labels"):
+        from_table(np.full((1, 1), np.nan, np.float32), {"names": '["a"]'})
 
 
 def test_labels_in_a_visitor_s_words() -> None:

@@ -212,7 +212,9 @@ class Beyond:
 
 def through(door: Bodies | Cookies, body: bytes, path: str = "/gradio_api/call/v2/x", step: int = 60_000, client: str = "1.2.3.4") -> dict:
     """The start of the answer to a POST whose body comes in pieces; under "said" what the door itself answers."""
-    window = SimpleNamespace(share_url=None, local_url="http://localhost/", root_path=None, server_name="127.0.0.1", max_file_size=5_000_000, fns={})
+    endpoint = SimpleNamespace(api_name="x", api_visibility="public", fn=lambda picture, other, text: None)
+    window = SimpleNamespace(share_url=None, local_url="http://localhost/", root_path=None, server_name="127.0.0.1", max_file_size=5_000_000,
+                             fns={0: endpoint})
     scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": [(b"host", b"localhost")], "client": (client, 1),
              "app": SimpleNamespace(get_blocks=lambda: window)}
     pieces = [body[i:i + step] for i in range(0, len(body), step)] or [b""]

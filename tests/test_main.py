@@ -126,6 +126,16 @@ def test_a_terminal_is_told_how_far_it_is(small: engine.Engine, tmp_path: Path, 
     assert lines == ["", "Downloading Small", "1 of 2", "2 of 2\n"]
 
 
+def test_a_race_that_cannot_be_opened_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    def denied(self: Path, *more: object, **rest: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "race.json").write_text("{}")
+    monkeypatch.setattr(Path, "open", denied)
+    assert __main__.main(["run", str(tmp_path / "race.json"), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "race.json can't be read: Permission denied.\n"
+
+
 def test_the_real_command_refuses(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-m", "ganapps", "run", "nowhere.json", "--out", "x"], cwd=tmp_path, check=False,
                           env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -191,6 +201,27 @@ def test_doctor_does_not_compare_another_file(golden: Path, capsys: pytest.Captu
     assert findings(capsys)[1]["small"] == "no golden value"
     findings(capsys, "--update")
     assert list(json.loads(golden.read_text())) == ["kept", "small"]
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "{", "[" * 9000, '{"small": 5, "x": NaN}', "\udcff"])
+@pytest.mark.parametrize("words", [[], ["--update"]])
+def test_golden_values_that_are_none_are_one_sentence(text: str, words: list[str], golden: Path, capsys: pytest.CaptureFixture) -> None:
+    golden.write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert __main__.main(["doctor", *words]) == 2
+    assert capsys.readouterr().err == f"{golden} holds no golden values: put the file back as it was, or delete it and write it anew with doctor --update.\n"
+
+
+@pytest.mark.parametrize("entry", ["5", "{}", '{"sha256": 5, "thumbnail": []}', '{"sha256": "SHA", "thumbnail": [1]}', '{"sha256": "SHA", "thumbnail": "x"}',
+                                   '{"sha256": "SHA", "thumbnail": %s}' % ([True] * 192), '{"sha256": "SHA", "thumbnail": %s}' % ([1e300] * 192)])
+def test_a_damaged_golden_value_is_told(entry: str, golden: Path, capsys: pytest.CaptureFixture) -> None:
+    golden.write_text(f'{{"small": {entry.replace("SHA", "5" * 64).replace("True", "true")}}}')
+    assert findings(capsys) == (1, {"small": "its golden value is damaged: write it anew with --update", "enlarger": "not here"})
+
+
+def test_a_folder_that_takes_no_golden_values_is_one_sentence(golden: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor.write_golden, "__defaults__", (golden / "deeper",))
+    assert __main__.main(["doctor", "--update"]) == 2
+    assert capsys.readouterr().err.endswith("can't be written to: No such file or directory.\n")
 
 
 def test_doctor_tells_what_a_model_here_refuses(golden: Path, small: engine.Engine, capsys: pytest.CaptureFixture) -> None:

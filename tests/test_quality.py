@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -39,12 +40,32 @@ def test_a_row_takes_the_place_of_its_setting_and_keeps_the_seconds():
 
 @pytest.mark.parametrize("text", ["rows = [", "rows = []", "about = {}\nrows = [{ model = 'x', setting = 'psi', value = 1 }]",
                                   "about = {}\nrows = [{ model = 'x', setting = 'colour', value = 1 }]",
-                                  "about = {}\nrows = [{ model = 'x', setting = 'psi', value = 'much' }]"])
+                                  "about = {}\nrows = [{ model = 'x', setting = 'psi', value = 'much' }]", "about = {}\nrows = 5", "about = 5\nrows = []",
+                                  "about = {}\nrows = [5]", "\udcff"])
 def test_what_is_no_table_is_refused_by_name(text: str, tmp_path: Path):
-    (tmp_path / "quality.toml").write_text(text)
+    (tmp_path / "quality.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
     with pytest.raises(ValueError, match="quality.toml: not a table of measurements"):
         quality.load(tmp_path / "quality.toml")
 
 
 def test_no_table_is_an_empty_one(tmp_path: Path):
     assert quality.load(tmp_path / "none.toml") == ({}, ())
+
+
+@pytest.mark.parametrize("name", ["frechet", "precision", "seconds", "pictures", "steps"])
+@pytest.mark.parametrize("number", ["nan", "inf", "-1.0", "1e300"])
+def test_a_number_that_nobody_can_have_measured_is_refused(name: str, number: str, tmp_path: Path):
+    measure.write({}, [replace(ETA, frechet=2.5)], tmp_path / "quality.toml")
+    text = (tmp_path / "quality.toml").read_text()
+    changed, times = re.subn(rf"\b{name} = [\d.]+", f"{name} = {number}", text)
+    assert times == 1
+    (tmp_path / "quality.toml").write_text(changed)
+    with pytest.raises(ValueError, match=f"not a table of measurements .heads-ddpm-64: {name}"):
+        quality.load(tmp_path / "quality.toml")
+
+
+def test_a_damaged_table_is_logged_and_the_window_opens_without_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    (tmp_path / "quality.toml").write_text("rows = [")
+    monkeypatch.setattr(quality.load, "__defaults__", (tmp_path / "quality.toml",))
+    assert quality.rows() == []
+    assert "quality.toml: not a table of measurements" in caplog.text

@@ -146,3 +146,8 @@ def test_a_damaged_race_is_one_sentence(tmp_path: Path, text: str) -> None:
 def test_a_link_with_one_side_is_refused() -> None:
     with pytest.raises(UserError, match="not two recipes"):
         races.from_link("?race=pictures&gan=task%3Dfaces%26checkpoint%3Dheads-64")
+
+
+def test_a_race_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="^nowhere.json can't be read: No such file or directory.$"):
+        races.from_file(tmp_path / "nowhere.json")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ganapps import report
+from ganapps import prices, report
 from ganapps.prices import Ledger, folder
 from ganapps.report import Meter, Report
 
@@ -80,6 +80,18 @@ def test_one_wrong_price_does_not_cost_the_others(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "prices.json")
     assert ledger.get("wrong") == (None, None)
     assert ledger.get("right") == (2.5, None)
+
+
+def test_the_file_stays_small_and_keeps_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prices, "LARGEST", 400)
+    ledger = Ledger(tmp_path / "prices.json")
+    for n in range(40):
+        ledger.add(f"a model that somebody typed {n}", 1.0, 1, 1)
+        ledger.add("often", 1.0, 1, 1)
+    assert (tmp_path / "prices.json").stat().st_size <= 400
+    kept = Ledger(tmp_path / "prices.json")
+    assert kept.get("often") == (1.0, 1)
+    assert kept.get("a model that somebody typed 39") == (1.0, 1)
 
 
 def test_two_processes_do_not_lose_each_other_s_prices(tmp_path: Path) -> None:

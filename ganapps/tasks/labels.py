@@ -46,9 +46,44 @@ class Labels:
 
 
 def from_table(rows: np.ndarray, metadata: Mapping[str, str]) -> Labels:
-    """Labels from a shipped file's rows [N, C] and its `names` and `controls`, both JSON; controls that do not work are left out."""
-    controls = tuple(c for c in json.loads(metadata.get("controls", "[]")) if c.get("works", True))
-    return Labels(rows, tuple(json.loads(metadata["names"])), controls)
+    """Labels from a shipped file's rows [N, C] and its `names` and `controls`, both JSON; controls that do not work are left out.
+
+    Raises ValueError that says what of it is no label.
+    """
+    try:
+        names, controls = json.loads(metadata["names"]), json.loads(metadata.get("controls", "[]"))
+    except (KeyError, ValueError, RecursionError) as e:
+        raise ValueError("the names or controls of its labels can't be read") from e
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or rows.ndim != 2 or rows.shape[1] != len(names):
+        raise ValueError("its labels have not one name for each column")
+    if not len(rows) or not np.isfinite(rows).all():
+        raise ValueError("its rows of labels are no finite numbers")
+    for control in controls if isinstance(controls, list) else [controls]:
+        if not _is_control(control, set(names)):
+            raise ValueError(f"one of its labels can't be set as it says: {str(control)[:80]}")
+    return Labels(rows, tuple(names), tuple(c for c in controls if c.get("works", True)))
+
+
+def _is_control(control: Any, names: set[str]) -> bool:
+    """Is this a control as `Labels` describes them, of labels with these names?"""
+    if not isinstance(control, dict) or not all(isinstance(control.get(k), str) for k in ("id", "title")):
+        return False
+    if control.get("kind") == "choice":
+        options = control.get("options")
+        return isinstance(options, dict) and bool(options) and all(
+            isinstance(sets, dict) and set(sets) <= names and all(map(_finite, sets.values())) for sets in options.values())
+    kind, weights = control.get("kind"), control.get("weights")
+    if kind not in ("number", "colour") or not isinstance(weights, dict) or not set(weights) <= names:
+        return False
+    if kind == "colour" and len(weights) != 3:
+        return False
+    lines = all(isinstance(line, list) and len(line) == 2 and all(map(_finite, line)) for line in weights.values())
+    low, high, step = control.get("min", 0), control.get("max", 1), control.get("step", 1)
+    return lines and all(map(_finite, (low, high, step))) and low < high and step > 0
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e15
 
 
 def from_classes(titles: tuple[str, ...], count: int) -> Labels:

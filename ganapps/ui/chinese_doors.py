@@ -7,6 +7,10 @@ DOORS = {
         "这里不认识主机名 {host}：若要以此名称提供服务，请以 --host-name {host} 启动应用。",
     "This request comes from another page, so it is refused: open the app itself.":
         "此请求来自其他页面，已拒绝：请直接打开此应用。",
+    "This address is too long.": "此地址过长。",
+    "There is no endpoint {name}: there are {known}.": "没有接口 {name}：现有 {known}。",
+    "{count} arguments came, {most} are accepted: {known}.": "收到 {count} 个参数，最多接受 {most} 个：{known}。",
+    "There is no event {number}.": "没有事件 {number}。",
     "Only files of this app are served here.": "这里只提供此应用自己的文件。",
     "Too many wrong passwords: try again in {seconds} s.": "错误密码过多：请在 {seconds} 秒后再试。",
     "The argument {name} is unknown: accepted are {known}.": "未知参数 {name}：可接受 {known}。",

@@ -28,7 +28,9 @@ from ganapps.ui.visitors import address, in_a_space, language
 from ganapps.ui.words import say
 
 SERVED = re.compile(r"/(?:file|proxy)[=/](.*)", re.DOTALL)
-CALL = re.compile(r"/gradio_api/call/(v2/)?([^/]+)/?$")
+LONG = 60_000  # bytes of an address with its query; from 64 KiB on Gradio fails
+CALL = re.compile(r"/gradio_api/(?:call|run|api)/(v2/)?([^/]+)/?$")
+JOIN = re.compile(r"/gradio_api/queue/join/?$")
 UPLOAD = re.compile(r"/gradio_api/upload/?$")  # has bounds of its own, and goes to the disk as it comes
 FREE, WAIT, LONGEST_WAIT = 3, 1.0, 60.0  # wrong passwords that cost nothing; then seconds, doubled each time, at most
 ADDRESSES = 10_000  # whose wrong passwords are remembered
@@ -87,6 +89,8 @@ class Callers:
 
     def _check(self, scope: Scope) -> None:
         """Raises Refused. A Space is reached through its platform's proxy only, which goes by the name itself: there no name is looked at."""
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONG:
+            raise Refused(414, UserError("This address is too long."))
         headers = Headers(scope=scope)
         host, forwarded = _name(headers.get("host", "")), headers.get("x-forwarded-host", "").split(",")[0].strip()
         for name in (host, _name(forwarded)) if forwarded else (host,):
@@ -248,26 +252,50 @@ async def drained(receive: Receive, message: Message) -> None:
 
 
 def _arguments(scope: Scope, body: bytes) -> bytes:
-    """The body of a call: by name, only with arguments that there are; by place, with null for those that were left out."""
+    """The body of a call, for an endpoint or an event that there is, with right arguments. Raises Refused."""
     call = CALL.search(scope["path"])
-    if not call:
+    if call and call[2] != "predict":
+        return _of_endpoint(scope["app"].get_blocks(), call[2], bool(call[1]), body)
+    if call or JOIN.search(scope["path"]):
+        _of_event(scope["app"].get_blocks(), body)
+    return body
+
+
+def _of_endpoint(blocks: Any, name: str, by_name: bool, body: bytes) -> bytes:
+    """A call by name, only with arguments that there are; by place, with null for those that were left out."""
+    known = _parameters(blocks, name)
+    if known is None:
+        there = ", ".join(f.api_name for f in blocks.fns.values() if f.api_visibility == "public")
+        raise Refused(404, UserError("There is no endpoint {name}: there are {known}.", name=name[:100], known=there))
+    asked = _table(body)
+    if by_name:
+        for argument in asked:
+            if argument not in known:
+                raise Refused(422, UserError("The argument {name} is unknown: accepted are {known}.", name=argument[:100], known=", ".join(known)))
         return body
-    known = _parameters(scope["app"].get_blocks(), call[2])
+    given = asked.get("data")
+    if not isinstance(given, list) or len(given) == len(known):
+        return body
+    if len(given) > len(known):
+        raise Refused(422, UserError("{count} arguments came, {most} are accepted: {known}.",
+                                     count=len(given), most=len(known), known=", ".join(known)))
+    return json.dumps({**asked, "data": given + [None] * (len(known) - len(given))}).encode()
+
+
+def _of_event(blocks: Any, body: bytes) -> None:
+    """What the page itself sends names an event by its number."""
+    number = _table(body).get("fn_index")
+    if isinstance(number, int) and number not in blocks.fns:
+        raise Refused(404, UserError("There is no event {number}.", number=str(number)[:100]))
+
+
+def _table(body: bytes) -> dict[str, Any]:
+    """The JSON table of a body; an empty one for what is none, of which Gradio says so."""
     try:
         asked = json.loads(body)
     except (ValueError, RecursionError):
-        return body  # Gradio says so
-    if known is None or not isinstance(asked, dict):
-        return body
-    if call[1]:
-        for name in asked:
-            if name not in known:
-                raise Refused(422, UserError("The argument {name} is unknown: accepted are {known}.", name=name[:100], known=", ".join(known)))
-        return body
-    given = asked.get("data")
-    if isinstance(given, list) and len(given) < len(known):
-        return json.dumps({**asked, "data": given + [None] * (len(known) - len(given))}).encode()
-    return body
+        return {}
+    return asked if isinstance(asked, dict) else {}
 
 
 def _parameters(blocks: Any, name: str) -> list[str] | None:

@@ -27,6 +27,8 @@ ADDRESS = "gradio_api/file="  # what stands before a path in this app's own addr
 VISITOR_MOST = 4 * 10**9  # bytes of one visitor's uploads, and as many of their results
 ALL_MOST = 32 * 10**9  # bytes of everybody's
 LEAST = 2**18  # bytes that a file counts for at least, so that many small ones are not free either
+NESTED = 64  # tables and lists inside each other; what a page sends has a few
+PARTS = {"size": int, "orig_name": str, "mime_type": str, "is_stream": bool, "meta": Mapping}  # of a file, and their types
 LOOKS = 10.0  # seconds until files that were deleted by age are noticed
 
 VISITOR: ContextVar[str] = ContextVar("visitor", default="")  # whose event this is: a session, or an address
@@ -62,21 +64,35 @@ def _inside(named: Path, place: Path) -> Path | None:
     return real.relative_to(place) if real != place and real.is_relative_to(place) else None
 
 
-def checked(value: Any) -> Any:
-    """What a request brings, with each file in it named by a path that may be opened. Raises UserError.
+def checked(value: Any, depth: int = NESTED) -> Any:
+    """What a request brings, with each file in it named by a path that may be opened. Raises UserError, also for what is
+    nested more than `depth` deep.
 
     A file is anything that has a path or an address: the path of an upload, this app's own address of a file, or the
     file itself as a data URI, which becomes an upload.
     """
-    if isinstance(value, (list, tuple)):
-        return [checked(item) for item in value]
-    if not isinstance(value, Mapping):
+    if not isinstance(value, (list, tuple, Mapping)):
         return value
+    if depth == 0:
+        raise UserError("A value holds more than {most} tables or lists inside each other.", most=NESTED)
+    if not isinstance(value, Mapping):
+        return [checked(item, depth - 1) for item in value]
     address = value.get("path") or value.get("url")
     if not isinstance(address, str):
-        return {name: checked(item) for name, item in value.items()}
-    path = _written(address, value.get("orig_name")) if address.startswith("data:") else taken(_path(address))
-    return {**value, "path": path, "url": None}
+        return {name: checked(item, depth - 1) for name, item in value.items()}
+    told = _told(value)
+    path = _written(address, told.get("orig_name")) if address.startswith("data:") else taken(_path(address))
+    return {**told, "path": path, "url": None}
+
+
+def _told(file: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a file besides where it is, nulls left out. Raises UserError for what Gradio would stumble over."""
+    for part, kind in PARTS.items():
+        value = file.get(part)
+        fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if value is not None and not fits:
+            raise UserError("The {part} of a file can't be {value}: leave it out.", part=part, value=repr(value))
+    return {part: value for part, value in file.items() if value is not None or part not in PARTS}
 
 
 def _path(address: str) -> str:

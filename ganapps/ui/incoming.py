@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,15 @@ from ganapps.ui import common, files, visitors
 from ganapps.ui.doors import drained
 from ganapps.ui.words import say
 
+log = logging.getLogger("ganapps")
 MINUTE = 60.0  # seconds in which a page may ask how far its upload has come
 
 
 class Window(gr.Blocks):
-    """Gradio's window with a door: no event sees a path before `files.checked` has."""
+    """Gradio's window with a door and a net: no event sees a path before `files.checked` has, and none ends without a word.
+
+    Of an exception that is no gr.Error, Gradio tells a client `{"error": null}`.
+    """
 
     async def process_api(self, block_fn: Any, inputs: list, *more: Any, request: gr.Request | None = None,
                           session_hash: str | None = None, event_id: str | None = None, **rest: Any) -> dict[str, Any]:
@@ -32,11 +37,21 @@ class Window(gr.Blocks):
         files.VISITOR.set(_visitor(request, session_hash, event_id))
         try:
             inputs = await asyncio.to_thread(files.checked, inputs)
+            if event_id is None and getattr(block_fn, "queue", False):  # past the queue, and so past its limits
+                raise UserError("Runs wait in the queue: POST to /gradio_api/call/NAME.")
+            return await super().process_api(block_fn, inputs, *more, request=request, session_hash=session_hash, event_id=event_id, **rest)
+        except gr.Error:
+            raise
         except UserError as e:
-            raise gr.Error(say(common.language(request), e.template, **e.values), print_exception=False) from e
-        if event_id is None and getattr(block_fn, "queue", False):  # past the queue, and so past its limits
-            raise gr.Error(say(common.language(request), "Runs wait in the queue: POST to /gradio_api/call/NAME."), print_exception=False)
-        return await super().process_api(block_fn, inputs, *more, request=request, session_hash=session_hash, event_id=event_id, **rest)
+            raise _said(e, request) from e
+        except Exception as e:
+            log.exception("an event failed: %s", getattr(block_fn, "api_name", block_fn))
+            raise _said(common.bug(), request) from e
+
+
+def _said(error: UserError, request: gr.Request | None) -> gr.Error:
+    """The sentence as Gradio shows it, in the visitor's language."""
+    return gr.Error(say(common.language(request), error.template, **error.values), print_exception=False)
 
 
 def _visitor(request: gr.Request | None, session: str | None, event: str | None) -> str:
