@@ -12,17 +12,41 @@ HERE_ONLY = (None, "127.0.0.1", "localhost", "::1")  # hosts that nobody else ca
 
 def flags() -> argparse.ArgumentParser:
     """The command line of the app."""
-    parser = argparse.ArgumentParser(description="Faces, upscaling, translation, and GAN against diffusion, in a browser.")
-    parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME"), help="address to listen on (default 127.0.0.1; 0.0.0.0 for the whole network)")
+    parser = argparse.ArgumentParser(
+        description="Faces, upscaling, translation, and GAN against diffusion, in a browser."
+    )
+    parser.add_argument(
+        "--host",
+        default=os.environ.get("GRADIO_SERVER_NAME"),
+        help="address to listen on (default 127.0.0.1; 0.0.0.0 for the whole network)",
+    )
     parser.add_argument("--port", type=int, help="port (default: the first free one from 7860)")
-    parser.add_argument("--share", action="store_true", help="a public link for 72 hours; off unless asked for")
-    parser.add_argument("--password", metavar="USER:PASSWORD", default=os.environ.get("GANAPPS_PASSWORD"),
-                        help="ask visitors for this; use it with --share or --host 0.0.0.0 (default: what GANAPPS_PASSWORD says)")
-    parser.add_argument("--host-name", metavar="NAME", action="append", default=_names(os.environ.get("GANAPPS_HOST_NAMES", "")),
-                        help="a name under which visitors reach this app; may be given again (and what GANAPPS_HOST_NAMES says, with commas)")
-    parser.add_argument("--time-limit", metavar="SECONDS", type=_seconds, help="a run that takes longer ends as Stop does (default: none)")
+    parser.add_argument(
+        "--share", action="store_true", help="a public link for 72 hours; off unless asked for"
+    )
+    parser.add_argument(
+        "--password",
+        metavar="USER:PASSWORD",
+        default=os.environ.get("GANAPPS_PASSWORD"),
+        help="ask visitors for this; use it with --share or --host 0.0.0.0 (default: what GANAPPS_PASSWORD says)",
+    )
+    parser.add_argument(
+        "--host-name",
+        metavar="NAME",
+        action="append",
+        default=_names(os.environ.get("GANAPPS_HOST_NAMES", "")),
+        help="a name under which visitors reach this app; may be given again (and what GANAPPS_HOST_NAMES says, with commas)",
+    )
+    parser.add_argument(
+        "--time-limit",
+        metavar="SECONDS",
+        type=_seconds,
+        help="a run that takes longer ends as Stop does (default: none)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-    parser.add_argument("--offline", action="store_true", help="never ask the Hub; only models that are here")
+    parser.add_argument(
+        "--offline", action="store_true", help="never ask the Hub; only models that are here"
+    )
     return parser
 
 
@@ -55,19 +79,35 @@ def main() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.WARNING)
     login = _login(options.password)
-    if login is None and (options.share or options.host not in HERE_ONLY) and not os.environ.get("SPACE_ID"):
-        print("WARNING: everybody who finds this address can use this app and this machine's time. Set --password USER:PASSWORD.", file=sys.stderr)
+    if (
+        login is None
+        and (options.share or options.host not in HERE_ONLY)
+        and not os.environ.get("SPACE_ID")
+    ):
+        print(
+            "WARNING: everybody who finds this address can use this app and this machine's time. Set --password USER:PASSWORD.",
+            file=sys.stderr,
+        )
     from ganapps import temporary
     from ganapps.errors import UserError
+
     try:
         temporary.settle()
         from ganapps import engine, ui
-        window = ui.build(engine.start(options.device, options.offline, time_limit=options.time_limit))
+
+        window = ui.build(
+            engine.start(options.device, options.offline, time_limit=options.time_limit)
+        )
     except UserError as e:
         sys.exit(str(e))
     try:
-        window.launch(server_name=options.host, server_port=options.port, share=options.share, auth=login,
-                      **ui.launch_settings(ui.known_hosts(options.host, options.host_name, options.share)))
+        window.launch(
+            server_name=options.host,
+            server_port=options.port,
+            share=options.share,
+            auth=login,
+            **ui.launch_settings(ui.known_hosts(options.host, options.host_name, options.share)),
+        )
     except OSError as e:
         sys.exit(f"Port {options.port} can't be used: {e}. Choose another one with --port.")
 

@@ -31,9 +31,12 @@ from ganapps import engine, report
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
 
-RUNS = (("GAN, 12 pictures of 64 px", Recipe("faces", "heads-64", {"count": 12})), ("GAN, 12 pictures of 128 px", Recipe("faces", "heads-128", {"count": 12})),
-        ("GAN, 4 pictures of 256 px", Recipe("faces", "stylegan2-256", {"count": 4})),
-        ("diffusion, 10 steps", Recipe("denoise", "heads-ddpm-64", {"steps": 10})))
+RUNS = (
+    ("GAN, 12 pictures of 64 px", Recipe("faces", "heads-64", {"count": 12})),
+    ("GAN, 12 pictures of 128 px", Recipe("faces", "heads-128", {"count": 12})),
+    ("GAN, 4 pictures of 256 px", Recipe("faces", "stylegan2-256", {"count": 4})),
+    ("diffusion, 10 steps", Recipe("denoise", "heads-ddpm-64", {"steps": 10})),
+)
 
 
 ROW = """
@@ -68,8 +71,14 @@ def bare(engine_: Engine, recipe: Recipe) -> Callable[[], float]:
     device = engine_.runtime.device
 
     def gan() -> float:
-        z, rows = torch.randn(1, network.z_dim, device=device.name), torch.zeros(1, network.label_dim, device=device.name) if network.label_dim else None
-        return timed(lambda: network.synthesis(network.mapping(z, rows, psi=0.7), noise="const"), recipe.settings["count"])
+        z, rows = (
+            torch.randn(1, network.z_dim, device=device.name),
+            torch.zeros(1, network.label_dim, device=device.name) if network.label_dim else None,
+        )
+        return timed(
+            lambda: network.synthesis(network.mapping(z, rows, psi=0.7), noise="const"),
+            recipe.settings["count"],
+        )
 
     def diffusion() -> float:
         x, t = torch.randn(1, *network.shape, device=device.name), torch.tensor(500)
@@ -100,7 +109,9 @@ def ours(engine_: Engine, recipe: Recipe) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--device", default="cpu")
@@ -122,7 +133,10 @@ def compare(here: Engine, rounds: int) -> None:
         measured = [(calls(), *ours(here, recipe)) for _ in range(rounds)]
         plain, charged, waited = (min(column) for column in zip(*measured))
         share = statistics.median(charged / plain for plain, charged, _ in measured)
-        print(f"| {title} | {plain:.4f} | {charged:.4f} | {waited:.4f} | {100 * (share - 1):+.1f} % |", flush=True)
+        print(
+            f"| {title} | {plain:.4f} | {charged:.4f} | {waited:.4f} | {100 * (share - 1):+.1f} % |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -65,7 +65,9 @@ def stylegan2_state(sizes: Style2) -> dict[str, Tensor]:
         inputs, side = outputs, side * 2
     with torch.device("meta"):
         embedding = sizes.width if sizes.labels else 0
-        mapping = MappingNetwork(sizes.width, sizes.labels, [sizes.width] * sizes.depth, embedding, 2 * len(blocks))
+        mapping = MappingNetwork(
+            sizes.width, sizes.labels, [sizes.width] * sizes.depth, embedding, 2 * len(blocks)
+        )
         shapes = StyleGAN2(mapping, SynthesisNetwork(sizes.width, blocks, noise=True)).state_dict()
     state = random_state(shapes)
     return {
@@ -77,11 +79,14 @@ def r3gan() -> nn.Module:
     """FFHQ 256."""
     widths = (768, 768, 768, 768, 384, 192, 96)
     shapes = [
-        StageShape(before, width, ((2 * width, width // 8),) * 2, 4) for before, width in zip((768, *widths), widths)
+        StageShape(before, width, ((2 * width, width // 8),) * 2, 4)
+        for before, width in zip((768, *widths), widths)
     ]
     with torch.device("meta"):
         network = R3GAN(64, 0, 0, shapes)
-    return load_strictly(network, random_state(network.state_dict())).to(memory_format=torch.channels_last)
+    return load_strictly(network, random_state(network.state_dict())).to(
+        memory_format=torch.channels_last
+    )
 
 
 def stylegan() -> nn.Module:
@@ -117,8 +122,13 @@ BUILDERS: dict[str, Callable[[], nn.Module]] = {
 def random_state(shapes: dict[str, Tensor]) -> dict[str, Tensor]:
     """Numbers of a fixed seed; statistics of batch norms are 1."""
     generator = torch.Generator().manual_seed(0)
-    drawn = {name: torch.randn(tensor.shape, generator=generator) for name, tensor in shapes.items()}
-    return {name: tensor.abs() if name.endswith("running_var") else tensor for name, tensor in drawn.items()}
+    drawn = {
+        name: torch.randn(tensor.shape, generator=generator) for name, tensor in shapes.items()
+    }
+    return {
+        name: tensor.abs() if name.endswith("running_var") else tensor
+        for name, tensor in drawn.items()
+    }
 
 
 def original(checkout: str, sizes: Style2) -> Callable[[Tensor, Tensor | None], Tensor]:
@@ -133,9 +143,15 @@ def original(checkout: str, sizes: Style2) -> Callable[[Tensor, Tensor | None], 
         img_resolution=sizes.resolution,
         img_channels=3,
         mapping_kwargs={"num_layers": sizes.depth},
-        synthesis_kwargs={"channel_base": sizes.channel_base, "channel_max": sizes.channel_max, "conv_clamp": CLAMP},
+        synthesis_kwargs={
+            "channel_base": sizes.channel_base,
+            "channel_max": sizes.channel_max,
+            "conv_clamp": CLAMP,
+        },
     )
-    network.load_state_dict(stylegan2_state(sizes), strict=False)  # it also keeps its low-pass filters
+    network.load_state_dict(
+        stylegan2_state(sizes), strict=False
+    )  # it also keeps its low-pass filters
     network.eval().requires_grad_(False)
     return lambda z, c: network(z, torch.zeros(len(z), 0) if c is None else c, noise_mode="const")
 
@@ -164,7 +180,11 @@ def measure_time(name: str, batch: int, rounds: int, checkout: str | None) -> Re
             ratios.append(seconds / their_seconds)
             difference = ((picture - reference).abs().max() / reference.abs().max()).item()
     median = statistics.median
-    return Result(median(times[1:]) / batch, time_ratio=median(ratios[1:]) if ratios else None, difference=difference)
+    return Result(
+        median(times[1:]) / batch,
+        time_ratio=median(ratios[1:]) if ratios else None,
+        difference=difference,
+    )
 
 
 def measure_peak(name: str, batch: int, checkout: str | None) -> Result:
@@ -176,7 +196,9 @@ def measure_peak(name: str, batch: int, checkout: str | None) -> Result:
     return Result(peak=(memory("VmHWM") - before) / 1024)
 
 
-def prepared(name: str, batch: int, checkout: str | None = None) -> tuple[Callable, Tensor, Tensor | None]:
+def prepared(
+    name: str, batch: int, checkout: str | None = None
+) -> tuple[Callable, Tensor, Tensor | None]:
     """What draws, and what it draws from."""
     draw = original(checkout, STYLE2[name]) if checkout else BUILDERS[name]()
     labels = STYLE2[name].labels if name in STYLE2 else 0
@@ -210,8 +232,18 @@ def forget_peak() -> None:
 
 
 def child(options: argparse.Namespace, *more: str) -> Result:
-    command = [sys.executable, __file__, "--threads", str(options.threads), "--rounds", str(options.rounds), *more]
-    return Result(**json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
+    command = [
+        sys.executable,
+        __file__,
+        "--threads",
+        str(options.threads),
+        "--rounds",
+        str(options.rounds),
+        *more,
+    ]
+    return Result(
+        **json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    )
 
 
 def row(options: argparse.Namespace, name: str, batch: int) -> str:
@@ -225,7 +257,11 @@ def row(options: argparse.Namespace, name: str, batch: int) -> str:
         cells += ["", "", ""]
     if source:
         result.peak_ratio = result.peak / child(options, *case, "--measure", "peak", *source).peak
-        cells[4:] = [f"{result.time_ratio:.2f}", f"{result.peak_ratio:.2f}", f"{result.difference:.0e}"]
+        cells[4:] = [
+            f"{result.time_ratio:.2f}",
+            f"{result.peak_ratio:.2f}",
+            f"{result.difference:.0e}",
+        ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -235,7 +271,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", choices=BUILDERS, help="one network")
-    parser.add_argument("--original", help="a checkout of NVlabs/stylegan2-ada-pytorch to compare with")
+    parser.add_argument(
+        "--original", help="a checkout of NVlabs/stylegan2-ada-pytorch to compare with"
+    )
     parser.add_argument("--case", choices=BUILDERS, help=argparse.SUPPRESS)
     parser.add_argument("--measure", choices=["time", "peak"], help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
@@ -243,7 +281,11 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.set_grad_enabled(False)
     if options.measure == "time":
-        print(json.dumps(asdict(measure_time(options.case, options.batch, options.rounds, options.original))))
+        print(
+            json.dumps(
+                asdict(measure_time(options.case, options.batch, options.rounds, options.original))
+            )
+        )
     elif options.measure == "peak":
         print(json.dumps(asdict(measure_peak(options.case, options.batch, options.original))))
     else:

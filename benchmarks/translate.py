@@ -49,12 +49,20 @@ def ours(name: str) -> Layered:
 def original(name: str, checkout: str) -> nn.Module:
     """The published code's network with the same weights."""
     sys.path.insert(0, checkout)
-    module: ModuleType = importlib.import_module("models.networks" if name == "resnet-9" else "model")
+    module: ModuleType = importlib.import_module(
+        "models.networks" if name == "resnet-9" else "model"
+    )
     if name == "animeganv2":
         network = module.Generator()
     else:
-        more = {"no_antialias": True, "no_antialias_up": True} if hasattr(module, "PatchSampleF") else {}
-        network = module.ResnetGenerator(3, 3, 64, module.get_norm_layer("instance"), n_blocks=9, **more)
+        more = (
+            {"no_antialias": True, "no_antialias_up": True}
+            if hasattr(module, "PatchSampleF")
+            else {}
+        )
+        network = module.ResnetGenerator(
+            3, 3, 64, module.get_norm_layer("instance"), n_blocks=9, **more
+        )
     network.load_state_dict(NETWORKS[name][1]())
     return network.eval()
 
@@ -79,7 +87,10 @@ def beside(name: str, checkout: str | None, rounds: int) -> None:
         if theirs is None:
             print(f"| {name} | {side} | {best:.3f} | | | |", flush=True)
         else:
-            print(f"| {name} | {side} | {best:.3f} | {other:.3f} | {best / other:.2f} | {layouts.off(network(x), theirs(x)):.0e} |", flush=True)
+            print(
+                f"| {name} | {side} | {best:.3f} | {other:.3f} | {best / other:.2f} | {layouts.off(network(x), theirs(x)):.0e} |",
+                flush=True,
+            )
 
 
 def run_out(network: Layered, x: Tensor) -> Tensor:
@@ -95,19 +106,27 @@ def strips(name: str, megapixels: float) -> None:
     """A row of the second table, 4:3; the smaller picture goes through whole before and after, the quicker counts."""
     network = ours(name)
     height = round(math.sqrt(megapixels * 1e6 * 3 / 4) / 4) * 4
-    large, small = torch.rand(1, 3, height, height * 4 // 3 // 4 * 4) * 2 - 1, layouts.picture(WHOLE, WHOLE)
+    large, small = (
+        torch.rand(1, 3, height, height * 4 // 3 // 4 * 4) * 2 - 1,
+        layouts.picture(WHOLE, WHOLE),
+    )
     whole = seconds(lambda: network(small))
     meter = Meter("cpu")
     with meter:
         taken = seconds(lambda: run_out(network, large))
     whole = min(whole, seconds(lambda: network(small))) / WHOLE**2
     each = taken / (large.shape[2] * large.shape[3])
-    print(f"| {name} | {large.shape[3]} x {large.shape[2]} | {taken:.0f} | {each * 1e6:.2f} | {whole * 1e6:.2f} | {each / whole:.2f} | "
-          f"{(meter.peak_memory or 0) / 1e9:.2f} |", flush=True)
+    print(
+        f"| {name} | {large.shape[3]} x {large.shape[2]} | {taken:.0f} | {each * 1e6:.2f} | {whole * 1e6:.2f} | {each / whole:.2f} | "
+        f"{(meter.peak_memory or 0) / 1e9:.2f} |",
+        flush=True,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cyclegan", metavar="PATH")
@@ -121,13 +140,30 @@ def main() -> None:
     with torch.inference_mode():
         if options.strips_of:
             return strips(options.strips_of, options.large)
-        print("| network | px | ours, s | original, s | ratio | largest relative difference |\n|---|---|---|---|---|---|", flush=True)
+        print(
+            "| network | px | ours, s | original, s | ratio | largest relative difference |\n|---|---|---|---|---|---|",
+            flush=True,
+        )
         for name in names:
-            beside(name, options.cyclegan if name == "resnet-9" else options.animegan, options.rounds)
+            beside(
+                name, options.cyclegan if name == "resnet-9" else options.animegan, options.rounds
+            )
     if options.large:
-        print("\n| network | picture | strips, s | us per pixel | whole, us per pixel | ratio | memory, GB |\n|---|---|---|---|---|---|---|", flush=True)
+        print(
+            "\n| network | picture | strips, s | us per pixel | whole, us per pixel | ratio | memory, GB |\n|---|---|---|---|---|---|---|",
+            flush=True,
+        )
         for name in names:
-            again = [sys.executable, __file__, "--threads", str(options.threads), "--large", str(options.large), "--strips-of", name]
+            again = [
+                sys.executable,
+                __file__,
+                "--threads",
+                str(options.threads),
+                "--large",
+                str(options.large),
+                "--strips-of",
+                name,
+            ]
             subprocess.run(again, check=True)
 
 

@@ -114,7 +114,9 @@ def theirs(model: str, side: int, originals: Path, sample: int | None) -> Measur
         model=network,
     )
     across, picture, share = math.ceil(side / TILE), photograph(side), 1.0
-    if sample and sample < across**2:  # one tile alone, as large as they are on average with their surroundings
+    if (
+        sample and sample < across**2
+    ):  # one tile alone, as large as they are on average with their surroundings
         enlarger.tile_size = round((side + 2 * PAD * (across - 1)) / across)
         picture, share = photograph(enlarger.tile_size), 1 / across**2
 
@@ -122,9 +124,9 @@ def theirs(model: str, side: int, originals: Path, sample: int | None) -> Measur
         enlarger.pre_process(picture.astype(np.float32) / 255)
         enlarger.tile_process()
         y = enlarger.post_process()
-        np.transpose(y.data.squeeze().float().cpu().clamp_(0, 1).numpy(), (1, 2, 0)).__mul__(255.0).round().astype(
-            np.uint8
-        )
+        np.transpose(y.data.squeeze().float().cpu().clamp_(0, 1).numpy(), (1, 2, 0)).__mul__(
+            255.0
+        ).round().astype(np.uint8)
         return share
 
     with torch.no_grad():
@@ -166,19 +168,27 @@ def original_network(model: str, originals: Path) -> nn.Module:
     state = {name: tensor.float() for name, tensor in weights(model).items()}
     if model == "realesrgan-x4plus":
         source = (originals / "BasicSR/basicsr/archs/rrdbnet_arch.py").read_text()
-        utilities = (originals / "BasicSR/basicsr/archs/arch_util.py").read_text().partition("class DCNv2Pack")[0]
+        utilities = (
+            (originals / "BasicSR/basicsr/archs/arch_util.py")
+            .read_text()
+            .partition("class DCNv2Pack")[0]
+        )
         utilities = "\n".join(
             line
             for line in utilities.splitlines()
             if not any(word in line for word in ("basicsr", "torchvision", "distutils"))
         )
-        exec(compile(utilities, "arch_util", "exec"), sys.modules["basicsr.archs.arch_util"].__dict__)
+        exec(
+            compile(utilities, "arch_util", "exec"), sys.modules["basicsr.archs.arch_util"].__dict__
+        )
         code = types.ModuleType("basicsr.archs.rrdbnet_arch")
         code.__package__ = "basicsr.archs"
         exec(compile(source, "rrdbnet_arch", "exec"), code.__dict__)
         network = code.RRDBNet(3, 3, scale=4)
     elif model == "realesr-animevideov3-x4":
-        network = loaded(originals / "Real-ESRGAN/realesrgan/archs/srvgg_arch.py", "srvgg").SRVGGNetCompact(num_conv=16)
+        network = loaded(
+            originals / "Real-ESRGAN/realesrgan/archs/srvgg_arch.py", "srvgg"
+        ).SRVGGNetCompact(num_conv=16)
     elif model == "spanx4":
         return span_of_spandrel(state)
     else:
@@ -234,10 +244,16 @@ def once(arguments: argparse.Namespace, who: str, model: str, side: int) -> Meas
         "--threads",
         str(arguments.threads),
     ]
-    program += ["--precision", arguments.precision] + (["--sample", str(arguments.sample)] if arguments.sample else [])
+    program += ["--precision", arguments.precision] + (
+        ["--sample", str(arguments.sample)] if arguments.sample else []
+    )
     program += ["--originals", str(arguments.originals)] if arguments.originals else []
     return Measured(
-        **json.loads(subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+        **json.loads(
+            subprocess.run(program, capture_output=True, text=True, check=True).stdout.splitlines()[
+                -1
+            ]
+        )
     )
 
 
@@ -268,7 +284,9 @@ def table(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parses the flags; `--measure` is the process of one measurement."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--only", nargs="+", choices=MODELS)
     parser.add_argument("--sizes", nargs="+", type=int, default=[256, 1024, 2048])
     parser.add_argument("--threads", type=int, default=1)

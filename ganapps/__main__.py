@@ -22,15 +22,45 @@ def flags() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ganapps", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run_ = commands.add_parser("run", help="make what a recipe says, without a window")
-    run_.add_argument("file", metavar="FILE", type=Path, help="a recipe or a race (JSON), or a picture made by this app, which holds one")
-    run_.add_argument("--picture", metavar="IN", action="append", default=[], help="a picture that the recipe works on; may be given again")
-    run_.add_argument("--weights", metavar="FILE", help="a checkpoint file of your own, which takes the place of the recipe's model")
-    run_.add_argument("--out", metavar="DIR", type=Path, required=True, help="folder for the pictures and report.json")
-    doctor_ = commands.add_parser("doctor", help="versions, devices, cache, Hub, and every model that is here against its golden values")
-    doctor_.add_argument("--update", action="store_true", help="write new golden values for the models that ship with the app")
+    run_.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        help="a recipe or a race (JSON), or a picture made by this app, which holds one",
+    )
+    run_.add_argument(
+        "--picture",
+        metavar="IN",
+        action="append",
+        default=[],
+        help="a picture that the recipe works on; may be given again",
+    )
+    run_.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="a checkpoint file of your own, which takes the place of the recipe's model",
+    )
+    run_.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        required=True,
+        help="folder for the pictures and report.json",
+    )
+    doctor_ = commands.add_parser(
+        "doctor",
+        help="versions, devices, cache, Hub, and every model that is here against its golden values",
+    )
+    doctor_.add_argument(
+        "--update",
+        action="store_true",
+        help="write new golden values for the models that ship with the app",
+    )
     for command in (run_, doctor_):
         command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
-        command.add_argument("--offline", action="store_true", help="never ask the Hub; only models that are here")
+        command.add_argument(
+            "--offline", action="store_true", help="never ask the Hub; only models that are here"
+        )
     return parser
 
 
@@ -40,6 +70,7 @@ def main(words: list[str] | None = None) -> int:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from ganapps import temporary
     from ganapps.errors import UserError
+
     try:
         if words is None:  # a process of its own
             temporary.settle()
@@ -51,6 +82,7 @@ def main(words: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from ganapps import recipe
+
     if _holds_race(options.file, recipe.LARGEST):
         return _race(options)
     asked = recipe.from_file(options.file)  # before torch is imported: a wrong file is told at once
@@ -59,7 +91,11 @@ def _run(options: argparse.Namespace) -> int:
         _tell(result)
         with _writing(options.out):
             files += _kept(result, options.out, len(files))
-            _report(options.out, result.report.as_dict() | {"recipe": json.loads(result.recipe.to_json()), "files": [f.name for f in files]})
+            _report(
+                options.out,
+                result.report.as_dict()
+                | {"recipe": json.loads(result.recipe.to_json()), "files": [f.name for f in files]},
+            )
     print(*files, sep="\n")
     return 0
 
@@ -77,6 +113,7 @@ def _race(options: argparse.Namespace) -> int:
     """Both sides of a race, each into a folder of its own."""
     from ganapps import engine, race
     from ganapps.errors import UserError
+
     asked = race.from_file(options.file)
     if options.weights:
         raise UserError("A race is run with the models that its recipes name, without --weights.")
@@ -103,16 +140,20 @@ def _race(options: argparse.Namespace) -> int:
 def _kept(result: Result, folder: Path, already: int) -> list[Path]:
     """The result's pictures as files in `folder`, which is made where it is missing."""
     from ganapps import images
+
     folder.mkdir(parents=True, exist_ok=True)
     return images.keep_all(result.made, folder, already)
 
 
 def _race_report(folder: Path, report: dict, files: list[list[Path]]) -> None:
-    _report(folder, report | {"files": [[str(f.relative_to(folder)) for f in made] for made in files]})
+    _report(
+        folder, report | {"files": [[str(f.relative_to(folder)) for f in made] for made in files]}
+    )
 
 
 def _report(folder: Path, report: dict) -> None:
     from ganapps import images
+
     folder.mkdir(parents=True, exist_ok=True)
     images.save_text(images.as_json(report), folder / "report.json")
 
@@ -121,40 +162,59 @@ def _report(folder: Path, report: dict) -> None:
 def _writing(folder: Path) -> Iterator[None]:
     """A folder that takes no files is one sentence."""
     from ganapps.errors import UserError
+
     try:
         yield
     except OSError as e:
-        raise UserError("{folder} can't be written to: {why}.", folder=str(folder), why=e.strerror or type(e).__name__) from e
+        raise UserError(
+            "{folder} can't be written to: {why}.",
+            folder=str(folder),
+            why=e.strerror or type(e).__name__,
+        ) from e
 
 
 def _results(options: argparse.Namespace, asked: Recipe) -> Iterator[Result]:
     """The run; where no picture is given, a chain is made from its beginning."""
     from ganapps import engine
+
     here = engine.start(options.device, options.offline)
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        yield from here.run(asked, options.picture or _earlier(here, asked, Path(folder)), options.weights)
+        yield from here.run(
+            asked, options.picture or _earlier(here, asked, Path(folder)), options.weights
+        )
 
 
 def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:
     """The picture that a chain works on, made anew by the recipe before: its path in `folder`, or nothing where nothing stands before."""
     from ganapps import images
+
     if not asked.before:
         return []
-    *_, made = (kept for result in here.run(asked.before[0], _earlier(here, asked.before[0], folder)) for kept in result.made)
+    *_, made = (
+        kept
+        for result in here.run(asked.before[0], _earlier(here, asked.before[0], folder))
+        for kept in result.made
+    )
     return [str(images.keep(made, folder, len(list(folder.iterdir()))))]
 
 
 def _tell(result: Result) -> None:
     """How far it is, on one line that is written over; nothing where nobody looks."""
     if sys.stderr.isatty():
-        template, values = result.waiting or ("{done:.0f} of {total:.0f}", {"done": result.done, "total": result.total})
+        template, values = result.waiting or (
+            "{done:.0f} of {total:.0f}",
+            {"done": result.done, "total": result.total},
+        )
         last = "\n" if result.done == result.total and not result.waiting else ""
         print(f"\r\x1b[K{template.format(**values)}", end=last, file=sys.stderr, flush=True)
 
 
 def _doctor(options: argparse.Namespace) -> int:
     from ganapps import doctor, engine
-    here = engine.start(options.device, offline=True)  # models are checked as they lie here; only the Hub's line asks the Hub
+
+    here = engine.start(
+        options.device, offline=True
+    )  # models are checked as they lie here; only the Hub's line asks the Hub
     print(*doctor.machine(here, options.offline), sep="\n", flush=True)
     findings = []
     for finding in doctor.models(here, options.update):

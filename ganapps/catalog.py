@@ -107,7 +107,10 @@ def load(networks: Collection[str], own: str | None = None) -> dict[str, Checkpo
         for row in _rows(path):
             checkpoint = _checkpoint(row, networks)
             if checkpoint.id in rows:
-                raise UserError("Two rows of the catalogue are called {row}: give one of them another id.", row=checkpoint.id)
+                raise UserError(
+                    "Two rows of the catalogue are called {row}: give one of them another id.",
+                    row=checkpoint.id,
+                )
             rows[checkpoint.id] = checkpoint
     return rows
 
@@ -116,13 +119,20 @@ def _rows(path: Path) -> list[dict]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
-        raise UserError("The catalogue {file} can't be read: {why}.", file=str(path), why=e.strerror) from e
+        raise UserError(
+            "The catalogue {file} can't be read: {why}.", file=str(path), why=e.strerror
+        ) from e
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise UserError("The catalogue {file} is not valid TOML: {why}.", file=str(path), why=e) from e
+        raise UserError(
+            "The catalogue {file} is not valid TOML: {why}.", file=str(path), why=e
+        ) from e
     rows = content.pop("checkpoint", [])
     if content or not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UserError("The catalogue {file} holds something beside [[checkpoint]] rows: {keys}.",
-                        file=str(path), keys=", ".join(content) or "checkpoint")
+        raise UserError(
+            "The catalogue {file} holds something beside [[checkpoint]] rows: {keys}.",
+            file=str(path),
+            keys=", ".join(content) or "checkpoint",
+        )
     return rows
 
 
@@ -131,11 +141,18 @@ def _checkpoint(row: dict, networks: Collection[str]) -> Checkpoint:
     values = dict(row)
     sources = values.get("sources")
     if not isinstance(sources, list) or not sources:
-        raise UserError("Row {row} of the catalogue has no sources: say where its file comes from.", row=name)
+        raise UserError(
+            "Row {row} of the catalogue has no sources: say where its file comes from.", row=name
+        )
     values["sources"] = tuple(_source(s, name) for s in sources)
     _insist_on_different(values["sources"], name)
     checkpoint = _record(Checkpoint, values, name)
-    for key, allowed in (("task", TASKS), ("format", FORMATS), ("commercial", COMMERCIAL), ("network", networks)):
+    for key, allowed in (
+        ("task", TASKS),
+        ("format", FORMATS),
+        ("commercial", COMMERCIAL),
+        ("network", networks),
+    ):
         _choice(getattr(checkpoint, key), allowed, key, name)
     _hash(checkpoint.labels_sha256, "labels_sha256", name)
     return checkpoint
@@ -155,31 +172,48 @@ def _insist_on_different(sources: tuple[Source, ...], row: str) -> None:
     for source in sources:
         place = (source.repo, source.file, source.files, source.revision)
         if place in seen:
-            raise UserError("Row {row} of the catalogue lists the source {source} twice: take one of them out.",
-                            row=row, source=str(source))
+            raise UserError(
+                "Row {row} of the catalogue lists the source {source} twice: take one of them out.",
+                row=row,
+                source=str(source),
+            )
         seen.add(place)
 
 
 def _choice(value: str, allowed: Collection[str], key: str, row: str) -> None:
     if value not in allowed:
-        raise UserError("Row {row} of the catalogue has the unknown {key} {value}: accepted are {allowed}.",
-                        row=row, key=key, value=value, allowed=", ".join(sorted(allowed)))
+        raise UserError(
+            "Row {row} of the catalogue has the unknown {key} {value}: accepted are {allowed}.",
+            row=row,
+            key=key,
+            value=value,
+            allowed=", ".join(sorted(allowed)),
+        )
 
 
 def _hash(value: str | None, key: str, row: str) -> None:
     """A hash with a slip of the pen would refuse the right file."""
     if value is not None and not SHA256.fullmatch(value):
-        raise UserError("Row {row} of the catalogue: {key} can't be {value}.", row=row, key=key, value=repr(value))
+        raise UserError(
+            "Row {row} of the catalogue: {key} can't be {value}.",
+            row=row,
+            key=key,
+            value=repr(value),
+        )
 
 
 def _record(kind: type, values: Any, row: str) -> Any:
     """`values` as a frozen dataclass, every key known, present and of the annotated type."""
     if not isinstance(values, dict):
-        raise UserError("Row {row} of the catalogue: {value} is not a table of keys.", row=row, value=values)
+        raise UserError(
+            "Row {row} of the catalogue: {value} is not a table of keys.", row=row, value=values
+        )
     known = {f.name: f for f in fields(kind)}
     for key in values:
         if key not in known:
-            raise UserError("Row {row} of the catalogue has the unknown key {key}.", row=row, key=key)
+            raise UserError(
+                "Row {row} of the catalogue has the unknown key {key}.", row=row, key=key
+            )
     for f in known.values():
         if f.name in values:
             values[f.name] = _typed(f.type, values[f.name], row, f.name)
@@ -203,5 +237,10 @@ def _typed(annotation: str, value: Any, row: str, key: str) -> Any:
     else:
         right = isinstance(value, str) and (value.strip() != "" or key in ("note", "file"))
     if not right:
-        raise UserError("Row {row} of the catalogue: {key} can't be {value}.", row=row, key=key, value=repr(value))
+        raise UserError(
+            "Row {row} of the catalogue: {key} can't be {value}.",
+            row=row,
+            key=key,
+            value=repr(value),
+        )
     return value

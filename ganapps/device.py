@@ -13,7 +13,11 @@ import torch
 from ganapps.errors import UserError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}  # of x86 and ARM processors: bfloat16 at twice the speed of float32
+INSTRUCTIONS = {
+    "avx512_bf16",
+    "amx_bf16",
+    "bf16",
+}  # of x86 and ARM processors: bfloat16 at twice the speed of float32
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,11 @@ class Device:
     @property
     def title(self) -> str:
         """For people: `CPU`, or the GPU's own name."""
-        return torch.cuda.get_device_name(self.name) if self.name.startswith("cuda") else self.name.upper()
+        return (
+            torch.cuda.get_device_name(self.name)
+            if self.name.startswith("cuda")
+            else self.name.upper()
+        )
 
     def computing(self) -> contextlib.AbstractContextManager:
         """The block to run a network in: no gradients, this precision. Never hold it across a `yield`."""
@@ -47,7 +55,11 @@ class Device:
         if precision == "auto":
             precision = next((p for p in quick(self.name) if p in allowed), "float32")
         if precision not in PRECISIONS:
-            raise UserError("The precision {value} is unknown: accepted are auto, {allowed}.", value=precision, allowed=", ".join(PRECISIONS))
+            raise UserError(
+                "The precision {value} is unknown: accepted are auto, {allowed}.",
+                value=precision,
+                allowed=", ".join(PRECISIONS),
+            )
         return replace(self, precision=precision)
 
     def free_memory(self) -> int:
@@ -60,13 +72,21 @@ class Device:
 def pick(name: str = "auto") -> Device:
     """The device called `name`; "auto" takes the first GPU, else the CPU. Raises UserError if it is not there."""
     if name == "auto":
-        name = "cuda:0" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        name = (
+            "cuda:0"
+            if torch.cuda.is_available()
+            else "mps"
+            if torch.backends.mps.is_available()
+            else "cpu"
+        )
     try:
         if torch.device(name).type not in ("cpu", "cuda", "mps"):
             raise RuntimeError(name)
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as e:
-        raise UserError("The device {name} is not there: accepted are auto, cpu, cuda, cuda:1, mps.", name=name) from e
+        raise UserError(
+            "The device {name} is not there: accepted are auto, cpu, cuda, cuda:1, mps.", name=name
+        ) from e
     return Device(name)
 
 
@@ -87,7 +107,14 @@ def _flags() -> list[str]:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return []
-    return next((line.partition(":")[2].split() for line in lines if line.lower().startswith(("flags", "features"))), [])
+    return next(
+        (
+            line.partition(":")[2].split()
+            for line in lines
+            if line.lower().startswith(("flags", "features"))
+        ),
+        [],
+    )
 
 
 def _available() -> int:
@@ -102,7 +129,9 @@ def _available() -> int:
 def _container_room() -> int:
     """Bytes left under the memory limit of this container (cgroup 2)."""
     try:
-        limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+        limit, used = (
+            int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current")
+        )
     except (OSError, ValueError):  # no cgroup here, or no limit: "max"
         return 1 << 60
     return max(limit - used, 0)

@@ -23,7 +23,16 @@ from ganapps.report import size
 
 GOLDEN = WEIGHTS / "golden.json"
 PICTURE = WEIGHTS / "doctor.png"  # what models that take a picture are run on
-PACKAGES = ("torch", "gradio", "diffusers", "transformers", "huggingface_hub", "safetensors", "numpy", "pillow")
+PACKAGES = (
+    "torch",
+    "gradio",
+    "diffusers",
+    "transformers",
+    "huggingface_hub",
+    "safetensors",
+    "numpy",
+    "pillow",
+)
 SIDE = 8  # a golden value is the picture in 8 x 8 means
 TOLERANCE = 2  # of 255: what devices and torch versions may differ by
 
@@ -45,9 +54,18 @@ class Finding:
 
 def machine(engine: Engine, offline: bool = False) -> Iterator[str]:
     """Lines about this machine: versions, device, cache, Hub."""
-    yield "  ".join([f"ganapps {__version__}", f"Python {platform.python_version()}", *(f"{p} {_version(p)}" for p in PACKAGES)])
+    yield "  ".join(
+        [
+            f"ganapps {__version__}",
+            f"Python {platform.python_version()}",
+            *(f"{p} {_version(p)}" for p in PACKAGES),
+        ]
+    )
     yield f"device: {engine.device_title}, {size(engine.runtime.device.free_memory())} free"
-    for what, folder in (("measured prices", prices.folder()), ("models of the Hub", Path(constants.HF_HUB_CACHE))):
+    for what, folder in (
+        ("measured prices", prices.folder()),
+        ("models of the Hub", Path(constants.HF_HUB_CACHE)),
+    ):
         yield f"{what}: {folder}, {size(_bytes(folder))}"
     asked = not offline and engine.hub_answers()
     yield f"Hub: {constants.ENDPOINT}, {'not asked (offline)' if offline else 'reachable' if asked else 'not reachable'}"
@@ -62,7 +80,10 @@ def models(engine: Engine, update: bool = False, golden: Path = GOLDEN) -> Itera
     for checkpoint in engine.runtime.catalog.values():
         if checkpoint.task not in TASKS or not engine.here(checkpoint):
             fetch = f" ({size(checkpoint.size)} to fetch)" if checkpoint.size else ""
-            yield Finding(checkpoint.id, "here, no check for its task" if engine.here(checkpoint) else f"not here{fetch}")
+            yield Finding(
+                checkpoint.id,
+                "here, no check for its task" if engine.here(checkpoint) else f"not here{fetch}",
+            )
         else:
             yield _examined(engine, checkpoint, None if update else known.get(checkpoint.id))
 
@@ -70,8 +91,14 @@ def models(engine: Engine, update: bool = False, golden: Path = GOLDEN) -> Itera
 def write_golden(findings: Iterable[Finding], golden: Path = GOLDEN) -> None:
     """Golden values of the models that ship, as found; those of other models stay as they are."""
     known = _golden(golden)
-    known |= {f.model: {"sha256": f.sha256, "thumbnail": list(f.thumbnail)} for f in findings if f.shipped and f.thumbnail}
-    rows = ",\n".join(f" {json.dumps(name)}: {json.dumps(value)}" for name, value in sorted(known.items()))
+    known |= {
+        f.model: {"sha256": f.sha256, "thumbnail": list(f.thumbnail)}
+        for f in findings
+        if f.shipped and f.thumbnail
+    }
+    rows = ",\n".join(
+        f" {json.dumps(name)}: {json.dumps(value)}" for name, value in sorted(known.items())
+    )
     golden.write_text(f"{{\n{rows}\n}}\n")
 
 
@@ -83,19 +110,35 @@ def thumbnail(picture: Image.Image) -> tuple[int, ...]:
 def _examined(engine: Engine, checkpoint: Checkpoint, golden: Any) -> Finding:
     shipped = checkpoint.sources[0].repo is None
     try:
-        results = list(engine.run(_request(checkpoint), [str(PICTURE)] * TASKS[checkpoint.task].pictures))
+        results = list(
+            engine.run(_request(checkpoint), [str(PICTURE)] * TASKS[checkpoint.task].pictures)
+        )
     except UserError as e:
         return Finding(checkpoint.id, str(e), fault=True)
     made = next(kept for result in results for kept in result.made).picture
     found = thumbnail(made if isinstance(made, Image.Image) else images.to_picture(made))
     sha256 = results[-1].report.sha256
     if golden is not None and not _whole(golden):
-        return Finding(checkpoint.id, "its golden value is damaged: write it anew with --update", True, shipped, sha256, found)
+        return Finding(
+            checkpoint.id,
+            "its golden value is damaged: write it anew with --update",
+            True,
+            shipped,
+            sha256,
+            found,
+        )
     if golden is None or golden["sha256"] != sha256:
         return Finding(checkpoint.id, "no golden value", False, shipped, sha256, found)
     differs = max(abs(a - b) for a, b in zip(found, golden["thumbnail"], strict=True))
     word = "ok" if differs <= TOLERANCE else f"differs by {differs} of 255"
-    return Finding(checkpoint.id, f"{word}, {results[-1].report.seconds:.2f} s", differs > TOLERANCE, shipped, sha256, found)
+    return Finding(
+        checkpoint.id,
+        f"{word}, {results[-1].report.seconds:.2f} s",
+        differs > TOLERANCE,
+        shipped,
+        sha256,
+        found,
+    )
 
 
 def _golden(path: Path) -> dict[str, Any]:
@@ -107,7 +150,10 @@ def _golden(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         known = None
     if not isinstance(known, dict):
-        raise UserError("{file} holds no golden values: put the file back as it was, or delete it and write it anew with doctor --update.", file=str(path))
+        raise UserError(
+            "{file} holds no golden values: put the file back as it was, or delete it and write it anew with doctor --update.",
+            file=str(path),
+        )
     return known
 
 
@@ -121,7 +167,11 @@ def _whole(golden: Any) -> bool:
     if not isinstance(golden, dict) or not isinstance(golden.get("sha256"), str):
         return False
     numbers = golden.get("thumbnail")
-    return isinstance(numbers, list) and len(numbers) == 3 * SIDE**2 and all(type(n) is int and 0 <= n <= 255 for n in numbers)
+    return (
+        isinstance(numbers, list)
+        and len(numbers) == 3 * SIDE**2
+        and all(type(n) is int and 0 <= n <= 255 for n in numbers)
+    )
 
 
 def _request(checkpoint: Checkpoint) -> Recipe:
@@ -138,4 +188,8 @@ def _version(package: str) -> str:
 
 
 def _bytes(folder: Path) -> int:
-    return sum((Path(place) / name).lstat().st_size for place, _, names in os.walk(folder) for name in names)
+    return sum(
+        (Path(place) / name).lstat().st_size
+        for place, _, names in os.walk(folder)
+        for name in names
+    )

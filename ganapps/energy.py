@@ -15,6 +15,7 @@ def joules(device: str) -> float | None:
     if handle is None:
         return None
     import pynvml
+
     try:
         return pynvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1000
     except pynvml.NVMLError:
@@ -31,8 +32,11 @@ def _handle(device: str) -> Any | None:
     except ImportError:
         return None
     import torch
+
     try:
         pynvml.nvmlInit()
-        return pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+        return pynvml.nvmlDeviceGetHandleByUUID(
+            f"GPU-{torch.cuda.get_device_properties(device).uuid}"
+        )
     except pynvml.NVMLError:
         return None

@@ -21,7 +21,20 @@ from ganapps.recipe import LARGEST, Recipe, check_types, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
 from ganapps.runs import RunEnded
 from ganapps.runtime import Runtime
-from ganapps.tasks import between, cycle, denoise, faces, figures, finish, hidden, labels, resample, text, translate, upscale
+from ganapps.tasks import (
+    between,
+    cycle,
+    denoise,
+    faces,
+    figures,
+    finish,
+    hidden,
+    labels,
+    resample,
+    text,
+    translate,
+    upscale,
+)
 from ganapps.uploads import open_upload, shows, size_of
 
 
@@ -45,12 +58,24 @@ TASKS = {
     "faces": Task(faces.generate, "faces", lambda r: r.settings["count"]),
     "strip": Task(faces.strip, "faces", lambda r: r.settings["count"]),
     "loop": Task(faces.loop, "faces", lambda r: r.settings["count"] * r.settings["frames"]),
-    "denoise": Task(denoise.denoise, "denoise", lambda r: r.settings["count"] * r.settings["steps"]),
+    "denoise": Task(
+        denoise.denoise, "denoise", lambda r: r.settings["count"] * r.settings["steps"]
+    ),
     "walk": Task(between.walk, "faces", lambda r: r.settings["frames"]),
     "drift": Task(between.drift, "denoise", lambda r: r.settings["frames"] * r.settings["steps"]),
     "text": Task(text.draw, "text", lambda r: r.settings["count"] * r.settings["steps"]),
-    "upscale": Task(upscale.upscale, "upscale", lambda r: (r.settings["steps"] or 1) * sum(upscale.units(p["size"]) for p in r.pictures), 1),
-    "translate": Task(translate.translate, "translate", lambda r: (r.settings["steps"] or 1) * sum(translate.units(p["size"]) for p in r.pictures), 1),
+    "upscale": Task(
+        upscale.upscale,
+        "upscale",
+        lambda r: (r.settings["steps"] or 1) * sum(upscale.units(p["size"]) for p in r.pictures),
+        1,
+    ),
+    "translate": Task(
+        translate.translate,
+        "translate",
+        lambda r: (r.settings["steps"] or 1) * sum(translate.units(p["size"]) for p in r.pictures),
+        1,
+    ),
 }
 
 
@@ -77,12 +102,20 @@ class Engine:
 
     def __init__(self, runtime: Runtime, ledger: Ledger, time_limit: float | None = None) -> None:
         self.runtime, self.ledger, self.time_limit = runtime, ledger, time_limit
-        self.rehearsed: dict[str, Any] = {}  # what rehearsal.py measured of a model, in this process
+        self.rehearsed: dict[
+            str, Any
+        ] = {}  # what rehearsal.py measured of a model, in this process
         self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
         self._on_device = spaces.GPU(duration=self._duration)(self._compute)
 
-    def run(self, recipe: Recipe, pictures: Sequence[str] = (), weights: str | None = None, rehearsal: Rehearsal = "") -> Iterator[Result]:
+    def run(
+        self,
+        recipe: Recipe,
+        pictures: Sequence[str] = (),
+        weights: str | None = None,
+        rehearsal: Rehearsal = "",
+    ) -> Iterator[Result]:
         """Results as they are made. Stoppable: close the iterator.
 
         `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own, which takes the model's place: the
@@ -96,27 +129,57 @@ class Engine:
         recipe, checkpoint = self.checked(recipe)
         wanted = TASKS[recipe.task].pictures
         if len(pictures) != wanted:
-            raise UserError("The task {task} takes {wanted} pictures, {got} came.", task=recipe.task, wanted=wanted, got=len(pictures))
+            raise UserError(
+                "The task {task} takes {wanted} pictures, {got} came.",
+                task=recipe.task,
+                wanted=wanted,
+                got=len(pictures),
+            )
         uploads = tuple(open_upload(path) for path in pictures)
         located = given or (yield from self._fetched(recipe, checkpoint))
         facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
         changes = _provenance(recipe, located, facts) + tuple(c for u in uploads for c in u.changes)
-        recipe = _chained(replace(recipe, revision=located.revision, sha256=located.sha256, pictures=facts, app=__version__), pictures)
-        with closing(self._on_device(recipe, checkpoint, located, uploads, changes, rehearsal)) as results:
+        recipe = _chained(
+            replace(
+                recipe,
+                revision=located.revision,
+                sha256=located.sha256,
+                pictures=facts,
+                app=__version__,
+            ),
+            pictures,
+        )
+        with closing(
+            self._on_device(recipe, checkpoint, located, uploads, changes, rehearsal)
+        ) as results:
             began = time.monotonic()
             for result in results:
                 yield result
                 if result.done < result.total:
                     runs.check()
-                if self.time_limit and time.monotonic() - began > self.time_limit and result.done < result.total:
-                    raise RunEnded("The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.", seconds=f"{self.time_limit:g}")
+                if (
+                    self.time_limit
+                    and time.monotonic() - began > self.time_limit
+                    and result.done < result.total
+                ):
+                    raise RunEnded(
+                        "The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.",
+                        seconds=f"{self.time_limit:g}",
+                    )
         if rehearsal:
             return
         report = result.report
         if not given:
-            self.ledger.add(self._key(recipe), report.seconds, TASKS[recipe.task].units(recipe), report.peak_memory)
+            self.ledger.add(
+                self._key(recipe),
+                report.seconds,
+                TASKS[recipe.task].units(recipe),
+                report.peak_memory,
+            )
 
-    def _fetched(self, recipe: Recipe, checkpoint: Checkpoint) -> Generator[Result, None, hub.Located]:
+    def _fetched(
+        self, recipe: Recipe, checkpoint: Checkpoint
+    ) -> Generator[Result, None, hub.Located]:
         """The model's file; Results without pictures while it downloads."""
         device = self.runtime.device.with_precision(recipe.precision)
         report = Report(checkpoint.id, device.title, device.precision, str(checkpoint.sources[0]))
@@ -126,7 +189,13 @@ class Engine:
                     progress = next(fetching)
                 except StopIteration as found:
                     return found.value
-                yield Result(recipe, report, progress.done, progress.total or 0, waiting=(progress.template, progress.values))
+                yield Result(
+                    recipe,
+                    report,
+                    progress.done,
+                    progress.total or 0,
+                    waiting=(progress.template, progress.values),
+                )
                 runs.check()
 
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
@@ -135,18 +204,35 @@ class Engine:
         check_types(vars(recipe))
         task = TASKS.get(recipe.task)
         if task is None:
-            raise UserError("The task {task} is unknown: accepted are {known}.", task=recipe.task, known=", ".join(TASKS))
+            raise UserError(
+                "The task {task} is unknown: accepted are {known}.",
+                task=recipe.task,
+                known=", ".join(TASKS),
+            )
         checkpoint = self.runtime.checkpoint(recipe.checkpoint, task.models)
         if checkpoint.task != task.models:
-            raise UserError("The model {model} is for {its}, not for {task}: choose another one.", model=checkpoint.title, its=checkpoint.task, task=task.models)
+            raise UserError(
+                "The model {model} is for {its}, not for {task}: choose another one.",
+                model=checkpoint.title,
+                its=checkpoint.task,
+                task=task.models,
+            )
         self.runtime.device.with_precision(recipe.precision)
         own = checkpoint.defaults if recipe.task == checkpoint.task else {}
         settings = schema.check(task.function, {**own, **recipe.settings})
-        if task.models == "faces" and settings.get("labels") and (table := self._known_labels(checkpoint)):
+        if (
+            task.models == "faces"
+            and settings.get("labels")
+            and (table := self._known_labels(checkpoint))
+        ):
             table.numbers(settings["labels"])
         recipe = replace(recipe, settings=settings)
         if (length := len(recipe.to_json())) > LARGEST:
-            raise UserError("This recipe is too large: {size} characters, at most {most} are accepted.", size=length, most=LARGEST)
+            raise UserError(
+                "This recipe is too large: {size} characters, at most {most} are accepted.",
+                size=length,
+                most=LARGEST,
+            )
         return recipe, checkpoint
 
     def price(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Price:
@@ -173,23 +259,40 @@ class Engine:
             self._sizes[checkpoint.id] = hub.size(checkpoint)
         return self._sizes.get(checkpoint.id)
 
-    def finished(self, recipe: Recipe, picture: str, result: str, strength: float, keep_colours: bool) -> Kept:
+    def finished(
+        self, recipe: Recipe, picture: str, result: str, strength: float, keep_colours: bool
+    ) -> Kept:
         """A result made with full strength, finished otherwise, at once and without the network: what running the recipe with these
         two settings would give. `picture` is the path of the upload, `result` that of the raw result."""
         upload, raw = open_upload(picture), open_upload(result)
         settings = recipe.settings
         source = hidden.extended(finish.crop(upload.pixels, settings.get("crop")))
         pixels = finish.finish(raw.pixels, source, strength, keep_colours)
-        about = {"icc": upload.icc, "date": upload.date, "gps": upload.gps if settings.get("keep_place") else None}
+        about = {
+            "icc": upload.icc,
+            "date": upload.date,
+            "gps": upload.gps if settings.get("keep_place") else None,
+        }
         made = recipe.with_settings(strength=strength, keep_colours=keep_colours)
-        return Kept(pixels, f"{pixels.shape[1]} x {pixels.shape[0]}", made, beside=finish.shown(pixels, source), about=about)
+        return Kept(
+            pixels,
+            f"{pixels.shape[1]} x {pixels.shape[0]}",
+            made,
+            beside=finish.shown(pixels, source),
+            about=about,
+        )
 
     def cropped(self, picture: str, box: list[int] | None, side: int, folder: Path) -> str:
         """The path, in `folder`, of the part [x, y, width, height] of a picture, else of a square of `side` in its middle: to try many
         models on it. Raises UserError where the box does not lie inside."""
         pixels = open_upload(picture).pixels
         height, width = pixels.shape[:2]
-        middle = [max(0, (width - side) // 2), max(0, (height - side) // 2), min(side, width), min(side, height)]
+        middle = [
+            max(0, (width - side) // 2),
+            max(0, (height - side) // 2),
+            min(side, width),
+            min(side, height),
+        ]
         return str(images.save_plain(finish.crop(pixels, box or middle), folder / "crop.png"))
 
     def returned(self, picture: str, back: str) -> cycle.Returned:
@@ -204,7 +307,11 @@ class Engine:
         """The path, in `folder`, of the picture made small: to try many models on it."""
         pixels = open_upload(picture).pixels
         share = min(1.0, side / max(pixels.shape[:2]))
-        small = resample.resize(pixels, tuple(max(1, round(n * share)) for n in pixels.shape[1::-1])) if share < 1 else pixels
+        small = (
+            resample.resize(pixels, tuple(max(1, round(n * share)) for n in pixels.shape[1::-1]))
+            if share < 1
+            else pixels
+        )
         return str(images.save_plain(small, folder / "small.png"))
 
     def preview(self, picture: str, side: int, folder: Path) -> str | None:
@@ -253,7 +360,9 @@ class Engine:
     def _known_labels(self, checkpoint: Checkpoint) -> labels.Labels | None:
         """The labels of a model as its row tells them, before its network is here."""
         if checkpoint.id not in self._tables:
-            count = len(checkpoint.classes) or (len(labels.FACE) if checkpoint.network == "stargan" else 0)
+            count = len(checkpoint.classes) or (
+                len(labels.FACE) if checkpoint.network == "stargan" else 0
+            )
             self._tables[checkpoint.id] = self._labels(checkpoint, count)
         return self._tables[checkpoint.id]
 
@@ -261,10 +370,18 @@ class Engine:
         contents = self.runtime.labels(checkpoint)
         if contents is not None:
             try:
-                return labels.from_table(contents.tensors["labels"].float().numpy(), contents.settings)
+                return labels.from_table(
+                    contents.tensors["labels"].float().numpy(), contents.settings
+                )
             except (KeyError, ValueError) as e:
-                raise WeightsError("{file} is no file of labels as expected: {why}.", file=checkpoint.labels, why=e) from e
-        titles = labels.FACE if checkpoint.task == "translate" and not checkpoint.classes else checkpoint.classes
+                raise WeightsError(
+                    "{file} is no file of labels as expected: {why}.", file=checkpoint.labels, why=e
+                ) from e
+        titles = (
+            labels.FACE
+            if checkpoint.task == "translate" and not checkpoint.classes
+            else checkpoint.classes
+        )
         return labels.from_classes(titles, count) if count else None
 
     def _duration(self, recipe: Recipe, *rest: object) -> int:
@@ -273,37 +390,91 @@ class Engine:
         return 30 if unit is None else int(5 + 1.5 * unit * TASKS[recipe.task].units(recipe))
 
     def _key(self, recipe: Recipe) -> str:
-        return "|".join((recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision))
+        return "|".join(
+            (recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision)
+        )
 
-    def _compute(self, recipe: Recipe, checkpoint: Checkpoint, located: hub.Located, pictures: tuple, changes: tuple, rehearsal: Rehearsal = "") -> Iterator[Result]:
+    def _compute(
+        self,
+        recipe: Recipe,
+        checkpoint: Checkpoint,
+        located: hub.Located,
+        pictures: tuple,
+        changes: tuple,
+        rehearsal: Rehearsal = "",
+    ) -> Iterator[Result]:
         """The part that needs the device; on ZeroGPU it runs in a process of its own, so plain data goes in and comes out."""
         device = self.runtime.device.with_precision(recipe.precision)
         with self.runtime.lock:
             ready = self.runtime.network(checkpoint, located)
         device = device.with_precision(recipe.precision, getattr(ready.network, "precisions", ()))
-        stream = TASKS[recipe.task].function(ready.network, device, self._labels(checkpoint, getattr(ready.network, "label_dim", 0)), *pictures, **recipe.settings)
-        report = Report(checkpoint.id, device.title, device.precision, str(located.source), located.revision, located.sha256, parameters=ready.parameters,
-                        changes=changes)
-        meter, counter, charged = Meter(device.name, alone=rehearsal in ("memory", "both")), Flops(counts=rehearsal in ("flops", "both")), True
+        stream = TASKS[recipe.task].function(
+            ready.network,
+            device,
+            self._labels(checkpoint, getattr(ready.network, "label_dim", 0)),
+            *pictures,
+            **recipe.settings,
+        )
+        report = Report(
+            checkpoint.id,
+            device.title,
+            device.precision,
+            str(located.source),
+            located.revision,
+            located.sha256,
+            parameters=ready.parameters,
+            changes=changes,
+        )
+        meter, counter, charged = (
+            Meter(device.name, alone=rehearsal in ("memory", "both")),
+            Flops(counts=rehearsal in ("flops", "both")),
+            True,
+        )
         try:
             while True:
-                with self.runtime.lock, meter if charged else nullcontext(), counter if charged else nullcontext():  # per step: visitors take turns
+                with (
+                    self.runtime.lock,
+                    meter if charged else nullcontext(),
+                    counter if charged else nullcontext(),
+                ):  # per step: visitors take turns
                     step = next(stream, None)
                 if step is None:
                     break
                 charged = not step.for_show
-                report = replace(report, seconds=meter.seconds, peak_memory=meter.peak_memory, joules=meter.joules, flops=counter.total,
-                                 pictures=report.pictures + len(step.made), network_calls=report.network_calls + step.network_calls,
-                                 changes=tuple(_once(report.changes + step.changes)))
-                yield Result(recipe, report, step.done, step.total, tuple(_kept(recipe, m) for m in step.made), preview=step.preview, part=step.part)
+                report = replace(
+                    report,
+                    seconds=meter.seconds,
+                    peak_memory=meter.peak_memory,
+                    joules=meter.joules,
+                    flops=counter.total,
+                    pictures=report.pictures + len(step.made),
+                    network_calls=report.network_calls + step.network_calls,
+                    changes=tuple(_once(report.changes + step.changes)),
+                )
+                yield Result(
+                    recipe,
+                    report,
+                    step.done,
+                    step.total,
+                    tuple(_kept(recipe, m) for m in step.made),
+                    preview=step.preview,
+                    part=step.part,
+                )
         finally:
             stream.close()
 
 
-def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None, time_limit: float | None = None) -> Engine:
+def start(
+    device: str = "auto",
+    offline: bool = False,
+    own_catalog: str | None = None,
+    time_limit: float | None = None,
+) -> Engine:
     """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError for a device that is not there or a
     faulty catalogue."""
-    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit)
+    return Engine(
+        runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit
+    )
 
 
 def _kept(recipe: Recipe, made: Made) -> Kept:
@@ -311,7 +482,16 @@ def _kept(recipe: Recipe, made: Made) -> Kept:
         recipe = replace(recipe, task=made.task, settings=dict(made.settings))
     else:
         recipe = recipe.with_settings(**made.settings)
-    return Kept(made.picture, made.caption, recipe, made.frames, made.frames_per_second, made.figures, made.beside, made.about)
+    return Kept(
+        made.picture,
+        made.caption,
+        recipe,
+        made.frames,
+        made.frames_per_second,
+        made.figures,
+        made.beside,
+        made.about,
+    )
 
 
 def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:
@@ -329,7 +509,9 @@ def _once(changes: tuple[Sentence, ...]) -> Iterator[Sentence]:
     return (c for i, c in enumerate(changes) if c not in changes[:i])
 
 
-def _provenance(recipe: Recipe, located: hub.Located, pictures: tuple[Mapping[str, Any], ...]) -> tuple[Sentence, ...]:
+def _provenance(
+    recipe: Recipe, located: hub.Located, pictures: tuple[Mapping[str, Any], ...]
+) -> tuple[Sentence, ...]:
     """What to say of the files that serve: earlier sources that failed, and whether model and uploads are the recipe's own."""
     changes = tuple(located.changes)
     if recipe.sha256 and recipe.sha256 != located.sha256:

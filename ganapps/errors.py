@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-LONGEST = 200  # characters of a value in a sentence: enough for a path or a list, no room for a book
+LONGEST = (
+    200  # characters of a value in a sentence: enough for a path or a list, no room for a book
+)
 
 
 class UserError(Exception):

@@ -16,6 +16,7 @@ class Flops:
     def __enter__(self) -> Flops:
         if self.counts:
             from torch.utils.flop_counter import FlopCounterMode
+
             self._mode = FlopCounterMode(display=False)
             self._mode.__enter__()
         return self

@@ -23,7 +23,9 @@ from ganapps.report import Kept, Part
 from ganapps.uploads import ifd
 
 
-def from_tensor(x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)) -> list[Image.Image]:
+def from_tensor(
+    x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)
+) -> list[Image.Image]:
     """Pictures of a batch [N, 1 or 3, H, W] with values in `value_range`, clamped.
 
     From (-1, 1) the byte is `trunc(x * 127.5 + 128)`, as the official StyleGAN scripts make it, so known seeds give the
@@ -32,8 +34,14 @@ def from_tensor(x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0))
     low, high = value_range
     scale = 255.0 / (high - low)
     scaled = (x.float() * scale).add_(0.5 - low * scale).clamp_(0, 255)
-    bytes_ = torch.from_numpy(scaled.numpy().astype(np.uint8)) if scaled.is_cpu else scaled.to(torch.uint8)  # numpy takes a third of torch's time
-    pixels = bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()  # in this order, for bytes move quicker than floats
+    bytes_ = (
+        torch.from_numpy(scaled.numpy().astype(np.uint8))
+        if scaled.is_cpu
+        else scaled.to(torch.uint8)
+    )  # numpy takes a third of torch's time
+    pixels = (
+        bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    )  # in this order, for bytes move quicker than floats
     return [Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in pixels]
 
 
@@ -44,13 +52,17 @@ def to_tensor(pixels: np.ndarray, value_range: tuple[float, float] = (0.0, 1.0))
     return x.mul_((high - low) / np.iinfo(pixels.dtype).max).add_(low)[None]
 
 
-def to_pixels(x: torch.Tensor, value_range: tuple[float, float] = (0.0, 1.0), bits: int = 8) -> np.ndarray:
+def to_pixels(
+    x: torch.Tensor, value_range: tuple[float, float] = (0.0, 1.0), bits: int = 8
+) -> np.ndarray:
     """[H, W, C] uint8, or uint16 where `bits` is 16, from [1, C, H, W] with values in `value_range`, clamped and
     rounded."""
     low, high = value_range
     most = 2**bits - 1
     scaled = (x[0].float() - low).mul_(most / (high - low)).add_(0.5).clamp_(0, most)
-    return np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint16 if bits == 16 else np.uint8))
+    return np.ascontiguousarray(
+        scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint16 if bits == 16 else np.uint8)
+    )
 
 
 def to_picture(pixels: np.ndarray) -> Image.Image:
@@ -76,7 +88,9 @@ def room() -> Iterator[None]:
     except OSError as e:
         if e.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise UserError("The disk of this machine is full, so nothing was kept: make room on it and try again.") from e
+        raise UserError(
+            "The disk of this machine is full, so nothing was kept: make room on it and try again."
+        ) from e
 
 
 @contextmanager
@@ -200,7 +214,9 @@ def part_picture(part: Part, side: int = 1600) -> Image.Image | None:
     return picture if max(picture.size) <= side else ImageOps.contain(picture, (side, side))
 
 
-def save_film(frames: Sequence[Image.Image], path: Path, frames_per_second: int, recipe: Recipe) -> Path:
+def save_film(
+    frames: Sequence[Image.Image], path: Path, frames_per_second: int, recipe: Recipe
+) -> Path:
     """`path`, an endless animated WebP; the recipe stands in its XMP block."""
     first, *others = frames
     with whole(path) as part:

@@ -36,12 +36,20 @@ def located(path: str | Path) -> Located:
         if not path.is_file():  # a pipe would wait for ever
             raise ValueError
         if path.stat().st_size > LARGEST:
-            raise WeightsError("{file} has {size} MB: checkpoint files of at most {most} MB are accepted.", file=path.name,
-                               size=path.stat().st_size // 2**20, most=LARGEST // 2**20)
+            raise WeightsError(
+                "{file} has {size} MB: checkpoint files of at most {most} MB are accepted.",
+                file=path.name,
+                size=path.stat().st_size // 2**20,
+                most=LARGEST // 2**20,
+            )
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError) as e:
-        raise WeightsError("{file} can't be read: {why}.", file=path.name, why=getattr(e, "strerror", None) or "not a file") from e
+        raise WeightsError(
+            "{file} can't be read: {why}.",
+            file=path.name,
+            why=getattr(e, "strerror", None) or "not a file",
+        ) from e
     return Located(path, Source(f"sha256:{digest}"), None, digest)
 
 
@@ -49,12 +57,19 @@ def same(asked: str, found: Located) -> str:
     """The name of the file that was found. Raises WeightsError where a recipe asks for another own file."""
     name = str(found.source)
     if is_own(asked) and asked != name:
-        raise WeightsError("This is not the checkpoint file that the recipe was made with: its sha256 begins with {found}, that of the "
-                           "recipe with {asked}.", found=name[7:19], asked=asked[7:19])
+        raise WeightsError(
+            "This is not the checkpoint file that the recipe was made with: its sha256 begins with {found}, that of the "
+            "recipe with {asked}.",
+            found=name[7:19],
+            asked=asked[7:19],
+        )
     return name
 
 
 def missing(checkpoint: Checkpoint) -> WeightsError:
     """The error where a recipe names an own file and none was given."""
-    return WeightsError("This recipe was made with a checkpoint file of its own (sha256 {digest}...), and no recipe holds one: give the "
-                        "file again.", digest=checkpoint.id[7:19])
+    return WeightsError(
+        "This recipe was made with a checkpoint file of its own (sha256 {digest}...), and no recipe holds one: give the "
+        "file again.",
+        digest=checkpoint.id[7:19],
+    )

@@ -15,13 +15,21 @@ LEVEL = 3  # of Deflate: beyond it files hardly shrink and time doubles
 
 
 def write(
-    path: Path, pixels: np.ndarray, texts: Mapping[str, str], icc: bytes | None = None, exif: bytes | None = None
+    path: Path,
+    pixels: np.ndarray,
+    texts: Mapping[str, str],
+    icc: bytes | None = None,
+    exif: bytes | None = None,
 ) -> None:
     """Writes `pixels` [H, W, C] uint8 or uint16, C 1 to 4, with texts (iTXt), a colour profile and an EXIF block."""
     height, width, channels = pixels.shape
     with path.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
-        _chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, pixels.itemsize * 8, KINDS[channels], 0, 0, 0))
+        _chunk(
+            file,
+            b"IHDR",
+            struct.pack(">IIBBBBB", width, height, pixels.itemsize * 8, KINDS[channels], 0, 0, 0),
+        )
         if icc:
             _chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
         for name, text in texts.items():
@@ -38,7 +46,12 @@ def write(
 
 def _chunk(file, name: bytes, body: bytes) -> None:
     if body or name == b"IEND":
-        file.write(struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(name))))
+        file.write(
+            struct.pack(">I", len(body))
+            + name
+            + body
+            + struct.pack(">I", zlib.crc32(body, zlib.crc32(name)))
+        )
 
 
 def _filtered(pixels: np.ndarray, top: int, bottom: int) -> bytes:

@@ -21,7 +21,10 @@ PATIENCE = 0.2  # seconds that a finished run waits for another process at the f
 
 def folder() -> Path:
     """Where this app keeps what it measured: GANAPPS_CACHE, else the user's cache folder."""
-    return Path(os.environ.get("GANAPPS_CACHE") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganapps")
+    return Path(
+        os.environ.get("GANAPPS_CACHE")
+        or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganapps"
+    )
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,9 @@ def _entry(value: Any) -> Entry | None:
     if not isinstance(value, list) or len(value) != 2:
         return None
     seconds, memory = value
-    if not _sensible(seconds, MOST_SECONDS) or not (memory is None or _sensible(memory, MOST_BYTES)):
+    if not _sensible(seconds, MOST_SECONDS) or not (
+        memory is None or _sensible(memory, MOST_BYTES)
+    ):
         return None
     return float(seconds), None if memory is None else int(memory)
 

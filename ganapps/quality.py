@@ -66,12 +66,19 @@ def rows() -> list[dict[str, Any]]:
     except ValueError as e:
         log.error("%s", e)
         return []
-    return [{name: value for name, value in asdict(row).items() if value is not None} for row in measured]
+    return [
+        {name: value for name, value in asdict(row).items() if value is not None}
+        for row in measured
+    ]
 
 
 def _row(row: Mapping[str, Any]) -> Measured:
     numbers = {f.name for f in fields(Measured)} - {"model", "setting"}
-    wrong = [name for name in row if name in numbers and not _sensible(row[name], -MOST if name == "value" else 0)]
+    wrong = [
+        name
+        for name in row
+        if name in numbers and not _sensible(row[name], -MOST if name == "value" else 0)
+    ]
     if wrong or row.get("setting") not in SETTINGS:
         raise ValueError(f"{row.get('model')}: {', '.join(wrong) or row.get('setting')}")
     return Measured(**row)
@@ -79,4 +86,9 @@ def _row(row: Mapping[str, Any]) -> Measured:
 
 def _sensible(value: Any, least: float) -> bool:
     """A finite number from `least` (psi may be negative) to MOST."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value) and least <= value <= MOST
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and isfinite(value)
+        and least <= value <= MOST
+    )

@@ -31,7 +31,11 @@ class Race:
 
     def to_json(self) -> str:
         """One line of JSON: `{"race": "seconds", "recipes": [..., ...]}`."""
-        return json.dumps({"race": self.fair, "recipes": [json.loads(r.to_json()) for r in self.recipes]}, sort_keys=True, ensure_ascii=False)
+        return json.dumps(
+            {"race": self.fair, "recipes": [json.loads(r.to_json()) for r in self.recipes]},
+            sort_keys=True,
+            ensure_ascii=False,
+        )
 
     def to_link(self) -> str:
         """The query string that asks for this race again: each side's own link, inside it."""
@@ -42,7 +46,11 @@ class Race:
 def from_json(text: str | bytes) -> Race | None:
     """The race that a JSON text holds, alone or in a report; None where it is something else. Raises UserError for a damaged one."""
     value = recipes.values(text)
-    value = value.get("race", value) if isinstance(value, dict) and isinstance(value.get("race"), dict) else value
+    value = (
+        value.get("race", value)
+        if isinstance(value, dict) and isinstance(value.get("race"), dict)
+        else value
+    )
     if not isinstance(value, dict) or "race" not in value:
         return None
     sides = value.get("recipes")
@@ -53,7 +61,11 @@ def from_json(text: str | bytes) -> Race | None:
 
 def from_link(query: str | Mapping[str, str]) -> Race | None:
     """The race of a query string, or None where it asks for none. Raises UserError for a damaged one."""
-    pairs = dict(query) if isinstance(query, Mapping) else dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+    pairs = (
+        dict(query)
+        if isinstance(query, Mapping)
+        else dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+    )
     if "race" not in pairs:
         return None
     sides = [recipes.from_link(pairs.get(name, "")) for name in SIDES]
@@ -82,7 +94,11 @@ def _in_json(path: Path) -> Race | None:
 
 def _fair(value: Any) -> str:
     if value not in get_args(Fair):
-        raise UserError("The race can't be fair by {fair}: accepted are {known}.", fair=value, known=", ".join(get_args(Fair)))
+        raise UserError(
+            "The race can't be fair by {fair}: accepted are {known}.",
+            fair=value,
+            known=", ".join(get_args(Fair)),
+        )
     return value
 
 
@@ -100,7 +116,9 @@ class Lap:
     rehearsed: tuple[Rehearsed | None, ...]
 
 
-def race(engine: Engine, asked: Race, pictures: Sequence[str] = (), stopped: Collection[int] = ()) -> Iterator[Lap]:
+def race(
+    engine: Engine, asked: Race, pictures: Sequence[str] = (), stopped: Collection[int] = ()
+) -> Iterator[Lap]:
     """Laps of both sides until both are done; whoever has spent least goes next. First come laps of what is waited for: downloads, and
     a rehearsal that warms both up, which no clock counts.
 
@@ -117,7 +135,11 @@ def race(engine: Engine, asked: Race, pictures: Sequence[str] = (), stopped: Col
             yield from (_lap(sides, side, result) for result in side.rehearsing())
         if asked.fair == "memory":
             _share_memory(sides)
-        while going := [s for i, s in enumerate(sides) if i not in stopped and not _done(s, sides, asked.fair, stopped)]:
+        while going := [
+            s
+            for i, s in enumerate(sides)
+            if i not in stopped and not _done(s, sides, asked.fair, stopped)
+        ]:
             side = min(going, key=lambda s: (s.spent(asked.fair), s.first_cost is not None))
             result = side.step(_left(side, sides, asked.fair))
             if result is not None:
@@ -127,11 +149,27 @@ def race(engine: Engine, asked: Race, pictures: Sequence[str] = (), stopped: Col
             side.stream.close()
 
 
-def report(asked: Race, lap: Lap, reports: Sequence[Report | None], stopped: Sequence[bool] = (False, False)) -> dict:
+def report(
+    asked: Race,
+    lap: Lap,
+    reports: Sequence[Report | None],
+    stopped: Sequence[bool] = (False, False),
+) -> dict:
     """The report of a race as plain values: the request, what each side had spent at its last `lap`, and each side's own report."""
-    rehearsed = [r and {"parameters": r.parameters, "flops_per_picture": r.flops, "peak_memory": r.memory} for r in lap.rehearsed]
-    return {"race": json.loads(asked.to_json()), "seconds": [round(s, 4) for s in lap.seconds], "network_calls": list(lap.calls), "pictures": list(lap.pictures),
-            "joules": list(lap.joules), "one_picture": rehearsed, "stopped": list(stopped), "reports": [r and r.as_dict() for r in reports]}
+    rehearsed = [
+        r and {"parameters": r.parameters, "flops_per_picture": r.flops, "peak_memory": r.memory}
+        for r in lap.rehearsed
+    ]
+    return {
+        "race": json.loads(asked.to_json()),
+        "seconds": [round(s, 4) for s in lap.seconds],
+        "network_calls": list(lap.calls),
+        "pictures": list(lap.pictures),
+        "joules": list(lap.joules),
+        "one_picture": rehearsed,
+        "stopped": list(stopped),
+        "reports": [r and r.as_dict() for r in reports],
+    }
 
 
 def _lap(sides: Sequence[_Side], side: _Side, result: Result) -> Lap:
@@ -142,10 +180,14 @@ def _lap(sides: Sequence[_Side], side: _Side, result: Result) -> Lap:
 def _share_memory(sides: Sequence[_Side]) -> None:
     """How many pictures each side makes in the room that the dearer one's picture takes."""
     if any(s.rehearsed.memory is None for s in sides):
-        raise UserError("The memory of a picture can't be measured on this machine: choose another kind of fairness.")
+        raise UserError(
+            "The memory of a picture can't be measured on this machine: choose another kind of fairness."
+        )
     room = max(s.rehearsed.memory for s in sides)
     for side in sides:
-        side.target = min(MOST, max(1, int((room - side.rehearsed.weights) / max(side.rehearsed.working, 1))))
+        side.target = min(
+            MOST, max(1, int((room - side.rehearsed.weights) / max(side.rehearsed.working, 1)))
+        )
 
 
 def _done(side: _Side, sides: Sequence[_Side], fair: str, stopped: Collection[int]) -> bool:
@@ -156,7 +198,10 @@ def _done(side: _Side, sides: Sequence[_Side], fair: str, stopped: Collection[in
         return True
     if fair == "memory":
         return side.pictures >= side.target
-    costs = [s.spent(fair) if i in stopped else s.first_cost and s.first_cost[fair] for i, s in enumerate(sides)]
+    costs = [
+        s.spent(fair) if i in stopped else s.first_cost and s.first_cost[fair]
+        for i, s in enumerate(sides)
+    ]
     return None not in costs and side.spent(fair) >= max(costs)
 
 
@@ -171,7 +216,12 @@ class _Side:
     """One runner: its stream of results, started again with the next seeds when it is through and still may spend."""
 
     def __init__(self, engine: Engine, recipe: Recipe, pictures: Sequence[str]) -> None:
-        self.engine, self.recipe, self.uploads, self.stream = engine, recipe, pictures, engine.run(recipe, pictures)
+        self.engine, self.recipe, self.uploads, self.stream = (
+            engine,
+            recipe,
+            pictures,
+            engine.run(recipe, pictures),
+        )
         self.seconds, self.calls, self.pictures, self.joules, self.target = 0.0, 0, 0, None, 0
         self.first_cost: dict[str, float] | None = None  # of the round that was asked for
         self.rehearsed: Rehearsed | None = None
@@ -195,11 +245,17 @@ class _Side:
             self._before = (self.seconds, self.calls, self.pictures, self.joules)
             if self.goes_on:
                 seed = number(self.recipe.settings["seed"]) + self.recipe.settings["count"]
-                self.recipe = self.recipe.with_settings(seed=seed % SEEDS, count=max(1, min(self.count, left)))
+                self.recipe = self.recipe.with_settings(
+                    seed=seed % SEEDS, count=max(1, min(self.count, left))
+                )
                 self.stream = self.engine.run(self.recipe)
             return None
         seconds, calls, pictures, joules = self._before
         report = result.report
-        self.seconds, self.calls, self.pictures = seconds + report.seconds, calls + report.network_calls, pictures + report.pictures
+        self.seconds, self.calls, self.pictures = (
+            seconds + report.seconds,
+            calls + report.network_calls,
+            pictures + report.pictures,
+        )
         self.joules = None if report.joules is None else (joules or 0.0) + report.joules
         return result

@@ -20,7 +20,9 @@ from ganapps.errors import UserError
 CHUNK = "ganapps"  # the PNG text chunk that holds a recipe
 LARGEST = 64 * 1024  # bytes of JSON; a real recipe has a few hundred
 DEEPEST = 8  # recipes in a chain
-SURROGATE = re.compile("[\ud800-\udfff]")  # half a character: JSON can spell it, no file or page can hold it
+SURROGATE = re.compile(
+    "[\ud800-\udfff]"
+)  # half a character: JSON can spell it, no file or page can hold it
 NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
 
 
@@ -55,18 +57,34 @@ class Recipe:
         return replace(self, before=())
 
     def _last(self, links: int) -> Recipe:
-        return replace(self, before=tuple(r._last(links - 1) for r in self.before) if links > 1 else ())
+        return replace(
+            self, before=tuple(r._last(links - 1) for r in self.before) if links > 1 else ()
+        )
 
     def to_json(self) -> str:
         """One line of JSON with sorted keys: equal recipes give equal text."""
-        return json.dumps(_without_empty(asdict(self)), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(
+            _without_empty(asdict(self)), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+        )
 
     def to_link(self) -> str:
         """The query string that asks for this again: `?task=faces&checkpoint=heads-64&seed=7`. Holds no upload."""
         pairs = [("task", self.task), ("checkpoint", self.checkpoint)]
-        pairs += [(name, value) for name, value in (("precision", self.precision), ("revision", self.revision)) if value not in (None, "auto")]
-        pairs += [(k, v if isinstance(v, str) and not _reads_as_json(v) else json.dumps(v, ensure_ascii=False))
-                  for k, v in sorted(self.settings.items()) if v is not None and v != {}]
+        pairs += [
+            (name, value)
+            for name, value in (("precision", self.precision), ("revision", self.revision))
+            if value not in (None, "auto")
+        ]
+        pairs += [
+            (
+                k,
+                v
+                if isinstance(v, str) and not _reads_as_json(v)
+                else json.dumps(v, ensure_ascii=False),
+            )
+            for k, v in sorted(self.settings.items())
+            if v is not None and v != {}
+        ]
         return "?" + urlencode(pairs, quote_via=quote)
 
 
@@ -78,7 +96,11 @@ def from_json(text: str | bytes) -> Recipe:
 def values(text: str | bytes) -> Any:
     """What a JSON text holds. Raises UserError where it is no JSON or over 64 KiB."""
     if len(text) > LARGEST:
-        raise UserError("This recipe is too large: {size} characters, at most {most} are accepted.", size=len(text), most=LARGEST)
+        raise UserError(
+            "This recipe is too large: {size} characters, at most {most} are accepted.",
+            size=len(text),
+            most=LARGEST,
+        )
     try:
         return _loads(text)
     except ValueError as e:
@@ -87,13 +109,19 @@ def values(text: str | bytes) -> Any:
 
 def from_link(query: str | Mapping[str, str]) -> Recipe | None:
     """The recipe of a query string, or None where the query names no task. Raises UserError for a damaged one."""
-    pairs = dict(query) if isinstance(query, Mapping) else dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+    pairs = (
+        dict(query)
+        if isinstance(query, Mapping)
+        else dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+    )
     if sum(len(k) + len(str(v)) for k, v in pairs.items()) > LARGEST:
         raise UserError("This link is too long to be a recipe.")
     if "task" not in pairs or "checkpoint" not in pairs:
         return None
     top = {k: pairs.pop(k) for k in ("task", "checkpoint", "precision", "revision") if k in pairs}
-    settings = {k: _loads(v) if _reads_as_json(v) else v for k, v in pairs.items() if not k.startswith("__")}
+    settings = {
+        k: _loads(v) if _reads_as_json(v) else v for k, v in pairs.items() if not k.startswith("__")
+    }
     return Recipe(**top, settings=settings)
 
 
@@ -104,7 +132,11 @@ def from_file(path: str | Path) -> Recipe:
         with path.open("rb") as f:
             text = f.read(LARGEST + 1)
     except (OSError, ValueError) as e:
-        raise UserError("{file} can't be read: {why}.", file=path.name, why=getattr(e, "strerror", None) or "not a file") from e
+        raise UserError(
+            "{file} can't be read: {why}.",
+            file=path.name,
+            why=getattr(e, "strerror", None) or "not a file",
+        ) from e
     return from_picture(path) if text.startswith((b"\x89PNG", b"RIFF")) else from_json(text)
 
 
@@ -114,10 +146,22 @@ def from_picture(path: str | Path) -> Recipe:
     try:
         with Image.open(path, formats=["PNG", "WEBP"]) as picture:
             text, xmp = picture.info.get(CHUNK), picture.info.get("xmp", b"")
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as e:
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        struct.error,
+        Image.DecompressionBombError,
+    ) as e:
         raise UserError("{file} is not a PNG or WebP picture that can be read.", file=name) from e
-    if text is None and not xmp.startswith(b"{"):  # where a film keeps its recipe, other programs keep XML
-        raise UserError("{file} holds no recipe: only a picture made by this app does, and some programs remove it.", file=name)
+    if text is None and not xmp.startswith(
+        b"{"
+    ):  # where a film keeps its recipe, other programs keep XML
+        raise UserError(
+            "{file} holds no recipe: only a picture made by this app does, and some programs remove it.",
+            file=name,
+        )
     return from_json(text or xmp)
 
 
@@ -142,7 +186,14 @@ def _recipe(value: Any, depth: int) -> Recipe:
 
 def check_types(value: Mapping[str, Any]) -> None:
     """Of a recipe's parts by name: is each of the type that it must be? Raises UserError that names the first that is not."""
-    kinds = {"task": str, "checkpoint": str, "settings": dict, "precision": str, "pictures": (list, tuple), "before": (list, tuple)}
+    kinds = {
+        "task": str,
+        "checkpoint": str,
+        "settings": dict,
+        "precision": str,
+        "pictures": (list, tuple),
+        "before": (list, tuple),
+    }
     kinds |= dict.fromkeys(("revision", "sha256"), (str, type(None))) | {"app": str}
     for key, kind in kinds.items():
         if key in value and not isinstance(value[key], kind):
@@ -156,7 +207,9 @@ def check_types(value: Mapping[str, Any]) -> None:
 
 def _without_empty(value: Any) -> Any:
     if isinstance(value, dict):
-        return {k: _without_empty(v) for k, v in value.items() if v is not None and v != () and v != []}
+        return {
+            k: _without_empty(v) for k, v in value.items() if v is not None and v != () and v != []
+        }
     return [_without_empty(v) for v in value] if isinstance(value, (tuple, list)) else value
 
 
@@ -186,4 +239,6 @@ def _plain(value: Any, depth: int) -> bool:
         return math.isfinite(value)
     if isinstance(value, dict):
         return depth > 0 and all(_plain(k, 0) and _plain(v, depth - 1) for k, v in value.items())
-    return depth > 0 and all(_plain(v, depth - 1) for v in value) if isinstance(value, list) else True
+    return (
+        depth > 0 and all(_plain(v, depth - 1) for v in value) if isinstance(value, list) else True
+    )

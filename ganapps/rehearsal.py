@@ -13,7 +13,13 @@ from ganapps.uploads import size_of
 
 log = logging.getLogger("ganapps")
 MIDDLE = 3  # steps of the counted run: the first may read a text and the last decodes, the one between is like all others
-SAME_WORK = ("seed", "count", "steps", "psi", "eta")  # settings that change neither arithmetic of a network call nor memory
+SAME_WORK = (
+    "seed",
+    "count",
+    "steps",
+    "psi",
+    "eta",
+)  # settings that change neither arithmetic of a network call nor memory
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,15 @@ class Measured:
 
     def of(self, steps: int) -> Rehearsed:
         """What a picture of so many steps costs."""
-        flops = None if self.flops is None else self.flops + max(0, steps - self.steps) * self.one_more
+        flops = (
+            None if self.flops is None else self.flops + max(0, steps - self.steps) * self.one_more
+        )
         return Rehearsed(self.parameters, flops, self.working)
 
 
-def rehearse(engine: Engine, recipe: Recipe, pictures: Sequence[str] = ()) -> Generator[Result, None, Rehearsed]:
+def rehearse(
+    engine: Engine, recipe: Recipe, pictures: Sequence[str] = ()
+) -> Generator[Result, None, Rehearsed]:
     """What one picture of a checked recipe costs. Measured once for a model, a size and the settings that matter, then known.
 
     Yields the download's Results and those of the short runs, without pictures. Raises as `Engine.run` does.
@@ -65,7 +75,9 @@ def rehearse(engine: Engine, recipe: Recipe, pictures: Sequence[str] = ()) -> Ge
     return engine.rehearsed[key].of(steps)
 
 
-def _measured(engine: Engine, recipe: Recipe, pictures: Sequence[str]) -> Generator[Result, None, Measured]:
+def _measured(
+    engine: Engine, recipe: Recipe, pictures: Sequence[str]
+) -> Generator[Result, None, Measured]:
     """A counted run, then, for what is made from a seed and so is short, one for its memory alone: counting holds some itself."""
     by_call, result = [(0, 0)], None
     try:
@@ -94,17 +106,38 @@ def _one_more(by_call: Sequence[tuple[int, int]], steps: int) -> int:
     return round((more - operations) / (after - before) * by_call[-1][0] / steps)
 
 
-def _quietly(engine: Engine, recipe: Recipe, pictures: Sequence[str], rehearsal: Rehearsal) -> Iterator[Result]:
+def _quietly(
+    engine: Engine, recipe: Recipe, pictures: Sequence[str], rehearsal: Rehearsal
+) -> Iterator[Result]:
     """The run's results, nothing to see in them."""
     for result in engine.run(recipe, pictures, rehearsal=rehearsal):
-        yield replace(result, made=(), preview=(), part=None, waiting=result.waiting or ("Warming up {title}", {"title": recipe.checkpoint}))
+        yield replace(
+            result,
+            made=(),
+            preview=(),
+            part=None,
+            waiting=result.waiting or ("Warming up {title}", {"title": recipe.checkpoint}),
+        )
 
 
 def _with(recipe: Recipe, **settings: int) -> Recipe:
     """With those of the settings changed that its task has."""
-    return recipe.with_settings(**{k: v for k, v in settings.items() if recipe.settings.get(k) is not None})
+    return recipe.with_settings(
+        **{k: v for k, v in settings.items() if recipe.settings.get(k) is not None}
+    )
 
 
 def _key(recipe: Recipe, pictures: Sequence[str]) -> str:
-    settings = {k: v for k, v in recipe.settings.items() if k not in SAME_WORK} | {"steps": recipe.settings.get("steps")}
-    return json.dumps([recipe.task, recipe.checkpoint, recipe.precision, settings, [size_of(path) for path in pictures]], sort_keys=True)
+    settings = {k: v for k, v in recipe.settings.items() if k not in SAME_WORK} | {
+        "steps": recipe.settings.get("steps")
+    }
+    return json.dumps(
+        [
+            recipe.task,
+            recipe.checkpoint,
+            recipe.precision,
+            settings,
+            [size_of(path) for path in pictures],
+        ],
+        sort_keys=True,
+    )

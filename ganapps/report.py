@@ -16,7 +16,9 @@ from PIL import Image
 from ganapps import energy
 from ganapps.recipe import Recipe
 
-Sentence = tuple[str, Mapping[str, Any]]  # an English template and its values, as in errors.UserError
+Sentence = tuple[
+    str, Mapping[str, Any]
+]  # an English template and its values, as in errors.UserError
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,26 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for `report.json` and the API, without what was not measured; changes as English sentences."""
-        values = {k: v for k, v in self.__dict__.items() if k != "changes" and not (v is None and k in ("joules", "flops"))}
-        return values | {"seconds": round(self.seconds, 4), "changes": [t.format(**v) for t, v in self.changes]}
+        values = {
+            k: v
+            for k, v in self.__dict__.items()
+            if k != "changes" and not (v is None and k in ("joules", "flops"))
+        }
+        return values | {
+            "seconds": round(self.seconds, 4),
+            "changes": [t.format(**v) for t, v in self.changes],
+        }
 
 
 def size(count: float) -> str:
     """Bytes for people: `164 MB`, `2.4 GB`."""
     for unit, step in (("GB", 1e9), ("MB", 1e6)):
         if count >= step:
-            return f"{count / step:.0f} {unit}" if count >= 100 * step or unit == "MB" and count >= 10 * step else f"{count / step:.1f} {unit}"
+            return (
+                f"{count / step:.0f} {unit}"
+                if count >= 100 * step or unit == "MB" and count >= 10 * step
+                else f"{count / step:.1f} {unit}"
+            )
     return f"{count / 1e3:.0f} kB" if count >= 1e3 else "under 1 kB"
 
 
@@ -155,7 +168,9 @@ class Meter:
         _finish(self.device)
         self.seconds += time.perf_counter() - self._began
         if self._joules is not None:
-            self.joules = (self.joules or 0.0) + (energy.joules(self.device) or self._joules) - self._joules
+            self.joules = (
+                (self.joules or 0.0) + (energy.joules(self.device) or self._joules) - self._joules
+            )
         peak = _peak_memory(self.device)
         if peak is not None and self._base is not None:
             self.peak_memory = max(self.peak_memory or 0, peak - self._base, 0)
@@ -166,6 +181,7 @@ def _finish(device: str) -> None:
     if device == "cpu":
         return
     import torch
+
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
     elif device.startswith("mps"):
@@ -195,6 +211,7 @@ def _status(name: str) -> int | None:
 def _memory_now(device: str) -> int | None:
     if device.startswith("cuda"):
         import torch
+
         return torch.cuda.memory_allocated(device)
     return _status("VmRSS")
 
@@ -202,6 +219,7 @@ def _memory_now(device: str) -> int | None:
 def _peak_memory(device: str) -> int | None:
     if device.startswith("cuda"):
         import torch
+
         return torch.cuda.max_memory_allocated(device)
     return _status("VmHWM")
 
@@ -209,9 +227,12 @@ def _peak_memory(device: str) -> int | None:
 def _reset_peak(device: str) -> None:
     if device.startswith("cuda"):
         import torch
+
         return torch.cuda.reset_peak_memory_stats(device)
     try:
         with _peak_lock:
-            Path("/proc/self/clear_refs").write_text("5")  # Linux: the peak starts again from what is held now
+            Path("/proc/self/clear_refs").write_text(
+                "5"
+            )  # Linux: the peak starts again from what is held now
     except OSError:
         return None

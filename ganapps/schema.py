@@ -33,10 +33,18 @@ def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises UserError that names an unknown setting, a missing one, or one of the wrong type or out of range.
     """
     kinds = typing.get_type_hints(function, include_extras=True)
-    known = {p.name: p for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY}
+    known = {
+        p.name: p
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is p.KEYWORD_ONLY
+    }
     for name in settings:
         if name not in known:
-            raise UserError("The setting {name} is unknown: accepted are {known}.", name=name, known=", ".join(known))
+            raise UserError(
+                "The setting {name} is unknown: accepted are {known}.",
+                name=name,
+                known=", ".join(known),
+            )
     checked = {}
     for name, parameter in known.items():
         if name in settings:
@@ -59,7 +67,11 @@ def bounds(function: Callable, name: str) -> Range:
 
 
 def _options(kind: Any) -> tuple[Any, ...]:
-    return typing.get_args(kind) if typing.get_origin(kind) in (types.UnionType, typing.Union) else (kind,)
+    return (
+        typing.get_args(kind)
+        if typing.get_origin(kind) in (types.UnionType, typing.Union)
+        else (kind,)
+    )
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
@@ -67,7 +79,12 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         fits, cast = _fits(name, value, option)
         if fits:
             return cast
-    raise UserError("The setting {name} can't be {value}: {accepted} is accepted.", name=name, value=repr(value), accepted=_say(kind))
+    raise UserError(
+        "The setting {name} can't be {value}: {accepted} is accepted.",
+        name=name,
+        value=repr(value),
+        accepted=_say(kind),
+    )
 
 
 def _fits(name: str, value: Any, kind: Any) -> tuple[bool, Any]:
@@ -75,9 +92,20 @@ def _fits(name: str, value: Any, kind: Any) -> tuple[bool, Any]:
         inner, note = typing.get_args(kind)
         fits, value = _fits(name, value, inner)
         if fits and isinstance(note, Range) and not note.low <= value <= note.high:
-            raise UserError("The setting {name} is {value}: from {low} to {high} is accepted.", name=name, value=value, low=_short(note.low), high=_short(note.high))
+            raise UserError(
+                "The setting {name} is {value}: from {low} to {high} is accepted.",
+                name=name,
+                value=value,
+                low=_short(note.low),
+                high=_short(note.high),
+            )
         if fits and isinstance(note, Longest) and len(value) > note.most:
-            raise UserError("The setting {name} has {count} characters: up to {most} are accepted.", name=name, count=len(value), most=note.most)
+            raise UserError(
+                "The setting {name} has {count} characters: up to {most} are accepted.",
+                name=name,
+                count=len(value),
+                most=note.most,
+            )
         return fits, value
     if typing.get_origin(kind) is Literal:
         return value in typing.get_args(kind), value
@@ -108,12 +136,23 @@ def _writable(text: str) -> bool:
 
 
 def _say(kind: Any) -> str:
-    words = {int: "a whole number", float: "a number", str: "text", bool: "true or false", dict: "a table", types.NoneType: "nothing"}
+    words = {
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        bool: "true or false",
+        dict: "a table",
+        types.NoneType: "nothing",
+    }
     said = []
     for option in _options(kind):
         if typing.get_origin(option) is Literal:
             said += [repr(a) for a in typing.get_args(option)]
         else:
-            inner = typing.get_args(option)[0] if typing.get_origin(option) is typing.Annotated else option
+            inner = (
+                typing.get_args(option)[0]
+                if typing.get_origin(option) is typing.Annotated
+                else option
+            )
             said.append(words.get(typing.get_origin(inner) or inner, str(inner)))
     return ", ".join(said)

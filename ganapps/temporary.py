@@ -1,9 +1,9 @@
 """Our own folder for what does not last: uploads, results, work under way. It goes with the process, or with the next one.
 
-    TMPDIR/ganapps-UID/         0700: nobody else on this machine looks in
-        run-.../                one a process, beside its lock, which the system lets go when the process dies
-            kept/               uploads and results, deleted when they are an hour old
-            work/               what a run writes on its way
+TMPDIR/ganapps-UID/         0700: nobody else on this machine looks in
+    run-.../                one a process, beside its lock, which the system lets go when the process dies
+        kept/               uploads and results, deleted when they are an hour old
+        work/               what a run writes on its way
 """
 
 from __future__ import annotations
@@ -43,17 +43,23 @@ def settle() -> Path:
         sweep(ours)
         place = ours / f"run-{secrets.token_hex(8)}"
         lock = FileLock(_lock_of(place))
-        lock.acquire(timeout=0)  # before the folder is there: no sweep of another start takes it for a dead one's
+        lock.acquire(
+            timeout=0
+        )  # before the folder is there: no sweep of another start takes it for a dead one's
         for folder in (place, place / "kept", place / "work"):
             folder.mkdir()
     except (OSError, Timeout) as e:
-        raise UserError("Temporary files can't be written ({why}): set TMPDIR, or GRADIO_TEMP_DIR, to a folder that can be written.",
-                        why=getattr(e, "strerror", None) or str(e)) from e
+        raise UserError(
+            "Temporary files can't be written ({why}): set TMPDIR, or GRADIO_TEMP_DIR, to a folder that can be written.",
+            why=getattr(e, "strerror", None) or str(e),
+        ) from e
     _locks.append(lock)
     os.environ["GRADIO_TEMP_DIR"] = str(place / "kept")
     tempfile.tempdir = str(place / "work")
     atexit.register(_leave, place, lock)
-    threading.Thread(target=_look_after, args=(place / "kept",), daemon=True, name="sweeper").start()
+    threading.Thread(
+        target=_look_after, args=(place / "kept",), daemon=True, name="sweeper"
+    ).start()
     return place
 
 
@@ -81,7 +87,9 @@ def forget_old(kept: Path, now: float) -> None:
 def _private(base: Path) -> Path:
     """Our folder in `base`, which only this user can open; another one where somebody else has taken its name."""
     base.mkdir(parents=True, exist_ok=True)
-    ours = base / f"ganapps-{os.getuid() if os.name == 'posix' else os.getlogin()}"  # a container's user may have no name
+    ours = (
+        base / f"ganapps-{os.getuid() if os.name == 'posix' else os.getlogin()}"
+    )  # a container's user may have no name
     with contextlib.suppress(FileExistsError):
         ours.mkdir(mode=0o700)
     if os.name == "posix":

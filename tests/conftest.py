@@ -15,27 +15,61 @@ from urllib.parse import urlparse
 SANDBOX = Path(tempfile.mkdtemp(prefix="ganapps-tests-"))
 os.environ.update(
     OMP_NUM_THREADS="1",  # two threads on a busy small machine can be a hundred times slower
-    GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1",
-    GRADIO_TEMP_DIR=str(SANDBOX / "gradio"), GANAPPS_CACHE=str(SANDBOX / "ganapps"), HF_HOME=str(SANDBOX / "hub"),
+    GRADIO_ANALYTICS_ENABLED="False",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    DO_NOT_TRACK="1",
+    GRADIO_TEMP_DIR=str(SANDBOX / "gradio"),
+    GANAPPS_CACHE=str(SANDBOX / "ganapps"),
+    HF_HOME=str(SANDBOX / "hub"),
     HF_ENDPOINT="http://127.0.0.1:9",  # nobody listens there: a test that needs a Hub brings its own
 )
-for name in ("HF_HUB_OFFLINE", "HF_TOKEN", "HF_HUB_CACHE", "GANAPPS_CATALOG", "GANAPPS_WEIGHTS", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_SSR_MODE"):
+for name in (
+    "HF_HUB_OFFLINE",
+    "HF_TOKEN",
+    "HF_HUB_CACHE",
+    "GANAPPS_CATALOG",
+    "GANAPPS_WEIGHTS",
+    "GRADIO_SERVER_NAME",
+    "GRADIO_SERVER_PORT",
+    "GRADIO_SSR_MODE",
+):
     os.environ.pop(name, None)
 
 import pytest
 import torch
 from hypothesis import settings
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    Request,
+    Response,
+    expect,
+    sync_playwright,
+)
 
 if TYPE_CHECKING:
     from ganapps.engine import Engine
 
 torch.set_num_threads(1)
-expect.set_options(timeout=30_000)  # a machine may be busy; what is waited for is said, never slept for
-settings.register_profile("ours", derandomize=True, database=None, deadline=None)  # the same examples in every run
+expect.set_options(
+    timeout=30_000
+)  # a machine may be busy; what is waited for is said, never slept for
+settings.register_profile(
+    "ours", derandomize=True, database=None, deadline=None
+)  # the same examples in every run
 settings.load_profile("ours")
-CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-                  "--disable-component-update", "--disable-sync", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
 
 
 def pytest_sessionfinish() -> None:
@@ -47,6 +81,7 @@ def pytest_sessionfinish() -> None:
 def engine() -> Engine:
     """The real engine over the real catalogue, on the processor."""
     from ganapps import engine
+
     return engine.start("cpu")
 
 
@@ -54,7 +89,9 @@ def engine() -> Engine:
 def browser() -> Iterator[Browser]:
     """A Chromium: the machine's, else one fetched from apt where we may, else Playwright's own."""
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=_chromium(), headless=True, args=CHROMIUM_FLAGS)
+        chromium = playwright.chromium.launch(
+            executable_path=_chromium(), headless=True, args=CHROMIUM_FLAGS
+        )
         yield chromium
         chromium.close()
 
@@ -63,12 +100,24 @@ def _chromium() -> str | None:
     """The path of a Chromium; None: Playwright's own, which is installed now."""
     found = os.environ.get("CHROME") or _installed()
     if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+        quiet = {
+            "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.DEVNULL,
+        }
         subprocess.run(["apt-get", "update", "-q"], **quiet, check=False)
-        subprocess.run(["apt-get", "install", "-qy", "--no-install-recommends", "chromium", "fonts-noto-cjk"], **quiet, check=False)
+        subprocess.run(
+            ["apt-get", "install", "-qy", "--no-install-recommends", "chromium", "fonts-noto-cjk"],
+            **quiet,
+            check=False,
+        )
         found = _installed()
     if found is None:
-        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "playwright", "install", "chromium"],
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
     return found
 
 
@@ -76,7 +125,16 @@ def _installed() -> str | None:
     """A Chromium that really starts: Ubuntu's is a stub that asks for a snap."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         path = shutil.which(name)
-        if path and subprocess.run([path, "--version", "--no-sandbox"], capture_output=True, stdin=subprocess.DEVNULL, check=False).returncode == 0:
+        if (
+            path
+            and subprocess.run(
+                [path, "--version", "--no-sandbox"],
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            ).returncode
+            == 0
+        ):
             return path
     return None
 
@@ -85,6 +143,7 @@ def _installed() -> str | None:
 def url(engine: Engine) -> Iterator[str]:
     """The address of the real window."""
     from tests.window import served
+
     with served(engine) as address:
         yield address
 
@@ -92,7 +151,9 @@ def url(engine: Engine) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
     """The window on a desktop, in English. Whatever a person would trip over fails the test: `page.faults` lists it."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", accept_downloads=True)
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 900}, locale="en-GB", accept_downloads=True
+    )
     page = context.new_page()
     page.faults = watch(page, url)
     page.goto(url)

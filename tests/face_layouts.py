@@ -36,7 +36,9 @@ SCALES: tuple[tuple[str, float, float], ...] = (
 )
 
 
-def nvidia(side: int = 16, architecture: str = "skip", labels: int = 0, noise: bool = True) -> Shapes:
+def nvidia(
+    side: int = 16, architecture: str = "skip", labels: int = 0, noise: bool = True
+) -> Shapes:
     """stylegan2-ada-pytorch: channel_base 256, channel_max 16, z 10, w 12, two mapping layers 14 wide, embedding 6."""
     shapes: Shapes = {"mapping.fc0.weight": (14, 16 if labels else 10), "mapping.fc0.bias": (14,)}
     shapes |= {"mapping.fc1.weight": (12, 14), "mapping.fc1.bias": (12,), "mapping.w_avg": (12,)}
@@ -48,7 +50,11 @@ def nvidia(side: int = 16, architecture: str = "skip", labels: int = 0, noise: b
         block = {"resample_filter": (4, 4)} | ({} if inputs else {"const": (outputs, 4, 4)})
         for name, channels in ([("conv0", inputs)] if inputs else []) + [("conv1", outputs)]:
             block |= styled(name, channels, outputs) | {f"{name}.resample_filter": (4, 4)}
-            block |= {f"{name}.noise_const": (resolution,) * 2, f"{name}.noise_strength": ()} if noise else {}
+            block |= (
+                {f"{name}.noise_const": (resolution,) * 2, f"{name}.noise_strength": ()}
+                if noise
+                else {}
+            )
         if resolution == side or architecture == "skip":
             block |= styled("torgb", outputs, 3, kernel=1)
         if inputs and architecture == "resnet":
@@ -81,18 +87,32 @@ def rosinality(size: int = 8, channels: int = 512, w_dim: int = 12, depth: int =
             f"{name}.noise.weight": (1,),
             f"{name}.activate.bias": (channels,),
         }
-        shapes |= {f"{name}.conv.modulation.weight": (channels, w_dim), f"{name}.conv.modulation.bias": (channels,)}
+        shapes |= {
+            f"{name}.conv.modulation.weight": (channels, w_dim),
+            f"{name}.conv.modulation.bias": (channels,),
+        }
     for name in ["to_rgb1", *(f"to_rgbs.{n}" for n in range(doublings))]:
         shapes |= {f"{name}.conv.weight": (1, 3, channels, 1, 1), f"{name}.bias": (1, 3, 1, 1)}
-        shapes |= {f"{name}.conv.modulation.weight": (channels, w_dim), f"{name}.conv.modulation.bias": (channels,)}
+        shapes |= {
+            f"{name}.conv.modulation.weight": (channels, w_dim),
+            f"{name}.conv.modulation.bias": (channels,),
+        }
     for n in range(doublings):
-        shapes |= {f"convs.{2 * n}.conv.blur.kernel": (4, 4), f"to_rgbs.{n}.upsample.kernel": (4, 4)}
-    return shapes | {f"noises.noise_{n}": (1, 1, *[4 << (n + 1) // 2] * 2) for n in range(2 * doublings + 1)}
+        shapes |= {
+            f"convs.{2 * n}.conv.blur.kernel": (4, 4),
+            f"to_rgbs.{n}.upsample.kernel": (4, 4),
+        }
+    return shapes | {
+        f"noises.noise_{n}": (1, 1, *[4 << (n + 1) // 2] * 2) for n in range(2 * doublings + 1)
+    }
 
 
 def r3gan(labels: int = 0) -> Shapes:
     """brownvc/R3GAN: z 10, widths 16, 8, 8 (one stage changes channels, one doesn't), groups of 4, two blocks each."""
-    shapes: Shapes = {"MainLayers.0.Layers.0.Basis": (16, 4, 4), "AggregationLayer.Layer.weight": (3, 8, 1, 1)}
+    shapes: Shapes = {
+        "MainLayers.0.Layers.0.Basis": (16, 4, 4),
+        "AggregationLayer.Layer.weight": (3, 8, 1, 1),
+    }
     shapes |= {"MainLayers.0.Layers.0.LinearLayer.weight": (16, 14 if labels else 10)}
     shapes |= {"EmbeddingLayer.weight": (4, labels)} if labels else {}
     for stage, width in enumerate((16, 8, 8)):
@@ -130,18 +150,30 @@ def stylegan(channels: tuple[int, ...] = (512, 512)) -> Shapes:
     """hajar001/stylegan2-ffhq-128 with fewer sizes: z and w 12, two mapping layers."""
     shapes: Shapes = {"w_mean": (12,), "synthesis.const": (1, channels[0], 4, 4)}
     shapes |= {
-        f"mapping.mapping.{n}.{leaf}": shape for n in (0, 2) for leaf, shape in (("weight", (12, 12)), ("bias", (12,)))
+        f"mapping.mapping.{n}.{leaf}": shape
+        for n in (0, 2)
+        for leaf, shape in (("weight", (12, 12)), ("bias", (12,)))
     }
-    places = [("initial_conv1", channels[0], channels[0]), ("initial_conv2", channels[0], channels[0])]
+    places = [
+        ("initial_conv1", channels[0], channels[0]),
+        ("initial_conv2", channels[0], channels[0]),
+    ]
     for n, (inputs, outputs) in enumerate(pairwise(channels)):
         places += [(f"blocks.{2 * n}", inputs, outputs), (f"blocks.{2 * n + 1}", outputs, outputs)]
         shapes[f"synthesis.blocks.{2 * n}.blur.kernel"] = (1, 1, 3, 3)
     for place, inputs, outputs in places:
-        leaves = {"conv.weight": (outputs, inputs, 3, 3), "conv.bias": (outputs,), "noise.weight": (1, outputs, 1, 1)}
+        leaves = {
+            "conv.weight": (outputs, inputs, 3, 3),
+            "conv.bias": (outputs,),
+            "noise.weight": (1, outputs, 1, 1),
+        }
         for style in ("adain.style_scale", "adain.style_bias"):
             leaves |= {f"{style}.weight": (outputs, 12), f"{style}.bias": (outputs,)}
         shapes |= {f"synthesis.{place}.{leaf}": shape for leaf, shape in leaves.items()}
-    return shapes | {"synthesis.to_rgb.weight": (3, channels[-1], 1, 1), "synthesis.to_rgb.bias": (3,)}
+    return shapes | {
+        "synthesis.to_rgb.weight": (3, channels[-1], 1, 1),
+        "synthesis.to_rgb.bias": (3,),
+    }
 
 
 def made(shapes: Shapes, prefix: str = "") -> dict[str, Tensor]:

@@ -121,10 +121,17 @@ LOAD = name("torch.storage", "_load_from_bytes")
 
 
 def storage(count: int, key: str = "0", kind: str = "FloatStorage") -> bytes:
-    return bundle(text("storage"), name("torch", kind), text(key), text("cpu"), number(count)) + b"Q"
+    return (
+        bundle(text("storage"), name("torch", kind), text(key), text("cpu"), number(count)) + b"Q"
+    )
 
 
-def tensor(over: bytes, size: tuple[int, ...] = (2,), stride: tuple[int, ...] | None = None, offset: int = 0) -> bytes:
+def tensor(
+    over: bytes,
+    size: tuple[int, ...] = (2,),
+    stride: tuple[int, ...] | None = None,
+    offset: int = 0,
+) -> bytes:
     stride = (1,) * len(size) if stride is None else stride
     sides, steps = (bundle(*map(number, numbers)) for numbers in (size, stride))
     return call(REBUILD, over, number(offset), sides, steps, b"\x89", call(ORDERED))
@@ -142,9 +149,16 @@ def stream(
 ) -> bytes:
     """A legacy PyTorch stream around `value`, whose storages hold float32."""
     storages = {"0": bytes(8)} if storages is None else storages
-    value = value.replace(b"tQ", b"NtQ")  # here a sixth part says that the storage is not a view of another
-    head = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps(machine, 2)
-    raw = b"".join(struct.pack("<q", len(data) // 4 if count is None else count) + data for data in storages.values())
+    value = value.replace(
+        b"tQ", b"NtQ"
+    )  # here a sixth part says that the storage is not a view of another
+    head = (
+        pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps(machine, 2)
+    )
+    raw = b"".join(
+        struct.pack("<q", len(data) // 4 if count is None else count) + data
+        for data in storages.values()
+    )
     return head + pickled(value) + pickle.dumps(list(storages), 2) + raw
 
 
@@ -153,7 +167,10 @@ def raw_archive(
 ) -> bytes:
     """A PyTorch zip file around `value`."""
     entries = {"data.pkl": pickled(value), "byteorder": b"little", "version": b"3\n"}
-    entries |= {f"data/{key}": data for key, data in ({"0": bytes(8)} if storages is None else storages).items()}
+    entries |= {
+        f"data/{key}": data
+        for key, data in ({"0": bytes(8)} if storages is None else storages).items()
+    }
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w", compression) as opened:
         for entry, data in entries.items():
@@ -211,12 +228,20 @@ def false_claims() -> dict[str, tuple[bytes, str]]:
         "negative stride": tensor(storage(2), (2,), (-1,), offset=1),
         "stride outside": tensor(storage(2), (2,), (2,)),
         "absurd empty size": tensor(storage(2), (0, 2**62)),
-        "two claims for one key": bundle(tensor(storage(2)), tensor(storage(1, kind="DoubleStorage"), (1,))),
+        "two claims for one key": bundle(
+            tensor(storage(2)), tensor(storage(1, kind="DoubleStorage"), (1,))
+        ),
         "sizes that are no numbers": call(
             REBUILD, storage(2), number(0), bundle(text("2")), bundle(number(1)), b"\x89", b"}"
         ),
         "hooks": call(
-            REBUILD, storage(2), number(0), bundle(number(2)), bundle(number(1)), b"\x89", mapping(hook=b"N")
+            REBUILD,
+            storage(2),
+            number(0),
+            bundle(number(2)),
+            bundle(number(1)),
+            b"\x89",
+            mapping(hook=b"N"),
         ),
         "a storage that is called": call(name("torch", "FloatStorage"), number(many)),
         "an untyped storage": call(name("torch.storage", "UntypedStorage"), number(many)),
@@ -228,7 +253,9 @@ def false_claims() -> dict[str, tuple[bytes, str]]:
         files[f"stream: {kind}"] = stream(lie)
         files[f"archive: {kind}"] = raw_archive(lie)
     for kind in ("terabytes", "more than 64 bits", "negative count", "two claims for one key"):
-        inner = stream({"terabytes": storage(many), "negative count": storage(-2)}.get(kind, storage(2**80)))
+        inner = stream(
+            {"terabytes": storage(many), "negative count": storage(-2)}.get(kind, storage(2**80))
+        )
         files[f"inner stream: {kind}"] = snapshot(module(mapping(w=embedded(inner))))
     for kind, view in {
         "size": dict(size=(3,)),
@@ -236,7 +263,9 @@ def false_claims() -> dict[str, tuple[bytes, str]]:
         "stride": dict(stride=(2,)),
         "repeat": dict(size=(many,), stride=(0,)),
     }.items():
-        files[f"inner stream: false {kind}"] = snapshot(module(mapping(w=embedded(stream(storage(2)), **view))))
+        files[f"inner stream: false {kind}"] = snapshot(
+            module(mapping(w=embedded(stream(storage(2)), **view)))
+        )
     files["stream: count of the raw numbers"] = stream(true, count=many)
     files["stream: a key nobody claims"] = stream(true, {"0": bytes(8), "1": bytes(8)})
     files["stream: a claim without bytes"] = stream(bundle(true, storage(2, "1")))
@@ -258,11 +287,17 @@ def _false_archives(true: bytes) -> dict[str, bytes]:
     files = {
         "archive: a zip bomb": bomb,
         "archive: two entries of one name": _twice(good, "archive/data.pkl", values[1]),
-        "archive: two entries of one name, the good one last": _twice(evil, "archive/data.pkl", values[0]),
+        "archive: two entries of one name, the good one last": _twice(
+            evil, "archive/data.pkl", values[0]
+        ),
         "archive: two entries that differ in case": _twice(good, "archive/DATA.PKL", values[1]),
-        "archive: two entries that differ in case, the good one last": _twice(evil, "archive/DATA.PKL", values[0]),
+        "archive: two entries that differ in case, the good one last": _twice(
+            evil, "archive/DATA.PKL", values[0]
+        ),
         "archive: two entries of one name in two alphabets": _two_alphabets(*values),
-        "archive: two entries of one name in two alphabets, the good one last": _two_alphabets(*values[::-1]),
+        "archive: two entries of one name in two alphabets, the good one last": _two_alphabets(
+            *values[::-1]
+        ),
         "archive: one directory for us and one for PyTorch": evil[:-22] + good,
         "archive: another directory elsewhere": honest[:-6] + struct.pack("<I", 0) + honest[-2:],
         "archive: a comment": honest[:-2] + b"\x04\0PK\x05\x06",
@@ -288,7 +323,12 @@ def _of_one_length(values: list[bytes]) -> list[bytes]:
 
 def _two_alphabets(first: bytes, second: bytes) -> bytes:
     """Without its flag, a name in UTF-8 is read by Python in an older alphabet, so here two equal names look different."""
-    entries = {"éé/version": b"3", "éé/data.pkl": first, "CCCC/data.pkl": second, "éé/data/0": bytes(8)}
+    entries = {
+        "éé/version": b"3",
+        "éé/data.pkl": first,
+        "CCCC/data.pkl": second,
+        "éé/data/0": bytes(8),
+    }
     return _zip(entries).replace(b"CCCC/", "éé/".encode())
 
 
@@ -323,7 +363,9 @@ def _false_safetensors() -> dict[str, bytes]:
         "shape beyond 64 bits": safetensors(one(shape=[2**40, 2**40, 2**40]), bytes(8)),
         "negative shape": safetensors(one(shape=[-2]), bytes(8)),
         "unknown number type": safetensors(one(dtype="X99"), bytes(8)),
-        "metadata that is no text": safetensors(one() | {"__metadata__": {"x": {"y": [1]}}}, bytes(8)),
+        "metadata that is no text": safetensors(
+            one() | {"__metadata__": {"x": {"y": [1]}}}, bytes(8)
+        ),
         "nested without end": safetensors(b'{"a":' + b"[" * 500_000 + b"}"),
         "not JSON": safetensors(b"{" * 40),
         "no tensor": safetensors({}),
@@ -346,27 +388,40 @@ def endless() -> dict[str, tuple[bytes, str]]:
         "lists of lists": (laughs(b"](", b"e"), TOO_MUCH),
         "tuples of tuples as a key": (b"}" + tuples + b"Ns", DAMAGED),
         "tuples of tuples as a pair's key": (ORDERED + b"](](" + tuples + b"Neee\x85R", DAMAGED),
-        "tuples of tuples, counted": (name("collections", "Counter") + b"](" + tuples + b"e\x85R", DAMAGED),
+        "tuples of tuples, counted": (
+            name("collections", "Counter") + b"](" + tuples + b"e\x85R",
+            DAMAGED,
+        ),
         "a list in itself": (b"]" + itself + b"a", TOO_MUCH),
         "a dict in itself": (
             b"}" + save_as(0) + b"(" + b"".join(text(k) + again(0) for k in "abcdefgh") + b"u",
             TOO_MUCH,
         ),
-        "keys of one hash": (b"}(" + b"".join(number(i * (2**61 - 1)) + b"N" for i in range(20_000)) + b"u", DAMAGED),
+        "keys of one hash": (
+            b"}(" + b"".join(number(i * (2**61 - 1)) + b"N" for i in range(20_000)) + b"u",
+            DAMAGED,
+        ),
         "keys that are floats": (b"}G" + bytes(8) + b"Ns", DAMAGED),
         "an endless name": (b"c" + b"x" * 2_000_000, DAMAGED),
     }
     files = {}
-    wraps = {"stream": lambda value: stream(value, {}), "archive": lambda value: raw_archive(value, {})}
+    wraps = {
+        "stream": lambda value: stream(value, {}),
+        "archive": lambda value: raw_archive(value, {}),
+    }
     wraps["settings"] = lambda value: snapshot(module(x=value))
     for where, wrap in wraps.items():
-        files |= {f"{where}: {kind}": (wrap(value), words) for kind, (value, words) in short.items()}
+        files |= {
+            f"{where}: {kind}": (wrap(value), words) for kind, (value, words) in short.items()
+        }
     return files | _long() | _shared()
 
 
 def _long() -> dict[str, tuple[bytes, str]]:
     """Files of many instructions."""
-    pairs = b"](" + b"".join(b"](" + text(f"k{i}") + b"Ne" for i in range(20_000)) + b"e" + save_as(0)
+    pairs = (
+        b"](" + b"".join(b"](" + text(f"k{i}") + b"Ne" for i in range(20_000)) + b"e" + save_as(0)
+    )
     counts = mapping(**{f"k{i}": b"K\x01" for i in range(20_000)}) + save_as(0)
     counter = name("collections", "Counter")
     return {
@@ -388,7 +443,9 @@ def _long() -> dict[str, tuple[bytes, str]]:
 
 
 def _tensors_of_one_call() -> bytes:
-    arguments = bundle(storage(2), number(0), bundle(number(2)), bundle(number(1)), b"\x89", b"}") + save_as(8)
+    arguments = bundle(
+        storage(2), number(0), bundle(number(2)), bundle(number(1)), b"\x89", b"}"
+    ) + save_as(8)
     return drop(arguments) + b"](" + (REBUILD + again(8) + b"R") * 60_000 + b"e"
 
 
@@ -402,7 +459,9 @@ def _shared() -> dict[str, tuple[bytes, str]]:
     for slot in range(30):
         modules += drop(module(modules=mapping(a=again(slot), b=again(slot))) + save_as(slot + 1))
     itself = name("a", "B") + b")\x81" + save_as(0)
-    itself += mapping(_parameters=b"}", _buffers=b"}", _modules=mapping(a=again(0), b=again(0))) + b"b"
+    itself += (
+        mapping(_parameters=b"}", _buffers=b"}", _modules=mapping(a=again(0), b=again(0))) + b"b"
+    )
     large = call(LOAD, blob(stream(storage(2**18), {"0": bytes(2**20)}))) + save_as(0)
     views = {f"w{i}": tensor(again(0), (2**18,)) for i in range(400)}
     encoded = call(LOAD, call(name("_codecs", "encode"), again(0), text("latin1")))
@@ -416,15 +475,27 @@ def _shared() -> dict[str, tuple[bytes, str]]:
         "modules of long names": (snapshot(tall), TOO_MUCH),
         "modules of modules": (snapshot(modules + again(30)), TOO_MUCH),
         "a module in itself": (snapshot(itself), TOO_MUCH),
-        "one storage under endless tensors": (snapshot(drop(large) + module(mapping(**views))), LIE),
-        "one long text under endless tensors": (snapshot(drop(long_text) + module(mapping(**decoded))), LIE),
-        "a stream in a stream": (snapshot(module(mapping(w=embedded(inner)))), "holds Python objects"),
+        "one storage under endless tensors": (
+            snapshot(drop(large) + module(mapping(**views))),
+            LIE,
+        ),
+        "one long text under endless tensors": (
+            snapshot(drop(long_text) + module(mapping(**decoded))),
+            LIE,
+        ),
+        "a stream in a stream": (
+            snapshot(module(mapping(w=embedded(inner)))),
+            "holds Python objects",
+        ),
     }
 
 
 def impostors() -> dict[str, tuple[bytes, str]]:
     """What comes under the name of a checkpoint, and words of its sentence."""
-    honest = {kind: wrap(tensor(storage(2))) for kind, wrap in (("stream", stream), ("archive", raw_archive))}
+    honest = {
+        kind: wrap(tensor(storage(2)))
+        for kind, wrap in (("stream", stream), ("archive", raw_archive))
+    }
     header = safetensors({"a": dict(dtype="F32", shape=[2], data_offsets=[0, 8])}, bytes(8))
     tensorflow = pickled(bundle(name("dnnlib.tflib.network", "Network") + b")\x81}b"))
     return {
@@ -440,7 +511,10 @@ def impostors() -> dict[str, tuple[bytes, str]]:
         "plain text": (b"hello there", "is not a checkpoint"),
         "zeros": (bytes(4096), "is not a checkpoint"),
         "an HDF5 file": (b"\x89HDF\r\n\x1a\n" + bytes(99), "is not a checkpoint"),
-        "a pickle of other things": (pickle.dumps({"a": [1, 2.5, "x", None]}), "is not a checkpoint"),
+        "a pickle of other things": (
+            pickle.dumps({"a": [1, 2.5, "x", None]}),
+            "is not a checkpoint",
+        ),
         "a pickle of protocol 0": (pickle.dumps({"a": 1}, 0), "is not a checkpoint"),
         "a pickled tensor": (pickle.dumps(torch.ones(2)), "is not a checkpoint"),
         "a TensorFlow network": (tensorflow, "older TensorFlow program"),
@@ -453,5 +527,8 @@ def impostors() -> dict[str, tuple[bytes, str]]:
         "half a safetensors file": (header[:-3], "ends in the middle"),
         "a third of a safetensors file": (header[:30], "ends in the middle"),
         "too long a safetensors file": (header + b"xx", "is damaged"),
-        "half a snapshot": (snapshot(module(mapping(w=embedded(stream(storage(2))))))[:-30], "ends in the middle"),
+        "half a snapshot": (
+            snapshot(module(mapping(w=embedded(stream(storage(2))))))[:-30],
+            "ends in the middle",
+        ),
     }

@@ -22,7 +22,13 @@ from ganapps.catalog import Checkpoint, Source
 from ganapps.errors import WeightsError
 from ganapps.hub import disk, transfer
 
-LARGE = (".safetensors", ".pkl", ".pt", ".pth", ".bin")  # kept by their sha256 and served by the second host, as the real Hub does
+LARGE = (
+    ".safetensors",
+    ".pkl",
+    ".pt",
+    ".pth",
+    ".bin",
+)  # kept by their sha256 and served by the second host, as the real Hub does
 
 
 @dataclass
@@ -49,10 +55,16 @@ class Request:
 class Faults:
     """What goes wrong, by file name. Lists are used up from the front, one entry per request."""
 
-    statuses: dict[str, list[int]] = field(default_factory=dict)  # answers instead of the file; 0 serves it
-    cuts: dict[str, list[int]] = field(default_factory=dict)  # bytes after which the connection is closed
+    statuses: dict[str, list[int]] = field(
+        default_factory=dict
+    )  # answers instead of the file; 0 serves it
+    cuts: dict[str, list[int]] = field(
+        default_factory=dict
+    )  # bytes after which the connection is closed
     corrupt: set[str] = field(default_factory=set)  # one byte is wrong, the length is right
-    mute: set[str] = field(default_factory=set)  # the second host takes the request and says nothing
+    mute: set[str] = field(
+        default_factory=set
+    )  # the second host takes the request and says nothing
     silent: set[str] = field(default_factory=set)  # the body stops coming after its first part
     pause: float = 0.0  # seconds between two parts
     part: int = 1 << 18  # bytes in a part
@@ -68,20 +80,41 @@ class LocalHub:
         self.requests: list[Request] = []
         self.open = threading.Event()
         self.open.set()
-        self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), type("Host", (_Host,), {"hub": self, "host": host}))
-                         for host in ("hub", "cdn")]
+        self._servers = [
+            ThreadingHTTPServer(
+                ("127.0.0.1", 0), type("Host", (_Host,), {"hub": self, "host": host})
+            )
+            for host in ("hub", "cdn")
+        ]
         hub, cdn = (server.server_port for server in self._servers)
-        self.url, self.cdn = f"http://127.0.0.1:{hub}", f"http://localhost:{cdn}"  # clients before 2.0 tell hosts apart by name only
+        self.url, self.cdn = (
+            f"http://127.0.0.1:{hub}",
+            f"http://localhost:{cdn}",
+        )  # clients before 2.0 tell hosts apart by name only
         for server in self._servers:
-            threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+            threading.Thread(
+                target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+            ).start()
 
-    def publish(self, repo: str, files: dict[str, bytes], branch: str | None = None, door: str = "open") -> str:
+    def publish(
+        self, repo: str, files: dict[str, bytes], branch: str | None = None, door: str = "open"
+    ) -> str:
         """A new commit with exactly these files; returns its 40 hexadecimal digits. `branch`: also refs/pr/N, or the commit's own digits."""
-        content = "".join(f"{name} {hashlib.sha256(body).hexdigest()}\n" for name, body in sorted(files.items()))
+        content = "".join(
+            f"{name} {hashlib.sha256(body).hexdigest()}\n" for name, body in sorted(files.items())
+        )
         branch = branch or "main"
-        commit = branch if re.fullmatch("[0-9a-f]{40}", branch) else hashlib.sha1(f"{repo}\n{content}".encode()).hexdigest()
+        commit = (
+            branch
+            if re.fullmatch("[0-9a-f]{40}", branch)
+            else hashlib.sha1(f"{repo}\n{content}".encode()).hexdigest()
+        )
         repository = self.repositories.setdefault(repo, Repository())
-        repository.commits[commit], repository.branches[branch], repository.door = files, commit, door
+        repository.commits[commit], repository.branches[branch], repository.door = (
+            files,
+            commit,
+            door,
+        )
         return commit
 
     def close(self) -> None:
@@ -92,7 +125,12 @@ class LocalHub:
 
     def body_of(self, digest: str) -> tuple[str, bytes] | None:
         """Name and content of the published file with this sha256."""
-        every = (item for r in self.repositories.values() for files in r.commits.values() for item in files.items())
+        every = (
+            item
+            for r in self.repositories.values()
+            for files in r.commits.values()
+            for item in files.items()
+        )
         return next((item for item in every if hashlib.sha256(item[1]).hexdigest() == digest), None)
 
 
@@ -118,7 +156,9 @@ class _Host(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         token = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or None
-        self.hub.requests.append(Request(self.command, self.path, self.host, token, self.headers.get("Range")))
+        self.hub.requests.append(
+            Request(self.command, self.path, self.host, token, self.headers.get("Range"))
+        )
         try:
             if self.hub.faults.login_page:
                 self._send(200, {}, b"<html>Please sign in</html>")
@@ -152,8 +192,17 @@ class _Host(BaseHTTPRequestHandler):
             git = hashlib.sha1(b"blob %d\0" % len(body) + body).hexdigest()
             return self._file(name, body, {"X-Repo-Commit": commit, "ETag": f'"{git}"'})
         digest = hashlib.sha256(body).hexdigest()
-        return self._send(302, {"X-Repo-Commit": commit, "X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(body)),
-                                "X-Xet-Hash": digest, "X-Xet-Refresh-Route": f"{self.hub.url}/api/xet", "Location": f"{self.hub.cdn}/{digest}"})
+        return self._send(
+            302,
+            {
+                "X-Repo-Commit": commit,
+                "X-Linked-Etag": f'"{digest}"',
+                "X-Linked-Size": str(len(body)),
+                "X-Xet-Hash": digest,
+                "X-Xet-Refresh-Route": f"{self.hub.url}/api/xet",
+                "Location": f"{self.hub.cdn}/{digest}",
+            },
+        )
 
     def _from_cdn(self, digest: str) -> None:
         found = self.hub.body_of(digest)
@@ -178,7 +227,7 @@ class _Host(BaseHTTPRequestHandler):
         faults = self.hub.faults
         end = faults.cuts[name].pop(0) if faults.cuts.get(name) else len(body)
         for at in range(0, min(end, len(body)), faults.part):
-            self.wfile.write(body[at:min(at + faults.part, end)])
+            self.wfile.write(body[at : min(at + faults.part, end)])
             time.sleep(faults.pause)
             self._wait_while(faults.silent, name)
         self.close_connection = end < len(body)
@@ -219,9 +268,14 @@ def point_client_at(monkeypatch: Any, url: str, cache: Path) -> None:
     """The client reads its environment once, at import: this sets what it read then."""
     for name in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_OIDC_RESOURCE"):
         monkeypatch.delenv(name, raising=False)
-    settings = {"ENDPOINT": url, "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}",
-                "HF_HUB_CACHE": str(cache), "HF_TOKEN_PATH": f"{cache}-token", "AGENT_HARNESSES_PATH": f"{cache}-harnesses.json",
-                "HF_HUB_OFFLINE": False}
+    settings = {
+        "ENDPOINT": url,
+        "HUGGINGFACE_CO_URL_TEMPLATE": url + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HUB_CACHE": str(cache),
+        "HF_TOKEN_PATH": f"{cache}-token",
+        "AGENT_HARNESSES_PATH": f"{cache}-harnesses.json",
+        "HF_HUB_OFFLINE": False,
+    }
     for name, value in settings.items():
         monkeypatch.setattr(constants, name, value, raising=False)
 
@@ -263,8 +317,20 @@ def hurry(monkeypatch):
 
 
 def row(*sources: Source) -> Checkpoint:
-    return Checkpoint(id="faces", title="Faces", task="faces", network="stylegan2", sources=sources, format="safetensors",
-                      licence="MIT", commercial="yes", trained_on="heads", paper="none", parameters=1, data="heads")
+    return Checkpoint(
+        id="faces",
+        title="Faces",
+        task="faces",
+        network="stylegan2",
+        sources=sources,
+        format="safetensors",
+        licence="MIT",
+        commercial="yes",
+        trained_on="heads",
+        paper="none",
+        parameters=1,
+        data="heads",
+    )
 
 
 def source(commit: str | None = None, repo: str = "ann/faces", file: str = FILE, **facts) -> Source:

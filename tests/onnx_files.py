@@ -15,7 +15,13 @@ class _Graph:
     """Nodes and stored tensors so far; pictures are NCHW inside, as tf2onnx turns them."""
 
     def __init__(self, weights: Mapping[str, Tensor], resize: str) -> None:
-        self.weights, self.resize, self.nodes, self.stored, self.count = {k: v.numpy() for k, v in weights.items()}, resize, [], [], 0
+        self.weights, self.resize, self.nodes, self.stored, self.count = (
+            {k: v.numpy() for k, v in weights.items()},
+            resize,
+            [],
+            [],
+            0,
+        )
 
     def name(self) -> str:
         self.count += 1
@@ -40,26 +46,50 @@ class _Graph:
         pads = [0, 0, 0, 0, 0, 0, 1, 1] if stride == 2 else [0, 0, side, side] * 2
         if any(pads):
             x = self.node("Pad", x, self.store(np.array(pads, np.int64)), mode="reflect")
-        y = self.node("Conv", x, self.store(weight), strides=[stride] * 2, group=groups, kernel_shape=list(weight.shape[2:]))
-        return self.node("Add", y, self.channels(f"{name}.bias")) if f"{name}.bias" in self.weights else y
+        y = self.node(
+            "Conv",
+            x,
+            self.store(weight),
+            strides=[stride] * 2,
+            group=groups,
+            kernel_shape=list(weight.shape[2:]),
+        )
+        return (
+            self.node("Add", y, self.channels(f"{name}.bias"))
+            if f"{name}.bias" in self.weights
+            else y
+        )
 
     def norm(self, x: str, name: str) -> str:
         """tf.nn.moments and tf.nn.batch_normalization, as TensorFlow 1 spells them out."""
         mean = self.node("ReduceMean", x, axes=[1, 2, 3], keepdims=1)
         apart = self.node("Sub", x, mean)
-        variance = self.node("ReduceMean", self.node("Mul", apart, apart), axes=[1, 2, 3], keepdims=1)
-        deviation = self.node("Sqrt", self.node("Add", variance, self.store(np.array(EPSILON, np.float32))))
+        variance = self.node(
+            "ReduceMean", self.node("Mul", apart, apart), axes=[1, 2, 3], keepdims=1
+        )
+        deviation = self.node(
+            "Sqrt", self.node("Add", variance, self.store(np.array(EPSILON, np.float32)))
+        )
         rate = self.node("Mul", self.node("Reciprocal", deviation), self.channels(f"{name}.weight"))
         scaled = self.node("Mul", x, rate)
-        return self.node("Add", scaled, self.node("Sub", self.channels(f"{name}.bias"), self.node("Mul", mean, rate)))
+        return self.node(
+            "Add",
+            scaled,
+            self.node("Sub", self.channels(f"{name}.bias"), self.node("Mul", mean, rate)),
+        )
 
     def block(self, x: str, name: str, stride: int = 1) -> str:
         y = self.norm(self.convolution(x, f"{name}.1", stride), f"{name}.2")
         return self.node("LeakyRelu", y, alpha=0.2)
 
     def doubled(self, x: str) -> str:
-        region, scales = self.store(np.zeros(0, np.float32)), self.store(np.array([1, 1, 2, 2], np.float32))
-        return self.node("Resize", x, region, scales, mode="linear", coordinate_transformation_mode=self.resize)
+        region, scales = (
+            self.store(np.zeros(0, np.float32)),
+            self.store(np.array([1, 1, 2, 2], np.float32)),
+        )
+        return self.node(
+            "Resize", x, region, scales, mode="linear", coordinate_transformation_mode=self.resize
+        )
 
     def inverted(self, x: str, name: str, add: bool) -> str:
         y = self.block(self.block(x, f"{name}.0"), f"{name}.1")
@@ -77,9 +107,22 @@ def animegan(weights: Mapping[str, Tensor], resize: str = "asymmetric") -> Model
         x = graph.inverted(x, f"block_c.{n}.layers", n > 1)
     x = graph.block(x, "block_c.5")
     x = graph.block(graph.block(graph.doubled(x), "block_d.0"), "block_d.1")
-    x = graph.block(graph.block(graph.block(graph.doubled(x), "block_e.0"), "block_e.1"), "block_e.2")
+    x = graph.block(
+        graph.block(graph.block(graph.doubled(x), "block_e.0"), "block_e.1"), "block_e.2"
+    )
     x = graph.node("Tanh", graph.convolution(x, "out_layer.0"))
-    graph.nodes.append(helper.make_node("Transpose", [x], ["generator/G_MODEL/out_layer/Tanh:0"], perm=[0, 2, 3, 1]))
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, None, 3]) for name in ("generator_input:0", "generator/G_MODEL/out_layer/Tanh:0")]
-    return helper.make_model(helper.make_graph(graph.nodes, "tf2onnx", ends[:1], ends[1:], graph.stored), opset_imports=[helper.make_opsetid("", 11)],
-                             ir_version=6, producer_name="tf2onnx")
+    graph.nodes.append(
+        helper.make_node(
+            "Transpose", [x], ["generator/G_MODEL/out_layer/Tanh:0"], perm=[0, 2, 3, 1]
+        )
+    )
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, None, None, 3])
+        for name in ("generator_input:0", "generator/G_MODEL/out_layer/Tanh:0")
+    ]
+    return helper.make_model(
+        helper.make_graph(graph.nodes, "tf2onnx", ends[:1], ends[1:], graph.stored),
+        opset_imports=[helper.make_opsetid("", 11)],
+        ir_version=6,
+        producer_name="tf2onnx",
+    )

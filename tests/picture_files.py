@@ -14,7 +14,9 @@ from PIL import Image, ImageCms
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def noise(height: int = 21, width: int = 33, channels: int = 3, kind: type = np.uint8) -> np.ndarray:
+def noise(
+    height: int = 21, width: int = 33, channels: int = 3, kind: type = np.uint8
+) -> np.ndarray:
     return (
         np.random.default_rng(height * width + channels)
         .integers(0, np.iinfo(kind).max + 1, (height, width, channels))
@@ -22,7 +24,9 @@ def noise(height: int = 21, width: int = 33, channels: int = 3, kind: type = np.
     )
 
 
-def saved(pixels: np.ndarray | Image.Image, kind: str, mode: str | None = None, **options: Any) -> bytes:
+def saved(
+    pixels: np.ndarray | Image.Image, kind: str, mode: str | None = None, **options: Any
+) -> bytes:
     """A file by Pillow."""
     picture = (
         pixels
@@ -65,7 +69,9 @@ def png(
     for y in range(height):
         row = rows[y * stride : (y + 1) * stride]
         guess = (bytes(stride), bytes(step) + row[:-step], above)[y % 3 if filters else 0]
-        body += bytes([y % 3 if filters else 0]) + bytes((a - b) % 256 for a, b in zip(row, guess, strict=True))
+        body += bytes([y % 3 if filters else 0]) + bytes(
+            (a - b) % 256 for a, b in zip(row, guess, strict=True)
+        )
         above = row
     packed = zlib.compress(body)
     return (
@@ -102,7 +108,9 @@ def bitmap(width: int, height: int, bits: int = 24, packing: int = 0, body: byte
 def bitmap_with_alpha(pixels: np.ndarray) -> bytes:
     """A BMP of version 3, whose masks say where red, green, blue and alpha are."""
     body = pixels[::-1, :, [2, 1, 0, 3]].tobytes()
-    head = struct.pack("<IiiHHIIiiII", 56, pixels.shape[1], pixels.shape[0], 1, 32, 3, len(body), 1, 1, 0, 0)
+    head = struct.pack(
+        "<IiiHHIIiiII", 56, pixels.shape[1], pixels.shape[0], 1, 32, 3, len(body), 1, 1, 0, 0
+    )
     return (
         b"BM"
         + struct.pack("<IHHI", 70 + len(body), 0, 0, 70)
@@ -112,12 +120,22 @@ def bitmap_with_alpha(pixels: np.ndarray) -> bytes:
     )
 
 
-def table(*entries: tuple[int, int, int, bytes], order: str = "<", following: int = 0, body: bytes = b"") -> bytes:
+def table(
+    *entries: tuple[int, int, int, bytes], order: str = "<", following: int = 0, body: bytes = b""
+) -> bytes:
     """A TIFF with one table of (tag, kind, count, four bytes) and `body` behind it, which begins at 14 + 12 x
     entries."""
     head = {"<": b"II*\0\x08\0\0\0", ">": b"MM\0*\0\0\0\x08"}[order]
-    lines = b"".join(struct.pack(order + "HHI", tag, kind, count) + value for tag, kind, count, value in entries)
-    return head + struct.pack(order + "H", len(entries)) + lines + struct.pack(order + "I", following) + body
+    lines = b"".join(
+        struct.pack(order + "HHI", tag, kind, count) + value for tag, kind, count, value in entries
+    )
+    return (
+        head
+        + struct.pack(order + "H", len(entries))
+        + lines
+        + struct.pack(order + "I", following)
+        + body
+    )
 
 
 def tiff_claiming(
@@ -171,10 +189,15 @@ def unpacked(data: bytes) -> tuple[np.ndarray, dict[bytes, bytes]]:
     stream, above, rows = zlib.decompress(packed), bytes(stride), b""
     assert len(stream) == height * (stride + 1)
     for y in range(height):
-        kind, row = stream[y * (stride + 1)], bytearray(stream[y * (stride + 1) + 1 : (y + 1) * (stride + 1)])
+        kind, row = (
+            stream[y * (stride + 1)],
+            bytearray(stream[y * (stride + 1) + 1 : (y + 1) * (stride + 1)]),
+        )
         for i in range(stride):
             left = row[i - step] if i >= step else 0
             row[i] = (row[i] + (0, left, above[i], (left + above[i]) // 2)[kind]) % 256
         above = bytes(row)
         rows += above
-    return np.frombuffer(rows, ">u2" if depth == 16 else "u1").reshape(height, width, channels), chunks
+    return np.frombuffer(rows, ">u2" if depth == 16 else "u1").reshape(
+        height, width, channels
+    ), chunks

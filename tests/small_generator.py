@@ -25,13 +25,28 @@ class Small(nn.Module):
 
     z_dim, num_ws, value_range = 8, 4, (-1.0, 1.0)
 
-    def __init__(self, resolution: int = 16, label_dim: int = 0, limit: int = 99, overflows: bool = False, touch: int = 0) -> None:
+    def __init__(
+        self,
+        resolution: int = 16,
+        label_dim: int = 0,
+        limit: int = 99,
+        overflows: bool = False,
+        touch: int = 0,
+    ) -> None:
         super().__init__()
-        self.resolution, self.label_dim, self.limit, self.overflows, self.touch = resolution, label_dim, limit, overflows, touch
+        self.resolution, self.label_dim, self.limit, self.overflows, self.touch = (
+            resolution,
+            label_dim,
+            limit,
+            overflows,
+            touch,
+        )
         self.calls: list[int] = []
         self.w_avg = torch.zeros(8)
 
-    def mapping(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+    def mapping(
+        self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
+    ) -> Tensor:
         w = z if c is None else torch.cat([c[:, :8], z], 1)[:, :8]
         ws = w[:, None].repeat(1, self.num_ws, 1)
         ws[:, :cutoff] = self.w_avg.lerp(ws[:, :cutoff], psi)
@@ -40,9 +55,15 @@ class Small(nn.Module):
     def synthesis(self, ws: Tensor, noise: str = "const", generators: list | None = None) -> Tensor:
         self.calls.append(len(ws))
         if len(ws) > self.limit:
-            raise RuntimeError("[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: can't allocate memory")
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp] . DefaultCPUAllocator: can't allocate memory"
+            )
         held = torch.ones(len(ws), self.touch)
-        x = torch.tanh(ws.sum(1)[:, :3] / 4)[..., None, None].expand(-1, -1, self.resolution, self.resolution).clone()
+        x = (
+            torch.tanh(ws.sum(1)[:, :3] / 4)[..., None, None]
+            .expand(-1, -1, self.resolution, self.resolution)
+            .clone()
+        )
         if generators:
             x[:, :, 0, 0] = torch.stack([torch.rand(3, generator=g) for g in generators])
         if self.overflows and torch.is_autocast_enabled("cpu"):
@@ -56,7 +77,9 @@ class Plain(Small):
     num_ws = 0
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        assert (c is None) == (self.label_dim == 0) and (c is None or c.shape == (len(z), self.label_dim))
+        assert (c is None) == (self.label_dim == 0) and (
+            c is None or c.shape == (len(z), self.label_dim)
+        )
         shift = 0 if c is None else c.argmax(1, keepdim=True).float() / 4
         return self.synthesis((z + shift)[:, None])
 
@@ -65,15 +88,43 @@ class SmallRuntime(Runtime):
     """A runtime whose only model is `network`; `steps` are handed out as its download, `changes` as what its source had to say."""
 
     def __init__(self, network: nn.Module, precision: str = "float32") -> None:
-        row = Checkpoint("small", "Small", "faces", "stylegan2", (Source("small.pt"),), "torch", "CC0-1.0", "yes", "nothing", "none", 8, "none")
-        other = Checkpoint("enlarger", "Enlarger", "upscale", "stylegan2", (Source("big.pt"),), "torch", "CC0-1.0", "yes", "nothing", "none", 8, "none")
+        row = Checkpoint(
+            "small",
+            "Small",
+            "faces",
+            "stylegan2",
+            (Source("small.pt"),),
+            "torch",
+            "CC0-1.0",
+            "yes",
+            "nothing",
+            "none",
+            8,
+            "none",
+        )
+        other = Checkpoint(
+            "enlarger",
+            "Enlarger",
+            "upscale",
+            "stylegan2",
+            (Source("big.pt"),),
+            "torch",
+            "CC0-1.0",
+            "yes",
+            "nothing",
+            "none",
+            8,
+            "none",
+        )
         super().__init__({"small": row, "enlarger": other}, Device("cpu", precision), offline=True)
         self.small = network
         self.steps: tuple[Progress, ...] = ()
         self.changes: tuple = ()
         self.stopped = False
 
-    def located(self, checkpoint: Checkpoint, revision: str | None = None) -> Generator[Progress, None, Located]:
+    def located(
+        self, checkpoint: Checkpoint, revision: str | None = None
+    ) -> Generator[Progress, None, Located]:
         try:
             yield from self.steps
         except GeneratorExit:

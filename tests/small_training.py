@@ -23,18 +23,26 @@ class Eyes(nn.Module):
         self.kernels = [torch.randn(c, 3, 1, 1, generator=random) for c in TAP_CHANNELS]
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        return [F.conv2d(F.interpolate(x, size=32 // 2**k, mode="bilinear"), kernel) for k, kernel in enumerate(self.kernels)]
+        return [
+            F.conv2d(F.interpolate(x, size=32 // 2**k, mode="bilinear"), kernel)
+            for k, kernel in enumerate(self.kernels)
+        ]
 
 
 def portraits(size: int = 16, count: int = 12) -> data.Portraits:
     random = np.random.RandomState(1)
-    return data.Portraits(random.randint(0, 256, (count, size, size, 3)).astype(np.uint8),
-                          random.randn(count, len(labels.NAMES)).astype(np.float32), np.arange(count))
+    return data.Portraits(
+        random.randint(0, 256, (count, size, size, 3)).astype(np.uint8),
+        random.randn(count, len(labels.NAMES)).astype(np.float32),
+        np.arange(count),
+    )
 
 
 def face_trainer(seed: int = 0, settings: faces.Settings = TINY) -> faces.FaceTrainer:
     torch.manual_seed(seed)
-    return faces.FaceTrainer(portraits(settings.resolution), settings, pictures=1000, features=Eyes())
+    return faces.FaceTrainer(
+        portraits(settings.resolution), settings, pictures=1000, features=Eyes()
+    )
 
 
 def diffusion_trainer(seed: int = 0) -> diffusion.DiffusionTrainer:

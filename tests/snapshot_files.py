@@ -35,7 +35,13 @@ class Persistent(nn.Module):
 
     def __reduce__(self) -> tuple:
         state = dict(self.__dict__)
-        meta = dict(type="class", version=6, module_src=self.source, class_name=type(self).__name__, state=state)
+        meta = dict(
+            type="class",
+            version=6,
+            module_src=self.source,
+            class_name=type(self).__name__,
+            state=state,
+        )
         return _reconstruct_persistent_obj, (meta,), None
 
 
@@ -70,7 +76,10 @@ class SynthesisNetwork(Persistent):
 class Generator(Persistent):
     def __init__(self, z_dim: int, w_dim: int, c_dim: int = 0) -> None:
         super().__init__(
-            z_dim=z_dim, w_dim=w_dim, c_dim=c_dim, synthesis_kwargs=EasyDict(channel_base=512, conv_clamp=256)
+            z_dim=z_dim,
+            w_dim=w_dim,
+            c_dim=c_dim,
+            synthesis_kwargs=EasyDict(channel_base=512, conv_clamp=256),
         )
         self.z_dim, self.w_dim, self.num_ws = z_dim, w_dim, 8
         self.mapping = MappingNetwork(z_dim, w_dim)
@@ -102,7 +111,10 @@ PLACES = {
 }
 
 
-OLDER = {R3Generator: ("training.networks_baseline", "Generator"), Stage: ("BaselineGAN.Networks", "GeneratorStage")}  # R3GAN's first names
+OLDER = {
+    R3Generator: ("training.networks_baseline", "Generator"),
+    Stage: ("BaselineGAN.Networks", "GeneratorStage"),
+}  # R3GAN's first names
 
 
 @contextlib.contextmanager
@@ -110,7 +122,9 @@ def stand_ins(places: dict[object, tuple[str, str]] = PLACES) -> Iterator[None]:
     """While this lasts, the stand-ins are where the original programs keep their classes, as pickling demands."""
     before = {thing: (thing.__module__, thing.__qualname__) for thing in places}
     modules = {place: types.ModuleType(place) for place, _ in places.values()}
-    modules |= {place.partition(".")[0]: types.ModuleType(place.partition(".")[0]) for place in modules}
+    modules |= {
+        place.partition(".")[0]: types.ModuleType(place.partition(".")[0]) for place in modules
+    }
     try:
         for thing, (place, name) in places.items():
             setattr(modules[place], name, thing)
@@ -127,15 +141,23 @@ def stand_ins(places: dict[object, tuple[str, str]] = PLACES) -> Iterator[None]:
 def nvidia_snapshot(protocol: int, **more: object) -> tuple[bytes, Generator]:
     """The file's bytes and its G_ema. ADA's files have protocol 3, stylegan3's 4."""
     ema = Generator(16, 12)
-    settings = EasyDict(class_name="training.dataset.ImageFolderDataset", resolution=32, use_labels=False)
+    settings = EasyDict(
+        class_name="training.dataset.ImageFolderDataset", resolution=32, use_labels=False
+    )
     content = dict(
-        training_set_kwargs=settings, G=Generator(16, 12), D=FullyConnectedLayer(4, 1), G_ema=ema, augment_pipe=None
+        training_set_kwargs=settings,
+        G=Generator(16, 12),
+        D=FullyConnectedLayer(4, 1),
+        G_ema=ema,
+        augment_pipe=None,
     )
     with stand_ins():
         return pickle.dumps(content | more, protocol), ema
 
 
-def r3gan_snapshot(protocol: int = 4, places: dict[object, tuple[str, str]] = PLACES, **more: object) -> tuple[bytes, R3Generator]:
+def r3gan_snapshot(
+    protocol: int = 4, places: dict[object, tuple[str, str]] = PLACES, **more: object
+) -> tuple[bytes, R3Generator]:
     """The file's bytes and its G_ema; `places` are the names of its classes' modules."""
     ema, trained = R3Generator(), R3Generator()
     optimizer = torch.optim.Adam(trained.parameters(), foreach=False)
@@ -143,16 +165,22 @@ def r3gan_snapshot(protocol: int = 4, places: dict[object, tuple[str, str]] = PL
     optimizer.step()
     for parameter in trained.parameters():
         parameter.grad = None
-    content = dict(G=trained, D=Stage(), G_ema=ema, training_set_kwargs=dict(resolution=256), cur_nimg=1000)
+    content = dict(
+        G=trained, D=Stage(), G_ema=ema, training_set_kwargs=dict(resolution=256), cur_nimg=1000
+    )
     with stand_ins(places):
-        return pickle.dumps(content | dict(G_opt_state=optimizer.state_dict()) | more, protocol), ema
+        return pickle.dumps(
+            content | dict(G_opt_state=optimizer.state_dict()) | more, protocol
+        ), ema
 
 
 class Network:
     """NVIDIA's TensorFlow network: a state with the text of its program and arrays."""
 
     def __init__(self, name: str) -> None:
-        self.state = dict(version=4, name=name, build_module_src=SOURCE, variables=[("w", numpy.zeros(3, "f4"))])
+        self.state = dict(
+            version=4, name=name, build_module_src=SOURCE, variables=[("w", numpy.zeros(3, "f4"))]
+        )
 
     def __getstate__(self) -> dict:
         return self.state

@@ -32,13 +32,21 @@ def test_the_machine_s_chromium_is_taken(bare: Path) -> None:
 
 
 def test_apt_brings_one_where_we_may(bare: Path) -> None:
-    program(bare / "apt-get", f'echo apt-get $* >> {bare}/said; [ "$1" = update ] || {{ echo "#!/bin/sh" > {bare}/chromium; /bin/chmod +x {bare}/chromium; }}')
+    program(
+        bare / "apt-get",
+        f'echo apt-get $* >> {bare}/said; [ "$1" = update ] || {{ echo "#!/bin/sh" > {bare}/chromium; /bin/chmod +x {bare}/chromium; }}',
+    )
     assert conftest._chromium() == str(bare / "chromium")
-    assert (bare / "said").read_text().splitlines() == ["apt-get update -q", "apt-get install -qy --no-install-recommends chromium fonts-noto-cjk"]
+    assert (bare / "said").read_text().splitlines() == [
+        "apt-get update -q",
+        "apt-get install -qy --no-install-recommends chromium fonts-noto-cjk",
+    ]
 
 
 @pytest.mark.parametrize("case", ["not root", "no apt", "a stub"])
-def test_playwright_brings_one_where_apt_does_not(case: str, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_playwright_brings_one_where_apt_does_not(
+    case: str, bare: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if case == "not root":
         monkeypatch.setattr(conftest.os, "geteuid", lambda: 1000)
     if case != "no apt":
@@ -59,13 +67,20 @@ def test_what_a_person_would_trip_over_is_noticed(browser: Browser, url: str) ->
     context = browser.new_context()
     page = context.new_page()
     faults = conftest.watch(page, url)
-    page.route("**/page", lambda route: route.fulfill(body="<title>x</title>", content_type="text/html"))
+    page.route(
+        "**/page", lambda route: route.fulfill(body="<title>x</title>", content_type="text/html")
+    )
     page.goto(f"{url}page")
     assert faults == []
     page.evaluate("""async () => { console.error("oops"); console.warn("fine"); setTimeout(() => { throw new Error("broken"); });
         await fetch("/nothing-here"); await fetch("http://127.0.0.1:9/").catch(() => 0); }""")
     page.wait_for_timeout(200)
     context.close()
-    for sign in ("console: oops", "page error: broken", f"HTTP 404: {url}nothing-here", "asks another host: http://127.0.0.1:9/"):
+    for sign in (
+        "console: oops",
+        "page error: broken",
+        f"HTTP 404: {url}nothing-here",
+        "asks another host: http://127.0.0.1:9/",
+    ):
         assert sign in "\n".join(faults), faults
     assert "fine" not in "\n".join(faults)

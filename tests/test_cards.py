@@ -19,12 +19,21 @@ def translators(engine: Engine) -> list[Checkpoint]:
     return engine.rows("translate")
 
 
-def test_every_translator_says_what_it_likes_and_what_it_cannot(translators: list[Checkpoint]) -> None:
-    missing = [(row.id, key) for row in translators for key in ("likes", "cannot") if getattr(row, key) not in CHINESE]
+def test_every_translator_says_what_it_likes_and_what_it_cannot(
+    translators: list[Checkpoint],
+) -> None:
+    missing = [
+        (row.id, key)
+        for row in translators
+        for key in ("likes", "cannot")
+        if getattr(row, key) not in CHINESE
+    ]
     assert missing == []
 
 
-def test_every_translator_that_ships_shows_what_it_does(engine: Engine, translators: list[Checkpoint]) -> None:
+def test_every_translator_that_ships_shows_what_it_does(
+    engine: Engine, translators: list[Checkpoint]
+) -> None:
     shipped = [row for row in translators if row.sources[0].repo is None]
     assert shipped
     for row in shipped:
@@ -34,19 +43,37 @@ def test_every_translator_that_ships_shows_what_it_does(engine: Engine, translat
             data = picture.read_bytes()
             width, height = Image.open(io.BytesIO(data)).size
             first = Image.open(example)
-            assert len(data) < 30_000 and width / height == pytest.approx(first.width / first.height, rel=0.02)
+            assert len(data) < 30_000 and width / height == pytest.approx(
+                first.width / first.height, rel=0.02
+            )
         assert cards.card(row, True, "en").count("<img ") == len(EXAMPLES)
-    assert {p.name[:-len("-1.webp")] for p in cards.PICTURES.iterdir()} == {row.id for row in shipped}, "none of a model that is gone"
+    assert {p.name[: -len("-1.webp")] for p in cards.PICTURES.iterdir()} == {
+        row.id for row in shipped
+    }, "none of a model that is gone"
 
 
 def test_every_domain_has_a_chinese_name(engine: Engine) -> None:
-    assert sorted({domain for row in engine.rows("translate") for domain in row.domains if domain not in CHINESE}) == []
+    assert (
+        sorted(
+            {
+                domain
+                for row in engine.rows("translate")
+                for domain in row.domains
+                if domain not in CHINESE
+            }
+        )
+        == []
+    )
 
 
 def test_the_chips_say_what_is_no_gan_and_the_two_domains(engine: Engine) -> None:
     chips = cards.chips(engine.row("styles-26"), True, "en")
-    assert "style transfer, no GAN" in chips and "photograph → painting" in chips and "here" in chips
-    assert "没有" not in chips and "风格迁移，非 GAN" in cards.chips(engine.row("styles-26"), True, "zh")
+    assert (
+        "style transfer, no GAN" in chips and "photograph → painting" in chips and "here" in chips
+    )
+    assert "没有" not in chips and "风格迁移，非 GAN" in cards.chips(
+        engine.row("styles-26"), True, "zh"
+    )
     assert "no GAN" not in cards.chips(engine.row("vintagify"), True, "en")
 
 
@@ -55,12 +82,19 @@ def test_a_card_says_how_sure_each_place_is(engine: Engine) -> None:
     said = cards.card(model, False, "en")
     for source in model.sources:
         assert f"{source} ({cards.SURE[source.sure]})" in said
-    assert "确知在此" in cards.card(model, False, "zh") and "可能在此" in cards.card(model, False, "zh")
+    assert "确知在此" in cards.card(model, False, "zh") and "可能在此" in cards.card(
+        model, False, "zh"
+    )
     assert set(cards.SURE) == set(SURE) and set(cards.SURE.values()) <= set(CHINESE)
-    assert "there)" not in cards.card(engine.row("heads-128"), True, "en"), "what ships is seen to be here"
+    assert "there)" not in cards.card(engine.row("heads-128"), True, "en"), (
+        "what ships is seen to be here"
+    )
 
 
 def test_a_card_is_text_not_markup(engine: Engine) -> None:
     from dataclasses import replace
+
     evil = replace(engine.row("vintagify"), likes="<script>alert(1)</script>", licence="<b>")
-    assert "<script>" not in cards.card(evil, True, "en") and "<b>" not in cards.card(evil, True, "en")
+    assert "<script>" not in cards.card(evil, True, "en") and "<b>" not in cards.card(
+        evil, True, "en"
+    )

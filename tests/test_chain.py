@@ -31,18 +31,32 @@ def chained(engine: Engine, tmp_path: Path) -> Path:
 
 def test_the_last_picture_tells_the_whole_chain(chained: Path) -> None:
     large = from_picture(chained)
-    painted, = large.before
-    face, = painted.before
+    (painted,) = large.before
+    (face,) = painted.before
     assert (large.task, painted.task, face.task) == ("upscale", "translate", "faces")
-    assert face.settings["seed"] == 7 and painted.settings["labels"] == {"3": 1} and len(face.sha256) == 64 and not face.before
+    assert (
+        face.settings["seed"] == 7
+        and painted.settings["labels"] == {"3": 1}
+        and len(face.sha256) == 64
+        and not face.before
+    )
     assert painted.pictures[0]["size"] == [64, 64]
 
 
 def test_the_chain_alone_makes_it_again(chained: Path, tmp_path: Path) -> None:
-    assert __main__.main(["run", str(chained), "--out", str(tmp_path / "again"), "--device", "cpu", "--offline"]) == 0
-    again, = (tmp_path / "again").glob("*.png")
-    assert np.array_equal(np.asarray(Image.open(again)), np.asarray(Image.open(chained))) and from_picture(again) == from_picture(chained)
-    assert '"changes": []' in (tmp_path / "again" / "report.json").read_text(), "the picture between was the same, byte for byte"
+    assert (
+        __main__.main(
+            ["run", str(chained), "--out", str(tmp_path / "again"), "--device", "cpu", "--offline"]
+        )
+        == 0
+    )
+    (again,) = (tmp_path / "again").glob("*.png")
+    assert np.array_equal(
+        np.asarray(Image.open(again)), np.asarray(Image.open(chained))
+    ) and from_picture(again) == from_picture(chained)
+    assert '"changes": []' in (tmp_path / "again" / "report.json").read_text(), (
+        "the picture between was the same, byte for byte"
+    )
 
 
 def test_a_picture_from_elsewhere_begins_a_chain(engine: Engine, tmp_path: Path) -> None:

@@ -32,10 +32,14 @@ def network(place: Path, **how) -> diffusion.Diffusion:
     return diffusion.build(contents.tensors, contents.settings)
 
 
-def walk(built: diffusion.Diffusion, seed: int, steps: int, name: str, eta: float = 0.0) -> list[sampling.Point]:
+def walk(
+    built: diffusion.Diffusion, seed: int, steps: int, name: str, eta: float = 0.0
+) -> list[sampling.Point]:
     generator = torch.Generator().manual_seed(seed)
     loop = sampling.scheduler(built.schedule, name, steps)
-    return list(sampling.walk(loop, sampling.noise(built.shape, generator, CPU), built, CPU, generator, eta))
+    return list(
+        sampling.walk(loop, sampling.noise(built.shape, generator, CPU), built, CPU, generator, eta)
+    )
 
 
 def pictures(x: torch.Tensor) -> np.ndarray:
@@ -51,15 +55,24 @@ def consistency(place: Path, classes: int = 0) -> diffusion.Diffusion:
 def test_a_folder_is_read_back_equal(tmp_path: Path, safe: bool) -> None:
     built = network(tmp_path, latent=True, safe=safe)
     for part, truth in ((built.unet, unet()), (built.decoder, decoder())):
-        assert all(torch.equal(a, b) for a, b in zip(part.state_dict().values(), truth.state_dict().values(), strict=True))
+        assert all(
+            torch.equal(a, b)
+            for a, b in zip(part.state_dict().values(), truth.state_dict().values(), strict=True)
+        )
     assert (built.shape, built.resolution) == ((3, 8, 8), 16)
 
 
 def test_files_at_the_top_are_the_unet(tmp_path: Path) -> None:
     unet().save_pretrained(tmp_path)
     diffusers.DDPMScheduler(num_train_timesteps=100).save_pretrained(tmp_path)
-    contents = folders.read(tmp_path, ("config.json", "diffusion_pytorch_model.safetensors", "scheduler_config.json"), "small")
-    assert diffusion.build(contents.tensors, contents.settings).schedule["num_train_timesteps"] == 100
+    contents = folders.read(
+        tmp_path,
+        ("config.json", "diffusion_pytorch_model.safetensors", "scheduler_config.json"),
+        "small",
+    )
+    assert (
+        diffusion.build(contents.tensors, contents.settings).schedule["num_train_timesteps"] == 100
+    )
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v_prediction"])
@@ -68,7 +81,9 @@ def test_ddim_is_diffusers_pipeline_to_the_bit(tmp_path: Path, prediction: str, 
     built = network(tmp_path, prediction=prediction)
     pipeline = diffusers.DDIMPipeline(unet(), diffusers.DDIMScheduler.from_config(built.schedule))
     pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline(generator=torch.Generator().manual_seed(5), num_inference_steps=6, eta=eta, output_type="np").images
+    theirs = pipeline(
+        generator=torch.Generator().manual_seed(5), num_inference_steps=6, eta=eta, output_type="np"
+    ).images
     assert np.array_equal(theirs, pictures(walk(built, 5, 6, "ddim", eta)[-1].x))
 
 
@@ -76,35 +91,77 @@ def test_ddpm_is_diffusers_pipeline_to_the_bit(tmp_path: Path) -> None:
     built = network(tmp_path)
     pipeline = diffusers.DDPMPipeline(unet(), diffusers.DDPMScheduler.from_config(built.schedule))
     pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline(generator=torch.Generator().manual_seed(5), num_inference_steps=6, output_type="np").images
+    theirs = pipeline(
+        generator=torch.Generator().manual_seed(5), num_inference_steps=6, output_type="np"
+    ).images
     assert np.array_equal(theirs, pictures(walk(built, 5, 6, "ddpm")[-1].x))
 
 
 def test_a_latent_model_is_diffusers_pipeline_to_the_bit(tmp_path: Path) -> None:
     built = network(tmp_path, latent=True)
-    pipeline = diffusers.LDMPipeline(decoder(), unet(), diffusers.DDIMScheduler.from_config(built.schedule))
+    pipeline = diffusers.LDMPipeline(
+        decoder(), unet(), diffusers.DDIMScheduler.from_config(built.schedule)
+    )
     pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline(generator=torch.Generator().manual_seed(5), num_inference_steps=6, output_type="np").images
+    theirs = pipeline(
+        generator=torch.Generator().manual_seed(5), num_inference_steps=6, output_type="np"
+    ).images
     with torch.no_grad():
         assert np.array_equal(theirs, pictures(built.decode(walk(built, 5, 6, "ddim")[-1].x)))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 @pytest.mark.parametrize("classes", [0, 7])
-def test_a_consistency_model_is_diffusers_pipeline_to_the_bit(tmp_path: Path, classes: int, steps: int) -> None:
+def test_a_consistency_model_is_diffusers_pipeline_to_the_bit(
+    tmp_path: Path, classes: int, steps: int
+) -> None:
     built = consistency(tmp_path, classes)
     assert built.label_dim == classes
-    pipeline = diffusers.ConsistencyModelPipeline(unet(classes=classes), diffusers.CMStochasticIterativeScheduler.from_config(built.schedule))
+    pipeline = diffusers.ConsistencyModelPipeline(
+        unet(classes=classes), diffusers.CMStochasticIterativeScheduler.from_config(built.schedule)
+    )
     pipeline.set_progress_bar_config(disable=True)
-    theirs = pipeline(class_labels=4 if classes else None, num_inference_steps=steps, generator=torch.Generator().manual_seed(5), output_type="pil").images
+    theirs = pipeline(
+        class_labels=4 if classes else None,
+        num_inference_steps=steps,
+        generator=torch.Generator().manual_seed(5),
+        output_type="pil",
+    ).images
     table = from_classes((), classes) if classes else None
-    ours = [m for s in denoise(built, CPU, table, seed=5, steps=steps, scheduler="consistency", labels={"class": "4"} if classes else None) for m in s.made]
-    assert np.abs(np.asarray(theirs[0], int) - np.asarray(ours[0].picture, int)).max() <= 1, "bytes are rounded otherwise"
+    ours = [
+        m
+        for s in denoise(
+            built,
+            CPU,
+            table,
+            seed=5,
+            steps=steps,
+            scheduler="consistency",
+            labels={"class": "4"} if classes else None,
+        )
+        for m in s.made
+    ]
+    assert np.abs(np.asarray(theirs[0], int) - np.asarray(ours[0].picture, int)).max() <= 1, (
+        "bytes are rounded otherwise"
+    )
     generator, row = torch.Generator().manual_seed(5), torch.eye(7)[4:5] if classes else None
     loop = sampling.scheduler(built.schedule, "consistency", steps)
-    *_, last = sampling.walk(loop, sampling.noise(built.shape, generator, CPU), lambda x, t: built(x, t, row), CPU, generator)
-    theirs = pipeline(class_labels=4 if classes else None, num_inference_steps=steps, generator=torch.Generator().manual_seed(5), output_type="np").images
-    assert np.array_equal(theirs, pictures(last.x)) and torch.allclose(last.guess, last.x, atol=1e-5)
+    *_, last = sampling.walk(
+        loop,
+        sampling.noise(built.shape, generator, CPU),
+        lambda x, t: built(x, t, row),
+        CPU,
+        generator,
+    )
+    theirs = pipeline(
+        class_labels=4 if classes else None,
+        num_inference_steps=steps,
+        generator=torch.Generator().manual_seed(5),
+        output_type="np",
+    ).images
+    assert np.array_equal(theirs, pictures(last.x)) and torch.allclose(
+        last.guess, last.x, atol=1e-5
+    )
 
 
 def test_the_seed_draws_the_class_that_nobody_chose(tmp_path: Path) -> None:
@@ -134,17 +191,31 @@ def test_a_consistency_model_wants_its_own_scheduler(tmp_path: Path) -> None:
 def test_attention_by_its_old_names_is_read_equal(tmp_path: Path) -> None:
     contents = folders.read(tmp_path, folder(tmp_path, latent=True), "small")
     old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
-    renamed = {re.sub(r"(attentions\.0)\.(to_q|to_k|to_v|to_out\.0)\.", lambda m: f"{m[1]}.{old[m[2]]}.", n): t for n, t in contents.tensors.items()}
-    assert "unet.mid_block.attentions.0.query.weight" in renamed and "vqvae.decoder.mid_block.attentions.0.proj_attn.bias" in renamed
+    renamed = {
+        re.sub(
+            r"(attentions\.0)\.(to_q|to_k|to_v|to_out\.0)\.", lambda m: f"{m[1]}.{old[m[2]]}.", n
+        ): t
+        for n, t in contents.tensors.items()
+    }
+    assert (
+        "unet.mid_block.attentions.0.query.weight" in renamed
+        and "vqvae.decoder.mid_block.attentions.0.proj_attn.bias" in renamed
+    )
     built = diffusion.build(renamed, contents.settings)
-    assert all(torch.equal(a, b) for a, b in zip(built.unet.state_dict().values(), unet().state_dict().values(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(built.unet.state_dict().values(), unet().state_dict().values(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("name", [n for n in sampling.CLASSES if n != "consistency"])
 def test_every_scheduler_ends_where_its_last_guess_is(tmp_path: Path, name: str) -> None:
     built = network(tmp_path)
     last = walk(built, 1, 8, name)[-1]
-    x, guess = last.x, last.guess.clamp(-1, 1) if name in ("ddpm", "ddim", "lcm") else last.guess  # those clip it, as the schedule says
+    x, guess = (
+        last.x,
+        last.guess.clamp(-1, 1) if name in ("ddpm", "ddim", "lcm") else last.guess,
+    )  # those clip it, as the schedule says
     assert torch.allclose(x, guess, atol=1e-5)
 
 
@@ -152,9 +223,13 @@ def test_a_step_tells_how_far_it_is_and_shows_noise_and_guess(tmp_path: Path) ->
     every = list(denoise(network(tmp_path, latent=True), CPU, seed=3, count=2, steps=4))
     steps, shows = every[::2], every[1::2]
     assert [s.done for s in steps] == list(range(1, 9)) and {s.total for s in steps} == {8}
-    assert all(s.for_show for s in steps) and not any(s.for_show for s in shows), "decoding what is only looked at is charged to nobody"
+    assert all(s.for_show for s in steps) and not any(s.for_show for s in shows), (
+        "decoding what is only looked at is charged to nobody"
+    )
     assert all(len(s.preview) == 2 and s.preview[0].size == (16, 16) for s in shows)
-    assert [len(s.made) for s in steps] == [0, 0, 0, 1, 0, 0, 0, 1] and not any(s.made for s in shows)
+    assert [len(s.made) for s in steps] == [0, 0, 0, 1, 0, 0, 0, 1] and not any(
+        s.made for s in shows
+    )
     assert [s.network_calls for s in steps] == [1] * 8 and sum(s.network_calls for s in shows) == 0
 
 
@@ -177,7 +252,9 @@ def test_eta_without_ddim_is_refused(tmp_path: Path) -> None:
         list(denoise(network(tmp_path), CPU, scheduler="euler", eta=0.5))
 
 
-def test_a_folder_that_names_another_class_is_refused_and_nothing_is_imported(tmp_path: Path) -> None:
+def test_a_folder_that_names_another_class_is_refused_and_nothing_is_imported(
+    tmp_path: Path,
+) -> None:
     files = folder(tmp_path)
     config = json.loads((tmp_path / "unet/config.json").read_text()) | {"_class_name": "os.system"}
     (tmp_path / "unet/config.json").write_text(json.dumps(config))

@@ -25,30 +25,47 @@ def test_precision_acts_only_inside_the_block() -> None:
 
 def test_auto_is_the_precision_that_always_works() -> None:
     assert Device("cpu", "bfloat16").with_precision("auto") == Device("cpu", "float32")
-    with pytest.raises(UserError, match="^The precision int8 is unknown: accepted are auto, float32, bfloat16, float16.$"):
+    with pytest.raises(
+        UserError,
+        match="^The precision int8 is unknown: accepted are auto, float32, bfloat16, float16.$",
+    ):
         Device("cpu").with_precision("int8")
 
 
-def test_auto_takes_what_the_network_allows_and_the_processor_is_quick_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    for flags, allowed, expected in ((["avx2", "avx512_bf16"], ("bfloat16", "float16"), "bfloat16"), (["avx512_bf16"], (), "float32"),
-                                     (["amx_bf16"], ("float16",), "float32"), (["avx2"], ("bfloat16",), "float32")):
+def test_auto_takes_what_the_network_allows_and_the_processor_is_quick_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for flags, allowed, expected in (
+        (["avx2", "avx512_bf16"], ("bfloat16", "float16"), "bfloat16"),
+        (["avx512_bf16"], (), "float32"),
+        (["amx_bf16"], ("float16",), "float32"),
+        (["avx2"], ("bfloat16",), "float32"),
+    ):
         monkeypatch.setattr(device, "_flags", lambda flags=flags: flags)
         device.quick.cache_clear()
         assert Device("cpu").with_precision("auto", allowed).precision == expected
         assert Device("mps").with_precision("auto", allowed).precision == "float32"
-        assert Device("cpu").with_precision("bfloat16").precision == "bfloat16", "what a person asks for is done"
+        assert Device("cpu").with_precision("bfloat16").precision == "bfloat16", (
+            "what a person asks for is done"
+        )
     device.quick.cache_clear()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads what Linux says")
-def test_free_memory_is_what_the_machine_and_the_container_give(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_free_memory_is_what_the_machine_and_the_container_give(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert 50e6 < Device("cpu").free_memory() < 8e12
     monkeypatch.setattr(device, "_container_room", lambda: 123)
     assert Device("cpu").free_memory() == 123
 
 
 def test_a_full_memory_is_told_from_a_bug() -> None:
-    assert out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp:115] err == 0. DefaultCPUAllocator: can't allocate memory"))
+    assert out_of_memory(
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:115] err == 0. DefaultCPUAllocator: can't allocate memory"
+        )
+    )
     assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
     assert not out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
     with pytest.raises(RuntimeError) as error:
@@ -66,11 +83,22 @@ def test_auto_finds_a_device_that_works() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 def test_a_gpu_says_its_name_and_its_memory() -> None:
     gpu = pick("cuda")
-    assert gpu.title != "CUDA" and 0 < gpu.free_memory() <= torch.cuda.get_device_properties(0).total_memory
+    assert (
+        gpu.title != "CUDA"
+        and 0 < gpu.free_memory() <= torch.cuda.get_device_properties(0).total_memory
+    )
 
 
-@pytest.mark.parametrize(("values", "finite"), [([1.0, -2.0], True), ([1.0, math.nan], False), ([math.inf, 0.0], False), ([math.inf, -math.inf], False),
-                                                ([3e38, 3e38], True)])
+@pytest.mark.parametrize(
+    ("values", "finite"),
+    [
+        ([1.0, -2.0], True),
+        ([1.0, math.nan], False),
+        ([math.inf, 0.0], False),
+        ([math.inf, -math.inf], False),
+        ([3e38, 3e38], True),
+    ],
+)
 def test_one_value_that_is_no_number_is_found_and_large_ones_are_numbers(values, finite):
     assert all_finite(torch.tensor(values)) is finite
     assert all_finite(torch.tensor(values).bfloat16()) is finite

@@ -54,7 +54,9 @@ def result(page: Page, name: str, path: Path):
     return from_picture(path)
 
 
-def test_an_upscaler_made_of_diffusion_has_steps_noise_and_a_seed(page: Page, tmp_path: Path) -> None:
+def test_an_upscaler_made_of_diffusion_has_steps_noise_and_a_seed(
+    page: Page, tmp_path: Path
+) -> None:
     name = opened(page, "Upscale", tmp_path)
     expect(page.locator("#upscale-dials:visible")).to_have_count(0)
     choose(page, f"{name}-model", "Enlarger")
@@ -64,7 +66,12 @@ def test_an_upscaler_made_of_diffusion_has_steps_noise_and_a_seed(page: Page, tm
     turn(page, name, "noise-level", "50")
     page.locator("#upscale-dial-seed input, #upscale-dial-seed textarea").fill("7")
     made = result(page, name, tmp_path / "large.png")
-    assert (made.checkpoint, made.settings["steps"], made.settings["noise_level"], made.settings["seed"]) == ("enlarger", 3, 50, 7)
+    assert (
+        made.checkpoint,
+        made.settings["steps"],
+        made.settings["noise_level"],
+        made.settings["seed"],
+    ) == ("enlarger", 3, 50, 7)
     choose(page, f"{name}-model", "SPAN x4 (fast)")
     expect(page.locator("#upscale-dials:visible")).to_have_count(0)
 
@@ -81,14 +88,23 @@ def test_an_editor_has_both_guidances_and_its_recipe_fills_them(page: Page, tmp_
     assert asked == {"prompt": "a cat", "steps": 2, "guidance": 7.5, "image_guidance": 2, "seed": 0}
     other = made.with_settings(steps=5, guidance=3.5, seed=11)
     Image.new("RGB", (8, 8)).save(tmp_path / "other.png", pnginfo=png_info(other))
-    page.locator("#translate-restore").locator("xpath=..").locator("input[type=file]").first.set_input_files(tmp_path / "other.png")
+    page.locator("#translate-restore").locator("xpath=..").locator(
+        "input[type=file]"
+    ).first.set_input_files(tmp_path / "other.png")
     expect(number(page, name, "steps")).to_have_value("5")
     expect(number(page, name, "guidance")).to_have_value("3.5")
-    expect(page.locator("#translate-dial-seed input, #translate-dial-seed textarea")).to_have_value("11")
+    expect(page.locator("#translate-dial-seed input, #translate-dial-seed textarea")).to_have_value(
+        "11"
+    )
 
 
-def test_every_model_at_once_leaves_an_editor_out_that_was_told_nothing(page: Page, engine: Engine, tmp_path: Path) -> None:
-    name, ships = opened(page, "Translate", tmp_path), sum(engine.here(row) for row in engine.rows("translate"))
+def test_every_model_at_once_leaves_an_editor_out_that_was_told_nothing(
+    page: Page, engine: Engine, tmp_path: Path
+) -> None:
+    name, ships = (
+        opened(page, "Translate", tmp_path),
+        sum(engine.here(row) for row in engine.rows("translate")),
+    )
     sheet = page.locator("#translate-sheet .thumbnail-item")
     page.locator("#translate-try").click()
     expect(sheet).to_have_count(ships, timeout=60_000)
@@ -103,10 +119,25 @@ def test_every_model_at_once_leaves_an_editor_out_that_was_told_nothing(page: Pa
 
 def test_programs_turn_the_dials_too(url: str, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
+
     path = tmp_path / "small.png"
     Image.fromarray(np.random.RandomState(0).randint(0, 256, (24, 32, 3), np.uint8)).save(path)
     client = Client(url, verbose=False)
-    large = client.predict(handle_file(path), "enlarger", steps=2, noise_level=50, seed="Ann", api_name="/upscale")[1]["recipe"]["settings"]
+    large = client.predict(
+        handle_file(path), "enlarger", steps=2, noise_level=50, seed="Ann", api_name="/upscale"
+    )[1]["recipe"]["settings"]
     assert (large["steps"], large["noise_level"], large["seed"]) == (2, 50, "Ann")
-    edited = client.predict(handle_file(path), "editor", prompt="a cat", steps=2, image_guidance=2.0, api_name="/translate")[1]["recipe"]["settings"]
-    assert (edited["prompt"], edited["steps"], edited["image_guidance"], edited["guidance"]) == ("a cat", 2, 2.0, 7.5), "what is left out, the row says"
+    edited = client.predict(
+        handle_file(path),
+        "editor",
+        prompt="a cat",
+        steps=2,
+        image_guidance=2.0,
+        api_name="/translate",
+    )[1]["recipe"]["settings"]
+    assert (edited["prompt"], edited["steps"], edited["image_guidance"], edited["guidance"]) == (
+        "a cat",
+        2,
+        2.0,
+        7.5,
+    ), "what is left out, the row says"

@@ -31,6 +31,7 @@ def last(results):
 
 # One recipe, one picture
 
+
 def test_the_same_recipe_makes_the_same_bytes(engine: Engine) -> None:
     one, other = pixels(engine.run(HEADS)), pixels(engine.run(HEADS))
     assert len(one) == 3 and all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
@@ -39,9 +40,28 @@ def test_the_same_recipe_makes_the_same_bytes(engine: Engine) -> None:
 
 def test_the_command_line_makes_the_same_bytes(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "recipe.json").write_text(HEADS.to_json())
-    assert __main__.main(["run", str(tmp_path / "recipe.json"), "--out", str(tmp_path / "out"), "--device", "cpu", "--offline"]) == 0
-    made = [images.Image.open(tmp_path / "out" / name) for name in json.loads((tmp_path / "out" / "report.json").read_text())["files"]]
-    assert all(np.array_equal(a, np.asarray(b)) for a, b in zip(pixels(engine.run(HEADS)), made, strict=True))
+    assert (
+        __main__.main(
+            [
+                "run",
+                str(tmp_path / "recipe.json"),
+                "--out",
+                str(tmp_path / "out"),
+                "--device",
+                "cpu",
+                "--offline",
+            ]
+        )
+        == 0
+    )
+    made = [
+        images.Image.open(tmp_path / "out" / name)
+        for name in json.loads((tmp_path / "out" / "report.json").read_text())["files"]
+    ]
+    assert all(
+        np.array_equal(a, np.asarray(b))
+        for a, b in zip(pixels(engine.run(HEADS)), made, strict=True)
+    )
 
 
 def test_a_picture_does_not_depend_on_how_many_are_asked_for(engine: Engine) -> None:
@@ -50,10 +70,20 @@ def test_a_picture_does_not_depend_on_how_many_are_asked_for(engine: Engine) -> 
     assert all(np.array_equal(many[i], one) for i, one in zip((0, 4, 10), alone, strict=True))
 
 
-@pytest.mark.parametrize("asked", [
-    HEADS, HEADS.with_settings(seed="Ann", psi=0.4, cutoff=4, mix=12, mix_from=3, mix_to=6, noise="random"),
-    Recipe("strip", "heads-64", {"seed": 5, "count": 4}), Recipe("strip", "heads-64", {"seed": 5, "count": 2, "noise": "none"})])
-def test_a_picture_s_own_recipe_makes_it_again(engine: Engine, asked: Recipe, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "asked",
+    [
+        HEADS,
+        HEADS.with_settings(
+            seed="Ann", psi=0.4, cutoff=4, mix=12, mix_from=3, mix_to=6, noise="random"
+        ),
+        Recipe("strip", "heads-64", {"seed": 5, "count": 4}),
+        Recipe("strip", "heads-64", {"seed": 5, "count": 2, "noise": "none"}),
+    ],
+)
+def test_a_picture_s_own_recipe_makes_it_again(
+    engine: Engine, asked: Recipe, tmp_path: Path
+) -> None:
     for kept in [kept for result in engine.run(asked) for kept in result.made]:
         path = images.keep(kept, tmp_path, 0)
         again = pixels(engine.run(recipe.from_file(path)))
@@ -62,37 +92,61 @@ def test_a_picture_s_own_recipe_makes_it_again(engine: Engine, asked: Recipe, tm
 
 def test_a_film_s_own_recipe_makes_it_again(tmp_path: Path) -> None:
     engine = small_engine(Small(), tmp_path)
-    film = last(engine.run(Recipe("loop", "small", {"seed": "Ann", "count": 2, "frames": 3}))).made[0]
+    film = last(engine.run(Recipe("loop", "small", {"seed": "Ann", "count": 2, "frames": 3}))).made[
+        0
+    ]
     again = last(engine.run(recipe.from_file(images.keep(film, tmp_path, 0)))).made[0]
-    assert len(film.frames) == 6 and [f.tobytes() for f in film.frames] == [f.tobytes() for f in again.frames]
+    assert len(film.frames) == 6 and [f.tobytes() for f in film.frames] == [
+        f.tobytes() for f in again.frames
+    ]
 
 
 def test_the_recipe_of_a_result_says_what_made_it(engine: Engine) -> None:
     result = last(engine.run(HEADS))
-    assert result.recipe.settings["psi"] == 0.7 and result.recipe.sha256 == result.report.sha256 and len(result.recipe.sha256) == 64
-    assert result.report.source == "heads-64.safetensors" and result.report.device == "CPU" and result.report.pictures == 3
+    assert (
+        result.recipe.settings["psi"] == 0.7
+        and result.recipe.sha256 == result.report.sha256
+        and len(result.recipe.sha256) == 64
+    )
+    assert (
+        result.report.source == "heads-64.safetensors"
+        and result.report.device == "CPU"
+        and result.report.pictures == 3
+    )
     assert json.loads(json.dumps(result.report.as_dict()))["changes"] == []
 
 
 # What crosses the door is plain
 
+
 def test_what_goes_in_and_comes_out_crosses_to_another_process(tmp_path: Path) -> None:
     engine = small_engine(Small(), tmp_path)
     for result in engine.run(SMALL):
         there = pickle.loads(pickle.dumps(result))
-        assert there.report == result.report and there.made[0].picture.tobytes() == result.made[0].picture.tobytes()
+        assert (
+            there.report == result.report
+            and there.made[0].picture.tobytes() == result.made[0].picture.tobytes()
+        )
 
 
 def test_nothing_of_a_run_stays_in_the_thread_or_in_the_global_random_state(tmp_path: Path) -> None:
     engine = small_engine(Small(), tmp_path)
     before = torch.get_rng_state(), np.random.get_state()[1].copy()
     for _ in engine.run(SMALL.with_settings(count=20, noise="random")):
-        assert not torch.is_inference_mode_enabled() and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+        assert (
+            not torch.is_inference_mode_enabled()
+            and torch.is_grad_enabled()
+            and not torch.is_autocast_enabled("cpu")
+        )
         assert not engine.runtime.lock.locked()
-    assert torch.equal(before[0], torch.get_rng_state()) and (before[1] == np.random.get_state()[1]).all()
+    assert (
+        torch.equal(before[0], torch.get_rng_state())
+        and (before[1] == np.random.get_state()[1]).all()
+    )
 
 
 # Stop, turns, memory, price
+
 
 def test_closing_a_run_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faces, "GLANCE", -1)  # a step for every batch
@@ -110,7 +164,11 @@ def test_closing_a_run_stops_its_download(tmp_path: Path) -> None:
     engine.runtime.steps = (Progress(1, 10, "Fetching {title}", {"title": "Small"}),) * 2
     run = engine.run(SMALL)
     waiting = next(run)
-    assert not waiting.made and (waiting.done, waiting.total) == (1, 10) and said((waiting.waiting,)) == ["Fetching Small"]
+    assert (
+        not waiting.made
+        and (waiting.done, waiting.total) == (1, 10)
+        and said((waiting.waiting,)) == ["Fetching Small"]
+    )
     run.close()
     assert engine.runtime.stopped and not engine.runtime.small.calls
 
@@ -164,6 +222,7 @@ def test_the_price_of_a_model_that_is_here_has_no_download(engine: Engine) -> No
 
 # What is told
 
+
 def test_what_a_source_had_to_say_is_in_the_report(tmp_path: Path) -> None:
     engine = small_engine(Small(), tmp_path)
     engine.runtime.changes = (("{source} did not serve.", {"source": "A"}),)
@@ -185,13 +244,28 @@ def test_what_every_batch_has_to_say_is_said_once(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "task": (Recipe("dance", "small"), "The task dance is unknown: accepted are faces, strip, loop"),
-    "model": (Recipe("faces", "nobody"), "The model nobody is not in the catalogue: choose one of the list, or type owner/repo:file@revision."),
-    "model for something else": (Recipe("faces", "enlarger"), "The model Enlarger is for upscale, not for faces: choose another one."),
+    "task": (
+        Recipe("dance", "small"),
+        "The task dance is unknown: accepted are faces, strip, loop",
+    ),
+    "model": (
+        Recipe("faces", "nobody"),
+        "The model nobody is not in the catalogue: choose one of the list, or type owner/repo:file@revision.",
+    ),
+    "model for something else": (
+        Recipe("faces", "enlarger"),
+        "The model Enlarger is for upscale, not for faces: choose another one.",
+    ),
     "setting": (SMALL.with_settings(sede=3), "The setting sede is unknown: accepted are "),
     "value": (SMALL.with_settings(count=0), "The setting count is 0: from 1 to 64 is accepted."),
-    "precision": (replace(SMALL, precision="int4"), "The precision int4 is unknown: accepted are auto, float32, bfloat16, float16."),
-    "labels": (SMALL.with_settings(labels={"age": 3}), "This model has no labels: leave them out, or choose a model that has."),
+    "precision": (
+        replace(SMALL, precision="int4"),
+        "The precision int4 is unknown: accepted are auto, float32, bfloat16, float16.",
+    ),
+    "labels": (
+        SMALL.with_settings(labels={"age": 3}),
+        "This model has no labels: leave them out, or choose a model that has.",
+    ),
 }
 
 
@@ -205,7 +279,10 @@ def test_what_cannot_be_done_is_refused_in_one_sentence(name: str, tmp_path: Pat
 
 def test_a_recipe_that_no_file_could_hold_is_refused(tmp_path: Path) -> None:
     """What is made could not be made again: its recipe would not be read."""
-    with pytest.raises(UserError, match="^This recipe is too large: 100[0-9]{3} characters, at most 65536 are accepted.$"):
+    with pytest.raises(
+        UserError,
+        match="^This recipe is too large: 100[0-9]{3} characters, at most 65536 are accepted.$",
+    ):
         list(small_engine(Small(), tmp_path).run(SMALL.with_settings(seed="x" * 100_000)))
 
 
@@ -216,7 +293,10 @@ def test_pictures_for_a_task_that_takes_none_are_refused(tmp_path: Path) -> None
 
 def test_labels_by_name(engine: Engine) -> None:
     control = next(c for c in engine.controls(engine.row("heads-64")) if c["kind"] == "number")
-    low, high = (pixels(engine.run(HEADS.with_settings(count=1, labels={control["id"]: control[end]})))[0] for end in ("min", "max"))
+    low, high = (
+        pixels(engine.run(HEADS.with_settings(count=1, labels={control["id"]: control[end]})))[0]
+        for end in ("min", "max")
+    )
     assert not np.array_equal(low, high)
     with pytest.raises(UserError, match="^The label wings is unknown to this model: accepted are "):
         list(engine.run(HEADS.with_settings(labels={"wings": 2})))
@@ -226,6 +306,7 @@ def test_a_bug_is_not_dressed_as_a_refusal(tmp_path: Path) -> None:
     class Broken(Small):
         def synthesis(self, ws, noise="const", generators=None):
             raise RuntimeError("shapes do not fit")
+
     engine = small_engine(Broken(), tmp_path)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         list(engine.run(SMALL))

@@ -28,19 +28,32 @@ from tests.window import served
 REFUSED = "is not a file that was brought here"
 
 
-def asked(url: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> tuple[int, bytes, dict[str, str]]:
+def asked(
+    url: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None
+) -> tuple[int, bytes, dict[str, str]]:
     """Status, content and headers of one request."""
     try:
         with urlopen(Request(url.rstrip("/") + path, body, headers or {}), timeout=30) as answer:
-            return answer.status, answer.read(), {name.lower(): value for name, value in answer.headers.items()}
+            return (
+                answer.status,
+                answer.read(),
+                {name.lower(): value for name, value in answer.headers.items()},
+            )
     except HTTPError as e:
         return e.code, e.read(), {name.lower(): value for name, value in e.headers.items()}
 
 
 def uploaded(url: str, content: bytes, name: str = "a.png") -> str:
     """The path of an upload, as a page or a program makes it."""
-    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\n\r\n' % name.encode() + content + b"\r\n--x--\r\n"
-    status, answer, _ = asked(url, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body)
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\n\r\n'
+        % name.encode()
+        + content
+        + b"\r\n--x--\r\n"
+    )
+    status, answer, _ = asked(
+        url, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body
+    )
     assert status == 200, answer
     return json.loads(answer)[0]
 
@@ -65,17 +78,35 @@ def boxes(url: str) -> list[tuple[int, int, list]]:
     """Every event that takes something a file could be sent as: (its number, which input, as many nulls as it has inputs)."""
     config = json.loads(asked(url, "/config")[1])
     kinds = {c["id"]: c["type"] for c in config["components"]}
-    takes = {"image", "file", "gallery", "uploadbutton", "api", "json", "imageslider", "html", "textbox"}
-    return [(event["id"], place, [None] * len(event["inputs"])) for event in config["dependencies"]
-            for place, component in enumerate(event["inputs"]) if kinds[component] in takes and event["backend_fn"]]
+    takes = {
+        "image",
+        "file",
+        "gallery",
+        "uploadbutton",
+        "api",
+        "json",
+        "imageslider",
+        "html",
+        "textbox",
+    }
+    return [
+        (event["id"], place, [None] * len(event["inputs"]))
+        for event in config["dependencies"]
+        for place, component in enumerate(event["inputs"])
+        if kinds[component] in takes and event["backend_fn"]
+    ]
 
 
-def test_no_event_opens_a_path_of_this_machine(url: str, secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_event_opens_a_path_of_this_machine(
+    url: str, secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All of them, the hidden ones too, by the way that asks no queue; and a path where nothing lies gets the same words."""
     missing = secret.with_name("nothing-here.png")
     opened: list[str] = []
     real = Path.open
-    monkeypatch.setattr(Path, "open", lambda self, *a, **k: (opened.append(str(self)), real(self, *a, **k))[1])
+    monkeypatch.setattr(
+        Path, "open", lambda self, *a, **k: (opened.append(str(self)), real(self, *a, **k))[1]
+    )
     walked = boxes(url)
     assert len(walked) > 60
     for number, place, inputs in walked:
@@ -83,22 +114,40 @@ def test_no_event_opens_a_path_of_this_machine(url: str, secret: Path, monkeypat
         for path in (secret, missing):
             sent = inputs.copy()
             sent[place] = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
-            status, answer = post(url, "run/predict", {"data": sent, "fn_index": number, "session_hash": "walker"})
+            status, answer = post(
+                url, "run/predict", {"data": sent, "fn_index": number, "session_hash": "walker"}
+            )
             said.append(str(answer).replace(path.name, "NAME"))
             assert REFUSED in str(answer), (number, place, answer)
         assert said[0] == said[1], "an oracle of what exists"
     assert not [path for path in opened if "secret" in path]
 
 
-@pytest.mark.parametrize(("endpoint", "argument"), [("upscale", "picture"), ("translate", "picture"), ("faces", "weights"), ("compare", "picture")])
+@pytest.mark.parametrize(
+    ("endpoint", "argument"),
+    [
+        ("upscale", "picture"),
+        ("translate", "picture"),
+        ("faces", "weights"),
+        ("compare", "picture"),
+    ],
+)
 @pytest.mark.parametrize("written", ["plain", "relative", "address", "link", "list"])
-def test_no_endpoint_opens_a_path_of_this_machine(url: str, secret: Path, endpoint: str, argument: str, written: str) -> None:
+def test_no_endpoint_opens_a_path_of_this_machine(
+    url: str, secret: Path, endpoint: str, argument: str, written: str
+) -> None:
     folder = files.folder()
     folder.mkdir(parents=True, exist_ok=True)
     if written == "link":
         (folder / "leads-out").unlink(missing_ok=True)
         (folder / "leads-out").symlink_to(secret.parent)
-    path = {"plain": str(secret), "relative": f"{folder}/../{secret}", "address": f"{url}gradio_api/file={secret}", "link": f"{folder}/leads-out/{secret.name}", "list": str(secret)}[written]
+    path = {
+        "plain": str(secret),
+        "relative": f"{folder}/../{secret}",
+        "address": f"{url}gradio_api/file={secret}",
+        "link": f"{folder}/leads-out/{secret.name}",
+        "list": str(secret),
+    }[written]
     file = {"url": path} if written == "address" else {"path": path}
     kind, answer = called(url, endpoint, {argument: [file] if written == "list" else file})
     (folder / "leads-out").unlink(missing_ok=True)
@@ -108,7 +157,12 @@ def test_no_endpoint_opens_a_path_of_this_machine(url: str, secret: Path, endpoi
 
 def test_an_upload_an_example_and_a_data_uri_are_taken(url: str) -> None:
     uri = "data:image/png;base64," + base64.b64encode(png()).decode()
-    for file in ({"path": uploaded(url, png())}, {"url": f"{url}gradio_api/file={uploaded(url, png())}"}, {"path": uri}, {"url": uri}):
+    for file in (
+        {"path": uploaded(url, png())},
+        {"url": f"{url}gradio_api/file={uploaded(url, png())}"},
+        {"path": uri},
+        {"url": uri},
+    ):
         kind, answer = called(url, "upscale", {"picture": file, "model": "spanx4"})
         assert kind == "complete", answer
         assert answer[1]["recipe"]["pictures"][0]["size"] == [9, 7]
@@ -137,7 +191,9 @@ def test_only_what_is_a_visitor_s_can_be_deleted(secret: Path) -> None:
     assert files.folder().exists()
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "/proc/self/environ", "ganapps/engine.py", "app.py"])
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "/proc/self/environ", "ganapps/engine.py", "app.py"]
+)
 def test_no_file_of_this_machine_is_served(url: str, path: str) -> None:
     full = path if path.startswith("/") else str(Path(ui.__file__).parents[2] / path)
     assert asked(url, f"/gradio_api/file={full}")[0] in (403, 404)
@@ -174,10 +230,14 @@ def test_what_is_too_much_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert room.used("a") == 0
 
 
-def test_an_upload_over_the_quota_is_one_sentence(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_over_the_quota_is_one_sentence(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(files, "ROOM", files.Room(visitor_most=0))
     body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nx\r\n--x--\r\n'
-    status, answer, _ = asked(url, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body)
+    status, answer, _ = asked(
+        url, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body
+    )
     assert status == 413
     assert b"press Delete it now" in answer
 
@@ -185,31 +245,71 @@ def test_an_upload_over_the_quota_is_one_sentence(url: str, monkeypatch: pytest.
 # -- 2: hosts, origins, foreign addresses
 
 
-@pytest.mark.parametrize("address", ["http://127.0.0.1:9/x.png", "https://example.org/x.png", "//example.org/x", "HTTP://example.org", "ftp://example.org/x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://127.0.0.1:9/x.png",
+        "https://example.org/x.png",
+        "//example.org/x",
+        "HTTP://example.org",
+        "ftp://example.org/x",
+    ],
+)
 @pytest.mark.parametrize("way", ["file", "proxy"])
 def test_no_foreign_address_is_fetched(url: str, way: str, address: str) -> None:
-    for path in (f"/gradio_api/{way}={address}", f"/gradio_api/{way}={address.replace(':', '%3A')}", f"/{way}={address}"):
+    for path in (
+        f"/gradio_api/{way}={address}",
+        f"/gradio_api/{way}={address.replace(':', '%3A')}",
+        f"/{way}={address}",
+    ):
         assert asked(url, path)[0] in (403, 404)
 
 
-@pytest.mark.parametrize("file", [{"path": "http://127.0.0.1:9/x.png"}, {"url": "https://example.org/x.png"}, {"path": "https://example.org/x.png", "url": "https://example.org/x.png"}])
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"path": "http://127.0.0.1:9/x.png"},
+        {"url": "https://example.org/x.png"},
+        {"path": "https://example.org/x.png", "url": "https://example.org/x.png"},
+    ],
+)
 def test_no_foreign_address_in_a_payload_is_fetched(url: str, file: dict[str, str]) -> None:
     kind, answer = called(url, "upscale", {"picture": file})
     assert kind == "error"
     assert REFUSED in answer["error"]
 
 
-@pytest.mark.parametrize(("headers", "status"), [
-    ({"Host": "evil.example"}, 403), ({"Host": "localhost.evil.example:7860"}, 403), ({"Host": ""}, 403), ({"Host": "localhost:1"}, 200), ({"Host": "10.1.2.3"}, 200), ({"Host": "[::1]:7860"}, 200),
-    ({"Host": "localhost", "Origin": "https://evil.example"}, 403), ({"Host": "localhost", "Origin": "null"}, 403), ({"Host": "localhost", "Origin": "https://localhost"}, 200),
-    ({"Host": "localhost", "Origin": "https://10.0.0.1", "X-Forwarded-Host": "10.0.0.1"}, 200), ({"Host": "localhost", "Origin": "https://evil.example", "X-Forwarded-Host": "evil.example"}, 403),
-])
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "localhost.evil.example:7860"}, 403),
+        ({"Host": ""}, 403),
+        ({"Host": "localhost:1"}, 200),
+        ({"Host": "10.1.2.3"}, 200),
+        ({"Host": "[::1]:7860"}, 200),
+        ({"Host": "localhost", "Origin": "https://evil.example"}, 403),
+        ({"Host": "localhost", "Origin": "null"}, 403),
+        ({"Host": "localhost", "Origin": "https://localhost"}, 200),
+        ({"Host": "localhost", "Origin": "https://10.0.0.1", "X-Forwarded-Host": "10.0.0.1"}, 200),
+        (
+            {
+                "Host": "localhost",
+                "Origin": "https://evil.example",
+                "X-Forwarded-Host": "evil.example",
+            },
+            403,
+        ),
+    ],
+)
 def test_who_may_call(url: str, headers: dict[str, str], status: int) -> None:
     assert asked(url, "/config", headers)[0] == status
 
 
 def test_a_refused_host_is_told_the_flag(url: str) -> None:
-    assert b"start the app with --host-name gan.example" in asked(url, "/", {"Host": "gan.example"})[1]
+    assert (
+        b"start the app with --host-name gan.example" in asked(url, "/", {"Host": "gan.example"})[1]
+    )
     assert doors.known_hosts("gan.local", ("gan.example",), True)[-1] == "gan.local"
 
 
@@ -228,18 +328,34 @@ def test_a_space_and_a_shared_link_are_known(monkeypatch: pytest.MonkeyPatch) ->
 def locked(engine: Engine) -> Iterator[str]:
     """The window behind a password."""
     window = ui.build(engine)
-    _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, auth=("ada", "right"), **ui.launch_settings())
+    _, address, _ = window.launch(
+        server_name="127.0.0.1",
+        prevent_thread_lock=True,
+        quiet=True,
+        ssr_mode=False,
+        auth=("ada", "right"),
+        **ui.launch_settings(),
+    )
     yield address
     window.close()
 
 
 def login(url: str, password: str) -> tuple[int, bytes, dict[str, str]]:
-    return asked(url, "/login", {"Content-Type": "application/x-www-form-urlencoded"}, f"username=ada&password={password}".encode())
+    return asked(
+        url,
+        "/login",
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        f"username=ada&password={password}".encode(),
+    )
 
 
-def test_wrong_passwords_slow_down_and_the_right_one_forgives(locked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_passwords_slow_down_and_the_right_one_forgives(
+    locked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     later = [0.0]
-    monkeypatch.setattr(doors, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + later[0]))
+    monkeypatch.setattr(
+        doors, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + later[0])
+    )
     monkeypatch.setattr(doors, "WAIT", 1_000.0)
     monkeypatch.setattr(doors, "LONGEST_WAIT", 1_000.0)
     assert [login(locked, "wrong")[0] for _ in range(5)] == [400, 400, 400, 429, 429]
@@ -261,12 +377,18 @@ def test_a_cookie_stays_on_this_app_s_pages(locked: str) -> None:
 
 def test_behind_a_password_nothing_is_uploaded(locked: str) -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nx\r\n--x--\r\n'
-    assert asked(locked, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body)[0] == 401
+    assert (
+        asked(
+            locked, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body
+        )[0]
+        == 401
+    )
 
 
 @pytest.mark.parametrize("password", ["", ":", "ada:", ":word", "ada", " : "])
 def test_an_empty_password_is_refused(password: str) -> None:
     import app
+
     with pytest.raises(SystemExit, match="neither of them empty"):
         app._login(password)
 
@@ -296,7 +418,9 @@ def test_an_unknown_argument_is_one_sentence(url: str) -> None:
 def test_arguments_by_place_may_end_early(url: str) -> None:
     kind, answer = called(url, "faces", ["Ada"], positional=True)
     assert kind == "complete"
-    assert answer[1]["recipe"]["settings"]["seed"] == "Ada" or isinstance(answer[1]["recipe"]["settings"]["seed"], int)
+    assert answer[1]["recipe"]["settings"]["seed"] == "Ada" or isinstance(
+        answer[1]["recipe"]["settings"]["seed"], int
+    )
 
 
 def some_runs(count: int, session: str, address: str) -> list[runs.Run]:
@@ -320,16 +444,22 @@ def test_a_run_that_nobody_listens_to_ends() -> None:
     assert listeners.forsaken([lonely], runs.LOST - 1) == []
     assert listeners.forsaken([lonely], runs.LOST + 1) == [lonely]
     with listeners.listening("heard", lambda: 50.0):
-        assert listeners.forsaken([lonely, heard], runs.CROWDED + 1) == [lonely], "sooner while others wait"
+        assert listeners.forsaken([lonely, heard], runs.CROWDED + 1) == [lonely], (
+            "sooner while others wait"
+        )
     assert listeners.forsaken([heard], 50.0 + runs.LOST - 1) == []
     assert listeners.forsaken([heard], 50.0 + runs.LOST + 1) == [heard]
 
 
-def test_one_who_asks_too_often_is_told_and_nobody_is_shut_out(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_who_asks_too_often_is_told_and_nobody_is_shut_out(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(runs, "PER_ADDRESS", 3)
     monkeypatch.setattr(runs, "CROWDED", 1.0)
     monkeypatch.setattr(turns, "GLANCE", 0.2)
-    monkeypatch.setattr(turns, "address", lambda scope: dict(scope["headers"]).get(b"x-test", b"a").decode())
+    monkeypatch.setattr(
+        turns, "address", lambda scope: dict(scope["headers"]).get(b"x-test", b"a").decode()
+    )
     long = {"model": "heads-128", "count": 64}
     with served(engine) as url:
         answers = [post(url, "call/v2/faces", long, {"X-Test": "greedy"})[0] for _ in range(5)]
@@ -343,6 +473,7 @@ def test_one_who_asks_too_often_is_told_and_nobody_is_shut_out(engine: Engine, m
 
 def test_a_run_ends_at_its_time_limit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     from ganapps.recipe import Recipe
+
     monkeypatch.setattr(engine, "time_limit", 0.01)
     made = 0
     with pytest.raises(UserError, match="The time limit of 0.01 s"):
@@ -354,7 +485,13 @@ def test_a_run_ends_at_its_time_limit(engine: Engine, monkeypatch: pytest.Monkey
 
 def test_flat_tables_over_many_calls(engine: Engine) -> None:
     window = ui.build(engine)
-    _, url, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, **ui.launch_settings())
+    _, url, _ = window.launch(
+        server_name="127.0.0.1",
+        prevent_thread_lock=True,
+        quiet=True,
+        ssr_mode=False,
+        **ui.launch_settings(),
+    )
     for n in range(60):
         called(url, "faces", {"model": "heads-64"} if n % 3 == 0 else {"count": "x" * 9})
     queue = window._queue
@@ -368,15 +505,20 @@ def test_flat_tables_over_many_calls(engine: Engine) -> None:
 # -- 17: what a run keeps is let go
 
 
-def test_a_canvas_goes_with_its_run_and_its_visitor(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_canvas_goes_with_its_run_and_its_visitor(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from ganapps.ui import common, picture_tab
     from ganapps.ui.upscale import UpscaleTab
+
     with gr.Blocks():
         tab = UpscaleTab(engine)
     canvas = np.zeros((50, 40, 3), np.uint8)
     steps = iter([common.Shown("", None, part=Part(canvas, 20))] * 5)
     monkeypatch.setattr(picture_tab.common, "show", lambda *_, **__: steps)
-    monkeypatch.setattr(tab, "recipe", lambda values: SimpleNamespace(with_settings=lambda **_: None))
+    monkeypatch.setattr(
+        tab, "recipe", lambda values: SimpleNamespace(with_settings=lambda **_: None)
+    )
     monkeypatch.setattr(engine, "run", lambda *_: iter(()))
     values = {tab.picture: "x", tab.area.traces: [], tab.weights.box: None}
     request = SimpleNamespace(session_hash="visitor", headers={})

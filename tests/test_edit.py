@@ -35,21 +35,47 @@ def network(place: Path) -> stable_diffusion.StableDiffusion:
 
 
 def noisy(place: Path, height: int = 64, width: int = 96, channels: int = 3) -> Upload:
-    Image.fromarray(np.random.RandomState(0).randint(0, 256, (height, width, channels), np.uint8)).save(place / "in.png")
+    Image.fromarray(
+        np.random.RandomState(0).randint(0, 256, (height, width, channels), np.uint8)
+    ).save(place / "in.png")
     return open_upload(str(place / "in.png"))
 
 
 @pytest.mark.parametrize("guidance, image_guidance, calls", [(5.0, 1.5, 3), (1.0, 1.5, 1)])
-def test_an_edit_is_diffusers_pipeline_to_the_bit(guidance: float, image_guidance: float, calls: int, tmp_path: Path) -> None:
+def test_an_edit_is_diffusers_pipeline_to_the_bit(
+    guidance: float, image_guidance: float, calls: int, tmp_path: Path
+) -> None:
     built, picture = network(tmp_path), noisy(tmp_path)
     pipeline = diffusers.StableDiffusionInstructPix2PixPipeline(
-        **theirs(tmp_path), scheduler=diffusers.EulerDiscreteScheduler.from_config(built.schedule), **UNCHECKED)
+        **theirs(tmp_path),
+        scheduler=diffusers.EulerDiscreteScheduler.from_config(built.schedule),
+        **UNCHECKED,
+    )
     pipeline.set_progress_bar_config(disable=True)
-    truth = pipeline("a cat", image=Image.open(tmp_path / "in.png"), num_inference_steps=4, guidance_scale=guidance,
-                     image_guidance_scale=image_guidance, generator=torch.Generator().manual_seed(3), output_type="pt").images
+    truth = pipeline(
+        "a cat",
+        image=Image.open(tmp_path / "in.png"),
+        num_inference_steps=4,
+        guidance_scale=guidance,
+        image_guidance_scale=image_guidance,
+        generator=torch.Generator().manual_seed(3),
+        output_type="pt",
+    ).images
     seen, decode = [], built.decode
     built.decode = lambda x: seen.append(decode(x)) or seen[-1]
-    steps = list(translate(built, CPU, None, picture, prompt="a cat", steps=4, seed=3, guidance=guidance, image_guidance=image_guidance))
+    steps = list(
+        translate(
+            built,
+            CPU,
+            None,
+            picture,
+            prompt="a cat",
+            steps=4,
+            seed=3,
+            guidance=guidance,
+            image_guidance=image_guidance,
+        )
+    )
     assert torch.equal((seen[-1] / 2 + 0.5).clamp(0, 1), truth)
     assert [s.network_calls for s in steps] == [calls] * 4 + [0]
     assert [(s.done, s.total) for s in steps] == [(n, 5) for n in range(1, 6)]
@@ -57,24 +83,43 @@ def test_an_edit_is_diffusers_pipeline_to_the_bit(guidance: float, image_guidanc
 
 
 @pytest.mark.parametrize("height, width, channels", [(33, 21, 4), (1, 1, 3), (70, 65, 3)])
-def test_the_picture_keeps_its_size_and_its_alpha(height: int, width: int, channels: int, tmp_path: Path) -> None:
+def test_the_picture_keeps_its_size_and_its_alpha(
+    height: int, width: int, channels: int, tmp_path: Path
+) -> None:
     picture = noisy(tmp_path, height, width, channels)
-    result = list(translate(network(tmp_path), CPU, None, picture, prompt="a cat", steps=2))[-1].made[0].picture
+    result = (
+        list(translate(network(tmp_path), CPU, None, picture, prompt="a cat", steps=2))[-1]
+        .made[0]
+        .picture
+    )
     assert result.shape == (height, width, channels)
     assert channels == 3 or np.array_equal(result[..., 3], picture.pixels[..., 3])
 
 
 def test_a_large_picture_is_edited_smaller_and_the_report_says_so(tmp_path: Path) -> None:
-    steps = list(translate(network(tmp_path), CPU, None, noisy(tmp_path, 900, 700), prompt="a cat", steps=1))
-    (template, values), = [c for s in steps for c in s.changes]
+    steps = list(
+        translate(network(tmp_path), CPU, None, noisy(tmp_path, 900, 700), prompt="a cat", steps=1)
+    )
+    ((template, values),) = [c for s in steps for c in s.changes]
     assert "larger than this model works on" in template and values == {"width": 552, "height": 710}
-    assert values["width"] * values["height"] <= 512 * 768 and steps[-1].made[0].picture.shape == (900, 700, 3)
+    assert values["width"] * values["height"] <= 512 * 768 and steps[-1].made[0].picture.shape == (
+        900,
+        700,
+        3,
+    )
 
 
 def test_the_prompt_and_the_seed_make_the_picture(tmp_path: Path) -> None:
     built, picture = network(tmp_path), noisy(tmp_path)
-    one, again, other, others = (list(translate(built, CPU, None, picture, steps=2, **more))[-1].made[0].picture.tobytes()
-                                 for more in ({"prompt": "a cat"}, {"prompt": "a cat", "seed": 0}, {"prompt": "a dog"}, {"prompt": "a cat", "seed": 1}))
+    one, again, other, others = (
+        list(translate(built, CPU, None, picture, steps=2, **more))[-1].made[0].picture.tobytes()
+        for more in (
+            {"prompt": "a cat"},
+            {"prompt": "a cat", "seed": 0},
+            {"prompt": "a dog"},
+            {"prompt": "a cat", "seed": 1},
+        )
+    )
     assert one == again and len({one, other, others}) == 3
 
 
@@ -89,10 +134,19 @@ def test_a_full_memory_is_one_sentence(tmp_path: Path) -> None:
         list(translate(built, CPU, None, noisy(tmp_path), prompt="a cat", steps=2))
 
 
-def test_a_prompt_for_a_translator_that_reads_none_is_refused(engine: Engine, tmp_path: Path) -> None:
+def test_a_prompt_for_a_translator_that_reads_none_is_refused(
+    engine: Engine, tmp_path: Path
+) -> None:
     noisy(tmp_path)
-    with pytest.raises(UserError, match="does not work by diffusion and takes no prompt, steps: leave that out"):
-        list(engine.run(Recipe("translate", "cartoongan-shinkai", {"prompt": "snow", "steps": 3}), [str(tmp_path / "in.png")]))
+    with pytest.raises(
+        UserError, match="does not work by diffusion and takes no prompt, steps: leave that out"
+    ):
+        list(
+            engine.run(
+                Recipe("translate", "cartoongan-shinkai", {"prompt": "snow", "steps": 3}),
+                [str(tmp_path / "in.png")],
+            )
+        )
 
 
 def test_an_editor_has_no_labels_and_draws_no_text(tmp_path: Path) -> None:

@@ -23,13 +23,17 @@ ASTRONAUT = np.ascontiguousarray(data.astronaut()[40:136, 170:290])  # 96 x 120
 def keys(x: np.ndarray) -> np.ndarray:
     """The cubic kernel with a = -0.5 (Keys 1981)."""
     x = np.abs(x)
-    return np.where(x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((-0.5 * x + 2.5) * x - 4) * x + 2, 0.0))
+    return np.where(
+        x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((-0.5 * x + 2.5) * x - 4) * x + 2, 0.0)
+    )
 
 
 def weights(length: int, to: int) -> np.ndarray:
     """[to, length]: what each pixel of a line of `length` gives to each of `to`, the kernel widened when it shrinks."""
     scale = length / to
-    table = keys((np.arange(length) + 0.5 - (np.arange(to)[:, None] + 0.5) * scale) / max(scale, 1.0))
+    table = keys(
+        (np.arange(length) + 0.5 - (np.arange(to)[:, None] + 0.5) * scale) / max(scale, 1.0)
+    )
     return table / table.sum(axis=1, keepdims=True)
 
 
@@ -56,13 +60,17 @@ SIZES = [(240, 192), (180, 144), (60, 48), (41, 37), (120, 96), (130, 90), (1, 1
 @pytest.mark.parametrize("size", SIZES)
 def test_strips_make_the_whole_picture(size: tuple[int, int]) -> None:
     expected = resized(ASTRONAUT, size)
-    found = np.concatenate([resample.rows(ASTRONAUT, size, a, b) for a, b in resample.strips(size[1], size[0])])
+    found = np.concatenate(
+        [resample.rows(ASTRONAUT, size, a, b) for a, b in resample.strips(size[1], size[0])]
+    )
     assert found.shape == expected.shape and np.abs(found - expected).max() < 2e-3
     different = np.abs(
         resample.resize(ASTRONAUT, size).astype(int)
         - np.asarray(Image.fromarray(ASTRONAUT).resize(size, Image.Resampling.BICUBIC))
     )
-    assert different.max() <= 1 and (different > 0).mean() < 1e-3  # ties: Pillow keeps the edges of a strip as float32
+    assert (
+        different.max() <= 1 and (different > 0).mean() < 1e-3
+    )  # ties: Pillow keeps the edges of a strip as float32
     wide = resample.resize(ASTRONAUT.astype(np.uint16) * 257, size)
     assert np.abs(wide - (expected * 257).clip(0, 65535)).max() <= 1
 
@@ -74,7 +82,10 @@ def test_what_is_transparent_has_no_say(kind: type, channels: int) -> None:
     pixels = np.full((8, 8, channels), most, kind)
     pixels[:, :4, :-1], pixels[:, :4, -1] = 0, 0  # black, but transparent, beside opaque white
     made = resample.resize(pixels, (32, 32))
-    assert made.dtype == kind and made[..., :-1][made[..., -1] > most // 50].min() >= most - most // 100
+    assert (
+        made.dtype == kind
+        and made[..., :-1][made[..., -1] > most // 50].min() >= most - most // 100
+    )
     assert made[:, :10, -1].max() == 0 < made[16, 16, -1] < most
 
 
@@ -93,39 +104,54 @@ def test_a_faithful_enlargement_is_consistent() -> None:
 def test_equal_pictures() -> None:
     found = figures.consistency(ASTRONAUT, ASTRONAUT)
     assert (found.db, found.drift, found.contradiction.mean) == (100.0, 0.0, 0.0)
-    assert found.contradiction.picture.size == (120, 96) and found.contradiction.picture.getcolors() == [
-        (120 * 96, (0, 0, 4))
-    ]
+    assert found.contradiction.picture.size == (
+        120,
+        96,
+    ) and found.contradiction.picture.getcolors() == [(120 * 96, (0, 0, 4))]
 
 
 @pytest.mark.parametrize("scale", [1, 2, 3.5])
 def test_a_flat_change_is_measured_exactly(scale: float) -> None:
-    source, size = np.full((40, 60, 3), (100, 120, 90), np.uint8), (int(60 * scale), int(40 * scale))
+    source, size = (
+        np.full((40, 60, 3), (100, 120, 90), np.uint8),
+        (int(60 * scale), int(40 * scale)),
+    )
     result = np.full((size[1], size[0], 3), (108, 112, 98), np.uint8)
     found = figures.consistency(result, source)
     assert found.db == pytest.approx(20 * math.log10(255 / 8), abs=1e-4)
     assert found.drift == pytest.approx(
-        color.deltaE_ciede2000(color.rgb2lab(result[0, 0] / 255), color.rgb2lab(source[0, 0] / 255)), abs=1e-4
+        color.deltaE_ciede2000(
+            color.rgb2lab(result[0, 0] / 255), color.rgb2lab(source[0, 0] / 255)
+        ),
+        abs=1e-4,
     )
     assert found.contradiction.mean == pytest.approx(8, abs=1e-3) and (
         found.contradiction.low,
         found.contradiction.high,
     ) == (0, 16)
     ((count, colour),) = found.contradiction.picture.getcolors()
-    assert count == 2400 and np.abs(np.subtract(colour, (188, 55, 84))).max() <= 1  # the middle of the scale
+    assert (
+        count == 2400 and np.abs(np.subtract(colour, (188, 55, 84))).max() <= 1
+    )  # the middle of the scale
 
 
 def test_a_drift_is_no_noise() -> None:
     jitter = np.random.default_rng(0).integers(-20, 21, (512, 512, 3))
     grey = np.full((512, 512, 3), 128)
     assert figures.consistency((grey + jitter).astype(np.uint8), grey.astype(np.uint8)).drift < 0.5
-    assert figures.consistency((grey + [12, 0, -12]).astype(np.uint8), grey.astype(np.uint8)).drift > 4
+    assert (
+        figures.consistency((grey + [12, 0, -12]).astype(np.uint8), grey.astype(np.uint8)).drift > 4
+    )
 
 
 def test_the_contradiction_stands_where_it_is() -> None:
     result = ASTRONAUT.copy()
     result[10:20, 30:40] = 255 - result[10:20, 30:40]
-    heat = np.asarray(figures.consistency(result, ASTRONAUT).contradiction.picture).astype(int).sum(axis=2)
+    heat = (
+        np.asarray(figures.consistency(result, ASTRONAUT).contradiction.picture)
+        .astype(int)
+        .sum(axis=2)
+    )
     changed = np.zeros((96, 120), bool)
     changed[10:20, 30:40] = True
     assert (heat[~changed] == 4).all() and np.median(heat[changed]) > 600
@@ -136,7 +162,10 @@ def test_alpha_weighs_and_kinds_may_differ() -> None:
     alpha[20:60] = 255
     source, result = np.dstack([ASTRONAUT, alpha]), np.dstack([ASTRONAUT, alpha])
     result[:20, :, :3] = 7  # where nothing is seen
-    assert figures.consistency(result, source).db == 100 and figures.consistency(result, source).drift == 0
+    assert (
+        figures.consistency(result, source).db == 100
+        and figures.consistency(result, source).drift == 0
+    )
     assert figures.consistency(result, np.dstack([ASTRONAUT, alpha * 0])).drift == 0
     grey = ASTRONAUT[..., :1]
     assert figures.consistency(np.repeat(grey, 3, axis=2), grey).db == 100
@@ -148,8 +177,12 @@ def test_alpha_weighs_and_kinds_may_differ() -> None:
 
 def test_an_enlargement_invents_nothing_and_a_flat_change_neither() -> None:
     source = ASTRONAUT[..., :1]
-    assert figures.invention(resample.resize(source, (480, 384)), source).mean < 0.45  # rounding to bytes: 0.29
-    assert figures.invention(np.minimum(source, 200) + np.uint8(40), np.minimum(source, 200)).mean == 0
+    assert (
+        figures.invention(resample.resize(source, (480, 384)), source).mean < 0.45
+    )  # rounding to bytes: 0.29
+    assert (
+        figures.invention(np.minimum(source, 200) + np.uint8(40), np.minimum(source, 200)).mean == 0
+    )
     grey = np.full((10, 10, 1), 90, np.uint8)
     assert figures.invention(np.full((40, 40, 1), 120, np.uint8), grey).mean < 1e-3
 
@@ -181,9 +214,19 @@ def test_invention_is_the_deviation_in_each_pixel_s_place(size: tuple[int, int])
     )
     luma = [0.299, 0.587, 0.114]
     extra = result @ luma - resized((ASTRONAUT @ luma)[..., None], size)[..., 0].clip(0, 255)
-    places = [((np.arange(n) + 0.5) * m / n).astype(int) for n, m in ((size[1], 96), (size[0], 120))]
-    expected = np.mean([[extra[np.ix_(places[0] == y, places[1] == x)].std() for x in range(120)] for y in range(96)])
-    assert figures.invention(result, ASTRONAUT).mean == pytest.approx(expected, abs=1e-3) and expected > 0.2
+    places = [
+        ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in ((size[1], 96), (size[0], 120))
+    ]
+    expected = np.mean(
+        [
+            [extra[np.ix_(places[0] == y, places[1] == x)].std() for x in range(120)]
+            for y in range(96)
+        ]
+    )
+    assert (
+        figures.invention(result, ASTRONAUT).mean == pytest.approx(expected, abs=1e-3)
+        and expected > 0.2
+    )
 
 
 # --- the truth
@@ -196,7 +239,9 @@ def test_psnr_and_ssim_are_the_library_s() -> None:
         .astype(np.uint8)
     )
     found = figures.against_truth(other, ASTRONAUT)
-    assert found["psnr_db"] == pytest.approx(metrics.peak_signal_noise_ratio(ASTRONAUT, other), abs=1e-4)
+    assert found["psnr_db"] == pytest.approx(
+        metrics.peak_signal_noise_ratio(ASTRONAUT, other), abs=1e-4
+    )
     whole = metrics.structural_similarity(
         ASTRONAUT / 255,
         other / 255,
@@ -217,7 +262,8 @@ def test_truth_of_other_kinds() -> None:
     }
     assert figures.against_truth(grey[:10], grey[:10]) == {"psnr_db": 100.0}
     with pytest.raises(
-        UserError, match="The true picture has 120 x 95 pixels, the result 120 x 96: give one of the same size."
+        UserError,
+        match="The true picture has 120 x 95 pixels, the result 120 x 96: give one of the same size.",
     ):
         figures.against_truth(grey, grey[:95])
 
@@ -230,7 +276,10 @@ def test_a_seam_is_measured_in_levels() -> None:
     assert figures.seam(smooth, [20, 40, 60], [32]) == 0
     torn = smooth.copy()
     torn[:, 40:] += 5
-    assert figures.seam(torn, [20, 40, 60], [32]) == pytest.approx(5) and figures.seam(torn, [20, 60], [32]) == 0
+    assert (
+        figures.seam(torn, [20, 40, 60], [32]) == pytest.approx(5)
+        and figures.seam(torn, [20, 60], [32]) == 0
+    )
     assert figures.seam(torn.swapaxes(0, 1).astype(np.uint16) * 257, [32], [40]) == pytest.approx(5)
     assert figures.seam(torn) == 0 and figures.seam(torn[:1, :1], [0, 1], [1]) == 0
     assert figures.seam(np.dstack([smooth] * 3 + [torn]), [40]) == 0, "alpha is no colour"
@@ -269,7 +318,9 @@ def test_kept_colours_are_lab_s() -> None:
 def test_colours_of_another_size_or_of_none() -> None:
     tinted = (ASTRONAUT * np.array([1, 0.8, 0.6])).astype(np.uint8)
     small = resample.resize(ASTRONAUT, (40, 32))
-    found = figures.consistency(colours.keep_colours(tinted, small), colours.keep_colours(tinted, ASTRONAUT))
+    found = figures.consistency(
+        colours.keep_colours(tinted, small), colours.keep_colours(tinted, ASTRONAUT)
+    )
     assert found.drift < 1 < figures.consistency(tinted, ASTRONAUT).drift
     grey = colours.keep_colours(ASTRONAUT, small[..., :1])
     assert (np.ptp(grey.astype(int), axis=2) <= 1).all() and np.abs(
@@ -291,7 +342,12 @@ def test_a_checkerboard_shows_what_is_transparent(kind: type, channels: int) -> 
     for y, x in ((0, 0), (3, 4), (4, 4), (29, 40), (17, 22)):
         paper = most * (0.8 if (y // 4 + x // 4) % 2 else 1.0)
         share = pixels[y, x, -1] / most
-        assert np.abs(found[y, x] - (share * pixels[y, x, :-1].astype(float) + (1 - share) * paper)).max() <= 0.51
+        assert (
+            np.abs(
+                found[y, x] - (share * pixels[y, x, :-1].astype(float) + (1 - share) * paper)
+            ).max()
+            <= 0.51
+        )
     assert colours.on_checkerboard(ASTRONAUT) is ASTRONAUT
 
 
@@ -320,10 +376,16 @@ print(json.dumps(said))
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux's /proc")
+@pytest.mark.skipif(
+    not Path("/proc/self/clear_refs").exists(), reason="peak memory is read from Linux's /proc"
+)
 def test_12_megapixels_in_bounded_memory_and_seconds() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LARGE], capture_output=True, text=True, check=True, cwd=Path(__file__).parent.parent
+        [sys.executable, "-c", LARGE],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent,
     )
     said = json.loads(done.stdout)
     print(said)

@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save
-from snapshot_files import OLDER, archive, legacy_stream, nvidia_snapshot, r3gan_snapshot, tensorflow_snapshot, truth
+from snapshot_files import (
+    OLDER,
+    archive,
+    legacy_stream,
+    nvidia_snapshot,
+    r3gan_snapshot,
+    tensorflow_snapshot,
+    truth,
+)
 from torch import Tensor, nn
 
 from ganapps.errors import WeightsError
@@ -49,7 +57,8 @@ def equal_or_nan(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("write", [archive, legacy_stream])
 @pytest.mark.parametrize(
-    "protocol", [2, pytest.param(3, marks=pytest.mark.filterwarnings("ignore:Detected pickle protocol"))]
+    "protocol",
+    [2, pytest.param(3, marks=pytest.mark.filterwarnings("ignore:Detected pickle protocol"))],
 )
 def test_pytorch_state_dict(tmp_path, write, protocol):
     expected = state()
@@ -80,7 +89,11 @@ def test_nested_dicts_become_dotted_names_and_plain_values_settings(tmp_path, wr
     assert "optimizer.state.0.exp_avg" in names
     settings = contents.settings
     assert (settings["epoch"], settings["best"], settings["name"]) == (200, None, "x4")
-    assert settings["size"] == [1, 2] and settings["pair"] == [1, [2.5]] and settings["config"] == {"blocks": 6}
+    assert (
+        settings["size"] == [1, 2]
+        and settings["pair"] == [1, [2.5]]
+        and settings["config"] == {"blocks": 6}
+    )
     assert settings["psnr"] != settings["psnr"]
     assert settings["optimizer"]["param_groups"][0]["lr"] == 0.25
     assert settings["scheduler"]["milestones"] == {3: 1, 4: 1}
@@ -99,7 +112,9 @@ def test_pytorch_archive_is_mapped_and_stays_readable_when_the_file_goes(tmp_pat
 def test_python_2_ordered_dict_with_its_pairs_in_the_call(tmp_path):
     """Files of 2017 were written by Python 2, which gave an OrderedDict a list of its pairs."""
     weight = torch.randn(3)
-    before, pairs, after = (part for part in legacy_stream([["w", weight]]).partition(b"]q\x00]q\x01(X\x01"))
+    before, pairs, after = (
+        part for part in legacy_stream([["w", weight]]).partition(b"]q\x00]q\x01(X\x01")
+    )
     value, after = after.split(b"ea.", 1)
     content = before + b"ccollections\nOrderedDict\n" + pairs + value + b"ea\x85R." + after
     assert_same(read(put(tmp_path, content)).tensors, {"w": weight})
@@ -113,16 +128,38 @@ def test_safetensors(tmp_path):
 
 
 def test_weights_kept_as_whole_numbers_come_as_what_they_stand_for(tmp_path):
-    numbers, scales = torch.randint(-127, 128, (3, 2, 1, 1), dtype=torch.int8), torch.tensor([[0.5], [0.25], [2.0]]).half()
-    content = {"a.weight": numbers, "a.weight_scale": scales, "a.bias": torch.ones(3).half(), "b.weight": numbers.clone()}
+    numbers, scales = (
+        torch.randint(-127, 128, (3, 2, 1, 1), dtype=torch.int8),
+        torch.tensor([[0.5], [0.25], [2.0]]).half(),
+    )
+    content = {
+        "a.weight": numbers,
+        "a.weight_scale": scales,
+        "a.bias": torch.ones(3).half(),
+        "b.weight": numbers.clone(),
+    }
     tensors = read(put(tmp_path, save(content))).tensors
-    assert_same(tensors, {"a.weight": numbers * torch.tensor([0.5, 0.25, 2.0]).view(3, 1, 1, 1), "a.bias": torch.ones(3).half(), "b.weight": numbers})
+    assert_same(
+        tensors,
+        {
+            "a.weight": numbers * torch.tensor([0.5, 0.25, 2.0]).view(3, 1, 1, 1),
+            "a.bias": torch.ones(3).half(),
+            "b.weight": numbers,
+        },
+    )
 
 
-@pytest.mark.parametrize("scales", [torch.ones(2, 1), torch.ones(3), torch.ones(3, 1, dtype=torch.int8), torch.ones(())])
+@pytest.mark.parametrize(
+    "scales", [torch.ones(2, 1), torch.ones(3), torch.ones(3, 1, dtype=torch.int8), torch.ones(())]
+)
 def test_scales_that_do_not_fit_are_refused(tmp_path, scales):
     with pytest.raises(WeightsError, match="is damaged"):
-        read(put(tmp_path, save({"a.weight": torch.ones(3, 2, dtype=torch.int8), "a.weight_scale": scales})))
+        read(
+            put(
+                tmp_path,
+                save({"a.weight": torch.ones(3, 2, dtype=torch.int8), "a.weight_scale": scales}),
+            )
+        )
 
 
 @pytest.mark.parametrize("write", [archive, legacy_stream, save])
@@ -174,9 +211,12 @@ def test_r3gan_pickle(tmp_path, protocol):
     content, ema = r3gan_snapshot(protocol)
     contents = read(put(tmp_path, content))
     assert_same(contents.tensors, truth(ema))
-    assert {"class_name": "Generator", "z_dim": 8, "c_dim": 0, "img_resolution": 256}.items() <= contents.settings[
-        "G_ema"
-    ].items()
+    assert {
+        "class_name": "Generator",
+        "z_dim": 8,
+        "c_dim": 0,
+        "img_resolution": 256,
+    }.items() <= contents.settings["G_ema"].items()
     assert contents.settings["cur_nimg"] == 1000
     assert contents.settings["G_ema"]["modules"]["MainLayers.0"]["DataType"] == "torch.bfloat16"
     assert contents.settings["G_ema"]["modules"]["MainLayers.1.Layer"]["groups"] == 2

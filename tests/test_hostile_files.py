@@ -89,13 +89,20 @@ def assert_refused(path: Path, words: str | None = None) -> None:
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("way", ["mkdir", "exec", "eval", "open"])
 @pytest.mark.parametrize(
-    "wrap", [lambda e: e, lambda e: [1, (e,)], lambda e: {"G_ema": e}, lambda e: {"a": {"b": {e.way: [e]}}}]
+    "wrap",
+    [
+        lambda e: e,
+        lambda e: [1, (e,)],
+        lambda e: {"G_ema": e},
+        lambda e: {"a": {"b": {e.way: [e]}}},
+    ],
 )
 def test_code_in_a_pickle(tmp_path, marker, protocol, way, wrap):
     content = pickle.dumps(wrap(Runs(marker, way)), protocol)
     assert_alive(pickle.loads, content, marker)
     assert_refused(
-        put(tmp_path, content), "is not a checkpoint" if protocol < 2 else r"holds Python objects \(\w+\.\w+\)"
+        put(tmp_path, content),
+        "is not a checkpoint" if protocol < 2 else r"holds Python objects \(\w+\.\w+\)",
     )
 
 
@@ -110,7 +117,9 @@ def test_code_beside_a_network(tmp_path, marker, protocol, write, key):
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))
-@pytest.mark.parametrize("place", ["__dict__", "_buffers", "_parameters", "_modules", "_forward_hooks"])
+@pytest.mark.parametrize(
+    "place", ["__dict__", "_buffers", "_parameters", "_modules", "_forward_hooks"]
+)
 def test_code_inside_a_network(tmp_path, marker, protocol, place):
     network = snapshot_files.R3Generator()
     (network.__dict__ if place == "__dict__" else network.__dict__[place])["z"] = Runs(marker)
@@ -135,16 +144,22 @@ def test_code_in_the_embedded_source(tmp_path, marker, monkeypatch, protocol):
 
 
 @pytest.mark.parametrize("protocol", range(2, 6))
-@pytest.mark.parametrize("inner", ["stream", "bare pickle", "archive", "stream in a stream", "storage that is called"])
+@pytest.mark.parametrize(
+    "inner", ["stream", "bare pickle", "archive", "stream in a stream", "storage that is called"]
+)
 def test_code_in_a_tensors_inner_stream(tmp_path, marker, protocol, inner):
     streams = {
         "stream": lambda: legacy_stream([Runs(marker)]),
         "bare pickle": lambda: pickle.dumps(Runs(marker), 2),
         "archive": lambda: archive(Runs(marker)),
         "stream in a stream": lambda: legacy_stream(Embedded(legacy_stream(Runs(marker)))),
-        "storage that is called": lambda: pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(Runs(marker), 2),
+        "storage that is called": lambda: (
+            pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(Runs(marker), 2)
+        ),
     }
-    content, _ = r3gan_snapshot(protocol, G_ema=hostile.r3gan_with_tensor(Embedded(streams[inner]())))
+    content, _ = r3gan_snapshot(
+        protocol, G_ema=hostile.r3gan_with_tensor(Embedded(streams[inner]()))
+    )
     assert_alive(pickle.loads, content, marker)
     assert_refused(put(tmp_path, content))
 
@@ -200,12 +215,16 @@ def test_each_instruction_that_calls(tmp_path, marker, extension, kind):
         hostile.stream(payload),
         hostile.raw_archive(payload),
         hostile.snapshot(hostile.module(hostile.mapping(w=payload))),
-        hostile.snapshot(hostile.module(hostile.mapping(w=hostile.embedded(hostile.stream(payload))))),
+        hostile.snapshot(
+            hostile.module(hostile.mapping(w=hostile.embedded(hostile.stream(payload))))
+        ),
         hostile.snapshot(hostile.module(modules=hostile.mapping(w=payload))),
     ]
     for content in places:
         assert_refused(put(tmp_path, content))
-    network = hostile.module(hostile.mapping(w=hostile.embedded(hostile.stream(hostile.storage(2)))))
+    network = hostile.module(
+        hostile.mapping(w=hostile.embedded(hostile.stream(hostile.storage(2))))
+    )
     beside = put(tmp_path, START + hostile.mapping(G_ema=network, x=payload) + END)
     if kind in (
         "NEWOBJ",
@@ -252,13 +271,18 @@ def test_a_class_of_research_code_is_never_looked_up(tmp_path, monkeypatch):
 def test_honest_twins_of_the_false_files_are_read(tmp_path):
     """So what follows is refused for its lie and not for its form."""
     true = hostile.tensor(hostile.storage(2))
-    for content in (hostile.stream(hostile.mapping(w=true)), hostile.raw_archive(hostile.mapping(w=true))):
+    for content in (
+        hostile.stream(hostile.mapping(w=true)),
+        hostile.raw_archive(hostile.mapping(w=true)),
+    ):
         assert torch.equal(read(put(tmp_path, content)).tensors["w"], torch.zeros(2))
     inner = hostile.embedded(hostile.stream(hostile.storage(2)))
     found = read(put(tmp_path, hostile.snapshot(hostile.module(hostile.mapping(w=inner)))))
     assert torch.equal(found.tensors["G_ema.w"], torch.zeros(2))
     header = {"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}
-    assert torch.equal(read(put(tmp_path, hostile.safetensors(header, bytes(8)))).tensors["a"], torch.zeros(2))
+    assert torch.equal(
+        read(put(tmp_path, hostile.safetensors(header, bytes(8)))).tensors["a"], torch.zeros(2)
+    )
 
 
 @pytest.mark.parametrize("build", [hostile.false_claims, hostile.endless])
@@ -269,16 +293,26 @@ def test_claims_and_endless_files_in_bounded_time_and_memory(tmp_path, build):
         paths.append(tmp_path / str(number))
         paths[-1].write_bytes(content)
     result = subprocess.run(
-        [sys.executable, "-c", CHILD, *paths], capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, "-c", CHILD, *paths],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
     )
     verdicts = [json.loads(line) for line in result.stdout.splitlines()]
     print(
-        *(f"{seconds:6.2f} s  {kind}: {verdict}" for kind, (_, verdict, seconds) in zip(files, verdicts, strict=False)),
+        *(
+            f"{seconds:6.2f} s  {kind}: {verdict}"
+            for kind, (_, verdict, seconds) in zip(files, verdicts, strict=False)
+        ),
         sep="\n",
     )
     assert len(verdicts) == len(files), result.stderr[-2000:]
     for (kind, (_, words)), (_, verdict, seconds) in zip(files.items(), verdicts, strict=True):
-        assert verdict.startswith("FILE ") and verdict.endswith(".") and words in verdict, (kind, verdict)
+        assert verdict.startswith("FILE ") and verdict.endswith(".") and words in verdict, (
+            kind,
+            verdict,
+        )
         assert seconds < SECONDS, (kind, seconds)
 
 
@@ -290,7 +324,8 @@ def test_what_comes_under_the_name_of_a_checkpoint(tmp_path, kind):
 
 def test_a_whole_network_in_an_archive(tmp_path):
     assert_refused(
-        put(tmp_path, archive(torch.nn.Linear(2, 2))), r"holds Python objects \(torch.nn.modules.linear.Linear\)"
+        put(tmp_path, archive(torch.nn.Linear(2, 2))),
+        r"holds Python objects \(torch.nn.modules.linear.Linear\)",
     )
 
 
@@ -304,7 +339,9 @@ def test_folders_pipes_and_missing_files(tmp_path):
 def test_a_stream_that_is_also_a_tar_archive(tmp_path):
     """PyTorch takes such a file for its oldest format and believes the sizes in the tar's headers."""
     padding = {"little_endian": True, "padding": "0" * 600}
-    content = bytearray(hostile.stream(hostile.mapping(w=hostile.tensor(hostile.storage(2))), machine=padding))
+    content = bytearray(
+        hostile.stream(hostile.mapping(w=hostile.tensor(hostile.storage(2))), machine=padding)
+    )
     content[257:263], content[148:156] = b"ustar0", b" " * 8
     content[148:156] = b"%06o\0 " % sum(content[:512])
     tarfile.TarInfo.frombuf(bytes(content[:512]), "utf-8", "surrogateescape")  # it is one
@@ -330,13 +367,21 @@ def test_damage_anywhere_never_surprises(tmp_path):
     rolls = random.Random(7)
     state = {"epoch": 3, "w": torch.randn(4, 3).t(), "b": torch.randn(5).half()}
     tensors = {"w": torch.randn(2, 3), "b": torch.randn(4).half()}
-    contents = [archive(state), legacy_stream(state), save(tensors), nvidia_snapshot(3)[0], r3gan_snapshot()[0]]
+    contents = [
+        archive(state),
+        legacy_stream(state),
+        save(tensors),
+        nvidia_snapshot(3)[0],
+        r3gan_snapshot()[0],
+    ]
     outcomes = {"read": 0, "refused": 0}
     for turn in range(400):
         content = bytearray(contents[turn % len(contents)])
         for _ in range(rolls.choice((1, 1, 2, 8))):
             at = rolls.randrange(min(len(content), rolls.choice((200, 2000, 10**9))))
-            content[at : at + rolls.choice((0, 1, 1, 1, 3))] = rolls.randbytes(rolls.choice((0, 1, 1, 1, 3)))
+            content[at : at + rolls.choice((0, 1, 1, 1, 3))] = rolls.randbytes(
+                rolls.choice((0, 1, 1, 1, 3))
+            )
         try:
             read(put(tmp_path, bytes(content)))
             outcomes["read"] += 1

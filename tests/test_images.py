@@ -22,12 +22,18 @@ from tests.picture_files import SRGB, noise, photograph, unpacked
 
 
 def test_a_byte_is_what_the_official_scripts_make() -> None:
-    x = torch.tensor([-2.0, -1.0, -0.004, 0.0, 0.9999, 1.0, 5.0]).view(1, 1, 1, 7).repeat(2, 3, 1, 1)
+    x = (
+        torch.tensor([-2.0, -1.0, -0.004, 0.0, 0.9999, 1.0, 5.0])
+        .view(1, 1, 1, 7)
+        .repeat(2, 3, 1, 1)
+    )
     first, second = images.from_tensor(x)
     expected = (x[0, 0, 0].double() * 127.5 + 128).clamp(0, 255).to(torch.uint8).tolist()
     assert expected == [0, 0, 127, 128, 255, 255, 255]
     assert (
-        np.asarray(first)[0, :, 1].tolist() == expected and first.mode == second.mode == "RGB" and first.size == (7, 1)
+        np.asarray(first)[0, :, 1].tolist() == expected
+        and first.mode == second.mode == "RGB"
+        and first.size == (7, 1)
     )
 
 
@@ -43,7 +49,9 @@ def test_every_value_survives_a_tensor(bits: int, value_range: tuple[float, floa
     pixels = np.arange(2**bits, dtype=np.uint8 if bits == 8 else np.uint16).reshape(16, -1, 1)
     x = images.to_tensor(pixels, value_range)
     assert x.shape == (1, 1, 16, 2**bits // 16) and x.dtype == torch.float32
-    assert (x.min().item(), x.max().item()) == pytest.approx(value_range) and x[0, 0, 0, 1] > x[0, 0, 0, 0]
+    assert (x.min().item(), x.max().item()) == pytest.approx(value_range) and x[0, 0, 0, 1] > x[
+        0, 0, 0, 0
+    ]
     assert np.array_equal(images.to_pixels(x, value_range, bits), pixels)
 
 
@@ -66,8 +74,15 @@ def test_what_lies_outside_is_clamped_and_bits_can_be_gained() -> None:
 def test_16_bits_are_rounded_to_be_looked_at() -> None:
     pixels = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
     shown = images.to_picture(pixels)
-    assert shown.mode == "L" and np.array_equal(np.asarray(shown).ravel(), np.floor(np.arange(65536) / 257 + 0.5))
-    assert [images.to_picture(noise(channels=c)).mode for c in (1, 2, 3, 4)] == ["L", "LA", "RGB", "RGBA"]
+    assert shown.mode == "L" and np.array_equal(
+        np.asarray(shown).ravel(), np.floor(np.arange(65536) / 257 + 0.5)
+    )
+    assert [images.to_picture(noise(channels=c)).mode for c in (1, 2, 3, 4)] == [
+        "L",
+        "LA",
+        "RGB",
+        "RGBA",
+    ]
 
 
 RECIPE = Recipe("upscale", "x4plus", {"word": "你"})
@@ -77,10 +92,16 @@ RECIPE = Recipe("upscale", "x4plus", {"word": "你"})
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [(1, 1), (21, 33), (90, 1), (300, 200)])
 def test_a_png_holds_every_bit(
-    kind: type, channels: int, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type,
+    channels: int,
+    size: tuple[int, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(images.png_file, "STRIP", 5000)
-    smooth = np.linspace(0, np.iinfo(kind).max // 2, size[0] * size[1] * channels).reshape(*size, channels)
+    smooth = np.linspace(0, np.iinfo(kind).max // 2, size[0] * size[1] * channels).reshape(
+        *size, channels
+    )
     pixels = (smooth + noise(*size, channels) % 9).astype(kind)
     path = images.save_pixels(pixels, tmp_path / "x.png", RECIPE)
     found, chunks = unpacked(path.read_bytes())
@@ -107,13 +128,26 @@ def test_profile_and_date_are_kept_and_the_place_when_asked(ending: str, tmp_pat
     upload = open_upload(tmp_path / "in.jpg")
     for gps in (None, upload.gps):
         path = images.save_pixels(
-            upload.pixels, tmp_path / f"out{ending}", RECIPE, icc=upload.icc, date=upload.date, gps=gps
+            upload.pixels,
+            tmp_path / f"out{ending}",
+            RECIPE,
+            icc=upload.icc,
+            date=upload.date,
+            gps=gps,
         )
         exif = Image.open(path).getexif()
-        assert exif.get_ifd(34665)[36867] == "2024:05:31 18:02:07" and Image.open(path).info["icc_profile"] == SRGB
+        assert (
+            exif.get_ifd(34665)[36867] == "2024:05:31 18:02:07"
+            and Image.open(path).info["icc_profile"] == SRGB
+        )
         assert (exif.get_ifd(34853).get(2) == (48.0, 51.0, 29.6)) == (gps is not None)
         again = open_upload(path)
-        assert (again.icc, again.date, again.gps, again.changes) == (upload.icc, upload.date, gps, ())
+        assert (again.icc, again.date, again.gps, again.changes) == (
+            upload.icc,
+            upload.date,
+            gps,
+            (),
+        )
         assert 274 not in exif, "the pixels stand upright already"
 
 
@@ -122,11 +156,20 @@ def test_a_place_in_big_endian_bytes_comes_back(tmp_path: Path) -> None:
     exif.endian = ">"
     exif.get_ifd(34853)[2] = (48.0, 51.0, 29.6)
     alone = ifd.gps_alone(exif.tobytes().removeprefix(b"Exif\0\0"))
-    assert alone.startswith(b"MM") and ifd.gps_alone(ifd.block("2024:05:31 18:02:07", alone)) == alone
-    path = images.save_pixels(noise(), tmp_path / "x.png", RECIPE, date="2024:05:31 18:02:07", gps=alone)
+    assert (
+        alone.startswith(b"MM") and ifd.gps_alone(ifd.block("2024:05:31 18:02:07", alone)) == alone
+    )
+    path = images.save_pixels(
+        noise(), tmp_path / "x.png", RECIPE, date="2024:05:31 18:02:07", gps=alone
+    )
     read = Image.open(path).getexif()
-    assert read.get_ifd(34853) == {2: (48.0, 51.0, 29.6)} and read.get_ifd(34665) == {36867: "2024:05:31 18:02:07"}
-    assert ifd.block(None, None) is None and ifd.gps_alone(ifd.block("2024:05:31 18:02:07", None)) is None
+    assert read.get_ifd(34853) == {2: (48.0, 51.0, 29.6)} and read.get_ifd(34665) == {
+        36867: "2024:05:31 18:02:07"
+    }
+    assert (
+        ifd.block(None, None) is None
+        and ifd.gps_alone(ifd.block("2024:05:31 18:02:07", None)) is None
+    )
 
 
 def test_a_profile_for_other_colours_is_not_written(tmp_path: Path) -> None:
@@ -137,8 +180,14 @@ def test_a_profile_for_other_colours_is_not_written(tmp_path: Path) -> None:
 def test_jpeg_and_webp_when_asked(tmp_path: Path) -> None:
     pixels = np.dstack([data.astronaut()[:64, :64], np.full((64, 64), 255, np.uint8)])
     pixels[:32, :, 3] = 0
-    white = np.asarray(Image.open(images.save_pixels(pixels, tmp_path / "x.jpg", RECIPE, quality=98))).astype(int)
-    assert white.shape == (64, 64, 3) and white[:30].min() > 245 and np.abs(white[34:] - pixels[34:, :, :3]).mean() < 4
+    white = np.asarray(
+        Image.open(images.save_pixels(pixels, tmp_path / "x.jpg", RECIPE, quality=98))
+    ).astype(int)
+    assert (
+        white.shape == (64, 64, 3)
+        and white[:30].min() > 245
+        and np.abs(white[34:] - pixels[34:, :, :3]).mean() < 4
+    )
     assert json.loads(Image.open(tmp_path / "x.jpg").info["comment"])["checkpoint"] == "x4plus"
     exact = images.save_pixels(pixels, tmp_path / "x.webp", RECIPE, quality=100)
     assert np.array_equal(np.asarray(Image.open(exact)), pixels) and from_file(exact) == RECIPE
@@ -151,15 +200,28 @@ def test_jpeg_and_webp_when_asked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kept", "index", "name"),
     [
-        (Kept(Image.new("RGB", (2, 2)), "seed 7", Recipe("faces", "heads-64")), 3, "heads-64-seed-7.png"),
+        (
+            Kept(Image.new("RGB", (2, 2)), "seed 7", Recipe("faces", "heads-64")),
+            3,
+            "heads-64-seed-7.png",
+        ),
         (Kept(Image.new("RGB", (2, 2)), "x", Recipe("enlarge", "heads-64")), 3, "heads-64-x-3.png"),
         (
-            Kept(Image.new("RGB", (2, 2)), "../../etc/passwd", Recipe("faces", "me/my model:net.pkl@v1")),
+            Kept(
+                Image.new("RGB", (2, 2)),
+                "../../etc/passwd",
+                Recipe("faces", "me/my model:net.pkl@v1"),
+            ),
             0,
             "my-model-..-..-etc-passwd.png",
         ),
         (
-            Kept(Image.new("RGB", (2, 2)), "seeds 1 to 2", Recipe("loop", "m"), (Image.new("RGB", (2, 2)),) * 2),
+            Kept(
+                Image.new("RGB", (2, 2)),
+                "seeds 1 to 2",
+                Recipe("loop", "m"),
+                (Image.new("RGB", (2, 2)),) * 2,
+            ),
             0,
             "m-seeds-1-to-2-0.webp",
         ),
@@ -171,16 +233,31 @@ def test_a_file_s_name_tells_what_it_is(kept: Kept, index: int, name: str, tmp_p
 
 
 def test_a_long_caption_makes_a_short_name(tmp_path: Path) -> None:
-    assert len(images.keep(Kept(Image.new("RGB", (2, 2)), "x" * 500, Recipe("faces", "m")), tmp_path, 0).name) <= 100
+    assert (
+        len(
+            images.keep(
+                Kept(Image.new("RGB", (2, 2)), "x" * 500, Recipe("faces", "m")), tmp_path, 0
+            ).name
+        )
+        <= 100
+    )
 
 
 def test_a_zip_holds_files_and_texts(tmp_path: Path) -> None:
     path = images.keep(Kept(Image.new("RGB", (2, 2)), "seed 7", Recipe("faces", "m")), tmp_path, 0)
     archive = zipfile.ZipFile(
-        images.save_zip([path], tmp_path / "all.zip", {"report.json": images.as_json({"word": "你"})})
+        images.save_zip(
+            [path], tmp_path / "all.zip", {"report.json": images.as_json({"word": "你"})}
+        )
     )
-    assert archive.namelist() == ["m-seed-7.png", "report.json"] and archive.read("m-seed-7.png") == path.read_bytes()
-    assert json.loads(archive.read("report.json")) == {"word": "你"} and "你" in archive.read("report.json").decode()
+    assert (
+        archive.namelist() == ["m-seed-7.png", "report.json"]
+        and archive.read("m-seed-7.png") == path.read_bytes()
+    )
+    assert (
+        json.loads(archive.read("report.json")) == {"word": "你"}
+        and "你" in archive.read("report.json").decode()
+    )
 
 
 @pytest.mark.parametrize("kind", [UserError, WeightsError])

@@ -8,7 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganapps.learning import augment, game, objectives, players, points, regularisers, rivals, theory
+from ganapps.learning import (
+    augment,
+    game,
+    objectives,
+    players,
+    points,
+    regularisers,
+    rivals,
+    theory,
+)
 
 REAL = torch.tensor([[0.5], [-1.0], [2.0]], dtype=torch.float64)
 MADE = torch.tensor([[-0.3], [0.7], [1.5]], dtype=torch.float64)
@@ -79,7 +88,9 @@ def test_smoothing_moves_only_what_is_real() -> None:
 def test_feature_matching_is_the_distance_of_the_means() -> None:
     real = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
     made = torch.tensor([[0.0, 0.0], [2.0, 2.0]])
-    assert objectives.feature_matching(real, made).item() == pytest.approx((2 - 1) ** 2 + (3 - 1) ** 2)
+    assert objectives.feature_matching(real, made).item() == pytest.approx(
+        (2 - 1) ** 2 + (3 - 1) ** 2
+    )
 
 
 def bowl(x: Tensor) -> Tensor:

@@ -18,8 +18,30 @@ from ganapps.ui.faces import FacesTab
 from ganapps.ui.translate import TranslateTab
 from ganapps.ui.upscale import UpscaleTab
 
-WRONG = ["null", "true", "5", "-1", "1e999", "1" + "0" * 400, "x", "", "[]", '["beard"]', "{}", '{"beard": 1}', '{"a": {"b": [1]}}', '"text"', "💥" * 100]
-MODELS = {"faces": "heads-64", "denoise": "heads-ddpm-64", "upscale": "spanx4", "translate": "styles-26", "text": "sd-turbo"}
+WRONG = [
+    "null",
+    "true",
+    "5",
+    "-1",
+    "1e999",
+    "1" + "0" * 400,
+    "x",
+    "",
+    "[]",
+    '["beard"]',
+    "{}",
+    '{"beard": 1}',
+    '{"a": {"b": [1]}}',
+    '"text"',
+    "💥" * 100,
+]
+MODELS = {
+    "faces": "heads-64",
+    "denoise": "heads-ddpm-64",
+    "upscale": "spanx4",
+    "translate": "styles-26",
+    "text": "sd-turbo",
+}
 LONGEST = 600  # characters of a sentence
 
 
@@ -27,7 +49,12 @@ LONGEST = 600  # characters of a sentence
 def tabs(engine: Engine) -> Mapping[str, Any]:
     """The tabs of a window that nobody serves."""
     with gr.Blocks():
-        return {"faces": FacesTab(engine), "upscale": UpscaleTab(engine), "translate": TranslateTab(engine), "compare": CompareTab(engine)}
+        return {
+            "faces": FacesTab(engine),
+            "upscale": UpscaleTab(engine),
+            "translate": TranslateTab(engine),
+            "compare": CompareTab(engine),
+        }
 
 
 def links() -> Iterator[dict[str, str]]:
@@ -39,8 +66,16 @@ def links() -> Iterator[dict[str, str]]:
                 yield {"task": task, "checkpoint": MODELS[told.models]} | {name: value}
     for value in WRONG:
         yield {"task": value, "checkpoint": "heads-64"}
-        yield {"race": value, "gan": f"task=faces&checkpoint=heads-64&labels={quote(value)}", "diffusion": f"task=denoise&checkpoint=heads-ddpm-64&steps={quote(value)}"}
-        yield {"race": "pictures", "gan": f"task=faces&checkpoint={quote(value)}&psi={quote(value)}", "diffusion": value}
+        yield {
+            "race": value,
+            "gan": f"task=faces&checkpoint=heads-64&labels={quote(value)}",
+            "diffusion": f"task=denoise&checkpoint=heads-ddpm-64&steps={quote(value)}",
+        }
+        yield {
+            "race": "pictures",
+            "gan": f"task=faces&checkpoint={quote(value)}&psi={quote(value)}",
+            "diffusion": value,
+        }
 
 
 def shown(tab: Any, query: dict[str, str]) -> Iterator[tuple[Any, Any]]:
@@ -58,21 +93,38 @@ def shown(tab: Any, query: dict[str, str]) -> Iterator[tuple[Any, Any]]:
 def faults(tab: Any, query: dict[str, str]) -> list[str]:
     """What a visitor would trip over."""
     try:
-        said = [value for component, value in shown(tab, query) if isinstance(component, gr.HTML) and "refusal" in str(value)]
+        said = [
+            value
+            for component, value in shown(tab, query)
+            if isinstance(component, gr.HTML) and "refusal" in str(value)
+        ]
     except Exception as e:
         return [f"{json.dumps(query)[:200]}: {type(e).__name__}: {e}"]
-    return [f"{json.dumps(query)[:200]}: a sentence of {len(s)} characters" for s in said if len(s) > LONGEST]
+    return [
+        f"{json.dumps(query)[:200]}: a sentence of {len(s)} characters"
+        for s in said
+        if len(s) > LONGEST
+    ]
 
 
 @pytest.mark.parametrize("name", ["faces", "upscale", "translate", "compare"])
-def test_every_link_opens(tabs: Mapping[str, Any], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FacesTab, "_shown", lambda self, recipe, lang, weights=None: iter(()))  # drawing is for other tests
+def test_every_link_opens(
+    tabs: Mapping[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        FacesTab, "_shown", lambda self, recipe, lang, weights=None: iter(())
+    )  # drawing is for other tests
     found = [fault for query in links() for fault in faults(tabs[name], query)]
     assert found == []
 
 
-@pytest.mark.parametrize("query", ["labels=5", 'labels=["beard"]', "mix_from=x", "labels={\"smile\": \"x\"}", "labels={\"nose\": 1}"])
-def test_a_wrong_setting_of_a_link_is_told(tabs: Mapping[str, Any], query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "query",
+    ["labels=5", 'labels=["beard"]', "mix_from=x", 'labels={"smile": "x"}', 'labels={"nose": 1}'],
+)
+def test_a_wrong_setting_of_a_link_is_told(
+    tabs: Mapping[str, Any], query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(FacesTab, "_shown", lambda self, recipe, lang, weights=None: iter(()))
     name, value = query.split("=", 1)
     told = dict(shown(tabs["faces"], {"task": "faces", "checkpoint": "heads-64", name: value}))

@@ -9,7 +9,13 @@ from ganapps import catalog, networks
 from ganapps.catalog import Checkpoint, Source
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "models.md"
-HEADINGS = {"faces": "Faces", "denoise": "Faces by diffusion", "upscale": "Upscale", "translate": "Translate", "text": "Text to picture"}
+HEADINGS = {
+    "faces": "Faces",
+    "denoise": "Faces by diffusion",
+    "upscale": "Upscale",
+    "translate": "Translate",
+    "text": "Text to picture",
+}
 START = """# The models
 
 Every row of `weights/catalog.toml`, made from it (`python -m tests.test_models_page`). Sources are tried in this order. Of each, how
@@ -20,7 +26,11 @@ its name follows from its neighbours'; low, a single mention, or pages that disa
 
 def page(rows: dict[str, Checkpoint]) -> str:
     """The whole of docs/models.md."""
-    return START + "".join(line for task, heading in HEADINGS.items() for line in table(heading, [r for r in rows.values() if r.task == task]))
+    return START + "".join(
+        line
+        for task, heading in HEADINGS.items()
+        for line in table(heading, [r for r in rows.values() if r.task == task])
+    )
 
 
 def table(heading: str, rows: list[Checkpoint]) -> Iterator[str]:
@@ -33,7 +43,10 @@ def table(heading: str, rows: list[Checkpoint]) -> Iterator[str]:
 def place(source: Source) -> str:
     if source.repo is None:
         return "ships"
-    named = source.file or f"{len(source.files)} files, {next(f for f in source.files if not f.endswith('.json'))}"
+    named = (
+        source.file
+        or f"{len(source.files)} files, {next(f for f in source.files if not f.endswith('.json'))}"
+    )
     checked = ", sha256 known" if source.sha256 else ""
     pinned = f" at {source.revision[:12]}" if source.revision else ""
     return f"{source.repo}: {named}{pinned} ({source.sure}{checked})"

@@ -47,8 +47,12 @@ def off(ours: Tensor, reference: Tensor) -> float:
     return ((ours - reference).abs().max() / reference.abs().max()).item()
 
 
-def in_style_space(network: nn.Module, noise: str = "const", psi: float = 1.0, cutoff: int | None = None) -> Tensor:
-    return network.synthesis(network.mapping(*latents(network), psi=psi, cutoff=cutoff), noise=noise)
+def in_style_space(
+    network: nn.Module, noise: str = "const", psi: float = 1.0, cutoff: int | None = None
+) -> Tensor:
+    return network.synthesis(
+        network.mapping(*latents(network), psi=psi, cutoff=cutoff), noise=noise
+    )
 
 
 def nested(**synthesis: object) -> Settings:
@@ -63,7 +67,9 @@ def nested(**synthesis: object) -> Settings:
 
 
 # name: (network, tensors, settings, how its picture is made)
-CASES: dict[str, tuple[str, Callable[[], dict[str, Tensor]], Settings, Callable[[nn.Module], Tensor]]] = {
+CASES: dict[
+    str, tuple[str, Callable[[], dict[str, Tensor]], Settings, Callable[[nn.Module], Tensor]]
+] = {
     "ada-skip-32": ("stylegan2", lambda: made(nvidia(32), "G_ema."), nested(), in_style_space),
     "ada-labels-psi-cutoff": (
         "stylegan2",
@@ -71,7 +77,12 @@ CASES: dict[str, tuple[str, Callable[[], dict[str, Tensor]], Settings, Callable[
         {},
         lambda n: in_style_space(n, psi=0.6, cutoff=3),
     ),
-    "ada-resnet": ("stylegan2", lambda: made(nvidia(architecture="resnet")), {}, lambda n: in_style_space(n, psi=-0.5)),
+    "ada-resnet": (
+        "stylegan2",
+        lambda: made(nvidia(architecture="resnet")),
+        {},
+        lambda n: in_style_space(n, psi=-0.5),
+    ),
     "ada-orig-no-noise-mode": (
         "stylegan2",
         lambda: made(nvidia(architecture="orig")),
@@ -102,7 +113,12 @@ CASES: dict[str, tuple[str, Callable[[], dict[str, Tensor]], Settings, Callable[
     "r3gan": ("r3gan", lambda: made(r3gan(), "G_ema.Model."), {}, lambda n: n(*latents(n))),
     "r3gan-labels": ("r3gan", lambda: made(r3gan(3), "G_ema.Model."), {}, lambda n: n(*latents(n))),
     "dcgan": ("dcgan", lambda: made(dcgan()), {}, lambda n: n(*latents(n))),
-    "dcgan-128-grey": ("dcgan", lambda: made(dcgan(1, 6), "netG_state_dict."), {}, lambda n: n(*latents(n))[:, :1]),
+    "dcgan-128-grey": (
+        "dcgan",
+        lambda: made(dcgan(1, 6), "netG_state_dict."),
+        {},
+        lambda n: n(*latents(n))[:, :1],
+    ),
     "stylegan": ("stylegan", lambda: made(stylegan()), {}, lambda n: in_style_space(n, "none")),
     "stylegan-psi": (
         "stylegan",
@@ -111,12 +127,23 @@ CASES: dict[str, tuple[str, Callable[[], dict[str, Tensor]], Settings, Callable[
         lambda n: in_style_space(n, "none", psi=0.7),
     ),
 }
-LAYOUTS = ["ada-skip-32", "ada-labels-psi-cutoff", "ada-resnet", "rosinality", "r3gan-labels", "dcgan", "stylegan"]
+LAYOUTS = [
+    "ada-skip-32",
+    "ada-labels-psi-cutoff",
+    "ada-resnet",
+    "rosinality",
+    "r3gan-labels",
+    "dcgan",
+    "stylegan",
+]
 
 
 def loud(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Noise so strong that activations pass 256."""
-    return {name: tensor * 1000 if name.endswith("noise_strength") else tensor for name, tensor in tensors.items()}
+    return {
+        name: tensor * 1000 if name.endswith("noise_strength") else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def built(case: str) -> nn.Module:
@@ -142,8 +169,12 @@ def test_both_layouts_of_stylegan2_give_the_same_picture() -> None:
     theirs = made(rosinality(channels=16)) | made({"latent_avg": (12,)})
     ours = {"synthesis.b4.const": theirs["input.input"][0], "mapping.w_avg": theirs["latent_avg"]}
     for n in (0, 1):
-        ours |= {f"mapping.fc{n}.{leaf}": theirs[f"style.{n + 1}.{leaf}"] for leaf in ("weight", "bias")}
-    for n, (layer, place) in enumerate((("conv1", "b4.conv1"), ("convs.0", "b8.conv0"), ("convs.1", "b8.conv1"))):
+        ours |= {
+            f"mapping.fc{n}.{leaf}": theirs[f"style.{n + 1}.{leaf}"] for leaf in ("weight", "bias")
+        }
+    for n, (layer, place) in enumerate(
+        (("conv1", "b4.conv1"), ("convs.0", "b8.conv0"), ("convs.1", "b8.conv1"))
+    ):
         ours[f"synthesis.{place}.noise_const"] = theirs[f"noises.noise_{n}"][0, 0]
         ours[f"synthesis.{place}.noise_strength"] = theirs[f"{layer}.noise.weight"][0]
         ours[f"synthesis.{place}.bias"] = theirs[f"{layer}.activate.bias"]
@@ -153,7 +184,9 @@ def test_both_layouts_of_stylegan2_give_the_same_picture() -> None:
         ours[f"synthesis.{place}.weight"] = theirs[f"{layer}.conv.weight"][0]
         for leaf in ("weight", "bias"):
             ours[f"synthesis.{place}.affine.{leaf}"] = theirs[f"{layer}.conv.modulation.{leaf}"]
-    pictures = [in_style_space(networks.build("stylegan2", file, {}), psi=0.7) for file in (ours, theirs)]
+    pictures = [
+        in_style_space(networks.build("stylegan2", file, {}), psi=0.7) for file in (ours, theirs)
+    ]
     assert torch.equal(*pictures)
 
 
@@ -173,7 +206,9 @@ def test_a_network_states_its_facts(case: str) -> None:
     network = built(case)
     x = network(*latents(network, 1))
     assert x.shape == (1, 3, network.resolution, network.resolution)
-    assert network.value_range == (-1.0, 1.0) and network.label_dim == (3 if "labels" in case else 0)
+    assert network.value_range == (-1.0, 1.0) and network.label_dim == (
+        3 if "labels" in case else 0
+    )
     assert not network.training and not any(p.requires_grad for p in network.parameters())
     if network.num_ws:
         assert network.mapping(*latents(network)).shape == (2, network.num_ws, len(network.w_avg))
@@ -185,7 +220,10 @@ def test_a_picture_does_not_depend_on_its_batch(case: str) -> None:
     z, c = latents(network, 3)
     together = network(z, c)
     for n in range(3):
-        assert off(network(z[n : n + 1], None if c is None else c[n : n + 1]), together[n : n + 1]) < 1e-4
+        assert (
+            off(network(z[n : n + 1], None if c is None else c[n : n + 1]), together[n : n + 1])
+            < 1e-4
+        )
 
 
 @pytest.mark.parametrize("case", LAYOUTS)
@@ -225,18 +263,30 @@ def test_random_noise_is_each_pictures_own(case: str) -> None:
     network = built(case)
     ws = network.mapping(*latents(network, 3))
     state = torch.get_rng_state()
-    together = network.synthesis(ws, noise="random", generators=[torch.Generator().manual_seed(n) for n in range(3)])
+    together = network.synthesis(
+        ws, noise="random", generators=[torch.Generator().manual_seed(n) for n in range(3)]
+    )
     assert torch.equal(torch.get_rng_state(), state)
     alone = network.synthesis(ws[2:], noise="random", generators=[torch.Generator().manual_seed(2)])
     assert off(alone, together[2:]) < 1e-5
-    assert off(network.synthesis(ws[2:], noise="random", generators=[torch.Generator().manual_seed(3)]), alone) > 1e-3
+    assert (
+        off(
+            network.synthesis(
+                ws[2:], noise="random", generators=[torch.Generator().manual_seed(3)]
+            ),
+            alone,
+        )
+        > 1e-3
+    )
 
 
 def test_random_noise_takes_the_place_of_the_files_noise() -> None:
     tensors = made(nvidia())
     network = networks.build("stylegan2", tensors, {})
     generator = torch.Generator().manual_seed(5)
-    random = network.synthesis(network.mapping(*latents(network, 1)), noise="random", generators=[generator])
+    random = network.synthesis(
+        network.mapping(*latents(network, 1)), noise="random", generators=[generator]
+    )
     generator.manual_seed(5)
     for side in (4, 8, 16):
         for name in (f"synthesis.b{side}.{layer}.noise_const" for layer in ("conv0", "conv1")):
@@ -260,14 +310,21 @@ def test_truncation_pulls_the_first_layers_to_the_average(case: str) -> None:
     network = built(case)
     free, pulled = (network.mapping(*latents(network), psi=psi, cutoff=2) for psi in (1.0, 0.25))
     assert torch.equal(free[:, 2:], pulled[:, 2:])
-    assert torch.allclose(pulled[:, :2] - network.w_avg, 0.25 * (free[:, :2] - network.w_avg), atol=1e-5)
-    assert torch.allclose(network.mapping(*latents(network), psi=0.0), network.w_avg.expand_as(free))
+    assert torch.allclose(
+        pulled[:, :2] - network.w_avg, 0.25 * (free[:, :2] - network.w_avg), atol=1e-5
+    )
+    assert torch.allclose(
+        network.mapping(*latents(network), psi=0.0), network.w_avg.expand_as(free)
+    )
 
 
 @pytest.mark.parametrize(
-    "case, average", [("rosinality", "latent_avg"), ("ada-resnet", "mapping.w_avg"), ("stylegan", "w_mean")]
+    "case, average",
+    [("rosinality", "latent_avg"), ("ada-resnet", "mapping.w_avg"), ("stylegan", "w_mean")],
 )
-def test_an_average_that_the_file_lacks_is_estimated_alike_each_time(case: str, average: str) -> None:
+def test_an_average_that_the_file_lacks_is_estimated_alike_each_time(
+    case: str, average: str
+) -> None:
     name, tensors, settings, _ = CASES[case]
     given = tensors()
     given.pop(average, None)
@@ -279,7 +336,11 @@ def test_an_average_that_the_file_lacks_is_estimated_alike_each_time(case: str, 
 
 
 def test_a_file_of_rosinality_without_noise_gets_the_same_noise_each_time() -> None:
-    tensors = {name: tensor for name, tensor in made(rosinality(channels=16)).items() if not name.startswith("noises")}
+    tensors = {
+        name: tensor
+        for name, tensor in made(rosinality(channels=16)).items()
+        if not name.startswith("noises")
+    }
     first, second = (in_style_space(networks.build("stylegan2", tensors, {})) for _ in range(2))
     assert torch.equal(first, second)
     assert off(in_style_space(networks.build("stylegan2", tensors, {}), "none"), first) > 1e-3
@@ -314,7 +375,9 @@ def pickled_layers(**convolution: object) -> Settings:
         (pickled_layers(conv_clamp=None), None),
     ],
 )
-def test_the_clamp_is_what_the_file_or_its_row_says(settings: Settings, clamp: float | None) -> None:
+def test_the_clamp_is_what_the_file_or_its_row_says(
+    settings: Settings, clamp: float | None
+) -> None:
     network = networks.build("stylegan2", made(nvidia()), settings)
     assert network.synthesis.b8.conv0.clamp == clamp and network.synthesis.b16.torgb.clamp == clamp
 
@@ -331,7 +394,10 @@ def test_the_mappings_rate_is_read(settings: Settings) -> None:
     tensors = made(nvidia())
     slow = {name: tensor * (100 if ".fc" in name else 1) for name, tensor in tensors.items()}
     expected = networks.build("stylegan2", slow, {}).mapping(torch.ones(1, 10))
-    assert off(networks.build("stylegan2", tensors, settings).mapping(torch.ones(1, 10)), expected) < 1e-5
+    assert (
+        off(networks.build("stylegan2", tensors, settings).mapping(torch.ones(1, 10)), expected)
+        < 1e-5
+    )
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
@@ -352,11 +418,17 @@ def test_a_layout_is_recognised_by_names_and_shapes(case: str) -> None:
         "netD.main.0.weight": (4, 3, 4, 4),
         "discriminator_state_dict.from_rgb.weight": (8, 3, 1, 1),
     }
-    prefixed = not any(key.startswith(("main.", "synthesis.", "mapping.", "w_mean")) for key in tensors())
-    shapes = {key: tuple(tensor.shape) for key, tensor in tensors().items()} | (others if prefixed else {})
+    prefixed = not any(
+        key.startswith(("main.", "synthesis.", "mapping.", "w_mean")) for key in tensors()
+    )
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors().items()} | (
+        others if prefixed else {}
+    )
     assert networks.recognise(shapes) == name
     if prefixed:
-        networks.build(name, tensors() | {key: torch.zeros(shape) for key, shape in others.items()}, {})
+        networks.build(
+            name, tensors() | {key: torch.zeros(shape) for key, shape in others.items()}, {}
+        )
 
 
 @pytest.mark.parametrize(
@@ -397,23 +469,41 @@ def test_no_tensor_may_be_missing(case: str) -> None:
     optional = r"w_avg|w_mean|latent_avg|noises\.|resample_filter|kernel$|num_batches_tracked|Embedding|embed|skip"
     for key in [key for key in given if not re.search(optional, key)]:
         with pytest.raises(ValueError) as refusal:
-            networks.build(name, {other: tensor for other, tensor in given.items() if other != key}, settings)
+            networks.build(
+                name, {other: tensor for other, tensor in given.items() if other != key}, settings
+            )
         assert re.search(r"is missing|is left over|and should be", str(refusal.value)), key
 
 
 @pytest.mark.parametrize(
     "case, key, missing",
     [
-        ("ada-resnet", "synthesis.b8.conv0.affine.bias", "synthesis.b8.conv0.affine.bias is missing"),
-        ("ada-skip-32", "G_ema.synthesis.b32.torgb.weight", "synthesis.b32.torgb.weight is missing"),
-        ("rosinality", "g_ema.convs.0.noise.weight", "synthesis.b8.conv0.noise_strength is missing"),
+        (
+            "ada-resnet",
+            "synthesis.b8.conv0.affine.bias",
+            "synthesis.b8.conv0.affine.bias is missing",
+        ),
+        (
+            "ada-skip-32",
+            "G_ema.synthesis.b32.torgb.weight",
+            "synthesis.b32.torgb.weight is missing",
+        ),
+        (
+            "rosinality",
+            "g_ema.convs.0.noise.weight",
+            "synthesis.b8.conv0.noise_strength is missing",
+        ),
         (
             "r3gan-labels",
             "G_ema.Model.MainLayers.1.Layers.2.NonLinearity1.Bias",
             "MainLayers.1.Layers.2.NonLinearity1.Bias is missing",
         ),
         ("dcgan", "main.4.running_var", "main.4.running_var is missing"),
-        ("stylegan", "synthesis.blocks.1.adain.style_bias.bias", "synthesis.blocks.1.adain.style_bias.bias is missing"),
+        (
+            "stylegan",
+            "synthesis.blocks.1.adain.style_bias.bias",
+            "synthesis.blocks.1.adain.style_bias.bias is missing",
+        ),
     ],
 )
 def test_a_missing_tensor_is_named(case: str, key: str, missing: str) -> None:
@@ -428,7 +518,11 @@ def test_a_missing_tensor_is_named(case: str, key: str, missing: str) -> None:
 def test_a_tensor_too_many_or_of_another_shape_is_named(case: str) -> None:
     name, tensors, settings, _ = CASES[case]
     given = tensors()
-    prefix = next(p for p in ("G_ema.Model.", "G_ema.", "g_ema.", "") if any(key.startswith(p) for key in given))
+    prefix = next(
+        p
+        for p in ("G_ema.Model.", "G_ema.", "g_ema.", "")
+        if any(key.startswith(p) for key in given)
+    )
     with pytest.raises(ValueError, match="surplus.weight is left over"):
         networks.build(name, given | {f"{prefix}surplus.weight": torch.zeros(1)}, settings)
     biases = ("conv1.bias", "activate.bias", "NonLinearity1.Bias", "main.1.bias", "conv1.conv.bias")
@@ -442,7 +536,9 @@ def test_a_tensor_too_many_or_of_another_shape_is_named(case: str) -> None:
 def test_a_shape_that_makes_no_sense_is_refused(case: str, shape: tuple[int, ...]) -> None:
     name, tensors, settings, _ = CASES[case]
     given = tensors()
-    for key in [key for key in given if given[key].squeeze().shape != shape and given[key].numel() != 1]:
+    for key in [
+        key for key in given if given[key].squeeze().shape != shape and given[key].numel() != 1
+    ]:
         with pytest.raises(ValueError, match=r"\w"):
             networks.build(name, given | {key: torch.zeros(shape)}, settings)
 

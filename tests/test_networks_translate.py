@@ -30,9 +30,13 @@ Shapes = dict[str, tuple[int, ...]]
 # The published layouts, small: names and shapes.
 
 
-def convolution(name: str, inputs: int, outputs: int, kernel: int, bias: bool = True, transposed: bool = False) -> Shapes:
+def convolution(
+    name: str, inputs: int, outputs: int, kernel: int, bias: bool = True, transposed: bool = False
+) -> Shapes:
     shape = (inputs, outputs) if transposed else (outputs, inputs)
-    return {f"{name}.weight": (*shape, kernel, kernel)} | ({f"{name}.bias": (outputs,)} if bias else {})
+    return {f"{name}.weight": (*shape, kernel, kernel)} | (
+        {f"{name}.bias": (outputs,)} if bias else {}
+    )
 
 
 def normed(name: str, width: int, norm: str) -> Shapes:
@@ -43,58 +47,96 @@ def normed(name: str, width: int, norm: str) -> Shapes:
     return {f"{name}.{leaf}": (width,) for leaf in leaves[norm]} | counter
 
 
-def resnet(width: int = 8, blocks: int = 2, norm: str = "plain", inner: str = "conv_block", places: tuple[int, int] = (1, 5),
-           down: str = "stride", up: str = "transposed") -> Shapes:
+def resnet(
+    width: int = 8,
+    blocks: int = 2,
+    norm: str = "plain",
+    inner: str = "conv_block",
+    places: tuple[int, int] = (1, 5),
+    down: str = "stride",
+    up: str = "transposed",
+) -> Shapes:
     """junyanz's ResNet generator and its heirs; `places` are the convolutions' indices in a block."""
     bias = norm != "batch"
     shapes = convolution("model.1", 3, width, 7, bias) | normed("model.2", width, norm)
     place = 4
     for _ in range(2):
-        shapes |= convolution(f"model.{place}", width, 2 * width, 3, bias) | normed(f"model.{place + 1}", 2 * width, norm)
+        shapes |= convolution(f"model.{place}", width, 2 * width, 3, bias) | normed(
+            f"model.{place + 1}", 2 * width, norm
+        )
         width, place = 2 * width, place + 3
         if down == "blur":
             shapes[f"model.{place}.filt"] = (width, 1, 3, 3)
             place += 1
     for _ in range(blocks):
         for k in places:
-            shapes |= convolution(f"model.{place}.{inner}.{k}", width, width, 3, bias) | normed(f"model.{place}.{inner}.{k + 1}", width, norm)
+            shapes |= convolution(f"model.{place}.{inner}.{k}", width, width, 3, bias) | normed(
+                f"model.{place}.{inner}.{k + 1}", width, norm
+            )
         place += 1
     for _ in range(2):
         if up == "blur":
             shapes[f"model.{place}.filt"] = (width, 1, 4, 4)
         place += up != "transposed"
-        shapes |= convolution(f"model.{place}", width, width // 2, 3, bias, up == "transposed") | normed(f"model.{place + 1}", width // 2, norm)
+        shapes |= convolution(
+            f"model.{place}", width, width // 2, 3, bias, up == "transposed"
+        ) | normed(f"model.{place + 1}", width // 2, norm)
         width, place = width // 2, place + 3
     return shapes | convolution(f"model.{place + 1}", width, 3, 7)
 
 
 def course(width: int = 8) -> Shapes:
-    shapes = convolution("upfeature.conv", 3, width, 7) | convolution("downfeature.conv", width, 3, 7)
-    shapes |= convolution("encoder1.conv1", width, 2 * width, 3) | convolution("encoder2.conv1", 2 * width, 4 * width, 3)
+    shapes = convolution("upfeature.conv", 3, width, 7) | convolution(
+        "downfeature.conv", width, 3, 7
+    )
+    shapes |= convolution("encoder1.conv1", width, 2 * width, 3) | convolution(
+        "encoder2.conv1", 2 * width, 4 * width, 3
+    )
     for n in range(9):
-        shapes |= convolution(f"res{n}.conv1", 4 * width, 4 * width, 3) | convolution(f"res{n}.conv2", 4 * width, 4 * width, 3)
-    return shapes | convolution("decoder1.conv1", 4 * width, 2 * width, 3, True, True) | convolution("decoder2.conv1", 2 * width, width, 3, True, True)
+        shapes |= convolution(f"res{n}.conv1", 4 * width, 4 * width, 3) | convolution(
+            f"res{n}.conv2", 4 * width, 4 * width, 3
+        )
+    return (
+        shapes
+        | convolution("decoder1.conv1", 4 * width, 2 * width, 3, True, True)
+        | convolution("decoder2.conv1", 2 * width, width, 3, True, True)
+    )
 
 
 def drawing() -> Shapes:
-    shapes = convolution("model0.1", 3, 64, 7) | convolution("model1.0", 64, 128, 3) | convolution("model1.3", 128, 256, 3)
+    shapes = (
+        convolution("model0.1", 3, 64, 7)
+        | convolution("model1.0", 64, 128, 3)
+        | convolution("model1.3", 128, 256, 3)
+    )
     for n in range(3):
-        shapes |= convolution(f"model2.{n}.conv_block.1", 256, 256, 3) | convolution(f"model2.{n}.conv_block.5", 256, 256, 3)
-    return shapes | convolution("model3.0", 256, 128, 3, True, True) | convolution("model3.3", 128, 64, 3, True, True) | convolution("model4.1", 64, 1, 7)
+        shapes |= convolution(f"model2.{n}.conv_block.1", 256, 256, 3) | convolution(
+            f"model2.{n}.conv_block.5", 256, 256, 3
+        )
+    return (
+        shapes
+        | convolution("model3.0", 256, 128, 3, True, True)
+        | convolution("model3.3", 128, 64, 3, True, True)
+        | convolution("model4.1", 64, 1, 7)
+    )
 
 
 def unet(depth: int, colours: int, norm: str, width: int = 4) -> Shapes:
     """junyanz's U-Net: each block holds the next."""
     bias = norm == "plain"
     widths = [width * min(2**n, 8) for n in range(depth)]
-    shapes = convolution("model.model.0", 3, width, 4, bias) | convolution("model.model.3", 2 * width, colours, 4, True, True)
+    shapes = convolution("model.model.0", 3, width, 4, bias) | convolution(
+        "model.model.3", 2 * width, colours, 4, True, True
+    )
     prefix = "model.model.1.model."
     for n in range(1, depth):
         inner = n == depth - 1
         shapes |= convolution(f"{prefix}1", widths[n - 1], widths[n], 4, bias)
         shapes |= {} if inner else normed(f"{prefix}2", widths[n], norm)
         up = 3 if inner else 5
-        shapes |= convolution(f"{prefix}{up}", widths[n] * (1 if inner else 2), widths[n - 1], 4, bias, True)
+        shapes |= convolution(
+            f"{prefix}{up}", widths[n] * (1 if inner else 2), widths[n - 1], 4, bias, True
+        )
         shapes |= normed(f"{prefix}{up + 1}", widths[n - 1], norm)
         prefix += "3.model."
     return shapes
@@ -114,27 +156,52 @@ def huggan_unet() -> Shapes:
 
 def animegan() -> Shapes:
     shapes: Shapes = {}
-    for name, inputs, outputs, kernel in (("a.0", 3, 32, 7), ("a.1", 32, 64, 3), ("a.2", 64, 64, 3), ("b.0", 64, 128, 3), ("b.1", 128, 128, 3),
-                                          ("c.0", 128, 128, 3), ("c.5", 256, 128, 3), ("d.0", 128, 128, 3), ("d.1", 128, 128, 3),
-                                          ("e.0", 128, 64, 3), ("e.1", 64, 64, 3), ("e.2", 64, 32, 7)):
-        shapes |= convolution(f"block_{name}.1", inputs, outputs, kernel, False) | normed(f"block_{name}.2", outputs, "affine")
+    for name, inputs, outputs, kernel in (
+        ("a.0", 3, 32, 7),
+        ("a.1", 32, 64, 3),
+        ("a.2", 64, 64, 3),
+        ("b.0", 64, 128, 3),
+        ("b.1", 128, 128, 3),
+        ("c.0", 128, 128, 3),
+        ("c.5", 256, 128, 3),
+        ("d.0", 128, 128, 3),
+        ("d.1", 128, 128, 3),
+        ("e.0", 128, 64, 3),
+        ("e.1", 64, 64, 3),
+        ("e.2", 64, 32, 7),
+    ):
+        shapes |= convolution(f"block_{name}.1", inputs, outputs, kernel, False) | normed(
+            f"block_{name}.2", outputs, "affine"
+        )
     for n in range(1, 5):
         inputs, place = 128 if n == 1 else 256, f"block_c.{n}.layers"
-        shapes |= convolution(f"{place}.0.1", inputs, 2 * inputs, 1, False) | normed(f"{place}.0.2", 2 * inputs, "affine")
-        shapes |= convolution(f"{place}.1.1", 1, 2 * inputs, 3) | normed(f"{place}.1.2", 2 * inputs, "affine")
-        shapes |= convolution(f"{place}.2", 2 * inputs, 256, 1, False) | normed(f"{place}.3", 256, "affine")
+        shapes |= convolution(f"{place}.0.1", inputs, 2 * inputs, 1, False) | normed(
+            f"{place}.0.2", 2 * inputs, "affine"
+        )
+        shapes |= convolution(f"{place}.1.1", 1, 2 * inputs, 3) | normed(
+            f"{place}.1.2", 2 * inputs, "affine"
+        )
+        shapes |= convolution(f"{place}.2", 2 * inputs, 256, 1, False) | normed(
+            f"{place}.3", 256, "affine"
+        )
     return shapes | convolution("out_layer.0", 32, 3, 1, False)
 
 
 def stargan(width: int = 8, labels: int = 5, blocks: int = 2) -> Shapes:
     shapes = convolution("main.0", 3 + labels, width, 7, False) | normed("main.1", width, "both")
     for n, k in ((3, 1), (6, 2)):
-        shapes |= convolution(f"main.{n}", k * width, 2 * k * width, 4, False) | normed(f"main.{n + 1}", 2 * k * width, "both")
+        shapes |= convolution(f"main.{n}", k * width, 2 * k * width, 4, False) | normed(
+            f"main.{n + 1}", 2 * k * width, "both"
+        )
     for n in range(9, 9 + blocks):
         for k in (0, 3):
-            shapes |= convolution(f"main.{n}.main.{k}", 4 * width, 4 * width, 3, False) | normed(f"main.{n}.main.{k + 1}", 4 * width, "both")
+            shapes |= convolution(f"main.{n}.main.{k}", 4 * width, 4 * width, 3, False) | normed(
+                f"main.{n}.main.{k + 1}", 4 * width, "both"
+            )
     for n, k in ((9 + blocks, 2), (12 + blocks, 1)):
-        shapes |= convolution(f"main.{n}", 2 * k * width, k * width, 4, False, True) | normed(f"main.{n + 1}", k * width, "both")
+        shapes |= convolution(f"main.{n}", 2 * k * width, k * width, 4, False, True) | normed(
+            f"main.{n + 1}", k * width, "both"
+        )
     return shapes | convolution(f"main.{15 + blocks}", width, 3, 7, False)
 
 
@@ -147,8 +214,15 @@ def by_rule(name: str, shape: tuple[int, ...]) -> Tensor:
     leaf = name.rsplit(".", 1)[-1]
     if leaf == "filt":
         row = torch.tensor({3: [1.0, 2.0, 1.0], 4: [1.0, 3.0, 3.0, 1.0]}[shape[-1]])
-        return (row.outer(row) / row.sum() ** 2 * (4 if shape[-1] == 4 else 1)).expand(shape).clone()
-    numbers = np.random.RandomState(zlib.crc32(name.encode())).standard_normal(shape or (1,)).astype(np.float32).reshape(shape)
+        return (
+            (row.outer(row) / row.sum() ** 2 * (4 if shape[-1] == 4 else 1)).expand(shape).clone()
+        )
+    numbers = (
+        np.random.RandomState(zlib.crc32(name.encode()))
+        .standard_normal(shape or (1,))
+        .astype(np.float32)
+        .reshape(shape)
+    )
     n = torch.from_numpy(numbers)
     if leaf == "num_batches_tracked":
         return torch.zeros(shape, dtype=torch.long)
@@ -160,7 +234,9 @@ def by_rule(name: str, shape: tuple[int, ...]) -> Tensor:
 
 
 def picture(height: int, width: int, low: float = -1.0) -> Tensor:
-    return torch.from_numpy(np.random.RandomState(7).uniform(low, 1, (1, 3, height, width)).astype(np.float32))
+    return torch.from_numpy(
+        np.random.RandomState(7).uniform(low, 1, (1, 3, height, width)).astype(np.float32)
+    )
 
 
 def off(ours: Tensor, reference: Tensor) -> float:
@@ -175,25 +251,65 @@ SIDES = {7: picture(128, 128), 8: picture(256, 256)}
 CASES: dict[str, Case] = {
     "resnet-9": ("cyclegan", lambda: made(resnet(16, 9)), {}, SMALL, None),
     "resnet-affine": ("cyclegan", lambda: made(resnet(16, 6, "affine")), {}, SMALL, None),
-    "resnet-old-zero": ("cyclegan", lambda: made(resnet(norm="old", places=(0, 3)), "module."), {"padding": "zero"}, SMALL, None),
-    "resnet-replicate-dropout": ("cyclegan", lambda: made(resnet(places=(1, 6))), {"padding": "replicate"}, SMALL, None),
+    "resnet-old-zero": (
+        "cyclegan",
+        lambda: made(resnet(norm="old", places=(0, 3)), "module."),
+        {"padding": "zero"},
+        SMALL,
+        None,
+    ),
+    "resnet-replicate-dropout": (
+        "cyclegan",
+        lambda: made(resnet(places=(1, 6))),
+        {"padding": "replicate"},
+        SMALL,
+        None,
+    ),
     "resnet-batch": ("cyclegan", lambda: made(resnet(norm="batch")), {}, SMALL, None),
-    "resnet-batch-picture": ("cyclegan", lambda: made(resnet(norm="batch")), {"statistics": "picture"}, SMALL, None),
+    "resnet-batch-picture": (
+        "cyclegan",
+        lambda: made(resnet(norm="batch")),
+        {"statistics": "picture"},
+        SMALL,
+        None,
+    ),
     "cut": ("cyclegan", lambda: made(resnet(16, 3, down="blur", up="blur")), {}, SMALL, None),
     "cut-down-only": ("cyclegan", lambda: made(resnet(down="blur")), {}, SMALL, None),
-    "huggan": ("cyclegan", lambda: made(resnet(64, inner="block", up="nearest")), {}, SMALLER, None),
+    "huggan": (
+        "cyclegan",
+        lambda: made(resnet(64, inner="block", up="nearest")),
+        {},
+        SMALLER,
+        None,
+    ),
     "course": ("cyclegan", lambda: made(course()), {}, SMALL, None),
     "drawing": ("cyclegan", lambda: made(drawing()), {}, picture(36, 52, 0.0), None),
     "animegan": ("animegan", lambda: made(animegan()), {}, SMALLER, None),
-    "animegan-not-aligned": ("animegan", lambda: made(animegan()), {"align_corners": False}, SMALLER, None),
+    "animegan-not-aligned": (
+        "animegan",
+        lambda: made(animegan()),
+        {"align_corners": False},
+        SMALLER,
+        None,
+    ),
     "stargan": ("stargan", lambda: made(stargan()), {}, SMALLER, torch.tensor([[1.0, 0, 1, 0, 1]])),
     "unet-128-batch": ("pix2pix", lambda: made(unet(7, 3, "batch")), {}, SIDES[7], None),
-    "unet-128-running": ("pix2pix", lambda: made(unet(7, 3, "batch")), {"statistics": "running"}, SIDES[7], None),
+    "unet-128-running": (
+        "pix2pix",
+        lambda: made(unet(7, 3, "batch")),
+        {"statistics": "running"},
+        SIDES[7],
+        None,
+    ),
     "unet-256-batch": ("pix2pix", lambda: made(unet(8, 3, "batch")), {}, SIDES[8], None),
     "line-art": ("pix2pix", lambda: made(unet(8, 1, "plain"), "module."), {}, SIDES[8], None),
     "huggan-unet": ("pix2pix", lambda: made(huggan_unet()), {}, SIDES[8], None),
 }
-QUICK = [name for name in CASES if name not in ("huggan-unet", "unet-256-batch", "line-art", "animegan-not-aligned")]
+QUICK = [
+    name
+    for name in CASES
+    if name not in ("huggan-unet", "unet-256-batch", "line-art", "animegan-not-aligned")
+]
 
 
 def built(case: str) -> Layered:
@@ -222,17 +338,39 @@ def test_every_golden_picture_belongs_to_a_case() -> None:
 
 @pytest.mark.parametrize("case", QUICK)
 def test_the_layout_is_recognised(case: str) -> None:
-    assert networks.recognise({name: tuple(t.shape) for name, t in CASES[case][1]().items()}) == CASES[case][0]
+    assert (
+        networks.recognise({name: tuple(t.shape) for name, t in CASES[case][1]().items()})
+        == CASES[case][0]
+    )
 
 
 def test_of_a_file_with_both_directions_the_one_that_is_named_is_taken() -> None:
-    plain = {name.removeprefix("model."): t for name, t in made(resnet()).items()}  # UPIT's are bare sequences
-    both = {f"G_A.{n}": t for n, t in plain.items()} | {f"G_B.{n}": t * 0.5 for n, t in plain.items()} | {"D_A.0.weight": torch.ones(4, 3, 4, 4)}
+    plain = {
+        name.removeprefix("model."): t for name, t in made(resnet()).items()
+    }  # UPIT's are bare sequences
+    both = (
+        {f"G_A.{n}": t for n, t in plain.items()}
+        | {f"G_B.{n}": t * 0.5 for n, t in plain.items()}
+        | {"D_A.0.weight": torch.ones(4, 3, 4, 4)}
+    )
     assert networks.recognise({name: tuple(t.shape) for name, t in both.items()}) == "cyclegan"
     with torch.inference_mode():
-        a, b, neither = (networks.build("cyclegan", both, s)(SMALL) for s in ({"member": "G_A"}, {"member": "G_B"}, {}))
-        assert torch.equal(a, networks.build("cyclegan", made(resnet()), {})(SMALL)) and torch.equal(a, neither)
-        assert torch.equal(b, networks.build("cyclegan", {n: t * 0.5 for n, t in made(resnet()).items()}, {})(SMALL)) and off(a, b) > 0.01
+        a, b, neither = (
+            networks.build("cyclegan", both, s)(SMALL)
+            for s in ({"member": "G_A"}, {"member": "G_B"}, {})
+        )
+        assert torch.equal(
+            a, networks.build("cyclegan", made(resnet()), {})(SMALL)
+        ) and torch.equal(a, neither)
+        assert (
+            torch.equal(
+                b,
+                networks.build("cyclegan", {n: t * 0.5 for n, t in made(resnet()).items()}, {})(
+                    SMALL
+                ),
+            )
+            and off(a, b) > 0.01
+        )
     with pytest.raises(ValueError, match="no tensor's name starts with G_C."):
         networks.build("cyclegan", both, {"member": "G_C"})
 
@@ -244,7 +382,12 @@ def test_of_a_file_with_both_directions_the_one_that_is_named_is_taken() -> None
 def test_no_tensor_may_be_missing_left_over_or_of_another_shape(case: str) -> None:
     name, tensors, settings, _, _ = CASES[case]
     given = tensors()
-    needed = [key for key in given if not key.endswith(("num_batches_tracked", "running_mean", "running_var")) or case == "resnet-batch"]
+    needed = [
+        key
+        for key in given
+        if not key.endswith(("num_batches_tracked", "running_mean", "running_var"))
+        or case == "resnet-batch"
+    ]
     needed = [key for key in needed if not key.endswith("num_batches_tracked")]
     for key in needed[2:12] + needed[-3:]:
         with pytest.raises(ValueError, match="is missing|should|left over"):
@@ -255,12 +398,18 @@ def test_no_tensor_may_be_missing_left_over_or_of_another_shape(case: str) -> No
         networks.build(name, given | {"surplus.weight": torch.zeros(1)}, settings)
 
 
-@pytest.mark.parametrize("case", ["resnet-batch", "cut", "course", "animegan", "stargan", "unet-128-running"])
+@pytest.mark.parametrize(
+    "case", ["resnet-batch", "cut", "course", "animegan", "stargan", "unet-128-running"]
+)
 def test_odd_shapes_are_refused_never_a_crash(case: str) -> None:
     name, tensors, settings, _, _ = CASES[case]
     given = tensors()
-    keys = [key for key in given if not key.endswith(("running_mean", "running_var", "num_batches_tracked"))]
-    for key in keys[:4] + keys[len(keys) // 2:][:2] + keys[-2:]:
+    keys = [
+        key
+        for key in given
+        if not key.endswith(("running_mean", "running_var", "num_batches_tracked"))
+    ]
+    for key in keys[:4] + keys[len(keys) // 2 :][:2] + keys[-2:]:
         for shape in ((), (0,), (7, 7), (1, 1, 1, 1), (0, 3, 7, 7), (64, 4, 7, 7)):
             odd = given | {key: torch.zeros(shape)}
             networks.recognise({n: tuple(t.shape) for n, t in odd.items()})
@@ -271,7 +420,10 @@ def test_odd_shapes_are_refused_never_a_crash(case: str) -> None:
 def test_a_generator_that_would_change_the_size_is_refused() -> None:
     shapes = resnet()
     more = shapes | convolution("model.30", 3, 3, 3)
-    with pytest.raises(ValueError, match="as many convolutions before residual blocks as behind them, found 3 and 4"):
+    with pytest.raises(
+        ValueError,
+        match="as many convolutions before residual blocks as behind them, found 3 and 4",
+    ):
         networks.build("cyclegan", made(more), {})
 
 
@@ -301,7 +453,9 @@ def test_lower_precision_is_near() -> None:
 
 
 def test_an_unknown_padding_is_named() -> None:
-    with pytest.raises(ValueError, match="padding is 'wrap' and should be one of reflect, replicate, zero"):
+    with pytest.raises(
+        ValueError, match="padding is 'wrap' and should be one of reflect, replicate, zero"
+    ):
         networks.build("cyclegan", made(resnet()), {"padding": "wrap"})
 
 
@@ -315,7 +469,10 @@ def test_a_filter_that_is_not_cuts_is_refused() -> None:
 
 def test_labels_and_styles_are_asked_for() -> None:
     network = built("stargan")
-    assert network.label_dim == 5 and off(network(SMALLER, torch.zeros(1, 5)), result("stargan")) > 0.01
+    assert (
+        network.label_dim == 5
+        and off(network(SMALLER, torch.zeros(1, 5)), result("stargan")) > 0.01
+    )
     with pytest.raises(AssertionError, match="needs 5 labels"):
         network(SMALLER)
 
@@ -324,7 +481,11 @@ def test_dropout_is_drawn_by_the_seed_alone() -> None:
     network, x = built("unet-128-batch"), SIDES[7]
     state = torch.get_rng_state()
     one, other = network(x, seed=1), network(x, seed=2)
-    assert torch.equal(one, network(x, seed=1)) and off(one, other) > 1e-3 and torch.equal(torch.get_rng_state(), state)
+    assert (
+        torch.equal(one, network(x, seed=1))
+        and off(one, other) > 1e-3
+        and torch.equal(torch.get_rng_state(), state)
+    )
 
 
 # The two ways to convolve that are quicker than the library's.
@@ -333,15 +494,29 @@ def test_dropout_is_drawn_by_the_seed_alone() -> None:
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (1, 1), (5, 9), (130, 3)])
 def test_winograds_convolution_is_the_plain_one(height: int, width: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    x, weight = torch.randn(1, 5, height + 2, width + 2, generator=generator), torch.randn(6, 5, 3, 3, generator=generator)
+    x, weight = (
+        torch.randn(1, 5, height + 2, width + 2, generator=generator),
+        torch.randn(6, 5, 3, 3, generator=generator),
+    )
     plain = nn.functional.conv2d(x.double(), weight.double()).float()
-    assert off(winograd.convolve(x.contiguous(memory_format=torch.channels_last), winograd.transform(weight)), plain) < 2e-5
+    assert (
+        off(
+            winograd.convolve(
+                x.contiguous(memory_format=torch.channels_last), winograd.transform(weight)
+            ),
+            plain,
+        )
+        < 2e-5
+    )
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_columns_first_is_the_plain_convolution(outputs: int) -> None:
     generator = torch.Generator().manual_seed(0)
-    x, weight = torch.randn(1, 8, 20, 17, generator=generator), torch.randn(outputs, 8, 7, 7, generator=generator)
+    x, weight = (
+        torch.randn(1, 8, 20, 17, generator=generator),
+        torch.randn(outputs, 8, 7, 7, generator=generator),
+    )
     bias = torch.randn(outputs, generator=generator)
     plain = nn.functional.conv2d(x.double(), weight.double(), bias.double()).float()
     assert off(narrow.convolve(x, narrow.transform(weight), outputs, bias), plain) < 2e-6

@@ -34,7 +34,10 @@ def read_back(tensors: dict[str, Tensor], kind: str) -> nn.Module:
 def assert_equal(network: nn.Module, reference: nn.Module, tolerance: float = 2e-6) -> None:
     with torch.no_grad():
         expected, y = reference(X), network(X)
-    assert y.shape == expected.shape == (2, 3, 20 * network.scale, 28 * network.scale) and expected.std() > 1e-3
+    assert (
+        y.shape == expected.shape == (2, 3, 20 * network.scale, 28 * network.scale)
+        and expected.std() > 1e-3
+    )
     assert (y - expected).abs().max() <= tolerance * max(1, expected.abs().max())
 
 
@@ -53,9 +56,14 @@ def assert_meets_the_contract(network: nn.Module) -> None:
 SRRESNETS: dict[str, tuple[nn.Module, Callable[[dict], dict]]] = {
     "ChangyuLiu, averaged weights win": (
         files.Lornatang(),
-        lambda s: under("ema_state_dict.", s) | under("state_dict.", {k: v + 1 for k, v in s.items()}),
+        lambda s: (
+            under("ema_state_dict.", s) | under("state_dict.", {k: v + 1 for k, v in s.items()})
+        ),
     ),
-    "ChangyuLiu, compiled": (files.Lornatang(doublings=3), lambda s: under("state_dict._orig_mod.", s)),
+    "ChangyuLiu, compiled": (
+        files.Lornatang(doublings=3),
+        lambda s: under("state_dict._orig_mod.", s),
+    ),
     "Lornatang of old": (
         files.Lornatang(doublings=1),
         lambda s: {re.sub(r"^conv([123])\.", r"conv_block\1.", k): v for k, v in s.items()},
@@ -100,7 +108,8 @@ def new_esrgan(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """ESRGAN's second spelling, also BSRGAN's."""
     swaps = {"conv_body": "trunk_conv", "conv_up": "upconv", "conv_hr": "HRconv"}
     renamed = {
-        re.sub(r"^body\.(\d+)\.rdb(\d)\.", r"RRDB_trunk.\1.RDB\2.", name): tensor for name, tensor in state.items()
+        re.sub(r"^body\.(\d+)\.rdb(\d)\.", r"RRDB_trunk.\1.RDB\2.", name): tensor
+        for name, tensor in state.items()
     }
     return {
         next((name.replace(a, b) for a, b in swaps.items() if name.startswith(a)), name): tensor
@@ -115,7 +124,11 @@ FAMILY: dict[str, tuple[nn.Module, Callable[[dict], dict], str]] = {
         "ESRGAN",
     ),
     "Real-ESRGAN, bare, DataParallel": (files.RRDB(), lambda s: under("module.", s), "ESRGAN"),
-    "Real-ESRGAN x2, pixels unshuffled": (files.RRDB(shuffle=2), lambda s: under("params_ema.", s), "ESRGAN"),
+    "Real-ESRGAN x2, pixels unshuffled": (
+        files.RRDB(shuffle=2),
+        lambda s: under("params_ema.", s),
+        "ESRGAN",
+    ),
     "x8": (files.RRDB(ups=3), lambda s: under("params.", s), "ESRGAN"),
     "ESRGAN of old": (files.RRDB(), lambda s: old_esrgan(s, 2), "ESRGAN"),
     "KAIR's ESRGAN": (
@@ -125,7 +138,11 @@ FAMILY: dict[str, tuple[nn.Module, Callable[[dict], dict], str]] = {
     ),
     "BSRGAN": (files.RRDB(), lambda s: new_esrgan(s), "ESRGAN"),
     "Compact x4": (files.Compact(), lambda s: under("params.", s), "Compact"),
-    "Compact x2": (files.Compact(convolutions=3, scale=2), lambda s: under("params_ema.", s), "Compact"),
+    "Compact x2": (
+        files.Compact(convolutions=3, scale=2),
+        lambda s: under("params_ema.", s),
+        "Compact",
+    ),
 }
 
 
@@ -210,7 +227,9 @@ def test_a_faulty_srresnet_is_named(change: Callable[[dict], object], said: str)
         lambda s: s.pop("body.1.rdb2.conv3.weight"),
         lambda s: s.update({"more.weight": torch.zeros(1)}),
         lambda s: s.update({"conv_last.weight": torch.zeros(3, 9, 3, 3)}),
-        lambda s: s.update({"conv_last.weight": torch.zeros(5, 8, 3, 3), "conv_last.bias": torch.zeros(5)}),
+        lambda s: s.update(
+            {"conv_last.weight": torch.zeros(5, 8, 3, 3), "conv_last.bias": torch.zeros(5)}
+        ),
     ],
 )
 def test_a_faulty_esrgan_is_refused(change: Callable[[dict], object]) -> None:
@@ -224,7 +243,11 @@ def test_a_faulty_esrgan_is_refused(change: Callable[[dict], object]) -> None:
 
 def test_a_network_that_only_looks_like_one_is_no_upscaler() -> None:
     segmenter = nn.ModuleDict(
-        {"body": nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 3), nn.BatchNorm2d(4))}
+        {
+            "body": nn.Sequential(
+                nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 4, 3), nn.BatchNorm2d(4)
+            )
+        }
     )
     assert (
         networks.recognise(shapes(segmenter.state_dict())) is None
@@ -236,7 +259,13 @@ def test_a_network_that_only_looks_like_one_is_no_upscaler() -> None:
     }
     assert networks.recognise(cyclegan) not in ("upscalers", "srresnet", "span")
     assert (
-        networks.recognise({"conv1.weight": (64, 3, 7, 7), "layer1.0.conv1.weight": (64, 64, 3, 3), "fc.bias": (1000,)})
+        networks.recognise(
+            {
+                "conv1.weight": (64, 3, 7, 7),
+                "layer1.0.conv1.weight": (64, 64, 3, 3),
+                "fc.bias": (1000,),
+            }
+        )
         is None
     )
     assert networks.recognise({}) is None
@@ -259,7 +288,9 @@ def test_what_ships_is_recognised(file: str, kind: str) -> None:
 def test_strips_are_the_whole() -> None:
     reference = lively(files.RRDB())
     network = networks.build("upscalers", reference.state_dict(), {})
-    tall = torch.rand(1, 3, 150, 9, generator=torch.Generator().manual_seed(3))  # three strips of 64 rows
+    tall = torch.rand(
+        1, 3, 150, 9, generator=torch.Generator().manual_seed(3)
+    )  # three strips of 64 rows
     with torch.no_grad():
         assert (network(tall) - reference(tall)).abs().max() < 1e-5
 
@@ -295,14 +326,20 @@ def test_faces_never_wait_for_spandrel() -> None:
         "    networks.build(networks.recognise({k: tuple(t.shape) for k, t in tensors.items()}), tensors, {})\n"
         "print('spandrel' in sys.modules, 'torchvision' in sys.modules)"
     )
-    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     assert said == "False False\n"
 
 
 def general_pair(**width: int) -> tuple[nn.Module, nn.Module, dict[str, Tensor]]:
     """Two small networks of one shape, as Real-ESRGAN's general twins are, and their tensors under two files' names."""
     one, other = (lively(files.Compact(**width), seed) for seed in (3, 4))
-    return one, other, under("one.params.", one.state_dict()) | under("other.params.", other.state_dict())
+    return (
+        one,
+        other,
+        under("one.params.", one.state_dict()) | under("other.params.", other.state_dict()),
+    )
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
@@ -310,7 +347,12 @@ def test_a_denoise_strength_is_the_network_between_two_files(strength: float) ->
     one, other, tensors = general_pair()
     twins = networks.build("interpolated", tensors, {"denoising": "one", "faithful": "other"})
     mixed = lively(files.Compact())
-    mixed.load_state_dict({k: strength * t + (1 - strength) * other.state_dict()[k] for k, t in one.state_dict().items()})
+    mixed.load_state_dict(
+        {
+            k: strength * t + (1 - strength) * other.state_dict()[k]
+            for k, t in one.state_dict().items()
+        }
+    )
     assert_equal(twins.denoised(strength), mixed)
     assert_equal(twins, one)  # the two stay as they are
     assert_equal(twins.denoised(0.0), other)

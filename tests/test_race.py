@@ -15,7 +15,10 @@ from ganapps.race import Lap, Race, race
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
 
-GAN, DIFFUSION = Recipe("faces", "heads-64", {"count": 2}), Recipe("denoise", "heads-ddpm-64", {"steps": 3})
+GAN, DIFFUSION = (
+    Recipe("faces", "heads-64", {"count": 2}),
+    Recipe("denoise", "heads-ddpm-64", {"steps": 3}),
+)
 BOTH = Race((GAN, DIFFUSION))
 
 
@@ -40,7 +43,9 @@ def test_equal_calls_refills_the_quick_side_with_later_seeds(engine) -> None:
 
 def test_no_side_makes_more_than_is_fair_however_many_come_in_one_step(engine, monkeypatch) -> None:
     monkeypatch.setattr(faces, "GLANCE", 3600)  # all pictures of a round but its first are one step
-    laps = list(race(engine, Race((GAN.with_settings(count=4), DIFFUSION.with_settings(steps=6)), "calls")))
+    laps = list(
+        race(engine, Race((GAN.with_settings(count=4), DIFFUSION.with_settings(steps=6)), "calls"))
+    )
     assert laps[-1].calls == (6, 6)
 
 
@@ -55,7 +60,9 @@ def test_each_side_is_charged_only_for_its_own_time(engine) -> None:
     for side in (0, 1):
         spent = [lap.seconds[side] for lap in laps if lap.side != side]
         mine = [lap.seconds[side] for lap in laps if lap.side == side]
-        assert spent == sorted(spent) and set(spent) <= {0.0, *mine}, "the other's laps cost this side nothing"
+        assert spent == sorted(spent) and set(spent) <= {0.0, *mine}, (
+            "the other's laps cost this side nothing"
+        )
 
 
 def test_stop_closes_both_streams(engine) -> None:
@@ -77,9 +84,13 @@ def test_a_rehearsal_comes_first_and_no_clock_counts_it(engine: Engine) -> None:
     engine.rehearsed.clear()
     laps = list(race(engine, BOTH))
     waiting = [lap for lap in laps if lap.result.waiting]
-    assert waiting == laps[:len(waiting)] and len(waiting) >= 4
-    assert {lap.seconds for lap in waiting} == {(0.0, 0.0)} and not any(lap.result.made for lap in waiting)
-    assert not [lap for lap in race(engine, BOTH) if lap.result.waiting], "measured once, then known"
+    assert waiting == laps[: len(waiting)] and len(waiting) >= 4
+    assert {lap.seconds for lap in waiting} == {(0.0, 0.0)} and not any(
+        lap.result.made for lap in waiting
+    )
+    assert not [lap for lap in race(engine, BOTH) if lap.result.waiting], (
+        "measured once, then known"
+    )
 
 
 def test_a_rehearsal_leaves_no_price(engine: Engine) -> None:
@@ -91,26 +102,37 @@ def test_a_rehearsal_leaves_no_price(engine: Engine) -> None:
         run(engine, steps=5)
     finally:
         engine.ledger.add = before
-    assert [entry[2] for entry in noted if entry[0] == key] == [5], "the race itself and nothing else"
+    assert [entry[2] for entry in noted if entry[0] == key] == [5], (
+        "the race itself and nothing else"
+    )
 
 
-def test_memory_gives_the_lighter_side_as_many_pictures_as_fit_in_the_other_ones_room(engine: Engine) -> None:
+def test_memory_gives_the_lighter_side_as_many_pictures_as_fit_in_the_other_ones_room(
+    engine: Engine,
+) -> None:
     lap = run(engine, "memory")[-1]
     gan, diffusion = lap.rehearsed
     room = max(gan.memory, diffusion.memory)
-    assert lap.pictures == (max(2, (room - gan.weights) // gan.working), max(1, (room - diffusion.weights) // diffusion.working))
+    assert lap.pictures == (
+        max(2, (room - gan.weights) // gan.working),
+        max(1, (room - diffusion.weights) // diffusion.working),
+    )
     assert lap.pictures[0] > 2
 
 
 def test_a_side_that_is_stopped_leaves_the_clock_to_the_other(engine: Engine) -> None:
     stopped: set[int] = set()
     laps = []
-    for lap in race(engine, Race((GAN, DIFFUSION.with_settings(steps=6)), "seconds"), stopped=stopped):
+    for lap in race(
+        engine, Race((GAN, DIFFUSION.with_settings(steps=6)), "seconds"), stopped=stopped
+    ):
         laps.append(lap)
         if lap.calls[1] == 2:
             stopped.add(1)
     assert laps[-1].calls[1] == 2 and laps[-1].pictures[1] == 0, "two of six steps, then no more"
-    assert laps[-1].pictures[0] >= 2 and laps[-1].seconds[0] >= laps[-1].seconds[1], "the other went on until it had spent as much"
+    assert laps[-1].pictures[0] >= 2 and laps[-1].seconds[0] >= laps[-1].seconds[1], (
+        "the other went on until it had spent as much"
+    )
 
 
 def test_a_side_that_was_stopped_before_it_began_does_nothing(engine: Engine) -> None:
@@ -118,12 +140,20 @@ def test_a_side_that_was_stopped_before_it_began_does_nothing(engine: Engine) ->
 
 
 def test_a_race_goes_into_a_link_and_a_file_and_back(tmp_path: Path) -> None:
-    asked = Race((Recipe("faces", "heads-64", {"seed": "Ada & co", "psi": 0.5}), Recipe("denoise", "heads-ddpm-64", {"steps": 9}, precision="float32")), "memory")
+    asked = Race(
+        (
+            Recipe("faces", "heads-64", {"seed": "Ada & co", "psi": 0.5}),
+            Recipe("denoise", "heads-ddpm-64", {"steps": 9}, precision="float32"),
+        ),
+        "memory",
+    )
     assert races.from_link(asked.to_link()) == asked
     assert races.from_json(asked.to_json()) == asked
     (tmp_path / "race.json").write_text(asked.to_json())
     assert races.from_file(tmp_path / "race.json") == asked
-    (tmp_path / "report.json").write_text(json.dumps({"race": json.loads(asked.to_json()), "seconds": [1, 2]}))
+    (tmp_path / "report.json").write_text(
+        json.dumps({"race": json.loads(asked.to_json()), "seconds": [1, 2]})
+    )
     assert races.from_file(tmp_path / "report.json") == asked
     assert races.from_link("?task=faces&checkpoint=heads-64") is None
 
@@ -132,11 +162,23 @@ def test_a_picture_of_either_side_holds_that_side(engine: Engine, tmp_path: Path
     kept = [k for lap in run(engine) for k in lap.result.made]
     paths = [images.keep(k, tmp_path, i) for i, k in enumerate(kept)]
     found = [races.from_file(path) for path in paths]
-    assert [(r.task, r.settings["seed"], r.settings["count"]) for r in found if isinstance(r, Recipe)] == [(k.recipe.task, k.recipe.settings["seed"], 1) for k in kept]
-    assert {r.task for r in found} == {"faces", "denoise"} and recipe.from_file(paths[0]) == found[0]
+    assert [
+        (r.task, r.settings["seed"], r.settings["count"]) for r in found if isinstance(r, Recipe)
+    ] == [(k.recipe.task, k.recipe.settings["seed"], 1) for k in kept]
+    assert {r.task for r in found} == {"faces", "denoise"} and recipe.from_file(paths[0]) == found[
+        0
+    ]
 
 
-@pytest.mark.parametrize("text", ['{"race": "pictures"}', '{"race": "pictures", "recipes": []}', '{"race": "luck", "recipes": [{}, {}]}', '{"race": {"race": 1, "recipes": [1, 2]}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"race": "pictures"}',
+        '{"race": "pictures", "recipes": []}',
+        '{"race": "luck", "recipes": [{}, {}]}',
+        '{"race": {"race": 1, "recipes": [1, 2]}}',
+    ],
+)
 def test_a_damaged_race_is_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "race.json").write_text(text)
     with pytest.raises(UserError):

@@ -18,6 +18,7 @@ from ganapps.recipe import Recipe, from_picture
 from ganapps.ui import pairs
 from tests.window import choose, open_tab, served
 
+
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine over the shipped rows and these."""
@@ -39,9 +40,14 @@ def picture(tmp_path: Path) -> str:
     return str(path)
 
 
-def asked(own: Engine, models: tuple[str, str], steps: int, prompt: str = "a cat", fair: str = "pictures") -> Race:
+def asked(
+    own: Engine, models: tuple[str, str], steps: int, prompt: str = "a cat", fair: str = "pictures"
+) -> Race:
     kind = pairs.between(own, models)
-    return Race(kind.recipes(models, "auto", *pairs.given(kind, 0, prompt, 0.7, 1, steps, "", 0.0, None)), fair)
+    return Race(
+        kind.recipes(models, "auto", *pairs.given(kind, 0, prompt, 0.7, 1, steps, "", 0.0, None)),
+        fair,
+    )
 
 
 def run(own: Engine, wanted: Race, pictures: tuple[str, ...] = ()) -> list[Lap]:
@@ -50,9 +56,16 @@ def run(own: Engine, wanted: Race, pictures: tuple[str, ...] = ()) -> list[Lap]:
 
 def test_two_models_of_text_race_with_what_suits_each(own: Engine) -> None:
     laps = run(own, asked(own, ("quick", "slow"), 5))
-    assert laps[-1].pictures == (1, 1) and laps[-1].calls == (1, 10), "guidance takes two calls a step"
+    assert laps[-1].pictures == (1, 1) and laps[-1].calls == (1, 10), (
+        "guidance takes two calls a step"
+    )
     made = {lap.side: lap.result.made[0].recipe.settings for lap in laps if lap.result.made}
-    assert (made[0]["scheduler"], made[0]["guidance"], made[1]["scheduler"], made[1]["guidance"]) == ("euler", 0.0, "dpm++", 7.5)
+    assert (
+        made[0]["scheduler"],
+        made[0]["guidance"],
+        made[1]["scheduler"],
+        made[1]["guidance"],
+    ) == ("euler", 0.0, "dpm++", 7.5)
     assert made[0]["prompt"] == made[1]["prompt"] == "a cat"
 
 
@@ -64,13 +77,23 @@ def test_operations_with_guidance_are_those_of_counting_every_step(own: Engine) 
         assert cost.flops == counted.report.flops > 0
 
 
-@pytest.mark.parametrize(("models", "size"), [(("realesr-animevideov3-x4", "enlarger"), (128, 96)), (("cartoongan-shinkai", "editor"), (32, 24))])
-def test_both_sides_work_on_the_same_upload(own: Engine, picture: str, models: tuple[str, str], size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("models", "size"),
+    [
+        (("realesr-animevideov3-x4", "enlarger"), (128, 96)),
+        (("cartoongan-shinkai", "editor"), (32, 24)),
+    ],
+)
+def test_both_sides_work_on_the_same_upload(
+    own: Engine, picture: str, models: tuple[str, str], size: tuple[int, int]
+) -> None:
     laps = run(own, asked(own, models, 4), (picture,))
     made = {lap.side: lap.result.made[0] for lap in laps if lap.result.made}
     assert laps[-1].pictures == (1, 1)
     assert {kept.picture.shape[:2] for kept in made.values()} == {size[::-1]}
-    assert made[0].recipe.pictures == made[1].recipe.pictures and made[0].recipe.pictures[0]["size"] == [32, 24]
+    assert made[0].recipe.pictures == made[1].recipe.pictures and made[0].recipe.pictures[0][
+        "size"
+    ] == [32, 24]
     assert all(cost.flops and cost.working for cost in laps[-1].rehearsed)
 
 
@@ -103,7 +126,9 @@ def test_pictures_of_a_text_in_the_window(page: Page, tmp_path: Path) -> None:
     choose(page, "compare-diffusion", "Slow")
     expect(page.get_by_label("number input for Diffusion steps")).to_have_value("6")
     page.locator("#compare-go").click()
-    expect(page.locator(".verdict")).to_contain_text("that Slow took for one picture, Quick made 1", timeout=90_000)
+    expect(page.locator(".verdict")).to_contain_text(
+        "that Slow took for one picture, Quick made 1", timeout=90_000
+    )
     expect(page.locator("#compare-diffusion-lane .film-strip img")).to_have_count(6)
     with page.expect_download() as download:
         page.locator("#compare-diffusion-lane").get_by_role("link", name="PNG").click()
@@ -120,11 +145,15 @@ def test_larger_pictures_in_the_window(page: Page, picture: str) -> None:
     choose(page, "compare-diffusion", "Enlarger")
     expect(page.get_by_label("number input for Diffusion steps")).to_have_value("4")
     page.locator("#compare-go").click()
-    expect(page.locator("#compare-sentence [role=alert]")).to_contain_text("There is no picture yet")
+    expect(page.locator("#compare-sentence [role=alert]")).to_contain_text(
+        "There is no picture yet"
+    )
     page.locator("#compare-picture input[type=file]").set_input_files(picture)
     expect(page.locator("#compare-picture img")).to_be_visible()
     page.locator("#compare-go").click()
-    expect(page.locator(".verdict")).to_contain_text("that Enlarger took for one picture", timeout=90_000)
+    expect(page.locator(".verdict")).to_contain_text(
+        "that Enlarger took for one picture", timeout=90_000
+    )
     for side in ("gan", "diffusion"):
         expect(page.locator(f"#compare-{side}-lane .thumbs a img")).to_have_count(1)
 
@@ -134,7 +163,9 @@ def test_the_pair_that_ships_is_offered_where_another_kind_is_not_here(page: Pag
     page.get_by_label("Pictures of a text").check()
     expect(page.locator("#compare-prompt")).to_be_visible()
     page.locator("#compare-go").click()
-    expect(page.locator("#compare-sentence [role=alert]")).to_contain_text("can't be reached", timeout=60_000)
+    expect(page.locator("#compare-sentence [role=alert]")).to_contain_text(
+        "can't be reached", timeout=60_000
+    )
     page.locator("#compare-instead").click()
     expect(page.locator("#compare-prompt")).to_be_hidden()
     expect(page.locator("#compare-gan input")).to_have_value("Heads 64")
@@ -143,5 +174,13 @@ def test_the_pair_that_ships_is_offered_where_another_kind_is_not_here(page: Pag
 
 def test_programs_race_with_a_picture(url: str, picture: str) -> None:
     from gradio_client import Client, handle_file
-    files, facts = Client(url, verbose=False).predict(gan="cartoongan-shinkai", diffusion="editor", steps=3, prompt="a cat", picture=handle_file(picture), api_name="/compare")
+
+    files, facts = Client(url, verbose=False).predict(
+        gan="cartoongan-shinkai",
+        diffusion="editor",
+        steps=3,
+        prompt="a cat",
+        picture=handle_file(picture),
+        api_name="/compare",
+    )
     assert facts["pictures"] == [1, 1] and len(files) == 2

@@ -17,7 +17,11 @@ from ganapps.engine import TASKS, Engine
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HEADER = yaml.safe_load(README.split("---\n")[1])
-REQUIREMENTS = dict(re.match(r"([\w.-]+)(.*)", line).groups() for line in (ROOT / "requirements.txt").read_text().splitlines() if line[:1].isalpha())
+REQUIREMENTS = dict(
+    re.match(r"([\w.-]+)(.*)", line).groups()
+    for line in (ROOT / "requirements.txt").read_text().splitlines()
+    if line[:1].isalpha()
+)
 
 
 def blocks(language: str) -> list[str]:
@@ -44,24 +48,49 @@ def test_the_set_up_asks_apt_where_python_has_no_venv(tmp_path: Path) -> None:
     """With stand-ins for python3 and apt: the first has no venv until the second has run."""
     setup = blocks("sh")[0].split(" && .venv/bin/pip")[0]
     said = tmp_path / "said"
-    for name, body in (("python3", f'echo python3 $* >> {said}; [ -e {tmp_path}/venv-is-here ]'),
-                       ("apt-get", f'echo apt-get $* >> {said}; [ "$1" = update ] || touch {tmp_path}/venv-is-here')):
+    for name, body in (
+        ("python3", f"echo python3 $* >> {said}; [ -e {tmp_path}/venv-is-here ]"),
+        (
+            "apt-get",
+            f'echo apt-get $* >> {said}; [ "$1" = update ] || touch {tmp_path}/venv-is-here',
+        ),
+    ):
         (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / name).chmod(0o755)
-    done = subprocess.run(["bash", "-c", setup], cwd=tmp_path, env={"PATH": f"{tmp_path}:/bin"}, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        ["bash", "-c", setup],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:/bin"},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     assert done.returncode == 0
-    assert said.read_text().splitlines() == ["python3 -m venv .venv", "apt-get update", "apt-get install -y python3-venv", "python3 -m venv .venv"]
+    assert said.read_text().splitlines() == [
+        "python3 -m venv .venv",
+        "apt-get update",
+        "apt-get install -y python3-venv",
+        "python3 -m venv .venv",
+    ]
 
 
 def test_the_header_is_a_space_s() -> None:
-    assert HEADER["sdk"] == "gradio" and (ROOT / HEADER["app_file"]).is_file() and version(HEADER["python_version"]) >= (3, 11)
+    assert (
+        HEADER["sdk"] == "gradio"
+        and (ROOT / HEADER["app_file"]).is_file()
+        and version(HEADER["python_version"]) >= (3, 11)
+    )
     assert len(HEADER["short_description"]) <= 60 and HEADER["license"] == "mit"
     low, high = re.fullmatch(r">=([\d.]+),<([\d.]+)", REQUIREMENTS["gradio"]).groups()
     assert version(low) <= version(HEADER["sdk_version"]) < version(high)
 
 
 def test_every_repository_of_the_catalogue_stands_in_the_header() -> None:
-    repos = {s.repo for row in catalog.load(networks.NAMES, own="").values() for s in row.sources if s.repo}
+    repos = {
+        s.repo
+        for row in catalog.load(networks.NAMES, own="").values()
+        for s in row.sources
+        if s.repo
+    }
     assert set(HEADER["models"]) == repos and len(HEADER["models"]) == len(repos)
 
 
@@ -73,7 +102,9 @@ def test_the_recipe_runs(engine: Engine) -> None:
     recipes = [recipe.from_json(block) for block in blocks("json")]
     for asked in recipes:
         engine.checked(asked)
-    asked = next(r for r in recipes if r.task == "faces")  # of the others, the models are on the Hub
+    asked = next(
+        r for r in recipes if r.task == "faces"
+    )  # of the others, the models are on the Hub
     *_, result = engine.run(asked)
     assert result.report.pictures == asked.settings["count"]
     name = re.search(r"pictures/(heads-64-seed-\d+)\.png", README)[1]
@@ -84,7 +115,9 @@ def test_the_recipe_runs(engine: Engine) -> None:
 
 def test_the_client_s_program_runs(url: str) -> None:
     program = blocks("python")[0].replace("http://127.0.0.1:7860", url)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(".png") == 2 and "heads-128" in done.stdout
 
@@ -94,19 +127,24 @@ def test_plain_http_brings_the_pictures(url: str, tmp_path: Path) -> None:
     script = next(b for b in blocks("sh") if "curl" in b).replace("http://127.0.0.1:7860/", url)
     subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
     made = sorted(tmp_path.glob("*.png"))
-    assert [p.name for p in made] == ["heads-128-seed-2577753003.png", "heads-128-seed-2577753004.png"]
+    assert [p.name for p in made] == [
+        "heads-128-seed-2577753003.png",
+        "heads-128-seed-2577753004.png",
+    ]
     assert recipe.from_file(made[0]).settings["seed"] == 2577753003
 
 
 def test_every_file_it_names_is_there() -> None:
     links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
     assert links and [link for link in links if not (ROOT / link).exists()] == []
-    tree = next(block.lstrip() for block in README.split("```")[1::2] if block.startswith("\napp.py"))
+    tree = next(
+        block.lstrip() for block in README.split("```")[1::2] if block.startswith("\napp.py")
+    )
     names = re.findall(r"^( *)([\w/.]+)  ", tree, re.MULTILINE)
-    missing = [name for indent, name in names if not (ROOT / ("ganapps" if indent else "") / name).exists()]
+    missing = [
+        name for indent, name in names if not (ROOT / ("ganapps" if indent else "") / name).exists()
+    ]
     assert len(names) > 12 and missing == []
     extras = [e for group in re.findall(r"\(([\w., ]+\.py)\)", tree) for e in group.split(", ")]
     here = {p.name for p in (ROOT / "ganapps").glob("*.py")} - {"__init__.py"}
     assert here == {name for indent, name in names if indent and name.endswith(".py")} | set(extras)
-
-

@@ -16,13 +16,30 @@ from ganapps import images, recipe
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_file, from_json, from_link
 
-FULL = Recipe("faces", "heads-64", {"seed": "你好", "psi": 0.5, "labels": {"age": 60}}, "float32", "a" * 40, "b" * 64,
-              ({"size": 3, "sha256": "c"},), (Recipe("faces", "heads-64", {"seed": 1}),))
+FULL = Recipe(
+    "faces",
+    "heads-64",
+    {"seed": "你好", "psi": 0.5, "labels": {"age": 60}},
+    "float32",
+    "a" * 40,
+    "b" * 64,
+    ({"size": 3, "sha256": "c"},),
+    (Recipe("faces", "heads-64", {"seed": 1}),),
+)
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-values = st.recursive(st.none() | st.booleans() | st.integers(-2**60, 2**60) | st.floats(allow_nan=False, allow_infinity=False) | text,
-                      lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3), max_leaves=6)
-names = st.from_regex("[a-z][a-z_]{0,8}", fullmatch=True).filter(lambda n: n not in ("task", "checkpoint", "precision", "revision"))
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | text,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
+    max_leaves=6,
+)
+names = st.from_regex("[a-z][a-z_]{0,8}", fullmatch=True).filter(
+    lambda n: n not in ("task", "checkpoint", "precision", "revision")
+)
 
 
 def refusal(error: pytest.ExceptionInfo) -> str:
@@ -38,7 +55,10 @@ def test_json_gives_back_what_was_asked(task: str, checkpoint: str, asked: dict)
 
 
 @settings(max_examples=60)
-@given(text.filter(bool), st.dictionaries(names, values.filter(lambda v: v is not None and v != {}), max_size=4))
+@given(
+    text.filter(bool),
+    st.dictionaries(names, values.filter(lambda v: v is not None and v != {}), max_size=4),
+)
 def test_a_link_gives_back_what_was_asked(checkpoint: str, asked: dict) -> None:
     there = from_link(Recipe("faces", checkpoint, asked, "bfloat16").to_link())
     assert there == Recipe("faces", checkpoint, asked, "bfloat16")
@@ -51,19 +71,33 @@ def test_equal_recipes_give_equal_text() -> None:
 
 
 def test_a_link_is_short_and_holds_no_upload() -> None:
-    assert Recipe("faces", "heads-64", {"seed": 7, "mix": None, "labels": {}}).to_link() == "?task=faces&checkpoint=heads-64&seed=7"
+    assert (
+        Recipe("faces", "heads-64", {"seed": 7, "mix": None, "labels": {}}).to_link()
+        == "?task=faces&checkpoint=heads-64&seed=7"
+    )
     assert "sha256" not in FULL.to_link() and "size" not in FULL.to_link()
-    assert FULL.revision in FULL.to_link() and from_link(FULL.to_link()).revision == FULL.revision, "exactly this, not a newer one"
+    assert (
+        FULL.revision in FULL.to_link() and from_link(FULL.to_link()).revision == FULL.revision
+    ), "exactly this, not a newer one"
 
 
 def test_text_that_looks_like_a_number_stays_text_in_a_link() -> None:
     assert from_link(Recipe("faces", "m", {"seed": "7"}).to_link()).settings == {"seed": "7"}
-    assert from_link("?task=faces&checkpoint=m&seed=7&word=NaN").settings == {"seed": 7, "word": "NaN"}
+    assert from_link("?task=faces&checkpoint=m&seed=7&word=NaN").settings == {
+        "seed": 7,
+        "word": "NaN",
+    }
 
 
 def test_a_link_without_a_task_asks_for_nothing() -> None:
-    assert from_link("") is None and from_link("?__theme=dark") is None and from_link({"task": "faces"}) is None
-    assert from_link({"task": "faces", "checkpoint": "m", "__theme": "dark"}) == Recipe("faces", "m")
+    assert (
+        from_link("") is None
+        and from_link("?__theme=dark") is None
+        and from_link({"task": "faces"}) is None
+    )
+    assert from_link({"task": "faces", "checkpoint": "m", "__theme": "dark"}) == Recipe(
+        "faces", "m"
+    )
 
 
 def test_a_png_holds_its_recipe_and_its_pixels(tmp_path: Path) -> None:
@@ -96,7 +130,10 @@ def test_a_picture_of_someone_else_holds_no_recipe(tmp_path: Path) -> None:
     for path in (tmp_path / "holiday.png", film):
         with pytest.raises(UserError) as error:
             from_file(path)
-        assert refusal(error) == f"{path.name} holds no recipe: only a picture made by this app does, and some programs remove it."
+        assert (
+            refusal(error)
+            == f"{path.name} holds no recipe: only a picture made by this app does, and some programs remove it."
+        )
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
@@ -105,19 +142,37 @@ def test_no_pixel_is_decoded_to_find_a_recipe(tmp_path: Path) -> None:
     info.add_itxt("ganapps", Recipe("faces", "m").to_json())
     Image.new("RGB", (4, 4)).save(tmp_path / "x.png", pnginfo=info)
     data = (tmp_path / "x.png").read_bytes()
-    header = struct.pack(">IIBBBBB", 12000, 12000, 8, 2, 0, 0, 0)  # says 432 MB of pixels, and holds none
-    data = data[:8] + struct.pack(">I", 13) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header)) + data[33:]
-    (tmp_path / "big.png").write_bytes(data[:data.index(b"IDAT") + 4])
+    header = struct.pack(
+        ">IIBBBBB", 12000, 12000, 8, 2, 0, 0, 0
+    )  # says 432 MB of pixels, and holds none
+    data = (
+        data[:8]
+        + struct.pack(">I", 13)
+        + b"IHDR"
+        + header
+        + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+        + data[33:]
+    )
+    (tmp_path / "big.png").write_bytes(data[: data.index(b"IDAT") + 4])
     assert from_file(tmp_path / "big.png") == Recipe("faces", "m")
 
 
 BAD_FILES = {
     "cut.png": (b"\x89PNG\r\n\x1a\n", "cut.png is not a PNG or WebP picture that can be read."),
-    "lies.png": (b"\x89PNG\r\n\x1a\n" + b"\xff" * 64, "lies.png is not a PNG or WebP picture that can be read."),
-    "riff.webp": (b"RIFF\xff\xff\xff\xffWEBPVP8X" + b"\0" * 30, "riff.webp is not a PNG or WebP picture that can be read."),
+    "lies.png": (
+        b"\x89PNG\r\n\x1a\n" + b"\xff" * 64,
+        "lies.png is not a PNG or WebP picture that can be read.",
+    ),
+    "riff.webp": (
+        b"RIFF\xff\xff\xff\xffWEBPVP8X" + b"\0" * 30,
+        "riff.webp is not a PNG or WebP picture that can be read.",
+    ),
     "empty.json": (b"", "This is not a recipe: it can't be read as JSON."),
     "photo.jpg": (b"\xff\xd8\xff\xe0 JFIF", "This is not a recipe: it can't be read as JSON."),
-    "large.json": (b"[" + b"1," * 40000, "This recipe is too large: 65537 characters, at most 65536 are accepted."),
+    "large.json": (
+        b"[" + b"1," * 40000,
+        "This recipe is too large: 65537 characters, at most 65536 are accepted.",
+    ),
 }
 
 
@@ -160,22 +215,55 @@ BAD_TEXTS = {
     "a list": ("[]", NOT_A_TABLE),
     "a number": ("7", NOT_A_TABLE),
     "no task": ('{"checkpoint": "m"}', "This recipe has no valid task."),
-    "empty checkpoint": ('{"task": "faces", "checkpoint": ""}', "This recipe has no valid checkpoint."),
-    "task of the wrong type": ('{"task": ["faces"], "checkpoint": "m"}', "This recipe has no valid task."),
-    "unknown key": ('{"task": "faces", "checkpoint": "m", "sneaky": 1}', "This recipe has the unknown key sneaky."),
-    "settings as a list": ('{"task": "faces", "checkpoint": "m", "settings": []}', "This recipe has no valid settings."),
-    "settings null": ('{"task": "faces", "checkpoint": "m", "settings": null}', "This recipe has no valid settings."),
-    "pictures that are none": ('{"task": "faces", "checkpoint": "m", "pictures": [1]}', "This recipe has no valid pictures."),
-    "pictures as text": ('{"task": "faces", "checkpoint": "m", "pictures": "x"}', "This recipe has no valid pictures."),
-    "revision as a number": ('{"task": "faces", "checkpoint": "m", "revision": 3}', "This recipe has no valid revision."),
+    "empty checkpoint": (
+        '{"task": "faces", "checkpoint": ""}',
+        "This recipe has no valid checkpoint.",
+    ),
+    "task of the wrong type": (
+        '{"task": ["faces"], "checkpoint": "m"}',
+        "This recipe has no valid task.",
+    ),
+    "unknown key": (
+        '{"task": "faces", "checkpoint": "m", "sneaky": 1}',
+        "This recipe has the unknown key sneaky.",
+    ),
+    "settings as a list": (
+        '{"task": "faces", "checkpoint": "m", "settings": []}',
+        "This recipe has no valid settings.",
+    ),
+    "settings null": (
+        '{"task": "faces", "checkpoint": "m", "settings": null}',
+        "This recipe has no valid settings.",
+    ),
+    "pictures that are none": (
+        '{"task": "faces", "checkpoint": "m", "pictures": [1]}',
+        "This recipe has no valid pictures.",
+    ),
+    "pictures as text": (
+        '{"task": "faces", "checkpoint": "m", "pictures": "x"}',
+        "This recipe has no valid pictures.",
+    ),
+    "revision as a number": (
+        '{"task": "faces", "checkpoint": "m", "revision": 3}',
+        "This recipe has no valid revision.",
+    ),
     "before that is none": ('{"task": "faces", "checkpoint": "m", "before": [3]}', NOT_A_TABLE),
     "not a number": ('{"task": "faces", "checkpoint": "m", "settings": {"psi": NaN}}', NOT_JSON),
-    "endless number": ('{"task": "faces", "checkpoint": "m", "settings": {"psi": 1e999}}', NOT_JSON),
-    "half a character": ('{"task": "faces", "checkpoint": "m", "settings": {"seed": "\\ud800"}}', NOT_JSON),
+    "endless number": (
+        '{"task": "faces", "checkpoint": "m", "settings": {"psi": 1e999}}',
+        NOT_JSON,
+    ),
+    "half a character": (
+        '{"task": "faces", "checkpoint": "m", "settings": {"seed": "\\ud800"}}',
+        NOT_JSON,
+    ),
     "deep": ("[" * 60000, NOT_JSON),
     "deep settings": (json.dumps(nested(200)), NOT_JSON),
     "long chain": (json.dumps(chain(9)), NOT_A_TABLE),
-    "huge integer": ('{"task": "faces", "checkpoint": "m", "settings": {"seed": ' + "9" * 5000 + "}}", NOT_JSON),
+    "huge integer": (
+        '{"task": "faces", "checkpoint": "m", "settings": {"seed": ' + "9" * 5000 + "}}",
+        NOT_JSON,
+    ),
 }
 
 
@@ -191,8 +279,26 @@ def test_the_longest_chain_is_read_and_written() -> None:
 
 
 @settings(max_examples=150)
-@given(st.binary(max_size=60) | values.map(lambda v: json.dumps(v).encode()) | st.dictionaries(
-    st.sampled_from(["task", "checkpoint", "settings", "precision", "pictures", "before", "revision", "sha256", "app"]), values).map(lambda v: json.dumps(v).encode()))
+@given(
+    st.binary(max_size=60)
+    | values.map(lambda v: json.dumps(v).encode())
+    | st.dictionaries(
+        st.sampled_from(
+            [
+                "task",
+                "checkpoint",
+                "settings",
+                "precision",
+                "pictures",
+                "before",
+                "revision",
+                "sha256",
+                "app",
+            ]
+        ),
+        values,
+    ).map(lambda v: json.dumps(v).encode())
+)
 def test_whatever_comes_is_a_recipe_or_a_refusal(data: bytes) -> None:
     try:
         read = from_json(data)
@@ -223,6 +329,7 @@ def test_png_text_of_another_kind_is_refused(tmp_path: Path) -> None:
 
 # Chains
 
+
 def linked(length: int) -> Recipe:
     made = Recipe("faces", "m", {"seed": 0})
     for number in range(1, length):
@@ -236,7 +343,11 @@ def links(made: Recipe) -> list[Recipe]:
 
 def test_a_chain_keeps_the_recipes_before_it() -> None:
     made = from_json(linked(3).to_json())
-    assert [r.settings for r in links(made)] == [{"scale": 2.0}, {"scale": 1.0}, {"seed": 0}] and made == linked(3)
+    assert [r.settings for r in links(made)] == [
+        {"scale": 2.0},
+        {"scale": 1.0},
+        {"seed": 0},
+    ] and made == linked(3)
 
 
 def test_of_a_long_chain_the_end_stays_and_can_be_read() -> None:

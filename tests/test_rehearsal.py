@@ -16,7 +16,10 @@ from ganapps.recipe import Recipe
 from ganapps.rehearsal import Rehearsed, rehearse
 from ganapps.report import Meter, Step
 
-GAN, DIFFUSION = Recipe("faces", "heads-64", {"count": 3}), Recipe("denoise", "heads-ddpm-64", {"steps": 7})
+GAN, DIFFUSION = (
+    Recipe("faces", "heads-64", {"count": 3}),
+    Recipe("denoise", "heads-ddpm-64", {"steps": 7}),
+)
 
 
 def rehearsed(engine: Engine, recipe: Recipe) -> Rehearsed:
@@ -50,14 +53,18 @@ def test_nothing_is_counted_where_nothing_was_asked_for_or_can_be() -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 7])
-def test_a_picture_of_many_steps_costs_what_counting_all_of_them_gives(engine: Engine, steps: int) -> None:
+def test_a_picture_of_many_steps_costs_what_counting_all_of_them_gives(
+    engine: Engine, steps: int
+) -> None:
     recipe = DIFFUSION.with_settings(steps=steps)
     assert rehearsed(engine, recipe).flops == counted(engine, recipe) > 1e9 * steps
 
 
 def test_a_gan_is_rehearsed_for_one_picture(engine: Engine) -> None:
     assert 3 * rehearsed(engine, GAN).flops == counted(engine, GAN)
-    assert rehearsed(engine, GAN).parameters == sum(p.numel() for p in network(engine, "heads-64").parameters())
+    assert rehearsed(engine, GAN).parameters == sum(
+        p.numel() for p in network(engine, "heads-64").parameters()
+    )
 
 
 def network(engine: Engine, name: str) -> torch.nn.Module:
@@ -70,14 +77,19 @@ def test_memory_is_the_network_and_what_a_picture_needs_beside_it(engine: Engine
     for side in (gan, diffusion):
         assert side.memory == 4 * side.parameters + side.working and 1e6 < side.working < 2e8
     engine.rehearsed.clear()
-    assert rehearsed(engine, DIFFUSION).working == pytest.approx(diffusion.working, rel=0.5), "whatever ran before"
+    assert rehearsed(engine, DIFFUSION).working == pytest.approx(diffusion.working, rel=0.5), (
+        "whatever ran before"
+    )
 
 
-def test_operations_that_torch_can_not_count_are_not_guessed(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operations_that_torch_can_not_count_are_not_guessed(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(self: Flops) -> Flops:
         if self.counts:
             raise TypeError("no count for this operator")
         return self
+
     monkeypatch.setattr(Flops, "__enter__", broken)
     engine.rehearsed.clear()
     found = rehearsed(engine, GAN)
@@ -85,12 +97,17 @@ def test_operations_that_torch_can_not_count_are_not_guessed(engine: Engine, mon
     engine.rehearsed.clear()
 
 
-def test_what_is_only_looked_at_is_charged_to_nobody(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_only_looked_at_is_charged_to_nobody(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def slow_to_show(network: object, device: object, labels: object = None, *, seed: int = 0):
         yield Step(1, 1, network_calls=1, for_show=True)
         time.sleep(0.2)
         yield Step(1, 1)
-    monkeypatch.setitem(TASKS, "faces", TASKS["faces"].__class__(slow_to_show, "faces", lambda r: 1))
+
+    monkeypatch.setitem(
+        TASKS, "faces", TASKS["faces"].__class__(slow_to_show, "faces", lambda r: 1)
+    )
     *_, last = engine.run(Recipe("faces", "heads-64"))
     assert last.report.network_calls == 1 and last.report.seconds < 0.1
 
@@ -99,11 +116,24 @@ def test_what_is_only_looked_at_is_charged_to_nobody(engine: Engine, monkeypatch
 def card(monkeypatch: pytest.MonkeyPatch) -> dict:
     """A stand-in for a GPU and its NVML: `joules` is the counter."""
     state = {"joules": 100.0}
-    fake = SimpleNamespace(NVMLError=type("NVMLError", (Exception,), {}), nvmlInit=lambda: None, nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
-                           nvmlDeviceGetTotalEnergyConsumption=lambda handle: state["joules"] * 1000 if handle == "GPU-abc" else 0)
+    fake = SimpleNamespace(
+        NVMLError=type("NVMLError", (Exception,), {}),
+        nvmlInit=lambda: None,
+        nvmlDeviceGetHandleByUUID=lambda uuid: uuid,
+        nvmlDeviceGetTotalEnergyConsumption=lambda handle: (
+            state["joules"] * 1000 if handle == "GPU-abc" else 0
+        ),
+    )
     monkeypatch.setitem(sys.modules, "pynvml", fake)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid="abc"))
-    for name, value in (("synchronize", None), ("reset_peak_memory_stats", None), ("memory_allocated", 0), ("max_memory_allocated", 0)):
+    monkeypatch.setattr(
+        torch.cuda, "get_device_properties", lambda device: SimpleNamespace(uuid="abc")
+    )
+    for name, value in (
+        ("synchronize", None),
+        ("reset_peak_memory_stats", None),
+        ("memory_allocated", 0),
+        ("max_memory_allocated", 0),
+    ):
         monkeypatch.setattr(torch.cuda, name, lambda device, value=value: value)
     energy._handle.cache_clear()
     yield state
@@ -129,7 +159,9 @@ def test_no_joules_without_the_package_or_on_a_processor(monkeypatch: pytest.Mon
     energy._handle.cache_clear()
 
 
-def test_the_clock_waits_until_the_device_is_idle_on_both_sides(card: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_clock_waits_until_the_device_is_idle_on_both_sides(
+    card: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
     said: list[str] = []
     monkeypatch.setattr(torch.cuda, "synchronize", lambda device: said.append("idle"))
     with Meter("cuda:0"):

@@ -19,14 +19,23 @@ from ganapps.training import averaged, denoiser, filler, loop, measure_repair, s
 from small_training import Eyes, same
 
 MOST_BYTES = {"filler": 8_000_000, "denoiser": 2_000_000, "scratches": 2_000_000}  # in float16
-BUILDERS = {"filler": partial.build, "denoiser": denoiser_network.build, "scratches": scratches_network.build}
+BUILDERS = {
+    "filler": partial.build,
+    "denoiser": denoiser_network.build,
+    "scratches": scratches_network.build,
+}
 
 
 def heap(seed: int, count: int = 3) -> list[np.ndarray]:
     """Smooth random pictures."""
     random = np.random.RandomState(seed)
-    small = [Image.fromarray(random.randint(0, 256, (9, 9, 3)).astype(np.uint8)) for _ in range(count)]
-    return [np.asarray(p.resize((76 + 4 * i, 72), Image.Resampling.BICUBIC)) for i, p in enumerate(small)]
+    small = [
+        Image.fromarray(random.randint(0, 256, (9, 9, 3)).astype(np.uint8)) for _ in range(count)
+    ]
+    return [
+        np.asarray(p.resize((76 + 4 * i, 72), Image.Resampling.BICUBIC))
+        for i, p in enumerate(small)
+    ]
 
 
 HEAPS = heap(1), heap(2)
@@ -34,13 +43,17 @@ HEAPS = heap(1), heap(2)
 
 def filler_trainer(seed: int = 0, plain: int = 4) -> filler.FillerTrainer:
     torch.manual_seed(seed)
-    settings = filler.Settings(batch=2, side=32, widths=(4, 6, 8), kernels=(5, 3, 3), half_life=3, plain=plain)
+    settings = filler.Settings(
+        batch=2, side=32, widths=(4, 6, 8), kernels=(5, 3, 3), half_life=3, plain=plain
+    )
     return filler.FillerTrainer(HEAPS, settings, pictures=1000, features=Eyes())
 
 
 def denoiser_trainer(seed: int = 0) -> denoiser.DenoiserTrainer:
     torch.manual_seed(seed)
-    return denoiser.DenoiserTrainer(HEAPS, denoiser.Settings(batch=2, side=32, width=8, depth=3, half_life=3), pictures=1000)
+    return denoiser.DenoiserTrainer(
+        HEAPS, denoiser.Settings(batch=2, side=32, width=8, depth=3, half_life=3), pictures=1000
+    )
 
 
 def scratch_trainer(seed: int = 0, rate: float = 1e-3) -> scratches.ScratchTrainer:
@@ -59,7 +72,8 @@ def test_a_partial_convolution_is_the_papers_formula():
     x, mask = torch.randn(1, 2, 5, 6), (torch.rand(1, 1, 5, 6) < 0.3).float()
     mask[:, :, :3, :3] = 0  # a window with nothing known in it
     made, left = conv(  # what lies in a hole must not matter
-        (torch.where(mask > 0, x, torch.full_like(x, 1e3)), mask))
+        (torch.where(mask > 0, x, torch.full_like(x, 1e3)), mask)
+    )
     weight, bias = conv.input_conv.weight, conv.input_conv.bias
     around, known = F.pad(x * mask, (1, 1, 1, 1)), F.pad(mask.expand_as(x), (1, 1, 1, 1))
     for i in range(5):
@@ -77,7 +91,10 @@ def test_a_partial_convolution_is_the_papers_formula():
 def test_two_maps_with_masks_of_their_own_are_read_as_one():
     torch.manual_seed(0)
     conv = partial.PartialConv(5, 3, 3)
-    (x, y), (m, n) = (torch.randn(1, c, 6, 6) for c in (2, 3)), ((torch.rand(1, 1, 6, 6) < 0.5).float() for _ in range(2))
+    (x, y), (m, n) = (
+        (torch.randn(1, c, 6, 6) for c in (2, 3)),
+        ((torch.rand(1, 1, 6, 6) < 0.5).float() for _ in range(2)),
+    )
     made, left = conv((x, m), (y, n))
     each = torch.cat([m.expand(-1, 2, -1, -1), n.expand(-1, 3, -1, -1)], 1)
     seen = F.conv2d(each, torch.ones(1, 5, 3, 3), padding=1)
@@ -90,7 +107,10 @@ def test_where_everything_is_known_inside_a_partial_convolution_is_a_plain_one()
     conv = partial.PartialConv(2, 3, 3)
     x = torch.randn(1, 2, 6, 6)
     made, left = conv((x, torch.ones(1, 1, 6, 6)))
-    assert torch.allclose(made[..., 1:-1, 1:-1], F.conv2d(x, conv.input_conv.weight), atol=1e-5) and left.all()
+    assert (
+        torch.allclose(made[..., 1:-1, 1:-1], F.conv2d(x, conv.input_conv.weight), atol=1e-5)
+        and left.all()
+    )
 
 
 @pytest.mark.parametrize("size", [(32, 32), (37, 50), (9, 8)])
@@ -99,7 +119,9 @@ def test_a_filled_picture_is_untouched_where_it_was_known_and_holes_have_no_say(
     network = partial.PartialUNet((4, 6, 8), (5, 3, 3)).eval()
     x, known = torch.rand(2, 3, *size), (torch.rand(2, 1, *size) < 0.7).float()
     with torch.no_grad():
-        made, other = (network.fill(torch.where(known > 0, x, filled), known) for filled in (0.0, 0.9))
+        made, other = (
+            network.fill(torch.where(known > 0, x, filled), known) for filled in (0.0, 0.9)
+        )
     assert made.shape == x.shape and torch.equal(made, other)
     assert torch.equal(made * known, x * known) and 0 <= made.min() and made.max() <= 1
 
@@ -136,8 +158,11 @@ def test_a_finished_file_is_the_average_and_a_training_starts_from_it(make, tmp_
     later = make(seed=4)
     later.start_from(path)
     theirs = trainer.average.state_dict()
-    assert all(torch.allclose(v.float(), theirs[k].float(), atol=1e-3) for k, v in later.network.state_dict().items()
-               if not k.endswith("num_batches_tracked"))
+    assert all(
+        torch.allclose(v.float(), theirs[k].float(), atol=1e-3)
+        for k, v in later.network.state_dict().items()
+        if not k.endswith("num_batches_tracked")
+    )
     assert later.step()
 
 
@@ -150,10 +175,15 @@ def test_a_repair_sheet_leaves_the_training_as_it_was(make):
     assert len(sheet) == 24 and float(sheet.abs().max()) <= 1
 
 
-@pytest.mark.parametrize("made", [
-    lambda: filler.PartialUNet(filler.Settings().widths, filler.Settings().kernels),
-    lambda: denoiser.Denoiser(denoiser.Settings().width, denoiser.Settings().depth),
-    lambda: scratches.ScratchDetector(scratches.Settings().widths)], ids=list(MOST_BYTES))
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: filler.PartialUNet(filler.Settings().widths, filler.Settings().kernels),
+        lambda: denoiser.Denoiser(denoiser.Settings().width, denoiser.Settings().depth),
+        lambda: scratches.ScratchDetector(scratches.Settings().widths),
+    ],
+    ids=list(MOST_BYTES),
+)
 def test_the_networks_are_small(made, request):
     size = 2 * sum(tensor.numel() for tensor in made().state_dict().values())
     assert size <= MOST_BYTES[request.node.callspec.id]
@@ -164,9 +194,16 @@ def test_each_file_is_recognised_as_its_own_network_only(tmp_path):
     for make in (filler_trainer, denoiser_trainer, scratch_trainer):
         trainer = make()
         trainer.export(tmp_path)
-        shapes = {k: tuple(v.shape) for k, v in load_file(tmp_path / f"{trainer.name}.safetensors").items()}
-        assert [name for name, module in modules.items() if module.recognise(shapes)] == [trainer.name.removesuffix("-ours")]
-    assert not denoiser_network.recognise({"model.0.weight": (96, 13, 3, 3), "model.2.weight": (12, 96, 3, 3)})  # FFDNet itself
+        shapes = {
+            k: tuple(v.shape)
+            for k, v in load_file(tmp_path / f"{trainer.name}.safetensors").items()
+        }
+        assert [name for name, module in modules.items() if module.recognise(shapes)] == [
+            trainer.name.removesuffix("-ours")
+        ]
+    assert not denoiser_network.recognise(
+        {"model.0.weight": (96, 13, 3, 3), "model.2.weight": (12, 96, 3, 3)}
+    )  # FFDNet itself
     assert not any(module.recognise({}) for module in modules.values())
 
 
@@ -177,7 +214,9 @@ def test_a_file_that_lacks_something_names_it(tmp_path):
         tensors = load_file(tmp_path / f"{trainer.name}.safetensors")
         missing = sorted(name for name in tensors if name.endswith("bias"))[0]
         with pytest.raises(ValueError, match=f"{missing} is missing"):
-            BUILDERS[trainer.name.removesuffix("-ours")]({k: v for k, v in tensors.items() if k != missing}, {})
+            BUILDERS[trainer.name.removesuffix("-ours")](
+                {k: v for k, v in tensors.items() if k != missing}, {}
+            )
 
 
 def test_holes_take_the_share_that_was_asked_for():
@@ -194,14 +233,20 @@ def test_features_are_looked_at_later_and_the_encoders_norms_rest_then():
     norm, outer = trainer.network.enc_2.bn, trainer.network.dec_2.bn
     before = norm.running_mean.clone(), outer.running_mean.clone()
     assert trainer.step().keys() == {"apart", "features", "style"}
-    assert torch.equal(norm.running_mean, before[0]) and not torch.equal(outer.running_mean, before[1])
+    assert torch.equal(norm.running_mean, before[0]) and not torch.equal(
+        outer.running_mean, before[1]
+    )
 
 
 def test_roughness_is_felt_in_holes_only():
     known = torch.ones(1, 1, 16, 16)
     known[..., 4:8, 4:8] = 0
     assert filler.roughness(torch.rand(1, 3, 16, 16) * known, torch.ones_like(known)) == 0
-    assert filler.roughness(torch.rand(1, 3, 16, 16), known) > 0 == filler.roughness(torch.ones(1, 3, 16, 16), known)
+    assert (
+        filler.roughness(torch.rand(1, 3, 16, 16), known)
+        > 0
+        == filler.roughness(torch.ones(1, 3, 16, 16), known)
+    )
 
 
 def test_a_denoiser_begins_near_the_picture_and_odd_sides_fit():
@@ -218,9 +263,16 @@ def test_damage_is_noise_then_jpeg_and_may_be_none():
     assert torch.equal(denoiser.damage(x, 0.0, None), x)
     noisy = denoiser.damage(torch.full((3, 80, 80), 0.5), 0.1, None)
     assert float(noisy.std()) == pytest.approx(0.1, rel=0.1)
-    assert (denoiser.damage(x, 0.0, 15) - x).abs().mean() > (denoiser.damage(x, 0.0, 95) - x).abs().mean() > 0
+    assert (
+        (denoiser.damage(x, 0.0, 15) - x).abs().mean()
+        > (denoiser.damage(x, 0.0, 95) - x).abs().mean()
+        > 0
+    )
     kinds = [denoiser.draw() for _ in range(400)]
-    assert 0.65 < np.mean([noise > 0 for noise, _ in kinds]) < 0.85 and 0.65 < np.mean([q is not None for _, q in kinds]) < 0.85
+    assert (
+        0.65 < np.mean([noise > 0 for noise, _ in kinds]) < 0.85
+        and 0.65 < np.mean([q is not None for _, q in kinds]) < 0.85
+    )
     damaged, whole = denoiser.pairs(torch.rand(2, 3, 40, 40), 32)
     assert damaged.shape == whole.shape == (2, 3, 32, 32)
 
@@ -234,9 +286,17 @@ def test_scratches_are_where_the_mask_says():
         hurt, truth = scratches.damage(plain, random)
         assert truth.shape == (1, 64, 64) and set(truth.unique().tolist()) <= {0.0, 1.0}
         off = (hurt - calm.clamp(0, 1)).abs().amax(0, keepdim=True)
-        seen.append((float(off[truth > 0].mean()) if truth.any() else 1.0, float(off[truth == 0].mean()), float(truth.mean())))
+        seen.append(
+            (
+                float(off[truth > 0].mean()) if truth.any() else 1.0,
+                float(off[truth == 0].mean()),
+                float(truth.mean()),
+            )
+        )
     inside, outside, share = map(np.array, zip(*seen))
-    assert np.mean(inside > 4 * outside) > 0.9 and 0.003 < share.mean() < 0.15 and (share == 0).any()
+    assert (
+        np.mean(inside > 4 * outside) > 0.9 and 0.003 < share.mean() < 0.15 and (share == 0).any()
+    )
 
 
 def test_a_detector_learns_to_find_a_scratch():
@@ -254,9 +314,17 @@ def pictures() -> list[torch.Tensor]:
 def test_fillers_are_measured_in_their_holes():
     whole = {x.shape: x for x in pictures()}
     perfect = measure_repair.fillers(pictures(), lambda x, known: whole[x.shape])
-    grey = measure_repair.fillers(pictures(), lambda x, known: torch.where(known > 0, x, torch.tensor(0.5)))
-    assert perfect == {"psnr_db": pytest.approx(100), "changed": 0} and 5 < grey["psnr_db"] < 30 and grey["changed"] == 0
-    assert measure_repair.fillers(pictures(), lambda x, known: x + 0.1)["changed"] == pytest.approx(25.5)
+    grey = measure_repair.fillers(
+        pictures(), lambda x, known: torch.where(known > 0, x, torch.tensor(0.5))
+    )
+    assert (
+        perfect == {"psnr_db": pytest.approx(100), "changed": 0}
+        and 5 < grey["psnr_db"] < 30
+        and grey["changed"] == 0
+    )
+    assert measure_repair.fillers(pictures(), lambda x, known: x + 0.1)["changed"] == pytest.approx(
+        25.5
+    )
 
 
 def test_telea_is_asked_for_a_whole_picture(monkeypatch):
@@ -270,18 +338,34 @@ def test_telea_is_asked_for_a_whole_picture(monkeypatch):
     x, known = pictures()[0], measure_repair.hole(0, pictures()[0])
     made = measure_repair.telea(x * known, known)
     assert asked == [(np.uint8, np.uint8, {0, 255})]
-    assert torch.equal(made * known, x * known) and torch.allclose(made[(known == 0).expand_as(made)], torch.tensor(0.2))
+    assert torch.equal(made * known, x * known) and torch.allclose(
+        made[(known == 0).expand_as(made)], torch.tensor(0.2)
+    )
 
 
 def test_denoisers_and_detectors_are_measured_with_the_same_damage_each_time():
     given = measure_repair.denoisers(pictures(), lambda x: x, 25 / 255, None)
-    assert given == measure_repair.denoisers(pictures(), lambda x: x, 25 / 255, None) and 18 < given < 23
-    soft = measure_repair.denoisers(pictures(), lambda x: F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), 25 / 255, None)
+    assert (
+        given == measure_repair.denoisers(pictures(), lambda x: x, 25 / 255, None)
+        and 18 < given < 23
+    )
+    soft = measure_repair.denoisers(
+        pictures(), lambda x: F.avg_pool2d(x, 3, 1, 1, count_include_pad=False), 25 / 255, None
+    )
     assert soft > given + 3  # smooth pictures
-    truths = iter([averaged.repeatable(i, lambda: scratches.scratched(x))[1] for i, x in enumerate(pictures())])
+    truths = iter(
+        [
+            averaged.repeatable(i, lambda: scratches.scratched(x))[1]
+            for i, x in enumerate(pictures())
+        ]
+    )
     perfect = measure_repair.detectors(pictures(), lambda x: next(truths) - 0.5)
     assert perfect == {"found": 1, "right": 1, "f1": 1}
-    assert measure_repair.detectors(pictures(), lambda x: -torch.ones_like(x[:, :1])) == {"found": 0, "right": 0, "f1": 0}
+    assert measure_repair.detectors(pictures(), lambda x: -torch.ones_like(x[:, :1])) == {
+        "found": 0,
+        "right": 0,
+        "f1": 0,
+    }
 
 
 def test_photographs_and_portraits_are_gathered_from_one_folder(tmp_path):

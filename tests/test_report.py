@@ -15,21 +15,53 @@ from ganapps.prices import Ledger, folder
 from ganapps.report import Meter, Report
 
 
-@pytest.mark.parametrize(("count", "said"), [(0, "under 1 kB"), (900, "under 1 kB"), (1_000, "1 kB"), (40_000, "40 kB"), (2_400_000, "2.4 MB"), (164_300_000, "164 MB"),
-                                             (2_440_000_000, "2.4 GB"), (120e9, "120 GB")])
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "under 1 kB"),
+        (900, "under 1 kB"),
+        (1_000, "1 kB"),
+        (40_000, "40 kB"),
+        (2_400_000, "2.4 MB"),
+        (164_300_000, "164 MB"),
+        (2_440_000_000, "2.4 GB"),
+        (120e9, "120 GB"),
+    ],
+)
 def test_sizes_for_people(count: float, said: str) -> None:
     assert report.size(count) == said
 
 
-@pytest.mark.parametrize(("value", "said"), [(0.058, "0.06 s"), (0.5842, "0.58 s"), (1.26, "1.3 s"), (12.4, "12 s"), (119, "119 s"), (180, "3 min")])
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.058, "0.06 s"),
+        (0.5842, "0.58 s"),
+        (1.26, "1.3 s"),
+        (12.4, "12 s"),
+        (119, "119 s"),
+        (180, "3 min"),
+    ],
+)
 def test_seconds_for_people(value: float, said: str) -> None:
     assert report.seconds(value) == said
 
 
 def test_a_report_is_plain_values() -> None:
-    values = Report("m", "CPU", "float32", "m.pt", seconds=1.23456789, changes=(("Out of memory: {count} at a time instead.", {"count": 4}),)).as_dict()
+    values = Report(
+        "m",
+        "CPU",
+        "float32",
+        "m.pt",
+        seconds=1.23456789,
+        changes=(("Out of memory: {count} at a time instead.", {"count": 4}),),
+    ).as_dict()
     assert json.loads(json.dumps(values)) == values
-    assert values["seconds"] == 1.2346 and values["changes"] == ["Out of memory: 4 at a time instead."] and values["sha256"] is None
+    assert (
+        values["seconds"] == 1.2346
+        and values["changes"] == ["Out of memory: 4 at a time instead."]
+        and values["sha256"] is None
+    )
 
 
 def test_the_stopwatch_runs_only_inside_the_block() -> None:
@@ -41,7 +73,9 @@ def test_the_stopwatch_runs_only_inside_the_block() -> None:
     assert 0.04 <= meter.seconds < 0.09
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux says what a process held at most")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="only Linux says what a process held at most"
+)
 def test_the_gauge_sees_what_is_held_only_for_a_moment() -> None:
     meter = Meter("cpu")
     with meter:
@@ -66,8 +100,28 @@ def test_a_ledger_learns_and_remembers(tmp_path: Path) -> None:
     assert Ledger(tmp_path / "deep" / "prices.json").get("faces|m") == (1.5, 100)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "3", '{"a": 3}', '{"a": []}', '{"a": [1]}', '{"a": ["x", 1]}', '{"a": [1, "x"]}', "[" * 9000, "\udcff",
-                                  '{"a": [Infinity, 1]}', '{"a": [-1, 1]}', '{"a": [1e300, 1]}', '{"a": [NaN, 1]}', '{"a": [1, -5]}', '{"a": [1, 1e300]}', '{"a": [true, 1]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "3",
+        '{"a": 3}',
+        '{"a": []}',
+        '{"a": [1]}',
+        '{"a": ["x", 1]}',
+        '{"a": [1, "x"]}',
+        "[" * 9000,
+        "\udcff",
+        '{"a": [Infinity, 1]}',
+        '{"a": [-1, 1]}',
+        '{"a": [1e300, 1]}',
+        '{"a": [NaN, 1]}',
+        '{"a": [1, -5]}',
+        '{"a": [1, 1e300]}',
+        '{"a": [true, 1]}',
+    ],
+)
 def test_a_damaged_ledger_is_measured_again(text: str, tmp_path: Path) -> None:
     (tmp_path / "prices.json").write_bytes(text.encode("utf-8", "surrogateescape"))
     ledger = Ledger(tmp_path / "prices.json")
@@ -82,7 +136,9 @@ def test_one_wrong_price_does_not_cost_the_others(tmp_path: Path) -> None:
     assert ledger.get("right") == (2.5, None)
 
 
-def test_the_file_stays_small_and_keeps_the_newest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_stays_small_and_keeps_the_newest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prices, "LARGEST", 400)
     ledger = Ledger(tmp_path / "prices.json")
     for n in range(40):
@@ -111,7 +167,9 @@ def test_many_processes_write_at_once(tmp_path: Path) -> None:
     writers = [subprocess.Popen([sys.executable, "-c", code, str(path), name]) for name in "xyz"]
     assert [w.wait(60) for w in writers] == [0, 0, 0]
     kept = Ledger(path)
-    missing = [f"{name}{i}" for name in "xyz" for i in range(20) if kept.get(f"{name}{i}")[0] is None]
+    missing = [
+        f"{name}{i}" for name in "xyz" for i in range(20) if kept.get(f"{name}{i}")[0] is None
+    ]
     assert len(missing) <= 3, "a write that had to wait too long may be lost, no more"
 
 

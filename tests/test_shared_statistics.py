@@ -20,8 +20,20 @@ from ganapps.networks.sums import Sums
 from test_networks_translate import CASES, animegan, built, made, picture, resnet
 
 STRIP = 60_000  # bytes: about ten strips of the small pictures here
-CASES_IN_STRIPS = ["resnet-9", "resnet-old-zero", "resnet-batch", "cut", "cut-down-only", "huggan", "course", "drawing", "animegan",
-                   "animegan-not-aligned", "stargan", "unet-128-batch"]
+CASES_IN_STRIPS = [
+    "resnet-9",
+    "resnet-old-zero",
+    "resnet-batch",
+    "cut",
+    "cut-down-only",
+    "huggan",
+    "course",
+    "drawing",
+    "animegan",
+    "animegan-not-aligned",
+    "stargan",
+    "unet-128-batch",
+]
 
 
 def in_strips(network: Layered, x: Tensor, condition: Tensor | None = None, **more: int) -> Tensor:
@@ -92,7 +104,11 @@ def test_memory_is_bounded_whatever_the_height(monkeypatch: pytest.MonkeyPatch) 
     for height in (400, 800):
         sizes: list[int] = []
         raw = shared_statistics._Run.raw
-        monkeypatch.setattr(shared_statistics._Run, "raw", lambda run, *a, raw=raw, sizes=sizes: sizes.append((y := raw(run, *a)).numel()) or y)
+        monkeypatch.setattr(
+            shared_statistics._Run,
+            "raw",
+            lambda run, *a, raw=raw, sizes=sizes: sizes.append((y := raw(run, *a)).numel()) or y,
+        )
         in_strips(network, picture(height, 40), room=0)
         monkeypatch.setattr(shared_statistics._Run, "raw", raw)
         peaks.append(max(sizes))
@@ -102,14 +118,28 @@ def test_memory_is_bounded_whatever_the_height(monkeypatch: pytest.MonkeyPatch) 
 def test_twelve_megapixels_fit_into_two_gigabytes() -> None:
     """By arithmetic: the room for layers, the picture and its result in float32, and five strips of the widest layer."""
     network = networks.build("animegan", made(animegan()), {})
-    work = shared_statistics._Run(network, torch.empty(1, 3, 3000, 4000, device="meta"), None, shared_statistics.ROOM, shared_statistics.STRIP, None)
-    widest = max(4 * work.sizes[n][0] * work.sizes[n][2] * (last - first) for n in work.steps() for first, last in work.strips(n)[:1])
+    work = shared_statistics._Run(
+        network,
+        torch.empty(1, 3, 3000, 4000, device="meta"),
+        None,
+        shared_statistics.ROOM,
+        shared_statistics.STRIP,
+        None,
+    )
+    widest = max(
+        4 * work.sizes[n][0] * work.sizes[n][2] * (last - first)
+        for n in work.steps()
+        for first, last in work.strips(n)[:1]
+    )
     assert shared_statistics.ROOM + 2 * 4 * 3 * 12_000_000 + 5 * widest < 2_000_000_000
     assert network.memory(3000, 4000) > 10_000_000_000, "whole, it would take this much"
 
 
 def test_sums_of_pieces_are_those_of_the_whole() -> None:
-    x = torch.randn(1, 5, 300, 70, generator=torch.Generator().manual_seed(1)) * 0.01 + torch.tensor([0.0, 1, 10, 100, -1000])[:, None, None]
+    x = (
+        torch.randn(1, 5, 300, 70, generator=torch.Generator().manual_seed(1)) * 0.01
+        + torch.tensor([0.0, 1, 10, 100, -1000])[:, None, None]
+    )
     sums = Sums()
     for piece in x.split(7, dim=2):
         sums.gather(piece)
@@ -124,12 +154,21 @@ def from_file() -> Tensor:
     return kept.read(2, 6)
 
 
-@pytest.mark.parametrize("made", [
-    lambda: shared_statistics.Kept((6, 8, 10), in_memory=True).read(2, 6),
-    from_file,
-    lambda: winograd.convolve(torch.zeros(1, 4, 10, 10).to(memory_format=torch.channels_last), winograd.transform(torch.zeros(6, 4, 3, 3))),
-    lambda: Layer(sources=[-1], resize="corners").raw(torch.zeros(1, 6, 8, 10).to(memory_format=torch.channels_last), 0, 2, 8, 8),
-], ids=["memory", "file", "winograd", "corners"])
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: shared_statistics.Kept((6, 8, 10), in_memory=True).read(2, 6),
+        from_file,
+        lambda: winograd.convolve(
+            torch.zeros(1, 4, 10, 10).to(memory_format=torch.channels_last),
+            winograd.transform(torch.zeros(6, 4, 3, 3)),
+        ),
+        lambda: Layer(sources=[-1], resize="corners").raw(
+            torch.zeros(1, 6, 8, 10).to(memory_format=torch.channels_last), 0, 2, 8, 8
+        ),
+    ],
+    ids=["memory", "file", "winograd", "corners"],
+)
 def test_rows_say_that_their_channels_are_last(made: Callable[[], Tensor]) -> None:
     """Or padding copies them into another order, which took a third of the time."""
     assert F.pad(made(), (1, 1, 0, 0), mode="reflect").stride()[1] == 1

@@ -21,7 +21,20 @@ GREY = Image.new("L", (4, 4))
 
 
 def row(name: str) -> Checkpoint:
-    return Checkpoint(name, name.title(), "translate", "cyclegan", (Source("x"),), "torch", "MIT", "yes", "x", "x", 0, "x")
+    return Checkpoint(
+        name,
+        name.title(),
+        "translate",
+        "cyclegan",
+        (Source("x"),),
+        "torch",
+        "MIT",
+        "yes",
+        "x",
+        "x",
+        0,
+        "x",
+    )
 
 
 @dataclass
@@ -39,9 +52,13 @@ class Rows:
     def run(self, recipe: Recipe, pictures: list[str], weights: str | None) -> Iterator[Result]:
         self.asked.append(recipe)
         if recipe.checkpoint == "broken":
-            raise WeightsError("{file} holds no weights. Choose another file of the same model.", file="broken.pth")
+            raise WeightsError(
+                "{file} holds no weights. Choose another file of the same model.", file="broken.pth"
+            )
         kept = Kept(GREY, "4 x 4", recipe, beside={"before": GREY, "after": GREY})
-        yield Result(recipe, Report(recipe.checkpoint, "CPU", "float32", "x", seconds=0.5), 1, 1, (kept,))
+        yield Result(
+            recipe, Report(recipe.checkpoint, "CPU", "float32", "x", seconds=0.5), 1, 1, (kept,)
+        )
 
 
 @pytest.fixture
@@ -52,7 +69,9 @@ def sheet() -> Sheet:
 def filled(sheet: Sheet, plain: str) -> tuple[list, list, str]:
     """The last cells, their models, and what the line says."""
     line, cells, tried, said = gr.HTML(), [], [], ""
-    for update in sheet.filled("small.png", lambda row: {"crop": [0, 0, 4, 4]}, None, plain, line, [], "en"):
+    for update in sheet.filled(
+        "small.png", lambda row: {"crop": [0, 0, 4, 4]}, None, plain, line, [], "en"
+    ):
         if sheet.tried in update:
             cells, tried = update[sheet.gallery], update[sheet.tried]
         said = update.get(line, said)
@@ -61,9 +80,16 @@ def filled(sheet: Sheet, plain: str) -> tuple[list, list, str]:
 
 def test_a_refused_model_is_said_and_the_rest_goes_on(sheet: Sheet) -> None:
     cells, tried, said = filled(sheet, "")
-    assert tried == ["first", "last"] and [c[1] for c in cells] == ["First · 0.50 s · MIT", "Last · 0.50 s · MIT"]
+    assert tried == ["first", "last"] and [c[1] for c in cells] == [
+        "First · 0.50 s · MIT",
+        "Last · 0.50 s · MIT",
+    ]
     assert "Broken" in said and "broken.pth holds no weights" in said
-    assert [r.checkpoint for r in sheet.engine.asked] == ["first", "broken", "last"] and sheet.engine.asked[0].settings == {"crop": [0, 0, 4, 4]}
+    assert [r.checkpoint for r in sheet.engine.asked] == [
+        "first",
+        "broken",
+        "last",
+    ] and sheet.engine.asked[0].settings == {"crop": [0, 0, 4, 4]}
 
 
 def test_the_picture_that_no_model_made_comes_first_and_takes_none(sheet: Sheet) -> None:
@@ -81,16 +107,24 @@ def test_every_shipped_translator_can_be_tried(engine: Engine, tmp_path: Path) -
     real = Sheet(engine, "translate", "Every model")
     line = gr.HTML()
     *_, update = real.filled(str(tmp_path / "small.png"), lambda row: {}, None, "", line, [], "en")
-    assert update[real.tried] == [c.id for c in engine.rows("translate") if engine.here(c)] and line not in update
+    assert (
+        update[real.tried] == [c.id for c in engine.rows("translate") if engine.here(c)]
+        and line not in update
+    )
 
 
 def test_a_cell_is_a_file_that_stays_as_it_is(sheet: Sheet) -> None:
     """A picture itself Gradio writes again with every update, and a page that reads it meanwhile gets half of it."""
     seen: dict[str, int] = {}
     traces: list[str] = []
-    for update in sheet.filled("small.png", lambda row: {"crop": [0, 0, 4, 4]}, None, "bicubic", gr.HTML(), traces, "en"):
+    for update in sheet.filled(
+        "small.png", lambda row: {"crop": [0, 0, 4, 4]}, None, "bicubic", gr.HTML(), traces, "en"
+    ):
         for path, _ in update.get(sheet.gallery, ()):
             assert Image.open(path).size == (4, 4)
-            assert seen.setdefault(path, Path(path).stat().st_mtime_ns) == Path(path).stat().st_mtime_ns
+            assert (
+                seen.setdefault(path, Path(path).stat().st_mtime_ns)
+                == Path(path).stat().st_mtime_ns
+            )
     assert len(seen) == 3
     assert sorted(seen) == sorted(traces), "what Delete it now takes"

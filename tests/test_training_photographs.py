@@ -15,10 +15,20 @@ from torch.nn import functional as F
 
 from ganapps import formats, networks
 from ganapps.networks import styles26
-from ganapps.training import cyclegan, loop, measure_photographs, photographs, srgan, srresnet, whole_numbers
+from ganapps.training import (
+    cyclegan,
+    loop,
+    measure_photographs,
+    photographs,
+    srgan,
+    srresnet,
+    whole_numbers,
+)
 from ganapps.training.features import TAP_CHANNELS
 
-TINY_CYCLE = cyclegan.Settings(width=4, critic_width=4, blocks=1, side=48, last_side=56, pool=2, half_life=3)
+TINY_CYCLE = cyclegan.Settings(
+    width=4, critic_width=4, blocks=1, side=48, last_side=56, pool=2, half_life=3
+)
 TINY_UPSCALER = srresnet.Settings(width=4, blocks=1, batch=2, half_life=3)
 TINY_GAN = srgan.Settings(width=4, blocks=1, batch=2, half_life=3, critic_width=4)
 
@@ -32,14 +42,22 @@ class Eyes(nn.Module):
         self.kernels = [torch.randn(c, 3, 1, 1, generator=random) for c in TAP_CHANNELS]
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        return [F.conv2d(F.interpolate(x, size=32 // 2**k, mode="bilinear"), kernel) for k, kernel in enumerate(self.kernels)]
+        return [
+            F.conv2d(F.interpolate(x, size=32 // 2**k, mode="bilinear"), kernel)
+            for k, kernel in enumerate(self.kernels)
+        ]
 
 
 def heap(seed: int, count: int = 3) -> list[np.ndarray]:
     """Smooth random pictures of different sizes."""
     random = np.random.RandomState(seed)
-    small = [Image.fromarray(random.randint(0, 256, (9, 9, 3)).astype(np.uint8)) for _ in range(count)]
-    return [np.asarray(p.resize((140 + 10 * i, 130), Image.Resampling.BICUBIC)) for i, p in enumerate(small)]
+    small = [
+        Image.fromarray(random.randint(0, 256, (9, 9, 3)).astype(np.uint8)) for _ in range(count)
+    ]
+    return [
+        np.asarray(p.resize((140 + 10 * i, 130), Image.Resampling.BICUBIC))
+        for i, p in enumerate(small)
+    ]
 
 
 def cycle_trainer(seed: int = 0) -> cyclegan.CycleTrainer:
@@ -73,7 +91,11 @@ def test_no_photograph_has_two_uses():
     names = [f"{source}.{i:02}" for source in ("one", "other") for i in range(16)]
     uses = photographs.split(names)
     assert sorted(uses) == sorted(names)
-    assert {use: sum(u == use for u in uses.values()) for use in set(uses.values())} == {"held-back": 4, "painting": 12, "photo": 16}
+    assert {use: sum(u == use for u in uses.values()) for use in set(uses.values())} == {
+        "held-back": 4,
+        "painting": 12,
+        "photo": 16,
+    }
     assert uses == photographs.split(names[::-1])  # whatever order a disk lists them in
 
 
@@ -82,11 +104,18 @@ def test_a_folder_is_shared_out_and_an_empty_one_says_how_to_fill_it(tmp_path):
         photographs.load(tmp_path, "photo")
     for i in range(9):
         Image.new("RGB", (20, 10), (i, 0, 0)).save(tmp_path / f"source.{i}.png")
-    parts = [{p.name for p in photographs.load(tmp_path, use)} for use in ("photo", "painting", "held-back")]
+    parts = [
+        {p.name for p in photographs.load(tmp_path, use)}
+        for use in ("photo", "painting", "held-back")
+    ]
     assert [len(part) for part in parts] == [5, 3, 1] and len(set.union(*parts)) == 9
     assert len(photographs.load(tmp_path, "photo", "painting")) == 8
     (held,) = photographs.load(tmp_path, "held-back")
-    assert held.pixels.shape == (10, 20, 3) and held.pixels[0, 0, 0] == int(held.name[-1]) and held.use == "held-back"
+    assert (
+        held.pixels.shape == (10, 20, 3)
+        and held.pixels[0, 0, 0] == int(held.name[-1])
+        and held.use == "held-back"
+    )
 
 
 def test_shrinking_goes_by_the_short_side_and_never_enlarges():
@@ -115,7 +144,10 @@ def resource_file(files: dict[str, bytes]) -> bytes:
 
 def test_pictures_are_read_out_of_qt_resource_files():
     data = resource_file({"a.webp": b"first", "ü.webp": b"second one", "z.svg": b"squeezed"})
-    assert dict(photographs.resources(data)) == {"/pictures/a.webp": b"first", "/pictures/ü.webp": b"second one"}
+    assert dict(photographs.resources(data)) == {
+        "/pictures/a.webp": b"first",
+        "/pictures/ü.webp": b"second one",
+    }
     with pytest.raises(ValueError, match="not a Qt resource file"):
         photographs.resources(b"PK" + bytes(40)).__next__()
 
@@ -144,18 +176,30 @@ def test_a_sheet_leaves_the_training_as_it_was(make):
     before = trainer.state()["random"].clone()
     sheet = trainer.sheet()
     assert torch.equal(trainer.state()["random"], before)
-    assert sheet.shape[0] % 8 == 0 and float(sheet.abs().max()) <= 1 and torch.equal(sheet, trainer.sheet())
+    assert (
+        sheet.shape[0] % 8 == 0
+        and float(sheet.abs().max()) <= 1
+        and torch.equal(sheet, trainer.sheet())
+    )
 
 
 def test_everything_of_a_cyclegan_learns_and_crops_grow():
     trainer = cycle_trainer()
-    before = {k: v.clone() for name in ("generators", "average", "critics") for k, v in getattr(trainer, name).state_dict().items()}
+    before = {
+        k: v.clone()
+        for name in ("generators", "average", "critics")
+        for k, v in getattr(trainer, name).state_dict().items()
+    }
     sides = []
     for _ in range(8):
         sides.append(trainer.side)
         losses = trainer.step()
     assert sides == [48] * 7 + [56]
-    after = {k: v for name in ("generators", "average", "critics") for k, v in getattr(trainer, name).state_dict().items()}
+    after = {
+        k: v
+        for name in ("generators", "average", "critics")
+        for k, v in getattr(trainer, name).state_dict().items()
+    }
     assert all(not torch.equal(before[k], v) for k, v in after.items() if k.endswith("weight"))
     assert all(x.shape == (3, 56, 56) for pool in trainer.pools.values() for x in pool.kept)
     assert losses.keys() == {"fooled", "cycle", "identity", "critics"}
@@ -225,13 +269,17 @@ def test_an_upscaler_begins_as_bilinear_enlargement():
         expected = F.interpolate(expected, scale_factor=2, mode="bilinear")
     with torch.no_grad():
         made = srresnet.Generator(8, 2).eval()(x)
-    assert torch.allclose(made[..., 8:-8, 8:-8], expected[..., 8:-8, 8:-8], atol=1e-5)  # outside of a border the padding shows
+    assert torch.allclose(
+        made[..., 8:-8, 8:-8], expected[..., 8:-8, 8:-8], atol=1e-5
+    )  # outside of a border the padding shows
 
 
 def test_an_upscaler_begins_without_a_grid_in_any_channel():
     generator = srresnet.Generator(8, 2).eval()
     with torch.no_grad():
-        generator.conv3.weight.copy_(torch.randn(generator.conv3.weight.shape, generator=torch.Generator().manual_seed(1)))
+        generator.conv3.weight.copy_(
+            torch.randn(generator.conv3.weight.shape, generator=torch.Generator().manual_seed(1))
+        )
         inside = generator(torch.full((1, 3, 20, 20), 0.5))[0, :, 32:48, 32:48].flatten(1)
     assert (inside - inside[:, :1]).abs().max() < 1e-4
 
@@ -267,7 +315,11 @@ def test_a_cyclegan_goes_on_from_its_finished_files(tmp_path):
 
 def close(one, other):
     theirs = other.state_dict()
-    return all(torch.allclose(tensor, theirs[name], rtol=1e-3, atol=1e-4) for name, tensor in one.state_dict().items() if tensor.is_floating_point())
+    return all(
+        torch.allclose(tensor, theirs[name], rtol=1e-3, atol=1e-4)
+        for name, tensor in one.state_dict().items()
+        if tensor.is_floating_point()
+    )
 
 
 def test_small_pictures_are_shrunk_or_come_through_a_camera():
@@ -284,7 +336,11 @@ def test_small_pictures_are_shrunk_or_come_through_a_camera():
 def test_the_loop_writes_what_a_training_makes(tmp_path, monkeypatch):
     trainer = upscaler_trainer()
     loop.run(trainer, tmp_path, pictures=4)
-    assert {p.name for p in tmp_path.iterdir()} == {"state.pt", "sheet.png", "srresnet-x4-ours.safetensors"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "state.pt",
+        "sheet.png",
+        "srresnet-x4-ours.safetensors",
+    }
     assert Image.open(tmp_path / "sheet.png").size == (8 * 96, 3 * 96)
 
 
@@ -292,10 +348,21 @@ def style_network(path: Path) -> None:
     """A tiny file in the layout of the 26 styles."""
     random = torch.Generator().manual_seed(3)
     tensors, width = {}, 3
-    for name, kernel, out in (("contract.0", 9, 4), ("contract.1", 3, 6), ("contract.2", 3, 8), ("res.0.0", 3, 8), ("res.0.1", 3, 8),
-                              ("expand.0", 3, 6), ("expand.1", 3, 4), ("expand.2", 9, 3)):
+    for name, kernel, out in (
+        ("contract.0", 9, 4),
+        ("contract.1", 3, 6),
+        ("contract.2", 3, 8),
+        ("res.0.0", 3, 8),
+        ("res.0.1", 3, 8),
+        ("expand.0", 3, 6),
+        ("expand.1", 3, 4),
+        ("expand.2", 9, 3),
+    ):
         tensors[f"{name}.w"] = torch.randn(out, width, kernel, kernel, generator=random) / 8
-        tensors |= {f"{name}.norm.{leaf}": torch.randn(26, out, generator=random) for leaf in ("gamma", "beta")}
+        tensors |= {
+            f"{name}.norm.{leaf}": torch.randn(26, out, generator=random)
+            for leaf in ("gamma", "beta")
+        }
         width = out
     save_file(tensors, path)
 
@@ -307,7 +374,9 @@ def test_paintings_are_painted_in_one_style(tmp_path):
     assert [p.shape for p in painted] == [(48, 68, 3)] * 2
     network = styles26.build(load_file(tmp_path / "styles.safetensors"), {})
     x = torch.from_numpy(pictures[1][:48, :68].copy()).permute(2, 0, 1)[None].float() / 255
-    expected = network(x, F.one_hot(torch.tensor([cyclegan.STYLE]), 26).float())[0].permute(1, 2, 0) * 255
+    expected = (
+        network(x, F.one_hot(torch.tensor([cyclegan.STYLE]), 26).float())[0].permute(1, 2, 0) * 255
+    )
     assert np.abs(painted[1] - expected.numpy()).max() <= 1
 
 
@@ -316,16 +385,29 @@ def test_translators_are_measured_against_the_hidden_truth():
     paintings = [255 - x for x in photos]
     perfect = measure_photographs.translators(photos, paintings, Negative(), Negative())
     lazy = measure_photographs.translators(photos, paintings, nn.Identity(), nn.Identity())
-    assert max(perfect["photo to painting"], perfect["painting to photo"], perfect["cycle of a photo"]) < 1e-4
-    assert lazy["photo to painting"] == lazy["photo to painting, nothing"] == perfect["photo to painting, nothing"] > 10
-    assert lazy["painting to photo, colours"] == lazy["painting to photo, colours, nothing"] > 10 and lazy["cycle of a painting"] == 0
+    assert (
+        max(perfect["photo to painting"], perfect["painting to photo"], perfect["cycle of a photo"])
+        < 1e-4
+    )
+    assert (
+        lazy["photo to painting"]
+        == lazy["photo to painting, nothing"]
+        == perfect["photo to painting, nothing"]
+        > 10
+    )
+    assert (
+        lazy["painting to photo, colours"] == lazy["painting to photo, colours, nothing"] > 10
+        and lazy["cycle of a painting"] == 0
+    )
 
 
 def test_a_sheet_shows_the_middles_of_what_was_given_made_and_meant(tmp_path):
     photos = [np.full((160, 200, 3), level, np.uint8) for level in (40, 200)]
     for photo in photos:
         photo[:8] = photo[:, :28] = 0  # outside of the middle
-    rows = measure_photographs.painted_rows(photos, [255 - x for x in photos], Negative(), nn.Identity())
+    rows = measure_photographs.painted_rows(
+        photos, [255 - x for x in photos], Negative(), nn.Identity()
+    )
     measure_photographs.draw(rows, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size == (2 * 144, 5 * 144) and sheet.mode == "P"
@@ -342,8 +424,13 @@ def test_upscalers_are_measured_against_the_truth():
     large = [x[:128, :136] for x in heap(6, 2)]
     small = [measure_photographs.made_small(x, srresnet.shrunk) for x in large]
     found = measure_photographs.upscalers(large, small, measure_photographs.bicubic)
-    worse = measure_photographs.upscalers(large, small, lambda x: np.repeat(np.repeat(x, 4, 0), 4, 1))
-    assert found.keys() == {"psnr_db", "ssim", "consistency_db"} and found["psnr_db"] > worse["psnr_db"] > 10
+    worse = measure_photographs.upscalers(
+        large, small, lambda x: np.repeat(np.repeat(x, 4, 0), 4, 1)
+    )
+    assert (
+        found.keys() == {"psnr_db", "ssim", "consistency_db"}
+        and found["psnr_db"] > worse["psnr_db"] > 10
+    )
     assert 0.5 < found["ssim"] <= 1 and found["consistency_db"] > 40
 
 
@@ -356,18 +443,32 @@ def test_held_back_photographs_are_cut_to_fit(tmp_path):
 
 def test_a_halved_checkpoint_is_read_as_nearly_what_it_was(tmp_path, monkeypatch):
     torch.manual_seed(0)
-    before = {"a.weight": torch.randn(128, 512, 3, 3) * torch.rand(128, 1, 1, 1), "a.bias": torch.randn(128), "small.weight": torch.randn(8, 8, 3, 3)}
+    before = {
+        "a.weight": torch.randn(128, 512, 3, 3) * torch.rand(128, 1, 1, 1),
+        "a.bias": torch.randn(128),
+        "small.weight": torch.randn(8, 8, 3, 3),
+    }
     save_file(before, tmp_path / "in.safetensors", metadata={"by": "me"})
-    monkeypatch.setattr("sys.argv", ["whole_numbers", str(tmp_path / "in.safetensors"), str(tmp_path / "out.safetensors")])
+    monkeypatch.setattr(
+        "sys.argv",
+        ["whole_numbers", str(tmp_path / "in.safetensors"), str(tmp_path / "out.safetensors")],
+    )
     whole_numbers.main()
     after = formats.read(tmp_path / "out.safetensors")
     assert after.settings == {"by": "me"} and after.tensors.keys() == before.keys()
-    assert all(torch.equal(after.tensors[name], before[name]) for name in ("a.bias", "small.weight"))
+    assert all(
+        torch.equal(after.tensors[name], before[name]) for name in ("a.bias", "small.weight")
+    )
     off = (after.tensors["a.weight"] - before["a.weight"]).abs().amax((1, 2, 3))
     largest = before["a.weight"].abs().amax((1, 2, 3))
     assert (off <= 0.21 * largest).all() and (off > 0).all()
-    assert ((after.tensors["a.weight"] - before["a.weight"]).square().mean((1, 2, 3)).sqrt() < 0.005 * largest).all()
-    assert (tmp_path / "out.safetensors").stat().st_size < 0.27 * (tmp_path / "in.safetensors").stat().st_size
+    assert (
+        (after.tensors["a.weight"] - before["a.weight"]).square().mean((1, 2, 3)).sqrt()
+        < 0.005 * largest
+    ).all()
+    assert (tmp_path / "out.safetensors").stat().st_size < 0.27 * (
+        tmp_path / "in.safetensors"
+    ).stat().st_size
 
 
 def test_a_grid_is_seen_where_texture_is_not():
@@ -379,7 +480,9 @@ def test_a_grid_is_seen_where_texture_is_not():
     expected = torch.zeros(4, 3, 16, 4)
     expected[:, :, 6] = -0.1
     assert torch.allclose(seen, expected.view(4, 48, 2, 2), atol=1e-5)
-    assert (srgan.places(texture) - srgan.places(texture.flip(3))).abs().mean() < 0.035, "144 pixels of noise each"
+    assert (srgan.places(texture) - srgan.places(texture.flip(3))).abs().mean() < 0.035, (
+        "144 pixels of noise each"
+    )
 
 
 def test_judges_see_the_same_part_of_both_and_not_always_the_same():
@@ -388,7 +491,11 @@ def test_judges_see_the_same_part_of_both_and_not_always_the_same():
     corners, sides = set(), set()
     for _ in range(400):
         one, other = srgan._part(places, places.expand(2, 3, -1, -1))
-        assert one.shape[2] == one.shape[3] and other.shape == (2, 3, *one.shape[2:]) and torch.equal(one[0, 0], other[1, 2])
+        assert (
+            one.shape[2] == one.shape[3]
+            and other.shape == (2, 3, *one.shape[2:])
+            and torch.equal(one[0, 0], other[1, 2])
+        )
         corners.add((int(one[0, 0, 0, 0]) // 100 % 4, int(one[0, 0, 0, 0]) % 100 % 4))
         sides.add(one.shape[-1])
     assert len(corners) == 16 and sides == set(range(64, 97))

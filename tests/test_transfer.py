@@ -12,7 +12,21 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from local_hub import FILE, SHA256, WEIGHTS, cache, fetched, finish, hurry, partial_files, point_client_at, refusal, row, server, source
+from local_hub import (
+    FILE,
+    SHA256,
+    WEIGHTS,
+    cache,
+    fetched,
+    finish,
+    hurry,
+    partial_files,
+    point_client_at,
+    refusal,
+    row,
+    server,
+    source,
+)
 
 from ganapps import hub
 from ganapps.hub import transfer
@@ -34,9 +48,17 @@ def test_the_size_is_known_first_and_progress_follows(server):
     server.faults.pause = 0.05
     _, seen = finish(hub.fetch(row(source(commit))))
     seen = [p for p in seen if not str(p).startswith("Asking")]
-    assert str(seen[0]) == "Waiting for Faces (4.0 MB)" and seen[0].total == 4_000_000 and seen[0].done == 0
+    assert (
+        str(seen[0]) == "Waiting for Faces (4.0 MB)"
+        and seen[0].total == 4_000_000
+        and seen[0].done == 0
+    )
     counts = [progress.done for progress in seen]
-    assert len(set(counts)) > 3 and counts == sorted(counts) and str(seen[-1]).startswith("Downloading Faces: ")
+    assert (
+        len(set(counts)) > 3
+        and counts == sorted(counts)
+        and str(seen[-1]).startswith("Downloading Faces: ")
+    )
 
 
 def test_the_files_of_a_folder_count_together(server):
@@ -50,10 +72,18 @@ def test_the_files_of_a_folder_count_together(server):
 def test_a_cut_download_goes_on_where_it_stopped(server, hurry):
     body = os.urandom(35_000_000)
     commit = server.publish("ann/faces", {FILE: body})
-    server.faults.cuts[FILE], server.faults.part, server.faults.pause = [12_000_000, 11_000_000], 1 << 20, 3.0
+    server.faults.cuts[FILE], server.faults.part, server.faults.pause = (
+        [12_000_000, 11_000_000],
+        1 << 20,
+        3.0,
+    )
     located, seen = finish(hub.fetch(row(source(commit))))
     assert located.path.read_bytes() == body
-    assert [r.range for r in server.requests if r.host == "cdn"] == [None, "bytes=10485760-", "bytes=20971520-"]
+    assert [r.range for r in server.requests if r.host == "cdn"] == [
+        None,
+        "bytes=10485760-",
+        "bytes=20971520-",
+    ]
     assert 25_000_000 < max(p.done for p in seen) <= 35_000_000
 
 
@@ -61,7 +91,10 @@ def test_the_token_goes_to_the_hub_and_not_to_its_cdn(server, monkeypatch):
     commit = server.publish("ann/faces", {FILE: WEIGHTS}, door="private")
     monkeypatch.setenv("HF_TOKEN", "accepted")
     assert fetched(source(commit)).sha256 == SHA256
-    assert {(r.host, r.token) for r in server.requests if "api" not in r.path} == {("hub", "accepted"), ("cdn", None)}
+    assert {(r.host, r.token) for r in server.requests if "api" not in r.path} == {
+        ("hub", "accepted"),
+        ("cdn", None),
+    }
 
 
 def test_a_busy_hub_is_asked_again(server, hurry):
@@ -84,15 +117,24 @@ def test_what_killed_processes_left_is_removed(server, cache):
 # Stop
 
 
-@pytest.mark.parametrize("how", ["slow", "silent", "mute", "at once", "from another thread", "through a proxy"])
+@pytest.mark.parametrize(
+    "how", ["slow", "silent", "mute", "at once", "from another thread", "through a proxy"]
+)
 def test_closing_stops_the_download_within_a_second(server, cache, monkeypatch, how):
     commit = server.publish("ann/faces", {FILE: bytes(20_000_000)})
-    server.faults.part, server.faults.pause = 1 << 14, 0.02  # less than 1 MB a second: the client itself would notice after 10 MB
+    server.faults.part, server.faults.pause = (
+        1 << 14,
+        0.02,
+    )  # less than 1 MB a second: the client itself would notice after 10 MB
     getattr(server.faults, how, set()).add(FILE)
     if how == "through a proxy":
-        monkeypatch.setattr(transfer, "_shut", lambda _: None)  # where the connection itself can't be had
+        monkeypatch.setattr(
+            transfer, "_shut", lambda _: None
+        )  # where the connection itself can't be had
     steps = hub.fetch(row(source(commit)))
-    while next(steps).done == 0 and how != "at once" and not (how == "mute" and partial_files(cache)):
+    while (
+        next(steps).done == 0 and how != "at once" and not (how == "mute" and partial_files(cache))
+    ):
         pass
     assert how == "at once" or partial_files(cache)
     start = time.perf_counter()
@@ -159,8 +201,11 @@ def refused(listener: socket.socket) -> str:
 CALLERS: list[socket.socket] = []
 
 
-@pytest.mark.parametrize("kind", [silent, black_hole, refused, lambda _: "http://hub.invalid"],
-                         ids=["silent", "black hole", "refused", "no such name"])
+@pytest.mark.parametrize(
+    "kind",
+    [silent, black_hole, refused, lambda _: "http://hub.invalid"],
+    ids=["silent", "black hole", "refused", "no such name"],
+)
 def test_an_unreachable_hub_costs_less_than_a_second(cache, monkeypatch, kind):
     with socket.socket() as listener:
         url = kind(listener)
@@ -168,8 +213,10 @@ def test_an_unreachable_hub_costs_less_than_a_second(cache, monkeypatch, kind):
         start = time.perf_counter()
         sentence = refusal(source("0" * 40))
         assert time.perf_counter() - start < 1
-        assert sentence == (f"The Hub at {url} can't be reached and Faces is not on this machine: check the connection, or choose a "
-                            "model that is here.")
+        assert sentence == (
+            f"The Hub at {url} can't be reached and Faces is not on this machine: check the connection, or choose a "
+            "model that is here."
+        )
         with monkeypatch.context() as patch:
             patch.setattr(transfer, "answers", None)
             assert hub.reachable() is False, "known from the fetch"
@@ -187,6 +234,7 @@ def test_a_slow_start_of_the_client_is_not_held_against_the_hub(server, monkeypa
     def slow():
         time.sleep(1)
         hook()
+
     monkeypatch.setattr(transfer, "_hook", slow)
     assert fetched(source(commit)).changes == ()
 
@@ -203,7 +251,9 @@ def test_several_sources_ask_an_unreachable_hub_once(cache, monkeypatch):
     with socket.socket() as listener:
         point_client_at(monkeypatch, silent(listener), cache)
         start = time.perf_counter()
-        assert refusal(*(source("0" * 40, repo=f"ann/{name}") for name in "abcd")).endswith("of Faces that failed too: 3.")
+        assert refusal(*(source("0" * 40, repo=f"ann/{name}") for name in "abcd")).endswith(
+            "of Faces that failed too: 3."
+        )
         assert time.perf_counter() - start < 1
 
 
@@ -213,16 +263,26 @@ def test_a_branch_that_is_cached_is_used_when_the_hub_is_unreachable(server, cac
     server.close()
     start = time.perf_counter()
     located = fetched(source())
-    assert time.perf_counter() - start < 1 and located.revision == commit and located.sha256 == SHA256
-    assert str(located.changes[0][0]).startswith("The Hub at {host} can't be reached") and len(located.changes) == 2
+    assert (
+        time.perf_counter() - start < 1 and located.revision == commit and located.sha256 == SHA256
+    )
+    assert (
+        str(located.changes[0][0]).startswith("The Hub at {host} can't be reached")
+        and len(located.changes) == 2
+    )
 
 
 def test_a_certificate_that_is_not_trusted_is_named(server, monkeypatch):
     def untrusted(*_, **__):
-        raise transfer.http.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed")
+        raise transfer.http.ConnectError(
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"
+        )
+
     monkeypatch.setattr(transfer, "get_hf_file_metadata", untrusted)
-    assert refusal(source()) == (f"The certificate of {server.url} is not trusted on this machine, perhaps because a company's proxy "
-                                 "stands between: set SSL_CERT_FILE to the proxy's certificates.")
+    assert refusal(source()) == (
+        f"The certificate of {server.url} is not trusted on this machine, perhaps because a company's proxy "
+        "stands between: set SSL_CERT_FILE to the proxy's certificates."
+    )
 
 
 def test_reachable_asks_once_a_minute(server, monkeypatch):
@@ -257,7 +317,19 @@ except StopIteration as end:
 def test_the_clients_environment_is_honoured(server, tmp_path):
     """HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE, as a person sets them before starting the app."""
     commit = server.publish("ann/faces", {"m.pt": WEIGHTS}, door="private")
-    environment = os.environ | {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "home"), "HF_TOKEN": "accepted"}
+    environment = os.environ | {
+        "HF_ENDPOINT": server.url,
+        "HF_HOME": str(tmp_path / "home"),
+        "HF_TOKEN": "accepted",
+    }
     for more in ({}, {"HF_HUB_OFFLINE": "1", "HF_TOKEN": "", "HF_ENDPOINT": "http://127.0.0.1:9"}):
-        said = subprocess.run([sys.executable, "-c", CHILD], cwd=ROOT, env=environment | more, capture_output=True, text=True)
-        assert said.stdout.strip() == str(tmp_path / f"home/hub/models--ann--faces/snapshots/{commit}/m.pt"), said.stderr
+        said = subprocess.run(
+            [sys.executable, "-c", CHILD],
+            cwd=ROOT,
+            env=environment | more,
+            capture_output=True,
+            text=True,
+        )
+        assert said.stdout.strip() == str(
+            tmp_path / f"home/hub/models--ann--faces/snapshots/{commit}/m.pt"
+        ), said.stderr

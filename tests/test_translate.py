@@ -34,15 +34,29 @@ def strips(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def upload(*shape: int, kind: type = np.uint8, **more: object) -> Upload:
-    pixels = np.random.default_rng(1).integers(0, np.iinfo(kind).max, shape, dtype=kind, endpoint=True)
+    pixels = np.random.default_rng(1).integers(
+        0, np.iinfo(kind).max, shape, dtype=kind, endpoint=True
+    )
     return Upload(pixels, shape[1::-1], "0" * 64, **more)
 
 
-def steps(network: nn.Module, picture: Upload, table: labels.Labels | None = None, device: Device = CPU, **settings: object) -> list[Step]:
+def steps(
+    network: nn.Module,
+    picture: Upload,
+    table: labels.Labels | None = None,
+    device: Device = CPU,
+    **settings: object,
+) -> list[Step]:
     return list(translate.translate(network, device, table, picture, **settings))
 
 
-def result(network: nn.Module, picture: Upload, table: labels.Labels | None = None, device: Device = CPU, **settings: object) -> Made:
+def result(
+    network: nn.Module,
+    picture: Upload,
+    table: labels.Labels | None = None,
+    device: Device = CPU,
+    **settings: object,
+) -> Made:
     return steps(network, picture, table, device, **settings)[-1].made[0]
 
 
@@ -51,14 +65,18 @@ def result(network: nn.Module, picture: Upload, table: labels.Labels | None = No
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (3, 2), (37, 51), (64, 64), (300, 9), (9, 301)])
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "strips"])
-def test_the_result_is_as_large_as_the_picture(network: Layered, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], whole: bool) -> None:
+def test_the_result_is_as_large_as_the_picture(
+    network: Layered, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], whole: bool
+) -> None:
     monkeypatch.setattr(translate, "WHOLE", 1 << 40 if whole else 0)
     made = result(network, upload(*size, 3))
     assert made.picture.shape == (*size, 3) and made.picture.dtype == np.uint8
     assert made.caption == f"{size[1]} x {size[0]}" and ("strips" in made.figures) is not whole
 
 
-def test_a_side_that_fits_is_not_padded_and_strips_equal_the_whole(network: Layered, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_side_that_fits_is_not_padded_and_strips_equal_the_whole(
+    network: Layered, monkeypatch: pytest.MonkeyPatch
+) -> None:
     picture = upload(96, 40, 3)
     x = torch.from_numpy(picture.pixels.transpose(2, 0, 1).copy()).float()[None] / 127.5 - 1
     with torch.inference_mode():
@@ -66,7 +84,10 @@ def test_a_side_that_fits_is_not_padded_and_strips_equal_the_whole(network: Laye
     whole = result(network, picture).picture
     monkeypatch.setattr(translate, "WHOLE", 0)
     made = result(network, picture)
-    assert np.abs(whole.astype(int) - expected).max() <= 1 and np.abs(made.picture.astype(int) - whole).max() <= 1
+    assert (
+        np.abs(whole.astype(int) - expected).max() <= 1
+        and np.abs(made.picture.astype(int) - whole).max() <= 1
+    )
     assert made.figures["untiled_difference"] < 0.1
 
 
@@ -96,7 +117,11 @@ def test_grey_networks_make_grey_pictures() -> None:
 
 def test_what_stays_in_the_file(network: Layered) -> None:
     picture = upload(8, 8, 3, icc=b"profile", date="2024:05:31 18:02:07", gps=b"place")
-    assert result(network, picture).about == {"icc": b"profile", "date": "2024:05:31 18:02:07", "gps": None}
+    assert result(network, picture).about == {
+        "icc": b"profile",
+        "date": "2024:05:31 18:02:07",
+        "gps": None,
+    }
     assert result(network, picture, keep_place=True).about["gps"] == b"place"
 
 
@@ -106,8 +131,12 @@ def test_what_stays_in_the_file(network: Layered) -> None:
 @pytest.mark.usefixtures("strips")
 def test_every_strip_is_a_step(network: Layered) -> None:
     got = steps(network, upload(300, 64, 3))
-    assert [s.done for s in got] == list(range(1, len(got) + 1)) and {s.total for s in got} == {len(got)}
-    assert [len(s.made) for s in got] == [0] * (len(got) - 1) + [1] and sum(s.network_calls for s in got) == 3
+    assert [s.done for s in got] == list(range(1, len(got) + 1)) and {s.total for s in got} == {
+        len(got)
+    }
+    assert [len(s.made) for s in got] == [0] * (len(got) - 1) + [1] and sum(
+        s.network_calls for s in got
+    ) == 3
 
 
 @pytest.mark.usefixtures("strips")
@@ -121,7 +150,13 @@ def test_it_can_be_stopped(network: Layered) -> None:
 class Failing(nn.Module):
     """A translator that fails, once or always, the way it is told."""
 
-    def __init__(self, network: Layered, whole: Exception | None = None, strip: Exception | None = None, value: float | None = None) -> None:
+    def __init__(
+        self,
+        network: Layered,
+        whole: Exception | None = None,
+        strip: Exception | None = None,
+        value: float | None = None,
+    ) -> None:
         super().__init__()
         self.__dict__ |= {"network": network, "whole": whole, "strip": strip, "value": value}
 
@@ -133,7 +168,11 @@ class Failing(nn.Module):
         if error:
             raise error
         y = self.network(*given)
-        return y if self.value is None or self.value == 1.0 and not torch.is_autocast_enabled("cpu") else y * float("nan")
+        return (
+            y
+            if self.value is None or self.value == 1.0 and not torch.is_autocast_enabled("cpu")
+            else y * float("nan")
+        )
 
     def in_strips(self, *given: object, **more: object) -> Iterator:
         if self.strip:
@@ -144,10 +183,18 @@ class Failing(nn.Module):
 def test_a_full_memory_means_strips_and_is_told(network: Layered) -> None:
     picture = upload(40, 40, 3)
     got = steps(Failing(network, whole=torch.OutOfMemoryError("full")), picture)
-    assert [c[0] for s in got for c in s.changes] == ["Out of memory for the whole picture: in strips instead."]
+    assert [c[0] for s in got for c in s.changes] == [
+        "Out of memory for the whole picture: in strips instead."
+    ]
     assert np.abs(got[-1].made[0].picture.astype(int) - result(network, picture).picture).max() <= 1
-    with pytest.raises(UserError, match="^The memory is not enough for this picture and this model: make the picture smaller, "):
-        steps(Failing(network, torch.OutOfMemoryError("full"), torch.OutOfMemoryError("full")), picture)
+    with pytest.raises(
+        UserError,
+        match="^The memory is not enough for this picture and this model: make the picture smaller, ",
+    ):
+        steps(
+            Failing(network, torch.OutOfMemoryError("full"), torch.OutOfMemoryError("full")),
+            picture,
+        )
     with pytest.raises(RuntimeError, match="a bug"):
         steps(Failing(network, RuntimeError("a bug")), picture)
 
@@ -155,13 +202,20 @@ def test_a_full_memory_means_strips_and_is_told(network: Layered) -> None:
 @pytest.mark.usefixtures("strips")
 def test_a_full_disk_is_a_sentence(network: Layered) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
-    with pytest.raises(UserError, match=r"needs room for temporary files, and there is none \(No space left on device\): make it smaller"):
+    with pytest.raises(
+        UserError,
+        match=r"needs room for temporary files, and there is none \(No space left on device\): make it smaller",
+    ):
         steps(Failing(network, strip=full), upload(40, 40, 3))
 
 
 def test_what_is_not_finite_is_made_again_in_float32(network: Layered) -> None:
-    got = steps(Failing(network, value=1.0), upload(16, 16, 3), device=CPU.with_precision("bfloat16"))
-    assert [c[0] for s in got for c in s.changes] == ["Not finite in {precision}: made again in float32."]
+    got = steps(
+        Failing(network, value=1.0), upload(16, 16, 3), device=CPU.with_precision("bfloat16")
+    )
+    assert [c[0] for s in got for c in s.changes] == [
+        "Not finite in {precision}: made again in float32."
+    ]
     with pytest.raises(UserError, match="its output is not finite"):
         steps(Failing(network, value=2.0), upload(16, 16, 3))
 
@@ -175,21 +229,37 @@ def test_another_kind_of_model_is_refused() -> None:
 
 
 def test_attributes_go_by_name() -> None:
-    network, names = networks.build("stargan", made(stargan()), {}), ("Black hair", "Blond hair", "Brown hair", "Male", "Young")
+    network, names = (
+        networks.build("stargan", made(stargan()), {}),
+        ("Black hair", "Blond hair", "Brown hair", "Male", "Young"),
+    )
     table, picture = labels.from_classes(names, 5), upload(16, 16, 3)
-    plain, blond = result(network, picture, table), result(network, picture, table, labels={"Blond hair": 1})
+    plain, blond = (
+        result(network, picture, table),
+        result(network, picture, table, labels={"Blond hair": 1}),
+    )
     assert not np.array_equal(plain.picture, blond.picture)
     by_number = result(network, picture, None, labels={"1": 1.0})
     assert np.array_equal(by_number.picture, blond.picture)
-    with pytest.raises(UserError, match="The label Red hair is unknown to this model: accepted are Black hair, "):
+    with pytest.raises(
+        UserError, match="The label Red hair is unknown to this model: accepted are Black hair, "
+    ):
         steps(network, picture, table, labels={"Red hair": 1})
     with pytest.raises(UserError, match="The label Young is 2: from 0 to 1.0 is accepted."):
         steps(network, picture, table, labels={"Young": 2})
 
 
 def test_styles_are_shares_of_one() -> None:
-    shapes = {"contract.0.w": (4, 3, 9, 9), "contract.1.w": (4, 4, 3, 3), "contract.2.w": (4, 4, 3, 3), "res.0.0.w": (4, 4, 3, 3),
-              "res.0.1.w": (4, 4, 3, 3), "expand.0.w": (4, 4, 3, 3), "expand.1.w": (4, 4, 3, 3), "expand.2.w": (3, 4, 9, 9)}
+    shapes = {
+        "contract.0.w": (4, 3, 9, 9),
+        "contract.1.w": (4, 4, 3, 3),
+        "contract.2.w": (4, 4, 3, 3),
+        "res.0.0.w": (4, 4, 3, 3),
+        "res.0.1.w": (4, 4, 3, 3),
+        "expand.0.w": (4, 4, 3, 3),
+        "expand.1.w": (4, 4, 3, 3),
+        "expand.2.w": (3, 4, 9, 9),
+    }
     for name in list(shapes):
         shapes |= {f"{name[:-2]}.norm.{leaf}": (6, shapes[name][0]) for leaf in ("gamma", "beta")}
     network, picture = networks.build("styles26", made(shapes), {}), upload(24, 24, 3)
@@ -197,7 +267,9 @@ def test_styles_are_shares_of_one() -> None:
     assert np.array_equal(result(network, picture).picture, first), "alone, the first style"
     assert not np.array_equal(first, second)
     mixed = result(network, picture, labels={"0": 3, "4": 1}).picture
-    assert np.array_equal(mixed, result(network, picture, labels={"0": 0.75, "4": 0.25}).picture) and not np.array_equal(mixed, first)
+    assert np.array_equal(
+        mixed, result(network, picture, labels={"0": 0.75, "4": 0.25}).picture
+    ) and not np.array_equal(mixed, first)
 
 
 def test_labels_for_a_model_without_any_are_refused(network: Layered) -> None:

@@ -60,7 +60,12 @@ def said(upload: Upload) -> list[str]:
     return [template.format(**values) for template, values in upload.changes]
 
 
-GREY, GREY_ALPHA, RGB, RGBA = noise(channels=1), noise(channels=2), noise(channels=3), noise(channels=4)
+GREY, GREY_ALPHA, RGB, RGBA = (
+    noise(channels=1),
+    noise(channels=2),
+    noise(channels=3),
+    noise(channels=4),
+)
 WORDS = {c: noise(channels=c, kind=np.uint16) for c in (1, 2, 3, 4)}
 LOSSLESS = {
     "png grey": (saved(GREY, "PNG"), GREY),
@@ -87,7 +92,10 @@ LOSSLESS = {
     "tiff white is zero": (tiff(255 - GREY[..., 0], photometric="miniswhite"), GREY),
     **{f"png 16 bit {c}": (png(p), p) for c, p in WORDS.items()},
     "tiff 16 bit grey": (tiff(WORDS[1][..., 0], photometric="minisblack"), WORDS[1]),
-    "tiff 16 bit white is zero": (tiff(65535 - WORDS[1][..., 0], photometric="miniswhite"), WORDS[1]),
+    "tiff 16 bit white is zero": (
+        tiff(65535 - WORDS[1][..., 0], photometric="miniswhite"),
+        WORDS[1],
+    ),
     **{
         f"tiff 16 bit {order} {packing} {planes} {side} {c}": (
             tiff(
@@ -127,10 +135,13 @@ def test_few_bits_fill_the_range(opened: Open) -> None:
     black_and_white = (GREY > 127) * np.uint8(255)
     for kind in ("PNG", "TIFF", "BMP", "GIF"):
         assert np.array_equal(
-            opened(saved(Image.fromarray(black_and_white[..., 0]), kind, "1")).pixels, black_and_white
+            opened(saved(Image.fromarray(black_and_white[..., 0]), kind, "1")).pixels,
+            black_and_white,
         )
     assert np.array_equal(
-        opened(saved(Image.fromarray(black_and_white[..., 0]), "TIFF", "1", compression="group4")).pixels,
+        opened(
+            saved(Image.fromarray(black_and_white[..., 0]), "TIFF", "1", compression="group4")
+        ).pixels,
         black_and_white,
     )
     row = np.arange(16, dtype=np.uint8)
@@ -141,7 +152,8 @@ def test_few_bits_fill_the_range(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "options"), [("L", {}), ("RGB", {}), ("RGB", {"progressive": True}), ("RGB", {"subsampling": 2})]
+    ("mode", "options"),
+    [("L", {}), ("RGB", {}), ("RGB", {"progressive": True}), ("RGB", {"subsampling": 2})],
 )
 def test_a_jpeg_is_what_the_library_makes_of_it(mode: str, options: dict, opened: Open) -> None:
     data = saved(RGB, "JPEG", mode, **options)
@@ -161,7 +173,9 @@ def test_a_palette_is_looked_up(opened: Open) -> None:
     for kind in ("PNG", "GIF", "BMP", "TIFF"):
         assert np.array_equal(opened(saved(picture, kind)).pixels, colours[index[..., 0]]), kind
     clear = opened(saved(picture, "GIF", transparency=3)).pixels
-    assert np.array_equal(clear[..., :3][index[..., 0] != 3], colours[index[..., 0]][index[..., 0] != 3])
+    assert np.array_equal(
+        clear[..., :3][index[..., 0] != 3], colours[index[..., 0]][index[..., 0] != 3]
+    )
     assert np.array_equal(clear[..., 3], np.where(index[..., 0] == 3, 0, 255))
     alphas = bytes([0, 80, 160])
     several = opened(saved(picture, "PNG", transparency=alphas)).pixels
@@ -175,7 +189,9 @@ def test_a_palette_of_greys_is_grey_unless_a_profile_needs_colours(opened: Open)
     picture.putpalette(np.repeat(greys, 3).tobytes())
     assert np.array_equal(opened(saved(picture, "PNG")).pixels, greys[index])
     coloured = opened(saved(picture, "PNG", icc_profile=SRGB))
-    assert np.array_equal(coloured.pixels, np.repeat(greys[index], 3, axis=2)) and coloured.icc == SRGB
+    assert (
+        np.array_equal(coloured.pixels, np.repeat(greys[index], 3, axis=2)) and coloured.icc == SRGB
+    )
 
 
 @pytest.mark.parametrize(("pixels", "depth"), [(GREY, 8), (RGB, 8), (WORDS[1], 16), (WORDS[3], 16)])
@@ -185,7 +201,9 @@ def test_a_transparent_colour_is_alpha(pixels: np.ndarray, depth: int, opened: O
     key = struct.pack(f">{pixels.shape[2]}H", *pixels[0, 0].tolist())
     made = opened(png(pixels, more=chunk(b"tRNS", key))).pixels
     clear = (pixels == pixels[0, 0]).all(axis=2)
-    assert clear.sum() >= 5 and made.dtype == pixels.dtype and np.array_equal(made[..., :-1], pixels)
+    assert (
+        clear.sum() >= 5 and made.dtype == pixels.dtype and np.array_equal(made[..., :-1], pixels)
+    )
     assert np.array_equal(made[..., -1], np.where(clear, 0, 2**depth - 1))
 
 
@@ -207,7 +225,9 @@ def test_cmyk_without_a_profile_is_near_and_says_so(opened: Open) -> None:
     upload = opened(saved(picture, "TIFF"))
     expected = (255.0 - inks[..., :3]) * (255.0 - inks[..., 3:]) / 255
     assert np.abs(upload.pixels - expected).max() <= 0.5 and upload.icc is None
-    assert said(upload) == ["Its CMYK colours have no usable profile, so their conversion to sRGB is only near."]
+    assert said(upload) == [
+        "Its CMYK colours have no usable profile, so their conversion to sRGB is only near."
+    ]
 
 
 def test_an_adobe_jpeg_is_not_a_negative(opened: Open) -> None:
@@ -217,20 +237,32 @@ def test_an_adobe_jpeg_is_not_a_negative(opened: Open) -> None:
     assert b"Adobe" in data  # with which inks are stored inverted
     pixels = opened(data).pixels
     assert (
-        np.abs(pixels[:, 12].astype(int) - 255).max() <= 2 and np.abs(pixels[:, 3].astype(int) - [255, 0, 0]).max() <= 4
+        np.abs(pixels[:, 12].astype(int) - 255).max() <= 2
+        and np.abs(pixels[:, 3].astype(int) - [255, 0, 0]).max() <= 4
     )
 
 
 def test_lab_is_converted_as_its_formulas_say(opened: Open) -> None:
     lab = np.kron(
-        np.array([[[53, 20, -30], [80, -40, 40], [20, 5, 5], [100, 0, 0], [0, 0, 0], [60, 0, 0]]], np.float64),
+        np.array(
+            [[[53, 20, -30], [80, -40, 40], [20, 5, 5], [100, 0, 0], [0, 0, 0], [60, 0, 0]]],
+            np.float64,
+        ),
         np.ones((4, 4, 1)),
     )
-    stored = np.dstack([np.round(lab[..., 0] * 2.55), lab[..., 1], lab[..., 2]]).astype(np.int16).astype(np.uint8)
+    stored = (
+        np.dstack([np.round(lab[..., 0] * 2.55), lab[..., 1], lab[..., 2]])
+        .astype(np.int16)
+        .astype(np.uint8)
+    )
     upload = opened(tiff(stored, photometric="cielab"))
     fy = (lab[..., 0] + 16) / 116
     roots = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
-    xyz = np.where(roots > 6 / 29, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29)) * [0.96422, 1, 0.82521]  # under D50
+    xyz = np.where(roots > 6 / 29, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29)) * [
+        0.96422,
+        1,
+        0.82521,
+    ]  # under D50
     light = (
         xyz
         @ np.array(
@@ -241,15 +273,29 @@ def test_lab_is_converted_as_its_formulas_say(opened: Open) -> None:
             ]
         ).T
     ).clip(0, 1)
-    expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255  # Bradford-adapted
+    expected = (
+        np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    )  # Bradford-adapted
     assert np.abs(upload.pixels - expected).max() < 4
     assert said(upload) == ["Its Lab colours were converted to sRGB."]
 
 
 def test_a_profile_is_kept_and_pixels_stay(opened: Open) -> None:
-    for kind, options in (("PNG", {}), ("JPEG", {"quality": 100}), ("WEBP", {"lossless": True}), ("TIFF", {})):
-        with_it, without = opened(saved(RGB, kind, icc_profile=SRGB, **options)), opened(saved(RGB, kind, **options))
-        assert with_it.icc == SRGB and without.icc is None and np.array_equal(with_it.pixels, without.pixels), kind
+    for kind, options in (
+        ("PNG", {}),
+        ("JPEG", {"quality": 100}),
+        ("WEBP", {"lossless": True}),
+        ("TIFF", {}),
+    ):
+        with_it, without = (
+            opened(saved(RGB, kind, icc_profile=SRGB, **options)),
+            opened(saved(RGB, kind, **options)),
+        )
+        assert (
+            with_it.icc == SRGB
+            and without.icc is None
+            and np.array_equal(with_it.pixels, without.pixels)
+        ), kind
         assert with_it.changes == ()
 
 
@@ -261,12 +307,21 @@ def test_a_profile_in_pieces(opened: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "profile", [b"not a profile", bytes(500), SRGB[:200], b"\xff" * 4 + SRGB[4:], SRGB[:36] + b"nope" + SRGB[40:]]
+    "profile",
+    [
+        b"not a profile",
+        bytes(500),
+        SRGB[:200],
+        b"\xff" * 4 + SRGB[4:],
+        SRGB[:36] + b"nope" + SRGB[40:],
+    ],
 )
 def test_a_damaged_profile_is_left_out_and_said(profile: bytes, opened: Open) -> None:
     for kind in ("PNG", "JPEG", "WEBP", "TIFF"):
         upload = opened(saved(RGB, kind, icc_profile=profile))
-        assert upload.icc is None and said(upload) == ["Its colour profile is damaged and was left out."], kind
+        assert upload.icc is None and said(upload) == [
+            "Its colour profile is damaged and was left out."
+        ], kind
     broken = png(RGB, more=chunk(b"iCCP", b"x\0\0not deflate"))
     assert said(opened(broken)) == ["Its colour profile is damaged and was left out."]
 
@@ -293,13 +348,19 @@ def test_it_stands_upright(orientation: int, kind: str, opened: Open, tmp_path: 
     turned.getexif()[274] = orientation
     expected = np.asarray(ImageOps.exif_transpose(turned))
     upload = opened(data)
-    assert np.array_equal(upload.pixels, expected) and upload.size == (expected.shape[1], expected.shape[0])
-    assert size_of(tmp_path / "picture.jpg") == upload.size and (orientation == 1) == np.array_equal(expected, plain)
+    assert np.array_equal(upload.pixels, expected) and upload.size == (
+        expected.shape[1],
+        expected.shape[0],
+    )
+    assert size_of(tmp_path / "picture.jpg") == upload.size and (
+        orientation == 1
+    ) == np.array_equal(expected, plain)
 
 
 def test_16_bits_stand_upright_too(opened: Open) -> None:
     assert np.array_equal(
-        opened(png(WORDS[3], more=chunk(b"eXIf", table((274, 3, 1, b"\x06\0\0\0"))))).pixels, np.rot90(WORDS[3], -1)
+        opened(png(WORDS[3], more=chunk(b"eXIf", table((274, 3, 1, b"\x06\0\0\0"))))).pixels,
+        np.rot90(WORDS[3], -1),
     )
     sideways = tiff(WORDS[3], photometric="rgb", extratags=[(274, 3, 1, 8, True)])
     assert np.array_equal(opened(sideways).pixels, np.rot90(WORDS[3]))
@@ -317,7 +378,11 @@ def test_date_and_place_are_kept_apart(opened: Open) -> None:
 
 def test_a_png_s_own_date(opened: Open) -> None:
     stamp = chunk(b"tIME", struct.pack(">H5B", 2023, 4, 5, 6, 7, 8))
-    assert opened(png(RGB, more=stamp)).date == "2023:04:05 06:07:08" == opened(png(RGB, after=stamp)).date
+    assert (
+        opened(png(RGB, more=stamp)).date
+        == "2023:04:05 06:07:08"
+        == opened(png(RGB, after=stamp)).date
+    )
 
 
 @pytest.mark.parametrize(
@@ -337,7 +402,9 @@ def test_damaged_exif_is_ignored_and_said(exif: bytes, opened: Open) -> None:
 
 
 def test_a_wrong_date_or_orientation_is_none(opened: Open) -> None:
-    assert np.array_equal(opened(png(RGB, more=chunk(b"eXIf", table((274, 3, 1, b"\x63\0\0\0"))))).pixels, RGB)
+    assert np.array_equal(
+        opened(png(RGB, more=chunk(b"eXIf", table((274, 3, 1, b"\x63\0\0\0"))))).pixels, RGB
+    )
     assert opened(png(RGB, more=chunk(b"eXIf", table((306, 2, 4, b"now\0"))))).date is None
 
 
@@ -360,13 +427,23 @@ SEVERAL = ["Only the first of several frames or pages was used."]
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("GIF", {}), ("TIFF", {}), ("PNG", {}), ("WEBP", {"lossless": True}), ("MPO", {"quality": 95})],
+    [
+        ("GIF", {}),
+        ("TIFF", {}),
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("MPO", {"quality": 95}),
+    ],
 )
 def test_only_the_first_of_several(kind: str, options: dict, opened: Open) -> None:
     one, two = (p.quantize(16) if kind == "GIF" else p for p in (FIRST, SECOND))
     upload = opened(saved(one, kind, save_all=True, append_images=[two, one], **options))
     alone = opened(saved(one, "JPEG" if kind == "MPO" else kind, **options))
-    assert said(upload) == SEVERAL and alone.changes == () and np.array_equal(upload.pixels, alone.pixels)
+    assert (
+        said(upload) == SEVERAL
+        and alone.changes == ()
+        and np.array_equal(upload.pixels, alone.pixels)
+    )
 
 
 def test_a_small_first_frame_stands_in_its_screen(opened: Open) -> None:
@@ -375,7 +452,11 @@ def test_a_small_first_frame_stands_in_its_screen(opened: Open) -> None:
         b"\x2c" + struct.pack("<HHHHB", 3, 2, 2, 1, 0) + b"\x02\x02\x4c\x0a\0;"
     )  # codes of three bits: clear, 1, 1, end
     pixels = opened(screen + frame).pixels
-    assert pixels.shape == (5, 6, 3) and (pixels[2, 3:5] == [200, 0, 0]).all() and (pixels == 9).all(axis=2).sum() == 28
+    assert (
+        pixels.shape == (5, 6, 3)
+        and (pixels[2, 3:5] == [200, 0, 0]).all()
+        and (pixels == 9).all(axis=2).sum() == 28
+    )
 
 
 # --- refusals
@@ -422,7 +503,14 @@ def test_a_file_too_large_is_not_read(tmp_path: Path) -> None:
         open_upload(tmp_path / "large.png")
 
 
-HALVES = {"PNG": {}, "JPEG": {}, "GIF": {}, "WEBP": {}, "BMP": {}, "TIFF": {"compression": "tiff_lzw"}}
+HALVES = {
+    "PNG": {},
+    "JPEG": {},
+    "GIF": {},
+    "WEBP": {},
+    "BMP": {},
+    "TIFF": {"compression": "tiff_lzw"},
+}
 
 
 @pytest.mark.parametrize("kind", HALVES)
@@ -449,14 +537,17 @@ def test_pixels_of_an_unknown_kind(opened: Open) -> None:
     strange = tiff_claiming(4, 1, (258, 3, 1, struct.pack("<I", 7)))
     for data in (twelve, lossless, strange, saved(RGB, "TIFF", "YCbCr", compression="raw")):
         assert (
-            refusal(opened, data) == "This picture has pixels of a kind that can't be read here: save it as PNG first."
+            refusal(opened, data)
+            == "This picture has pixels of a kind that can't be read here: save it as PNG first."
         )
 
 
 def test_broken_pixels(opened: Open) -> None:
     data = png(RGB)
     at = data.index(b"IDAT") + 20
-    assert refusal(opened, data[:at] + b"\xff" * 8 + data[at + 8 :]).startswith("This picture is damaged")
+    assert refusal(opened, data[:at] + b"\xff" * 8 + data[at + 8 :]).startswith(
+        "This picture is damaged"
+    )
 
 
 # --- attacks
@@ -469,12 +560,18 @@ BOMBS = {
     "png nothing": png_claiming(0, 5),
     "jpeg size": saved(RGB, "JPEG").replace(b"\x08\x00\x15\x00\x21", b"\x08\xff\xff\xff\xff"),
     "gif size": b"GIF89a\xff\xff\xff\xff" + saved(GREY, "GIF")[10:],
-    "gif frame size": saved(GREY, "GIF").replace(b"\x2c\0\0\0\0\x21\0\x15\0", b"\x2c\0\0\0\0\xff\xff\xff\xff"),
+    "gif frame size": saved(GREY, "GIF").replace(
+        b"\x2c\0\0\0\0\x21\0\x15\0", b"\x2c\0\0\0\0\xff\xff\xff\xff"
+    ),
     "bmp size": bitmap(2**31 - 1, 2**31 - 1),
     "bmp negative": bitmap(-5, 5),
     "tiff size": tiff_claiming(2**32 - 1, 2**32 - 1),
-    "webp size": (lambda d: d[:24] + b"\xff\x3f\0\xff\x3f\0" + d[30:])(saved(RGBA, "WEBP", exif=b"Exif\0\0II*\0")),
-    "webp lossless size": (lambda d: d[:21] + b"\xff\xff\xff\x0f" + d[25:])(saved(RGB, "WEBP", lossless=True)),
+    "webp size": (lambda d: d[:24] + b"\xff\x3f\0\xff\x3f\0" + d[30:])(
+        saved(RGBA, "WEBP", exif=b"Exif\0\0II*\0")
+    ),
+    "webp lossless size": (lambda d: d[:21] + b"\xff\xff\xff\x0f" + d[25:])(
+        saved(RGB, "WEBP", lossless=True)
+    ),
     "png profile": png_claiming(9, 9, chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(200_000_000)))),
     "png endless chunks": png_claiming(9, 9, chunk(b"teXt", b"") * 300_000),
     "png heavy chunk": png_claiming(9, 9, chunk(b"teXt", bytes(17_000_000))),
@@ -485,7 +582,11 @@ BOMBS = {
         b"WEBPXMP " + struct.pack("<I", 17_000_000) + bytes(17_000_000)
     ),
     "tiff tile": tiff_claiming(
-        9, 9, *((t, 4, 1, MANY) for t in (322, 323)), (324, 4, 1, b"\x08\0\0\0"), (325, 4, 1, b"\x04\0\0\0")
+        9,
+        9,
+        *((t, 4, 1, MANY) for t in (322, 323)),
+        (324, 4, 1, b"\x08\0\0\0"),
+        (325, 4, 1, b"\x04\0\0\0"),
     ),
     "tiff table of tables": table(*((256 + i % 100, 7, 2**31, bytes(4)) for i in range(900))),
     "tiff entries": b"II*\0\x08\0\0\0\xff\xff" + bytes(12 * 65535),
@@ -539,7 +640,9 @@ def bombs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int,
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_an_attack_costs_little_and_is_a_sentence(name: str, bombs: dict[str, tuple[str, int, float]]) -> None:
+def test_an_attack_costs_little_and_is_a_sentence(
+    name: str, bombs: dict[str, tuple[str, int, float]]
+) -> None:
     sentence, memory, seconds = bombs[name]
     print(name, sentence, memory, seconds)
     assert sentence.startswith("This ") and memory < 50_000_000 and seconds < 1
@@ -558,7 +661,10 @@ def test_endless_frames_are_not_looked_at(opened: Open, tmp_path: Path) -> None:
     at = still.rindex(b"ANMF")
     endless = still[:at] + still[at:] * 20_000
     endless = b"RIFF" + struct.pack("<I", len(endless) - 8) + endless[8:]
-    assert said(opened(endless)) == SEVERAL and webp.header(endless).file.open().read().count(b"ANMF") == 1
+    assert (
+        said(opened(endless)) == SEVERAL
+        and webp.header(endless).file.open().read().count(b"ANMF") == 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -581,14 +687,19 @@ def test_no_damage_is_more_than_a_sentence(name: str, tmp_path: Path) -> None:
         damaged = bytearray(data[: dice.randrange(1, len(data))] if dice.random() < 0.2 else data)
         for _ in range(dice.choice((1, 2, 8))):
             at = dice.randrange(min(len(damaged), dice.choice((100, 10_000))))
-            damaged[at : at + 1] = dice.choice((b"\xff", b"\0", b"\x7f", bytes([dice.randrange(256)])))
+            damaged[at : at + 1] = dice.choice(
+                (b"\xff", b"\0", b"\x7f", bytes([dice.randrange(256)]))
+            )
         (tmp_path / "x").write_bytes(damaged)
         try:
             upload = open_upload(tmp_path / "x")
         except UserError as e:
             assert str(e).startswith("This ")
         else:
-            assert upload.pixels.shape == (*upload.size[::-1], upload.pixels.shape[2]) and upload.pixels.dtype in (
+            assert upload.pixels.shape == (
+                *upload.size[::-1],
+                upload.pixels.shape[2],
+            ) and upload.pixels.dtype in (
                 np.uint8,
                 np.uint16,
             )

@@ -52,11 +52,17 @@ def photo(height: int = 120, width: int = 150) -> np.ndarray:
     return np.ascontiguousarray(data.astronaut()[40 : 40 + height, 150 : 150 + width])
 
 
-def run(network: nn.Module, pixels: np.ndarray, where: Device = CPU, **settings: object) -> tuple[Made, list[Step]]:
-    steps = list(upscale.upscale(network, where, None, upload(pixels), **{"inspect": False, **settings}))
+def run(
+    network: nn.Module, pixels: np.ndarray, where: Device = CPU, **settings: object
+) -> tuple[Made, list[Step]]:
+    steps = list(
+        upscale.upscale(network, where, None, upload(pixels), **{"inspect": False, **settings})
+    )
     assert steps[-1].done == steps[-1].total
     if where.name == "cpu":
-        assert [s.done for s in steps] == list(range(1, len(steps) + 1)), "one step a tile, and the end"
+        assert [s.done for s in steps] == list(range(1, len(steps) + 1)), (
+            "one step a tile, and the end"
+        )
     return steps[-1].made[0], steps
 
 
@@ -68,7 +74,15 @@ def shipped(name: str) -> nn.Module:
 class Nearest(nn.Module):
     """Twice the size, every pixel four times; counts its calls and remembers the sizes it saw."""
 
-    value_range, scale, channels, multiple, minimum, reach, precisions = (0.0, 1.0), 2, 3, 1, 1, 4, ("bfloat16",)
+    value_range, scale, channels, multiple, minimum, reach, precisions = (
+        (0.0, 1.0),
+        2,
+        3,
+        1,
+        1,
+        4,
+        ("bfloat16",),
+    )
 
     def __init__(self, **facts: object) -> None:
         super().__init__()
@@ -119,7 +133,11 @@ def test_tiled_is_untiled(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "tile", "size"),
-    [("realesr-animevideov3-x4", 80, 190), ("spanx4", 80, 190), ("realesrgan-x4plus-anime", 224, 250)],
+    [
+        ("realesr-animevideov3-x4", 80, 190),
+        ("spanx4", 80, 190),
+        ("realesrgan-x4plus-anime", 224, 250),
+    ],
 )
 def test_tiled_is_untiled_with_the_weights_that_ship(name: str, tile: int, size: int) -> None:
     network, pixels = shipped(name), photo(40, size)
@@ -154,14 +172,25 @@ def test_too_little_overlap_would_be_seen() -> None:
         np.dstack([photo(60, 50)[..., 0], photo(60, 50)[..., 1]]),
         np.dstack([photo(60, 50), np.full((60, 50), 77, np.uint8)]),
     ],
-    ids=["odd", "one pixel", "one row", "one column", "grey", "16 bit", "RGBA", "grey and alpha", "even alpha"],
+    ids=[
+        "odd",
+        "one pixel",
+        "one row",
+        "one column",
+        "grey",
+        "16 bit",
+        "RGBA",
+        "grey and alpha",
+        "even alpha",
+    ],
 )
 @pytest.mark.parametrize("channels", [3, 1])
 def test_every_kind_of_picture_stays_what_it_is(pixels: np.ndarray, channels: int) -> None:
     made, _ = run(Nearest(channels=channels), pixels, tile=24)
     assert (
         made.picture.dtype == pixels.dtype
-        and np.abs(made.picture.astype(int) - doubled(pixels).astype(int)).max() <= pixels.dtype.itemsize - 1
+        and np.abs(made.picture.astype(int) - doubled(pixels).astype(int)).max()
+        <= pixels.dtype.itemsize - 1
     )
 
 
@@ -177,7 +206,11 @@ def test_alpha_left_out_is_laid_on_white() -> None:
     pixels = np.zeros((8, 8, 4), np.uint8)
     pixels[:4, :, 3] = 255
     made, _ = run(Nearest(), pixels, keep_alpha=False)
-    assert made.picture.shape == (16, 16, 3) and made.picture[:8].max() == 0 and made.picture[8:].min() == 255
+    assert (
+        made.picture.shape == (16, 16, 3)
+        and made.picture[:8].max() == 0
+        and made.picture[8:].min() == 255
+    )
 
 
 @pytest.mark.parametrize(
@@ -193,7 +226,9 @@ def test_alpha_left_out_is_laid_on_white() -> None:
 def test_any_size_may_be_asked_for(settings: dict, size: tuple[int, int]) -> None:
     made, _ = run(Nearest(), photo(40, 50), **settings)
     assert made.picture.shape == (*size[::-1], 3) and made.caption == f"{size[0]} x {size[1]}"
-    small = np.asarray(Image.fromarray(photo(40, 50)).resize(size, Image.Resampling.BICUBIC)).astype(int)
+    small = np.asarray(
+        Image.fromarray(photo(40, 50)).resize(size, Image.Resampling.BICUBIC)
+    ).astype(int)
     assert np.abs(made.picture - small).mean() < 6
 
 
@@ -222,13 +257,17 @@ def test_memory_that_fills_up_makes_tiles_smaller_then_the_processor_takes_over(
     made, steps = run(network, pixels, tile=256)
     assert np.array_equal(made.picture, doubled(pixels)), "no hole, nothing stale"
     changes = [c for s in steps for c in s.changes]
-    assert changes == [("Out of memory: tiles of {count} pixels instead.", {"count": n}) for n in (81, 35)]
+    assert changes == [
+        ("Out of memory: tiles of {count} pixels instead.", {"count": n}) for n in (81, 35)
+    ]
     monkeypatch.setattr(Device, "title", "A GPU")
     monkeypatch.setattr(tile_run.Device, "free_memory", lambda self: 4 << 30)
     monkeypatch.setattr(Tensor, "to", lambda self, *a, **k: self)
     network = Hungry(limit=10, where="gpu")
     made, steps = run(network, pixels, Device("cuda:0"), tile=256)
-    assert np.array_equal(made.picture, doubled(pixels)) and network.where == "gpu", "the GPU's own stays there"
+    assert np.array_equal(made.picture, doubled(pixels)) and network.where == "gpu", (
+        "the GPU's own stays there"
+    )
     assert ("Out of memory on {device}: the rest is made on the CPU.", {"device": "A GPU"}) in [
         c for s in steps for c in s.changes
     ]
@@ -276,7 +315,9 @@ def test_stopping_keeps_what_is_finished() -> None:
     parts = [next(stream).part for _ in range(2)]
     stream.close()
     assert 0 < parts[0].finished <= parts[1].finished < 300
-    assert np.array_equal(parts[1].pixels[: parts[1].finished], doubled(pixels)[: parts[1].finished])
+    assert np.array_equal(
+        parts[1].pixels[: parts[1].finished], doubled(pixels)[: parts[1].finished]
+    )
     assert not torch.is_inference_mode_enabled()
 
 
@@ -297,7 +338,9 @@ def test_refusals(network: nn.Module, settings: dict, said: str) -> None:
                 CPU,
                 None,
                 upload(
-                    np.zeros((6000, 6000, 3), np.uint8) if "scale" in settings and "width" not in settings else photo()
+                    np.zeros((6000, 6000, 3), np.uint8)
+                    if "scale" in settings and "width" not in settings
+                    else photo()
                 ),
                 **settings,
             )
@@ -328,14 +371,18 @@ def test_the_denoise_strength_is_the_pictures_and_stands_beside_it() -> None:
 
     pixels = photo(20, 20)
     made, _ = run(Twins(), pixels, denoise=0.5)
-    assert np.abs(made.picture - doubled(pixels) / 2).max() <= 0.5 and made.figures["denoise"] == 0.5
+    assert (
+        np.abs(made.picture - doubled(pixels) / 2).max() <= 0.5 and made.figures["denoise"] == 0.5
+    )
     made, _ = run(Twins(), pixels)
     assert np.array_equal(made.picture, doubled(pixels)) and "denoise" not in made.figures
     with pytest.raises(UserError, match="has no denoise strength"):
         run(Nearest(), pixels, denoise=0.5)
 
 
-def test_twins_in_two_files_make_one_model_through_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_twins_in_two_files_make_one_model_through_the_door(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     twins = [lively(files.Compact(), seed) for seed in (1, 2)]
     (tmp_path / "me" / "twins").mkdir(parents=True)
     for name, twin in zip(("strong", "weak"), twins, strict=True):
@@ -345,16 +392,25 @@ def test_twins_in_two_files_make_one_model_through_the_door(tmp_path: Path, monk
     engine = engines.start("cpu", offline=True, own_catalog=str(tmp_path / "own.toml"))
     Image.fromarray(photo(20, 30)).save(tmp_path / "in.png")
     built = []
-    monkeypatch.setattr(networks, "build", lambda *a, build=networks.build: built.append(a[0]) or build(*a))
+    monkeypatch.setattr(
+        networks, "build", lambda *a, build=networks.build: built.append(a[0]) or build(*a)
+    )
     made = {}
     for strength in (0.0, 0.3, 1.0):
-        *_, last = engine.run(Recipe("upscale", "twins", {"denoise": strength, "inspect": False}, "float32"), [str(tmp_path / "in.png")])
+        *_, last = engine.run(
+            Recipe("upscale", "twins", {"denoise": strength, "inspect": False}, "float32"),
+            [str(tmp_path / "in.png")],
+        )
         made[strength] = last.made[0].picture
         assert last.made[0].recipe.settings["denoise"] == strength
     assert built == ["interpolated"], "loaded once, mixed for each run"
     for strength, twin in ((1.0, twins[0]), (0.0, twins[1])):
         torch.save(twin.state_dict(), tmp_path / "alone.pth")
-        *_, last = engine.run(Recipe("upscale", "file", {"inspect": False}, "float32"), [str(tmp_path / "in.png")], str(tmp_path / "alone.pth"))
+        *_, last = engine.run(
+            Recipe("upscale", "file", {"inspect": False}, "float32"),
+            [str(tmp_path / "in.png")],
+            str(tmp_path / "alone.pth"),
+        )
         assert np.abs(last.made[0].picture.astype(int) - made[strength]).max() <= 1
     assert np.abs(made[0.3].astype(int) - made[1.0]).max() > 1
 
@@ -382,7 +438,9 @@ def test_auto_precision_is_the_networks_and_the_processors(
     Image.fromarray(photo(30, 30)).save(tmp_path / "in.png")
     for quick, expected in (((), "float32"), (("bfloat16",), "bfloat16")):
         monkeypatch.setattr(device, "quick", lambda name, quick=quick: quick)
-        *_, last = engine.run(Recipe("upscale", "spanx4", {"inspect": False}), [str(tmp_path / "in.png")])
+        *_, last = engine.run(
+            Recipe("upscale", "spanx4", {"inspect": False}), [str(tmp_path / "in.png")]
+        )
         assert last.report.precision == expected
     exact, _ = run(shipped("spanx4"), photo(30, 30))
     assert 0 < np.abs(last.made[0].picture.astype(int) - exact.picture).max() <= 3
@@ -391,12 +449,28 @@ def test_auto_precision_is_the_networks_and_the_processors(
 def test_every_row_of_the_catalogue_names_a_network_that_enlarges(engine: Engine) -> None:
     rows = engine.rows("upscale")
     assert rows[0].id == "realesrgan-x4plus" and len(rows) > 20
-    assert {row.network for row in rows} == {"upscalers", "interpolated", "span", "srresnet", "diffusion_upscaler"}
+    assert {row.network for row in rows} == {
+        "upscalers",
+        "interpolated",
+        "span",
+        "srresnet",
+        "diffusion_upscaler",
+    }
     offline = [row.id for row in rows if any(source.repo is None for source in row.sources)]
-    assert offline == ["realesrgan-x4plus", "spanx4", "realesr-animevideov3-x4", "realesrgan-x4plus-anime", "srgan-x4-ours", "srresnet-x4-ours"]
+    assert offline == [
+        "realesrgan-x4plus",
+        "spanx4",
+        "realesr-animevideov3-x4",
+        "realesrgan-x4plus-anime",
+        "srgan-x4-ours",
+        "srresnet-x4-ours",
+    ]
     for name in offline:
         stored = formats.read(WEIGHTS / engine.row(name).sources[0].file).tensors
-        assert sum(t.numel() for n, t in stored.items() if ".running_" not in n) == engine.row(name).parameters
+        assert (
+            sum(t.numel() for n, t in stored.items() if ".running_" not in n)
+            == engine.row(name).parameters
+        )
 
 
 def test_a_face_generator_is_refused_by_its_task(engine: Engine, tmp_path: Path) -> None:

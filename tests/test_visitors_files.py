@@ -58,12 +58,27 @@ def wait(until: Callable[[], bool]) -> None:
 
 # What is opened
 
+
 def test_odd_names_lead_nowhere_and_no_name_of_this_machine_is_told(tmp_path: Path) -> None:
     files.folder().mkdir(parents=True, exist_ok=True)
     ring = files.folder() / "ring"
     ring.symlink_to(ring)
-    for path in (ring, files.folder(), files.folder() / "..", files.folder() / "a\0b", files.folder() / ("n" * 5000) / "..", ".", "..", "~", "/", EXAMPLES,
-                 "\\\\host\\share\\a.png", "file:///etc/passwd", "http://127.0.0.1/a.png", f"http://127.0.0.1/gradio_api/file={tmp_path}/a.png"):
+    for path in (
+        ring,
+        files.folder(),
+        files.folder() / "..",
+        files.folder() / "a\0b",
+        files.folder() / ("n" * 5000) / "..",
+        ".",
+        "..",
+        "~",
+        "/",
+        EXAMPLES,
+        "\\\\host\\share\\a.png",
+        "file:///etc/passwd",
+        "http://127.0.0.1/a.png",
+        f"http://127.0.0.1/gradio_api/file={tmp_path}/a.png",
+    ):
         with pytest.raises(UserError, match=REFUSED) as refusal:
             files.checked({"path": str(path), "meta": {"_type": "gradio.FileData"}})
         assert Path.cwd().name not in str(refusal.value) or Path.cwd().name in str(path)
@@ -76,7 +91,9 @@ def test_a_restored_picture_leaves_no_empty_file_behind(engine: Engine) -> None:
     before = set(files.folder().glob("*"))
     for box in (tab.restore, tab.picture, tab.weights.box):
         assert box.preprocess(gr.FileData(path="a.png")) == "a.png" and box.preprocess(None) is None
-    assert tab.many.box.preprocess(gr.data_classes.ListFiles(root=[gr.FileData(path="a.png")])) == ["a.png"]
+    assert tab.many.box.preprocess(gr.data_classes.ListFiles(root=[gr.FileData(path="a.png")])) == [
+        "a.png"
+    ]
     assert set(files.folder().glob("*")) == before
 
 
@@ -87,35 +104,55 @@ def test_what_writes_here_unasked_is_closed(web: httpx.Client) -> None:
 
 # How much is kept
 
-def test_a_refused_upload_is_answered_at_once_however_it_is_cut(web: httpx.Client, room: Room) -> None:
+
+def test_a_refused_upload_is_answered_at_once_however_it_is_cut(
+    web: httpx.Client, room: Room
+) -> None:
     """Also where all of it has come before it is too much: nothing more comes then that could be waited for."""
     before = set(files.folder().iterdir())
     for size in (10 * LEAST - 100, 10 * LEAST + 1, 2**23):
         assert web.post("upload", files={"files": bytes(size)}).status_code == 413, size
-    assert web.post("upload", files=[("files", (f"{i}.png", b"x")) for i in range(11)]).status_code == 413, "many small files count too"
+    assert (
+        web.post("upload", files=[("files", (f"{i}.png", b"x")) for i in range(11)]).status_code
+        == 413
+    ), "many small files count too"
     assert room.used("127.0.0.1") == 0 and set(files.folder().iterdir()) == before
-    assert web.post("upload", files=[("files", (f"{i}.png", b"x")) for i in range(10)]).status_code == 200
+    assert (
+        web.post("upload", files=[("files", (f"{i}.png", b"x")) for i in range(10)]).status_code
+        == 200
+    )
 
 
 def test_a_cut_off_upload_leaves_nothing(url: str, room: Room) -> None:
     before = set(files.folder().iterdir())
     with socket.create_connection((urlparse(url).hostname, urlparse(url).port)) as line:
-        line.sendall(b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999\r\n\r\n"
-                     b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n' + bytes(5000))
+        line.sendall(
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999\r\n\r\n"
+            b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+            + bytes(5000)
+        )
         wait(lambda: set(files.folder().iterdir()) > before and room.used("127.0.0.1") > 0)
     wait(lambda: set(files.folder().iterdir()) == before and room.used("127.0.0.1") == 0)
 
 
-def test_what_was_deleted_by_age_counts_no_longer(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_deleted_by_age_counts_no_longer(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept = [files.keep(__file__) for _ in range(10)]
     for path in kept[:4]:
         Path(path).unlink()
     monkeypatch.setattr(files, "LOOKS", -1)
     files.keep(__file__)
-    assert room.used("me") == 7 * LEAST and not Path(kept[0]).parent.exists() and Path(kept[9]).exists()
+    assert (
+        room.used("me") == 7 * LEAST
+        and not Path(kept[0]).parent.exists()
+        and Path(kept[9]).exists()
+    )
 
 
-def test_a_full_disk_is_a_sentence_and_leaves_nothing(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(source: object, target: Path) -> None:
         Path(target).write_bytes(b"half")
         raise OSError(28, "No space left on device")
@@ -123,13 +160,18 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(room: Room, monkeypatch: p
     monkeypatch.setattr(files.os, "link", full)
     monkeypatch.setattr(files.shutil, "copyfile", full)
     before = set(files.folder().iterdir())
-    with pytest.raises(UserError, match=r"^The disk of this machine takes no more \(No space left on device\)"):
+    with pytest.raises(
+        UserError, match=r"^The disk of this machine takes no more \(No space left on device\)"
+    ):
         files.keep(__file__)
     assert set(files.folder().iterdir()) == before and room.used("me") == 0
 
 
-def test_a_visitor_without_room_is_told_before_the_run(engine: Engine, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_visitor_without_room_is_told_before_the_run(
+    engine: Engine, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     [files.keep(__file__) for _ in range(10)]
+
     def used(*given: object) -> Iterator[object]:
         yield pytest.fail("the device was used")
 
@@ -137,22 +179,35 @@ def test_a_visitor_without_room_is_told_before_the_run(engine: Engine, room: Roo
     with gr.Blocks():
         tab, race = UpscaleTab(engine), compare.CompareTab(engine)
     values = values_of(tab) | {tab.many.box: ["in.png"], tab.many.archives: []}
-    for said in (list(tab.run(values, VISITOR))[1][tab.area.line], list(tab.run_many(values, VISITOR))[1][tab.many.rows],
-                 list(race.run({widget: widget.value for widget in race.asked | {race.measured}}, VISITOR))[1][race.track.sentence]):
+    for said in (
+        list(tab.run(values, VISITOR))[1][tab.area.line],
+        list(tab.run_many(values, VISITOR))[1][tab.many.rows],
+        list(race.run({widget: widget.value for widget in race.asked | {race.measured}}, VISITOR))[
+            1
+        ][race.track.sentence],
+    ):
         assert "press Delete it now, or wait" in said
 
 
 # What is deleted
 
+
 def values_of(tab: object) -> dict:
     """What a visitor's page holds, with a picture in the box."""
-    values = {widget: getattr(widget, "value", None) for widget in tab.asked | {tab.area.traces, *tab.beside_widgets}}
+    values = {
+        widget: getattr(widget, "value", None)
+        for widget in tab.asked | {tab.area.traces, *tab.beside_widgets}
+    }
     return values | {tab.picture: str(EXAMPLES / "cat.png")}
 
 
-def test_every_cell_of_a_sheet_is_its_visitor_s_and_goes_with_the_upload(engine: Engine, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_cell_of_a_sheet_is_its_visitor_s_and_goes_with_the_upload(
+    engine: Engine, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def one(results: object, recipe: Recipe, lang: str, keep: object) -> Iterator[common.Shown]:
-        kept = SimpleNamespace(beside={"before": Image.new("L", (4, 4)), "after": Image.new("L", (4, 4), 9)})
+        kept = SimpleNamespace(
+            beside={"before": Image.new("L", (4, 4)), "after": Image.new("L", (4, 4), 9)}
+        )
         yield common.Shown("", recipe, kept=[kept], report=SimpleNamespace(seconds=1.0))
 
     monkeypatch.setattr(common, "show", one)
@@ -160,8 +215,14 @@ def test_every_cell_of_a_sheet_is_its_visitor_s_and_goes_with_the_upload(engine:
     with gr.Blocks():
         tab = UpscaleTab(engine)
     values = values_of(tab)
-    shown = [update[tab.sheet.gallery] for update in tab.every_model(values, VISITOR) if tab.sheet.gallery in update][-1]
-    assert len(shown) == 3 and all(re.fullmatch("[0-9a-f]{32}", Path(path).parent.name) for path, _ in shown)
+    shown = [
+        update[tab.sheet.gallery]
+        for update in tab.every_model(values, VISITOR)
+        if tab.sheet.gallery in update
+    ][-1]
+    assert len(shown) == 3 and all(
+        re.fullmatch("[0-9a-f]{32}", Path(path).parent.name) for path, _ in shown
+    )
     assert values[tab.area.traces] == [path for path, _ in shown] and room.used("me") == 3 * LEAST
     tab.deleted(values | {tab.many.box: None, tab.many.archives: []}, VISITOR)
     assert not [path for path, _ in shown if Path(path).exists()] and room.used("me") == 0
@@ -171,9 +232,15 @@ def test_the_cycle_check_keeps_nothing_that_delete_misses(engine: Engine, room: 
     with gr.Blocks():
         tab = TranslateTab(engine)
     picture = str(EXAMPLES / "coffee.png")
-    last = SimpleNamespace(upload=picture, raw=picture, recipe=Recipe("translate", "photo-to-painting", {}).to_json())
+    last = SimpleNamespace(
+        upload=picture, raw=picture, recipe=Recipe("translate", "photo-to-painting", {}).to_json()
+    )
     found = list(tab.and_back({tab.area.last: last, tab.area.traces: (traces := [])}, VISITOR))
-    assert "Identity loss of G" in found[-2][tab.cycle] and len(traces) == 3 and room.used("me") == sum(max(LEAST, Path(t).stat().st_size) for t in traces)
+    assert (
+        "Identity loss of G" in found[-2][tab.cycle]
+        and len(traces) == 3
+        and room.used("me") == sum(max(LEAST, Path(t).stat().st_size) for t in traces)
+    )
 
 
 def test_no_room_for_what_stop_shows_is_a_sentence(engine: Engine, room: Room) -> None:
@@ -187,6 +254,7 @@ def test_no_room_for_what_stop_shows_is_a_sentence(engine: Engine, room: Room) -
 
 # What a run holds
 
+
 class Canvas(np.ndarray):
     """Pixels that can be watched."""
 
@@ -194,6 +262,7 @@ class Canvas(np.ndarray):
 @pytest.fixture
 def tab(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> UpscaleTab:
     """The upscale tab over runs that fill a canvas and never end."""
+
     def endless(results: object, recipe: Recipe, lang: str, keep: object) -> Iterator[common.Shown]:
         canvas = np.zeros((4, 4, 3), np.uint8).view(Canvas)
         seen.append(weakref.ref(canvas))
@@ -214,7 +283,9 @@ def started(tab: UpscaleTab) -> Iterator[dict]:
     return run
 
 
-def test_a_canvas_is_let_go_when_the_visitor_leaves(tab: UpscaleTab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_canvas_is_let_go_when_the_visitor_leaves(
+    tab: UpscaleTab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(underway, "GRACE", 0.05)
     started(tab).close()
     wait(lambda: tab.seen[0]() is None and len(tab._parts) == 0)
@@ -246,7 +317,13 @@ def test_a_run_that_was_cut_off_does_not_end_the_next_one(monkeypatch: pytest.Mo
             yield
 
     late: list[Callable] = []
-    monkeypatch.setattr(underway.threading, "Timer", lambda seconds, then, given: late.append(lambda: then(*given)) or SimpleNamespace(start=lambda: None))
+    monkeypatch.setattr(
+        underway.threading,
+        "Timer",
+        lambda seconds, then, given: (
+            late.append(lambda: then(*given)) or SimpleNamespace(start=lambda: None)
+        ),
+    )
     first = run()
     next(first)
     first.close()
@@ -259,7 +336,9 @@ def test_a_run_that_was_cut_off_does_not_end_the_next_one(monkeypatch: pytest.Mo
     assert len(parts) == 0
 
 
-def test_a_race_is_let_go_when_the_visitor_leaves(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_race_is_let_go_when_the_visitor_leaves(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(underway, "GRACE", 0.05)
     with gr.Blocks():
         tab = compare.CompareTab(engine)

@@ -33,10 +33,16 @@ def digest(path: Path) -> str:
 
 
 def test_every_file_is_a_model_its_labels_or_about_them():
-    known = {path for _, source in SHIPPED for path in files(source)} | {WEIGHTS / row.labels for row in ROWS.values() if row.labels}
-    known |= {WEIGHTS / source.file / "model_index.json" for _, source in SHIPPED if source.files} | {WEIGHTS / name for name in PAPERS}
+    known = {path for _, source in SHIPPED for path in files(source)} | {
+        WEIGHTS / row.labels for row in ROWS.values() if row.labels
+    }
+    known |= {
+        WEIGHTS / source.file / "model_index.json" for _, source in SHIPPED if source.files
+    } | {WEIGHTS / name for name in PAPERS}
     drawn = {WEIGHTS / name for name in re.findall(r"!\[[^]]+\]\(([^)]+)\)", CARDS)}
-    found = {path for path in WEIGHTS.rglob("*") if path.is_file() and path.name != ".gitattributes"}
+    found = {
+        path for path in WEIGHTS.rglob("*") if path.is_file() and path.name != ".gitattributes"
+    }
     assert found == known | drawn, found ^ (known | drawn)
     assert sum(path.stat().st_size for path in found) <= MOST
 
@@ -45,16 +51,27 @@ def test_every_file_is_a_model_its_labels_or_about_them():
 def test_a_model_has_the_hash_that_its_row_and_its_card_say(row: Checkpoint, source: Source):
     """A card's hash is the first eight digits, dots and the last ones, after the file's name in bold; of a folder, its tensors'. A
     row's is of the file, or of the folder's list of files."""
-    (tensors,) = [path for path in files(source) if path.suffix in (".safetensors", ".pt", ".pth", ".bin")]
+    (tensors,) = [
+        path for path in files(source) if path.suffix in (".safetensors", ".pt", ".pth", ".bin")
+    ]
     found = digest(tensors)
-    listing = "".join(f"{digest(WEIGHTS / source.file / name)}  {name}\n" for name in sorted(source.files))
-    assert source.sha256 == (hashlib.sha256(listing.encode()).hexdigest() if source.files else found)
+    listing = "".join(
+        f"{digest(WEIGHTS / source.file / name)}  {name}\n" for name in sorted(source.files)
+    )
+    assert source.sha256 == (
+        hashlib.sha256(listing.encode()).hexdigest() if source.files else found
+    )
     assert source.size == sum(path.stat().st_size for path in files(source))
     card = next(text for text in CARDS.split("\n\n") if f"**`{source.file}" in text)
-    assert any(found.startswith(first) and found.endswith(last) for first, last in re.findall(r"`([0-9a-f]{8})\.\.\.([0-9a-f]{4,8})`", card)), row.id
+    assert any(
+        found.startswith(first) and found.endswith(last)
+        for first, last in re.findall(r"`([0-9a-f]{8})\.\.\.([0-9a-f]{4,8})`", card)
+    ), row.id
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS.values() if row.labels], ids=lambda row: row.id)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS.values() if row.labels], ids=lambda row: row.id
+)
 def test_labels_have_the_hash_that_their_row_says(row: Checkpoint):
     assert row.labels_sha256 == digest(WEIGHTS / row.labels)
 
@@ -72,11 +89,22 @@ def changed(folder: Path, name: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("model", "name", "said"), [
-    ("heads-64", "heads-64.safetensors", "heads-64.safetensors"), ("heads-64", "heads-64.labels.safetensors", "heads-64.labels.safetensors"),
-    ("heads-ddpm-64", "heads-ddpm-64/scheduler/scheduler_config.json", "heads-ddpm-64"),
-    ("heads-ddpm-64", "heads-ddpm-64/unet/diffusion_pytorch_model.safetensors", "heads-ddpm-64")])
-def test_a_changed_shipped_file_is_one_sentence(model: str, name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("model", "name", "said"),
+    [
+        ("heads-64", "heads-64.safetensors", "heads-64.safetensors"),
+        ("heads-64", "heads-64.labels.safetensors", "heads-64.labels.safetensors"),
+        ("heads-ddpm-64", "heads-ddpm-64/scheduler/scheduler_config.json", "heads-ddpm-64"),
+        (
+            "heads-ddpm-64",
+            "heads-ddpm-64/unet/diffusion_pytorch_model.safetensors",
+            "heads-ddpm-64",
+        ),
+    ],
+)
+def test_a_changed_shipped_file_is_one_sentence(
+    model: str, name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     folder = changed(tmp_path / "weights", name)
     monkeypatch.setattr(disk, "WEIGHTS", folder)
     monkeypatch.setattr(runtime, "WEIGHTS", folder)
@@ -84,13 +112,20 @@ def test_a_changed_shipped_file_is_one_sentence(model: str, name: str, said: str
     task = ROWS[model].task
     with pytest.raises(WeightsError) as caught:
         list(engine.run(Recipe(task, model, {"count": 1} if task == "faces" else {"steps": 1})))
-    assert str(caught.value) == (f"{folder / said} is not the file of {ROWS[model].title}: its sha256 is another one, so it was not used. "
-                                 "Replace the file, or correct the row.")
-    assert bool(engine.controls(ROWS["heads-64"])) == ("labels" not in name), "the window opens without them"
+    assert str(caught.value) == (
+        f"{folder / said} is not the file of {ROWS[model].title}: its sha256 is another one, so it was not used. "
+        "Replace the file, or correct the row."
+    )
+    assert bool(engine.controls(ROWS["heads-64"])) == ("labels" not in name), (
+        "the window opens without them"
+    )
 
 
 def test_a_label_file_that_is_gone_is_one_sentence(tmp_path: Path):
-    with pytest.raises(WeightsError, match="^The file a.labels.safetensors of Heads 64, which comes with this app, is missing: fetch "):
+    with pytest.raises(
+        WeightsError,
+        match="^The file a.labels.safetensors of Heads 64, which comes with this app, is missing: fetch ",
+    ):
         hub.intact(tmp_path / "a.labels.safetensors", None, "Heads 64")
 
 
@@ -99,7 +134,9 @@ def test_every_model_that_ships_has_a_golden_picture():
     assert {row.id for row, _ in SHIPPED if row.task in doctor.TASKS} <= set(golden)
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS.values() if row.labels], ids=lambda row: row.id)
+@pytest.mark.parametrize(
+    "row", [row for row in ROWS.values() if row.labels], ids=lambda row: row.id
+)
 def test_labels_were_checked_with_the_generator_that_ships(row: Checkpoint):
     with safe_open(WEIGHTS / row.labels, "pt") as file:
         assert file.metadata()["checked_with"].endswith(f"sha256 {row.sources[0].sha256}")

@@ -41,7 +41,9 @@ def generate(page: Page, count: int, seed: str) -> None:
 
 def done(page: Page, count: int) -> None:
     """Wait until a run of so many pictures is through."""
-    expect(page.locator(LINE)).to_contain_text(re.compile(rf"\b{count} pictures? in .*nothing changed"))
+    expect(page.locator(LINE)).to_contain_text(
+        re.compile(rf"\b{count} pictures? in .*nothing changed")
+    )
     expect(page.locator(WALL)).to_have_count(count)
     expect(page.locator("#faces-go")).to_be_visible()
 
@@ -62,7 +64,9 @@ def test_generate_makes_the_seeds_asked_for_and_says_what_it_cost(faces: Page) -
     generate(faces, 3, "1204")
     captions = faces.locator("#faces-wall .caption-label").all_inner_texts()
     assert captions == ["seed 1204", "seed 1205", "seed 1206"]
-    expect(faces.locator(LINE)).to_contain_text(re.compile(r"heads-\d+ · .*float32 · 3 pictures in [\d.]+ s · \d+ network calls"))
+    expect(faces.locator(LINE)).to_contain_text(
+        re.compile(r"heads-\d+ · .*float32 · 3 pictures in [\d.]+ s · \d+ network calls")
+    )
     expect(faces.locator("#faces-price")).to_contain_text("about")
 
 
@@ -95,16 +99,23 @@ def test_each_png_holds_the_recipe_that_makes_just_it(faces: Page, engine, tmp_p
         assert np.array_equal(np.asarray(again[0].picture), np.asarray(Image.open(path)))
 
 
-def test_the_same_recipe_through_window_api_and_command_line(faces: Page, url: str, tmp_path: Path) -> None:
+def test_the_same_recipe_through_window_api_and_command_line(
+    faces: Page, url: str, tmp_path: Path
+) -> None:
     from gradio_client import Client
 
     from ganapps.__main__ import main
+
     generate(faces, 2, "8")
     window = [np.asarray(Image.open(io.BytesIO(b))) for b in wall_files(faces)]
-    files, answer = Client(url, verbose=False, download_files=tmp_path).predict(seed="8", count=2, api_name="/faces")
+    files, answer = Client(url, verbose=False, download_files=tmp_path).predict(
+        seed="8", count=2, api_name="/faces"
+    )
     api = [np.asarray(Image.open(f)) for f in files]
     recipe = tmp_path / "recipe.json"
-    recipe.write_text(Recipe("faces", answer["recipe"]["checkpoint"], {"seed": 8, "count": 2}).to_json())
+    recipe.write_text(
+        Recipe("faces", answer["recipe"]["checkpoint"], {"seed": 8, "count": 2}).to_json()
+    )
     assert main(["run", str(recipe), "--out", str(tmp_path / "out")]) == 0
     command = [np.asarray(Image.open(p)) for p in sorted((tmp_path / "out").glob("*.png"))]
     assert len(window) == len(api) == len(command) == 2
@@ -129,7 +140,9 @@ def test_the_film_is_an_animated_picture(faces: Page) -> None:
     assert film.n_frames == 32
 
 
-def test_described_labels_change_the_face_and_stand_in_the_recipe(faces: Page, tmp_path: Path) -> None:
+def test_described_labels_change_the_face_and_stand_in_the_recipe(
+    faces: Page, tmp_path: Path
+) -> None:
     generate(faces, 1, "3")
     plain = wall_files(faces)[0]
     faces.get_by_role("checkbox", name="Ancestry").check()
@@ -153,12 +166,18 @@ def test_a_link_makes_exactly_this_again(faces: Page, url: str) -> None:
     faces.goto(url + link)
     expect(faces.locator(WALL)).to_have_count(2)
     expect(faces.get_by_label("Seed: a number or any words")).to_have_value("99")
-    assert [Image.open(io.BytesIO(b)).tobytes() for b in wall_files(faces)] == [Image.open(io.BytesIO(b)).tobytes() for b in first]
+    assert [Image.open(io.BytesIO(b)).tobytes() for b in wall_files(faces)] == [
+        Image.open(io.BytesIO(b)).tobytes() for b in first
+    ]
 
 
 def test_a_png_of_ours_brings_its_settings_back(faces: Page, tmp_path: Path) -> None:
     path = tmp_path / "ours.png"
-    recipe = Recipe("faces", faces.locator(LINE).inner_text().split(" ")[0], {"seed": 4242, "count": 5, "psi": 0.35})
+    recipe = Recipe(
+        "faces",
+        faces.locator(LINE).inner_text().split(" ")[0],
+        {"seed": 4242, "count": 5, "psi": 0.35},
+    )
     Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
     faces.locator("input[type=file][data-testid*=Restore]").set_input_files(path)
     expect(faces.get_by_label("Seed: a number or any words")).to_have_value("4242")
@@ -166,16 +185,23 @@ def test_a_png_of_ours_brings_its_settings_back(faces: Page, tmp_path: Path) -> 
     expect(faces.get_by_label("number input for Variety (psi)")).to_have_value("0.35")
 
 
-def test_a_png_dropped_anywhere_on_the_tab_brings_its_settings_back(faces: Page, tmp_path: Path) -> None:
+def test_a_png_dropped_anywhere_on_the_tab_brings_its_settings_back(
+    faces: Page, tmp_path: Path
+) -> None:
     path = tmp_path / "ours.png"
-    recipe = Recipe("faces", faces.locator(LINE).inner_text().split(" ")[0], {"seed": 777, "count": 2})
+    recipe = Recipe(
+        "faces", faces.locator(LINE).inner_text().split(" ")[0], {"seed": 777, "count": 2}
+    )
     Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
-    faces.evaluate("""([bytes]) => {
+    faces.evaluate(
+        """([bytes]) => {
         const files = new DataTransfer();
         files.items.add(new File([new Uint8Array(bytes)], "ours.png", {type: "image/png"}));
         for (const kind of ["dragover", "drop"])
             document.querySelector("#faces-price").dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: files}));
-    }""", [list(path.read_bytes())])
+    }""",
+        [list(path.read_bytes())],
+    )
     expect(faces.get_by_label("Seed: a number or any words")).to_have_value("777")
 
 
@@ -199,12 +225,16 @@ def test_a_model_that_can_not_be_had_says_so_and_offers_one_that_can(faces: Page
 
 def test_everything_can_be_downloaded_as_one_zip(faces: Page) -> None:
     import zipfile
+
     generate(faces, 2, "5")
     with faces.expect_download() as download:
         faces.locator("#faces-archive a").click()
     with zipfile.ZipFile(download.value.path()) as archive:
         names = archive.namelist()
-        assert sum(n.endswith(".png") for n in names) == 2 and {"recipe.json", "report.json"} <= set(names)
+        assert sum(n.endswith(".png") for n in names) == 2 and {
+            "recipe.json",
+            "report.json",
+        } <= set(names)
 
 
 def test_chinese_visitors_read_chinese(browser, url: str) -> None:
@@ -218,7 +248,9 @@ def test_chinese_visitors_read_chinese(browser, url: str) -> None:
 
 def test_what_gradio_hides_is_not_read_out_either(faces: Page) -> None:
     hidden = faces.locator("[data-testid=status-tracker].hide")
-    assert hidden.count() and set(hidden.evaluate_all("found => found.map(x => getComputedStyle(x).visibility)")) == {"hidden"}
+    assert hidden.count() and set(
+        hidden.evaluate_all("found => found.map(x => getComputedStyle(x).visibility)")
+    ) == {"hidden"}
 
 
 def test_the_keyboard_is_enough(faces: Page) -> None:
@@ -236,7 +268,10 @@ def test_a_phone_never_scrolls_sideways(browser, url: str) -> None:
     page.goto(url)
     expect(page.locator(WALL)).to_have_count(12)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    button, wall = page.locator("#faces-go").bounding_box(), page.locator("#faces-wall").bounding_box()
+    button, wall = (
+        page.locator("#faces-go").bounding_box(),
+        page.locator("#faces-wall").bounding_box(),
+    )
     more = page.locator("#faces-more").bounding_box()
     assert button["y"] < wall["y"] < more["y"], "the result comes right under the button"
     context.close()

@@ -37,8 +37,11 @@ parameters = 0
 data = "nothing"
 {more}
 """
-ROWS = (("there", "There", "cyclegan", 'domains = ["horse", "zebra"]\nback = "back"'), ("back", "Back", "cyclegan", 'domains = ["zebra", "horse"]\nback = "there"'),
-        ("stargan", "Faces of stars", "stargan", ""))
+ROWS = (
+    ("there", "There", "cyclegan", 'domains = ["horse", "zebra"]\nback = "back"'),
+    ("back", "Back", "cyclegan", 'domains = ["zebra", "horse"]\nback = "there"'),
+    ("stargan", "Faces of stars", "stargan", ""),
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +50,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("own")
     weights = made(resnet())
     save_file(weights, folder / "there.safetensors")
-    save_file({name: tensor.flip(0).contiguous() for name, tensor in weights.items()}, folder / "back.safetensors")
+    save_file(
+        {name: tensor.flip(0).contiguous() for name, tensor in weights.items()},
+        folder / "back.safetensors",
+    )
     save_file(made(stargan()), folder / "stargan.safetensors")
-    (folder / "rows.toml").write_text("".join(ROW.format(id=i, title=t, network=n, more=m) for i, t, n, m in ROWS))
+    (folder / "rows.toml").write_text(
+        "".join(ROW.format(id=i, title=t, network=n, more=m) for i, t, n, m in ROWS)
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANAPPS_WEIGHTS", str(folder))
         with served(engine.start("cpu", own_catalog=str(folder / "rows.toml"))) as address:
@@ -79,8 +87,13 @@ def test_there_and_back_with_the_figure_the_map_and_the_losses(translate: Page) 
     translate.locator("#translate-cycle-go").click()
     expect(translate.locator("#translate-cycle tr")).to_have_count(3, timeout=60_000)
     expect(translate.locator("#translate-cycle figure img")).to_have_count(3)
-    expect(translate.locator("#translate-cycle .verdict")).to_have_text(re.compile(r"^Returns \d+\.\d % of your picture\.$"))
-    losses = [float(cell) for cell in translate.locator("#translate-cycle td:nth-child(2)").all_inner_texts()]
+    expect(translate.locator("#translate-cycle .verdict")).to_have_text(
+        re.compile(r"^Returns \d+\.\d % of your picture\.$")
+    )
+    losses = [
+        float(cell)
+        for cell in translate.locator("#translate-cycle td:nth-child(2)").all_inner_texts()
+    ]
     assert all(0 < loss < 2 for loss in losses) and len(set(losses)) == 3
     expect(translate.locator("#translate-go")).to_be_visible()
 
@@ -90,7 +103,11 @@ def test_our_own_pair_goes_there_and_back(translate: Page) -> None:
     run(translate, "translate")
     translate.locator("#translate-cycle-go").click()
     expect(translate.locator("#translate-cycle tr")).to_have_count(3, timeout=120_000)
-    percent = float(re.search(r"Returns (\d+\.\d) %", translate.locator("#translate-cycle .verdict").inner_text())[1])
+    percent = float(
+        re.search(
+            r"Returns (\d+\.\d) %", translate.locator("#translate-cycle .verdict").inner_text()
+        )[1]
+    )
     assert 0 <= percent <= 100
 
 
@@ -126,9 +143,14 @@ def test_attributes_of_a_face_by_name(translate: Page, tmp_path: Path) -> None:
     assert from_picture(young).settings["labels"] == {"Blond hair": 1.0, "Young": 1.0}
     boxes.get_by_label("Young").uncheck()
     run(translate, "translate")
-    expect(translate.locator("#translate-download a")).not_to_have_attribute("href", re.compile("young"))
+    expect(translate.locator("#translate-download a")).not_to_have_attribute(
+        "href", re.compile("young")
+    )
     old = result(translate, tmp_path / "old.png")
-    assert from_picture(old).settings["labels"] == {"Blond hair": 1.0} and old.read_bytes() != young.read_bytes()
+    assert (
+        from_picture(old).settings["labels"] == {"Blond hair": 1.0}
+        and old.read_bytes() != young.read_bytes()
+    )
     choose(translate, "translate-model", "There")
     expect(boxes).not_to_be_visible()
 
@@ -137,11 +159,15 @@ def test_a_file_of_one_s_own_has_its_attributes_too(translate: Page, tmp_path: P
     save_file(made(stargan()), tmp_path / "200000-G.safetensors")
     expect(translate.locator("#translate-face")).not_to_be_visible()
     unfold(translate, "translate-more")
-    translate.locator("#translate-weights input[type=file]").set_input_files(tmp_path / "200000-G.safetensors")
+    translate.locator("#translate-weights input[type=file]").set_input_files(
+        tmp_path / "200000-G.safetensors"
+    )
     translate.locator("#translate-face").get_by_label("Brown hair").check()
     run(translate, "translate")
     recipe = from_picture(result(translate, tmp_path / "brown.png"))
-    assert recipe.checkpoint.startswith("sha256:") and recipe.settings["labels"] == {"Brown hair": 1.0}
+    assert recipe.checkpoint.startswith("sha256:") and recipe.settings["labels"] == {
+        "Brown hair": 1.0
+    }
     choose(translate, "translate-model", "There")
     expect(translate.locator("#translate-face")).not_to_be_visible()
 
@@ -152,7 +178,9 @@ def test_a_dropped_result_ticks_its_attributes_again(translate: Page, tmp_path: 
     run(translate, "translate")
     path = result(translate, tmp_path / "male.png")
     choose(translate, "translate-model", "There")
-    translate.locator("#translate-restore").locator("xpath=..").locator("input[type=file]").first.set_input_files(path)
+    translate.locator("#translate-restore").locator("xpath=..").locator(
+        "input[type=file]"
+    ).first.set_input_files(path)
     expect(translate.locator("#translate-face").get_by_label("Male")).to_be_checked()
     expect(translate.locator("#translate-face").get_by_label("Young")).not_to_be_checked()
 
@@ -171,8 +199,14 @@ def test_chinese_visitors_read_the_attributes_in_chinese(browser: Browser, url: 
 
 def test_programs_ask_by_name(url: str, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
+
     Image.open(EXAMPLES[0]).resize((40, 40)).save(tmp_path / "face.png")
-    _, facts = Client(url, verbose=False).predict(handle_file(tmp_path / "face.png"), model="stargan", labels={"Male": 1}, api_name="/translate")
+    _, facts = Client(url, verbose=False).predict(
+        handle_file(tmp_path / "face.png"),
+        model="stargan",
+        labels={"Male": 1},
+        api_name="/translate",
+    )
     assert facts["recipe"]["settings"]["labels"] == {"Male": 1} and json.dumps(facts)
 
 

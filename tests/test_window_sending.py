@@ -45,7 +45,9 @@ def on_disk(root: str) -> set[str]:
     return {str(p) for p in Path(root).rglob("*") if p.is_file()}
 
 
-def test_a_face_is_translated_and_enlarged_and_the_last_picture_tells_it_all(page: Page, tmp_path: Path) -> None:
+def test_a_face_is_translated_and_enlarged_and_the_last_picture_tells_it_all(
+    page: Page, tmp_path: Path
+) -> None:
     expect(page.locator("#faces-archive a")).to_be_visible(timeout=60_000)
     page.locator("#faces-wall .thumbnail-item").nth(3).click()
     expect(page.locator("#faces-seed textarea, #faces-seed input")).to_have_value("3")
@@ -60,9 +62,14 @@ def test_a_face_is_translated_and_enlarged_and_the_last_picture_tells_it_all(pag
     choose(page, "upscale-model", "SPAN x4 (fast)")
     run(page, "upscale")
     large = from_picture(saved(page, "#upscale-download a", tmp_path))
-    painted, = large.before
-    face, = painted.before
-    assert (large.checkpoint, painted.checkpoint, face.task, face.settings["seed"]) == ("spanx4", "styles-26", "faces", 3)
+    (painted,) = large.before
+    (face,) = painted.before
+    assert (large.checkpoint, painted.checkpoint, face.task, face.settings["seed"]) == (
+        "spanx4",
+        "styles-26",
+        "faces",
+        3,
+    )
 
 
 def test_a_result_goes_from_upscale_to_translate(page: Page, small: Path) -> None:
@@ -93,12 +100,19 @@ def test_a_link_brings_the_settings_back_but_no_picture(page: Page, url: str, sm
     page.get_by_label("number input for Style").press("Tab")
     translated(page, small)
     page.get_by_label("Keep the original colours").locator("visible=true").check()
-    expect(page.locator("#translate-link textarea, #translate-link input")).to_have_value(re.compile("keep_colours=true"))
+    expect(page.locator("#translate-link textarea, #translate-link input")).to_have_value(
+        re.compile("keep_colours=true")
+    )
     page.locator("#translate-copy").click()
     expect(page.locator("#translate-copy")).to_have_text("✓")
     link = page.evaluate("navigator.clipboard.readText()")
     recipe = from_link(link.split("?")[1])
-    assert recipe.settings["labels"] == {"7": 1.0} and recipe.settings["keep_colours"] is True and "small" not in link and not recipe.pictures
+    assert (
+        recipe.settings["labels"] == {"7": 1.0}
+        and recipe.settings["keep_colours"] is True
+        and "small" not in link
+        and not recipe.pictures
+    )
     page.goto(link)
     expect(page.get_by_role("tab", name="Translate")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#translate-model input")).to_have_value("26 painted styles")
@@ -108,7 +122,9 @@ def test_a_link_brings_the_settings_back_but_no_picture(page: Page, url: str, sm
 
 
 def test_a_damaged_link_is_one_sentence(page: Page, url: str) -> None:
-    page.locator("#faces-archive a").wait_for(state="attached")  # a page that is left while it opens complains
+    page.locator("#faces-archive a").wait_for(
+        state="attached"
+    )  # a page that is left while it opens complains
     page.goto(url + "?task=upscale&checkpoint=spanx4&scale=900")
     expect(page.get_by_role("tab", name="Upscale")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#upscale-line [role=alert]")).to_contain_text("The setting scale is 900")
@@ -117,8 +133,14 @@ def test_a_damaged_link_is_one_sentence(page: Page, url: str) -> None:
 def test_the_report_can_be_saved(page: Page, small: Path, tmp_path: Path) -> None:
     translated(page, small)
     report = json.loads(saved(page, "#translate-report a", tmp_path).read_text())
-    assert report["recipe"]["checkpoint"] == "styles-26" and report["recipe"]["pictures"][0]["size"] == [48, 40]
-    assert report["report"]["seconds"] > 0 and report["report"]["changes"] == [] and report["report"]["network_calls"] == 1
+    assert report["recipe"]["checkpoint"] == "styles-26" and report["recipe"]["pictures"][0][
+        "size"
+    ] == [48, 40]
+    assert (
+        report["report"]["seconds"] > 0
+        and report["report"]["changes"] == []
+        and report["report"]["network_calls"] == 1
+    )
 
 
 def test_delete_leaves_nothing_of_it_on_the_disk(page: Page, engine: Engine, small: Path) -> None:
@@ -128,14 +150,18 @@ def test_delete_leaves_nothing_of_it_on_the_disk(page: Page, engine: Engine, sma
     before = on_disk(cache)
     translated(page, small)
     page.locator("#translate-try").click()
-    expect(page.locator("#translate-sheet .thumbnail-item")).to_have_count(sum(engine.here(row) for row in engine.rows("translate")), timeout=300_000)
+    expect(page.locator("#translate-sheet .thumbnail-item")).to_have_count(
+        sum(engine.here(row) for row in engine.rows("translate")), timeout=300_000
+    )
     expect(page.locator("#translate-go")).to_be_visible()
     page.locator("#translate-many button").first.click()
     page.locator("#translate-files input[type=file]").set_input_files(small)
     expect(page.locator("#translate-files")).to_contain_text("small")
     page.locator("#translate-files-go").click()
     expect(page.locator("#translate-rows a")).to_be_visible(timeout=60_000)
-    assert len(on_disk(cache) - before) >= 8, "the upload, the result, its report, before, after, the sheet and the ZIP"
+    assert len(on_disk(cache) - before) >= 8, (
+        "the upload, the result, its report, before, after, the sheet and the ZIP"
+    )
     page.locator("#translate-delete").click()
     expect(page.locator("#translate-sheet .thumbnail-item")).to_have_count(0)
     assert on_disk(cache) - before == set()

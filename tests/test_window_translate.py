@@ -44,7 +44,9 @@ def result(page: Page) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
-def test_the_result_has_the_pictures_size_and_the_style_stands_in_its_recipe(translate: Page, tmp_path: Path) -> None:
+def test_the_result_has_the_pictures_size_and_the_style_stands_in_its_recipe(
+    translate: Page, tmp_path: Path
+) -> None:
     translate.get_by_label("number input for Style").fill("7")
     translate.get_by_label("number input for Style").press("Tab")
     run(translate, "translate")
@@ -61,7 +63,9 @@ def test_the_original_colours_come_back_at_once(translate: Page) -> None:
     translate.get_by_label("Keep the original colours").check()
     expect(translate.locator("#translate-view img.after")).not_to_have_attribute("src", src)
     kept = np.asarray(Image.open(io.BytesIO(result(translate))).convert("RGB")).astype(float)
-    original = np.asarray(Image.open(EXAMPLES / "coffee.png").crop((40, 20, 111, 73)).convert("RGB")).astype(float)
+    original = np.asarray(
+        Image.open(EXAMPLES / "coffee.png").crop((40, 20, 111, 73)).convert("RGB")
+    ).astype(float)
 
     def tint(p: np.ndarray) -> np.ndarray:
         return (p - p.mean(2, keepdims=True)).mean((0, 1))
@@ -72,7 +76,9 @@ def test_the_original_colours_come_back_at_once(translate: Page) -> None:
 def test_every_model_that_is_here_shows_the_same_picture(translate: Page, engine: Engine) -> None:
     translate.locator("#translate-try").click()
     cells = translate.locator("#translate-sheet .thumbnail-item")
-    expect(cells).to_have_count(sum(engine.here(row) for row in engine.rows("translate")), timeout=120_000)
+    expect(cells).to_have_count(
+        sum(engine.here(row) for row in engine.rows("translate")), timeout=120_000
+    )
     cells.nth(1).click()
     expect(translate.locator("#translate-model input")).to_have_value("Painting to photo (ours)")
 
@@ -82,16 +88,22 @@ def test_a_model_with_a_way_back_offers_the_other_direction(translate: Page) -> 
     translate.get_by_role("option", name="Horse to zebra (not here yet)", exact=True).click()
     expect(translate.locator("#translate-cycle-go")).to_be_visible()
     translate.locator("#translate-switch").click()
-    expect(translate.locator("#translate-model input")).to_have_value("Zebra to horse (not here yet)")
+    expect(translate.locator("#translate-model input")).to_have_value(
+        "Zebra to horse (not here yet)"
+    )
 
 
 def test_a_style_transfer_says_that_it_is_no_gan(translate: Page) -> None:
-    expect(translate.get_by_role("tabpanel").filter(has=translate.locator("#translate-go"))).to_contain_text("style transfer, no GAN")
+    expect(
+        translate.get_by_role("tabpanel").filter(has=translate.locator("#translate-go"))
+    ).to_contain_text("style transfer, no GAN")
 
 
 def test_many_pictures_come_back_as_one_zip(translate: Page, cup: Path) -> None:
     translate.locator("#translate-many button").first.click()
-    translate.locator("#translate-files input[type=file]").set_input_files([cup, EXAMPLES / "cat.png"])
+    translate.locator("#translate-files input[type=file]").set_input_files(
+        [cup, EXAMPLES / "cat.png"]
+    )
     expect(translate.locator("#translate-files")).to_contain_text("cat")
     translate.locator("#translate-files-go").click()
     expect(translate.locator("#translate-rows a")).to_be_visible(timeout=60_000)
@@ -101,11 +113,15 @@ def test_many_pictures_come_back_as_one_zip(translate: Page, cup: Path) -> None:
         assert len(archive.namelist()) == 3 and "manifest.json" in archive.namelist()
 
 
-def test_a_dropped_result_brings_its_settings_back_but_no_picture(translate: Page, tmp_path: Path) -> None:
+def test_a_dropped_result_brings_its_settings_back_but_no_picture(
+    translate: Page, tmp_path: Path
+) -> None:
     path = tmp_path / "ours.png"
     recipe = Recipe("translate", "styles-26", {"labels": {"12": 1.0}, "strength": 0.5})
     Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
-    translate.locator("input[type=file][data-testid*=Restore] >> visible=false").locator("xpath=self::*[ancestor::*[@role='tabpanel']//*[@id='translate-go']]").first.set_input_files(path)
+    translate.locator("input[type=file][data-testid*=Restore] >> visible=false").locator(
+        "xpath=self::*[ancestor::*[@role='tabpanel']//*[@id='translate-go']]"
+    ).first.set_input_files(path)
     expect(translate.get_by_label("number input for Style")).to_have_value("12")
     expect(translate.locator(LINE)).to_contain_text("no upload is ever kept")
 
@@ -130,8 +146,11 @@ def test_a_picture_is_pasted(page: Page, cup: Path) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_tab(page, "Translate")
     choose(page, "translate-model", "26 painted styles")
-    page.evaluate("""async data => { const picture = await (await fetch("data:image/png;base64," + data)).blob();
-                     await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]); }""", base64.b64encode(cup.read_bytes()).decode())
+    page.evaluate(
+        """async data => { const picture = await (await fetch("data:image/png;base64," + data)).blob();
+                     await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]); }""",
+        base64.b64encode(cup.read_bytes()).decode(),
+    )
     page.locator("#translate-picture").get_by_label("Paste from clipboard").click()
     expect(page.locator("#translate-picture img")).to_be_visible()
     run(page, "translate")
@@ -144,13 +163,22 @@ def test_a_picture_comes_from_the_webcam(page: Page) -> None:
     open_tab(page, "Translate")
     page.locator("#translate-picture").get_by_label("Capture from camera").click()
     page.locator("#translate-picture").get_by_text("Click to Access Webcam").click()
-    page.wait_for_function("() => document.querySelector('#translate-picture video')?.videoWidth > 0 && document.querySelector('#translate-picture video').currentTime > 0.3")
+    page.wait_for_function(
+        "() => document.querySelector('#translate-picture video')?.videoWidth > 0 && document.querySelector('#translate-picture video').currentTime > 0.3"
+    )
     page.locator("#translate-picture").get_by_label("capture photo").click()
     expect(page.locator("#translate-picture img")).to_be_visible()
-    page.wait_for_function("(([e]) => Math.min(e?.naturalWidth, e?.naturalHeight) > 100)(document.querySelectorAll('#translate-picture img'))")
+    page.wait_for_function(
+        "(([e]) => Math.min(e?.naturalWidth, e?.naturalHeight) > 100)(document.querySelectorAll('#translate-picture img'))"
+    )
 
 
 def test_programs_translate_too(url: str, cup: Path, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
-    files, facts = Client(url, verbose=False, download_files=tmp_path).predict(handle_file(cup), model="styles-26", labels={"3": 1}, api_name="/translate")
-    assert Image.open(files[0]).size == (71, 53) and facts["recipe"]["settings"]["labels"] == {"3": 1}
+
+    files, facts = Client(url, verbose=False, download_files=tmp_path).predict(
+        handle_file(cup), model="styles-26", labels={"3": 1}, api_name="/translate"
+    )
+    assert Image.open(files[0]).size == (71, 53) and facts["recipe"]["settings"]["labels"] == {
+        "3": 1
+    }

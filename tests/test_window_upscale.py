@@ -57,13 +57,19 @@ def result(page: Page) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
-def test_a_picture_comes_back_four_times_as_large_with_its_recipe(upscale: Page, tmp_path: Path) -> None:
+def test_a_picture_comes_back_four_times_as_large_with_its_recipe(
+    upscale: Page, tmp_path: Path
+) -> None:
     enlarge(upscale)
     path = tmp_path / "result.png"
     path.write_bytes(result(upscale))
     assert Image.open(path).size == (192, 144)
     recipe = from_picture(path)
-    assert recipe.checkpoint == "spanx4" and recipe.pictures[0]["size"] == [48, 36] and "cat" not in recipe.to_json()
+    assert (
+        recipe.checkpoint == "spanx4"
+        and recipe.pictures[0]["size"] == [48, 36]
+        and "cat" not in recipe.to_json()
+    )
     expect(upscale.locator("#upscale-facts")).to_contain_text("dB")
     expect(upscale.locator("#upscale-heat img").first).to_be_visible()
 
@@ -86,9 +92,14 @@ def test_the_lens_follows_the_pointer(upscale: Page) -> None:
     expect(upscale.locator(".compare .lens")).to_be_visible()
 
 
-def test_strength_is_seen_at_once_and_the_file_follows_with_it_in_its_recipe(upscale: Page, tmp_path: Path) -> None:
+def test_strength_is_seen_at_once_and_the_file_follows_with_it_in_its_recipe(
+    upscale: Page, tmp_path: Path
+) -> None:
     enlarge(upscale)
-    before, after = (np.asarray(Image.open(io.BytesIO(shown(upscale, side))).convert("RGB")).astype(float) for side in ("before", "after"))
+    before, after = (
+        np.asarray(Image.open(io.BytesIO(shown(upscale, side))).convert("RGB")).astype(float)
+        for side in ("before", "after")
+    )
     link = upscale.locator("#upscale-download a").get_attribute("href")
     upscale.get_by_label("number input for Strength").fill("0.4")
     upscale.get_by_label("number input for Strength").press("Tab")
@@ -98,7 +109,9 @@ def test_strength_is_seen_at_once_and_the_file_follows_with_it_in_its_recipe(ups
     path.write_bytes(result(upscale))
     assert from_picture(path).settings["strength"] == 0.4
     made = np.asarray(Image.open(path)).astype(float)
-    assert np.abs(made - after).max() > 5 and np.abs(made - (0.4 * after + 0.6 * before)).max() <= 1, "what is seen is what is saved"
+    assert (
+        np.abs(made - after).max() > 5 and np.abs(made - (0.4 * after + 0.6 * before)).max() <= 1
+    ), "what is seen is what is saved"
     link = upscale.locator("#upscale-download a").get_attribute("href")
     upscale.get_by_label("Keep the original colours").locator("visible=true").check()
     expect(upscale.locator("#upscale-download a")).not_to_have_attribute("href", link)
@@ -136,16 +149,30 @@ def test_a_crop_is_dragged_clicked_or_typed(upscale: Page, tmp_path: Path) -> No
     drag(upscale, 0.5, 0.5, 0.5, 0.5)
     assert np.allclose(numbers(upscale), [152, 102, 96, 96], atol=2)
     upscale.get_by_label("Crop: x, y, width, height").fill("300, 200, 40, 30")
-    frame, picture = upscale.locator(".crop-frame").bounding_box(), upscale.locator("#upscale-picture img").bounding_box()
-    assert frame["width"] < picture["width"] / 4 and frame["x"] > picture["x"] + picture["width"] / 2
+    frame, picture = (
+        upscale.locator(".crop-frame").bounding_box(),
+        upscale.locator("#upscale-picture img").bounding_box(),
+    )
+    assert (
+        frame["width"] < picture["width"] / 4 and frame["x"] > picture["x"] + picture["width"] / 2
+    )
     upscale.locator("#upscale-try").click()
     cell = upscale.locator("#upscale-sheet .thumbnail-item img").nth(1)
     expect(cell).to_be_visible(timeout=60_000)
-    for side, pixels in (("naturalWidth", 160), ("naturalHeight", 120)):  # this part, four times as large
+    for side, pixels in (
+        ("naturalWidth", 160),
+        ("naturalHeight", 120),
+    ):  # this part, four times as large
         expect(cell).to_have_js_property(side, pixels)
 
 
-@pytest.mark.parametrize(("typed", "said"), [("1, 2, 3", "A crop is four whole numbers"), ("40, 30, 100, 100", "does not lie inside a picture of 48 x 36")])
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("1, 2, 3", "A crop is four whole numbers"),
+        ("40, 30, 100, 100", "does not lie inside a picture of 48 x 36"),
+    ],
+)
 def test_a_crop_that_is_none_is_one_sentence(upscale: Page, typed: str, said: str) -> None:
     upscale.get_by_label("Crop: x, y, width, height").fill(typed)
     upscale.locator("#upscale-try").click()
@@ -168,8 +195,13 @@ def test_a_checkpoint_file_of_ones_own(upscale: Page, engine: Engine, tmp_path: 
     made = tmp_path / "result.png"
     made.write_bytes(result(upscale))
     recipe = from_picture(made)
-    assert recipe.checkpoint == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest() and "secret" not in recipe.to_json()
-    upscale.locator("#upscale-restore").locator("xpath=..").locator("input[type=file]").first.set_input_files(made)
+    assert (
+        recipe.checkpoint == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+        and "secret" not in recipe.to_json()
+    )
+    upscale.locator("#upscale-restore").locator("xpath=..").locator(
+        "input[type=file]"
+    ).first.set_input_files(made)
     expect(upscale.locator(LINE)).to_contain_text("under More your checkpoint file")
     upscale.locator("#upscale-try").click()
     cells = upscale.locator("#upscale-sheet .thumbnail-item")
@@ -191,7 +223,9 @@ def test_noise_is_a_slider_only_where_a_model_lets_one_choose(upscale: Page) -> 
         expect(upscale.locator("#upscale-denoise")).to_be_visible(visible=shown)
 
 
-def test_a_file_that_is_no_checkpoint_is_one_sentence_and_gone(upscale: Page, tmp_path: Path) -> None:
+def test_a_file_that_is_no_checkpoint_is_one_sentence_and_gone(
+    upscale: Page, tmp_path: Path
+) -> None:
     (tmp_path / "trap.pth").write_bytes(pickle.dumps({"weights": EXAMPLES}))
     own_file(upscale, tmp_path / "trap.pth")
     expect(upscale.locator(f"{LINE} [role=alert]")).to_contain_text("trap.pth")
@@ -204,17 +238,23 @@ def ship(engine: Engine) -> int:
     return sum(engine.here(row) for row in engine.rows("upscale"))
 
 
-def test_every_model_is_tried_on_a_crop_and_a_click_takes_one(upscale: Page, engine: Engine) -> None:
+def test_every_model_is_tried_on_a_crop_and_a_click_takes_one(
+    upscale: Page, engine: Engine
+) -> None:
     upscale.locator("#upscale-try").click()
     cells = upscale.locator("#upscale-sheet .thumbnail-item")
     expect(cells).to_have_count(1 + ship(engine), timeout=120_000)
     captions = upscale.locator("#upscale-sheet .caption-label").all_inner_texts()
-    assert "bicubic" in captions[0] and all(" s · " in c for c in captions[1:]), "seconds and licence under each"
+    assert "bicubic" in captions[0] and all(" s · " in c for c in captions[1:]), (
+        "seconds and licence under each"
+    )
     cells.nth(1).click()
     expect(upscale.locator("#upscale-model input")).to_have_value("Real-ESRGAN x4plus")
 
 
-def test_many_pictures_one_that_fails_does_not_stop_the_rest(upscale: Page, cat: Path, tmp_path: Path) -> None:
+def test_many_pictures_one_that_fails_does_not_stop_the_rest(
+    upscale: Page, cat: Path, tmp_path: Path
+) -> None:
     page = tmp_path / "holiday.jpg"
     page.write_text("<html>not a picture</html>")
     upscale.locator("#upscale-many button").first.click()
@@ -245,7 +285,9 @@ def test_no_picture_is_one_sentence(page: Page) -> None:
     expect(page.locator(f"{LINE} [role=alert]")).to_contain_text("There is no picture yet")
 
 
-def test_stop_ends_within_a_tile_and_keeps_the_part_that_is_done(upscale: Page, tmp_path: Path) -> None:
+def test_stop_ends_within_a_tile_and_keeps_the_part_that_is_done(
+    upscale: Page, tmp_path: Path
+) -> None:
     large = tmp_path / "large.png"
     Image.open(EXAMPLES / "cat.png").resize((400, 6000)).save(large)
     upscale.get_by_label("Clear").or_(upscale.get_by_label("Remove Image")).first.click()
@@ -256,7 +298,9 @@ def test_stop_ends_within_a_tile_and_keeps_the_part_that_is_done(upscale: Page, 
     upscale.get_by_label("Tile in pixels (0: by the memory)").press("Tab")
     upscale.locator("#upscale-go").click()
     expect(upscale.locator(LINE)).to_contain_text("left", timeout=60_000)
-    expect(upscale.locator(LINE)).to_contain_text(re.compile(r"\b([4-9]|[1-9]\d) network calls"), timeout=120_000)  # the first row of tiles is through
+    expect(upscale.locator(LINE)).to_contain_text(
+        re.compile(r"\b([4-9]|[1-9]\d) network calls"), timeout=120_000
+    )  # the first row of tiles is through
     upscale.locator("#upscale-stop").click()
     expect(upscale.locator(LINE)).to_contain_text("stopped")
     expect(upscale.locator("#upscale-view img.part")).to_be_visible()
@@ -277,15 +321,24 @@ def test_delete_removes_the_upload_and_the_result_from_the_disk(upscale: Page) -
 
 def test_programs_enlarge_too(url: str, cat: Path, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
-    files, facts = Client(url, verbose=False, download_files=tmp_path).predict(handle_file(cat), model="spanx4", width=100, api_name="/upscale")
+
+    files, facts = Client(url, verbose=False, download_files=tmp_path).predict(
+        handle_file(cat), model="spanx4", width=100, api_name="/upscale"
+    )
     assert Image.open(files[0]).size == (100, 75)
     assert facts["figures"][0]["consistency_db"] > 30 and facts["report"]["pictures"] == 1
 
 
 def test_programs_bring_a_checkpoint_file_too(url: str, cat: Path, tmp_path: Path) -> None:
     from gradio_client import Client, handle_file
+
     torch.save(files.lively(files.Lornatang()).state_dict(), tmp_path / "mine.pth")
     client = Client(url, verbose=False, download_files=tmp_path)
-    made, facts = client.predict(handle_file(cat), weights=handle_file(tmp_path / "mine.pth"), api_name="/upscale")
+    made, facts = client.predict(
+        handle_file(cat), weights=handle_file(tmp_path / "mine.pth"), api_name="/upscale"
+    )
     assert Image.open(made[0]).size == (192, 144)
-    assert facts["recipe"]["checkpoint"] == "sha256:" + hashlib.sha256((tmp_path / "mine.pth").read_bytes()).hexdigest()
+    assert (
+        facts["recipe"]["checkpoint"]
+        == "sha256:" + hashlib.sha256((tmp_path / "mine.pth").read_bytes()).hexdigest()
+    )

@@ -22,10 +22,30 @@ from ganapps.ui import api
 from tests.api import called, post
 
 WRONG = {
-    "null": None, "yes": True, "number": 7, "negative": -3.5, "huge": 10**400, "nan": math.nan, "infinity": math.inf, "text": "x", "empty": "", "long": "x" * 100_000,
-    "half a character": "\ud800", "list": [], "list of text": ["beard"], "table": {}, "deep": {"a": {"b": [1, {"c": None}]}}, "a path": {"path": "/etc/passwd"}, "no path": {"path": 5},
+    "null": None,
+    "yes": True,
+    "number": 7,
+    "negative": -3.5,
+    "huge": 10**400,
+    "nan": math.nan,
+    "infinity": math.inf,
+    "text": "x",
+    "empty": "",
+    "long": "x" * 100_000,
+    "half a character": "\ud800",
+    "list": [],
+    "list of text": ["beard"],
+    "table": {},
+    "deep": {"a": {"b": [1, {"c": None}]}},
+    "a path": {"path": "/etc/passwd"},
+    "no path": {"path": 5},
 }
-SMALL = {"faces": {"model": "heads-64"}, "upscale": {"model": "spanx4"}, "translate": {"model": "styles-26"}, "compare": {"steps": 1}}
+SMALL = {
+    "faces": {"model": "heads-64"},
+    "upscale": {"model": "spanx4"},
+    "translate": {"model": "styles-26"},
+    "compare": {"steps": 1},
+}
 LONGEST = 600  # characters of a sentence
 
 
@@ -60,9 +80,15 @@ class _Rows:
 
 
 @pytest.mark.parametrize(("endpoint", "argument"), cases())
-def test_a_wrong_type_is_a_result_or_a_sentence(endpoints: dict[str, Callable], picture: dict[str, str], endpoint: str, argument: str) -> None:
+def test_a_wrong_type_is_a_result_or_a_sentence(
+    endpoints: dict[str, Callable], picture: dict[str, str], endpoint: str, argument: str
+) -> None:
     for kind, value in WRONG.items():
-        asked = SMALL[endpoint] | ({"picture": picture} if endpoint in ("upscale", "translate") else {}) | {argument: value}
+        asked = (
+            SMALL[endpoint]
+            | ({"picture": picture} if endpoint in ("upscale", "translate") else {})
+            | {argument: value}
+        )
         answers = endpoints[endpoint](**asked)
         try:
             files, facts = next(answers)
@@ -75,19 +101,32 @@ def test_a_wrong_type_is_a_result_or_a_sentence(endpoints: dict[str, Callable], 
 
 
 def test_null_is_the_default(endpoints: dict[str, Callable]) -> None:
-    *_, (files, facts) = endpoints["faces"](**dict.fromkeys(inspect.signature(endpoints["faces"]).parameters))
+    *_, (files, facts) = endpoints["faces"](
+        **dict.fromkeys(inspect.signature(endpoints["faces"]).parameters)
+    )
     assert len(files) == 1
     assert facts["recipe"]["settings"]["seed"] == 0
 
 
-def test_an_error_of_ours_is_one_sentence_and_logged(endpoints: dict[str, Callable], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_error_of_ours_is_one_sentence_and_logged(
+    endpoints: dict[str, Callable],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     monkeypatch.setattr(Engine, "run", lambda *_: 1 / 0)
     with pytest.raises(gr.Error, match="Something went wrong here"):
         list(endpoints["faces"]())
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize(("body", "said"), [({}, "The argument picture is missing"), ({"picture": None}, "The argument picture is missing"), ({"picture": "x.png"}, "is no file")])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "The argument picture is missing"),
+        ({"picture": None}, "The argument picture is missing"),
+        ({"picture": "x.png"}, "is no file"),
+    ],
+)
 def test_a_missing_picture_is_told(url: str, body: dict[str, Any], said: str) -> None:
     kind, answer = called(url, "upscale", body)
     assert kind == "error"
@@ -105,18 +144,32 @@ def uri() -> str:
 
 FILE = {"meta": {"_type": "gradio.FileData"}}
 ODD_FILES = {
-    "no path": FILE, "a number": FILE | {"path": 5}, "size": FILE | {"path": uri(), "size": "large"}, "part of a byte": FILE | {"path": uri(), "size": 1.5},
-    "name": FILE | {"path": uri(), "orig_name": 5}, "kind": FILE | {"path": uri(), "mime_type": ["image/png"]}, "meta": {"path": uri(), "meta": 5},
-    "stream": FILE | {"path": uri(), "is_stream": "maybe"}, "nulls": FILE | {"path": uri(), "size": None, "orig_name": None, "is_stream": None}, "a list": [FILE | {"path": uri()}],
+    "no path": FILE,
+    "a number": FILE | {"path": 5},
+    "size": FILE | {"path": uri(), "size": "large"},
+    "part of a byte": FILE | {"path": uri(), "size": 1.5},
+    "name": FILE | {"path": uri(), "orig_name": 5},
+    "kind": FILE | {"path": uri(), "mime_type": ["image/png"]},
+    "meta": {"path": uri(), "meta": 5},
+    "stream": FILE | {"path": uri(), "is_stream": "maybe"},
+    "nulls": FILE | {"path": uri(), "size": None, "orig_name": None, "is_stream": None},
+    "a list": [FILE | {"path": uri()}],
     "zero": FILE | {"path": "/a\0b"},
 }
 
 
-@pytest.mark.parametrize(("endpoint", "argument"), [("upscale", "picture"), ("translate", "labels"), ("faces", "weights"), ("compare", "picture")])
+@pytest.mark.parametrize(
+    ("endpoint", "argument"),
+    [("upscale", "picture"), ("translate", "labels"), ("faces", "weights"), ("compare", "picture")],
+)
 def test_an_odd_file_is_a_result_or_a_sentence(url: str, endpoint: str, argument: str) -> None:
     """Where a file belongs, and where none does."""
     for kind, value in ODD_FILES.items():
-        asked = SMALL[endpoint] | ({"picture": {"path": uri()}} if endpoint in ("upscale", "translate") else {}) | {argument: value}
+        asked = (
+            SMALL[endpoint]
+            | ({"picture": {"path": uri()}} if endpoint in ("upscale", "translate") else {})
+            | {argument: value}
+        )
         ended, answer = called(url, endpoint, asked)
         assert ended in ("complete", "error"), (kind, answer)
         if ended == "error":
@@ -125,16 +178,33 @@ def test_an_odd_file_is_a_result_or_a_sentence(url: str, endpoint: str, argument
 
 
 def test_a_file_s_nulls_are_left_out(url: str) -> None:
-    assert called(url, "upscale", {"picture": ODD_FILES["nulls"], "model": "spanx4"})[0] == "complete"
+    assert (
+        called(url, "upscale", {"picture": ODD_FILES["nulls"], "model": "spanx4"})[0] == "complete"
+    )
 
 
-@pytest.mark.parametrize(("path", "body", "said"), [
-    ("call/nobody", {"data": []}, "There is no endpoint nobody: there are faces, upscale, translate, compare."),
-    ("call/v2/nobody", {}, "There is no endpoint nobody"), ("run/nobody", {"data": []}, "There is no endpoint nobody"), ("api/nobody", {"data": []}, "There is no endpoint nobody"),
-    ("call/" + "n" * 9000, {"data": []}, "There is no endpoint nnn"), ("call/faces", {"data": [None] * 30}, "30 arguments came, 12 are accepted: seed, count"),
-    ("run/predict", {"data": [], "fn_index": 10**9}, "There is no event 1000000000"), ("run/predict", {"data": [], "fn_index": -1}, "There is no event -1"),
-    ("queue/join", {"data": [], "fn_index": 10**9, "session_hash": "x"}, "There is no event 1000000000"),
-])
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        (
+            "call/nobody",
+            {"data": []},
+            "There is no endpoint nobody: there are faces, upscale, translate, compare.",
+        ),
+        ("call/v2/nobody", {}, "There is no endpoint nobody"),
+        ("run/nobody", {"data": []}, "There is no endpoint nobody"),
+        ("api/nobody", {"data": []}, "There is no endpoint nobody"),
+        ("call/" + "n" * 9000, {"data": []}, "There is no endpoint nnn"),
+        ("call/faces", {"data": [None] * 30}, "30 arguments came, 12 are accepted: seed, count"),
+        ("run/predict", {"data": [], "fn_index": 10**9}, "There is no event 1000000000"),
+        ("run/predict", {"data": [], "fn_index": -1}, "There is no event -1"),
+        (
+            "queue/join",
+            {"data": [], "fn_index": 10**9, "session_hash": "x"},
+            "There is no event 1000000000",
+        ),
+    ],
+)
 def test_what_is_not_there_is_told(url: str, path: str, body: Any, said: str) -> None:
     status, answer = post(url, path, body)
     assert status in (404, 422), answer
@@ -142,7 +212,9 @@ def test_what_is_not_there_is_told(url: str, path: str, body: Any, said: str) ->
     assert len(answer) <= LONGEST
 
 
-@pytest.mark.parametrize("value", [json.loads("[" * 300 + "]" * 300), json.loads('{"a":' * 300 + "1" + "}" * 300)])
+@pytest.mark.parametrize(
+    "value", [json.loads("[" * 300 + "]" * 300), json.loads('{"a":' * 300 + "1" + "}" * 300)]
+)
 def test_lists_within_lists_are_refused_before_anything_reads_them(url: str, value: Any) -> None:
     status, answer = post(url, "call/v2/faces", {"weights": value})
     assert status == 400
@@ -170,7 +242,9 @@ def test_an_address_that_is_too_long_is_told(url: str) -> None:
     assert b"too long" in refused.value.read()
 
 
-def test_no_event_of_the_window_answers_with_nothing(url: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_event_of_the_window_answers_with_nothing(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
     """A page never sends this; whoever does gets a result or a sentence, and the log says where it went wrong."""
     with urlopen(f"{url}config", timeout=30) as answer:
         events = json.loads(answer.read())["dependencies"]
@@ -178,13 +252,27 @@ def test_no_event_of_the_window_answers_with_nothing(url: str, caplog: pytest.Lo
     for event in events:
         if event["backend_fn"] and event["inputs"] and event["api_visibility"] == "private":
             for value in (5, {"a": [None]}):
-                status, said = post(url, "run/predict", {"data": [value] * len(event["inputs"]), "fn_index": event["id"], "session_hash": "odd"})
+                status, said = post(
+                    url,
+                    "run/predict",
+                    {
+                        "data": [value] * len(event["inputs"]),
+                        "fn_index": event["id"],
+                        "session_hash": "odd",
+                    },
+                )
                 asked += 1
-                assert status == 200 or '"error":null' not in said and "Internal Server Error" not in said, (event["id"], said)
+                assert (
+                    status == 200
+                    or '"error":null' not in said
+                    and "Internal Server Error" not in said
+                ), (event["id"], said)
     assert asked > 100
 
 
-def test_an_event_that_goes_wrong_is_one_sentence_and_logged(url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_goes_wrong_is_one_sentence_and_logged(
+    url: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gr.Blocks, "process_api", lambda *_, **__: 1 / 0)
     kind, answer = called(url, "faces", {})
     assert kind == "error"

@@ -32,7 +32,9 @@ class Lornatang(nn.Module):
         super().__init__()
         self.conv1 = nn.Sequential(nn.Conv2d(3, width, 9, 1, 4), nn.PReLU())
         self.trunk = nn.Sequential(*(self.block(width) for _ in range(blocks)))
-        self.conv2 = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
+        self.conv2 = nn.Sequential(
+            nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        )
         self.upsampling = nn.Sequential(*(self.up(width) for _ in range(doublings)))
         self.conv3 = nn.Conv2d(width, 3, 9, 1, 4)
 
@@ -51,7 +53,9 @@ class Lornatang(nn.Module):
     @staticmethod
     def up(width: int) -> nn.Module:
         up = nn.Module()
-        up.upsample_block = nn.Sequential(nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2), nn.PReLU())
+        up.upsample_block = nn.Sequential(
+            nn.Conv2d(width, 4 * width, 3, 1, 1), nn.PixelShuffle(2), nn.PReLU()
+        )
         return up
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,15 +78,22 @@ class Leftthomas(nn.Module):
         for i in range(blocks):
             self.add_module(f"block{i + 2}", self.residual(width))
         self.add_module(
-            f"block{blocks + 2}", nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width))
+            f"block{blocks + 2}",
+            nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width)),
         )
         ups = [self.up(width) for _ in range(doublings)]
-        self.add_module(f"block{blocks + 3}", nn.Sequential(*ups, nn.Conv2d(width, 3, 9, padding=4)))
+        self.add_module(
+            f"block{blocks + 3}", nn.Sequential(*ups, nn.Conv2d(width, 3, 9, padding=4))
+        )
 
     @staticmethod
     def residual(width: int) -> nn.Module:
         block = nn.Module()
-        block.conv1, block.bn1, block.prelu = nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width), nn.PReLU()
+        block.conv1, block.bn1, block.prelu = (
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.BatchNorm2d(width),
+            nn.PReLU(),
+        )
         block.conv2, block.bn2 = nn.Conv2d(width, width, 3, padding=1), nn.BatchNorm2d(width)
         return block
 
@@ -115,19 +126,27 @@ class BasicSR(nn.Module):
         self.upconv1 = nn.Conv2d(width, width * (4 if scale == 4 else scale**2), 3, 1, 1)
         if scale == 4:
             self.upconv2 = nn.Conv2d(width, 4 * width, 3, 1, 1)
-        self.conv_hr, self.conv_last = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, 3, 3, 1, 1)
+        self.conv_hr, self.conv_last = (
+            nn.Conv2d(width, width, 3, 1, 1),
+            nn.Conv2d(width, 3, 3, 1, 1),
+        )
 
     @staticmethod
     def block(width: int) -> nn.Module:
         block = nn.Module()
-        block.conv1, block.conv2 = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, width, 3, 1, 1)
+        block.conv1, block.conv2 = (
+            nn.Conv2d(width, width, 3, 1, 1),
+            nn.Conv2d(width, width, 3, 1, 1),
+        )
         return block
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.leaky_relu(self.conv_first(x), 0.1)
         for block in self.body:
             y = y + block.conv2(F.relu(block.conv1(y)))
-        y = F.leaky_relu(F.pixel_shuffle(self.upconv1(y), 2 if self.scale == 4 else self.scale), 0.1)
+        y = F.leaky_relu(
+            F.pixel_shuffle(self.upconv1(y), 2 if self.scale == 4 else self.scale), 0.1
+        )
         if self.scale == 4:
             y = F.leaky_relu(F.pixel_shuffle(self.upconv2(y), 2), 0.1)
         return self.conv_last(F.leaky_relu(self.conv_hr(y), 0.1)) + F.interpolate(
@@ -138,7 +157,9 @@ class BasicSR(nn.Module):
 class RRDB(nn.Module):
     """ESRGAN's generator with BasicSR's names: `shuffle` 2 is Real-ESRGAN x2, `ups` 3 is x8."""
 
-    def __init__(self, width: int = 8, growth: int = 32, blocks: int = 2, ups: int = 2, shuffle: int = 1) -> None:
+    def __init__(
+        self, width: int = 8, growth: int = 32, blocks: int = 2, ups: int = 2, shuffle: int = 1
+    ) -> None:
         super().__init__()
         self.ups, self.shuffle = ups, shuffle
         self.conv_first = nn.Conv2d(3 * shuffle**2, width, 3, 1, 1)
@@ -146,7 +167,10 @@ class RRDB(nn.Module):
         self.conv_body = nn.Conv2d(width, width, 3, 1, 1)
         for i in range(1, ups + 1):
             self.add_module(f"conv_up{i}", nn.Conv2d(width, width, 3, 1, 1))
-        self.conv_hr, self.conv_last = nn.Conv2d(width, width, 3, 1, 1), nn.Conv2d(width, 3, 3, 1, 1)
+        self.conv_hr, self.conv_last = (
+            nn.Conv2d(width, width, 3, 1, 1),
+            nn.Conv2d(width, 3, 3, 1, 1),
+        )
 
     @staticmethod
     def block(width: int, growth: int) -> nn.Module:
@@ -154,7 +178,10 @@ class RRDB(nn.Module):
         for name in ("rdb1", "rdb2", "rdb3"):
             dense = nn.Module()
             for i in range(5):
-                dense.add_module(f"conv{i + 1}", nn.Conv2d(width + i * growth, growth if i < 4 else width, 3, 1, 1))
+                dense.add_module(
+                    f"conv{i + 1}",
+                    nn.Conv2d(width + i * growth, growth if i < 4 else width, 3, 1, 1),
+                )
             block.add_module(name, dense)
         return block
 
@@ -174,7 +201,10 @@ class RRDB(nn.Module):
             y = inner * 0.2 + y
         y = first + self.conv_body(y)
         for i in range(1, self.ups + 1):
-            y = F.leaky_relu(self.get_submodule(f"conv_up{i}")(F.interpolate(y, scale_factor=2, mode="nearest")), 0.2)
+            y = F.leaky_relu(
+                self.get_submodule(f"conv_up{i}")(F.interpolate(y, scale_factor=2, mode="nearest")),
+                0.2,
+            )
         return self.conv_last(F.leaky_relu(self.conv_hr(y), 0.2))
 
 
@@ -193,7 +223,9 @@ class Compact(nn.Module):
         y = x
         for layer in self.body:
             y = layer(y)
-        return F.pixel_shuffle(y, self.scale) + F.interpolate(x, scale_factor=self.scale, mode="nearest")
+        return F.pixel_shuffle(y, self.scale) + F.interpolate(
+            x, scale_factor=self.scale, mode="nearest"
+        )
 
 
 class SPAN(nn.Module):
@@ -208,14 +240,18 @@ class SPAN(nn.Module):
             block.c1_r, block.c2_r, block.c3_r = (self.conv(width, width) for _ in range(3))
             self.add_module(f"block_{i}", block)
         self.conv_cat = nn.Conv2d(4 * width, width, 1)
-        self.upsampler = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+        self.upsampler = nn.Sequential(
+            nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale)
+        )
 
     @staticmethod
     def conv(inputs: int, outputs: int) -> nn.Module:
         conv = nn.Module()
         conv.sk = nn.Conv2d(inputs, outputs, 1)
         conv.conv = nn.Sequential(
-            nn.Conv2d(inputs, 2 * inputs, 1), nn.Conv2d(2 * inputs, 2 * outputs, 3), nn.Conv2d(2 * outputs, outputs, 1)
+            nn.Conv2d(inputs, 2 * inputs, 1),
+            nn.Conv2d(2 * inputs, 2 * outputs, 3),
+            nn.Conv2d(2 * outputs, outputs, 1),
         )
         conv.eval_conv = nn.Conv2d(inputs, outputs, 3, padding=1)
         return conv
@@ -234,7 +270,9 @@ class SPAN(nn.Module):
             out = self.run(block.c3_r, F.silu(self.run(block.c2_r, inner)))
             y = (out + y) * (torch.sigmoid(out) - 0.5)
             results.append(y)
-        return self.upsampler(self.conv_cat(torch.cat([first, self.run(self.conv_2, y), results[0], inner], 1)))
+        return self.upsampler(
+            self.conv_cat(torch.cat([first, self.run(self.conv_2, y), results[0], inner], 1))
+        )
 
 
 def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

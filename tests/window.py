@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 def served(engine: Engine) -> Iterator[str]:
     """The address of the window over an engine, served as app.py serves it."""
     from ganapps import ui
+
     window = ui.build(engine)
-    _, address, _ = window.launch(server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, ssr_mode=False, **ui.launch_settings())
+    _, address, _ = window.launch(
+        server_name="127.0.0.1",
+        prevent_thread_lock=True,
+        quiet=True,
+        ssr_mode=False,
+        **ui.launch_settings(),
+    )
     yield address
     window.close()
 
@@ -42,7 +49,9 @@ def unfold(page: Page, name: str) -> None:
 def choose(page: Page, box: str, model: str) -> None:
     """Pick the model with that title in the box with that id."""
     page.locator(f"#{box} input").click()
-    page.locator(f"#{box}").get_by_role("option", name=model, exact=True).click()  # another box's list may still be closing
+    page.locator(f"#{box}").get_by_role(
+        "option", name=model, exact=True
+    ).click()  # another box's list may still be closing
     expect(page.locator(f"#{box} input")).to_have_value(model)
 
 

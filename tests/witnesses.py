@@ -33,7 +33,10 @@ def _asked(task: str, checkpoint: str, **settings: object) -> Recipe:
 # Name -> what is asked, and the witness it works on ("": nothing, "crop": the example's middle).
 WITNESSES: dict[str, tuple[Recipe, str]] = {
     "faces-words": (_asked("faces", "heads-64", seed="Ada", count=3, psi=1.0), ""),
-    "faces-labels": (_asked("faces", "heads-64", seed=7, count=1, labels={"glasses": "dark frame"}), ""),
+    "faces-labels": (
+        _asked("faces", "heads-64", seed=7, count=1, labels={"glasses": "dark frame"}),
+        "",
+    ),
     "faces-mixed": (_asked("faces", "heads-64", seed=7, count=1, mix=8, mix_from=2, mix_to=5), ""),
     "faces-noise": (_asked("faces", "heads-64", seed=7, count=1, noise="random", cutoff=4), ""),
     "faces-128": (_asked("faces", "heads-128", seed=85, count=1), ""),
@@ -42,7 +45,10 @@ WITNESSES: dict[str, tuple[Recipe, str]] = {
     "walk": (_asked("walk", "heads-64", seed=7, to=9, frames=3), ""),
     "denoise": (_asked("denoise", "heads-ddpm-64", seed=7, count=1, steps=4), ""),
     "denoise-eta": (_asked("denoise", "heads-ddpm-64", seed=7, count=1, steps=3, eta=1.0), ""),
-    "denoise-dpm": (_asked("denoise", "heads-ddpm-64", seed=7, count=1, steps=3, scheduler="dpm++"), ""),
+    "denoise-dpm": (
+        _asked("denoise", "heads-ddpm-64", seed=7, count=1, steps=3, scheduler="dpm++"),
+        "",
+    ),
     "drift": (_asked("drift", "heads-ddpm-64", seed=7, to=9, frames=2, steps=3), ""),
     "upscale-span": (_asked("upscale", "spanx4"), "crop"),
     "upscale-tiles": (_asked("upscale", "spanx4", tile=32, overlap=8), "crop"),
@@ -50,7 +56,10 @@ WITNESSES: dict[str, tuple[Recipe, str]] = {
     "upscale-srresnet": (_asked("upscale", "srresnet-x4-ours", width=100), "crop"),
     "upscale-compact": (_asked("upscale", "realesr-animevideov3-x4"), "crop"),
     "upscale-esrgan": (_asked("upscale", "realesrgan-x4plus-anime", strength=0.5), "crop"),
-    "upscale-colours": (_asked("upscale", "realesrgan-x4plus", keep_colours=True, scale=2.0), "crop"),
+    "upscale-colours": (
+        _asked("upscale", "realesrgan-x4plus", keep_colours=True, scale=2.0),
+        "crop",
+    ),
     "translate-painting": (_asked("translate", "photo-to-painting"), "crop"),
     "translate-back": (_asked("translate", "painting-to-photo"), "translate-painting"),
     "translate-vintagify": (_asked("translate", "vintagify", strength=0.7), "crop"),

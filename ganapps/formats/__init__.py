@@ -43,7 +43,9 @@ class Contents:
     settings: dict
 
 
-def read(path: str | Path, name: str | None = None, wanted: tuple[str, ...] | None = None) -> Contents:
+def read(
+    path: str | Path, name: str | None = None, wanted: tuple[str, ...] | None = None
+) -> Contents:
     """Reads the checkpoint at `path`; `name` is how sentences call it (else the file's own name).
 
     `wanted` are the top-level names whose tensors are taken if they are there (('params_ema',), ('G_ema', 'D')), to
@@ -61,7 +63,13 @@ def read(path: str | Path, name: str | None = None, wanted: tuple[str, ...] | No
     """
     file = name or Path(path).name
     data = _open(os.fspath(path), file)
-    read_kind = {"safetensors": _read_safetensors, "zip": _read_archive, "stream": _read_legacy, "pickle": _read_pickle, "onnx": _read_onnx}
+    read_kind = {
+        "safetensors": _read_safetensors,
+        "zip": _read_archive,
+        "stream": _read_legacy,
+        "pickle": _read_pickle,
+        "onnx": _read_onnx,
+    }
     contents = read_kind[_kind(data, file)](os.fspath(path), data, Budget(file), wanted)
     if not contents.tensors:
         raise refusals.no_tensors(file)
@@ -77,10 +85,14 @@ def _open(path: str, file: str) -> memoryview:
             raise refusals.no_file(file)
         if not status.st_size:
             raise refusals.empty(file)
-        with open(path, "rb") as opened:  # tensors stay in the file until they are used, and nothing is written to it
+        with open(
+            path, "rb"
+        ) as opened:  # tensors stay in the file until they are used, and nothing is written to it
             return memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY))
     except (OSError, ValueError) as error:
-        raise refusals.unreadable(file, getattr(error, "strerror", None) or type(error).__name__) from error
+        raise refusals.unreadable(
+            file, getattr(error, "strerror", None) or type(error).__name__
+        ) from error
 
 
 def _kind(data: memoryview, file: str) -> str:
@@ -101,7 +113,9 @@ def _kind(data: memoryview, file: str) -> str:
     raise refusals.other(head, file) or refusals.unknown(file)
 
 
-def _read_safetensors(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+def _read_safetensors(
+    path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None
+) -> Contents:
     header = int.from_bytes(data[:8], "little")
     if header > LARGEST_HEADER:
         raise refusals.damaged(budget.file)
@@ -112,7 +126,9 @@ def _read_safetensors(path: str, data: memoryview, budget: Budget, wanted: tuple
             tensors = {name: opened.get_tensor(name) for name in _taken(names, wanted, budget)}
             return Contents(_scaled(tensors, budget.file), dict(opened.metadata() or {}))
     except SafetensorError as error:
-        ends = re.findall(rb'"data_offsets" ?: ?\[ ?\d{1,15} ?, ?(\d{1,15}) ?\]', data[8 : 8 + header])
+        ends = re.findall(
+            rb'"data_offsets" ?: ?\[ ?\d{1,15} ?, ?(\d{1,15}) ?\]', data[8 : 8 + header]
+        )
         cut = 8 + header + max(map(int, ends), default=0) > len(data)
         raise (refusals.cut_off if cut else refusals.damaged)(budget.file) from error
 
@@ -128,22 +144,30 @@ def _scaled(tensors: dict[str, Tensor], file: str) -> dict[str, Tensor]:
             continue
         if not scale.is_floating_point() or not weight.dim() or scale.shape != (len(weight), 1):
             raise refusals.damaged(file)
-        tensors[name.removesuffix("_scale")] = weight * tensors.pop(name).float().view(-1, *[1] * (weight.dim() - 1))
+        tensors[name.removesuffix("_scale")] = weight * tensors.pop(name).float().view(
+            -1, *[1] * (weight.dim() - 1)
+        )
     return tensors
 
 
 def _taken(names: list[str], wanted: tuple[str, ...] | None, budget: Budget) -> list[str]:
     taken = [name for name in names if wanted is None or name.split(".")[0] in wanted]
     if names and not taken:
-        raise refusals.nothing_wanted(budget.file, wanted or (), sorted({name.split(".")[0] for name in names}))
+        raise refusals.nothing_wanted(
+            budget.file, wanted or (), sorted({name.split(".")[0] for name in names})
+        )
     return taken
 
 
-def _read_archive(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+def _read_archive(
+    path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None
+) -> Contents:
     return _wanted(*pytorch.read_zip(path, data, budget), wanted, budget)
 
 
-def _read_legacy(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+def _read_legacy(
+    path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None
+) -> Contents:
     try:  # other programs would take such a file for PyTorch's oldest format, a tar archive
         tarfile.TarInfo.frombuf(bytes(data[:512]), "utf-8", "surrogateescape")
     except tarfile.TarError:
@@ -151,13 +175,21 @@ def _read_legacy(path: str, data: memoryview, budget: Budget, wanted: tuple[str,
     raise refusals.damaged(budget.file)
 
 
-def _wanted(tensors: dict[str, Tensor], settings: dict, wanted: tuple[str, ...] | None, budget: Budget) -> Contents:
-    return Contents({name: tensors[name] for name in _taken(list(tensors), wanted, budget)}, settings)
+def _wanted(
+    tensors: dict[str, Tensor], settings: dict, wanted: tuple[str, ...] | None, budget: Budget
+) -> Contents:
+    return Contents(
+        {name: tensors[name] for name in _taken(list(tensors), wanted, budget)}, settings
+    )
 
 
-def _read_pickle(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+def _read_pickle(
+    path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None
+) -> Contents:
     return Contents(*read_snapshot(data, budget, wanted))
 
 
-def _read_onnx(path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> Contents:
+def _read_onnx(
+    path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None
+) -> Contents:
     return Contents(*onnx.read_graph(data, budget))

@@ -24,7 +24,9 @@ def read(path: Path, files: Sequence[str], name: str) -> formats.Contents:
     for file in files:
         part, stem = _part(file), PurePosixPath(file).stem
         if part == "tokenizer":
-            settings.setdefault(part, {})[stem] = _config(path / file, name) if file.endswith(".json") else _lines(path / file, name)
+            settings.setdefault(part, {})[stem] = (
+                _config(path / file, name) if file.endswith(".json") else _lines(path / file, name)
+            )
         elif file.endswith(".json"):
             settings[part] = _config(path / file, name)
         else:
@@ -35,7 +37,13 @@ def read(path: Path, files: Sequence[str], name: str) -> formats.Contents:
 
 def _part(file: str) -> str:
     path = PurePosixPath(file)
-    return path.parent.name or ("scheduler" if "scheduler" in file else "unet" if path.stem in ("config", "diffusion_pytorch_model") else path.stem)
+    return path.parent.name or (
+        "scheduler"
+        if "scheduler" in file
+        else "unet"
+        if path.stem in ("config", "diffusion_pytorch_model")
+        else path.stem
+    )
 
 
 def _config(path: Path, name: str) -> dict:
@@ -43,9 +51,17 @@ def _config(path: Path, name: str) -> dict:
         text = _read(path)
         config = None if text is None else json.loads(text)
     except (OSError, ValueError, RecursionError) as e:
-        raise WeightsError("{part} of {file} can't be read as JSON. Delete it and fetch it again.", part=path.name, file=name) from e
+        raise WeightsError(
+            "{part} of {file} can't be read as JSON. Delete it and fetch it again.",
+            part=path.name,
+            file=name,
+        ) from e
     if not isinstance(config, dict):
-        raise WeightsError("{part} of {file} is not a table of settings. Delete it and fetch it again.", part=path.name, file=name)
+        raise WeightsError(
+            "{part} of {file} is not a table of settings. Delete it and fetch it again.",
+            part=path.name,
+            file=name,
+        )
     return config
 
 
@@ -54,9 +70,17 @@ def _lines(path: Path, name: str) -> list[str]:
         text = _read(path)
         lines = None if text is None else text.decode().splitlines()
     except (OSError, UnicodeDecodeError) as e:
-        raise WeightsError("{part} of {file} can't be read as text. Delete it and fetch it again.", part=path.name, file=name) from e
+        raise WeightsError(
+            "{part} of {file} can't be read as text. Delete it and fetch it again.",
+            part=path.name,
+            file=name,
+        ) from e
     if lines is None:
-        raise WeightsError("{part} of {file} is too large. Delete it and fetch it again.", part=path.name, file=name)
+        raise WeightsError(
+            "{part} of {file} is too large. Delete it and fetch it again.",
+            part=path.name,
+            file=name,
+        )
     return lines
 
 

@@ -30,7 +30,12 @@ class _Damaged(Exception):
 
 def is_onnx(head: bytes) -> bool:
     """Does a file begin as an ONNX model does: with its version, 1 to 31, and then another of its first fields?"""
-    return len(head) > 2 and head[0] == 8 and 0 < head[1] < 32 and head[2] in (0x12, 0x1A, 0x22, 0x2A, 0x32, 0x3A, 0x42)
+    return (
+        len(head) > 2
+        and head[0] == 8
+        and 0 < head[1] < 32
+        and head[2] in (0x12, 0x1A, 0x22, 0x2A, 0x32, 0x3A, 0x42)
+    )
 
 
 def read_graph(data: memoryview, budget: Budget) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -103,12 +108,18 @@ def _tensor(data: memoryview, budget: Budget) -> tuple[str, Tensor | None]:
     for side in shape:
         count *= side
     if field == INTEGERS:
-        numbers = torch.tensor([n - (n >> 63 << 64) for n in _integers(value, budget)], dtype=torch.int64)
+        numbers = torch.tensor(
+            [n - (n >> 63 << 64) for n in _integers(value, budget)], dtype=torch.int64
+        )
     else:
         form = KINDS[1] if field == FLOATS else KINDS[kind]
         if len(value) % form.itemsize:
             raise _Damaged
-        numbers = torch.frombuffer(bytearray(value), dtype=form) if len(value) else torch.empty(0, dtype=form)
+        numbers = (
+            torch.frombuffer(bytearray(value), dtype=form)
+            if len(value)
+            else torch.empty(0, dtype=form)
+        )
     if len(numbers) != count:
         raise refusals.claims_too_much(budget.file) if count > len(numbers) else _Damaged
     return name, numbers.reshape(shape)
@@ -147,7 +158,7 @@ def _fields(data: int | memoryview, budget: Budget) -> Iterator[tuple[int, int |
             raise _Damaged
         if size > len(data) - at:
             raise refusals.cut_off(budget.file)
-        yield key >> 3, data[at:at + size]
+        yield key >> 3, data[at : at + size]
         at += size
 
 

@@ -94,7 +94,10 @@ class Reader:
                 self.budget.spend()
                 _INSTRUCTIONS[code](self)
             return self.stack.pop()
-        except (LookupError, ValueError) as error:  # unknown instruction, empty stack, no such memo, not UTF-8
+        except (
+            LookupError,
+            ValueError,
+        ) as error:  # unknown instruction, empty stack, no such memo, not UTF-8
             raise damaged(self.budget.file) from error
 
     def insist(self, honest: bool) -> None:
@@ -163,7 +166,9 @@ class Reader:
 
     def push_dict(self, args: object, kinds: tuple[type, ...]) -> None:
         """The call may give the pairs, as Python 2 did. Each pair is a step, since the call may be repeated."""
-        self.insist(type(args) is tuple and len(args) <= 1 and all(type(pairs) in kinds for pairs in args))
+        self.insist(
+            type(args) is tuple and len(args) <= 1 and all(type(pairs) in kinds for pairs in args)
+        )
         pairs = args[0] if args else ()
         self.push({})
         for pair in pairs.items() if type(pairs) is dict else pairs:
@@ -174,7 +179,9 @@ class Reader:
     def build(self, state: object) -> None:
         target = self.stack[-1]
         self.insist(type(target) in (Record, dict))
-        if type(target) is Record:  # attributes of an OrderedDict (`_metadata` of a state dict) say nothing to us
+        if (
+            type(target) is Record
+        ):  # attributes of an OrderedDict (`_metadata` of a state dict) say nothing to us
             target.state = state
 
     def add(self, values: list) -> None:

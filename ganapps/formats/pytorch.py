@@ -13,7 +13,15 @@ from torch import Tensor
 from ganapps.formats.pickles import PERSISTENT, Budget, Record
 from ganapps.formats.refusals import damaged, foreign, no_tensors, too_intricate
 from ganapps.formats.snapshots import DEEPEST, KNOWN, LONGEST_PATH, NOT_PLAIN, harmless, plain
-from ganapps.formats.storages import NAMED, NAMES, PARAMETER, REBUILD, Stream, read_archive, read_stream
+from ganapps.formats.storages import (
+    NAMED,
+    NAMES,
+    PARAMETER,
+    REBUILD,
+    Stream,
+    read_archive,
+    read_stream,
+)
 
 
 def read_zip(path: str, data: memoryview, budget: Budget) -> tuple[dict[str, Tensor], dict]:

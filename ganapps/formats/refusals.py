@@ -39,14 +39,16 @@ TFLITE = (
     "{file} is a TensorFlow Lite model, which is not a checkpoint this app can read. "
     "Use the model's PyTorch or safetensors file."
 )
-GGUF = (
-    "{file} is a GGUF file, which is not a checkpoint this app can read. Use the model's PyTorch or safetensors file."
-)
+GGUF = "{file} is a GGUF file, which is not a checkpoint this app can read. Use the model's PyTorch or safetensors file."
 OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", KERAS),
     (4, b"TFL3", TFLITE),
     (0, b"GGUF", GGUF),
-    (0, b"7767517\n", NCNN),  # the text half; the other begins with the number type of its first weights
+    (
+        0,
+        b"7767517\n",
+        NCNN,
+    ),  # the text half; the other begins with the number type of its first weights
     (0, b"7767517\r\n", NCNN),
     (0, b"\x47\x6b\x30\x01", NCNN),
     (0, b"\x38\x4b\x0d\x00", NCNN),
@@ -84,12 +86,16 @@ def zipped(names: list[str]) -> str:
 
 
 def no_file(file: str) -> WeightsError:
-    return WeightsError("{file} is a folder or a device, not a file. Name the checkpoint file itself.", file=file)
+    return WeightsError(
+        "{file} is a folder or a device, not a file. Name the checkpoint file itself.", file=file
+    )
 
 
 def unreadable(file: str, reason: str) -> WeightsError:
     return WeightsError(
-        "{file} can't be opened ({reason}). Check that it is there and that you may read it.", file=file, reason=reason
+        "{file} can't be opened ({reason}). Check that it is there and that you may read it.",
+        file=file,
+        reason=reason,
     )
 
 
@@ -106,7 +112,10 @@ def unknown(file: str) -> WeightsError:
 
 
 def cut_off(file: str) -> WeightsError:
-    return WeightsError("{file} ends in the middle: its download was cut off. Delete it and fetch it again.", file=file)
+    return WeightsError(
+        "{file} ends in the middle: its download was cut off. Delete it and fetch it again.",
+        file=file,
+    )
 
 
 def damaged(file: str) -> WeightsError:
@@ -160,7 +169,10 @@ def tensorflow(file: str) -> WeightsError:
 
 
 def weights_elsewhere(file: str) -> WeightsError:
-    return WeightsError("{file} keeps its weights in other files beside it. Use a file that holds them itself.", file=file)
+    return WeightsError(
+        "{file} keeps its weights in other files beside it. Use a file that holds them itself.",
+        file=file,
+    )
 
 
 def byte_order(file: str) -> WeightsError:
@@ -182,4 +194,6 @@ def nothing_wanted(file: str, wanted: tuple[str, ...], found: list[str]) -> Weig
 
 
 def no_tensors(file: str) -> WeightsError:
-    return WeightsError("{file} holds no weights. Choose another file of the same model.", file=file)
+    return WeightsError(
+        "{file} holds no weights. Choose another file of the same model.", file=file
+    )

@@ -17,8 +17,26 @@ from torch import Tensor
 
 from ganapps.errors import WeightsError
 from ganapps.formats.pickles import COUNTER, ORDERED_DICT, Budget, LongText, Name, Reader, Record
-from ganapps.formats.refusals import claims_too_much, damaged, foreign, nothing_wanted, too_intricate, unknown
-from ganapps.formats.storages import DEVICE, DTYPES, NAMED, PARAMETER, REBUILD, SIZE, check_view, claim, read_stream, tensor_from
+from ganapps.formats.refusals import (
+    claims_too_much,
+    damaged,
+    foreign,
+    nothing_wanted,
+    too_intricate,
+    unknown,
+)
+from ganapps.formats.storages import (
+    DEVICE,
+    DTYPES,
+    NAMED,
+    PARAMETER,
+    REBUILD,
+    SIZE,
+    check_view,
+    claim,
+    read_stream,
+    tensor_from,
+)
 
 PERSISTENT_OBJECT = "torch_utils.persistence._reconstruct_persistent_obj"
 EMBEDDED_STREAM = "torch.storage._load_from_bytes"
@@ -29,10 +47,19 @@ DEEPEST = 32  # modules or settings inside one another; R3GAN has 8
 LONGEST_LIST = 256
 LONGEST_PATH = 400
 NOT_PLAIN = object()
-NAMESPACES = ("argparse.Namespace", "types.SimpleNamespace")  # what a program was told: their attributes are settings
+NAMESPACES = (
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+)  # what a program was told: their attributes are settings
 # What else of Python, numpy and PyTorch lies in honest files, beside the weights.
 BESIDE = frozenset(
-    ["collections.defaultdict", "copyreg._reconstructor", "copy_reg._reconstructor", "typing.Any", *NAMESPACES]
+    [
+        "collections.defaultdict",
+        "copyreg._reconstructor",
+        "copy_reg._reconstructor",
+        "typing.Any",
+        *NAMESPACES,
+    ]
     + [
         f"{module}.{kind}"
         for module in ("builtins", "__builtin__")
@@ -46,7 +73,18 @@ BESIDE = frozenset(
     + [f"datetime.{kind}" for kind in ("date", "datetime", "time", "timedelta", "timezone")]
 )
 KNOWN = BESIDE | frozenset(
-    [ORDERED_DICT, COUNTER, PARAMETER, SIZE, DEVICE, *REBUILD, EMBEDDED_STREAM, ENCODE, "numpy.dtype", "numpy.ndarray"]
+    [
+        ORDERED_DICT,
+        COUNTER,
+        PARAMETER,
+        SIZE,
+        DEVICE,
+        *REBUILD,
+        EMBEDDED_STREAM,
+        ENCODE,
+        "numpy.dtype",
+        "numpy.ndarray",
+    ]
     + [f"{module}{name}" for module in ARRAYS for name in ("scalar", "_reconstruct")]
     + [str(dtype) for dtype in DTYPES.values()]
     + [f"numpy.{kind}" for kind in "bool_ float16 float32 float64 int32 int64 uint8".split()]
@@ -68,7 +106,9 @@ class Network:
     def settings(self, budget: Budget) -> dict:
         """Its constructor's keyword arguments, its plain attributes, and `class_name`."""
         given = plain(self.state.get("_init_kwargs"), budget)
-        attributes = {name: plain(value, budget) for name, value in self.state.items() if str(name)[:1] != "_"}
+        attributes = {
+            name: plain(value, budget) for name, value in self.state.items() if str(name)[:1] != "_"
+        }
         found = {name: value for name, value in attributes.items() if value is not NOT_PLAIN}
         positional = plain(self.state.get("_init_args"), budget)
         if type(positional) is list and positional:
@@ -126,7 +166,9 @@ class Snapshot:
             raise claims_too_much(self.budget.file)
 
 
-def read_snapshot(data: memoryview, budget: Budget, wanted: tuple[str, ...] | None) -> tuple[dict[str, Tensor], dict]:
+def read_snapshot(
+    data: memoryview, budget: Budget, wanted: tuple[str, ...] | None
+) -> tuple[dict[str, Tensor], dict]:
     """Tensors ('G_ema.mapping.fc0.weight') and settings ({'G_ema': {'z_dim': 512, ...}, 'training_set_kwargs': ...}).
 
     Takes the networks named in `wanted`, or G_ema, the one that makes the pictures. Each one's settings also hold
@@ -136,15 +178,23 @@ def read_snapshot(data: memoryview, budget: Budget, wanted: tuple[str, ...] | No
     """
     value = Reader(data, budget, _allowed).value()
     root = _mapping(value)
-    networks = {name: network for name, value in (root or {}).items() if (network := _network(value)) is not None}
+    networks = {
+        name: network
+        for name, value in (root or {}).items()
+        if (network := _network(value)) is not None
+    }
     if not networks:
         raise _stranger(value, budget.file)
     chosen = [name for name in wanted or ("G_ema",) if name in networks]
     if not chosen:
         raise nothing_wanted(budget.file, wanted or ("G_ema",), [str(name) for name in networks])
-    settings = {name: value for name, raw in root.items() if (value := plain(raw, budget)) is not NOT_PLAIN}
+    settings = {
+        name: value for name, raw in root.items() if (value := plain(raw, budget)) is not NOT_PLAIN
+    }
     settings |= {name: network.settings(budget) for name, network in networks.items()}
-    snapshot = Snapshot(budget, 2 * len(data))  # twice, for protocol 2 writes bytes as text that is decoded first
+    snapshot = Snapshot(
+        budget, 2 * len(data)
+    )  # twice, for protocol 2 writes bytes as text that is decoded first
     for name in chosen:
         settings[name] |= _take_network(snapshot, name, networks[name])
     return snapshot.tensors, settings
@@ -153,7 +203,13 @@ def read_snapshot(data: memoryview, budget: Budget, wanted: tuple[str, ...] | No
 def harmless(name: str) -> bool:
     """Any class of research code may be named, it is inert. Of Python, numpy and PyTorch a handful has business here."""
     package = name.partition(".")[0]
-    general = package in sys.stdlib_module_names or package in ("torch", "numpy", "pip", "__builtin__", "copy_reg")
+    general = package in sys.stdlib_module_names or package in (
+        "torch",
+        "numpy",
+        "pip",
+        "__builtin__",
+        "copy_reg",
+    )
     return not general or name in KNOWN
 
 
@@ -186,7 +242,9 @@ def _take_network(snapshot: Snapshot, name: str, network: Network) -> dict:
     return {"modules": modules, "non_persistent": non_persistent}
 
 
-def _walk(budget: Budget, network: Network, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Network]]:
+def _walk(
+    budget: Budget, network: Network, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Network]]:
     if len(path) > DEEPEST or sum(map(len, path)) > LONGEST_PATH:
         raise too_intricate(budget.file)
     yield path, network
@@ -208,7 +266,11 @@ def _network(value: object) -> Network | None:
         name, state = meta.get("class_name"), _mapping(meta.get("state"))
     else:
         name, state = value.name.rpartition(".")[2], value.state
-    if type(name) is not str or type(state) is not dict or type(state.get("_parameters")) is not dict:
+    if (
+        type(name) is not str
+        or type(state) is not dict
+        or type(state.get("_parameters")) is not dict
+    ):
         return None
     return Network(name, state)
 
@@ -221,7 +283,12 @@ def _mapping(value: object) -> dict | None:
 
 def _is_encoded(value: object) -> bool:
     """Is this the call that stands for bytes in protocol 2?"""
-    return type(value) is Record and value.name == ENCODE and len(value.args) == 2 and value.args[1] == "latin1"
+    return (
+        type(value) is Record
+        and value.name == ENCODE
+        and len(value.args) == 2
+        and value.args[1] == "latin1"
+    )
 
 
 def _bytes(value: object) -> memoryview | None:
@@ -238,7 +305,9 @@ def _texts(value: object) -> list[str]:
     """The texts of a set, which protocol 2 and 3 write as a call of `set` with a list."""
     if type(value) is Record:
         value = value.args[0] if value.args else None
-    return [text for text in value if type(text) is str][:LONGEST_LIST] if type(value) is list else []
+    return (
+        [text for text in value if type(text) is str][:LONGEST_LIST] if type(value) is list else []
+    )
 
 
 def plain(value: object, budget: Budget, depth: int = 0) -> object:
@@ -257,7 +326,11 @@ def plain(value: object, budget: Budget, depth: int = 0) -> object:
         return NOT_PLAIN if any(entry is NOT_PLAIN for entry in entries) else entries
     pairs = value.state if type(value) is Record and value.name in NAMESPACES else _mapping(value)
     if isinstance(pairs, dict):
-        found = {key: entry for key, raw in pairs.items() if (entry := plain(raw, budget, depth + 1)) is not NOT_PLAIN}
+        found = {
+            key: entry
+            for key, raw in pairs.items()
+            if (entry := plain(raw, budget, depth + 1)) is not NOT_PLAIN
+        }
         return found if found or not pairs else NOT_PLAIN
     return _plain_record(value)
 
@@ -279,12 +352,18 @@ def _plain_record(value: object) -> object:
 
 def _numbers(kind: object, data: object, shape: object) -> numpy.ndarray | object:
     """The array of `shape` in `data`; `kind` is the record of its numpy.dtype, whose state holds the byte order."""
-    code = kind.args[0] if type(kind) is Record and kind.name == "numpy.dtype" and kind.args else None
+    code = (
+        kind.args[0] if type(kind) is Record and kind.name == "numpy.dtype" and kind.args else None
+    )
     order = kind.state[1] if code and type(kind.state) is tuple and len(kind.state) > 1 else "<"
     data = _bytes(data)
     if type(code) is not str or code not in NUMBERS or order not in ("<", ">", "|") or data is None:
         return NOT_PLAIN
-    if type(shape) is not tuple or len(shape) > 4 or not all(type(side) is int and side >= 0 for side in shape):
+    if (
+        type(shape) is not tuple
+        or len(shape) > 4
+        or not all(type(side) is int and side >= 0 for side in shape)
+    ):
         return NOT_PLAIN
     kind = numpy.dtype(order.replace("|", "<") + code)
     if len(data) != math.prod(shape) * kind.itemsize or math.prod(shape) > LONGEST_LIST:

@@ -98,17 +98,29 @@ class Stream:
 
 def claim(record: Record, file: str) -> Claim:
     """The storage that a persistent id names. Raises `WeightsError`."""
-    if record.name != PERSISTENT or len(record.args) not in (5, 6) or record.args[5:] not in ((), (None,)):
+    if (
+        record.name != PERSISTENT
+        or len(record.args) not in (5, 6)
+        or record.args[5:] not in ((), (None,))
+    ):
         raise damaged(file)
     tag, kind, key, location, count = record.args[:5]
-    honest = [type(part) for part in (tag, kind, key, location, count)] == [str, Name, str, str, int]
+    honest = [type(part) for part in (tag, kind, key, location, count)] == [
+        str,
+        Name,
+        str,
+        str,
+        int,
+    ]
     dtype = DTYPES.get(kind.text.rpartition(".")[2]) if honest else None
     if dtype is None or tag != "storage" or count < 0:
         raise damaged(file)
     return Claim(key, dtype, count)
 
 
-def check_view(record: Record, count: int, file: str) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+def check_view(
+    record: Record, count: int, file: str
+) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
     """Offset, size, stride of the tensor that `record` rebuilds over a storage of `count` numbers, else `WeightsError`."""
     if record.name not in REBUILD or len(record.args) < 4:
         raise damaged(file)
@@ -125,7 +137,9 @@ def check_view(record: Record, count: int, file: str) -> tuple[int, tuple[int, .
     return offset, size, stride
 
 
-def tensor_from(data: memoryview, dtype: torch.dtype, view: tuple[int, tuple[int, ...], tuple[int, ...]]) -> Tensor:
+def tensor_from(
+    data: memoryview, dtype: torch.dtype, view: tuple[int, tuple[int, ...], tuple[int, ...]]
+) -> Tensor:
     """A tensor of its own memory from a storage's bytes and what `check_view` returned."""
     offset, size, stride = view
     if 0 in size:
@@ -142,7 +156,9 @@ def _aligned(data: memoryview, dtype: torch.dtype) -> Tensor:
     return numbers.clone() if numbers.data_ptr() % dtype.itemsize else numbers
 
 
-def read_stream(data: memoryview, budget: Budget, allowed: Callable[[str], bool] = NAMES.__contains__) -> Stream:
+def read_stream(
+    data: memoryview, budget: Budget, allowed: Callable[[str], bool] = NAMES.__contains__
+) -> Stream:
     """Reads a legacy PyTorch stream (or the one around each tensor of NVIDIA's pickles) and checks every claim in it.
 
     It is five pickles (a magic number, a version, the writer's machine, the value, the keys of its storages), and then
@@ -151,14 +167,23 @@ def read_stream(data: memoryview, budget: Budget, allowed: Callable[[str], bool]
     """
     reader = Reader(data, budget, allowed)
     magic, version, machine, root, keys = (reader.value() for _ in range(5))
-    if type(magic) is not int or magic != STREAM_MAGIC or type(version) is not int or version != STREAM_VERSION:
+    if (
+        type(magic) is not int
+        or magic != STREAM_MAGIC
+        or type(version) is not int
+        or version != STREAM_VERSION
+    ):
         raise damaged(budget.file)
     if type(machine) is not dict or type(keys) is not list:
         raise damaged(budget.file)
     if machine.get("little_endian") is not True:
         raise byte_order(budget.file)
     claims = _claims(reader.records, budget.file)
-    if not all(type(key) is str for key in keys) or len(keys) != len(claims) or set(keys) != set(claims):
+    if (
+        not all(type(key) is str for key in keys)
+        or len(keys) != len(claims)
+        or set(keys) != set(claims)
+    ):
         raise damaged(budget.file)
     storages = {key: _storage_bytes(reader, claims[key]) for key in keys}
     check_records(reader.records, claims, budget)
@@ -220,7 +245,9 @@ def _harmless(rest: tuple) -> bool:
     )
 
 
-def read_archive(path: str, data: memoryview, budget: Budget, allowed: Callable[[str], bool]) -> Stream:
+def read_archive(
+    path: str, data: memoryview, budget: Budget, allowed: Callable[[str], bool]
+) -> Stream:
     """Reads a PyTorch zip file and checks every claim in its directory and in the pickle inside.
 
     `allowed` are the names that may stand in the pickle; what is called by them is inert. Raises `WeightsError`.
@@ -249,7 +276,10 @@ def _checked(path: str, data: memoryview, budget: Budget) -> list[zipfile.ZipInf
     entries = _directory(path, data, budget.file)
     names = [entry.filename for entry in entries]
     folder = names[0].partition("/")[0] if names else ""
-    if any(name in PROGRAM or name.startswith("code/") for name in (n.removeprefix(f"{folder}/") for n in names)):
+    if any(
+        name in PROGRAM or name.startswith("code/")
+        for name in (n.removeprefix(f"{folder}/") for n in names)
+    ):
         raise program(budget.file)
     if f"{folder}/data.pkl" not in names:
         raise impostor(budget.file, zipped(names))
@@ -263,7 +293,13 @@ def _directory(path: str, data: memoryview, file: str) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.infolist()
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error, OverflowError) as error:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        ValueError,
+        struct.error,
+        OverflowError,
+    ) as error:
         raise damaged(file) from error
 
 
@@ -290,11 +326,18 @@ def _directory_size(data: memoryview, file: str) -> int:
 def _check_sizes(entries: list[zipfile.ZipInfo], room: int, budget: Budget) -> None:
     """PyTorch compresses nothing and repeats no name, so all entries together are no larger than the file."""
     budget.spend(len(entries))
-    if any(entry.compress_type or entry.flag_bits & 1 or entry.compress_size != entry.file_size for entry in entries):
+    if any(
+        entry.compress_type or entry.flag_bits & 1 or entry.compress_size != entry.file_size
+        for entry in entries
+    ):
         raise claims_too_much(budget.file)
     names = {entry.filename.casefold() for entry in entries}
     alphabets = {entry.flag_bits & 0x800 for entry in entries if not entry.filename.isascii()}
-    if len(names) < len(entries) or len(alphabets) > 1 or sum(entry.file_size for entry in entries) > room:
+    if (
+        len(names) < len(entries)
+        or len(alphabets) > 1
+        or sum(entry.file_size for entry in entries) > room
+    ):
         raise damaged(budget.file)
 
 

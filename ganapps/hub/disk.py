@@ -25,7 +25,9 @@ STALE = 3600  # seconds after which a partial file has no writer any more
 COMMIT = re.compile(r"[0-9a-f]{40}")  # a git commit, and a git object's name
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
-_hashes: dict[tuple[str, int, int], str] = {}  # path, time of change, size -> sha256 of what was read through once
+_hashes: dict[
+    tuple[str, int, int], str
+] = {}  # path, time of change, size -> sha256 of what was read through once
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,17 @@ def on_disk(source: Source, typed: bool = False) -> Iterator[Located]:
     own = _own_folder()
     places = [own / (source.repo or "") / source.file] if own else []
     if own and source.repo and source.sha256 and source.file:
-        places.append(own / Path(source.file).name)  # a bare name may be anybody's, so only where it can be checked
+        places.append(
+            own / Path(source.file).name
+        )  # a bare name may be anybody's, so only where it can be checked
     if source.repo is None:
         places.append(WEIGHTS / source.file)
     for place in places:
-        if place.is_file() or place.is_dir() and all((place / name).is_file() for name in source.files):
+        if (
+            place.is_file()
+            or place.is_dir()
+            and all((place / name).is_file() for name in source.files)
+        ):
             yield Located(place, source, None, source.sha256)
     for folder in dict.fromkeys((home(False), home(typed))):
         in_cache = cached(source, folder)
@@ -104,10 +112,16 @@ def names(source: Source) -> tuple[str, ...]:
 def well_formed(source: Source) -> bool:
     """Could the Hub have this repository, revision and files, and do they stay inside the cache's folder?"""
     words = (source.repo or "").split("/")
-    named = len(words) == 2 and all(re.fullmatch(r"\w([\w.-]*\w)?", word, re.ASCII) for word in words)
+    named = len(words) == 2 and all(
+        re.fullmatch(r"\w([\w.-]*\w)?", word, re.ASCII) for word in words
+    )
     odd = re.search(r"--|\.\.|\.git$", source.repo or "") or len(source.repo or "") > 96
     parts = "/".join((*names(source), source.revision or "main")).split("/")
-    return named and not odd and all(part.strip(". ") and part[0] != "-" and "\\" not in part for part in parts)
+    return (
+        named
+        and not odd
+        and all(part.strip(". ") and part[0] != "-" and "\\" not in part for part in parts)
+    )
 
 
 def _own_folder() -> Path | None:
@@ -136,11 +150,18 @@ def make_room(source: Source, needed: int, title: str, folder: Path) -> None:
         if time.time() - partial.stat().st_mtime > STALE:
             partial.unlink(missing_ok=True)
     folder = folder.absolute()
-    free = shutil.disk_usage(next(place for place in (folder, *folder.parents) if place.exists())).free
+    free = shutil.disk_usage(
+        next(place for place in (folder, *folder.parents) if place.exists())
+    ).free
     if needed and free < needed + SPARE:
-        raise WeightsError("{title} needs {need} MB, and {folder} has only {free} MB free: make room there, or set "
-                           "HF_HOME to a folder on a larger disk.", title=title, need=mb(needed), free=mb(free),
-                           folder=str(folder))
+        raise WeightsError(
+            "{title} needs {need} MB, and {folder} has only {free} MB free: make room there, or set "
+            "HF_HOME to a folder on a larger disk.",
+            title=title,
+            need=mb(needed),
+            free=mb(free),
+            folder=str(folder),
+        )
 
 
 def mb(size: float) -> str:
@@ -164,13 +185,18 @@ def checked(found: Located, title: str, announced: Mapping[str, str]) -> Steps:
         if single:
             same_size(found.source, found.path.stat().st_size, str(found.path), title)
         for name, path in files.items():
-            known = "" if single and expected else _announced(path) or announced.get(name, "")  # a row knows better
+            known = (
+                "" if single and expected else _announced(path) or announced.get(name, "")
+            )  # a row knows better
             digests[name], right = yield from _digest(path, known, title)
             if not right:
                 raise _wrong(found, [path], title)
     except OSError as error:
-        raise WeightsError("{place} can't be read ({why}): check its permissions and the disk.", place=str(found.path),
-                           why=error.strerror) from error
+        raise WeightsError(
+            "{place} can't be read ({why}): check its permissions and the disk.",
+            place=str(found.path),
+            why=error.strerror,
+        ) from error
     listing = "".join(f"{digest}  {name}\n" for name, digest in digests.items())
     digest = digests[found.source.file] if single else hashlib.sha256(listing.encode()).hexdigest()
     if expected not in (None, digest):
@@ -181,20 +207,32 @@ def checked(found: Located, title: str, announced: Mapping[str, str]) -> Steps:
 def same_size(source: Source, size: int | None, place: str, title: str) -> None:
     """WeightsError if the row and `place` both know the size and disagree."""
     if source.size and size is not None and size != source.size:
-        raise WeightsError("{place} has {size} bytes, but the file of {title} has {expected}: it is another file and "
-                           "was not used.", place=place, size=size, expected=source.size, title=title)
+        raise WeightsError(
+            "{place} has {size} bytes, but the file of {title} has {expected}: it is another file and "
+            "was not used.",
+            place=place,
+            size=size,
+            expected=source.size,
+            title=title,
+        )
 
 
 def another(place: str, title: str) -> WeightsError:
     """The error about a file whose content is not the one that the row names."""
-    return WeightsError("{place} is not the file of {title}: its sha256 is another one, so it was not used. Replace "
-                        "the file, or correct the row.", place=place, title=title)
+    return WeightsError(
+        "{place} is not the file of {title}: its sha256 is another one, so it was not used. Replace "
+        "the file, or correct the row.",
+        place=place,
+        title=title,
+    )
 
 
 def _files(found: Located) -> dict[str, Path]:
     if found.path.is_file():
         return {found.source.file: found.path}
-    inside = found.source.files or [p.relative_to(found.path).as_posix() for p in found.path.rglob("*") if p.is_file()]
+    inside = found.source.files or [
+        p.relative_to(found.path).as_posix() for p in found.path.rglob("*") if p.is_file()
+    ]
     return {name: found.path / name for name in sorted(inside)}
 
 
@@ -209,14 +247,19 @@ def _digest(path: Path, announced: str, title: str) -> Generator[Progress, None,
     key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
     if key in _hashes:
         return _hashes[key], True  # only right ones are remembered
-    sha256, git = hashlib.sha256(), hashlib.sha1(b"blob %d\0" % facts.st_size, usedforsecurity=False)
+    sha256, git = (
+        hashlib.sha256(),
+        hashlib.sha1(b"blob %d\0" % facts.st_size, usedforsecurity=False),
+    )
     for done, part in _parts(path):
         sha256.update(part)
         if COMMIT.fullmatch(announced):
             git.update(part)
         if done is not None:
             yield Progress(done, facts.st_size, "Checking {title}", {"title": title})
-    right = {64: sha256.hexdigest(), 40: git.hexdigest()}.get(len(announced), announced) == announced
+    right = {64: sha256.hexdigest(), 40: git.hexdigest()}.get(
+        len(announced), announced
+    ) == announced
     if right:
         _hashes[key] = sha256.hexdigest()
     return sha256.hexdigest(), right
@@ -243,7 +286,16 @@ def _wrong(found: Located, paths: list[Path], title: str) -> WeightsError:
                 (path.parent / os.readlink(path)).unlink(missing_ok=True)
             path.unlink(missing_ok=True)
     except OSError:
-        return WeightsError("The copy of {file} from {repo} on this machine is damaged (not the expected sha256): "
-                            "delete {path}.", file=file, repo=repo, path=str(found.path))
-    return WeightsError("The copy of {file} from {repo} on this machine was damaged (not the expected sha256), so it "
-                        "was deleted: try again to fetch it anew.", file=file, repo=repo)
+        return WeightsError(
+            "The copy of {file} from {repo} on this machine is damaged (not the expected sha256): "
+            "delete {path}.",
+            file=file,
+            repo=repo,
+            path=str(found.path),
+        )
+    return WeightsError(
+        "The copy of {file} from {repo} on this machine was damaged (not the expected sha256), so it "
+        "was deleted: try again to fetch it anew.",
+        file=file,
+        repo=repo,
+    )

@@ -27,7 +27,9 @@ from huggingface_hub import (
     hf_hub_url,
 )
 
-http = import_module(errors.HTTPError.__module__.split(".")[0])  # the client's: httpx2, or httpx before its 2.0
+http = import_module(
+    errors.HTTPError.__module__.split(".")[0]
+)  # the client's: httpx2, or httpx before its 2.0
 Tick = TypeVar("Tick")
 
 NAME = "ganapps-hub"  # of the worker threads
@@ -129,7 +131,9 @@ class Watch:
             self._hold(info["return_value"])
             self.deadline = time.monotonic() + patience()
         elif event == "http11.send_request_headers.started":
-            proved = info["request"].url.scheme == b"https"  # a silent plain connection may be anything
+            proved = (
+                info["request"].url.scheme == b"https"
+            )  # a silent plain connection may be anything
             self.deadline = time.monotonic() + max(patience(), ANSWER if proved else 0)
 
     def _hold(self, stream: Any) -> None:
@@ -151,7 +155,9 @@ class _Quiet:
     def __enter__(self) -> _Quiet:
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         pass
 
     def update(self, _: float | None = 1) -> None:
@@ -160,7 +166,9 @@ class _Quiet:
             raise Stopped
 
 
-def looked(repo: str, revision: str, file: str, tick: Tick) -> Generator[Tick, None, HfFileMetadata]:
+def looked(
+    repo: str, revision: str, file: str, tick: Tick
+) -> Generator[Tick, None, HfFileMetadata]:
     """What the Hub says of `file`; yields `tick` meanwhile. Raises what the client raises, or TimeoutError.
 
     An unreachable Hub is given up at once, a busy one is asked again.
@@ -168,7 +176,9 @@ def looked(repo: str, revision: str, file: str, tick: Tick) -> Generator[Tick, N
     url = hf_hub_url(repo, file, revision=revision, endpoint=constants.ENDPOINT)
     limit = max(patience(), ANSWER)
     for pause in (*PAUSES, 0):
-        watch = Watch(lambda _: get_hf_file_metadata(url, timeout=limit, endpoint=constants.ENDPOINT))
+        watch = Watch(
+            lambda _: get_hf_file_metadata(url, timeout=limit, endpoint=constants.ENDPOINT)
+        )
         try:
             return (yield from watch.follow(lambda: tick, hurried=True))
         except errors.HfHubHTTPError as error:
@@ -180,21 +190,34 @@ def looked(repo: str, revision: str, file: str, tick: Tick) -> Generator[Tick, N
             yield tick
 
 
-def download(repo: str, revision: str, sizes: dict[str, int], folder: str | Path | None = None) -> Watch:
+def download(
+    repo: str, revision: str, sizes: dict[str, int], folder: str | Path | None = None
+) -> Watch:
     """Fetches the files of `sizes` (bytes, for the count) into a cache, by default the client's, one after another."""
-    constants.HF_HUB_DISABLE_XET = True  # it can be neither counted finely nor stopped; HTTP carries the same files
+    constants.HF_HUB_DISABLE_XET = (
+        True  # it can be neither counted finely nor stopped; HTTP carries the same files
+    )
 
     def work(watch: Watch) -> None:
         for watch.file, size in sizes.items():
-            hf_hub_download(repo, watch.file, revision=revision, cache_dir=folder or constants.HF_HUB_CACHE,
-                            endpoint=constants.ENDPOINT, tqdm_class=_Quiet)
+            hf_hub_download(
+                repo,
+                watch.file,
+                revision=revision,
+                cache_dir=folder or constants.HF_HUB_CACHE,
+                endpoint=constants.ENDPOINT,
+                tqdm_class=_Quiet,
+            )
             watch.before, watch.received = watch.before + size, 0
+
     return Watch(work)
 
 
 def answers(seconds: float) -> bool:
     """Does anything that could be the Hub answer within `seconds`?"""
-    watch = Watch(lambda _: get_session().head(constants.ENDPOINT, timeout=seconds, follow_redirects=False))
+    watch = Watch(
+        lambda _: get_session().head(constants.ENDPOINT, timeout=seconds, follow_redirects=False)
+    )
     try:
         return watch.result(seconds).status_code < 500
     except (http.HTTPError, http.InvalidURL, OSError):
@@ -257,6 +280,8 @@ def _body(watch: Watch, response: Any) -> _Body:
 
 def _shut(connection: socket.socket) -> None:
     try:
-        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # the plain socket's: an encrypted one says goodbye first
+        socket.socket.shutdown(
+            connection, socket.SHUT_RDWR
+        )  # the plain socket's: an encrypted one says goodbye first
     except OSError:
         pass  # closed already, which is what was wanted

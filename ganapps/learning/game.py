@@ -83,9 +83,7 @@ class Game:
         self.steps = 0
         self.losses = (math.nan, math.nan)  # of the critic and of the generator, at the last step
         optimiser = OPTIMISERS[rules.optimiser]
-        self._of_generator = optimiser(
-            generator.parameters(), rules.rate_generator, rules.momentum
-        )
+        self._of_generator = optimiser(generator.parameters(), rules.rate_generator, rules.momentum)
         self._of_critic = optimiser(critic.parameters(), rules.rate_discriminator, rules.momentum)
 
     def step(self) -> None:

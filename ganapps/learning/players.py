@@ -59,7 +59,12 @@ class PointCritic(nn.Module):
     """A perceptron over points; of `pack` points at once where that is more than one (Lin 2018)."""
 
     def __init__(
-        self, width: int, depth: int, spectral: bool = False, batch_layer: str = "none", pack: int = 1
+        self,
+        width: int,
+        depth: int,
+        spectral: bool = False,
+        batch_layer: str = "none",
+        pack: int = 1,
     ) -> None:
         super().__init__()
         self.pack = pack
@@ -217,4 +222,3 @@ class PictureCritic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Pictures [N, channels, side, side] -> scores [N, 1]."""
         return self.score(self.features(x))
-

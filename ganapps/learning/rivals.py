@@ -27,7 +27,9 @@ def perceptron(into: int, width: int, depth: int, out: int) -> nn.Sequential:
 class Autoencoder(nn.Module):
     """A VAE (Kingma 2014) of points: normal noise of width `spread` around what the decoder draws."""
 
-    def __init__(self, width: int = 64, depth: int = 2, hidden: int = 2, spread: float = 0.1) -> None:
+    def __init__(
+        self, width: int = 64, depth: int = 2, hidden: int = 2, spread: float = 0.1
+    ) -> None:
         super().__init__()
         self.hidden, self.spread = hidden, spread
         self.encoder = perceptron(2, width, depth, 2 * hidden)

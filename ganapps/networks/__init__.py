@@ -13,14 +13,49 @@ from ganapps.networks import bounds
 
 # A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
 NAMES: tuple[str, ...] = (
-    "stylegan2", "r3gan", "dcgan", "stylegan", "diffusion_upscaler", "stable_diffusion", "diffusion", "cyclegan", "pix2pix", "animegan",
-    "stargan", "styles26", "cartoongan", "interpolated", "srresnet", "span", "upscalers",
+    "stylegan2",
+    "r3gan",
+    "dcgan",
+    "stylegan",
+    "diffusion_upscaler",
+    "stable_diffusion",
+    "diffusion",
+    "cyclegan",
+    "pix2pix",
+    "animegan",
+    "stargan",
+    "styles26",
+    "cartoongan",
+    "interpolated",
+    "srresnet",
+    "span",
+    "upscalers",
 )
 
 
 # What training programs put around a generator's own names, averages first; one may stand inside another.
-WRAPPERS = ("g_ema.", "G_ema.", "params_ema.", "ema_state_dict.", "ema.", "state_dict.", "model_state_dict.", "generator_state_dict.", "G_state_dict.", "netG_state_dict.", "params.",
-            "model.", "generator.", "netG.", "net_g.", "netG_A2B.", "net.", "G.", "module.", "_orig_mod.")
+WRAPPERS = (
+    "g_ema.",
+    "G_ema.",
+    "params_ema.",
+    "ema_state_dict.",
+    "ema.",
+    "state_dict.",
+    "model_state_dict.",
+    "generator_state_dict.",
+    "G_state_dict.",
+    "netG_state_dict.",
+    "params.",
+    "model.",
+    "generator.",
+    "netG.",
+    "net_g.",
+    "netG_A2B.",
+    "net.",
+    "G.",
+    "module.",
+    "_orig_mod.",
+)
 NESTED = 3  # wrappers inside each other
 
 
@@ -55,7 +90,9 @@ def _prefix(tensors: Mapping[str, Any], names: Sequence[str]) -> str:
     """Under which wrappers one of the networks `names` stands in a file; "" where it stands bare, or nowhere."""
     shapes = {name: tuple(getattr(tensor, "shape", tensor)) for name, tensor in tensors.items()}
     prefixes = ["", *_wrappers(shapes)]
-    ours = [name for name in names if name != "upscalers"]  # spandrel, which has wrappers of its own, comes last
+    ours = [
+        name for name in names if name != "upscalers"
+    ]  # spandrel, which has wrappers of its own, comes last
     for some in (ours, [name for name in names if name not in ours]):
         for prefix in prefixes:
             part = _unwrapped(shapes, prefix)
@@ -68,12 +105,21 @@ def _wrappers(names: Mapping[str, Any]) -> Iterator[str]:
     """The wrappers that a file's names have, the outer ones before those inside them."""
     outer = [""]
     for _ in range(NESTED):
-        outer = [before + wrapper for before in outer for wrapper in WRAPPERS if any(name.startswith(before + wrapper) for name in names)]
+        outer = [
+            before + wrapper
+            for before in outer
+            for wrapper in WRAPPERS
+            if any(name.startswith(before + wrapper) for name in names)
+        ]
         yield from outer
 
 
 def _unwrapped(tensors: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
-    return {name[len(prefix):]: tensor for name, tensor in tensors.items() if name.startswith(prefix)} if prefix else tensors
+    return (
+        {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        if prefix
+        else tensors
+    )
 
 
 def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
@@ -81,7 +127,9 @@ def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     return _module("upscalers").why_not(shapes) or None
 
 
-def load_strictly(module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str) -> nn.Module:
+def load_strictly(
+    module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str
+) -> nn.Module:
     """`module` with the values of `state` (copied, in the module's types), in eval mode and without gradients.
 
     `published` is what `state` calls a tensor that the module calls so. `module` may stand on the meta device: then
@@ -97,17 +145,25 @@ def load_strictly(module: nn.Module, state: Mapping[str, Tensor], published: Cal
     if faults:
         more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
         raise ValueError("; ".join(faults[:3]) + more)
-    copies = {name: _copy(state[published(name)], tensor) for name, tensor in module.state_dict().items()}
+    copies = {
+        name: _copy(state[published(name)], tensor) for name, tensor in module.state_dict().items()
+    }
     module.load_state_dict(copies, assign=True)
     return module.eval().requires_grad_(False)
 
 
-def prefix_of(names: Mapping[str, object], prefixes: Sequence[str], needed: Sequence[str]) -> str | None:
+def prefix_of(
+    names: Mapping[str, object], prefixes: Sequence[str], needed: Sequence[str]
+) -> str | None:
     """The first prefix under which all of `needed` stand, None if there is none."""
-    return next((prefix for prefix in prefixes if all(prefix + name in names for name in needed)), None)
+    return next(
+        (prefix for prefix in prefixes if all(prefix + name in names for name in needed)), None
+    )
 
 
-def inside(tensors: Mapping[str, Tensor], prefixes: Sequence[str], needed: Sequence[str]) -> dict[str, Tensor]:
+def inside(
+    tensors: Mapping[str, Tensor], prefixes: Sequence[str], needed: Sequence[str]
+) -> dict[str, Tensor]:
     """The tensors under the first prefix that has all of `needed`, without the prefix; other networks stay out.
 
     Raises ValueError that names what no prefix has.
@@ -115,11 +171,17 @@ def inside(tensors: Mapping[str, Tensor], prefixes: Sequence[str], needed: Seque
     prefix = prefix_of(tensors, prefixes, needed)
     if prefix is None:
         nearest = max(prefixes, key=lambda p: sum(p + name in tensors for name in needed))
-        raise ValueError("; ".join(f"{name} is missing" for name in needed if nearest + name not in tensors))
-    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        raise ValueError(
+            "; ".join(f"{name} is missing" for name in needed if nearest + name not in tensors)
+        )
+    return {
+        name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)
+    }
 
 
-def shape_of(state: Mapping[str, Tensor], name: str, dimensions: int | None = None) -> tuple[int, ...]:
+def shape_of(
+    state: Mapping[str, Tensor], name: str, dimensions: int | None = None
+) -> tuple[int, ...]:
     """The shape of a tensor that must be there, with so many dimensions; if not, a ValueError that names it."""
     if name not in state:
         raise ValueError(f"{name} is missing")

@@ -14,15 +14,34 @@ from ganapps.networks.taking import Taking, member
 FIRST, LAST = "block_a.0.1.weight", "out_layer.0.weight"
 LEAK = 0.2
 TINY = 1e-12  # epsilon of TensorFlow's layer norm
-SHAPES = {(32, 3, 7, 7), (64, 32, 3, 3), (128, 64, 3, 3), (256, 1, 3, 3), (512, 1, 3, 3), (32, 64, 7, 7), (3, 32, 1, 1)}  # of its convolutions
-RESIZES = {"asymmetric": "halves", "align_corners": "corners", "half_pixel": "bilinear", "pytorch_half_pixel": "bilinear"}  # what ONNX calls them
+SHAPES = {
+    (32, 3, 7, 7),
+    (64, 32, 3, 3),
+    (128, 64, 3, 3),
+    (256, 1, 3, 3),
+    (512, 1, 3, 3),
+    (32, 64, 7, 7),
+    (3, 32, 1, 1),
+}  # of its convolutions
+RESIZES = {
+    "asymmetric": "halves",
+    "align_corners": "corners",
+    "half_pixel": "bilinear",
+    "pytorch_half_pixel": "bilinear",
+}  # what ONNX calls them
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this an AnimeGANv2 generator: by bryandlee's names, or, as ONNX files name nothing, by the shapes?"""
     plain = {name.removeprefix("module.") for name in shapes}
-    named = any(name.endswith(FIRST) for name in shapes)  # then its names must do, under a wrapper or bare
-    return {FIRST, LAST, "block_c.1.layers.0.1.weight"} <= plain or not named and SHAPES <= set(shapes.values())
+    named = any(
+        name.endswith(FIRST) for name in shapes
+    )  # then its names must do, under a wrapper or bare
+    return (
+        {FIRST, LAST, "block_c.1.layers.0.1.weight"} <= plain
+        or not named
+        and SHAPES <= set(shapes.values())
+    )
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
@@ -36,7 +55,10 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
         nodes = settings["nodes"]
         generator = _Generator(Taking(_named(tensors, nodes)), _resize(nodes), TINY)
     else:
-        generator = _Generator(Taking(member(tensors)), "corners" if settings.get("align_corners", True) else "bilinear")
+        generator = _Generator(
+            Taking(member(tensors)),
+            "corners" if settings.get("align_corners", True) else "bilinear",
+        )
     network = Layered(generator.layers)
     return network.to(memory_format=torch.channels_last).eval()
 
@@ -64,11 +86,29 @@ class _Generator:
         self.add(Layer(weight, sources=[len(self.layers) - 1], activation="tanh"))
         taking.finish()
 
-    def normed(self, name: str, outputs: int, kernel: int = 3, stride: int = 1, groups: int = 1, **rest: object) -> None:
+    def normed(
+        self,
+        name: str,
+        outputs: int,
+        kernel: int = 3,
+        stride: int = 1,
+        groups: int = 1,
+        **rest: object,
+    ) -> None:
         """Reflection padding, convolution, norm over the whole picture, leaky ReLU."""
         side = kernel // 2
         pad = (0, 1, 0, 1) if stride == 2 else (side,) * 4
-        self.layer(f"{name}.1", f"{name}.2", outputs, kernel, pad=pad, stride=stride, groups=groups, activation=LEAK, **rest)
+        self.layer(
+            f"{name}.1",
+            f"{name}.2",
+            outputs,
+            kernel,
+            pad=pad,
+            stride=stride,
+            groups=groups,
+            activation=LEAK,
+            **rest,
+        )
 
     def inverted(self, name: str, outputs: int) -> None:
         """Wider 1x1, depthwise 3x3, narrower 1x1; added to its input where the width stays."""
@@ -78,12 +118,36 @@ class _Generator:
         self.normed(f"{name}.1", width, groups=width)
         self.layer(f"{name}.2", f"{name}.3", outputs, 1, add=add)
 
-    def layer(self, convolution: str, norm: str, outputs: int, kernel: int, groups: int = 1, **rest: object) -> None:
-        weight, bias = self.taking.convolution(convolution, self.width, kernel, outputs, groups, bias=groups > 1)
-        scale, shift = (self.taking.tensor(f"{norm}.{leaf}", (outputs,)) for leaf in ("weight", "bias"))
+    def layer(
+        self,
+        convolution: str,
+        norm: str,
+        outputs: int,
+        kernel: int,
+        groups: int = 1,
+        **rest: object,
+    ) -> None:
+        weight, bias = self.taking.convolution(
+            convolution, self.width, kernel, outputs, groups, bias=groups > 1
+        )
+        scale, shift = (
+            self.taking.tensor(f"{norm}.{leaf}", (outputs,)) for leaf in ("weight", "bias")
+        )
         self.width = outputs
-        self.add(Layer(weight, bias, sources=[len(self.layers) - 1], padding="reflect", norm="layer", scale=scale, shift=shift, groups=groups,
-                       epsilon=self.epsilon, **rest))
+        self.add(
+            Layer(
+                weight,
+                bias,
+                sources=[len(self.layers) - 1],
+                padding="reflect",
+                norm="layer",
+                scale=scale,
+                shift=shift,
+                groups=groups,
+                epsilon=self.epsilon,
+                **rest,
+            )
+        )
 
     def add(self, layer: Layer) -> None:
         self.layers.append(layer)
@@ -95,7 +159,11 @@ def _convolutions() -> Iterator[tuple[str, str | None]]:
         for n in range(count):
             if block == "c" and 0 < n < 5:
                 place = f"block_c.{n}.layers"
-                yield from ((f"{place}.0.1", f"{place}.0.2"), (f"{place}.1.1", f"{place}.1.2"), (f"{place}.2", f"{place}.3"))
+                yield from (
+                    (f"{place}.0.1", f"{place}.0.2"),
+                    (f"{place}.1.1", f"{place}.1.2"),
+                    (f"{place}.2", f"{place}.3"),
+                )
             else:
                 yield f"block_{block}.{n}.1", f"block_{block}.{n}.2"
     yield "out_layer.0", None
@@ -118,17 +186,33 @@ def _named(tensors: Mapping[str, Tensor], nodes: Sequence[Mapping[str, Any]]) ->
         elif place is not None and operation in ("Mul", "Add", "Sub"):
             channels = named[f"{place}.weight"].shape[0] if named[f"{place}.weight"].dim() else 0
             for name in inputs:
-                if name in tensors and tensors[name].is_floating_point() and tensors[name].numel() == channels > 1:
+                if (
+                    name in tensors
+                    and tensors[name].is_floating_point()
+                    and tensors[name].numel() == channels > 1
+                ):
                     bias = operation == "Add" and came and came[0] in inputs
-                    role = f"{place}.bias" if bias else f"{norm}.weight" if operation == "Mul" else f"{norm}.bias"
+                    role = (
+                        f"{place}.bias"
+                        if bias
+                        else f"{norm}.weight"
+                        if operation == "Mul"
+                        else f"{norm}.bias"
+                    )
                     named[role] = tensors[name].reshape(-1)
     return named
 
 
 def _resize(nodes: Sequence[Mapping[str, Any]]) -> str:
     """How the graph doubles its maps. Raises ValueError for a way that none of the published ones goes."""
-    told = {node["texts"].get("coordinate_transformation_mode", "half_pixel" if len(node["inputs"]) > 2 else "asymmetric")  # of operator set 11, of 10
-            for node in nodes if node["operation"] in ("Resize", "Upsample")}
+    told = {
+        node["texts"].get(
+            "coordinate_transformation_mode",
+            "half_pixel" if len(node["inputs"]) > 2 else "asymmetric",
+        )  # of operator set 11, of 10
+        for node in nodes
+        if node["operation"] in ("Resize", "Upsample")
+    }
     if len(told) != 1 or not told <= set(RESIZES):
         raise ValueError(f"its maps are resized in these ways: {', '.join(sorted(told)) or 'none'}")
     return RESIZES[told.pop()]

@@ -17,7 +17,11 @@ FREE = 64  # so much more may be claimed by any file
 ROOM = 400_000_000  # bytes that building may take beyond twice what the file holds
 SECONDS = 10.0  # of this thread's own work: a busy machine takes nothing from them
 RATE = 50_000_000  # bytes of weights that a slow machine still puts in place in a second
-WEIGHTS = ("weight", "bias", "kernel")  # how names of weights end; what else is whole counts batches, or is a table of places
+WEIGHTS = (
+    "weight",
+    "bias",
+    "kernel",
+)  # how names of weights end; what else is whole counts batches, or is a table of places
 
 
 class Unbounded(ValueError):
@@ -32,7 +36,9 @@ def check_names(names: Iterable[str]) -> None:
         parts = name.split(".")
         for part in parts:
             if part.isdecimal() and (len(part) > 6 or int(part) > most):
-                raise Unbounded(f"{name[:120]} claims a layer {part[:20]}, and the file has {len(names)} tensors")
+                raise Unbounded(
+                    f"{name[:120]} claims a layer {part[:20]}, and the file has {len(names)} tensors"
+                )
 
 
 def check_kinds(tensors: Mapping[str, Tensor]) -> None:
@@ -40,7 +46,9 @@ def check_kinds(tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() or not name.rpartition(".")[2].startswith(WEIGHTS):
             continue
-        kind = "complex numbers" if tensor.is_complex() else str(tensor.dtype).removeprefix("torch.")
+        kind = (
+            "complex numbers" if tensor.is_complex() else str(tensor.dtype).removeprefix("torch.")
+        )
         raise ValueError(f"{name[:120]} holds {kind}, where weights are floating-point numbers")
 
 
@@ -68,7 +76,9 @@ class _Watch(TorchDispatchMode):
             if self.left < 0:
                 raise Unbounded("its names and shapes ask for a network far larger than the file")
         if time.thread_time() > self.ends:
-            raise Unbounded(f"the network that it asks for was not built within {self.seconds:.0f} s")
+            raise Unbounded(
+                f"the network that it asks for was not built within {self.seconds:.0f} s"
+            )
         return func(*args, **kwargs)
 
 

@@ -47,12 +47,29 @@ class _Generator:
         """The number of the latest layer."""
         return len(self.layers) - 1
 
-    def convolution(self, name: str, norm: str | None, kernel: int, activation: str | None = "relu", **rest: object) -> None:
+    def convolution(
+        self,
+        name: str,
+        norm: str | None,
+        kernel: int,
+        activation: str | None = "relu",
+        **rest: object,
+    ) -> None:
         """A plain convolution with bias."""
         weight, bias = self.taking.convolution(name, self.width, kernel)
         self.width = weight.shape[0]
         activation = activation if norm or activation == "tanh" else None
-        self.layers.append(Layer(weight, bias, sources=[self.here], pad=(kernel // 2,) * 4, activation=activation, **self.norm(norm), **rest))
+        self.layers.append(
+            Layer(
+                weight,
+                bias,
+                sources=[self.here],
+                pad=(kernel // 2,) * 4,
+                activation=activation,
+                **self.norm(norm),
+                **rest,
+            )
+        )
 
     def basic(self, name: str) -> None:
         """Half of the channels pass, the other half goes 1x1, depthwise, 1x1; then both are shuffled together."""
@@ -60,7 +77,12 @@ class _Generator:
         self.pointwise(f"{name}.0", f"{name}.1", half, half, came, take=range(half, self.width))
         self.depthwise(f"{name}.3", f"{name}.4", half, self.here)
         self.pointwise(f"{name}.5", f"{name}.6", half, half, self.here)
-        self.layers.append(Layer(sources=[came, self.here], take=_shuffled(range(half), range(self.width, self.width + half))))
+        self.layers.append(
+            Layer(
+                sources=[came, self.here],
+                take=_shuffled(range(half), range(self.width, self.width + half)),
+            )
+        )
 
     def down(self, name: str) -> None:
         """Half the size, twice the channels: both halves are made anew, the norm sees them together."""
@@ -72,17 +94,43 @@ class _Generator:
         self.depthwise(f"{name}.r.3", f"{name}.r.4", width, self.here, stride=2)
         self.pointwise(f"{name}.r.5", None, width, width, self.here)
         self.width = 2 * width
-        self.layers.append(Layer(sources=[left, self.here], take=_shuffled(range(width), range(width, 2 * width)), activation="relu",
-                                 **self.norm(f"{name}.n")))
+        self.layers.append(
+            Layer(
+                sources=[left, self.here],
+                take=_shuffled(range(width), range(width, 2 * width)),
+                activation="relu",
+                **self.norm(f"{name}.n"),
+            )
+        )
 
-    def pointwise(self, name: str, norm: str | None, inputs: int, outputs: int, source: int, take: Sequence[int] | None = None) -> None:
+    def pointwise(
+        self,
+        name: str,
+        norm: str | None,
+        inputs: int,
+        outputs: int,
+        source: int,
+        take: Sequence[int] | None = None,
+    ) -> None:
         weight, _ = self.taking.convolution(name, inputs, 1, outputs, bias=False)
-        self.layers.append(Layer(weight, sources=[source], take=take, activation="relu" if norm else None, **self.norm(norm)))
+        self.layers.append(
+            Layer(
+                weight,
+                sources=[source],
+                take=take,
+                activation="relu" if norm else None,
+                **self.norm(norm),
+            )
+        )
 
     def depthwise(self, name: str, norm: str, width: int, source: int, stride: int = 1) -> None:
-        weight, _ = self.taking.convolution(f"{name}.conv", width, 3, width, groups=width, bias=False)
+        weight, _ = self.taking.convolution(
+            f"{name}.conv", width, 3, width, groups=width, bias=False
+        )
         pad = (1,) * 4 if stride == 1 else (0, 1, 0, 1)
-        self.layers.append(Layer(weight, sources=[source], pad=pad, stride=stride, groups=width, **self.norm(norm)))
+        self.layers.append(
+            Layer(weight, sources=[source], pad=pad, stride=stride, groups=width, **self.norm(norm))
+        )
 
     def norm(self, name: str | None) -> dict:
         """What a layer needs of a norm, one scale and one shift for everything."""

@@ -30,7 +30,9 @@ class DCGAN(nn.Module):
         self.main = nn.Sequential()
         for number, (inputs, outputs) in enumerate(pairwise(channels)):
             stride, padding = (2, 1) if number else (1, 0)
-            self.main.append(nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=bias[number]))
+            self.main.append(
+                nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=bias[number])
+            )
             if number < len(bias) - 1:
                 self.main.extend([nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)])
         self.main.append(nn.Tanh())
@@ -44,7 +46,9 @@ class DCGAN(nn.Module):
         """Put the batch norms into the convolutions before them."""
         for number, layer in enumerate(self.main):
             if isinstance(layer, nn.BatchNorm2d):
-                self.main[number - 1] = fuse_conv_bn_eval(self.main[number - 1], layer, transpose=True)
+                self.main[number - 1] = fuse_conv_bn_eval(
+                    self.main[number - 1], layer, transpose=True
+                )
                 self.main[number] = nn.Identity()
 
 
@@ -61,21 +65,35 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
     """
     prefix = _prefix(tensors)
     if prefix is None:
-        raise ValueError(f"{FIRST} is missing, or is no transposed 4x4 convolution before a batch norm")
-    state = {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    last = max(int(match[1]) for match in map(re.compile(r"main\.(\d{1,9})\.").match, state) if match)
+        raise ValueError(
+            f"{FIRST} is missing, or is no transposed 4x4 convolution before a batch norm"
+        )
+    state = {
+        name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)
+    }
+    last = max(
+        int(match[1]) for match in map(re.compile(r"main\.(\d{1,9})\.").match, state) if match
+    )
     shapes = [shape_of(state, f"main.{number}.weight", 4) for number in range(0, last + 3, 3)]
     colours = shapes[-1][1:2]
     if colours not in ((1,), (3,)):
-        raise ValueError(f"main.{3 * len(shapes) - 3}.weight is {shapes[-1]}: a picture has 1 or 3 channels")
+        raise ValueError(
+            f"main.{3 * len(shapes) - 3}.weight is {shapes[-1]}: a picture has 1 or 3 channels"
+        )
     channels = [shape[0] for shape in shapes] + [*colours]
     with torch.device("meta"):
-        network = DCGAN(channels, [f"main.{3 * number}.bias" in state for number in range(len(shapes))])
+        network = DCGAN(
+            channels, [f"main.{3 * number}.bias" in state for number in range(len(shapes))]
+        )
     check_resolution(network.resolution)
     counters = {
-        name: torch.zeros((), dtype=torch.long) for name in network.state_dict() if name.endswith("num_batches_tracked")
+        name: torch.zeros((), dtype=torch.long)
+        for name in network.state_dict()
+        if name.endswith("num_batches_tracked")
     }
-    load_strictly(network, {**counters, **state})  # files of old have no counters, and nothing needs them
+    load_strictly(
+        network, {**counters, **state}
+    )  # files of old have no counters, and nothing needs them
     network.fold()
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 

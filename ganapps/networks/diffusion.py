@@ -22,12 +22,16 @@ class Diffusion(nn.Module):
 
     value_range = (-1.0, 1.0)
 
-    def __init__(self, unet: nn.Module, decoder: nn.Module | None, schedule: Mapping[str, Any]) -> None:
+    def __init__(
+        self, unet: nn.Module, decoder: nn.Module | None, schedule: Mapping[str, Any]
+    ) -> None:
         super().__init__()
         self.unet, self.decoder, self.schedule = unet, decoder, dict(schedule)
         side = folder_parts.side_of(unet)
         self.shape = (unet.config.in_channels, side, side)
-        self.resolution = side * (2 ** (len(decoder.config.block_out_channels) - 1) if decoder is not None else 1)
+        self.resolution = side * (
+            2 ** (len(decoder.config.block_out_channels) - 1) if decoder is not None else 1
+        )
         self.label_dim = unet.config.num_class_embeds or 0
 
     def forward(self, x_t: Tensor, t: Tensor | int | float, row: Tensor | None = None) -> Tensor:
@@ -46,7 +50,11 @@ class Diffusion(nn.Module):
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """A folder's tensors, each under the name of its part."""
-    return "unet.conv_in.weight" in shapes and "unet.time_embedding.linear_1.weight" in shapes and not any(n.startswith("text_encoder.") for n in shapes)
+    return (
+        "unet.conv_in.weight" in shapes
+        and "unet.time_embedding.linear_1.weight" in shapes
+        and not any(n.startswith("text_encoder.") for n in shapes)
+    )
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Diffusion:
@@ -58,8 +66,12 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Diffusi
     if len(parts) > 2:
         raise ValueError(f"the folder holds more decoders than one: {', '.join(sorted(parts))}")
     schedule = folder_parts.schedule(settings)
-    decoder = next((folder_parts.part(DECODERS[p], p, tensors, settings) for p in DECODERS if p in parts), None)
+    decoder = next(
+        (folder_parts.part(DECODERS[p], p, tensors, settings) for p in DECODERS if p in parts), None
+    )
     unet = folder_parts.part("UNet2DModel", "unet", tensors, settings)
     if unet.config.in_channels != unet.config.out_channels:
-        raise ValueError(f"unet takes {unet.config.in_channels} channels and makes {unet.config.out_channels}: it is no model of pictures alone")
+        raise ValueError(
+            f"unet takes {unet.config.in_channels} channels and makes {unet.config.out_channels}: it is no model of pictures alone"
+        )
     return Diffusion(unet, decoder, schedule).eval().requires_grad_(False)

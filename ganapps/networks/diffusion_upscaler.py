@@ -40,14 +40,21 @@ class DiffusionUpscaler(nn.Module):
         words: Tensor | None,
     ) -> None:
         super().__init__()
-        self.unet, self.decoder, self.schedule, self.noises = unet, decoder, {**schedule, "clip_sample": False}, noises
+        self.unet, self.decoder, self.schedule, self.noises = (
+            unet,
+            decoder,
+            {**schedule, "clip_sample": False},
+            noises,
+        )
         self.scale = 2 ** (len(decoder.config.block_out_channels) - 1)
         self.multiple = self.minimum = 2 ** (len(unet.config.block_out_channels) - 1)
         self.latent_channels = decoder.config.latent_channels
         self.noise_levels = 0 if noises is None else min(NOISIEST, unet.config.num_class_embeds - 1)
         self.register_buffer("words", words, persistent=False)
 
-    def forward(self, x_t: Tensor, t: Tensor | int, small: Tensor, level: int | None = None) -> Tensor:
+    def forward(
+        self, x_t: Tensor, t: Tensor | int, small: Tensor, level: int | None = None
+    ) -> Tensor:
         """x_t [N, C, h, w], a timestep and the small picture [N, 3, h, w] in -1 to 1, noisy by `level` -> the prediction
         [N, C, h, w]."""
         both = torch.cat([x_t, small], dim=1)
@@ -55,7 +62,9 @@ class DiffusionUpscaler(nn.Module):
             return self.unet(both, t).sample
         levels = torch.full((len(both),), level, dtype=torch.long, device=both.device)
         words = self.words.expand(len(both), -1, -1)
-        return self.unet(both, t, encoder_hidden_states=words, class_labels=levels, return_dict=False)[0]
+        return self.unet(
+            both, t, encoder_hidden_states=words, class_labels=levels, return_dict=False
+        )[0]
 
     def decode(self, x_0: Tensor) -> Tensor:
         """Latents [N, C, h, w] -> [N, 3, scale * h, scale * w] in 0 to 1; in float32, for half precision overflows in
@@ -68,8 +77,14 @@ class DiffusionUpscaler(nn.Module):
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """A folder's U-Net that takes more channels than it makes, and reads no text of a person's."""
     taken, made = shapes.get("unet.conv_in.weight", ()), shapes.get("unet.conv_out.weight", ())
-    return len(taken) == len(made) == 4 and taken[1] in (2 * made[0], made[0] + 3) and (
-        "unet.class_embedding.weight" in shapes or any(name.startswith("vqvae.") for name in shapes))
+    return (
+        len(taken) == len(made) == 4
+        and taken[1] in (2 * made[0], made[0] + 3)
+        and (
+            "unet.class_embedding.weight" in shapes
+            or any(name.startswith("vqvae.") for name in shapes)
+        )
+    )
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> DiffusionUpscaler:
@@ -89,10 +104,16 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Diffusi
         noises = folder_parts.schedule(settings, "low_res_scheduler")
     else:
         unet = folder_parts.part("UNet2DModel", "unet", tensors, settings)
-        decoder, words, noises = folder_parts.part("VQModel", "vqvae", tensors, settings), None, None
+        decoder, words, noises = (
+            folder_parts.part("VQModel", "vqvae", tensors, settings),
+            None,
+            None,
+        )
     channels = decoder.config.latent_channels
     if (unet.config.in_channels, unet.config.out_channels) != (channels + 3, channels):
-        raise ValueError(f"unet takes {unet.config.in_channels} channels where {channels} latent ones and a picture's 3 are expected")
+        raise ValueError(
+            f"unet takes {unet.config.in_channels} channels where {channels} latent ones and a picture's 3 are expected"
+        )
     if words is not None and unet.config.num_class_embeds is None:
         raise ValueError("unet does not read how noisy its picture is")
     return DiffusionUpscaler(unet, decoder, schedule, noises, words).eval().requires_grad_(False)

@@ -38,11 +38,15 @@ def expect(tensors: Mapping[str, Tensor], names: Collection[str]) -> set[str]:
     """The parts that the tensors belong to. Raises ValueError where there is one that is none of `names`."""
     parts = {name.split(".")[0] for name in tensors}
     if strange := parts - set(names):
-        raise ValueError(f"the folder holds parts of another kind of model: {', '.join(sorted(strange))}")
+        raise ValueError(
+            f"the folder holds parts of another kind of model: {', '.join(sorted(strange))}"
+        )
     return parts
 
 
-def part(kind: str, name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> nn.Module:
+def part(
+    kind: str, name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
+) -> nn.Module:
     """One part, by the class `kind` of diffusers that we expect there: what the folder's own config calls itself is
     compared, never imported.
 
@@ -65,7 +69,11 @@ def part(kind: str, name: str, tensors: Mapping[str, Tensor], settings: Mapping[
 
 def of(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of one part, by their names in it."""
-    return {key.removeprefix(name + "."): tensor for key, tensor in tensors.items() if key.startswith(name + ".")}
+    return {
+        key.removeprefix(name + "."): tensor
+        for key, tensor in tensors.items()
+        if key.startswith(name + ".")
+    }
 
 
 def schedule(settings: Mapping[str, Any], name: str = "scheduler") -> dict[str, Any]:
@@ -75,7 +83,9 @@ def schedule(settings: Mapping[str, Any], name: str = "scheduler") -> dict[str, 
     if not isinstance(config, Mapping):
         raise ValueError(f"the folder lacks {name}/scheduler_config.json")
     if config.get("_class_name") not in (*BETAS, CONSISTENCY):
-        raise ValueError(f"its {name} calls itself {config.get('_class_name')}, which is none of those known here")
+        raise ValueError(
+            f"its {name} calls itself {config.get('_class_name')}, which is none of those known here"
+        )
     return dict(config)
 
 

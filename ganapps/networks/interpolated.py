@@ -11,7 +11,18 @@ from torch import Tensor, nn
 
 from ganapps.networks import upscalers
 
-FACTS = ("value_range", "family", "scale", "channels", "multiple", "minimum", "reach", "tile", "memory", "precisions")
+FACTS = (
+    "value_range",
+    "family",
+    "scale",
+    "channels",
+    "multiple",
+    "minimum",
+    "reach",
+    "tile",
+    "memory",
+    "precisions",
+)
 
 
 class Interpolated(nn.Module):
@@ -50,7 +61,11 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Interpolated:
     sides = []
     for side in ("denoising", "faithful"):
         prefix = f"{settings.get(side)}."
-        own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        own = {
+            name.removeprefix(prefix): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
         if not own:
             raise ValueError(f"{side} is missing: no tensor's name starts with {prefix}")
         sides.append(upscalers.build(own, {}))

@@ -26,18 +26,56 @@ class Layer(nn.Module):
     [styles, C] tables that a condition mixes. `again`: so cheap that strips make it anew rather than keep it.
     """
 
-    def __init__(self, weight: Tensor | None = None, bias: Tensor | None = None, *, sources: Sequence[int], take: Sequence[int] | None = None,
-                 first: str | None = None, resize: str | None = None, pad: Sequence[int] = (0, 0, 0, 0), padding: str = "constant",
-                 stride: int = 1, groups: int = 1, transposed: bool = False, norm: str | None = None, scale: Tensor | None = None,
-                 shift: Tensor | None = None, epsilon: float = 1e-5, add: int | None = None, dropout: float = 0.0,
-                 activation: str | float | None = None, again: bool = False) -> None:
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        *,
+        sources: Sequence[int],
+        take: Sequence[int] | None = None,
+        first: str | None = None,
+        resize: str | None = None,
+        pad: Sequence[int] = (0, 0, 0, 0),
+        padding: str = "constant",
+        stride: int = 1,
+        groups: int = 1,
+        transposed: bool = False,
+        norm: str | None = None,
+        scale: Tensor | None = None,
+        shift: Tensor | None = None,
+        epsilon: float = 1e-5,
+        add: int | None = None,
+        dropout: float = 0.0,
+        activation: str | float | None = None,
+        again: bool = False,
+    ) -> None:
         super().__init__()
-        self.sources, self.add, self.first, self.resize, self.stride, self.groups = tuple(sources), add, first, resize, stride, groups
-        self.pad, self.padding, self.transposed, self.norm, self.epsilon = tuple(pad), padding, transposed, norm, epsilon
+        self.sources, self.add, self.first, self.resize, self.stride, self.groups = (
+            tuple(sources),
+            add,
+            first,
+            resize,
+            stride,
+            groups,
+        )
+        self.pad, self.padding, self.transposed, self.norm, self.epsilon = (
+            tuple(pad),
+            padding,
+            transposed,
+            norm,
+            epsilon,
+        )
         self.dropout, self.activation, self.again = dropout, activation, again
         self.take = None if take is None else tuple(take)
-        for name, tensor in (("weight", weight), ("bias", bias), ("scale", scale), ("shift", shift)):
-            self.register_parameter(name, None if tensor is None else nn.Parameter(tensor, requires_grad=False))
+        for name, tensor in (
+            ("weight", weight),
+            ("bias", bias),
+            ("scale", scale),
+            ("shift", shift),
+        ):
+            self.register_parameter(
+                name, None if tensor is None else nn.Parameter(tensor, requires_grad=False)
+            )
         plain = weight is not None and not transposed and stride == groups == 1
         outputs, inputs, kernel = weight.shape[:3] if plain else (0, 0, 0)
         fast = kernel == 3 and min(inputs, outputs) >= winograd.CHANNELS
@@ -48,7 +86,10 @@ class Layer(nn.Module):
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the output for sources of this size."""
         factor = 2 if self.resize or self.transposed else 1
-        return tuple(factor * s if self.stride == 1 or self.transposed else -(-s // self.stride) for s in (height, width))
+        return tuple(
+            factor * s if self.stride == 1 or self.transposed else -(-s // self.stride)
+            for s in (height, width)
+        )
 
     def channels(self, inputs: int) -> int:
         """Channels of the output for sources of `inputs` channels together."""
@@ -73,13 +114,13 @@ class Layer(nn.Module):
         x [1, C, h, w]: rows of the joined sources, from row `start` of `height`; at least those that `needs` names.
         """
         low, high = self.needs(first, last, height)
-        x, start = self._taken(x[:, :, low - start:high - start]), low
+        x, start = self._taken(x[:, :, low - start : high - start]), low
         if self.resize:
             wanted = self._convolved(first, last, 2 * height)
             x = self._doubled(x, start, *wanted, height)
             start, height = wanted[0], 2 * height
         if self.weight is None:
-            return x[:, :, first - start:last - start]
+            return x[:, :, first - start : last - start]
         if self.transposed:
             return self._transposed(x, start, first, last)
         x = x[:, :, slice(*(row - start for row in self._convolved(first, last, height)))]
@@ -93,7 +134,11 @@ class Layer(nn.Module):
         if x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
             if self.fast is not None:
                 y = winograd.convolve(x, self.fast)
-                return y if self.bias is None or self.norm == "instance" else y.add_(self.bias[:, None, None])
+                return (
+                    y
+                    if self.bias is None or self.norm == "instance"
+                    else y.add_(self.bias[:, None, None])
+                )
             if self.columns is not None:
                 return narrow.convolve(x, self.columns, self.weight.shape[0], self.bias)
         return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
@@ -106,7 +151,11 @@ class Layer(nn.Module):
         if self.norm != "instance":
             whole = mean.mean()
             mean, variance = whole, (variance + mean**2).mean() - whole**2
-        rate = 1 / (variance.sqrt() + self.epsilon) if self.norm == "spread" else (variance + self.epsilon).rsqrt()
+        rate = (
+            1 / (variance.sqrt() + self.epsilon)
+            if self.norm == "spread"
+            else (variance + self.epsilon).rsqrt()
+        )
         scale, shift = (None if t is None else t.cpu().double() for t in (self.scale, self.shift))
         if scale is not None and scale.dim() == 2:
             scale, shift = condition.cpu().double() @ scale, condition.cpu().double() @ shift
@@ -115,7 +164,13 @@ class Layer(nn.Module):
         count = len(sums.mean)
         return tuple(t.float().expand(count).reshape(-1, 1, 1) for t in (scale, shift))
 
-    def finish(self, y: Tensor, affine: tuple[Tensor, Tensor] | None, added: Tensor | None, own: bool = True) -> Tensor:
+    def finish(
+        self,
+        y: Tensor,
+        affine: tuple[Tensor, Tensor] | None,
+        added: Tensor | None,
+        own: bool = True,
+    ) -> Tensor:
         """The output of rows `y` made by `raw`; `own`: they may be overwritten."""
         if affine is not None:
             y = y.float()
@@ -135,7 +190,7 @@ class Layer(nn.Module):
         if self.take is not None:
             low, count = self.take[0], len(self.take)
             in_order = self.take == tuple(range(low, low + count))
-            x = x[:, low:low + count] if in_order else x[:, list(self.take)]
+            x = x[:, low : low + count] if in_order else x[:, list(self.take)]
         return x.relu() if self.first == "relu" else x
 
     def _convolved(self, first: int, last: int, height: int) -> tuple[int, int]:
@@ -144,31 +199,50 @@ class Layer(nn.Module):
             return first, last
         kernel, top = self.weight.shape[2], self.pad[2]
         if self.transposed:
-            return max(0, -(-(first + top - kernel + 1) // self.stride)), min(height, (last - 1 + top) // self.stride + 1)
-        return max(0, first * self.stride - top), min(height, (last - 1) * self.stride - top + kernel)
+            return max(0, -(-(first + top - kernel + 1) // self.stride)), min(
+                height, (last - 1 + top) // self.stride + 1
+            )
+        return max(0, first * self.stride - top), min(
+            height, (last - 1) * self.stride - top + kernel
+        )
 
     def _transposed(self, x: Tensor, start: int, first: int, last: int) -> Tensor:
         """A transposed convolution that doubles the sides; `pad` is what it cuts off."""
         kernel, cut = self.weight.shape[2], self.pad[2]
         low, high = self._convolved(first, last, 1 << 60)
-        x = x[:, :, max(0, low - start):high - start]
+        x = x[:, :, max(0, low - start) : high - start]
         low = max(low, start)
-        y = F.conv_transpose2d(x, self.weight, self.bias, self.stride, (0, cut), (0, 2 * cut + self.stride - kernel))
+        y = F.conv_transpose2d(
+            x, self.weight, self.bias, self.stride, (0, cut), (0, 2 * cut + self.stride - kernel)
+        )
         begin = low * self.stride - cut
-        return y[:, :, first - begin:last - begin]
+        return y[:, :, first - begin : last - begin]
 
     def _doubled(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
         """Rows `first` to `last` of x at twice the size; x holds what `needs` names."""
         if self.resize == "halves":
-            return _halves(_halves(x, 2), 3)[:, :, first - 2 * start:last - 2 * start]
+            return _halves(_halves(x, 2), 3)[:, :, first - 2 * start : last - 2 * start]
         if self.resize != "corners":
-            x = F.interpolate(x, scale_factor=2.0, mode=self.resize, align_corners=None if self.resize == "nearest" else False)
-            return x[:, :, first - 2 * start:last - 2 * start]
+            x = F.interpolate(
+                x,
+                scale_factor=2.0,
+                mode=self.resize,
+                align_corners=None if self.resize == "nearest" else False,
+            )
+            return x[:, :, first - 2 * start : last - 2 * start]
         if last - first == 2 * height:
-            return F.interpolate(x, size=(2 * height, 2 * x.shape[3]), mode="bilinear", align_corners=True)
+            return F.interpolate(
+                x, size=(2 * height, 2 * x.shape[3]), mode="bilinear", align_corners=True
+            )
         below, above, weight = _corners(torch.arange(first, last, device=x.device), height)
-        rows = F.interpolate(x, size=(x.shape[2], 2 * x.shape[3]), mode="bilinear", align_corners=True).permute(0, 2, 3, 1)[0]
-        rows = torch.lerp(rows.index_select(0, below - start), rows.index_select(0, above - start), weight[:, None, None].to(rows))
+        rows = F.interpolate(
+            x, size=(x.shape[2], 2 * x.shape[3]), mode="bilinear", align_corners=True
+        ).permute(0, 2, 3, 1)[0]
+        rows = torch.lerp(
+            rows.index_select(0, below - start),
+            rows.index_select(0, above - start),
+            weight[:, None, None].to(rows),
+        )
         return rows[None].permute(0, 3, 1, 2)
 
 
@@ -192,39 +266,71 @@ class Layered(nn.Module):
     scale = 1
     minimum = 8
     channels = 3
-    precisions: tuple[str, ...] = ("float16",)  # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
+    precisions: tuple[str, ...] = (
+        "float16",
+    )  # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
 
-    def __init__(self, layers: Sequence[Layer], *, multiple: int = 4, value_range: tuple[float, float] = (-1.0, 1.0),
-                 output_range: tuple[float, float] = (-1.0, 1.0), labels: int = 0, styles: int = 0, reach: int | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        multiple: int = 4,
+        value_range: tuple[float, float] = (-1.0, 1.0),
+        output_range: tuple[float, float] = (-1.0, 1.0),
+        labels: int = 0,
+        styles: int = 0,
+        reach: int | None = None,
+    ) -> None:
         """`labels`: how many planes of a condition join the picture's channels; `styles`: how many a condition mixes instead."""
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.multiple, self.value_range, self.output_range = multiple, value_range, output_range
-        self.planes, self.styles, self.label_dim, self.reach = labels, styles, labels or styles, reach
-        self.last_use = {s: n for n, layer in enumerate(layers) for s in (*layer.sources, *([] if layer.add is None else [layer.add]))}
+        self.planes, self.styles, self.label_dim, self.reach = (
+            labels,
+            styles,
+            labels or styles,
+            reach,
+        )
+        self.last_use = {
+            s: n
+            for n, layer in enumerate(layers)
+            for s in (*layer.sources, *([] if layer.add is None else [layer.add]))
+        }
 
-    def forward(self, x: Tensor, condition: Tensor | None = None, seed: int | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, condition: Tensor | None = None, seed: int | None = None
+    ) -> Tensor:
         """x [N, 3, H, W] in `value_range`, H and W multiples of `multiple` -> [N, 1 or 3, H, W] in `output_range`, float32.
 
         `condition` [N, labels] (StarGAN's attributes) or [N, styles] (how much of each style); `seed` draws what dropout drops, None:
         nothing is dropped. A picture does not depend on its batch.
         """
-        assert not x.shape[2] % self.multiple and not x.shape[3] % self.multiple, f"sides must be multiples of {self.multiple}"
+        assert not x.shape[2] % self.multiple and not x.shape[3] % self.multiple, (
+            f"sides must be multiples of {self.multiple}"
+        )
         if condition is not None and len(condition) != len(x):
             condition = condition.expand(len(x), -1)
-        one = [self._one(x[n:n + 1], None if condition is None else condition[n], seed) for n in range(len(x))]
+        one = [
+            self._one(x[n : n + 1], None if condition is None else condition[n], seed)
+            for n in range(len(x))
+        ]
         return torch.cat(one).float().contiguous()
 
-    def in_strips(self, x: Tensor, condition: Tensor | None = None, seed: int | None = None,
-                  **more: int) -> Generator[tuple[int, int], None, Tensor]:
+    def in_strips(
+        self, x: Tensor, condition: Tensor | None = None, seed: int | None = None, **more: int
+    ) -> Generator[tuple[int, int], None, Tensor]:
         """The same for one large picture, strip by strip in bounded memory: see `shared_statistics.run`."""
         return shared_statistics.run(self, x, condition, seed=seed, **more)
 
     def prepared(self, x: Tensor, condition: Tensor | None) -> Tensor:
         """What the first layer sees: x, and a plane for each label."""
         if self.planes:
-            assert condition is not None and condition.shape == (self.planes,), f"this network needs {self.planes} labels"
-            x = torch.cat([x, condition.to(x)[None, :, None, None].expand(1, -1, *x.shape[2:])], dim=1)
+            assert condition is not None and condition.shape == (self.planes,), (
+                f"this network needs {self.planes} labels"
+            )
+            x = torch.cat(
+                [x, condition.to(x)[None, :, None, None].expand(1, -1, *x.shape[2:])], dim=1
+            )
         return x.contiguous(memory_format=torch.channels_last)
 
     def _one(self, x: Tensor, condition: Tensor | None, seed: int | None) -> Tensor:
@@ -243,12 +349,21 @@ class Layered(nn.Module):
         if seed is None or not rate:
             return y
         generator = torch.Generator().manual_seed((seed * 1009 + number) % (1 << 63))
-        kept = torch.rand(y.shape[1], height, y.shape[3], generator=generator)[:, first:first + y.shape[2]] >= rate
+        kept = (
+            torch.rand(y.shape[1], height, y.shape[3], generator=generator)[
+                :, first : first + y.shape[2]
+            ]
+            >= rate
+        )
         return y.mul_(kept.to(y) / (1 - rate))
 
     def _made(self, layer: Layer, made: dict[int, Tensor], condition: Tensor | None) -> Tensor:
         """The output of one layer on the whole picture."""
-        x = made[layer.sources[0]] if len(layer.sources) == 1 else torch.cat([made[s] for s in layer.sources], dim=1)
+        x = (
+            made[layer.sources[0]]
+            if len(layer.sources) == 1
+            else torch.cat([made[s] for s in layer.sources], dim=1)
+        )
         y, sums = self._raw(layer, x)
         affine = layer.affine(sums, condition) if layer.norm else None
         added = None if layer.add is None else made[layer.add]
@@ -267,7 +382,7 @@ class Layered(nn.Module):
             piece = layer.raw(x, 0, first, min(first + rows, last), height)
             if not first:
                 y = piece.new_empty(1, last, width, piece.shape[1]).permute(0, 3, 1, 2)
-            y[:, :, first:first + rows] = piece
+            y[:, :, first : first + rows] = piece
             if layer.norm:
                 sums.gather(piece)
         return y, sums
@@ -285,6 +400,13 @@ class Layered(nn.Module):
         count = {n: 4 * c * h * w for n, (c, h, w) in self.sizes(height, width).items()}
         alive, peak = {PICTURE}, 0
         for number, layer in enumerate(self.layers):
-            peak = max(peak, sum(count[n] for n in alive) + 2 * count[number] + sum(count[s] for s in layer.sources))
-            alive = {n for n in alive | {number} if self.last_use.get(n, -2) > number or n == number}
+            peak = max(
+                peak,
+                sum(count[n] for n in alive)
+                + 2 * count[number]
+                + sum(count[s] for s in layer.sources),
+            )
+            alive = {
+                n for n in alive | {number} if self.last_use.get(n, -2) > number or n == number
+            }
         return peak

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-OUTPUTS = 4  # at most: libraries compute 16 at a time, so that most of their work would be for nothing
+OUTPUTS = (
+    4  # at most: libraries compute 16 at a time, so that most of their work would be for nothing
+)
 KERNEL = 5  # at least
 
 
@@ -23,5 +25,5 @@ def convolve(x: Tensor, kernels: Tensor, outputs: int, bias: Tensor | None) -> T
     width = y.shape[3] - wide + 1
     made = y[:, :outputs, :, :width].clone(memory_format=torch.channels_last)
     for column in range(1, wide):
-        made.add_(y[:, column * outputs:(column + 1) * outputs, :, column:column + width])
+        made.add_(y[:, column * outputs : (column + 1) * outputs, :, column : column + width])
     return made if bias is None else made.add_(bias[:, None, None])

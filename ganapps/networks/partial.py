@@ -12,10 +12,16 @@ from torch.nn import functional as F
 
 from ganapps.networks import load_strictly, shape_of
 
-SIGNS = ("enc_1.conv.input_conv.weight", "enc_2.conv.input_conv.weight", "dec_1.conv.input_conv.weight")
+SIGNS = (
+    "enc_1.conv.input_conv.weight",
+    "enc_2.conv.input_conv.weight",
+    "dec_1.conv.input_conv.weight",
+)
 SLOPE = 0.2  # of the decoder's leaky ReLUs
 
-Masked = tuple[Tensor, Tensor]  # values [N, C, H, W], and where they are known [N, 1, H, W]: 1, else 0
+Masked = tuple[
+    Tensor, Tensor
+]  # values [N, C, H, W], and where they are known [N, 1, H, W]: 1, else 0
 
 
 class PartialConv(nn.Module):
@@ -25,7 +31,9 @@ class PartialConv(nn.Module):
     the borders nothing is known.
     """
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int = 1, bias: bool = False
+    ) -> None:
         super().__init__()
         self.input_conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias)
 
@@ -52,7 +60,9 @@ class PartialConv(nn.Module):
 class Stage(nn.Module):
     """A partial convolution with what the paper has after it."""
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, norm: bool, act: nn.Module) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, norm: bool, act: nn.Module
+    ) -> None:
         super().__init__()
         self.conv = PartialConv(inputs, outputs, kernel, stride, bias=not norm)
         self.bn = nn.BatchNorm2d(outputs) if norm else nn.Identity()
@@ -115,11 +125,21 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> PartialUNet:
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
-    state = {name: tensor for name, tensor in tensors.items() if not re.search(r"\.mask_conv\.", name)}  # all ones
-    depth = next(number for number in count(1) if f"enc_{number + 1}.conv.input_conv.weight" not in state)
-    shapes = [shape_of(state, f"enc_{number}.conv.input_conv.weight", 4) for number in range(1, depth + 1)]
+    state = {
+        name: tensor for name, tensor in tensors.items() if not re.search(r"\.mask_conv\.", name)
+    }  # all ones
+    depth = next(
+        number for number in count(1) if f"enc_{number + 1}.conv.input_conv.weight" not in state
+    )
+    shapes = [
+        shape_of(state, f"enc_{number}.conv.input_conv.weight", 4) for number in range(1, depth + 1)
+    ]
     with torch.device("meta"):
         network = PartialUNet([s[0] for s in shapes], [s[2] for s in shapes], shapes[0][1])
-    counters = {name: torch.zeros((), dtype=torch.long) for name in network.state_dict() if name.endswith("num_batches_tracked")}
+    counters = {
+        name: torch.zeros((), dtype=torch.long)
+        for name in network.state_dict()
+        if name.endswith("num_batches_tracked")
+    }
     load_strictly(network, counters | state)
     return network.to(memory_format=torch.channels_last)

@@ -24,8 +24,14 @@ PLACES = (
     (r"embed\.weight", lambda m: "EmbeddingLayer.weight"),
     (r"colour\.weight", lambda m: "AggregationLayer.Layer.weight"),
     (r"stages\.(\d+)\.widen", lambda m: f"MainLayers.{m[1]}.Layers.0.Resampler.Kernel"),
-    (r"stages\.(\d+)\.change\.weight", lambda m: f"MainLayers.{m[1]}.Layers.0.LinearLayer.Layer.weight"),
-    (r"stages\.(\d+)\.blocks\.(\d+)\.(\w+)\.(weight|bias)", lambda m: _published_in_block(*m.groups())),
+    (
+        r"stages\.(\d+)\.change\.weight",
+        lambda m: f"MainLayers.{m[1]}.Layers.0.LinearLayer.Layer.weight",
+    ),
+    (
+        r"stages\.(\d+)\.blocks\.(\d+)\.(\w+)\.(weight|bias)",
+        lambda m: _published_in_block(*m.groups()),
+    ),
 )
 
 
@@ -62,15 +68,23 @@ class Stage(nn.Module):
         super().__init__()
         if not first:
             self.register_buffer("widen", torch.empty(shape.side, shape.side))
-        self.change = nn.Conv2d(shape.inputs, shape.outputs, 1, bias=False) if shape.inputs != shape.outputs else None
-        self.blocks = nn.Sequential(*(ResidualBlock(shape.outputs, *block) for block in shape.blocks))
+        self.change = (
+            nn.Conv2d(shape.inputs, shape.outputs, 1, bias=False)
+            if shape.inputs != shape.outputs
+            else None
+        )
+        self.blocks = nn.Sequential(
+            *(ResidualBlock(shape.outputs, *block) for block in shape.blocks)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, in, h, w] -> [N, out, 2h, 2w]; the first keeps its size."""
         x = x if self.change is None else self.change(x)
         if hasattr(self, "widen"):
             kernel = (self.widen * 4).expand(x.shape[1], 1, -1, -1)
-            x = F.conv_transpose2d(x, kernel, stride=2, padding=self.widen.shape[0] // 2 - 1, groups=x.shape[1])
+            x = F.conv_transpose2d(
+                x, kernel, stride=2, padding=self.widen.shape[0] // 2 - 1, groups=x.shape[1]
+            )
         return self.blocks(x)
 
 
@@ -80,20 +94,26 @@ class R3GAN(nn.Module):
     value_range = (-1.0, 1.0)
     num_ws = 0
 
-    def __init__(self, z_dim: int, label_dim: int, embedding: int, shapes: Sequence[StageShape]) -> None:
+    def __init__(
+        self, z_dim: int, label_dim: int, embedding: int, shapes: Sequence[StageShape]
+    ) -> None:
         super().__init__()
         self.z_dim, self.label_dim, self.resolution = z_dim, label_dim, 2 << len(shapes)
         self.embed = nn.Linear(label_dim, embedding, bias=False) if label_dim else None
         self.blend = nn.Linear(z_dim + embedding, shapes[0].outputs, bias=False)
         self.basis = nn.Parameter(torch.empty(shapes[0].outputs, 4, 4))
-        self.stages = nn.ModuleList(Stage(shape, first=number == 0) for number, shape in enumerate(shapes))
+        self.stages = nn.ModuleList(
+            Stage(shape, first=number == 0) for number, shape in enumerate(shapes)
+        )
         self.colour = nn.Conv2d(shapes[-1].outputs, 3, 1, bias=False)
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """z [N, z_dim], c [N, label_dim] (one-hot) -> x [N, 3, H, H], about -1 to 1, not clamped."""
         z = z.to(self.basis.dtype)
         if self.embed is not None:
-            assert c is not None and c.shape[1] == self.label_dim, f"this network needs labels [N, {self.label_dim}]"
+            assert c is not None and c.shape[1] == self.label_dim, (
+                f"this network needs labels [N, {self.label_dim}]"
+            )
             z = torch.cat([z, self.embed(c.to(z.dtype))], dim=1)
         x = self.basis * self.blend(z)[:, :, None, None]  # [N, C, 4, 4]
         x = x.contiguous(memory_format=torch.channels_last)
@@ -114,7 +134,9 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> R3GAN:
     about 0.01). Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
     state = inside(tensors, PREFIXES, NEEDED)
-    embedding, label_dim = shape_of(state, "EmbeddingLayer.weight", 2) if "EmbeddingLayer.weight" in state else (0, 0)
+    embedding, label_dim = (
+        shape_of(state, "EmbeddingLayer.weight", 2) if "EmbeddingLayer.weight" in state else (0, 0)
+    )
     z_dim = shape_of(state, BLEND, 2)[1] - embedding
     if z_dim < 1:
         raise ValueError(f"{BLEND} takes nothing from z")

@@ -60,6 +60,8 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> ScratchDetector:
 
 def _pair(inputs: int, outputs: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1), nn.ReLU(inplace=True),
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.ReLU(inplace=True),
     )

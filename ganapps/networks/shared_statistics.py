@@ -30,21 +30,30 @@ ROWS = 16  # of a strip at least, where layers before it are made anew, for thei
 class Kept:
     """A layer's rows, channels last: in memory, or in a temporary file that leaves with this object."""
 
-    def __init__(self, size: tuple[int, int, int], in_memory: bool, spare: Tensor | None = None) -> None:
+    def __init__(
+        self, size: tuple[int, int, int], in_memory: bool, spare: Tensor | None = None
+    ) -> None:
         channels, height, width = size
         self.width, self.channels, self.bytes = width, channels, 4 * channels * height * width
         self.rows = None
         if in_memory:
-            self.rows = torch.empty(height, width, channels) if spare is None else spare.view(height, width, channels)
+            self.rows = (
+                torch.empty(height, width, channels)
+                if spare is None
+                else spare.view(height, width, channels)
+            )
         self.file = None if in_memory else tempfile.TemporaryFile(buffering=0)
 
     def write(self, first: int, y: Tensor) -> None:
         """Put y [1, C, h, W] at the rows from `first`."""
         y = y[0].permute(1, 2, 0).cpu()
         if self.rows is not None:
-            self.rows[first:first + len(y)] = y
+            self.rows[first : first + len(y)] = y
             return
-        data, place = memoryview(y.contiguous().numpy()).cast("B"), first * self.width * self.channels * 4
+        data, place = (
+            memoryview(y.contiguous().numpy()).cast("B"),
+            first * self.width * self.channels * 4,
+        )
         while data:
             written = os.pwrite(self.file.fileno(), data, place)
             data, place = data[written:], place + written
@@ -65,15 +74,30 @@ class Kept:
 class _Run:
     """One picture on its way through the layers."""
 
-    def __init__(self, network: Layered, x: Tensor, condition: Tensor | None, room: int, strip: int, seed: int | None) -> None:
-        self.network, self.layers, self.condition, self.seed = network, list(network.layers), condition, seed
+    def __init__(
+        self,
+        network: Layered,
+        x: Tensor,
+        condition: Tensor | None,
+        room: int,
+        strip: int,
+        seed: int | None,
+    ) -> None:
+        self.network, self.layers, self.condition, self.seed = (
+            network,
+            list(network.layers),
+            condition,
+            seed,
+        )
         self.room, self.strip = room, strip
         self.picture = network.prepared(x, condition)
         self.sizes = network.sizes(*x.shape[2:])
         self.affine: dict[int, tuple[Tensor, Tensor] | None] = {}
         self.kept: dict[int, Kept] = {}
         self.settled: set[int] = set()
-        self.spare: Tensor | None = None  # memory of a layer that left: the next of its size takes it, for asking anew is slow
+        self.spare: Tensor | None = (
+            None  # memory of a layer that left: the next of its size takes it, for asking anew is slow
+        )
         self.last_use = self._last_uses()
 
     def _last_uses(self) -> dict[int, int]:
@@ -94,9 +118,15 @@ class _Run:
             return self.kept[number].read(first, last).to(self.picture.device)
         layer = self.layers[number]
         kept = self.kept.get(number)
-        y = self.raw(number, first, last) if kept is None else kept.read(first, last).to(self.picture.device)
+        y = (
+            self.raw(number, first, last)
+            if kept is None
+            else kept.read(first, last).to(self.picture.device)
+        )
         added = None if layer.add is None else self.finished(layer.add, first, last)
-        y = layer.finish(y, self.affine[number], added, own=kept is None and layer.weight is not None)
+        y = layer.finish(
+            y, self.affine[number], added, own=kept is None and layer.weight is not None
+        )
         return self.network.dropped(y, number, first, self.sizes[number][1], self.seed)
 
     def raw(self, number: int, first: int, last: int) -> Tensor:
@@ -105,15 +135,22 @@ class _Run:
         height = self.sizes[layer.sources[0]][1]
         low, high = layer.needs(first, last, height)
         rows = [self.finished(source, low, high) for source in layer.sources]
-        return layer.raw(rows[0] if len(rows) == 1 else torch.cat(rows, dim=1), low, first, last, height)
+        return layer.raw(
+            rows[0] if len(rows) == 1 else torch.cat(rows, dim=1), low, first, last, height
+        )
 
     def strips(self, number: int) -> list[tuple[int, int]]:
         """The rows of a layer in strips."""
         channels, height, width = self.sizes[number]
         layer = self.layers[number]
         factor = 4 if layer.resize else 1
-        widest = max(factor * self.sizes[s][0] * self.sizes[s][2] * self.sizes[s][1] // height for s in layer.sources)
-        rows = max(8, self.strip // (4 * max(channels * width, widest)) // 4 * 4)  # winograd.py makes four at a time
+        widest = max(
+            factor * self.sizes[s][0] * self.sizes[s][2] * self.sizes[s][1] // height
+            for s in layer.sources
+        )
+        rows = max(
+            8, self.strip // (4 * max(channels * width, widest)) // 4 * 4
+        )  # winograd.py makes four at a time
         if any(source >= 0 and self.layers[source].again for source in layer.sources):
             rows = max(rows, ROWS)
         return [(first, min(first + rows, height)) for first in range(0, height, rows)]
@@ -121,7 +158,9 @@ class _Run:
     def steps(self) -> list[int]:
         """The layers to go through: those that are kept, those whose norm asks for sums, the last."""
         end = len(self.layers) - 1
-        return [n for n, layer in enumerate(self.layers) if layer.norm or not layer.again or n == end]
+        return [
+            n for n, layer in enumerate(self.layers) if layer.norm or not layer.again or n == end
+        ]
 
     def work(self) -> Generator[tuple[int, int], None, Tensor]:
         """The result; after every strip, how far it is."""
@@ -133,7 +172,11 @@ class _Run:
                 for _ in self.make(number):
                     done += 1
                     yield done, total
-            for source in [s for s in self.kept if self.last_use.get(s, -1) <= number and s != len(self.layers) - 1]:
+            for source in [
+                s
+                for s in self.kept
+                if self.last_use.get(s, -1) <= number and s != len(self.layers) - 1
+            ]:
                 self._leave(source)
         return self.result
 
@@ -144,7 +187,9 @@ class _Run:
         keep = None if layer.again or end and not layer.norm else self._place(number)
         if end and not layer.norm:
             self.result = torch.empty(1, *self.sizes[number])
-        late: tuple[int, Tensor] | None = None  # written one strip later: this place may still be read
+        late: tuple[int, Tensor] | None = (
+            None  # written one strip later: this place may still be read
+        )
         for first, last in self.strips(number):
             y = self.raw(number, first, last)
             if sums is not None:
@@ -181,7 +226,12 @@ class _Run:
     def _place(self, number: int) -> Kept:
         """Where a layer goes: over its source if nobody else reads that and it has this shape, else into memory, else a file."""
         sources = self.layers[number].sources
-        if len(sources) == 1 and sources[0] in self.kept and self.last_use[sources[0]] <= number and self.layers[number].stride == 1:
+        if (
+            len(sources) == 1
+            and sources[0] in self.kept
+            and self.last_use[sources[0]] <= number
+            and self.layers[number].stride == 1
+        ):
             if self.sizes[sources[0]] == self.sizes[number] and self.layers[number].resize is None:
                 return self.kept[sources[0]]
         size = self.sizes[number]
@@ -189,12 +239,21 @@ class _Run:
         if spare is not None and spare.numel() == size[0] * size[1] * size[2]:
             return Kept(size, True, spare)
         del spare
-        held = sum(k.bytes for k in {id(k): k for k in self.kept.values()}.values() if k.rows is not None)
+        held = sum(
+            k.bytes for k in {id(k): k for k in self.kept.values()}.values() if k.rows is not None
+        )
         return Kept(size, in_memory=held + 4 * size[0] * size[1] * size[2] <= self.room)
 
 
-def run(network: Layered, x: Tensor, condition: Tensor | None = None, *, room: int = ROOM, strip: int = STRIP,
-        seed: int | None = None) -> Generator[tuple[int, int], None, Tensor]:
+def run(
+    network: Layered,
+    x: Tensor,
+    condition: Tensor | None = None,
+    *,
+    room: int = ROOM,
+    strip: int = STRIP,
+    seed: int | None = None,
+) -> Generator[tuple[int, int], None, Tensor]:
     """The network's output for one picture, in strips; equal to `network(x, condition, seed)` but for rounding (about 1e-5).
 
     x [1, C, H, W] in the network's value range, sides multiples of its `multiple`; `condition` [1, labels or styles]. Yields (strips

@@ -11,7 +11,11 @@ from torch.nn import functional as F
 
 from ganapps.networks import load_strictly, shape_of
 
-MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K's colours; networks trained without it carry a tensor called no_norm
+MEAN = (
+    0.4488,
+    0.4371,
+    0.4040,
+)  # of DIV2K's colours; networks trained without it carry a tensor called no_norm
 PREFIXES = ("params_ema.", "params.", "state_dict.", "model_state_dict.", "")
 FIRST = "conv_1.eval_conv.weight"
 
@@ -49,7 +53,10 @@ class SPAN(nn.Module):
     value_range = (0.0, 1.0)
     multiple = minimum = 1
     precisions = ("bfloat16", "float16")
-    tile, memory = 384, 4_000  # the quickest side where memory allows; bytes per input pixel in float32
+    tile, memory = (
+        384,
+        4_000,
+    )  # the quickest side where memory allows; bytes per input pixel in float32
     reach = 16  # 1 + 6 * 3 + 2 pixels by its convolutions; beyond 16 measured under 0.01/255
 
     def __init__(self, colours: int, width: int, scale: int, norm: bool) -> None:
@@ -60,7 +67,9 @@ class SPAN(nn.Module):
             self.add_module(f"block_{number}", Block(width))
         self.conv_cat = nn.Conv2d(4 * width, width, 1)
         self.conv_2 = Conv(width, width)
-        self.upsampler = nn.Sequential(nn.Conv2d(width, colours * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+        self.upsampler = nn.Sequential(
+            nn.Conv2d(width, colours * scale**2, 3, padding=1), nn.PixelShuffle(scale)
+        )
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -73,7 +82,9 @@ class SPAN(nn.Module):
             y, inner = self.get_submodule(f"block_{number}")(y)
             results.append(y)
         y = self.conv_cat(torch.cat([first, self.conv_2(y), results[0], inner], 1))
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round every pixel to 8 bits
+        with torch.autocast(
+            x.device.type, enabled=False
+        ):  # bfloat16 would round every pixel to 8 bits
             return self.upsampler(y.float())
 
 
@@ -91,7 +102,11 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> SPAN:
     prefix = _prefix(tensors)
     if prefix is None:
         raise ValueError(f"{FIRST} is missing, or its block_6")
-    state = {name[len(prefix) :]: tensor.float() for name, tensor in tensors.items() if name.startswith(prefix)}
+    state = {
+        name[len(prefix) :]: tensor.float()
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
     norm = state.pop("no_norm", None) is None
     for name in [n.removesuffix(".sk.weight") for n in state if n.endswith(".sk.weight")]:
         _fold(state, name)
@@ -102,18 +117,29 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> SPAN:
 
 
 def _prefix(names: Mapping) -> str | None:
-    return next((p for p in PREFIXES if p + FIRST in names and p + "block_6.c3_r.eval_conv.weight" in names), None)
+    return next(
+        (
+            p
+            for p in PREFIXES
+            if p + FIRST in names and p + "block_6.c3_r.eval_conv.weight" in names
+        ),
+        None,
+    )
 
 
 def _fold(state: dict[str, Tensor], name: str) -> None:
     """Replaces the branches of `name` (1x1, then 3x3, then 1x1, beside a 1x1 shortcut) by the one 3x3 convolution they
     add up to."""
     parts = [(f"{name}.conv.{i}.weight", f"{name}.conv.{i}.bias") for i in range(3)]
-    missing = [part for pair in [*parts, (f"{name}.sk.bias",)] for part in pair if part not in state]
+    missing = [
+        part for pair in [*parts, (f"{name}.sk.bias",)] for part in pair if part not in state
+    ]
     if missing:
         raise ValueError(f"{missing[0]} is missing")
     _check_branches(state, name)
-    (w1, b1), (w2, b2), (w3, b3) = ((state.pop(w).double(), state.pop(b).double()) for w, b in parts)
+    (w1, b1), (w2, b2), (w3, b3) = (
+        (state.pop(w).double(), state.pop(b).double()) for w, b in parts
+    )
     w1, w3 = w1[:, :, 0, 0], w3[:, :, 0, 0]
     weight = torch.einsum("om,mnhw,ni->oihw", w3, w2, w1)
     bias = w3 @ (torch.einsum("mnhw,n->m", w2, b1) + b2) + b3
@@ -128,5 +154,11 @@ def _check_branches(state: Mapping[str, Tensor], name: str) -> None:
     one, two, three, shortcut = (shape_of(state, f"{layer}.weight", 4) for layer in layers)
     sides = (one[2:], two[2:], three[2:], shortcut[2:]) == ((1, 1), (3, 3), (1, 1), (1, 1))
     chained = (one[0], two[0], three[0], one[1]) == (two[1], three[1], *shortcut[:2])
-    if not sides or not chained or any(state[f"{layer}.bias"].shape != state[f"{layer}.weight"].shape[:1] for layer in layers):
+    if (
+        not sides
+        or not chained
+        or any(
+            state[f"{layer}.bias"].shape != state[f"{layer}.weight"].shape[:1] for layer in layers
+        )
+    ):
         raise ValueError(f"{name} has branches that do not fit together")

@@ -17,7 +17,12 @@ from ganapps.networks import load_strictly, shape_of
 
 # Where files keep the generator, the best first: a running average, then the last step of training.
 PREFIXES = ("ema_state_dict.", "state_dict.", "params_ema.", "params.", "")
-WRAPPINGS = ("", "_orig_mod.", "module.", "module._orig_mod.")  # of torch.compile, of DataParallel, of both
+WRAPPINGS = (
+    "",
+    "_orig_mod.",
+    "module.",
+    "module._orig_mod.",
+)  # of torch.compile, of DataParallel, of both
 # The tensors that tell the layouts apart.
 SIGNS = {
     "lornatang": ("conv1.0.weight", "trunk.0.rcb.0.weight", "upsampling.0.upsample_block.0.weight"),
@@ -32,8 +37,12 @@ class Block(nn.Module):
 
     def __init__(self, width: int, norm: bool, bias: bool, act: nn.Module) -> None:
         super().__init__()
-        self.first, self.second = (nn.Conv2d(width, width, 3, padding=1, bias=bias) for _ in range(2))
-        self.first_norm, self.second_norm = (nn.BatchNorm2d(width) if norm else nn.Identity() for _ in range(2))
+        self.first, self.second = (
+            nn.Conv2d(width, width, 3, padding=1, bias=bias) for _ in range(2)
+        )
+        self.first_norm, self.second_norm = (
+            nn.BatchNorm2d(width) if norm else nn.Identity() for _ in range(2)
+        )
         self.act = act
 
     def forward(self, x: Tensor) -> Tensor:
@@ -63,7 +72,10 @@ class Upscaler(nn.Module):
     multiple = minimum = 1
     precisions = ("bfloat16", "float16")
     reach = 32  # of 42 by 33 convolutions; the outermost pixels have little say
-    tile, memory = 384, 12_000  # the quickest side where memory allows; bytes per input pixel in float32
+    tile, memory = (
+        384,
+        12_000,
+    )  # the quickest side where memory allows; bytes per input pixel in float32
 
     def __init__(self, colours: int, factors: list[int]) -> None:
         super().__init__()
@@ -80,14 +92,18 @@ class Upscaler(nn.Module):
 class SRResNet(Upscaler):
     """The paper's network: 9x9 in, residual blocks with batch norm, a long way around, pixel shuffles, 9x9 out."""
 
-    def __init__(self, colours: int, width: int, blocks: int, factors: list[int], bias: bool, tanh: bool) -> None:
+    def __init__(
+        self, colours: int, width: int, blocks: int, factors: list[int], bias: bool, tanh: bool
+    ) -> None:
         """`bias`: convolutions before a batch norm have one too. `tanh`: the output is (tanh + 1) / 2, else as it
         is."""
         super().__init__(colours, factors)
         self.tanh = tanh
         self.head = nn.Sequential(nn.Conv2d(colours, width, 9, padding=4), nn.PReLU())
         self.blocks = nn.Sequential(*(Block(width, True, bias, nn.PReLU()) for _ in range(blocks)))
-        self.tail = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=bias), nn.BatchNorm2d(width))
+        self.tail = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, bias=bias), nn.BatchNorm2d(width)
+        )
         self.grow = nn.Sequential(*(Grow(width, factor, nn.PReLU()) for factor in factors))
         self.last = nn.Conv2d(width, colours, 9, padding=4)
 
@@ -105,8 +121,14 @@ class SRResNet(Upscaler):
         """Put the batch norms into the convolutions before them, and let the last convolution make four pixels at
         once."""
         for block in self.blocks:
-            block.first, block.first_norm = fuse_conv_bn_eval(block.first, block.first_norm), nn.Identity()
-            block.second, block.second_norm = fuse_conv_bn_eval(block.second, block.second_norm), nn.Identity()
+            block.first, block.first_norm = (
+                fuse_conv_bn_eval(block.first, block.first_norm),
+                nn.Identity(),
+            )
+            block.second, block.second_norm = (
+                fuse_conv_bn_eval(block.second, block.second_norm),
+                nn.Identity(),
+            )
         self.tail = fuse_conv_bn_eval(*self.tail)
         if self.scale % 2 == 0:
             self.last = _four_at_once(self.last)
@@ -130,10 +152,18 @@ class MSRResNet(Upscaler):
 
     def __init__(self, colours: int, width: int, blocks: int, factors: list[int]) -> None:
         super().__init__(colours, factors)
-        self.head = nn.Sequential(nn.Conv2d(colours, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True))
-        self.blocks = nn.Sequential(*(Block(width, False, True, nn.ReLU(inplace=True)) for _ in range(blocks)))
-        self.grow = nn.Sequential(*(Grow(width, factor, nn.LeakyReLU(0.1, inplace=True)) for factor in factors))
-        self.fine = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True))
+        self.head = nn.Sequential(
+            nn.Conv2d(colours, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)
+        )
+        self.blocks = nn.Sequential(
+            *(Block(width, False, True, nn.ReLU(inplace=True)) for _ in range(blocks))
+        )
+        self.grow = nn.Sequential(
+            *(Grow(width, factor, nn.LeakyReLU(0.1, inplace=True)) for factor in factors)
+        )
+        self.fine = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)
+        )
         self.last = nn.Conv2d(width, colours, 3, padding=1)
 
     def features(self, x: Tensor) -> Tensor:
@@ -157,10 +187,18 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
     """
     found = _layout(tensors)
     if found is None:
-        raise ValueError(f"neither {', '.join(signs[0] for signs in SIGNS.values())} is there with its companions")
+        raise ValueError(
+            f"neither {', '.join(signs[0] for signs in SIGNS.values())} is there with its companions"
+        )
     prefix, layout = found
-    state = {_modern(name[len(prefix) :]): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    network, spelling = {"lornatang": _lornatang, "leftthomas": _leftthomas, "basicsr": _basicsr}[layout](state)
+    state = {
+        _modern(name[len(prefix) :]): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
+    network, spelling = {"lornatang": _lornatang, "leftthomas": _leftthomas, "basicsr": _basicsr}[
+        layout
+    ](state)
     load_strictly(network, {**_counters(network, spelling), **state}, spelling)
     if isinstance(network, SRResNet):
         network.fold()
@@ -201,7 +239,9 @@ def _lornatang(state: Mapping[str, Tensor]) -> tuple[SRResNet, Callable[[str], s
     blocks = _length(state, "trunk.{}.rcb.0.weight")
     factors = _factors(state, "upsampling.{}.upsample_block.0.weight", width)
     with torch.device("meta"):
-        network = SRResNet(colours, width, blocks, factors, bias="trunk.0.rcb.0.bias" in state, tanh=False)
+        network = SRResNet(
+            colours, width, blocks, factors, bias="trunk.0.rcb.0.bias" in state, tanh=False
+        )
     return network, _as_lornatang
 
 
@@ -210,7 +250,9 @@ def _as_lornatang(name: str) -> str:
     if part == "blocks":
         return ".".join(("trunk", rest[0], "rcb", PIECES[rest[1]], *rest[2:]))
     if part == "grow":
-        return ".".join(("upsampling", rest[0], "upsample_block", {"conv": "0", "act": "2"}[rest[1]], *rest[2:]))
+        return ".".join(
+            ("upsampling", rest[0], "upsample_block", {"conv": "0", "act": "2"}[rest[1]], *rest[2:])
+        )
     return ".".join(({"head": "conv1", "tail": "conv2", "last": "conv3"}[part], *rest))
 
 
@@ -219,27 +261,42 @@ def _leftthomas(state: Mapping[str, Tensor]) -> tuple[SRResNet, Callable[[str], 
     blocks = next(i for i in count() if f"block{i + 2}.conv1.weight" not in state)
     factors = _factors(state, f"block{blocks + 3}." + "{}.conv.weight", width)
     with torch.device("meta"):
-        network = SRResNet(colours, width, blocks, factors, bias="block2.conv1.bias" in state, tanh=True)
+        network = SRResNet(
+            colours, width, blocks, factors, bias="block2.conv1.bias" in state, tanh=True
+        )
     return network, partial(_as_leftthomas, blocks, len(factors))
 
 
 def _as_leftthomas(blocks: int, grown: int, name: str) -> str:
     part, *rest = name.split(".")
     if part == "blocks":
-        piece = {"first": "conv1", "first_norm": "bn1", "act": "prelu", "second": "conv2", "second_norm": "bn2"}[
-            rest[1]
-        ]
+        piece = {
+            "first": "conv1",
+            "first_norm": "bn1",
+            "act": "prelu",
+            "second": "conv2",
+            "second_norm": "bn2",
+        }[rest[1]]
         return ".".join((f"block{int(rest[0]) + 2}", piece, *rest[2:]))
     if part == "grow":
-        return ".".join((f"block{blocks + 3}", rest[0], {"conv": "conv", "act": "prelu"}[rest[1]], *rest[2:]))
+        return ".".join(
+            (f"block{blocks + 3}", rest[0], {"conv": "conv", "act": "prelu"}[rest[1]], *rest[2:])
+        )
     return ".".join(
-        ({"head": "block1", "tail": f"block{blocks + 2}", "last": f"block{blocks + 3}.{grown}"}[part], *rest)
+        (
+            {"head": "block1", "tail": f"block{blocks + 2}", "last": f"block{blocks + 3}.{grown}"}[
+                part
+            ],
+            *rest,
+        )
     )
 
 
 def _basicsr(state: Mapping[str, Tensor]) -> tuple[MSRResNet, Callable[[str], str]]:
     width, colours = shape_of(state, "conv_first.weight", 4)[:2]
-    factors = [_factor(state, f"upconv{i}.weight", width) for i in (1, 2) if f"upconv{i}.weight" in state]
+    factors = [
+        _factor(state, f"upconv{i}.weight", width) for i in (1, 2) if f"upconv{i}.weight" in state
+    ]
     with torch.device("meta"):
         network = MSRResNet(colours, width, _length(state, "body.{}.conv1.weight"), factors)
     return network, _as_basicsr
@@ -248,10 +305,14 @@ def _basicsr(state: Mapping[str, Tensor]) -> tuple[MSRResNet, Callable[[str], st
 def _as_basicsr(name: str) -> str:
     part, *rest = name.split(".")
     if part == "blocks":
-        return ".".join(("body", rest[0], {"first": "conv1", "second": "conv2"}[rest[1]], *rest[2:]))
+        return ".".join(
+            ("body", rest[0], {"first": "conv1", "second": "conv2"}[rest[1]], *rest[2:])
+        )
     if part == "grow":
         return ".".join((f"upconv{int(rest[0]) + 1}", *rest[2:]))
-    return ".".join(({"head": "conv_first", "fine": "conv_hr", "last": "conv_last"}[part], *rest[-1:]))
+    return ".".join(
+        ({"head": "conv_first", "fine": "conv_hr", "last": "conv_last"}[part], *rest[-1:])
+    )
 
 
 def _counters(network: nn.Module, spelling: Callable[[str], str]) -> dict[str, Tensor]:

@@ -31,14 +31,18 @@ class StableDiffusion(nn.Module):
     channels, minimum = 3, 64  # of a picture to edit
     precisions = ("float16",)
 
-    def __init__(self, unet: nn.Module, vae: nn.Module, text: nn.Module, schedule: Mapping[str, Any]) -> None:
+    def __init__(
+        self, unet: nn.Module, vae: nn.Module, text: nn.Module, schedule: Mapping[str, Any]
+    ) -> None:
         super().__init__()
         self.unet, self.vae, self.text = unet, vae, text
         channels = vae.config.latent_channels
         self.edits = unet.config.in_channels == 2 * channels
         self.distilled = unet.config.time_cond_proj_dim is not None
         # as the pipelines do: latents have no bounds to clip them to, and the first step is off by one
-        self.schedule = {**schedule, "clip_sample": False} | ({} if self.edits else {"steps_offset": 1})
+        self.schedule = {**schedule, "clip_sample": False} | (
+            {} if self.edits else {"steps_offset": 1}
+        )
         self.multiple = self.factor = 2 ** (len(vae.config.block_out_channels) - 1)
         side = folder_parts.side_of(unet)
         self.shape = (channels, side, side)
@@ -49,15 +53,23 @@ class StableDiffusion(nn.Module):
         """What the U-Net is given of a text: [1, tokens, C]."""
         return self.text(text)
 
-    def forward(self, x_t: Tensor, t: Tensor | int, words: Tensor, guidance: float | None = None) -> Tensor:
+    def forward(
+        self, x_t: Tensor, t: Tensor | int, words: Tensor, guidance: float | None = None
+    ) -> Tensor:
         """x_t [N, C, h, w], a timestep and words [N, tokens, C] -> the prediction [N, C, h, w].
 
         `guidance` only of a distilled network.
         """
         strength = None
         if guidance is not None:
-            strength = _waves(guidance - 1, self.unet.config.time_cond_proj_dim).to(x_t).expand(len(x_t), -1)
-        return self.unet(x_t, t, encoder_hidden_states=words, timestep_cond=strength, return_dict=False)[0]
+            strength = (
+                _waves(guidance - 1, self.unet.config.time_cond_proj_dim)
+                .to(x_t)
+                .expand(len(x_t), -1)
+            )
+        return self.unet(
+            x_t, t, encoder_hidden_states=words, timestep_cond=strength, return_dict=False
+        )[0]
 
     def encode(self, x: Tensor) -> Tensor:
         """x [N, 3, H, W], sides multiples of `factor` -> its most likely latents [N, C, h, w], as the encoder scales
@@ -67,20 +79,26 @@ class StableDiffusion(nn.Module):
     def decode(self, x_0: Tensor) -> Tensor:
         """Latents [N, C, h, w] -> x [N, 3, H, W]; in float32, for half precision overflows in there."""
         with torch.autocast(x_0.device.type, enabled=False):
-            return self.vae.decode(x_0.float() / self.vae.config.scaling_factor, return_dict=False)[0]
+            return self.vae.decode(x_0.float() / self.vae.config.scaling_factor, return_dict=False)[
+                0
+            ]
 
     def glance(self, x: Tensor) -> Tensor:
         """Latents [N, C, h, w], also noisy ones -> roughly their picture [N, 3, 4 * h, 4 * w], in no time: each latent's
         colour, the one that fits plain pictures best. Noise is brought to the spread that latents have."""
         x = x.float() / x.float().std().clamp(min=1.0)
-        colours = torch.einsum("nchw,cd->ndhw", x, self.swatches[:-1]) + self.swatches[-1][:, None, None]
+        colours = (
+            torch.einsum("nchw,cd->ndhw", x, self.swatches[:-1]) + self.swatches[-1][:, None, None]
+        )
         return F.interpolate(colours, scale_factor=4, mode="bilinear").clamp(-1, 1)
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """A folder's tensors: a U-Net that reads words, and the encoder of them; an upscaler's U-Net also reads how noisy
     the picture is."""
-    words = "unet.conv_in.weight" in shapes and any(name.startswith("text_encoder.") for name in shapes)
+    words = "unet.conv_in.weight" in shapes and any(
+        name.startswith("text_encoder.") for name in shapes
+    )
     return words and "unet.class_embedding.weight" not in shapes
 
 
@@ -98,15 +116,22 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> StableD
     unet = folder_parts.part("UNet2DConditionModel", "unet", tensors, settings)
     vae = folder_parts.part("AutoencoderKL", "vae", tensors, settings)
     channels = vae.config.latent_channels
-    if unet.config.in_channels not in (channels, 2 * channels) or unet.config.out_channels != channels:
-        raise ValueError(f"unet takes {unet.config.in_channels} channels, which fits neither texts nor edits")
+    if (
+        unet.config.in_channels not in (channels, 2 * channels)
+        or unet.config.out_channels != channels
+    ):
+        raise ValueError(
+            f"unet takes {unet.config.in_channels} channels, which fits neither texts nor edits"
+        )
     network = StableDiffusion(unet, vae, text_encoder.build(tensors, settings), schedule)
     return network.eval().requires_grad_(False)
 
 
 def _waves(value: float, width: int) -> Tensor:
     """A number as [1, width] sines and cosines, as a distilled network reads its guidance."""
-    rates = torch.exp(torch.arange(width // 2, dtype=torch.float32) * -(math.log(10000.0) / (width // 2 - 1)))
+    rates = torch.exp(
+        torch.arange(width // 2, dtype=torch.float32) * -(math.log(10000.0) / (width // 2 - 1))
+    )
     angles = torch.tensor([value])[:, None] * 1000.0 * rates[None]
     return F.pad(torch.cat([angles.sin(), angles.cos()], dim=1), (0, width % 2))
 

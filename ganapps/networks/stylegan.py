@@ -25,11 +25,16 @@ class MappingNetwork(nn.Module):
     def __init__(self, widths: Sequence[int], num_ws: int) -> None:
         super().__init__()
         self.num_ws = num_ws
-        layers = [(nn.Linear(inputs, outputs), nn.LeakyReLU(SLOPE)) for inputs, outputs in pairwise(widths)]
+        layers = [
+            (nn.Linear(inputs, outputs), nn.LeakyReLU(SLOPE))
+            for inputs, outputs in pairwise(widths)
+        ]
         self.mapping = nn.Sequential(*(part for layer in layers for part in layer))
         self.register_buffer("w_avg", torch.empty(widths[-1]))
 
-    def forward(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
+    ) -> Tensor:
         """z [N, z_dim] -> ws [N, num_ws, w_dim]; the first `cutoff` (all) are pulled to `w_avg` by psi."""
         ws = self.one_w(z).unsqueeze(1).repeat(1, self.num_ws, 1)
         if psi != 1:
@@ -44,7 +49,9 @@ class MappingNetwork(nn.Module):
 
     def average(self, count: int = 10_000) -> Tensor:
         """The mean w of `count` fixed random z."""
-        z = torch.randn(count, self.mapping[0].in_features, generator=torch.Generator().manual_seed(0))
+        z = torch.randn(
+            count, self.mapping[0].in_features, generator=torch.Generator().manual_seed(0)
+        )
         return self.one_w(z).mean(dim=0)
 
 
@@ -76,7 +83,11 @@ class Noise(nn.Module):
         """x [N, channels, side, side] -> x, changed in place."""
         if kind == "none":
             return x
-        drawn = self.const[None] if kind == "const" else torch.stack([self.draw(each) for each in generators])
+        drawn = (
+            self.const[None]
+            if kind == "const"
+            else torch.stack([self.draw(each) for each in generators])
+        )
         return x.addcmul_(self.weight, drawn.to(x))
 
     def draw(self, generator: torch.Generator) -> Tensor:
@@ -89,12 +100,16 @@ class StyleBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, side: int, up: bool) -> None:
         super().__init__()
-        self.blur = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False) if up else None
+        self.blur = (
+            nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False) if up else None
+        )
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.noise = Noise(outputs, side)
         self.adain = AdaIN(outputs, w_dim)
 
-    def forward(self, x: Tensor, w: Tensor, noise: str, generators: Sequence[torch.Generator] | None) -> Tensor:
+    def forward(
+        self, x: Tensor, w: Tensor, noise: str, generators: Sequence[torch.Generator] | None
+    ) -> Tensor:
         """x [N, in, h, w], w [N, w_dim] -> [N, out, side, side]."""
         if self.blur is not None:
             x = self.blur(F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
@@ -118,16 +133,22 @@ class SynthesisNetwork(nn.Module):
         self.to_rgb = nn.Conv2d(channels[-1], colours, 1)
         self.num_ws = 2 * len(channels)
 
-    def forward(self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None) -> Tensor:
+    def forward(
+        self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None
+    ) -> Tensor:
         """ws [N, num_ws, w_dim] -> x [N, 3, H, H], -1 to 1.
 
         `noise` is "const" (drawn once from a fixed seed: files have none), "none", or "random": then `generators` has
         one per picture.
         """
-        assert ws.shape[1] == self.num_ws, f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
+        assert ws.shape[1] == self.num_ws, (
+            f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
+        )
         check_noise(noise, generators, len(ws))
         x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        for block, w in zip([self.initial_conv1, self.initial_conv2, *self.blocks], ws.unbind(dim=1)):
+        for block, w in zip(
+            [self.initial_conv1, self.initial_conv2, *self.blocks], ws.unbind(dim=1)
+        ):
             x = block(x, w, noise, generators)
         return self.to_rgb(x).float().tanh_().contiguous().expand(-1, 3, -1, -1)
 
@@ -141,7 +162,11 @@ class StyleGAN(nn.Module):
     def __init__(self, widths: Sequence[int], channels: Sequence[int], colours: int) -> None:
         super().__init__()
         self.synthesis = SynthesisNetwork(widths[-1], channels, colours)
-        self.num_ws, self.z_dim, self.resolution = self.synthesis.num_ws, widths[0], 2 << len(channels)
+        self.num_ws, self.z_dim, self.resolution = (
+            self.synthesis.num_ws,
+            widths[0],
+            2 << len(channels),
+        )
         self.mapping = MappingNetwork(widths, self.num_ws)
 
     @property
@@ -178,7 +203,9 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
     """
     state = inside(tensors, PREFIXES, NEEDED)
     with torch.device("meta"):
-        network = StyleGAN(_widths(state), _channels(state), shape_of(state, "synthesis.to_rgb.weight", 4)[0])
+        network = StyleGAN(
+            _widths(state), _channels(state), shape_of(state, "synthesis.to_rgb.weight", 4)[0]
+        )
     check_resolution(network.resolution)
     for name in [name for name in state if name.endswith("blur.kernel")]:
         if state[name].shape != (1, 1, 3, 3):
@@ -202,6 +229,9 @@ def _widths(state: Mapping[str, Tensor]) -> list[int]:
 
 
 def _channels(state: Mapping[str, Tensor]) -> list[int]:
-    last = max((int(m[1]) for m in map(re.compile(r"synthesis\.blocks\.(\d{1,9})\.").match, state) if m), default=-1)
+    last = max(
+        (int(m[1]) for m in map(re.compile(r"synthesis\.blocks\.(\d{1,9})\.").match, state) if m),
+        default=-1,
+    )
     names = ["initial_conv1", *(f"blocks.{number}" for number in range(0, last + 1, 2))]
     return [shape_of(state, f"synthesis.{name}.conv.weight", 4)[0] for name in names]

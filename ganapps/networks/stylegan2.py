@@ -25,7 +25,9 @@ WHOLE = 1 << 28  # elsewhere
 class MappingNetwork(nn.Module):
     """z and label -> one w per layer (section "Style-based generator"; labels as in ADA, appendix)."""
 
-    def __init__(self, z_dim: int, label_dim: int, widths: Sequence[int], embedding: int, num_ws: int) -> None:
+    def __init__(
+        self, z_dim: int, label_dim: int, widths: Sequence[int], embedding: int, num_ws: int
+    ) -> None:
         super().__init__()
         self.z_dim, self.label_dim, self.num_ws, self.depth = z_dim, label_dim, num_ws, len(widths)
         if label_dim:
@@ -34,7 +36,9 @@ class MappingNetwork(nn.Module):
             self.add_module(f"fc{number}", nn.Linear(inputs, outputs))
         self.register_buffer("w_avg", torch.zeros(widths[-1]))
 
-    def forward(self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None) -> Tensor:
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
+    ) -> Tensor:
         """z [N, z_dim], c [N, label_dim] -> ws [N, num_ws, w_dim], the first `cutoff` (all) pulled to `w_avg`."""
         ws = self.one_w(z, c).unsqueeze(1).repeat(1, self.num_ws, 1)
         if psi != 1:
@@ -72,7 +76,9 @@ class MappingNetwork(nn.Module):
 class SynthesisLayer(nn.Module):
     """Modulated 3x3 convolution, noise, bias, leaky ReLU; with `up`, the convolution doubles the sides."""
 
-    def __init__(self, w_dim: int, inputs: int, outputs: int, resolution: int, up: bool, noise: bool) -> None:
+    def __init__(
+        self, w_dim: int, inputs: int, outputs: int, resolution: int, up: bool, noise: bool
+    ) -> None:
         super().__init__()
         self.resolution, self.up, self.has_noise = resolution, up, noise
         self.gain, self.clamp = sqrt(2), None
@@ -88,7 +94,9 @@ class SynthesisLayer(nn.Module):
         outputs, inputs = self.weight.shape[:2]
         self.gain, self.clamp = gain, clamp and clamp * gain / sqrt(2)
         self.affine.weight /= sqrt(self.affine.in_features)
-        self.weight /= sqrt(inputs * 9)  # demodulation makes this void, save that float16 can't overflow
+        self.weight /= sqrt(
+            inputs * 9
+        )  # demodulation makes this void, save that float16 can't overflow
         self.epsilon = 1e-8 / (inputs * 9)
         self.register_buffer("energy", self.weight.square().sum(dim=(2, 3)), persistent=False)
         self.bias *= gain
@@ -96,10 +104,14 @@ class SynthesisLayer(nn.Module):
             self.noise_strength *= gain
             self.noise_const *= self.noise_strength
         kernel = self.weight.transpose(0, 1) if self.up else self.weight
-        self.weight = nn.Parameter(kernel.contiguous(memory_format=torch.channels_last), requires_grad=False)
+        self.weight = nn.Parameter(
+            kernel.contiguous(memory_format=torch.channels_last), requires_grad=False
+        )
         if self.up:
             blur = (fir.flip(0, 1) * 4).expand(outputs, 1, 4, 4)
-            self.register_buffer("blur", blur.contiguous(memory_format=torch.channels_last), persistent=False)
+            self.register_buffer(
+                "blur", blur.contiguous(memory_format=torch.channels_last), persistent=False
+            )
 
     def scales(self, w: Tensor) -> tuple[Tensor, Tensor]:
         """w [N, w_dim] -> the style of the input [N, in, 1, 1] and the demodulation of the output [N, out, 1, 1]."""
@@ -115,7 +127,9 @@ class SynthesisLayer(nn.Module):
         if kind == "const":
             return self.noise_const[None, None]
         side = self.resolution
-        drawn = [torch.randn(1, side, side, generator=each, device=each.device) for each in generators]
+        drawn = [
+            torch.randn(1, side, side, generator=each, device=each.device) for each in generators
+        ]
         return torch.stack(drawn).to(self.bias) * self.noise_strength
 
     def convolve(self, x: Tensor, style: Tensor) -> Tensor:
@@ -157,7 +171,9 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, kernel: Tensor) -> Tensor:
         """x [N, in, h, w] -> [N, colours, h, w]."""
-        flat = x.permute(0, 2, 3, 1).reshape(len(x), -1, x.shape[1])  # [N, h w, in], a view when channels come last
+        flat = x.permute(0, 2, 3, 1).reshape(
+            len(x), -1, x.shape[1]
+        )  # [N, h w, in], a view when channels come last
         y = torch.baddbmm(self.bias, flat, kernel)  # [N, h w, colours]
         y = y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
         return y.view(len(x), x.shape[2], x.shape[3], -1).permute(0, 3, 1, 2)
@@ -178,7 +194,9 @@ class SynthesisBlock(nn.Module):
             self.skip = nn.Conv2d(shape.inputs, shape.outputs, 1, bias=False)
         if shape.colours:
             self.torgb = ToRGB(w_dim, shape.outputs, shape.colours)
-        self.names = ("conv0", "conv1") if shape.inputs else ("conv1",)  # the layers in the order of their w
+        self.names = (
+            ("conv0", "conv1") if shape.inputs else ("conv1",)
+        )  # the layers in the order of their w
 
     def fold(self, fir: Tensor, clamp: float | None) -> None:
         """Put every constant into the weights; a block with a residual halves the variance of both branches."""
@@ -187,11 +205,17 @@ class SynthesisBlock(nn.Module):
         self.conv1.fold(fir, 1.0 if self.shape.skip else sqrt(2), clamp)
         if self.shape.skip:
             self.skip.weight *= sqrt(0.5 / self.shape.inputs)
-            self.register_buffer("widen", (fir * 4).expand(self.shape.outputs, 1, 4, 4).contiguous(), persistent=False)
+            self.register_buffer(
+                "widen",
+                (fir * 4).expand(self.shape.outputs, 1, 4, 4).contiguous(),
+                persistent=False,
+            )
         if self.shape.colours:
             self.torgb.fold(clamp)
 
-    def forward(self, x: Tensor | None, ws: Tensor, noises: list, keep: bool) -> tuple[Tensor | None, Tensor | None]:
+    def forward(
+        self, x: Tensor | None, ws: Tensor, noises: list, keep: bool
+    ) -> tuple[Tensor | None, Tensor | None]:
         """x [N, in, h, h], ws [N, layers + 1, w_dim] -> (features, if `keep`, and own picture, if any), at 2h."""
         shape, count = self.shape, len(ws)
         if x is None:
@@ -203,7 +227,9 @@ class SynthesisBlock(nn.Module):
         picture = _empty(x, shape.colours, side) if shape.colours else None
         for some, rows in _pieces(count, shape.outputs, side, STRIP.get(x.device.type, WHOLE)):
             mine = [(style[some], demodulation[some]) for style, demodulation in scales]
-            theirs = [noise if noise is None or len(noise) == 1 else noise[some] for noise in noises]
+            theirs = [
+                noise if noise is None or len(noise) == 1 else noise[some] for noise in noises
+            ]
             y = self.rows(x[some], mine, theirs, rows.start, rows.stop)
             if features is not None:
                 features[some, :, rows] = y
@@ -214,8 +240,13 @@ class SynthesisBlock(nn.Module):
     def rows(self, x: Tensor, scales: list, noises: list, top: int, bottom: int) -> Tensor:
         """Rows `top` to `bottom` (even numbers) of the features, from the rows of x that they can see."""
         side = self.shape.resolution
-        low, high = max(top - 1, 0), min(bottom + 1, side)  # a 3x3 convolution sees one row more on each side
-        first, last = (0, side) if not self.shape.inputs else (max(top - 4, 0), min(bottom + 4, side))
+        low, high = (
+            max(top - 1, 0),
+            min(bottom + 1, side),
+        )  # a 3x3 convolution sees one row more on each side
+        first, last = (
+            (0, side) if not self.shape.inputs else (max(top - 4, 0), min(bottom + 4, side))
+        )
         if self.shape.inputs:
             x = x[:, :, first // 2 : last // 2]
             y = self.conv0.convolve(x, scales[0][0])[:, :, low - first : high - first]
@@ -226,7 +257,9 @@ class SynthesisBlock(nn.Module):
         y = self.conv1.convolve(y, style)[:, :, top - low : bottom - low]
         y = self.conv1.activate(y, demodulation, _cut(noises[-1], top, bottom))
         if self.shape.skip:
-            wide = F.conv_transpose2d(self.skip(x), self.widen, stride=2, padding=1, groups=y.shape[1])
+            wide = F.conv_transpose2d(
+                self.skip(x), self.widen, stride=2, padding=1, groups=y.shape[1]
+            )
             y = y.add_(wide[:, :, top - first : bottom - first])
         return y
 
@@ -246,25 +279,35 @@ class SynthesisNetwork(nn.Module):
         for side in self.sides:
             self.get_submodule(f"b{side}").fold(fir, clamp)
         colours = self.get_submodule(f"b{self.sides[-1]}").shape.colours
-        self.register_buffer("widen", (fir * 4).expand(colours, 1, 4, 4).contiguous(), persistent=False)
+        self.register_buffer(
+            "widen", (fir * 4).expand(colours, 1, 4, 4).contiguous(), persistent=False
+        )
 
-    def forward(self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None) -> Tensor:
+    def forward(
+        self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None
+    ) -> Tensor:
         """ws [N, num_ws, w_dim] -> x [N, 3, H, H], about -1 to 1, not clamped.
 
         `noise` is "const" (what the file holds), "none", or "random": then `generators` has one per picture.
         """
-        assert ws.shape[1] == self.num_ws, f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
+        assert ws.shape[1] == self.num_ws, (
+            f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
+        )
         check_noise(noise, generators, len(ws))
         x = picture = None
         first = 0
         for side in self.sides:
             block = self.get_submodule(f"b{side}")
             noises = [getattr(block, name).noise(noise, generators) for name in block.names]
-            x, own = block(x, ws[:, first : first + len(block.names) + 1], noises, keep=side != self.sides[-1])
+            x, own = block(
+                x, ws[:, first : first + len(block.names) + 1], noises, keep=side != self.sides[-1]
+            )
             first += len(block.names)
             if picture is not None:
                 with exactly(ws):
-                    wide = F.conv_transpose2d(picture, self.widen, stride=2, padding=1, groups=picture.shape[1])
+                    wide = F.conv_transpose2d(
+                        picture, self.widen, stride=2, padding=1, groups=picture.shape[1]
+                    )
                 own = wide.add_(own)
             picture = own
         return picture.expand(-1, 3, -1, -1)  # grey is three times the same
@@ -308,8 +351,12 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
     layout = read(tensors, settings)
     with torch.device("meta"):
         num_ws = 2 * len(layout.blocks)
-        mapping = MappingNetwork(layout.z_dim, layout.label_dim, layout.widths, layout.embedding, num_ws)
-        network = StyleGAN2(mapping, SynthesisNetwork(layout.widths[-1], layout.blocks, layout.noise))
+        mapping = MappingNetwork(
+            layout.z_dim, layout.label_dim, layout.widths, layout.embedding, num_ws
+        )
+        network = StyleGAN2(
+            mapping, SynthesisNetwork(layout.widths[-1], layout.blocks, layout.noise)
+        )
     unknown_average = "mapping.w_avg" not in layout.state
     w_avg = torch.zeros(layout.widths[-1]) if unknown_average else layout.state["mapping.w_avg"]
     load_strictly(network, {**layout.state, "mapping.w_avg": w_avg})
@@ -336,7 +383,9 @@ def _cut(noise: Tensor | None, top: int, bottom: int) -> Tensor | None:
 
 def _empty(like: Tensor, channels: int, side: int) -> Tensor:
     size = (len(like), channels, side, side)
-    return torch.empty(size, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
+    return torch.empty(
+        size, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+    )
 
 
 def _pieces(count: int, channels: int, side: int, limit: int) -> list[tuple[slice, slice]]:

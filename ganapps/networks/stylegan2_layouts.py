@@ -90,7 +90,9 @@ def _state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return inside(tensors, NVIDIA_PREFIXES, NVIDIA)
     state = inside(tensors, ROSINALITY_PREFIXES, ROSINALITY)
     average = state.pop("latent_avg", tensors.get("latent_avg"))
-    return _from_rosinality(state) | ({} if average is None else {"mapping.w_avg": average.reshape(-1)})
+    return _from_rosinality(state) | (
+        {} if average is None else {"mapping.w_avg": average.reshape(-1)}
+    )
 
 
 def _is_rosinality(names: Mapping[str, object]) -> bool:
@@ -111,7 +113,9 @@ def _from_rosinality(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def _missing_noise(state: Mapping[str, Tensor], blocks: tuple[BlockShape, ...]) -> dict[str, Tensor]:
+def _missing_noise(
+    state: Mapping[str, Tensor], blocks: tuple[BlockShape, ...]
+) -> dict[str, Tensor]:
     """Constant noise for a file that was saved without (rosinality's older ones), from a fixed seed: a face stays."""
     generator = torch.Generator().manual_seed(0)
     drawn = {}
@@ -138,7 +142,10 @@ _PLACES = (
     (r"to_rgb1\.(?P<rest>.+)", lambda n: "synthesis.b4.torgb"),
     (r"convs\.(?P<n>\d{1,2})\.(?P<rest>.+)", lambda n: f"synthesis.b{8 << n // 2}.conv{n % 2}"),
     (r"to_rgbs\.(?P<n>\d{1,2})\.(?P<rest>.+)", lambda n: f"synthesis.b{8 << n}.torgb"),
-    (r"noises\.(?P<rest>noise)_(?P<n>\d{1,2})", lambda n: f"synthesis.b{4 << (n + 1) // 2}.conv{(n + 1) % 2}"),
+    (
+        r"noises\.(?P<rest>noise)_(?P<n>\d{1,2})",
+        lambda n: f"synthesis.b{4 << (n + 1) // 2}.conv{(n + 1) % 2}",
+    ),
 )
 _RESTS = {
     "weight": "weight",
@@ -161,14 +168,18 @@ def _take_filter(state: dict[str, Tensor]) -> Tensor:
     if not found:
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
         return torch.outer(taps, taps)
-    if any(each.shape != (4, 4) or not torch.allclose(each.float(), found[0].float()) for each in found):
+    if any(
+        each.shape != (4, 4) or not torch.allclose(each.float(), found[0].float()) for each in found
+    ):
         raise ValueError("resample_filter is not the same 4x4 filter everywhere")
     return found[0].float()
 
 
 def _blocks(state: Mapping[str, Tensor]) -> tuple[BlockShape, ...]:
     """What each resolution from 4 to the picture's is made of."""
-    top = max(int(match[1]) for match in map(re.compile(r"synthesis\.b(\d{1,9})\.").match, state) if match)
+    top = max(
+        int(match[1]) for match in map(re.compile(r"synthesis\.b(\d{1,9})\.").match, state) if match
+    )
     check_resolution(top)
     blocks, inputs, side = [], 0, 4
     while side <= top:
@@ -189,7 +200,10 @@ def _constructor(settings: Mapping) -> dict[str, float | None]:
     """`conv_clamp` and `lr_multiplier`: the row's word first, then the pickled layers', then the constructor's."""
     pickled = settings.get("G_ema") or {}
     nested = "synthesis_kwargs" in pickled
-    said = {"conv_clamp": CLAMP_OF_STYLEGAN3_REPOSITORY if pickled and not nested else None, "lr_multiplier": 0.01}
+    said = {
+        "conv_clamp": CLAMP_OF_STYLEGAN3_REPOSITORY if pickled and not nested else None,
+        "lr_multiplier": 0.01,
+    }
     synthesis = pickled.get("synthesis_kwargs") or {} if nested else pickled
     modules = pickled.get("modules") or {}
     dense = modules.get("mapping.fc0") or {}

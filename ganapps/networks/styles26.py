@@ -24,7 +24,9 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     """
     state = member(tensors)
     network = _Network(Taking(state))
-    blocks = 1 + max((int(m[1]) for m in (re.match(r"res\.(\d+)\.", name) for name in state) if m), default=-1)
+    blocks = 1 + max(
+        (int(m[1]) for m in (re.match(r"res\.(\d+)\.", name) for name in state) if m), default=-1
+    )
     for number, (kernel, stride) in enumerate(((9, 1), (3, 2), (3, 2))):
         network.layer(f"contract.{number}", kernel, stride=stride, again=number == 0)
     for number in range(blocks):
@@ -35,7 +37,13 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
         network.layer(f"expand.{number}", 3, resize="nearest", again=number == 1)
     network.layer("expand.2", 9, activation="sigmoid", again=True)
     network.taking.finish()
-    return Layered(network.layers, styles=network.styles, value_range=(0.0, 1.0), output_range=(0.0, 1.0)).to(memory_format=torch.channels_last).eval()
+    return (
+        Layered(
+            network.layers, styles=network.styles, value_range=(0.0, 1.0), output_range=(0.0, 1.0)
+        )
+        .to(memory_format=torch.channels_last)
+        .eval()
+    )
 
 
 class _Network:
@@ -45,9 +53,25 @@ class _Network:
         self.taking, self.width, self.layers = taking, 3, []
         self.styles = (*taking.shape("contract.0.norm.gamma"), 0)[0]
 
-    def layer(self, name: str, kernel: int, activation: str | None = "relu", **rest: object) -> None:
+    def layer(
+        self, name: str, kernel: int, activation: str | None = "relu", **rest: object
+    ) -> None:
         weight = self.taking.tensor(f"{name}.w", (None, self.width, kernel, kernel))
         self.width = weight.shape[0]
-        scale, shift = (self.taking.tensor(f"{name}.norm.{leaf}", (self.styles, self.width)) for leaf in ("gamma", "beta"))
-        self.layers.append(Layer(weight, sources=[len(self.layers) - 1], pad=(kernel // 2,) * 4, padding="reflect", norm="instance",
-                                 scale=scale, shift=shift, activation=activation, **rest))
+        scale, shift = (
+            self.taking.tensor(f"{name}.norm.{leaf}", (self.styles, self.width))
+            for leaf in ("gamma", "beta")
+        )
+        self.layers.append(
+            Layer(
+                weight,
+                sources=[len(self.layers) - 1],
+                pad=(kernel // 2,) * 4,
+                padding="reflect",
+                norm="instance",
+                scale=scale,
+                shift=shift,
+                activation=activation,
+                **rest,
+            )
+        )

@@ -26,11 +26,18 @@ class Sums:
         for piece in x.float().split(rows, dim=2):
             if on_cpu:
                 nothing = torch.zeros(x.shape[1])
-                mean, variance = (t.double() for t in torch.batch_norm_update_stats(piece, nothing, nothing.clone(), 0.0))
+                mean, variance = (
+                    t.double()
+                    for t in torch.batch_norm_update_stats(piece, nothing, nothing.clone(), 0.0)
+                )
             else:
-                variance, mean = (t.cpu().double() for t in torch.var_mean(piece, dim=(0, 2, 3), correction=0))
+                variance, mean = (
+                    t.cpu().double() for t in torch.var_mean(piece, dim=(0, 2, 3), correction=0)
+                )
             pixels = piece.shape[2] * piece.shape[3]
             both, apart = self.count + pixels, mean - self.mean
-            self._squares = self._squares + variance * pixels + apart**2 * (self.count * pixels / both)
+            self._squares = (
+                self._squares + variance * pixels + apart**2 * (self.count * pixels / both)
+            )
             self.mean, self.count = self.mean + apart * (pixels / both), both
         return self

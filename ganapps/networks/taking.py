@@ -15,7 +15,11 @@ def member(tensors: Mapping[str, Tensor], prefix: str | None = None) -> dict[str
     """The tensors of one network of a file, DataParallel's `module.` gone: those under `prefix.`, or all."""
     plain = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     if prefix:
-        plain = {name[len(prefix) + 1:].removeprefix("module."): t for name, t in plain.items() if name.startswith(prefix + ".")}
+        plain = {
+            name[len(prefix) + 1 :].removeprefix("module."): t
+            for name, t in plain.items()
+            if name.startswith(prefix + ".")
+        }
         if not plain:
             raise ValueError(f"no tensor's name starts with {prefix}.")
     return plain
@@ -41,13 +45,26 @@ class Taking:
         if name not in self._left:
             raise ValueError(f"{name} is missing")
         found = self._left.pop(name)
-        if found.dim() != len(shape) or any(want not in (None, got) for want, got in zip(shape, found.shape)):
-            said = ("x".join("any" if n is None else str(n) for n in s) or "one number" for s in (found.shape, shape))
+        if found.dim() != len(shape) or any(
+            want not in (None, got) for want, got in zip(shape, found.shape)
+        ):
+            said = (
+                "x".join("any" if n is None else str(n) for n in s) or "one number"
+                for s in (found.shape, shape)
+            )
             raise ValueError("{} is {} and should be {}".format(name, *said))
         return found.detach().to(torch.float32, copy=True).contiguous()
 
-    def convolution(self, name: str, inputs: int, kernel: int, outputs: int | None = None, groups: int = 1,
-                    transposed: bool = False, bias: bool = True) -> tuple[Tensor, Tensor | None]:
+    def convolution(
+        self,
+        name: str,
+        inputs: int,
+        kernel: int,
+        outputs: int | None = None,
+        groups: int = 1,
+        transposed: bool = False,
+        bias: bool = True,
+    ) -> tuple[Tensor, Tensor | None]:
         """Weight and, where there should be one, bias of a convolution."""
         shape = (inputs, outputs) if transposed else (outputs, inputs // groups)
         weight = self.tensor(f"{name}.weight", (*shape, kernel, kernel))
@@ -56,7 +73,9 @@ class Taking:
 
     def forget(self, pattern: re.Pattern[str]) -> None:
         """Leave out whatever matches: old files carry numbers that nothing uses."""
-        self._left = {name: tensor for name, tensor in self._left.items() if not pattern.fullmatch(name)}
+        self._left = {
+            name: tensor for name, tensor in self._left.items() if not pattern.fullmatch(name)
+        }
 
     def finish(self) -> None:
         """Raise ValueError if anything is left over."""

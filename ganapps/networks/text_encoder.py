@@ -66,12 +66,16 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> TextEnc
     try:
         with torch.device("meta"):
             made = CLIPTextConfig(**config, attn_implementation="sdpa")
-            made.use_attention_mask = bool(settings["text_encoder"].get("use_attention_mask", False))
+            made.use_attention_mask = bool(
+                settings["text_encoder"].get("use_attention_mask", False)
+            )
             model = CLIPTextModel(made)
     except (TypeError, KeyError, ZeroDivisionError) as e:
         raise ValueError(f"the config of text_encoder makes no CLIPTextModel: {e}") from e
     state = {_short(name): tensor for name, tensor in of("text_encoder", tensors).items()}
-    model = load_strictly(model, {n: t for n, t in state.items() if not n.endswith("position_ids")}, _short)
+    model = load_strictly(
+        model, {n: t for n, t in state.items() if not n.endswith("position_ids")}, _short
+    )
     for owner in model.modules():  # a buffer that is in no file
         if "position_ids" in owner._buffers:
             owner.position_ids = torch.arange(made.max_position_embeddings)[None]
@@ -85,13 +89,26 @@ def _short(name: str) -> str:
 
 def _config(settings: Mapping[str, Any]) -> dict[str, Any]:
     config = settings.get("text_encoder")
-    if not isinstance(config, Mapping) or config.get("model_type") not in ("clip_text_model", "clip"):
+    if not isinstance(config, Mapping) or config.get("model_type") not in (
+        "clip_text_model",
+        "clip",
+    ):
         raise ValueError("text_encoder/config.json is not that of a CLIP text encoder")
     made = {key: config[key] for key in NUMBERS if key in config}
-    wrong = [key for key, value in made.items() if isinstance(value, bool) or not isinstance(value, (int, float))]
+    wrong = [
+        key
+        for key, value in made.items()
+        if isinstance(value, bool) or not isinstance(value, (int, float))
+    ]
     made["hidden_act"] = config.get("hidden_act", "quick_gelu")
-    if wrong or made["hidden_act"] not in ACTIVATIONS or not 1 < made.get("max_position_embeddings", 77) <= LONGEST:
-        raise ValueError(f"the config of text_encoder has values of no encoder: {', '.join(wrong) or 'hidden_act'}")
+    if (
+        wrong
+        or made["hidden_act"] not in ACTIVATIONS
+        or not 1 < made.get("max_position_embeddings", 77) <= LONGEST
+    ):
+        raise ValueError(
+            f"the config of text_encoder has values of no encoder: {', '.join(wrong) or 'hidden_act'}"
+        )
     return made
 
 
@@ -100,12 +117,18 @@ def _tokenizer(settings: Mapping[str, Any], most: int, words: int) -> Any:
     from transformers import CLIPTokenizer
 
     files = settings.get("tokenizer")
-    if not isinstance(files, Mapping) or not isinstance(files.get("vocab"), Mapping) or "merges" not in files:
+    if (
+        not isinstance(files, Mapping)
+        or not isinstance(files.get("vocab"), Mapping)
+        or "merges" not in files
+    ):
         raise ValueError("the folder lacks tokenizer/vocab.json or tokenizer/merges.txt")
     said = {**files.get("tokenizer_config", {}), **files.get("special_tokens_map", {})}
     special = {name: _content(said[name]) for name in SPECIAL if name in said}
     vocabulary, merges = dict(files["vocab"]), _merges(files["merges"])
-    used = {token for pair in merges for token in (*pair, "".join(pair))} | {t for t in special.values() if t}
+    used = {token for pair in merges for token in (*pair, "".join(pair))} | {
+        t for t in special.values() if t
+    }
     if missing := sorted(used - vocabulary.keys()):
         raise ValueError(f"the tokenizer's vocabulary lacks {missing[0]!r}")
     if not all(type(n) is int and 0 <= n < words for n in vocabulary.values()):
@@ -116,7 +139,9 @@ def _tokenizer(settings: Mapping[str, Any], most: int, words: int) -> Any:
 
 
 def _merges(lines: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = [tuple(line.split()) for line in lines if line.strip() and not line.startswith("#version")]
+    pairs = [
+        tuple(line.split()) for line in lines if line.strip() and not line.startswith("#version")
+    ]
     if wrong := next((pair for pair in pairs if len(pair) != 2), None):
         raise ValueError(f"tokenizer/merges.txt has the line {' '.join(wrong)[:40]!r}")
     return pairs

@@ -8,7 +8,9 @@ import sys
 
 import torch
 
-_defined: list[torch.library.Library] = []  # a library's definitions last as long as it is referred to
+_defined: list[
+    torch.library.Library
+] = []  # a library's definitions last as long as it is referred to
 
 
 def ensure_torchvision() -> None:

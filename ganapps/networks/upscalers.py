@@ -52,7 +52,12 @@ FACTS: Mapping[str, tuple[int | None, int, int]] = {
     "MMRealSR": (None, 256, 16_000),
 }
 UNKNOWN = (None, 256, 16_000)
-STRAIGHT = ("ESRGAN", "Compact", "SPAN", "SwiftSRGAN")  # nothing but convolutions: what these add up to is all they see
+STRAIGHT = (
+    "ESRGAN",
+    "Compact",
+    "SPAN",
+    "SwiftSRGAN",
+)  # nothing but convolutions: what these add up to is all they see
 STRIP = 64  # rows of the small picture that an ESRGAN's last part, 16 times as large, is made of at a time
 TAIL_REACH = 4  # rows of the small picture that this part looks beyond
 
@@ -74,7 +79,10 @@ class Upscaler(nn.Module):
         self.reach = min(reach, _farthest(self.body)) if self.family in STRAIGHT else reach
         self.precisions = tuple(
             name
-            for name, works in (("bfloat16", descriptor.supports_bfloat16), ("float16", descriptor.supports_half))
+            for name, works in (
+                ("bfloat16", descriptor.supports_bfloat16),
+                ("float16", descriptor.supports_half),
+            )
             if works
         )
 
@@ -110,7 +118,9 @@ def _farthest(body: nn.Module) -> int:
     for layer in body.modules():
         if isinstance(layer, nn.Conv2d):
             added += max((k - 1) * d // 2 for k, d in zip(layer.kernel_size, layer.dilation))
-    return added * (getattr(body, "shuffle_factor", None) or 1)  # behind a folding, a step is so many pixels
+    return added * (
+        getattr(body, "shuffle_factor", None) or 1
+    )  # behind a folding, a step is so many pixels
 
 
 class InFloat32(nn.Module):
@@ -138,7 +148,9 @@ class InStrips(nn.Module):
         for top in range(0, height, self.rows):
             above = min(top, self.reach)
             y = self.layers(x[:, :, top - above : min(top + self.rows + self.reach, height)])
-            strips.append(y[:, :, above * self.scale : (above + min(self.rows, height - top)) * self.scale])
+            strips.append(
+                y[:, :, above * self.scale : (above + min(self.rows, height - top)) * self.scale]
+            )
         return strips[0] if len(strips) == 1 else torch.cat(strips, dim=2)
 
 
@@ -157,7 +169,9 @@ def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
             _loaded({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
     except ValueError as error:
         said = str(error)
-        numbers = "meta" in said or "incompatible tensor type" in said  # some look at numbers while they are made,
+        numbers = (
+            "meta" in said or "incompatible tensor type" in said
+        )  # some look at numbers while they are made,
         return "" if numbers else said  # so their names must do
     return ""
 
@@ -168,7 +182,12 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
     if "nodes" in settings:
         tensors = swinir_onnx.named(tensors, settings["nodes"])
     network = Upscaler(
-        _loaded({name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()})
+        _loaded(
+            {
+                name: tensor.float() if tensor.is_floating_point() else tensor
+                for name, tensor in tensors.items()
+            }
+        )
     )
     _channels_last(network.float())
     if network.family == "ESRGAN":
@@ -213,7 +232,9 @@ def _found(names: Mapping[str, Any]) -> tuple[Any, dict[str, Any]] | None:
     for prefix in PREFIXES:
         if not any(name.startswith(prefix) for name in names):
             continue
-        state = {name[len(prefix) :]: value for name, value in names.items() if name.startswith(prefix)}
+        state = {
+            name[len(prefix) :]: value for name, value in names.items() if name.startswith(prefix)
+        }
         for wrapping in WRAPPINGS:
             if all(name.startswith(wrapping) for name in state):
                 state = {_kair(name[len(wrapping) :]): value for name, value in state.items()}
@@ -236,7 +257,9 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
         raise ValueError("no upscaler that spandrel knows has these tensors")
     architecture, state = found
     if architecture.id in OTHERS:
-        raise ValueError(f"as {architecture.id}: it repairs faces, fills holes, or is told what to do; it is no upscaler of pictures")
+        raise ValueError(
+            f"as {architecture.id}: it repairs faces, fills holes, or is told what to do; it is no upscaler of pictures"
+        )
     if "conv_up1.weight" in state and "conv_up2.weight" not in state:
         raise ValueError(f"as {architecture.id}: conv_up2.weight is missing")
     given = {name: tuple(value.shape) for name, value in state.items()}
@@ -257,8 +280,13 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
     if (
         len(descriptor.model.state_dict()) < len(given) and architecture.id == "ESRGAN"
     ):  # its loader passes over names that it does not know
-        raise ValueError(f"as ESRGAN: {len(given) - len(descriptor.model.state_dict())} tensors are left over")
-    if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (1, 3):
+        raise ValueError(
+            f"as ESRGAN: {len(given) - len(descriptor.model.state_dict())} tensors are left over"
+        )
+    if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (
+        1,
+        3,
+    ):
         raise ValueError(
             f"as {architecture.id}: {descriptor.input_channels} channels in, {descriptor.output_channels} out; "
             "a picture has 1 or 3"

@@ -12,7 +12,14 @@ SIDE = TILE + 2
 CHANNELS = 128  # with fewer, moving numbers about costs more than it saves
 BLOCK = 1 << 19  # numbers of transformed input at once: what a processor's caches hold
 # The kernel's transform G of the paper, for the points 0, 1, -1, 2, -2 and infinity.
-KERNEL = ((1 / 4, 0, 0), (-1 / 6, -1 / 6, -1 / 6), (-1 / 6, 1 / 6, -1 / 6), (1 / 24, 1 / 12, 1 / 6), (1 / 24, -1 / 12, 1 / 6), (0, 0, 1))
+KERNEL = (
+    (1 / 4, 0, 0),
+    (-1 / 6, -1 / 6, -1 / 6),
+    (-1 / 6, 1 / 6, -1 / 6),
+    (1 / 24, 1 / 12, 1 / 6),
+    (1 / 24, -1 / 12, 1 / 6),
+    (0, 0, 1),
+)
 
 
 def transform(weight: Tensor) -> Tensor:
@@ -36,7 +43,7 @@ def convolve(x: Tensor, kernels: Tensor) -> Tensor:
     some = max(1, BLOCK // (SIDE**2 * across * x.shape[2]))
     for first in range(0, down, some):
         rows = min(some, down - first)
-        _block(x[first * TILE:(first + rows) * TILE + 2], kernels, y[first:first + rows])
+        _block(x[first * TILE : (first + rows) * TILE + 2], kernels, y[first : first + rows])
     y = y.view(down * TILE, across * TILE, -1)[:height, :width]
     return y[None].permute(0, 3, 1, 2)
 
@@ -46,10 +53,15 @@ def _block(x: Tensor, kernels: Tensor, y: Tensor) -> None:
     rows, _, across, _, outputs = y.shape
     inputs = x.shape[2]
     halfway = x.new_empty(SIDE, rows, x.shape[1], inputs)
-    _input([x[i:i + TILE * (rows - 1) + 1:TILE] for i in range(SIDE)], halfway)
+    _input([x[i : i + TILE * (rows - 1) + 1 : TILE] for i in range(SIDE)], halfway)
     patches = x.new_empty(SIDE, SIDE, rows, across, inputs)
-    _input([halfway[:, :, i:i + TILE * (across - 1) + 1:TILE] for i in range(SIDE)], patches.transpose(0, 1))
-    products = torch.bmm(patches.view(SIDE**2, -1, inputs), kernels).view(SIDE, SIDE, rows, across, outputs)
+    _input(
+        [halfway[:, :, i : i + TILE * (across - 1) + 1 : TILE] for i in range(SIDE)],
+        patches.transpose(0, 1),
+    )
+    products = torch.bmm(patches.view(SIDE**2, -1, inputs), kernels).view(
+        SIDE, SIDE, rows, across, outputs
+    )
     halfway = x.new_empty(TILE, SIDE, rows, across, outputs)
     _output(products, halfway)
     _output(halfway.transpose(0, 1), [y[:, :, :, i].permute(1, 0, 2, 3) for i in range(TILE)])

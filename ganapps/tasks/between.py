@@ -23,8 +23,16 @@ Frames = Annotated[int, Range(2, 60)]
 RATE = 12  # pictures of the film a second
 
 
-def walk(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, to: Seed | None = None, frames: Frames = 12,
-         psi: Psi = 0.7) -> Iterator[Step]:
+def walk(
+    network: nn.Module,
+    device: Device,
+    labels_of_model: Labels | None = None,
+    *,
+    seed: Seed = 0,
+    to: Seed | None = None,
+    frames: Frames = 12,
+    psi: Psi = 0.7,
+) -> Iterator[Step]:
     """A GAN's film: `frames` pictures along the great circle from the z of `seed` to that of `to` (none: the next seed), and back.
 
     What a model's labels are for the two seeds is mixed in the same shares.
@@ -41,29 +49,49 @@ def walk(network: nn.Module, device: Device, labels_of_model: Labels | None = No
         yield Step(len(film), frames, _made(film, frames, ends), make.calls(), changes)
 
 
-def drift(network: nn.Module, device: Device, labels_of_model: object = None, *, seed: Seed = 0, to: Seed | None = None, frames: Frames = 12,
-          steps: Annotated[int, Range(1, 1000)] = 25) -> Iterator[Step]:
+def drift(
+    network: nn.Module,
+    device: Device,
+    labels_of_model: object = None,
+    *,
+    seed: Seed = 0,
+    to: Seed | None = None,
+    frames: Frames = 12,
+    steps: Annotated[int, Range(1, 1000)] = 25,
+) -> Iterator[Step]:
     """A diffusion model's film: `frames` pictures along the great circle from the noise of `seed` to that of `to` (none: the next
     seed), and back, each by DDIM without fresh noise, so that the picture is a function of its noise (Song 2020)."""
     if not hasattr(network, "decode") or not hasattr(network, "shape"):
-        raise UserError("This model does not draw from noise alone: choose a diffusion model of faces.")
+        raise UserError(
+            "This model does not draw from noise alone: choose a diffusion model of faces."
+        )
     ends = _ends(seed, to)
     noise = [sampling.noise(network.shape, torch.Generator().manual_seed(n), device) for n in ends]
     film: list[Image.Image] = []
     for index, share in enumerate(_shares(frames)):
         loop = sampling.scheduler(network.schedule, "ddim", steps)
-        for step, point in enumerate(sampling.walk(loop, slerp(*noise, share), network, device, torch.Generator(), 0.0), 1):
+        for step, point in enumerate(
+            sampling.walk(loop, slerp(*noise, share), network, device, torch.Generator(), 0.0), 1
+        ):
             if step == steps:
                 with device.computing():
                     x = network.decode(point.x).float()
                 film += from_tensor(x, network.value_range)
-            yield Step(index * steps + step, frames * steps, _made(film, frames, ends) if step == steps else (), 1, point.changes)
+            yield Step(
+                index * steps + step,
+                frames * steps,
+                _made(film, frames, ends) if step == steps else (),
+                1,
+                point.changes,
+            )
 
 
 def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
     """The point at `share` of the way from a to b [1, ...] on the great circle: between two pieces of noise a straight line runs
     closer to 0 than any noise a network has seen. Source: Shoemake 1985."""
-    cosine = torch.nn.functional.cosine_similarity(a.flatten().double(), b.flatten().double(), dim=0).clamp(-1, 1)
+    cosine = torch.nn.functional.cosine_similarity(
+        a.flatten().double(), b.flatten().double(), dim=0
+    ).clamp(-1, 1)
     angle = torch.arccos(cosine)
     if angle.sin() < 1e-6:
         return torch.lerp(a, b, share)
@@ -92,4 +120,13 @@ def _made(film: list[Image.Image], frames: int, ends: list[int]) -> tuple[Made, 
     if len(film) < frames:
         return ()
     there_and_back = tuple(film + film[-2:0:-1])
-    return (Made(film[0], f"seeds {ends[0]} and {ends[1]}", {"seed": ends[0], "to": ends[1]}, there_and_back, RATE, figures=evenness(film)),)
+    return (
+        Made(
+            film[0],
+            f"seeds {ends[0]} and {ends[1]}",
+            {"seed": ends[0], "to": ends[1]},
+            there_and_back,
+            RATE,
+            figures=evenness(film),
+        ),
+    )

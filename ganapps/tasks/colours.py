@@ -11,7 +11,11 @@ from ganapps.tasks import resample
 WHITE = torch.tensor([0.95047, 1.0, 1.08883])
 TO_XYZ = (
     torch.tensor(
-        [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+        [
+            [0.4124564, 0.3575761, 0.1804375],
+            [0.2126729, 0.7151522, 0.0721750],
+            [0.0193339, 0.1191920, 0.9503041],
+        ]
     )
     / WHITE[:, None]
 )
@@ -60,7 +64,9 @@ def on_checkerboard(pixels: np.ndarray, cell: int = 12) -> np.ndarray:
         odd = (np.arange(top, bottom)[:, None] // cell + across) % 2
         board = np.where(odd, np.float32(0.8 * most), np.float32(most))[..., None]
         share = pixels[top:bottom, :, -1:] / np.float32(most)
-        made[top:bottom] = (board + share * (pixels[top:bottom, :, :-1] - board) + 0.5).astype(pixels.dtype)
+        made[top:bottom] = (board + share * (pixels[top:bottom, :, :-1] - board) + 0.5).astype(
+            pixels.dtype
+        )
     return made
 
 
@@ -78,7 +84,14 @@ def _coloured(pixels: np.ndarray, opponent: np.ndarray) -> np.ndarray:
     red_green, yellow_blue = torch.from_numpy(opponent).unbind(-1)
     xyz = _cube(torch.stack([y + red_green, y, y - yellow_blue], dim=-1))
     most = np.iinfo(pixels.dtype).max
-    return _coded((xyz @ FROM_XYZ.T).clamp_(0, 1)).mul_(most).add_(0.5).clamp_(0, most).numpy().astype(pixels.dtype)
+    return (
+        _coded((xyz @ FROM_XYZ.T).clamp_(0, 1))
+        .mul_(most)
+        .add_(0.5)
+        .clamp_(0, most)
+        .numpy()
+        .astype(pixels.dtype)
+    )
 
 
 def _linear(pixels: np.ndarray) -> torch.Tensor:
@@ -94,7 +107,9 @@ def _coded(light: torch.Tensor) -> torch.Tensor:
 
 
 def _root(t: torch.Tensor) -> torch.Tensor:
-    return torch.where(t > LINEAR_BELOW, t.clamp(min=LINEAR_BELOW) ** (1 / 3), t * (841 / 108) + 4 / 29)
+    return torch.where(
+        t > LINEAR_BELOW, t.clamp(min=LINEAR_BELOW) ** (1 / 3), t * (841 / 108) + 4 / 29
+    )
 
 
 def _cube(f: torch.Tensor) -> torch.Tensor:

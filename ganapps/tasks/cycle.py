@@ -28,10 +28,15 @@ def returned(source: np.ndarray, back: np.ndarray) -> Returned:
     levels = np.empty(first.shape[:2], np.uint8)
     mean = first.mean((0, 1), dtype=np.float64) / _most(source)
     for top, bottom in resample.strips(*first.shape[:2]):
-        truth, made = first[top:bottom] / np.float32(_most(source)), second[top:bottom] / np.float32(_most(back))
+        truth, made = (
+            first[top:bottom] / np.float32(_most(source)),
+            second[top:bottom] / np.float32(_most(back)),
+        )
         error += ((made - truth) ** 2).sum(dtype=np.float64)
         variance += ((truth - mean) ** 2).sum(dtype=np.float64)
-        levels[top:bottom] = np.clip(np.abs(made - truth).mean(2) * (255 * 255 / Returned.high), 0, 255)
+        levels[top:bottom] = np.clip(
+            np.abs(made - truth).mean(2) * (255 * 255 / Returned.high), 0, 255
+        )
     percent = 100.0 if error == 0 else 100 * max(0.0, 1 - error / variance) if variance else 0.0
     return Returned(round(float(percent), 1), distance(source, back), Image.fromarray(levels))
 
@@ -45,7 +50,10 @@ def distance(first: np.ndarray, second: np.ndarray) -> float:
     one, other = _pair(first, second)
     total = 0.0
     for top, bottom in resample.strips(*one.shape[:2]):
-        total += np.abs(one[top:bottom] / np.float32(_most(first)) - other[top:bottom] / np.float32(_most(second))).sum(dtype=np.float64)
+        total += np.abs(
+            one[top:bottom] / np.float32(_most(first))
+            - other[top:bottom] / np.float32(_most(second))
+        ).sum(dtype=np.float64)
     return round(float(2 * total / one.size), 4)
 
 

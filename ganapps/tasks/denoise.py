@@ -20,9 +20,18 @@ from ganapps.tasks.faces import SEEDS, Seed, number
 from ganapps.tasks.labels import Labels
 
 
-def denoise(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(1, 64)] = 1,
-            steps: Annotated[int, Range(1, 1000)] = 25, scheduler: sampling.Scheduler = "ddim", eta: Annotated[float, Range(0.0, 1.0)] = 0.0,
-            labels: dict[str, Any] | None = None) -> Iterator[Step]:
+def denoise(
+    network: nn.Module,
+    device: Device,
+    labels_of_model: Labels | None = None,
+    *,
+    seed: Seed = 0,
+    count: Annotated[int, Range(1, 64)] = 1,
+    steps: Annotated[int, Range(1, 1000)] = 25,
+    scheduler: sampling.Scheduler = "ddim",
+    eta: Annotated[float, Range(0.0, 1.0)] = 0.0,
+    labels: dict[str, Any] | None = None,
+) -> Iterator[Step]:
     """Pictures of the seeds seed, seed + 1, ..., each in `steps` network calls; every step shows x_t and the guess of x_0 (looking at
     them is charged to nobody).
 
@@ -31,21 +40,34 @@ def denoise(network: nn.Module, device: Device, labels_of_model: Labels | None =
     picture at a time: a picture does not depend on `count`.
     """
     if not hasattr(network, "decode") or not hasattr(network, "label_dim"):
-        raise UserError("This model does not draw from noise alone: choose a diffusion model of faces.")
+        raise UserError(
+            "This model does not draw from noise alone: choose a diffusion model of faces."
+        )
     sampling.check_eta(eta, scheduler)
     for index in range(count):
         n = (number(seed) + index) % SEEDS
         loop = sampling.scheduler(network.schedule, scheduler, steps)
         each = len(loop.timesteps)
-        for step, at in enumerate(_walk(network, device, n, loop, eta, _row(labels_of_model, labels, n)), 1):
+        for step, at in enumerate(
+            _walk(network, device, n, loop, eta, _row(labels_of_model, labels, n)), 1
+        ):
             done, made = index * each + step, ()
             if step == each:
                 made = (Made(_shown(network, device, at.x), f"seed {n}", {"seed": n, "count": 1}),)
             yield Step(done, count * each, made, 1, at.changes, for_show=True)
-            yield Step(done, count * each, preview=(made[0].picture if made else _shown(network, device, at.x), _shown(network, device, at.guess)))
+            yield Step(
+                done,
+                count * each,
+                preview=(
+                    made[0].picture if made else _shown(network, device, at.x),
+                    _shown(network, device, at.guess),
+                ),
+            )
 
 
-def _walk(network: nn.Module, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None) -> Iterator[sampling.Point]:
+def _walk(
+    network: nn.Module, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None
+) -> Iterator[sampling.Point]:
     generator = torch.Generator().manual_seed(seed)
     x = sampling.noise(network.shape, generator, device)
     row = None if row is None else row.to(device.name)
@@ -56,7 +78,11 @@ def _row(table: Labels | None, chosen: dict[str, Any] | None, seed: int) -> Tens
     """[1, classes]: the class that was chosen, or that the seed draws."""
     if chosen and table is None:
         raise UserError("This model has no labels: leave them out, or choose a model that has.")
-    return None if table is None else torch.from_numpy(table.row(np.random.RandomState(seed), chosen or {}))[None]
+    return (
+        None
+        if table is None
+        else torch.from_numpy(table.row(np.random.RandomState(seed), chosen or {}))[None]
+    )
 
 
 def _shown(network: nn.Module, device: Device, x: Tensor) -> Image.Image:

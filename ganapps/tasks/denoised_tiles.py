@@ -17,7 +17,9 @@ from ganapps.tasks.tile_run import TileRun
 
 STEPS = 20
 NOISE_LEVEL = 20
-OVERLAP = 32  # pixels: tiles can't agree whatever they share, so just enough to fade one into the next
+OVERLAP = (
+    32  # pixels: tiles can't agree whatever they share, so just enough to fade one into the next
+)
 
 
 class DenoisedTiles(TileRun):
@@ -36,12 +38,19 @@ class DenoisedTiles(TileRun):
         """Raises UserError where the model has no such noise level, or no way of so many steps."""
         super().__init__(network, device, source)
         if noise_level is not None and not network.noise_levels:
-            raise UserError("This model does not make the picture noisy first: leave the noise level out.")
+            raise UserError(
+                "This model does not make the picture noisy first: leave the noise level out."
+            )
         self.overlap, self.steps, self.seed = OVERLAP, steps or STEPS, seed or 0
         self.level = NOISE_LEVEL if noise_level is None else noise_level
         if network.noise_levels and self.level > network.noise_levels:
-            raise UserError("The setting {name} is {value}: from {low} to {high} is accepted.", name="noise_level",
-                            value=self.level, low=0, high=network.noise_levels)
+            raise UserError(
+                "The setting {name} is {value}: from {low} to {high} is accepted.",
+                name="noise_level",
+                value=self.level,
+                low=0,
+                high=network.noise_levels,
+            )
         self.parts = len(self._scheduler().timesteps)
 
     def through(self, layout: tiles.Grid, canvas: tiles.Canvas) -> Iterator[int]:
@@ -51,7 +60,12 @@ class DenoisedTiles(TileRun):
         for row, top in enumerate(rows.starts):
             for column, left in enumerate(columns.starts):
                 window = tiles.window(self.source, top, left, rows.side, columns.side)
-                place = (slice(None), slice(None), slice(top, top + rows.side), slice(left, left + columns.side))
+                place = (
+                    slice(None),
+                    slice(None),
+                    slice(top, top + rows.side),
+                    slice(left, left + columns.side),
+                )
                 made = []
                 for part in self._tile(window, [field[place] for field in fields], made):
                     if column < len(columns.starts) - 1 or part < self.parts:
@@ -64,7 +78,9 @@ class DenoisedTiles(TileRun):
     def _fields(self, height: int, width: int) -> list[Tensor]:
         """Noise for the small picture [1, 3, H, W], where the model wants it, and for the latents [1, C, H, W]."""
         generator = torch.Generator().manual_seed(self.seed)
-        channels = [self.network.channels] * bool(self.network.noise_levels) + [self.network.latent_channels]
+        channels = [self.network.channels] * bool(self.network.noise_levels) + [
+            self.network.latent_channels
+        ]
         return [torch.randn((1, c, height, width), generator=generator) for c in channels]
 
     def _tile(self, window: np.ndarray, noise: list[Tensor], made: list[Tensor]) -> Iterator[int]:
@@ -75,7 +91,12 @@ class DenoisedTiles(TileRun):
             predict = partial(self._predict, small=small)
             loop, generator = self._scheduler(), torch.Generator().manual_seed(self.seed)
             try:
-                for step, at in enumerate(sampling.walk(loop, noise[-1].to(self.device.name), predict, self.device, generator), 1):
+                for step, at in enumerate(
+                    sampling.walk(
+                        loop, noise[-1].to(self.device.name), predict, self.device, generator
+                    ),
+                    1,
+                ):
                     self._changes += at.changes
                     if step == self.parts:
                         made.append(self._decoded(at.x))
@@ -83,8 +104,10 @@ class DenoisedTiles(TileRun):
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
-                raise UserError("The memory is not enough for tiles of {tile} pixels with this model: choose smaller tiles, or another model.",
-                                tile=max(window.shape[:2])) from error
+                raise UserError(
+                    "The memory is not enough for tiles of {tile} pixels with this model: choose smaller tiles, or another model.",
+                    tile=max(window.shape[:2]),
+                ) from error
 
     def _predict(self, x_t: Tensor, t: Tensor, small: Tensor) -> Tensor:
         self._calls += 1

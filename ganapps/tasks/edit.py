@@ -24,8 +24,16 @@ class Editing(Tally):
 
     figures: dict = {}
 
-    def __init__(self, network: nn.Module, device: Device, prompt: str, steps: int | None = None, guidance: float | None = None,
-                 image_guidance: float | None = None, seed: int | None = None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        device: Device,
+        prompt: str,
+        steps: int | None = None,
+        guidance: float | None = None,
+        image_guidance: float | None = None,
+        seed: int | None = None,
+    ) -> None:
         super().__init__()
         self.network, self.device, self.prompt, self.seed = network, device, prompt, seed or 0
         self.guidance = GUIDANCE if guidance is None else guidance
@@ -52,7 +60,9 @@ class Editing(Tally):
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-            raise UserError("The memory is not enough for this picture and this model: make the picture smaller, or close other programs.") from error
+            raise UserError(
+                "The memory is not enough for this picture and this model: make the picture smaller, or close other programs."
+            ) from error
 
     def _walk(self, x: Tensor) -> Iterator[sampling.Point]:
         told, cut = words(self.network, self.device, self.prompt)
@@ -64,15 +74,24 @@ class Editing(Tally):
         guided = self.guidance > 1 and self.image_guidance >= 1
         if guided:
             nothing, _ = words(self.network, self.device, "")
-            told, seen = torch.cat([told, nothing, nothing]), torch.cat([seen, seen, torch.zeros_like(seen)])
+            told, seen = (
+                torch.cat([told, nothing, nothing]),
+                torch.cat([seen, seen, torch.zeros_like(seen)]),
+            )
 
         def predict(x_t: Tensor, t: Tensor) -> Tensor:
             self._calls += len(told)
-            predicted = self.network(torch.cat([torch.cat([x_t] * len(told)), seen], dim=1), t, told).float()
+            predicted = self.network(
+                torch.cat([torch.cat([x_t] * len(told)), seen], dim=1), t, told
+            ).float()
             if not guided:
                 return predicted
             both, picture, neither = predicted.chunk(3)
-            return neither + self.guidance * (both - picture) + self.image_guidance * (picture - neither)
+            return (
+                neither
+                + self.guidance * (both - picture)
+                + self.image_guidance * (picture - neither)
+            )
 
         yield from sampling.walk(self.loop, start, predict, self.device, generator)
 
@@ -83,8 +102,12 @@ class Editing(Tally):
             return x
         share, need = (MOST / (height * width)) ** 0.5, self.network.multiple
         size = [max(need, int(side * share) // need * need) for side in (height, width)]
-        self._changes.append(("The picture is larger than this model works on: it was edited at {width} x {height} pixels and enlarged again.",
-                              {"width": size[1], "height": size[0]}))
+        self._changes.append(
+            (
+                "The picture is larger than this model works on: it was edited at {width} x {height} pixels and enlarged again.",
+                {"width": size[1], "height": size[0]},
+            )
+        )
         return F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
 
     def _decoded(self, x_0: Tensor) -> Tensor:
@@ -95,4 +118,8 @@ class Editing(Tally):
         return y
 
     def _enlarged(self, y: Tensor, x: Tensor) -> Tensor:
-        return y if y.shape == x.shape else F.interpolate(y, size=x.shape[2:], mode="bicubic", antialias=True)
+        return (
+            y
+            if y.shape == x.shape
+            else F.interpolate(y, size=x.shape[2:], mode="bicubic", antialias=True)
+        )

@@ -26,7 +26,10 @@ Noise = Literal["const", "random", "none"]
 Psi = Annotated[float, Range(-2.0, 2.0)]
 Layer = Annotated[int, Range(0, 31)]
 SEEDS = 2**32
-_random, _drawing = np.random.RandomState(0), threading.Lock()  # seeded for every face: making a new one takes thirty times as long
+_random, _drawing = (
+    np.random.RandomState(0),
+    threading.Lock(),
+)  # seeded for every face: making a new one takes thirty times as long
 GLANCE = 0.05  # seconds: what is made within them comes in one step, for nobody sees it come apart and each step costs some work
 
 
@@ -38,9 +41,21 @@ def number(seed: Seed) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4], "big")
 
 
-def generate(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0,
-             count: Annotated[int, Range(1, 64)] = 12, psi: Psi = 0.7, cutoff: Layer | None = None, mix: Seed | None = None,
-             mix_from: Layer = 4, mix_to: Layer = 31, labels: dict[str, Any] | None = None, noise: Noise = "const") -> Iterator[Step]:
+def generate(
+    network: nn.Module,
+    device: Device,
+    labels_of_model: Labels | None = None,
+    *,
+    seed: Seed = 0,
+    count: Annotated[int, Range(1, 64)] = 12,
+    psi: Psi = 0.7,
+    cutoff: Layer | None = None,
+    mix: Seed | None = None,
+    mix_from: Layer = 4,
+    mix_to: Layer = 31,
+    labels: dict[str, Any] | None = None,
+    noise: Noise = "const",
+) -> Iterator[Step]:
     """Faces of the seeds seed, seed + 1, ..., as many as `count`.
 
     `psi` pulls every face towards the average one (1: not at all, 0: the average), in the first `cutoff` layers or in all.
@@ -53,27 +68,65 @@ def generate(network: nn.Module, device: Device, labels_of_model: Labels | None 
     z, rows = make.drawn(numbers)
     ws = make.ws(z, rows, psi, cutoff)
     if mix is not None and network.num_ws:
-        ws[:, mix_from:mix_to + 1] = make.ws(*make.drawn([number(mix)]), psi, cutoff)[:, mix_from:mix_to + 1]
+        ws[:, mix_from : mix_to + 1] = make.ws(*make.drawn([number(mix)]), psi, cutoff)[
+            :, mix_from : mix_to + 1
+        ]
     idle = _idle(network, generate, psi=psi, cutoff=cutoff, mix=mix, noise=noise)
-    yield from make.wall(ws, rows, numbers, [f"seed {n}" for n in numbers], [{"seed": n, "count": 1} for n in numbers], idle)
+    yield from make.wall(
+        ws,
+        rows,
+        numbers,
+        [f"seed {n}" for n in numbers],
+        [{"seed": n, "count": 1} for n in numbers],
+        idle,
+    )
 
 
-def strip(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(2, 24)] = 9,
-          psi_from: Psi = -0.5, psi_to: Psi = 1.2, labels: dict[str, Any] | None = None, noise: Noise = "const") -> Iterator[Step]:
+def strip(
+    network: nn.Module,
+    device: Device,
+    labels_of_model: Labels | None = None,
+    *,
+    seed: Seed = 0,
+    count: Annotated[int, Range(2, 24)] = 9,
+    psi_from: Psi = -0.5,
+    psi_to: Psi = 1.2,
+    labels: dict[str, Any] | None = None,
+    noise: Noise = "const",
+) -> Iterator[Step]:
     """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite), the average itself, and wild."""
     if not getattr(network, "num_ws", 0):
-        raise UserError("This model has no style space, so it has no average face to come from: choose a StyleGAN.")
+        raise UserError(
+            "This model has no style space, so it has no average face to come from: choose a StyleGAN."
+        )
     make = Maker(network, device, labels_of_model, labels, noise)
     psis = [round(float(p), 4) for p in np.linspace(psi_from, psi_to, count)]
     face = number(seed)
     z, rows = make.drawn([face])
     ws = torch.cat([make.ws(z, rows, p, None) for p in psis])
     same = {"seed": face, "count": 1, "labels": labels, "noise": noise}
-    yield from make.wall(ws, rows, [face] * count, [f"{p:.2f}" for p in psis], [same | {"psi": p} for p in psis], task="faces")
+    yield from make.wall(
+        ws,
+        rows,
+        [face] * count,
+        [f"{p:.2f}" for p in psis],
+        [same | {"psi": p} for p in psis],
+        task="faces",
+    )
 
 
-def loop(network: nn.Module, device: Device, labels_of_model: Labels | None = None, *, seed: Seed = 0, count: Annotated[int, Range(2, 12)] = 5,
-         frames: Annotated[int, Range(2, 60)] = 16, psi: Psi = 0.7, labels: dict[str, Any] | None = None, noise: Noise = "const") -> Iterator[Step]:
+def loop(
+    network: nn.Module,
+    device: Device,
+    labels_of_model: Labels | None = None,
+    *,
+    seed: Seed = 0,
+    count: Annotated[int, Range(2, 12)] = 5,
+    frames: Annotated[int, Range(2, 60)] = 16,
+    psi: Psi = 0.7,
+    labels: dict[str, Any] | None = None,
+    noise: Noise = "const",
+) -> Iterator[Step]:
     """A film through the faces of `count` seeds and back to the first, `frames` pictures from each to the next.
 
     Goes through the style space on a closed Catmull-Rom curve; for a model without one, through z, kept at its length.
@@ -84,18 +137,28 @@ def loop(network: nn.Module, device: Device, labels_of_model: Labels | None = No
     corners = make.ws(z, rows, psi, None)
     points = _closed_curve(corners, frames)
     if not network.num_ws:  # between two z a curve runs closer to 0 than any z the network has seen
-        points *= _closed_curve(corners.norm(dim=-1, keepdim=True), frames) / points.norm(dim=-1, keepdim=True)
+        points *= _closed_curve(corners.norm(dim=-1, keepdim=True), frames) / points.norm(
+            dim=-1, keepdim=True
+        )
     film: list = []
     said = _idle(network, loop, psi=psi, noise=noise)
     while len(film) < len(points):
-        some = points[len(film):len(film) + make.batch]
-        x, changes = make.pictures(some, numbers[:1] * len(some), None if rows is None else rows[:1].expand(len(some), -1))
+        some = points[len(film) : len(film) + make.batch]
+        x, changes = make.pictures(
+            some, numbers[:1] * len(some), None if rows is None else rows[:1].expand(len(some), -1)
+        )
         film += from_tensor(x, network.value_range)
         said += changes
         if len(film) < len(points):
             yield Step(len(film), len(points), (), make.calls(), said)
             said = ()
-    yield Step(len(film), len(points), (Made(film[0], f"seeds {numbers[0]} to {numbers[-1]}", {"seed": numbers[0]}, tuple(film)),), make.calls(), said)
+    yield Step(
+        len(film),
+        len(points),
+        (Made(film[0], f"seeds {numbers[0]} to {numbers[-1]}", {"seed": numbers[0]}, tuple(film)),),
+        make.calls(),
+        said,
+    )
 
 
 def _idle(network: nn.Module, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
@@ -104,27 +167,56 @@ def _idle(network: nn.Module, function: Callable, **settings: Any) -> tuple[Sent
         return ()
     defaults = inspect.signature(function).parameters
     turned = ", ".join(name for name, value in settings.items() if value != defaults[name].default)
-    return (("This model has no style space, so this has no effect: {settings}.", {"settings": turned}),) if turned else ()
+    return (
+        (
+            (
+                "This model has no style space, so this has no effect: {settings}.",
+                {"settings": turned},
+            ),
+        )
+        if turned
+        else ()
+    )
 
 
 def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
     """Points [K, ...] -> [K * frames, ...] on a closed Catmull-Rom curve through all of them."""
     before, after, beyond = points.roll(1, 0), points.roll(-1, 0), points.roll(-2, 0)
-    t = (torch.arange(frames, device=points.device) / frames).view(1, frames, *[1] * (points.dim() - 1))
+    t = (torch.arange(frames, device=points.device) / frames).view(
+        1, frames, *[1] * (points.dim() - 1)
+    )
     p0, p1, p2, p3 = (p[:, None] for p in (before, points, after, beyond))
-    curve = 0.5 * (2 * p1 + (p2 - p0) * t + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2 + (3 * p1 - p0 - 3 * p2 + p3) * t**3)
+    curve = 0.5 * (
+        2 * p1
+        + (p2 - p0) * t
+        + (2 * p0 - 5 * p1 + 4 * p2 - p3) * t**2
+        + (3 * p1 - p0 - 3 * p2 + p3) * t**3
+    )
     return curve.flatten(0, 1)
 
 
 class Maker:
     """One run's way from seeds to pictures: labels, noise, batches sized to the device, retries that are told."""
 
-    def __init__(self, network: nn.Module, device: Device, table: Labels | None, chosen: Mapping[str, Any] | None, noise: Noise) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        device: Device,
+        table: Labels | None,
+        chosen: Mapping[str, Any] | None,
+        noise: Noise,
+    ) -> None:
         if not hasattr(network, "z_dim"):
             raise UserError("This model does not draw from seeds: choose a face model.")
         if chosen and table is None:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
-        self.network, self.device, self.table, self.chosen, self.noise = network, device, table, chosen or {}, noise
+        self.network, self.device, self.table, self.chosen, self.noise = (
+            network,
+            device,
+            table,
+            chosen or {},
+            noise,
+        )
         self.batch = batch_size(network.resolution, device)
         self._calls = 0
 
@@ -148,21 +240,38 @@ class Maker:
     def _tensor(self, rows: Sequence[np.ndarray]) -> torch.Tensor:
         return torch.from_numpy(np.array(rows, np.float32)).to(self.device.name)
 
-    def ws(self, z: torch.Tensor, rows: torch.Tensor | None, psi: float, cutoff: int | None) -> torch.Tensor:
+    def ws(
+        self, z: torch.Tensor, rows: torch.Tensor | None, psi: float, cutoff: int | None
+    ) -> torch.Tensor:
         """Styles [N, num_ws, w_dim] of z and label rows, a batch at a time; for a network without a style space z itself."""
         if not self.network.num_ws:
             return z
         with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
-            return _joined([self.network.mapping(*part, psi=psi, cutoff=cutoff) for part in self._parts(z, rows)])
+            return _joined(
+                [
+                    self.network.mapping(*part, psi=psi, cutoff=cutoff)
+                    for part in self._parts(z, rows)
+                ]
+            )
 
-    def wall(self, ws: torch.Tensor, rows: torch.Tensor | None, numbers: Sequence[int], captions: Sequence[str], settings: Sequence[Mapping],
-             said: tuple[Sentence, ...] = (), task: str | None = None) -> Iterator[Step]:
+    def wall(
+        self,
+        ws: torch.Tensor,
+        rows: torch.Tensor | None,
+        numbers: Sequence[int],
+        captions: Sequence[str],
+        settings: Sequence[Mapping],
+        said: tuple[Sentence, ...] = (),
+        task: str | None = None,
+    ) -> Iterator[Step]:
         """A Step after the first batch of pictures, then after every batch or as many as are made within `GLANCE` seconds; the first one tells
         what was `said` before any was made."""
         done, total, several = 0, len(numbers), self.batch
         while done < total:
             began, some = time.perf_counter(), slice(done, done + several)
-            x, changes = self.pictures(ws[some], numbers[some], None if rows is None else rows[some])
+            x, changes = self.pictures(
+                ws[some], numbers[some], None if rows is None else rows[some]
+            )
             pictures = from_tensor(x, self.network.value_range)
             made = tuple(Made(*m, task=task) for m in zip(pictures, captions[some], settings[some]))
             done += len(x)
@@ -170,28 +279,43 @@ class Maker:
             yield Step(done, total, made, self.calls(), said + changes)
             said = ()
 
-    def pictures(self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
+    def pictures(
+        self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
+    ) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
         """x [N, 3, H, W] of styles (or of z), all finite; out of memory halves the batch for the rest of the run."""
         changes: list[Sentence] = []
         while True:
             try:
-                parts = self._parts(ws, numbers, None if self.network.num_ws else rows)  # styles hold the labels already
+                parts = self._parts(
+                    ws, numbers, None if self.network.num_ws else rows
+                )  # styles hold the labels already
                 x = [self._draw(self.device, *part) for part in parts]
-                if not all_finite(together := _joined(x)):  # asked once for all: that takes no longer than for one
-                    together = _joined([self._mended(some, part, changes) for some, part in zip(x, parts)])
+                if not all_finite(
+                    together := _joined(x)
+                ):  # asked once for all: that takes no longer than for one
+                    together = _joined(
+                        [self._mended(some, part, changes) for some, part in zip(x, parts)]
+                    )
                 return together, tuple(changes)
             except RuntimeError as e:
                 if not out_of_memory(e):
                     raise
                 if self.batch == 1:
-                    raise UserError("The device has not enough memory for one picture of this model: choose a smaller one, or --device cpu.") from e
+                    raise UserError(
+                        "The device has not enough memory for one picture of this model: choose a smaller one, or --device cpu."
+                    ) from e
                 self.batch //= 2
                 changes.append(("Out of memory: {count} at a time instead.", {"count": self.batch}))
 
     def _mended(self, x: torch.Tensor, part: Sequence, changes: list[Sentence]) -> torch.Tensor:
         """The batch `x`, made of `part`; anew in float32 where it is not finite."""
         if not all_finite(x) and self.device.precision != "float32":
-            changes.append(("Not finite in {precision}: made again in float32.", {"precision": self.device.precision}))
+            changes.append(
+                (
+                    "Not finite in {precision}: made again in float32.",
+                    {"precision": self.device.precision},
+                )
+            )
             x = self._draw(self.device.with_precision("float32"), *part)
         if not all_finite(x):
             raise UserError("This model's weights give no picture: its output is not finite.")
@@ -199,14 +323,23 @@ class Maker:
 
     def _parts(self, *columns: Any) -> list[list]:
         """Batches of what stands side by side in columns; a column may be None."""
-        return [[c if c is None else c[i:i + self.batch] for c in columns] for i in range(0, len(columns[0]), self.batch)]
+        return [
+            [c if c is None else c[i : i + self.batch] for c in columns]
+            for i in range(0, len(columns[0]), self.batch)
+        ]
 
-    def _draw(self, device: Device, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None) -> torch.Tensor:
+    def _draw(
+        self, device: Device, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
+    ) -> torch.Tensor:
         self._calls += 1
         with device.computing():
             if not self.network.num_ws:
                 return self.network(ws, rows).float()
-            generators = [torch.Generator(device.name).manual_seed(n) for n in numbers] if self.noise == "random" else None
+            generators = (
+                [torch.Generator(device.name).manual_seed(n) for n in numbers]
+                if self.noise == "random"
+                else None
+            )
             return self.network.synthesis(ws, noise=self.noise, generators=generators).float()
 
 

@@ -64,7 +64,9 @@ def consistency(result: np.ndarray, source: np.ndarray) -> Consistency:
         levels.append(_heat(np.sqrt(squares[..., 0]) * 255, CONTRADICTION))
         drift.add(shrunk, truth, opaque, top)
     mean = error / max(weight, 1e-9)
-    heat = HeatMap(Image.fromarray(np.concatenate(levels)), 0.0, CONTRADICTION, 255 * math.sqrt(mean))
+    heat = HeatMap(
+        Image.fromarray(np.concatenate(levels)), 0.0, CONTRADICTION, 255 * math.sqrt(mean)
+    )
     return Consistency(_decibels(mean), drift.distance(), heat)
 
 
@@ -100,9 +102,13 @@ def against_truth(result: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     height, width = result.shape[:2]
     error = 0.0
     for top, bottom in resample.strips(height, width):
-        error += metrics.mean_squared_error(*_pair(result, truth, top, bottom)) * (bottom - top) / height
+        error += (
+            metrics.mean_squared_error(*_pair(result, truth, top, bottom)) * (bottom - top) / height
+        )
     found = {"psnr_db": _decibels(error)}
-    return found if min(height, width) <= 2 * WINDOW else found | {"ssim": _similarity(result, truth)}
+    return (
+        found if min(height, width) <= 2 * WINDOW else found | {"ssim": _similarity(result, truth)}
+    )
 
 
 def _similarity(result: np.ndarray, truth: np.ndarray) -> float:
@@ -111,7 +117,11 @@ def _similarity(result: np.ndarray, truth: np.ndarray) -> float:
     inner, mean = result.shape[0] - 2 * WINDOW, 0.0
     for top, bottom in resample.strips(inner, result.shape[1]):
         pair = _pair(result, truth, top, bottom + 2 * WINDOW)
-        mean += metrics.structural_similarity(*pair, use_sample_covariance=False, **settings) * (bottom - top) / inner
+        mean += (
+            metrics.structural_similarity(*pair, use_sample_covariance=False, **settings)
+            * (bottom - top)
+            / inner
+        )
     return mean
 
 
@@ -123,9 +133,15 @@ def seam(pixels: np.ndarray, columns: Iterable[int] = (), rows: Iterable[int] = 
     for turned, places in ((pixels.swapaxes(0, 1), columns), (pixels, rows)):
         for place in (p for p in places if 0 < p < len(turned)):
             low, high = max(place - 4, 0), min(place + 4, len(turned))
-            steps = np.abs(np.diff(_colours(turned[low:high]).astype(np.float32), axis=0)).mean(axis=(1, 2))
+            steps = np.abs(np.diff(_colours(turned[low:high]).astype(np.float32), axis=0)).mean(
+                axis=(1, 2)
+            )
             beside = np.delete(steps, place - 1 - low)
-            found.append(float(steps[place - 1 - low] - (beside.mean() if beside.size else 0)) * 255 / _most(pixels))
+            found.append(
+                float(steps[place - 1 - low] - (beside.mean() if beside.size else 0))
+                * 255
+                / _most(pixels)
+            )
     return max(found)
 
 
@@ -140,7 +156,9 @@ def _colours(pixels: np.ndarray) -> np.ndarray:
 def _opacity(pixels: np.ndarray) -> np.ndarray:
     """Alpha in [0, 1], [H, W, 1]; 1 where there is none."""
     return (
-        pixels[..., -1:] / _most(pixels) if pixels.shape[2] in (2, 4) else np.ones((*pixels.shape[:2], 1), np.float32)
+        pixels[..., -1:] / _most(pixels)
+        if pixels.shape[2] in (2, 4)
+        else np.ones((*pixels.shape[:2], 1), np.float32)
     )
 
 
@@ -150,7 +168,9 @@ def _luma(pixels: np.ndarray) -> np.ndarray:
     return colours if colours.shape[2] == 1 else (colours @ LUMA)[..., None]
 
 
-def _pair(first: np.ndarray, second: np.ndarray, top: int, bottom: int) -> tuple[np.ndarray, np.ndarray]:
+def _pair(
+    first: np.ndarray, second: np.ndarray, top: int, bottom: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the colours of both in [0, 1], with as many channels: grey beside colours is grey in each."""
     parts = (_colours(pixels[top:bottom]) / _most(pixels) for pixels in (first, second))
     return np.broadcast_arrays(*parts)
@@ -170,14 +190,27 @@ class _Mosaic:
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.columns = height, _starts(width, min(MOSAIC, width))
-        self.sums, self.weights = np.zeros((2, MOSAIC, len(self.columns), 3)), np.zeros((MOSAIC, len(self.columns), 1))
+        self.sums, self.weights = (
+            np.zeros((2, MOSAIC, len(self.columns), 3)),
+            np.zeros((MOSAIC, len(self.columns), 1)),
+        )
 
     def add(self, first: np.ndarray, second: np.ndarray, opaque: np.ndarray, top: int) -> None:
         """A strip of both, [rows, W, C], that begins at row `top`, and its weights."""
-        piece = (2 * np.arange(top, top + len(opaque)) + 1) * min(MOSAIC, self.height) // (2 * self.height)
+        piece = (
+            (2 * np.arange(top, top + len(opaque)) + 1)
+            * min(MOSAIC, self.height)
+            // (2 * self.height)
+        )
         for sums, colours in zip(self.sums, (first, second), strict=True):
-            np.add.at(sums, piece, np.add.reduceat(colours * opaque, self.columns, axis=1, dtype=np.float64))
-        np.add.at(self.weights, piece, np.add.reduceat(opaque, self.columns, axis=1, dtype=np.float64))
+            np.add.at(
+                sums,
+                piece,
+                np.add.reduceat(colours * opaque, self.columns, axis=1, dtype=np.float64),
+            )
+        np.add.at(
+            self.weights, piece, np.add.reduceat(opaque, self.columns, axis=1, dtype=np.float64)
+        )
 
     def distance(self) -> float:
         """Mean CIEDE2000 of the mean colours, where anything is opaque."""
@@ -191,15 +224,22 @@ def _deviation(extra: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.n
 
     def means(values: np.ndarray) -> np.ndarray:
         sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)
-        return sums / (np.diff([*rows, extra.shape[0]])[:, None] * np.diff([*columns, extra.shape[1]]))
+        return sums / (
+            np.diff([*rows, extra.shape[0]])[:, None] * np.diff([*columns, extra.shape[1]])
+        )
 
     return np.sqrt(np.maximum(means(extra**2) - means(extra) ** 2, 0))
 
 
 def _heat(levels: np.ndarray, high: float) -> np.ndarray:
     """[H, W] as colours, uint8 [H, W, 3]."""
-    table = np.stack([np.interp(np.arange(256), np.linspace(0, 255, len(HEAT)), HEAT[:, i]) for i in range(3)], axis=1)
-    return table.round().astype(np.uint8)[(levels * (255 / high) + 0.5).clip(0, 255).astype(np.uint8)]
+    table = np.stack(
+        [np.interp(np.arange(256), np.linspace(0, 255, len(HEAT)), HEAT[:, i]) for i in range(3)],
+        axis=1,
+    )
+    return table.round().astype(np.uint8)[
+        (levels * (255 / high) + 0.5).clip(0, 255).astype(np.uint8)
+    ]
 
 
 def _decibels(error: float) -> float:

@@ -20,18 +20,33 @@ def crop(pixels: np.ndarray, box: list[int] | None) -> np.ndarray:
     if len(box) != 4 or not all(isinstance(n, int) and not isinstance(n, bool) for n in box):
         raise UserError("A crop is four whole numbers: x, y, width, height.")
     x, y, width, height = box
-    if min(x, y) < 0 or min(width, height) < 1 or x + width > pixels.shape[1] or y + height > pixels.shape[0]:
-        raise UserError("The crop {box} does not lie inside a picture of {width} x {height} pixels.", box=str(box), width=pixels.shape[1], height=pixels.shape[0])
-    return np.ascontiguousarray(pixels[y:y + height, x:x + width])
+    if (
+        min(x, y) < 0
+        or min(width, height) < 1
+        or x + width > pixels.shape[1]
+        or y + height > pixels.shape[0]
+    ):
+        raise UserError(
+            "The crop {box} does not lie inside a picture of {width} x {height} pixels.",
+            box=str(box),
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+        )
+    return np.ascontiguousarray(pixels[y : y + height, x : x + width])
 
 
-def finish(result: np.ndarray, source: np.ndarray, strength: float, keep_colours: bool) -> np.ndarray:
+def finish(
+    result: np.ndarray, source: np.ndarray, strength: float, keep_colours: bool
+) -> np.ndarray:
     """`result` [H, W, C] with the colours of `source` [h, w, C], and mixed with it: strength 0 is the source (bicubic), 1 the result."""
     if keep_colours:
         result = colours.keep_colours(result, source)
     if strength < 1:
         source = _with_channels(source, result.shape[2])
-        enlarged = resample.resize(source if source.dtype == result.dtype else _as(source, result.dtype), result.shape[1::-1])
+        enlarged = resample.resize(
+            source if source.dtype == result.dtype else _as(source, result.dtype),
+            result.shape[1::-1],
+        )
         result = colours.blend(enlarged, result, strength)
     return result
 
@@ -41,18 +56,36 @@ def shown(result: np.ndarray, source: np.ndarray) -> dict[str, Any]:
     size = result.shape[1::-1]
     if max(size) > SHOWN:
         size = tuple(max(1, round(n * SHOWN / max(size))) for n in size)
-    both = {name: eight_bits(p) if p.dtype == np.uint16 else p for name, p in (("before", source), ("after", result))}
-    return {name: to_picture(p if p.shape[1::-1] == size else resample.resize(p, size)) for name, p in both.items()}
+    both = {
+        name: eight_bits(p) if p.dtype == np.uint16 else p
+        for name, p in (("before", source), ("after", result))
+    }
+    return {
+        name: to_picture(p if p.shape[1::-1] == size else resample.resize(p, size))
+        for name, p in both.items()
+    }
 
 
 def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     """[H, W, C] with as many channels as the result has: grey as colours or colours as grey, opaque where alpha is asked for."""
-    alpha, colours_ = (pixels[..., -1:], pixels[..., :-1]) if pixels.shape[2] in (2, 4) else (None, pixels)
+    alpha, colours_ = (
+        (pixels[..., -1:], pixels[..., :-1]) if pixels.shape[2] in (2, 4) else (None, pixels)
+    )
     if colours_.shape[2] != (wanted := 3 if channels >= 3 else 1):
-        colours_ = np.repeat(colours_, 3, axis=2) if wanted == 3 else colours_.mean(axis=2, keepdims=True).astype(pixels.dtype)
+        colours_ = (
+            np.repeat(colours_, 3, axis=2)
+            if wanted == 3
+            else colours_.mean(axis=2, keepdims=True).astype(pixels.dtype)
+        )
     if channels in (1, 3):
         return colours_
-    return np.concatenate([colours_, np.full_like(colours_[..., :1], np.iinfo(pixels.dtype).max) if alpha is None else alpha], axis=2)
+    return np.concatenate(
+        [
+            colours_,
+            np.full_like(colours_[..., :1], np.iinfo(pixels.dtype).max) if alpha is None else alpha,
+        ],
+        axis=2,
+    )
 
 
 def _as(pixels: np.ndarray, kind: np.dtype) -> np.ndarray:

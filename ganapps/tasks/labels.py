@@ -12,7 +12,13 @@ import numpy as np
 
 from ganapps.errors import UserError
 
-FACE = ("Black hair", "Blond hair", "Brown hair", "Male", "Young")  # what StarGAN's published training on CelebA sets, in its order
+FACE = (
+    "Black hair",
+    "Blond hair",
+    "Brown hair",
+    "Male",
+    "Young",
+)  # what StarGAN's published training on CelebA sets, in its order
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,11 @@ class Labels:
         numbers: dict[str, float] = {}
         for name, value in chosen.items():
             if name not in by_id:
-                raise UserError("The label {name} is unknown to this model: accepted are {known}.", name=name, known=", ".join(by_id))
+                raise UserError(
+                    "The label {name} is unknown to this model: accepted are {known}.",
+                    name=name,
+                    known=", ".join(by_id),
+                )
             numbers |= _numbers(by_id[name], value)
         return numbers
 
@@ -54,7 +64,12 @@ def from_table(rows: np.ndarray, metadata: Mapping[str, str]) -> Labels:
         names, controls = json.loads(metadata["names"]), json.loads(metadata.get("controls", "[]"))
     except (KeyError, ValueError, RecursionError) as e:
         raise ValueError("the names or controls of its labels can't be read") from e
-    if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or rows.ndim != 2 or rows.shape[1] != len(names):
+    if (
+        not isinstance(names, list)
+        or not all(isinstance(n, str) for n in names)
+        or rows.ndim != 2
+        or rows.shape[1] != len(names)
+    ):
         raise ValueError("its labels have not one name for each column")
     if not len(rows) or not np.isfinite(rows).all():
         raise ValueError("its rows of labels are no finite numbers")
@@ -66,18 +81,33 @@ def from_table(rows: np.ndarray, metadata: Mapping[str, str]) -> Labels:
 
 def _is_control(control: Any, names: set[str]) -> bool:
     """Is this a control as `Labels` describes them, of labels with these names?"""
-    if not isinstance(control, dict) or not all(isinstance(control.get(k), str) for k in ("id", "title")):
+    if not isinstance(control, dict) or not all(
+        isinstance(control.get(k), str) for k in ("id", "title")
+    ):
         return False
     if control.get("kind") == "choice":
         options = control.get("options")
-        return isinstance(options, dict) and bool(options) and all(
-            isinstance(sets, dict) and set(sets) <= names and all(map(_finite, sets.values())) for sets in options.values())
+        return (
+            isinstance(options, dict)
+            and bool(options)
+            and all(
+                isinstance(sets, dict) and set(sets) <= names and all(map(_finite, sets.values()))
+                for sets in options.values()
+            )
+        )
     kind, weights = control.get("kind"), control.get("weights")
-    if kind not in ("number", "colour") or not isinstance(weights, dict) or not set(weights) <= names:
+    if (
+        kind not in ("number", "colour")
+        or not isinstance(weights, dict)
+        or not set(weights) <= names
+    ):
         return False
     if kind == "colour" and len(weights) != 3:
         return False
-    lines = all(isinstance(line, list) and len(line) == 2 and all(map(_finite, line)) for line in weights.values())
+    lines = all(
+        isinstance(line, list) and len(line) == 2 and all(map(_finite, line))
+        for line in weights.values()
+    )
     low, high, step = control.get("min", 0), control.get("max", 1), control.get("step", 1)
     return lines and all(map(_finite, (low, high, step))) and low < high and step > 0
 
@@ -90,27 +120,53 @@ def from_classes(titles: tuple[str, ...], count: int) -> Labels:
     """One-hot labels for `count` classes; classes without a title are called by their number."""
     titles = titles if len(titles) == count else tuple(str(i) for i in range(count))
     columns = tuple(f"class_{i}" for i in range(count))
-    options = {title: {c: float(c == column) for c in columns} for title, column in zip(titles, columns)}
-    return Labels(np.eye(count, dtype=np.float32), columns, ({"id": "class", "title": "Class", "kind": "choice", "options": options},))
+    options = {
+        title: {c: float(c == column) for c in columns} for title, column in zip(titles, columns)
+    }
+    return Labels(
+        np.eye(count, dtype=np.float32),
+        columns,
+        ({"id": "class", "title": "Class", "kind": "choice", "options": options},),
+    )
 
 
 def _numbers(control: Mapping[str, Any], value: Any) -> dict[str, float]:
     if control["kind"] == "choice":
         if not isinstance(value, str) or value not in control["options"]:
-            raise UserError("The label {name} can't be {value}: accepted are {known}.",
-                            name=control["id"], value=value, known=", ".join(control["options"]))
+            raise UserError(
+                "The label {name} can't be {value}: accepted are {known}.",
+                name=control["id"],
+                value=value,
+                known=", ".join(control["options"]),
+            )
         return dict(control["options"][value])
     if control["kind"] == "colour":
         channels = _channels(control["id"], value)
-        return {column: scale * x + shift for x, (column, (scale, shift)) in zip(channels, control["weights"].items())}
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not control["min"] <= value <= control["max"]:
-        raise UserError("The label {name} is {value}: from {low} to {high} is accepted.",
-                        name=control["id"], value=value, low=control["min"], high=control["max"])
+        return {
+            column: scale * x + shift
+            for x, (column, (scale, shift)) in zip(channels, control["weights"].items())
+        }
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not control["min"] <= value <= control["max"]
+    ):
+        raise UserError(
+            "The label {name} is {value}: from {low} to {high} is accepted.",
+            name=control["id"],
+            value=value,
+            low=control["min"],
+            high=control["max"],
+        )
     return {column: scale * value + shift for column, (scale, shift) in control["weights"].items()}
 
 
 def _channels(name: str, value: Any) -> tuple[float, ...]:
     """`#rrggbb` as three numbers from 0 to 1."""
     if not (isinstance(value, str) and re.fullmatch("#[0-9a-fA-F]{6}", value)):
-        raise UserError("The label {name} can't be {value}: a colour like #7799cc is accepted.", name=name, value=value)
+        raise UserError(
+            "The label {name} can't be {value}: a colour like #7799cc is accepted.",
+            name=name,
+            value=value,
+        )
     return tuple(b / 255 for b in bytes.fromhex(value[1:]))

@@ -13,10 +13,15 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
     """[H, W, 1 or 3] of [H, W, C]: what has alpha is laid on white."""
     if pixels.shape[2] in (1, 3):
         return pixels
-    made, most = np.empty((*pixels.shape[:2], pixels.shape[2] - 1), pixels.dtype), np.iinfo(pixels.dtype).max
+    made, most = (
+        np.empty((*pixels.shape[:2], pixels.shape[2] - 1), pixels.dtype),
+        np.iinfo(pixels.dtype).max,
+    )
     for top, bottom in resample.strips(*pixels.shape[:2]):
         share = pixels[top:bottom, :, -1:] / np.float32(most)
-        made[top:bottom] = most + share * (pixels[top:bottom, :, :-1].astype(np.float32) - most) + 0.5
+        made[top:bottom] = (
+            most + share * (pixels[top:bottom, :, :-1].astype(np.float32) - most) + 0.5
+        )
     return made
 
 
@@ -31,7 +36,9 @@ def to_planes(pixels: np.ndarray, channels: int) -> Tensor:
         alpha = alpha[:0]
     if channels == 1:
         return torch.cat([colours, alpha])[:, None]
-    return torch.stack([plane.expand(3, -1, -1) for plane in ([colours, alpha] if len(alpha) else [colours])])
+    return torch.stack(
+        [plane.expand(3, -1, -1) for plane in ([colours, alpha] if len(alpha) else [colours])]
+    )
 
 
 def to_channels(y: Tensor, pixels: np.ndarray, network: nn.Module) -> Tensor:
@@ -41,10 +48,15 @@ def to_channels(y: Tensor, pixels: np.ndarray, network: nn.Module) -> Tensor:
         made = y[:, 0]
     else:
         made = torch.cat(
-            [y[0].mean(0, keepdim=True) if grey else y[0], *(each.mean(0, keepdim=True) for each in y[1:])]
+            [
+                y[0].mean(0, keepdim=True) if grey else y[0],
+                *(each.mean(0, keepdim=True) for each in y[1:]),
+            ]
         )
     if len(made) < pixels.shape[2]:  # the same alpha everywhere
-        made = torch.cat([made, torch.full_like(made[:1], float(pixels[0, 0, -1]) / np.iinfo(pixels.dtype).max)])
+        made = torch.cat(
+            [made, torch.full_like(made[:1], float(pixels[0, 0, -1]) / np.iinfo(pixels.dtype).max)]
+        )
     return made
 
 
@@ -58,4 +70,6 @@ def mirrored(x: Tensor, height: int, width: int) -> Tensor:
     missing = (height - x.shape[2], width - x.shape[3])
     if not any(missing):
         return x
-    return torch.from_numpy(np.pad(x.numpy(), ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="reflect"))
+    return torch.from_numpy(
+        np.pad(x.numpy(), ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="reflect")
+    )

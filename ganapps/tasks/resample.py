@@ -35,7 +35,10 @@ def rows(
     part, box = _part(pixels, size, top, bottom)
     bands = (Image.fromarray(np.ascontiguousarray(band)) for band in np.moveaxis(of(part), 2, 0))
     return np.dstack(
-        [np.asarray(band.resize((size[0], bottom - top), Image.Resampling.BICUBIC, box)) for band in bands]
+        [
+            np.asarray(band.resize((size[0], bottom - top), Image.Resampling.BICUBIC, box))
+            for band in bands
+        ]
     )
 
 
@@ -44,7 +47,9 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     opaque."""
     made = np.empty((size[1], size[0], pixels.shape[2]), pixels.dtype)
     for top, bottom in strips(size[1], max(size[0], pixels.shape[1])):
-        made[top:bottom] = (_rows_of_bytes if pixels.dtype == np.uint8 else _rows_of_words)(pixels, size, top, bottom)
+        made[top:bottom] = (_rows_of_bytes if pixels.dtype == np.uint8 else _rows_of_words)(
+            pixels, size, top, bottom
+        )
     return made
 
 
@@ -55,7 +60,10 @@ def _part(
     in it."""
     scale = pixels.shape[0] / size[1]
     reach = math.ceil(2 * max(scale, 1.0)) + 1
-    first, last = max(0, math.floor(top * scale) - reach), min(pixels.shape[0], math.ceil(bottom * scale) + reach)
+    first, last = (
+        max(0, math.floor(top * scale) - reach),
+        min(pixels.shape[0], math.ceil(bottom * scale) + reach),
+    )
     return pixels[first:last], (
         0.0,
         top * scale - first,

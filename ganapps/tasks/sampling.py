@@ -48,17 +48,27 @@ def scheduler(schedule: Mapping[str, Any], name: str, steps: int) -> Any:
     if consistency and name != "consistency":
         raise UserError("This is a consistency model: choose the scheduler consistency.")
     if name == "consistency" and not consistency:
-        raise UserError("The scheduler consistency is for consistency models only: choose another one.")
+        raise UserError(
+            "The scheduler consistency is for consistency models only: choose another one."
+        )
     import diffusers
 
     try:
         made = getattr(diffusers, CLASSES[name]).from_config(dict(schedule))
     except (TypeError, ValueError, NotImplementedError) as e:
-        raise WeightsError("The noise schedule of this model can't be used with {name}: {why}", name=name, why=str(e)) from e
+        raise WeightsError(
+            "The noise schedule of this model can't be used with {name}: {why}",
+            name=name,
+            why=str(e),
+        ) from e
     try:
         made.set_timesteps(steps)
     except ValueError as e:
-        raise UserError("The scheduler {name} can't go in {steps} steps here: choose fewer.", name=name, steps=steps) from e
+        raise UserError(
+            "The scheduler {name} can't go in {steps} steps here: choose fewer.",
+            name=name,
+            steps=steps,
+        ) from e
     return made
 
 
@@ -73,14 +83,23 @@ def noise(shape: tuple[int, ...], generator: torch.Generator, device: Device) ->
     return torch.randn((1, *shape), generator=generator).to(device.name)
 
 
-def walk(loop: Any, x: Tensor, predict: Predict, device: Device, generator: torch.Generator, eta: float = 0.0) -> Iterator[Point]:
+def walk(
+    loop: Any,
+    x: Tensor,
+    predict: Predict,
+    device: Device,
+    generator: torch.Generator,
+    eta: float = 0.0,
+) -> Iterator[Point]:
     """A Point after each of the scheduler's steps, from the noise x [N, C, h, w] (which it scales) on.
 
     `predict(x_t, t)` is what the network makes of it, in the device's precision: again in float32 from where it is not
     finite. Raises UserError where it is not finite then either. Equal to diffusers' pipelines to the bit.
     """
     known = inspect.signature(loop.step).parameters
-    more = {key: value for key, value in {"eta": eta, "generator": generator}.items() if key in known}
+    more = {
+        key: value for key, value in {"eta": eta, "generator": generator}.items() if key in known
+    }
     x = x * loop.init_noise_sigma
     for t in loop.timesteps:
         changes: tuple[Sentence, ...] = ()
@@ -88,7 +107,12 @@ def walk(loop: Any, x: Tensor, predict: Predict, device: Device, generator: torc
             entered = loop.scale_model_input(x, t)
             predicted = predict(entered, t).float()
         if not all_finite(predicted) and device.precision != "float32":
-            changes = (("Not finite in {precision}: made again in float32.", {"precision": device.precision}),)
+            changes = (
+                (
+                    "Not finite in {precision}: made again in float32.",
+                    {"precision": device.precision},
+                ),
+            )
             device = device.with_precision("float32")
             with device.computing():
                 predicted = predict(entered, t).float()

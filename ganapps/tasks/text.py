@@ -56,9 +56,15 @@ def draw(
         loop = sampling.scheduler(network.schedule, scheduler, steps)
         for step, at in enumerate(sampling.walk(loop, x, predict, device, generator, eta), 1):
             done, last = index * each + step, step == each
-            made = (Made(decoded(network, at.x), f"seed {n}", {"seed": n, "count": 1}),) if last else ()
+            made = (
+                (Made(decoded(network, at.x), f"seed {n}", {"seed": n, "count": 1}),)
+                if last
+                else ()
+            )
             yield Step(done, count * each, made, calls, said + cut + at.changes, for_show=True)
-            yield Step(done, count * each, preview=(made[0].picture,) * 2 if last else glances(network, at))
+            yield Step(
+                done, count * each, preview=(made[0].picture,) * 2 if last else glances(network, at)
+            )
             said = cut = ()
 
 
@@ -70,7 +76,12 @@ def words(network: nn.Module, device: Device, text: str) -> tuple[Tensor, tuple[
     left = network.text.left_out(text)
     if not left:
         return read, ()
-    return read, (("The text is longer than this model reads, so its end was left out: {text}", {"text": left[:200]}),)
+    return read, (
+        (
+            "The text is longer than this model reads, so its end was left out: {text}",
+            {"text": left[:200]},
+        ),
+    )
 
 
 def decoded(network: nn.Module, x_0: Tensor) -> Image.Image:

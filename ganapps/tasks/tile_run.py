@@ -20,7 +20,9 @@ LEAST = 24  # pixels a side: what is tried at last where the memory is full
 LARGEST = 512
 GLOBAL_OVERLAP = 32  # for a network that looks at all of its picture, where tiles can't agree whatever they share
 SHARE = 0.25  # of the free memory that the tiles at work may take
-BYTES = 4 * 64 * 3  # per pixel of a tile's result, where the network does not say: three layers of 64 channels
+BYTES = (
+    4 * 64 * 3
+)  # per pixel of a tile's result, where the network does not say: three layers of 64 channels
 
 
 class TileRun(Tally):
@@ -29,7 +31,9 @@ class TileRun(Tally):
 
     parts = 1
 
-    def __init__(self, network: nn.Module, device: Device, source: np.ndarray, seed: int | None = None) -> None:
+    def __init__(
+        self, network: nn.Module, device: Device, source: np.ndarray, seed: int | None = None
+    ) -> None:
         super().__init__()
         self.seed = seed  # of the noise of a network that draws some
         self.network, self.device, self.source = network, device, source
@@ -51,11 +55,20 @@ class TileRun(Tally):
         """The tiles of this side and overlap, each by default this network's; says so where they are too small to share
         what it looks at."""
         layout = tiles.grid(
-            *self.source.shape[:2], tile or self.tile(), self.overlap if overlap is None else overlap, self.network.multiple
+            *self.source.shape[:2],
+            tile or self.tile(),
+            self.overlap if overlap is None else overlap,
+            self.network.multiple,
         )
-        if any(len(axis.starts) > 1 and axis.overlap < 2 * self.reach for axis in (layout.rows, layout.columns)):
+        if any(
+            len(axis.starts) > 1 and axis.overlap < 2 * self.reach
+            for axis in (layout.rows, layout.columns)
+        ):
             self._changes.append(
-                ("These tiles share fewer pixels than this model looks at: faint seams are possible.", {})
+                (
+                    "These tiles share fewer pixels than this model looks at: faint seams are possible.",
+                    {},
+                )
             )
         return layout
 
@@ -67,7 +80,13 @@ class TileRun(Tally):
             for first in range(0, len(columns), batch):
                 some = columns[first : first + batch]
                 windows = [
-                    tiles.window(self.source, top, layout.columns.starts[c], layout.rows.side, layout.columns.side)
+                    tiles.window(
+                        self.source,
+                        top,
+                        layout.columns.starts[c],
+                        layout.rows.side,
+                        layout.columns.side,
+                    )
                     for c in some
                 ]
                 for column, y in zip(some, self._results(windows)):
@@ -81,7 +100,11 @@ class TileRun(Tally):
         """Tiles at once: on a processor one (more brings nothing there); on a GPU what the memory holds, at most 8."""
         if self.device.name == "cpu":
             return 1
-        each = getattr(self.network, "memory", BYTES * self.network.scale**2) * layout.rows.side * layout.columns.side
+        each = (
+            getattr(self.network, "memory", BYTES * self.network.scale**2)
+            * layout.rows.side
+            * layout.columns.side
+        )
         return int(max(1, min(8, SHARE * self.device.free_memory() / each)))
 
     def _results(self, windows: list[np.ndarray]) -> list[Tensor]:
@@ -110,10 +133,15 @@ class TileRun(Tally):
         side = max(x.shape[2:]) // 2
         if side >= LEAST:
             self.most = side
-            self._changes.append(("Out of memory: tiles of {count} pixels instead.", {"count": side}))
+            self._changes.append(
+                ("Out of memory: tiles of {count} pixels instead.", {"count": side})
+            )
         elif self.device.name != "cpu":
             self._changes.append(
-                ("Out of memory on {device}: the rest is made on the CPU.", {"device": self.device.title})
+                (
+                    "Out of memory on {device}: the rest is made on the CPU.",
+                    {"device": self.device.title},
+                )
             )
             self.network, self.device, self.most = _on_cpu(self.network, self.device)
         else:
@@ -128,7 +156,12 @@ class TileRun(Tally):
         parts = [[] for _ in x]
         for top in layout.rows.starts:
             for left in layout.columns.starts:
-                some = np.stack([tiles.window(p, top, left, layout.rows.side, layout.columns.side) for p in pixels])
+                some = np.stack(
+                    [
+                        tiles.window(p, top, left, layout.rows.side, layout.columns.side)
+                        for p in pixels
+                    ]
+                )
                 for list_, y in zip(parts, self._run(torch.from_numpy(some).permute(0, 3, 1, 2))):
                     list_.append(y)
         return torch.stack([tiles.whole(layout, self.network.scale, list_) for list_ in parts])
@@ -137,7 +170,10 @@ class TileRun(Tally):
         y = self._forward(self.device, x)
         if not all_finite(y) and self.device.precision != "float32":
             self._changes.append(
-                ("Not finite in {precision}: made again in float32.", {"precision": self.device.precision})
+                (
+                    "Not finite in {precision}: made again in float32.",
+                    {"precision": self.device.precision},
+                )
             )
             y = self._forward(self.device.with_precision("float32"), x)
         if not all_finite(y):
@@ -148,11 +184,14 @@ class TileRun(Tally):
         self._calls += 1
         height, width = x.shape[2:]
         need = (
-            max(-(-n // self.network.multiple) * self.network.multiple, self.network.minimum) for n in (height, width)
+            max(-(-n // self.network.multiple) * self.network.multiple, self.network.minimum)
+            for n in (height, width)
         )
         padded = planes.mirrored(x, *need).to(device.name, memory_format=torch.channels_last)
         with device.computing():
-            y = self._called(padded)[..., : height * self.network.scale, : width * self.network.scale]
+            y = self._called(padded)[
+                ..., : height * self.network.scale, : width * self.network.scale
+            ]
             return y.float().cpu()
 
     def _called(self, x: Tensor) -> Tensor:

@@ -26,13 +26,16 @@ class Axis:
     def overlap(self) -> int:
         """What neighbours share at least; all of it where there is one window alone."""
         return min(
-            (before + self.side - after for before, after in zip(self.starts, self.starts[1:])), default=self.side
+            (before + self.side - after for before, after in zip(self.starts, self.starts[1:])),
+            default=self.side,
         )
 
     @cached_property
     def borders(self) -> tuple[float, ...]:
         """Where one window hands over to the next: the middle of what both cover."""
-        return tuple((after + before + self.side) / 2 for before, after in zip(self.starts, self.starts[1:]))
+        return tuple(
+            (after + before + self.side) / 2 for before, after in zip(self.starts, self.starts[1:])
+        )
 
     def weights(self, scale: int) -> list[Tensor]:
         """How much each window counts at each of its `side * scale` pixels: 1 inside, 0 near its edges, a straight ramp
@@ -50,7 +53,8 @@ class Axis:
         for start, weight in zip(self.starts, weights):
             total[start * scale : (start + self.side) * scale] += weight
         return [
-            weight / total[start * scale : (start + self.side) * scale] for start, weight in zip(self.starts, weights)
+            weight / total[start * scale : (start + self.side) * scale]
+            for start, weight in zip(self.starts, weights)
         ]
 
 
@@ -105,7 +109,9 @@ class Canvas:
     def __init__(self, layout: Grid, scale: int, channels: int, kind: np.dtype | type) -> None:
         """`kind` uint8 or uint16: `pixels` [scale * H, scale * W, channels] of it."""
         self.layout, self.scale = layout, scale
-        self.pixels = np.zeros((layout.rows.length * scale, layout.columns.length * scale, channels), kind)
+        self.pixels = np.zeros(
+            (layout.rows.length * scale, layout.columns.length * scale, channels), kind
+        )
         self.finished = 0
         self._across, self._down = layout.columns.weights(scale), layout.rows.weights(scale)
         last = layout.columns.starts[-1] + layout.columns.side
@@ -136,7 +142,9 @@ class Canvas:
             0, kept, max(1, min(ready, STRIP))
         ):  # towards the top, in strips that never read what was overwritten
             count = min(max(1, min(ready, STRIP)), kept - strip)
-            self._band[:, strip : strip + count] = self._band[:, ready + strip : ready + strip + count]
+            self._band[:, strip : strip + count] = self._band[
+                :, ready + strip : ready + strip + count
+            ]
         self._band[:, kept:] = 0
 
 
@@ -146,10 +154,14 @@ def whole(layout: Grid, scale: int, results: list[Tensor]) -> Tensor:
     rows, columns = layout.rows, layout.columns
     down, across = rows.weights(scale), columns.weights(scale)
     y = torch.zeros(
-        results[0].shape[0], (rows.starts[-1] + rows.side) * scale, (columns.starts[-1] + columns.side) * scale
+        results[0].shape[0],
+        (rows.starts[-1] + rows.side) * scale,
+        (columns.starts[-1] + columns.side) * scale,
     )
     for i, result in enumerate(results):
         row, column = divmod(i, len(columns.starts))
         top, left = rows.starts[row] * scale, columns.starts[column] * scale
-        y[:, top : top + result.shape[1], left : left + result.shape[2]] += result * across[column] * down[row][:, None]
+        y[:, top : top + result.shape[1], left : left + result.shape[2]] += (
+            result * across[column] * down[row][:, None]
+        )
     return y[:, : rows.length * scale, : columns.length * scale]

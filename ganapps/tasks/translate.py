@@ -28,10 +28,23 @@ TRIAL = 256  # pixels of the longest side, at which strips are compared with the
 TRIAL_STRIP = 200_000  # bytes of a strip there: many seams
 
 
-def translate(network: nn.Module, device: Device, labels_of_model: Labels | None, picture: Upload, *, labels: dict[str, Any] | None = None,
-              seed: Seed | None = None, keep_alpha: bool = True, keep_place: bool = False, strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
-              keep_colours: bool = False, prompt: Prompt = "", steps: Steps | None = None, guidance: Guidance | None = None,
-              image_guidance: Guidance | None = None) -> Iterator[Step]:
+def translate(
+    network: nn.Module,
+    device: Device,
+    labels_of_model: Labels | None,
+    picture: Upload,
+    *,
+    labels: dict[str, Any] | None = None,
+    seed: Seed | None = None,
+    keep_alpha: bool = True,
+    keep_place: bool = False,
+    strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
+    keep_colours: bool = False,
+    prompt: Prompt = "",
+    steps: Steps | None = None,
+    guidance: Guidance | None = None,
+    image_guidance: Guidance | None = None,
+) -> Iterator[Step]:
     """`picture` as the network's other domain would have it, or an editor as the `prompt` says; a Step after every strip, or step of an
     editor, the last one holds the result, as large as the picture.
 
@@ -41,8 +54,15 @@ def translate(network: nn.Module, device: Device, labels_of_model: Labels | None
     the picture's colours. Of an editor alone: `prompt`, `steps`, `guidance` by the text and `image_guidance` by the picture; `seed` draws
     its noise. Raises UserError where the memory does not do.
     """
-    asked = {"prompt": prompt, "steps": steps, "guidance": guidance, "image_guidance": image_guidance}
-    run = _run(network, device, labels_of_model, labels, None if seed is None else number(seed), asked)
+    asked = {
+        "prompt": prompt,
+        "steps": steps,
+        "guidance": guidance,
+        "image_guidance": image_guidance,
+    }
+    run = _run(
+        network, device, labels_of_model, labels, None if seed is None else number(seed), asked
+    )
     source = hidden.extended(picture.pixels)
     changes = hidden.SAID if hidden.any_hidden(source) else ()
     colours = _colours(source)
@@ -50,10 +70,19 @@ def translate(network: nn.Module, device: Device, labels_of_model: Labels | None
     for done, total in run.through(x):
         yield Step(done, total + 1, (), run.calls(), run.changes(), preview=run.preview)
     total = run.strips + 1
-    pixels = _pixels(run.result[0, :, :colours.shape[0], :colours.shape[1]], network, source, keep_alpha)
+    pixels = _pixels(
+        run.result[0, :, : colours.shape[0], : colours.shape[1]], network, source, keep_alpha
+    )
     pixels = finish.finish(pixels, source, strength, keep_colours)
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
-    made = Made(pixels, f"{pixels.shape[1]} x {pixels.shape[0]}", {}, figures=run.figures, beside=finish.shown(pixels, source), about=about)
+    made = Made(
+        pixels,
+        f"{pixels.shape[1]} x {pixels.shape[0]}",
+        {},
+        figures=run.figures,
+        beside=finish.shown(pixels, source),
+        about=about,
+    )
     yield Step(total, total, (made,), run.calls(), run.changes() + changes)
 
 
@@ -62,7 +91,14 @@ def units(size: tuple[int, int]) -> float:
     return size[0] * size[1] / 1e6
 
 
-def _run(network: nn.Module, device: Device, table: Labels | None, chosen: Mapping[str, Any] | None, seed: int | None, asked: dict[str, Any]) -> _Run | Editing:
+def _run(
+    network: nn.Module,
+    device: Device,
+    table: Labels | None,
+    chosen: Mapping[str, Any] | None,
+    seed: int | None,
+    asked: dict[str, Any],
+) -> _Run | Editing:
     """Who carries the picture over. Raises UserError where something is asked that this model does not take."""
     if getattr(network, "edits", False):
         if chosen:
@@ -71,7 +107,10 @@ def _run(network: nn.Module, device: Device, table: Labels | None, chosen: Mappi
     if not hasattr(network, "prepared"):
         raise UserError("This model does not translate pictures: choose a translator.")
     if given := ", ".join(name for name, value in asked.items() if value not in (None, "")):
-        raise UserError("This model does not work by diffusion and takes no {settings}: leave that out.", settings=given)
+        raise UserError(
+            "This model does not work by diffusion and takes no {settings}: leave that out.",
+            settings=given,
+        )
     return _Run(network, device, _condition(network, table, chosen), seed)
 
 
@@ -80,7 +119,9 @@ class _Run(Tally):
 
     preview = ()
 
-    def __init__(self, network: nn.Module, device: Device, condition: Tensor | None, seed: int | None) -> None:
+    def __init__(
+        self, network: nn.Module, device: Device, condition: Tensor | None, seed: int | None
+    ) -> None:
         super().__init__()
         self.network, self.device, self.condition, self.seed = network, device, condition, seed
         self.figures: dict[str, Any] = {}
@@ -89,7 +130,9 @@ class _Run(Tally):
     def scaled(self, colours: np.ndarray) -> Tensor:
         """[1, channels, H, W] in the network's value range, of [H, W, 3]."""
         low, high = self.network.value_range
-        x = torch.from_numpy(np.ascontiguousarray(colours.transpose(2, 0, 1)).astype(np.float32))[None]
+        x = torch.from_numpy(np.ascontiguousarray(colours.transpose(2, 0, 1)).astype(np.float32))[
+            None
+        ]
         x = x.mul_((high - low) / _most(colours)).add_(low)
         return x.mean(1, keepdim=True) if self.network.channels == 1 else x
 
@@ -103,12 +146,19 @@ class _Run(Tally):
             except RuntimeError as error:
                 if not out_of_memory(error):
                     raise
-                self._changes.append(("Out of memory for the whole picture: in strips instead.", {}))
+                self._changes.append(
+                    ("Out of memory for the whole picture: in strips instead.", {})
+                )
                 yield from self._in_strips(x, self.device)
         else:
             yield from self._in_strips(x, self.device)
         if not all_finite(self.result) and self.device.precision != "float32":
-            self._changes.append(("Not finite in {precision}: made again in float32.", {"precision": self.device.precision}))
+            self._changes.append(
+                (
+                    "Not finite in {precision}: made again in float32.",
+                    {"precision": self.device.precision},
+                )
+            )
             self.device = self.device.with_precision("float32")
             yield from self.through(x)
         elif not all_finite(self.result):
@@ -139,21 +189,31 @@ class _Run(Tally):
         except RuntimeError as error:
             if not out_of_memory(error):
                 raise
-            raise UserError("The memory is not enough for this picture and this model: make the picture smaller, or close other programs.") from error
+            raise UserError(
+                "The memory is not enough for this picture and this model: make the picture smaller, or close other programs."
+            ) from error
         except OSError as error:
-            raise UserError("A picture of this size needs room for temporary files, and there is none ({why}): make it smaller, or set TMPDIR.",
-                            why=error.strerror or "full") from error
+            raise UserError(
+                "A picture of this size needs room for temporary files, and there is none ({why}): make it smaller, or set TMPDIR.",
+                why=error.strerror or "full",
+            ) from error
         self.figures = {"strips": self.strips, "untiled_difference": self._difference(x)}
 
     def _difference(self, x: Tensor) -> float:
         """The largest difference, in levels of 255, that many small strips make to this picture, shrunk until it fits in whole."""
         share = min(1.0, TRIAL / max(x.shape[2:]))
         need = self.network.multiple
-        small = [max(need, self.network.minimum, round(s * share / need) * need) for s in x.shape[2:]]
-        x = torch.nn.functional.interpolate(x, size=[-(-s // need) * need for s in small], mode="area")
+        small = [
+            max(need, self.network.minimum, round(s * share / need) * need) for s in x.shape[2:]
+        ]
+        x = torch.nn.functional.interpolate(
+            x, size=[-(-s // need) * need for s in small], mode="area"
+        )
         low, high = self.network.output_range
         with self.device.computing():
-            work = self.network.in_strips(x.to(self.device.name), self._mixed(self.device), self.seed, strip=TRIAL_STRIP)
+            work = self.network.in_strips(
+                x.to(self.device.name), self._mixed(self.device), self.seed, strip=TRIAL_STRIP
+            )
             striped = _run_out(work)
         whole = self._whole(x, self.device)
         self._calls += 2
@@ -172,20 +232,34 @@ def _run_out(work: Generator[Any, None, Tensor]) -> Tensor:
             return end.value
 
 
-def _condition(network: nn.Module, table: Labels | None, chosen: Mapping[str, Any] | None) -> Tensor | None:
+def _condition(
+    network: nn.Module, table: Labels | None, chosen: Mapping[str, Any] | None
+) -> Tensor | None:
     """[1, labels] of names and numbers; styles share out 1. Raises UserError for an unknown name or a number out of range."""
     if not network.label_dim:
         if chosen:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
         return None
-    known = list(table.controls[0]["options"]) if table else [str(n) for n in range(network.label_dim)]
+    known = (
+        list(table.controls[0]["options"]) if table else [str(n) for n in range(network.label_dim)]
+    )
     row = torch.zeros(network.label_dim)
     most = 1e3 if network.styles else 1.0
     for name, value in (chosen or {}).items():
         if name not in known:
-            raise UserError("The label {name} is unknown to this model: accepted are {known}.", name=name, known=", ".join(known))
+            raise UserError(
+                "The label {name} is unknown to this model: accepted are {known}.",
+                name=name,
+                known=", ".join(known),
+            )
         if not isinstance(value, (int, float)) or not 0 <= value <= most:
-            raise UserError("The label {name} is {value}: from {low} to {high} is accepted.", name=name, value=value, low=0, high=most)
+            raise UserError(
+                "The label {name} is {value}: from {low} to {high} is accepted.",
+                name=name,
+                value=value,
+                low=0,
+                high=most,
+            )
         row[known.index(name)] = float(value)
     if network.styles:
         row = row / row.sum() if row.sum() > 0 else torch.eye(network.label_dim)[0]
@@ -207,7 +281,9 @@ def _padded(network: nn.Module, x: Tensor) -> Tensor:
     missing = [n - s for n, s in zip(need, x.shape[2:])]
     if not any(missing):
         return x
-    return torch.from_numpy(np.pad(x.numpy(), ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="reflect"))
+    return torch.from_numpy(
+        np.pad(x.numpy(), ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="reflect")
+    )
 
 
 def _pixels(y: Tensor, network: nn.Module, like: np.ndarray, keep_alpha: bool) -> np.ndarray:
@@ -216,7 +292,13 @@ def _pixels(y: Tensor, network: nn.Module, like: np.ndarray, keep_alpha: bool) -
         pixels = np.array(from_tensor(y[None], network.output_range)[0]).reshape(*y.shape[1:], -1)
     else:
         low, high = network.output_range
-        pixels = ((y - low) * (_most(like) / (high - low)) + 0.5).clamp(0, _most(like)).permute(1, 2, 0).numpy().astype(like.dtype)
+        pixels = (
+            ((y - low) * (_most(like) / (high - low)) + 0.5)
+            .clamp(0, _most(like))
+            .permute(1, 2, 0)
+            .numpy()
+            .astype(like.dtype)
+        )
     if keep_alpha and like.shape[2] in (2, 4):
         pixels = np.concatenate([pixels, like[..., -1:]], axis=2)
     return pixels

@@ -23,13 +23,26 @@ INSPECTED = 64_000_000  # pixels: of larger results no heat maps are made
 
 
 def upscale(
-    network: nn.Module, device: Device, labels_of_model: Labels | None, picture: Upload, *,
-    scale: Annotated[float, Range(0.05, 64)] | None = None, width: Annotated[int, Range(1, 262_144)] | None = None,
-    tile: Annotated[int, Range(16, 4096)] | None = None, overlap: Annotated[int, Range(0, 512)] | None = None,
-    keep_alpha: bool = True, keep_place: bool = False, sixteen_bit: bool = True, inspect: bool = True,
-    crop: list[int] | None = None, strength: Annotated[float, Range(0.0, 1.0)] = 1.0, keep_colours: bool = False,
-    denoise: Annotated[float, Range(0.0, 1.0)] | None = None, steps: Annotated[int, Range(1, 1000)] | None = None,
-    seed: Seed | None = None, noise_level: Annotated[int, Range(0, 1000)] | None = None,
+    network: nn.Module,
+    device: Device,
+    labels_of_model: Labels | None,
+    picture: Upload,
+    *,
+    scale: Annotated[float, Range(0.05, 64)] | None = None,
+    width: Annotated[int, Range(1, 262_144)] | None = None,
+    tile: Annotated[int, Range(16, 4096)] | None = None,
+    overlap: Annotated[int, Range(0, 512)] | None = None,
+    keep_alpha: bool = True,
+    keep_place: bool = False,
+    sixteen_bit: bool = True,
+    inspect: bool = True,
+    crop: list[int] | None = None,
+    strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
+    keep_colours: bool = False,
+    denoise: Annotated[float, Range(0.0, 1.0)] | None = None,
+    steps: Annotated[int, Range(1, 1000)] | None = None,
+    seed: Seed | None = None,
+    noise_level: Annotated[int, Range(0, 1000)] | None = None,
 ) -> Iterator[Step]:
     """`picture` enlarged; a Step after every tile, of a diffusion model after every step; the last one holds the result as
     pixels.
@@ -51,12 +64,23 @@ def upscale(
     size = _size(source, network.scale, scale, width)
     kind = np.uint16 if sixteen_bit and source.dtype == np.uint16 else np.uint8
     _fits(source, network.scale, size, kind)
-    work = _work(network, device, source, {"steps": steps, "seed": seed, "noise_level": noise_level})
+    work = _work(
+        network, device, source, {"steps": steps, "seed": seed, "noise_level": noise_level}
+    )
     layout = work.layout(tile, overlap)
-    canvas, total = tiles.Canvas(layout, network.scale, source.shape[2], kind), layout.count * work.parts + 1
+    canvas, total = (
+        tiles.Canvas(layout, network.scale, source.shape[2], kind),
+        layout.count * work.parts + 1,
+    )
     for done in work.through(layout, canvas):
-        yield Step(done, total, (), work.calls(), work.changes(), part=Part(canvas.pixels, canvas.finished))
-    pixels = canvas.pixels if size == canvas.pixels.shape[1::-1] else resample.resize(canvas.pixels, size)
+        yield Step(
+            done, total, (), work.calls(), work.changes(), part=Part(canvas.pixels, canvas.finished)
+        )
+    pixels = (
+        canvas.pixels
+        if size == canvas.pixels.shape[1::-1]
+        else resample.resize(canvas.pixels, size)
+    )
     pixels = finish.finish(pixels, source, strength, keep_colours)
     said, beside = _measured(pixels, source, canvas, inspect)
     said |= {} if denoise is None else {"denoise": denoise}
@@ -89,8 +113,15 @@ def _work(network: nn.Module, device: Device, source: np.ndarray, asked: dict[st
         seed = None if asked["seed"] is None else number(asked["seed"])
         return DenoisedTiles(network, device, source, **{**asked, "seed": seed})
     draws = getattr(network, "draws", False)
-    if given := ", ".join(name for name, value in asked.items() if value is not None and not (draws and name == "seed")):
-        raise UserError("This model does not work by diffusion and takes no {settings}: leave that out.", settings=given)
+    if given := ", ".join(
+        name
+        for name, value in asked.items()
+        if value is not None and not (draws and name == "seed")
+    ):
+        raise UserError(
+            "This model does not work by diffusion and takes no {settings}: leave that out.",
+            settings=given,
+        )
     return TileRun(network, device, source, number(asked["seed"] or 0) if draws else None)
 
 
@@ -105,7 +136,9 @@ def _size(source: np.ndarray, own: int, scale: float | None, width: int | None) 
 def _fits(source: np.ndarray, own: int, size: tuple[int, int], kind: type) -> None:
     """Refuses a result that this machine can't hold, before anything is computed."""
     made = source.size * own**2 + (
-        0 if size == (source.shape[1] * own, source.shape[0] * own) else size[0] * size[1] * source.shape[2]
+        0
+        if size == (source.shape[1] * own, source.shape[0] * own)
+        else size[0] * size[1] * source.shape[2]
     )
     free = Device("cpu").free_memory()
     if made * np.dtype(kind).itemsize > 0.7 * free:
@@ -124,7 +157,8 @@ def _measured(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Figures of a result (tiles, seams, what it contradicts of the original and invents), and its heat maps."""
     columns, rows = (
-        [round(b * canvas.scale) for b in axis.borders] for axis in (canvas.layout.columns, canvas.layout.rows)
+        [round(b * canvas.scale) for b in axis.borders]
+        for axis in (canvas.layout.columns, canvas.layout.rows)
     )
     said: dict[str, Any] = {
         "tiles": canvas.layout.count,

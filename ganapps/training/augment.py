@@ -13,7 +13,10 @@ from torch.nn import functional as F
 
 COLOUR, CLOSE, CUT = 0.3, 0.5, 0.3  # how often
 REACH = 16  # who is not seen close is always shifted, or the features' strides leave a grid; at most 1/16 of the side
-NEAREST, FARTHEST = 0.4, 0.75  # what is seen of a picture from close, as a share of its side: eyes are a few pixels wide
+NEAREST, FARTHEST = (
+    0.4,
+    0.75,
+)  # what is seen of a picture from close, as a share of its side: eyes are a few pixels wide
 # Half of the looks from close go where made faces were worst: to the eyes, which lie alike in all
 # portraits (centre y, x as shares of the side; how much around them), and to an upper corner.
 TO_EYES, TO_CORNER = 0.35, 0.15
@@ -36,7 +39,13 @@ class View:
 
     def like(self, other: View, count: int) -> View:
         """The same view as `other` for the first `count` pictures."""
-        return replace(self, **{name: torch.cat([getattr(other, name)[:count], getattr(self, name)[count:]]) for name in vars(self)})
+        return replace(
+            self,
+            **{
+                name: torch.cat([getattr(other, name)[:count], getattr(self, name)[count:]])
+                for name in vars(self)
+            },
+        )
 
 
 def draw(count: int, side: int) -> View:
@@ -47,7 +56,15 @@ def draw(count: int, side: int) -> View:
     share = torch.where(close, share, 1.0)
     corner = torch.where(close[:, None], corner * side, shift)
     hole = torch.randint(0, side - side // HOLE, (count, 2))
-    return View(_sometimes(count, 0.2), 1 + _sometimes(count, 0.3), 1 + _sometimes(count, 0.2), share, corner, hole, torch.rand(count) < CUT)
+    return View(
+        _sometimes(count, 0.2),
+        1 + _sometimes(count, 0.3),
+        1 + _sometimes(count, 0.2),
+        share,
+        corner,
+        hole,
+        torch.rand(count) < CUT,
+    )
 
 
 def apply(view: View, x: Tensor) -> Tensor:
@@ -86,7 +103,9 @@ def _away_from(mean: Tensor, x: Tensor, factor: Tensor) -> Tensor:
 
 def _window(view: View, x: Tensor) -> Tensor:
     """The square of `share` of the side whose corner (y, x) is `corner`, as large as the picture; mirrored beyond its edges."""
-    centre = 2 * view.corner / x.shape[-1] + view.share[:, None] - 1  # in -1..1, as grid_sample counts
+    centre = (
+        2 * view.corner / x.shape[-1] + view.share[:, None] - 1
+    )  # in -1..1, as grid_sample counts
     theta = torch.zeros(len(x), 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = view.share
     theta[:, :, 2] = centre.flip(1)
@@ -98,5 +117,5 @@ def _cut(view: View, x: Tensor) -> Tensor:
     size, kept = x.shape[-1] // HOLE, torch.ones_like(x[:, :1])
     for number, (y, x0) in enumerate(view.hole.tolist()):
         if view.has_hole[number]:
-            kept[number, :, y:y + size, x0:x0 + size] = 0
+            kept[number, :, y : y + size, x0 : x0 + size] = 0
     return x * kept

@@ -40,7 +40,9 @@ class AveragedTrainer:
 
     name: str
 
-    def __init__(self, network: nn.Module, heaps: tuple[Heap, Heap], settings: Settings, pictures: int) -> None:
+    def __init__(
+        self, network: nn.Module, heaps: tuple[Heap, Heap], settings: Settings, pictures: int
+    ) -> None:
         """`heaps`: photographs and portraits, no side below that of the crops; the portraits may be none."""
         self.settings, self.pictures, self.seen = settings, pictures, 0
         self.photographs, self.portraits = heaps
@@ -54,11 +56,15 @@ class AveragedTrainer:
 
     def step(self) -> dict[str, float]:
         """One batch; the losses, by name."""
-        self.optimizer.param_groups[0]["lr"] = self.settings.rate * loop.falling(self.seen, self.pictures)
+        self.optimizer.param_groups[0]["lr"] = self.settings.rate * loop.falling(
+            self.seen, self.pictures
+        )
         loss, losses = self.judge(self.pick(self.settings.batch))
         loop.descend(loss, self.optimizer)
         self.seen += self.settings.batch
-        half_life = min(self.settings.half_life, 1 + self.seen / 5)  # short at first: nobody misses the beginnings
+        half_life = min(
+            self.settings.half_life, 1 + self.seen / 5
+        )  # short at first: nobody misses the beginnings
         loop.follow(self.average, self.network, 0.5 ** (self.settings.batch / half_life))
         return losses
 
@@ -66,13 +72,22 @@ class AveragedTrainer:
         """Crops of photographs and some of portraits, as many pixels larger: [N, 3, S, S] in 0..1."""
         portraits = int((torch.rand(count) < PORTRAITS).sum()) if len(self.portraits) else 0
         side = self.settings.side + margin
-        parts = [crops(heap, n, side) for heap, n in ((self.photographs, count - portraits), (self.portraits, portraits)) if n]
+        parts = [
+            crops(heap, n, side)
+            for heap, n in ((self.photographs, count - portraits), (self.portraits, portraits))
+            if n
+        ]
         return torch.cat(parts).add(1).div(2).contiguous(memory_format=torch.channels_last)
 
     def state(self) -> dict[str, Any]:
         """Everything that a later run needs to go on as if it had never stopped."""
-        return {"network": self.network.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "seen": self.seen, "random": torch.get_rng_state()}
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "seen": self.seen,
+            "random": torch.get_rng_state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """The other way round."""
@@ -86,21 +101,35 @@ class AveragedTrainer:
         """Take over a finished network."""
         tensors = {name: tensor.float() for name, tensor in load_file(finished).items()}
         for network in (self.network, self.average):
-            counts = {name: tensor for name, tensor in network.state_dict().items() if name.endswith("num_batches_tracked")}
+            counts = {
+                name: tensor
+                for name, tensor in network.state_dict().items()
+                if name.endswith("num_batches_tracked")
+            }
             network.load_state_dict(tensors | counts)
 
     def export(self, out: Path) -> None:
         """The averaged network in float16, as its file in `ganapps.networks` reads it."""
         state = self.average.state_dict().items()
-        tensors = {name: tensor.half().contiguous() for name, tensor in state if not name.endswith("num_batches_tracked")}
-        save_file(tensors, out / f"{self.name}.safetensors", metadata={"pictures_seen": str(self.seen)})
+        tensors = {
+            name: tensor.half().contiguous()
+            for name, tensor in state
+            if not name.endswith("num_batches_tracked")
+        }
+        save_file(
+            tensors, out / f"{self.name}.safetensors", metadata={"pictures_seen": str(self.seen)}
+        )
 
 
 def gathered(folder: Path) -> tuple[Heap, Heap]:
     """The photographs to learn from in every size of `SIDES`, and the portraits whose shards lie in the same folder; none
     that is held back."""
-    photographs = [shrink(p.pixels, side) for p in load(folder, "photo", "painting") for side in SIDES]
-    portraits = list(data.load(folder, 128).pictures) if any(Path(folder).glob("heads128-*.tar")) else []
+    photographs = [
+        shrink(p.pixels, side) for p in load(folder, "photo", "painting") for side in SIDES
+    ]
+    portraits = (
+        list(data.load(folder, 128).pictures) if any(Path(folder).glob("heads128-*.tar")) else []
+    )
     return photographs, portraits
 
 

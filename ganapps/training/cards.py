@@ -22,12 +22,21 @@ def main() -> None:
     here = engine.start("cpu", offline=True)
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for row in (c for c in here.rows("translate") if all(s.repo is None for s in c.sources) and not c.paired):
+        for row in (
+            c
+            for c in here.rows("translate")
+            if all(s.repo is None for s in c.sources) and not c.paired
+        ):
             for number, example in enumerate(EXAMPLES, 1):
                 large = Path(folder) / example.name
                 with Image.open(example) as picture:
-                    picture.convert("RGB").resize([round(n * SIDE / max(picture.size)) for n in picture.size], Image.Resampling.LANCZOS).save(large)
-                *_, result = here.run(Recipe("translate", row.id, SETTINGS.get(row.id, {})), [str(large)])
+                    picture.convert("RGB").resize(
+                        [round(n * SIDE / max(picture.size)) for n in picture.size],
+                        Image.Resampling.LANCZOS,
+                    ).save(large)
+                *_, result = here.run(
+                    Recipe("translate", row.id, SETTINGS.get(row.id, {})), [str(large)]
+                )
                 made = result.made[-1].beside["after"].convert("RGB")
                 made.thumbnail((SHOWN, SHOWN), Image.Resampling.LANCZOS)
                 made.save(PICTURES / f"{row.id}-{number}.webp", quality=82, method=6)

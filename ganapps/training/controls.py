@@ -9,34 +9,72 @@ import numpy as np
 from ganapps.training.labels import COLOURS, GLASSES, HAIR, NAMES, NUMBERS, PRESENT, RGB, SHIRTS
 
 # The options are what a visitor reads and what a recipe holds.
-HAIR_WORDS = ("bald", "shaved", "spiky", "swept back", "short with fringe", "swept to one side", "combed back",
-              "afro", "bob with fringe", "bob with parting", "long", "tied back", "straight bob")
+HAIR_WORDS = (
+    "bald",
+    "shaved",
+    "spiky",
+    "swept back",
+    "short with fringe",
+    "swept to one side",
+    "combed back",
+    "afro",
+    "bob with fringe",
+    "bob with parting",
+    "long",
+    "tied back",
+    "straight bob",
+)
 FRAME_WORDS = ("none", "dark frame", "light frame")
 SHIRT_WORDS = ("crew neck", "suit", "V-neck", "turtleneck", "scoop neck")
 ANCESTRIES = ("african", "asian", "caucasian")
 
 
-def _number(name: str, title: str, low: float, high: float, step: float, unit: str = "") -> dict[str, Any]:
-    return {"id": name, "title": title, "kind": "number", "unit": unit, "min": low, "max": high, "step": step,
-            "weights": {name: list(NUMBERS[name])}}
+def _number(
+    name: str, title: str, low: float, high: float, step: float, unit: str = ""
+) -> dict[str, Any]:
+    return {
+        "id": name,
+        "title": title,
+        "kind": "number",
+        "unit": unit,
+        "min": low,
+        "max": high,
+        "step": step,
+        "weights": {name: list(NUMBERS[name])},
+    }
 
 
 def _colour(part: str, title: str) -> dict[str, Any]:
-    return {"id": f"{part}_colour", "title": title, "kind": "colour",
-            "weights": {f"{part}_{channel}": list(COLOURS[part]) for channel in RGB}}
+    return {
+        "id": f"{part}_colour",
+        "title": title,
+        "kind": "colour",
+        "weights": {f"{part}_{channel}": list(COLOURS[part]) for channel in RGB},
+    }
 
 
-def _choice(part: str, title: str, values: tuple[str, ...], words: tuple[str, ...]) -> dict[str, Any]:
-    options = {word: {f"{part}_{other}": PRESENT * (other == value) for other in values}
-               for word, value in zip(words, values, strict=True)}
+def _choice(
+    part: str, title: str, values: tuple[str, ...], words: tuple[str, ...]
+) -> dict[str, Any]:
+    options = {
+        word: {f"{part}_{other}": PRESENT * (other == value) for other in values}
+        for word, value in zip(words, values, strict=True)
+    }
     return {"id": part, "title": title, "kind": "choice", "options": options}
 
 
 def _ancestry() -> dict[str, Any]:
     scale, shift = NUMBERS["african"]
-    shares = {"African": (1, 0, 0), "Asian": (0, 1, 0), "European": (0, 0, 1), "mixed": (1 / 3, 1 / 3, 1 / 3)}
-    options = {word: {name: scale * share + shift for name, share in zip(ANCESTRIES, values, strict=True)}
-               for word, values in shares.items()}
+    shares = {
+        "African": (1, 0, 0),
+        "Asian": (0, 1, 0),
+        "European": (0, 0, 1),
+        "mixed": (1 / 3, 1 / 3, 1 / 3),
+    }
+    options = {
+        word: {name: scale * share + shift for name, share in zip(ANCESTRIES, values, strict=True)}
+        for word, values in shares.items()
+    }
     return {"id": "ancestry", "title": "Ancestry", "kind": "choice", "options": options}
 
 
@@ -62,7 +100,9 @@ CONTROLS: tuple[dict[str, Any], ...] = (
 )
 
 
-def settings(control: dict[str, Any], value: float | str | tuple[float, float, float]) -> dict[str, float]:
+def settings(
+    control: dict[str, Any], value: float | str | tuple[float, float, float]
+) -> dict[str, float]:
     """A control and what a visitor chose -> the label numbers it sets.
 
     `value`: a number in the control's unit, the key of an option, or a colour (red, green, blue in 0..1, sRGB).
@@ -70,7 +110,10 @@ def settings(control: dict[str, Any], value: float | str | tuple[float, float, f
     if control["kind"] == "choice":
         return dict(control["options"][value])
     values = value if control["kind"] == "colour" else [value]
-    return {name: scale * x + shift for (name, (scale, shift)), x in zip(control["weights"].items(), values, strict=True)}
+    return {
+        name: scale * x + shift
+        for (name, (scale, shift)), x in zip(control["weights"].items(), values, strict=True)
+    }
 
 
 def extremes(control: dict[str, Any]) -> list[dict[str, float]]:
@@ -78,7 +121,13 @@ def extremes(control: dict[str, Any]) -> list[dict[str, float]]:
     ends: dict[str, list] = {
         "number": [control.get("min"), control.get("max")],
         "choice": list(control.get("options", ())),
-        "colour": [(0.1, 0.1, 0.1), (0.75, 0.25, 0.2), (0.2, 0.6, 0.3), (0.25, 0.3, 0.75), (0.75, 0.7, 0.6)],
+        "colour": [
+            (0.1, 0.1, 0.1),
+            (0.75, 0.25, 0.2),
+            (0.2, 0.6, 0.3),
+            (0.25, 0.3, 0.75),
+            (0.75, 0.7, 0.6),
+        ],
     }
     return [settings(control, end) for end in ends[control["kind"]]]
 

@@ -28,8 +28,11 @@ class Head(nn.Module):
             layers += [spectral_norm(nn.Conv2d(channels, wider, 4, 2, 1)), nn.LeakyReLU(0.2)]
             channels, side = wider, side // 2
         self.shrink = nn.Sequential(*layers)
-        self.score = nn.Sequential(spectral_norm(nn.Conv2d(channels + 1, channels, 3, 1, 1)), nn.LeakyReLU(0.2),
-                                   spectral_norm(nn.Conv2d(channels, 1, 3, 1, 1)))
+        self.score = nn.Sequential(
+            spectral_norm(nn.Conv2d(channels + 1, channels, 3, 1, 1)),
+            nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(channels, 1, 3, 1, 1)),
+        )
         self.label = spectral_norm(nn.Linear(label_dim, channels))
         self.read = nn.Linear(channels, label_dim)
 
@@ -38,7 +41,9 @@ class Head(nn.Module):
         x = self.shrink(x)  # [N, C, 4, 4]
         score = self.score(torch.cat([x, _spread(x) * SPREAD_FACTOR], 1))
         seen = x.mean((2, 3))
-        return [(score + (self.label(c) * seen).sum(1)[:, None, None, None]).float() for c in labels], self.read(seen).float()
+        return [
+            (score + (self.label(c) * seen).sum(1)[:, None, None, None]).float() for c in labels
+        ], self.read(seen).float()
 
 
 class Critic(nn.Module):
@@ -47,9 +52,13 @@ class Critic(nn.Module):
     def __init__(self, label_dim: int) -> None:
         super().__init__()
         sides = [SIDE // 4, SIDE // 8, SIDE // 16, SIDE // 32]
-        self.heads = nn.ModuleList(Head(channels, side, label_dim) for channels, side in zip(MIXED_CHANNELS, sides))
+        self.heads = nn.ModuleList(
+            Head(channels, side, label_dim) for channels, side in zip(MIXED_CHANNELS, sides)
+        )
 
-    def forward(self, maps: list[Tensor], *labels: Tensor) -> tuple[list[list[Tensor]], list[Tensor]]:
+    def forward(
+        self, maps: list[Tensor], *labels: Tensor
+    ) -> tuple[list[list[Tensor]], list[Tensor]]:
         """-> for each head, for each label batch, scores [N, 1, 4, 4]; and for each head the labels it reads, [N, label_dim]. float32."""
         scores, read = zip(*(head(x, *labels) for head, x in zip(self.heads, maps)))
         return list(scores), list(read)
@@ -60,14 +69,19 @@ class Encoder(nn.Module):
 
     def __init__(self, z_dim: int, label_dim: int) -> None:
         super().__init__()
-        self.middle, self.coarse = nn.Conv2d(TAP_CHANNELS[2], 32, 1), nn.Conv2d(TAP_CHANNELS[3], 64, 1)
+        self.middle, self.coarse = (
+            nn.Conv2d(TAP_CHANNELS[2], 32, 1),
+            nn.Conv2d(TAP_CHANNELS[3], 64, 1),
+        )
         self.hidden = nn.Linear(32 * (SIDE // 16) ** 2 + 64 * (SIDE // 32) ** 2 + label_dim, 256)
         self.out = nn.Linear(256, 2 * z_dim)
         nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.out.bias)
 
     def forward(self, maps: list[Tensor], c: Tensor) -> tuple[Tensor, Tensor]:
-        x = torch.cat([self.middle(maps[2].float()).flatten(1), self.coarse(maps[3].float()).flatten(1)], 1).float()
+        x = torch.cat(
+            [self.middle(maps[2].float()).flatten(1), self.coarse(maps[3].float()).flatten(1)], 1
+        ).float()
         x = F.leaky_relu(self.hidden(torch.cat([F.layer_norm(x, x.shape[1:]), c], 1)), 0.2)
         mean, spread = self.out(x).float().chunk(2, 1)
         return mean * 4, (spread * 4 - 1).clamp(-8, 4)

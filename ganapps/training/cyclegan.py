@@ -49,7 +49,9 @@ class Settings:
     critic_rate: float = 4e-4
     steepest: float = 100.0  # of the gradient that one step of the generators follows
     cycle_weight: float = 4.0
-    identity_weight: float = 0.5  # looked at in the middle of a crop only, which is a quarter of the work
+    identity_weight: float = (
+        0.5  # looked at in the middle of a crop only, which is a quarter of the work
+    )
     pool: int = 50
     half_life: int = 500  # of the averages, in pictures
 
@@ -62,7 +64,15 @@ class Block(nn.Module):
         first, second = (nn.Conv2d(width, width, 3) for _ in range(2))
         nn.init.zeros_(second.weight)
         nn.init.zeros_(second.bias)
-        self.conv_block = nn.Sequential(nn.ReflectionPad2d(1), first, NORM, nn.ReLU(inplace=True), nn.ReflectionPad2d(1), second, NORM)
+        self.conv_block = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            first,
+            NORM,
+            nn.ReLU(inplace=True),
+            nn.ReflectionPad2d(1),
+            second,
+            NORM,
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv_block(x)
@@ -72,12 +82,21 @@ def generator(width: int, blocks: int) -> nn.Sequential:
     """Pictures [N, 3, H, W] in -1..1 -> the same size, translated; H and W multiples of 4; `width` at least 12, or less and no picture
     comes through at first. Its tensors have the published names."""
     w = width
-    layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(3, w, 7), NORM, nn.ReLU(inplace=True)]
+    layers: list[nn.Module] = [
+        nn.ReflectionPad2d(3),
+        nn.Conv2d(3, w, 7),
+        NORM,
+        nn.ReLU(inplace=True),
+    ]
     for k in (w, 2 * w):
         layers += [nn.Conv2d(k, 2 * k, 3, stride=2, padding=1), NORM, nn.ReLU(inplace=True)]
     layers += [Block(4 * w) for _ in range(blocks)]
     for k in (4 * w, 2 * w):
-        layers += [nn.ConvTranspose2d(k, k // 2, 3, stride=2, padding=1, output_padding=1), NORM, nn.ReLU(inplace=True)]
+        layers += [
+            nn.ConvTranspose2d(k, k // 2, 3, stride=2, padding=1, output_padding=1),
+            NORM,
+            nn.ReLU(inplace=True),
+        ]
     layers += [nn.ReflectionPad2d(3), nn.Conv2d(w, 3, 7), nn.Tanh()]
     network = nn.Sequential(*layers)
     if width >= 12:
@@ -88,15 +107,23 @@ def generator(width: int, blocks: int) -> nn.Sequential:
 @torch.no_grad()
 def _begin_as_it_is(network: nn.Sequential) -> None:
     """The first channels carry the picture + 1 through: 3, then 12 of half the side, then 48 of a quarter, and back."""
-    head, *halves, last = (layer for layer in network if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)))
+    head, *halves, last = (
+        layer for layer in network if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
+    )
     nn.init.normal_(last.weight, std=0.02)
     for layer, gain, shift in ((head, 1.0, 1.0), (last, GAIN, -GAIN)):
         for colour in range(3):
             layer.weight[colour] = 0
             layer.weight[colour, colour, 3, 3] = gain
             layer.bias[colour] = shift
-    for layer, few in zip(halves, (3, 12, 12, 3)):  # channels of the finer side that carry: four times as many do on the other
-        carrying = layer.weight[:, :few] if isinstance(layer, nn.ConvTranspose2d) else layer.weight[: 4 * few]
+    for layer, few in zip(
+        halves, (3, 12, 12, 3)
+    ):  # channels of the finer side that carry: four times as many do on the other
+        carrying = (
+            layer.weight[:, :few]
+            if isinstance(layer, nn.ConvTranspose2d)
+            else layer.weight[: 4 * few]
+        )
         carrying.zero_()
         layer.bias.zero_()
         for channel in range(few):
@@ -119,10 +146,18 @@ class Critic(nn.Module):
 def patches(width: int) -> nn.Sequential:
     """A PatchGAN: [N, 3, H, W] -> a score for every patch of 70 pixels, [N, 1, H / 8 - 2, W / 8 - 2]. Spectral norms (Miyato 2018)
     hold it back where the paper has instance norms, which can't see a picture's colours."""
-    layers: list[nn.Module] = [spectral_norm(nn.Conv2d(3, width, 4, stride=2, padding=1)), nn.LeakyReLU(0.2, inplace=True)]
+    layers: list[nn.Module] = [
+        spectral_norm(nn.Conv2d(3, width, 4, stride=2, padding=1)),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]
     for k, stride in ((1, 2), (2, 2), (4, 1)):
-        layers += [spectral_norm(nn.Conv2d(k * width, 2 * k * width, 4, stride=stride, padding=1)), nn.LeakyReLU(0.2, inplace=True)]
-    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(8 * width, 1, 4, padding=1))).to(memory_format=torch.channels_last)
+        layers += [
+            spectral_norm(nn.Conv2d(k * width, 2 * k * width, 4, stride=stride, padding=1)),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(8 * width, 1, 4, padding=1))).to(
+        memory_format=torch.channels_last
+    )
 
 
 class Pool:
@@ -150,10 +185,18 @@ class Pool:
 class CycleTrainer:
     """All that learns, and the two heaps of pictures it learns from: uint8 [H, W, 3], no side below 128 and those of `settings`."""
 
-    def __init__(self, photos: Sequence[np.ndarray], paintings: Sequence[np.ndarray], settings: Settings, pictures: int) -> None:
+    def __init__(
+        self,
+        photos: Sequence[np.ndarray],
+        paintings: Sequence[np.ndarray],
+        settings: Settings,
+        pictures: int,
+    ) -> None:
         self.settings, self.pictures, self.seen = settings, pictures, 0
         self.heaps = {"a": photos, "b": paintings}
-        self.generators = nn.ModuleDict({way: generator(settings.width, settings.blocks) for way in FILES})
+        self.generators = nn.ModuleDict(
+            {way: generator(settings.width, settings.blocks) for way in FILES}
+        )
         self.average = copy.deepcopy(self.generators).eval().requires_grad_(False)
         self.critics = nn.ModuleDict({domain: Critic(settings.critic_width) for domain in "ab"})
         self.pools = {domain: Pool(settings.pool) for domain in "ab"}
@@ -161,13 +204,23 @@ class CycleTrainer:
 
     def step(self) -> dict[str, float]:
         """One batch of photographs and one of paintings; the losses, by name."""
-        for name, rate in (("generators", self.settings.rate), ("critics", self.settings.critic_rate)):
-            self.optimizers[name].param_groups[0]["lr"] = rate * min(1.0, max(0.02, 2 * (1 - self.seen / self.pictures)))
-        real = {domain: crops(heap, self.settings.batch, self.side) for domain, heap in self.heaps.items()}
+        for name, rate in (
+            ("generators", self.settings.rate),
+            ("critics", self.settings.critic_rate),
+        ):
+            self.optimizers[name].param_groups[0]["lr"] = rate * min(
+                1.0, max(0.02, 2 * (1 - self.seen / self.pictures))
+            )
+        real = {
+            domain: crops(heap, self.settings.batch, self.side)
+            for domain, heap in self.heaps.items()
+        }
         made, losses = self._teach_generators(real)
         losses |= self._teach_critics(real, made)
         self.seen += self.settings.batch
-        half_life = min(self.settings.half_life, 1 + self.seen / 5)  # short at first: nobody misses the beginnings
+        half_life = min(
+            self.settings.half_life, 1 + self.seen / 5
+        )  # short at first: nobody misses the beginnings
         loop.follow(self.average, self.generators, 0.5 ** (self.settings.batch / half_life))
         return losses
 
@@ -189,10 +242,17 @@ class CycleTrainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that a later run needs to go on as if it had never stopped."""
-        networks = {name: getattr(self, name).state_dict() for name in ("generators", "average", "critics")}
+        networks = {
+            name: getattr(self, name).state_dict() for name in ("generators", "average", "critics")
+        }
         optimizers = {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()}
         pools = {domain: pool.kept for domain, pool in self.pools.items()}
-        return networks | {"optimizers": optimizers, "pools": pools, "seen": self.seen, "random": torch.get_rng_state()}
+        return networks | {
+            "optimizers": optimizers,
+            "pools": pools,
+            "seen": self.seen,
+            "random": torch.get_rng_state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         for name in ("generators", "average", "critics"):
@@ -214,10 +274,17 @@ class CycleTrainer:
     def export(self, out: Path) -> None:
         """The averaged generators in float16, in the layout that `ganapps.networks.cyclegan` reads."""
         for way, name in FILES.items():
-            tensors = {k: v.half().contiguous() for k, v in published(self.average[way].state_dict()).items()}
-            save_file(tensors, out / f"{name}.safetensors", metadata={"pictures_seen": str(self.seen)})
+            tensors = {
+                k: v.half().contiguous()
+                for k, v in published(self.average[way].state_dict()).items()
+            }
+            save_file(
+                tensors, out / f"{name}.safetensors", metadata={"pictures_seen": str(self.seen)}
+            )
 
-    def _teach_generators(self, real: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, float]]:
+    def _teach_generators(
+        self, real: dict[str, Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, float]]:
         """Fool the critics (least squares), come back, and leave alone what is on the right side already."""
         s, a2b, b2a = self.settings, self.generators["a2b"], self.generators["b2a"]
         self.critics.requires_grad_(False)
@@ -229,7 +296,11 @@ class CycleTrainer:
         fooled = sum(_off(both, 1) for both in scores.values())
         cycle = sum((back[d].float() - real[d]).abs().mean() for d in "ab")
         identity = sum((same[d].float() - _middle(real[d])).abs().mean() for d in "ab")
-        _descend(fooled + s.cycle_weight * cycle + s.identity_weight * identity, self.optimizers["generators"], s.steepest)
+        _descend(
+            fooled + s.cycle_weight * cycle + s.identity_weight * identity,
+            self.optimizers["generators"],
+            s.steepest,
+        )
         self.critics.requires_grad_(True)
         return made, {"fooled": fooled.item(), "cycle": cycle.item(), "identity": identity.item()}
 
@@ -256,7 +327,12 @@ def published(state: dict[str, Tensor]) -> dict[str, Tensor]:
         before, number = name.removesuffix(".bias").rpartition(".")[::2]
         norm = ".".join(filter(None, ("model", before, str(int(number) + 1))))
         one, zero = torch.ones_like(tensor), torch.zeros_like(tensor)
-        tensors |= {f"{norm}.weight": one, f"{norm}.bias": tensor, f"{norm}.running_mean": zero, f"{norm}.running_var": one}
+        tensors |= {
+            f"{norm}.weight": one,
+            f"{norm}.bias": tensor,
+            f"{norm}.running_mean": zero,
+            f"{norm}.running_var": one,
+        }
     return tensors
 
 
@@ -264,7 +340,11 @@ def unpublished(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The other way round, in float32: a batch norm's shift is the bias of the convolution before it."""
     state = {}
     for name, tensor in tensors.items():
-        before, number, leaf = name.removeprefix("model.").rsplit(".", 2) if name.count(".") > 2 else ("", *name.split(".")[1:])
+        before, number, leaf = (
+            name.removeprefix("model.").rsplit(".", 2)
+            if name.count(".") > 2
+            else ("", *name.split(".")[1:])
+        )
         place = ".".join(filter(None, (before, number)))
         if f"model.{place}.running_mean" not in tensors:
             state[f"{place}.{leaf}"] = tensor.float()
@@ -330,7 +410,9 @@ def _adam(networks: nn.Module) -> torch.optim.Adam:
     return torch.optim.Adam(networks.parameters(), betas=(0.5, 0.999))
 
 
-def _descend(loss: Tensor, optimizer: torch.optim.Optimizer, steepest: float = float("inf")) -> None:
+def _descend(
+    loss: Tensor, optimizer: torch.optim.Optimizer, steepest: float = float("inf")
+) -> None:
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], steepest)
@@ -340,7 +422,9 @@ def _descend(loss: Tensor, optimizer: torch.optim.Optimizer, steepest: float = f
 def main() -> None:
     chosen = loop.arguments("Train photo <-> painting.", pictures=12_000)
     photos = sizes(load(chosen.data, "photo"))
-    trainer = CycleTrainer(photos, paintings(chosen.data, chosen.out / "paintings.npz"), Settings(), chosen.pictures)
+    trainer = CycleTrainer(
+        photos, paintings(chosen.data, chosen.out / "paintings.npz"), Settings(), chosen.pictures
+    )
     loop.run(trainer, chosen.out, chosen.pictures, chosen.start)
 
 

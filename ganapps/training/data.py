@@ -36,11 +36,22 @@ def load(folder: Path, size: int, held_back: bool = False) -> Portraits:
     """
     shards = sorted(Path(folder).glob("heads128-*.tar"))
     if not shards:
-        raise FileNotFoundError(f"no heads128-*.tar in {folder}: render some with ganapps.training.heads")
-    wanted = [pair for shard in shards for pair in read_shard(shard) if (pair[1]["index"] % HELD_BACK == 0) == held_back]
-    labels = np.stack([label_row(description, background_colour(picture)) for picture, description in wanted])
+        raise FileNotFoundError(
+            f"no heads128-*.tar in {folder}: render some with ganapps.training.heads"
+        )
+    wanted = [
+        pair
+        for shard in shards
+        for pair in read_shard(shard)
+        if (pair[1]["index"] % HELD_BACK == 0) == held_back
+    ]
+    labels = np.stack(
+        [label_row(description, background_colour(picture)) for picture, description in wanted]
+    )
     pictures = np.stack([shrink(picture, size) for picture, _ in wanted])
-    return Portraits(pictures, labels, np.array([description["index"] for _, description in wanted]))
+    return Portraits(
+        pictures, labels, np.array([description["index"] for _, description in wanted])
+    )
 
 
 def read_shard(path: Path) -> list[tuple[np.ndarray, dict]]:

@@ -52,7 +52,10 @@ class DenoiserTrainer(AveragedTrainer):
         with precision.quick():
             made = self.network(damaged).float()
         loss = (made - whole).abs().mean()
-        return loss, {"apart": 255 * loss.item(), "damaged": 255 * (damaged - whole).abs().mean().item()}
+        return loss, {
+            "apart": 255 * loss.item(),
+            "damaged": 255 * (damaged - whole).abs().mean().item(),
+        }
 
     def sheet(self) -> Tensor:
         """Rows of eight: damaged, cleaned, whole; -1..1."""
@@ -67,14 +70,18 @@ def pairs(whole: Tensor, side: int) -> tuple[Tensor, Tensor]:
     y, x = torch.randint(GRID, (2,)).tolist()
     window = (..., slice(y, y + side), slice(x, x + side))
     damaged = torch.stack([damage(picture, *draw()) for picture in whole])
-    return tuple(part[window].contiguous(memory_format=torch.channels_last) for part in (damaged, whole))
+    return tuple(
+        part[window].contiguous(memory_format=torch.channels_last) for part in (damaged, whole)
+    )
 
 
 def draw() -> tuple[float, int | None]:
     """How much noise and which JPEG quality, None for none, a picture gets."""
     noisy, blocky, strength, quality = torch.rand(4).tolist()
     noise = NOISE[0] + (NOISE[1] - NOISE[0]) * strength if noisy < NOISY else 0.0
-    return noise, round(QUALITY[0] + (QUALITY[1] - QUALITY[0]) * quality) if blocky < BLOCKY else None
+    return noise, round(
+        QUALITY[0] + (QUALITY[1] - QUALITY[0]) * quality
+    ) if blocky < BLOCKY else None
 
 
 def damage(x: Tensor, noise: float, quality: int | None) -> Tensor:
@@ -92,7 +99,12 @@ def through_jpeg(pixels: Tensor, quality: int) -> Tensor:
 
 def main() -> None:
     chosen = loop.arguments("Train the denoiser.", pictures=200_000)
-    loop.run(DenoiserTrainer(gathered(chosen.data), Settings(), chosen.pictures), chosen.out, chosen.pictures, chosen.start)
+    loop.run(
+        DenoiserTrainer(gathered(chosen.data), Settings(), chosen.pictures),
+        chosen.out,
+        chosen.pictures,
+        chosen.start,
+    )
 
 
 if __name__ == "__main__":

@@ -43,15 +43,27 @@ class Settings:
 class DiffusionTrainer:
     """The network, its average, and the pictures they learn from: `Portraits` of `settings.resolution`."""
 
-    def __init__(self, portraits: Portraits, settings: Settings, pictures: int, falls: int | None = None) -> None:
-        self.settings, self.pictures, self.falls, self.seen, self.steps = settings, pictures, falls, 0, 0
+    def __init__(
+        self, portraits: Portraits, settings: Settings, pictures: int, falls: int | None = None
+    ) -> None:
+        self.settings, self.pictures, self.falls, self.seen, self.steps = (
+            settings,
+            pictures,
+            falls,
+            0,
+            0,
+        )
         self.real = torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2)
         self.network = make_network(settings)
         if not precision.has_bfloat16():
-            self.network.to(memory_format=torch.channels_last)  # quicker in float32, slower in bfloat16
+            self.network.to(
+                memory_format=torch.channels_last
+            )  # quicker in float32, slower in bfloat16
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.scheduler = make_scheduler()
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), settings.rate, betas=(0.9, 0.99), weight_decay=1e-4)
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), settings.rate, betas=(0.9, 0.99), weight_decay=1e-4
+        )
 
     def step(self) -> dict[str, float]:
         """One batch of noisy pictures; the weighted loss."""
@@ -83,13 +95,21 @@ class DiffusionTrainer:
 
     def state(self) -> dict[str, Any]:
         """Everything that a later run needs to go on as if it had never stopped."""
-        return {"network": self.network.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "seen": self.seen, "steps": self.steps, "random": torch.get_rng_state()}
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "seen": self.seen,
+            "steps": self.steps,
+            "random": torch.get_rng_state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """The other way round; a state without an optimizer warms up again."""
         for name in ("network", "average"):
-            getattr(self, name).load_state_dict({key: tensor.float() for key, tensor in state[name].items()})
+            getattr(self, name).load_state_dict(
+                {key: tensor.float() for key, tensor in state[name].items()}
+            )
         self.seen = state["seen"]
         if "optimizer" in state:
             self.optimizer.load_state_dict(state["optimizer"])
@@ -104,13 +124,17 @@ class DiffusionTrainer:
 
     def export(self, out: Path) -> None:
         """The averaged network, in float16, and its scheduler as a diffusers folder."""
-        pipeline = _diffusers().DDIMPipeline(unet=copy.deepcopy(self.average).half(), scheduler=make_scheduler())
+        pipeline = _diffusers().DDIMPipeline(
+            unet=copy.deepcopy(self.average).half(), scheduler=make_scheduler()
+        )
         pipeline.save_pretrained(out / f"heads-ddpm-{self.settings.resolution}")
 
     def _set_rate(self) -> None:
         warm = min(1.0, (self.steps + 1) / self.settings.warm_up)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.rate * warm * loop.falling(self.seen, self.pictures, self.falls)
+            group["lr"] = (
+                self.settings.rate * warm * loop.falling(self.seen, self.pictures, self.falls)
+            )
 
     def _pick(self) -> Tensor:
         """Real pictures [N, 3, S, S] in -1..1, half of them mirrored."""
@@ -136,14 +160,24 @@ def make_network(settings: Settings) -> UNet2DModel:
     """A U-Net with one residual block a resolution: 3.7 million parameters with the default channels."""
     plain = len(settings.channels) - 1
     return _diffusers().UNet2DModel(
-        sample_size=settings.resolution, block_out_channels=settings.channels, layers_per_block=1, norm_num_groups=32,
+        sample_size=settings.resolution,
+        block_out_channels=settings.channels,
+        layers_per_block=1,
+        norm_num_groups=32,
         down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D",),
-        up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain, attention_head_dim=32)
+        up_block_types=("AttnUpBlock2D",) + ("UpBlock2D",) * plain,
+        attention_head_dim=32,
+    )
 
 
 def make_scheduler() -> DDIMScheduler:
-    return _diffusers().DDIMScheduler(num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction",
-                         clip_sample=True, timestep_spacing="trailing")
+    return _diffusers().DDIMScheduler(
+        num_train_timesteps=1000,
+        beta_schedule="squaredcos_cap_v2",
+        prediction_type="v_prediction",
+        clip_sample=True,
+        timestep_spacing="trailing",
+    )
 
 
 def _diffusers() -> ModuleType:
@@ -157,7 +191,9 @@ def _diffusers() -> ModuleType:
 def main() -> None:
     chosen = loop.arguments("Train the diffusion model.", pictures=600_000)
     settings = Settings()
-    trainer = DiffusionTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls)
+    trainer = DiffusionTrainer(
+        load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls
+    )
     loop.run(trainer, chosen.out, chosen.pictures, chosen.start)
 
 

@@ -14,7 +14,10 @@ LEVELS = (64, 32, 16)
 def pooled(features: torch.nn.Module, pictures: Tensor) -> Tensor:
     """[N, 3, S, S] -> the means of the last two feature maps, [N, 432] for EfficientNet-Lite0."""
     with torch.no_grad():
-        rows = [torch.cat([m.float().mean((2, 3)) for m in features(x)[-2:]], 1) for x in pictures.split(CHUNK)]
+        rows = [
+            torch.cat([m.float().mean((2, 3)) for m in features(x)[-2:]], 1)
+            for x in pictures.split(CHUNK)
+        ]
     return torch.cat(rows)
 
 
@@ -22,12 +25,19 @@ def frechet(a: Tensor, b: Tensor) -> float:
     """Fréchet distance of two sets [N, D], [M, D] taken as Gaussians: |mean difference|^2 + tr(A + B - 2 (A B)^(1/2))."""
     cov_a, cov_b = torch.cov(a.double().T), torch.cov(b.double().T)
     cross = torch.linalg.eigvals(cov_a @ cov_b).real.clamp(min=0).sqrt().sum()
-    return float((a.double().mean(0) - b.double().mean(0)).square().sum() + cov_a.trace() + cov_b.trace() - 2 * cross)
+    return float(
+        (a.double().mean(0) - b.double().mean(0)).square().sum()
+        + cov_a.trace()
+        + cov_b.trace()
+        - 2 * cross
+    )
 
 
 def inside(points: Tensor, others: Tensor, k: int = NEIGHBOURS) -> float:
     """Share of `points` [N, D] that lie within reach of `others` [M, D]: nearer to one than its k-th neighbour among them."""
-    reach = torch.cdist(others, others).kthvalue(k + 1, dim=1).values  # the first is the point itself
+    reach = (
+        torch.cdist(others, others).kthvalue(k + 1, dim=1).values
+    )  # the first is the point itself
     return float((torch.cdist(points, others) <= reach).any(1).float().mean())
 
 
@@ -42,7 +52,10 @@ def sliced_wasserstein(a: Tensor, b: Tensor, level: int) -> float:
     patches = [_patches(_laplacian(x, level), random) for x in (a, b)]
     count = min(len(p) for p in patches)
     directions = F.normalize(torch.randn(3 * PATCH**2, PROJECTIONS, generator=random), dim=0)
-    sorted_a, sorted_b = ((p[torch.randperm(len(p), generator=random)[:count]] @ directions).sort(0).values for p in patches)
+    sorted_a, sorted_b = (
+        (p[torch.randperm(len(p), generator=random)[:count]] @ directions).sort(0).values
+        for p in patches
+    )
     return float((sorted_a - sorted_b).abs().mean())
 
 
@@ -57,9 +70,13 @@ def _laplacian(x: Tensor, level: int) -> Tensor:
 def _patches(x: Tensor, random: torch.Generator) -> Tensor:
     """Patches at random places, every channel brought to mean 0 and spread 1: [N * PATCHES, 3 * 49]."""
     n, c, size, _ = x.shape
-    rows, columns = (torch.randint(size - PATCH + 1, (n, PATCHES, 1, 1), generator=random) for _ in range(2))
+    rows, columns = (
+        torch.randint(size - PATCH + 1, (n, PATCHES, 1, 1), generator=random) for _ in range(2)
+    )
     across = torch.arange(PATCH)
-    picked = x[torch.arange(n)[:, None, None, None], :, rows + across[:, None], columns + across]  # [N, P, 7, 7, 3]
+    picked = x[
+        torch.arange(n)[:, None, None, None], :, rows + across[:, None], columns + across
+    ]  # [N, P, 7, 7, 3]
     picked = picked.permute(0, 1, 4, 2, 3).reshape(-1, c, PATCH**2)
     spread = picked.std((0, 2), keepdim=True)
     return ((picked - picked.mean((0, 2), keepdim=True)) / spread).flatten(1)

@@ -11,7 +11,10 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 SIDE = 128  # pixels; what the features look at
-TAPS = {"lite0": (2, 4, 10, 15), "lite2": (3, 6, 14, 20)}  # the last block of each resolution: 1/4, 1/8, 1/16, 1/32 of the side
+TAPS = {
+    "lite0": (2, 4, 10, 15),
+    "lite2": (3, 6, 14, 20),
+}  # the last block of each resolution: 1/4, 1/8, 1/16, 1/32 of the side
 TAP_CHANNELS = (24, 40, 112, 320)
 MIXED_CHANNELS = (64, 64, 128, 128)
 
@@ -57,8 +60,12 @@ class Projection(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         finer = MIXED_CHANNELS[:1] + MIXED_CHANNELS[:-1]
-        self.across = nn.ModuleList(nn.Conv2d(i, o, 1, bias=False) for i, o in zip(TAP_CHANNELS, MIXED_CHANNELS))
-        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1, bias=False) for i, o in zip(MIXED_CHANNELS, finer))
+        self.across = nn.ModuleList(
+            nn.Conv2d(i, o, 1, bias=False) for i, o in zip(TAP_CHANNELS, MIXED_CHANNELS)
+        )
+        self.down = nn.ModuleList(
+            nn.Conv2d(i, o, 3, padding=1, bias=False) for i, o in zip(MIXED_CHANNELS, finer)
+        )
         for convolution in (*self.across, *self.down):
             nn.init.kaiming_normal_(convolution.weight)
         self.requires_grad_(False)
@@ -92,5 +99,7 @@ def _fold_norms(network: nn.Module) -> None:
 
 def _fold(block: nn.Module, convolution: str, norm: str) -> None:
     c, n = getattr(block, convolution), getattr(block, norm)
-    c.weight, c.bias = fuse_conv_bn_weights(c.weight, c.bias, n.running_mean, n.running_var, n.eps, n.weight, n.bias)
+    c.weight, c.bias = fuse_conv_bn_weights(
+        c.weight, c.bias, n.running_mean, n.running_var, n.eps, n.weight, n.bias
+    )
     setattr(block, norm, nn.Identity())

@@ -23,7 +23,10 @@ from ganapps.training.features import FeatureNetwork
 
 SHARES = (0.05, 0.30)  # of a picture that is missing
 BOXES = 0.3  # how many of the shapes are boxes; the others are strokes
-BOX, STROKE = (0.08, 0.3), (0.02, 0.09)  # a box's sides, a stroke's width, as shares of the picture's shorter side
+BOX, STROKE = (
+    (0.08, 0.3),
+    (0.02, 0.09),
+)  # a box's sides, a stroke's width, as shares of the picture's shorter side
 FINEST = 3  # of the feature maps: 1/4, 1/8 and 1/16 of the side
 SHEET = 8
 
@@ -39,7 +42,9 @@ class Settings(averaged.Settings):
     feature_weight: float = 0.03
     style_weight: float = 0.03
     smooth_weight: float = 0.1
-    plain: int = 40_000  # pictures until features are looked at: each costs four times as much from then on
+    plain: int = (
+        40_000  # pictures until features are looked at: each costs four times as much from then on
+    )
 
 
 class FillerTrainer(AveragedTrainer):
@@ -47,7 +52,13 @@ class FillerTrainer(AveragedTrainer):
 
     name = "filler-ours"
 
-    def __init__(self, heaps: tuple[Heap, Heap], settings: Settings, pictures: int, features: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        heaps: tuple[Heap, Heap],
+        settings: Settings,
+        pictures: int,
+        features: nn.Module | None = None,
+    ) -> None:
         super().__init__(PartialUNet(settings.widths, settings.kernels), heaps, settings, pictures)
         self.features = features or FeatureNetwork()
 
@@ -59,7 +70,9 @@ class FillerTrainer(AveragedTrainer):
         with precision.quick():
             made = self.network(whole, known).float()
         missing = (made - whole).abs() * (1 - known)
-        loss = s.hole_weight * missing.mean() + s.valid_weight * ((made - whole).abs() * known).mean()
+        loss = (
+            s.hole_weight * missing.mean() + s.valid_weight * ((made - whole).abs() * known).mean()
+        )
         filled = torch.where(known > 0.5, whole, made)
         loss = loss + s.smooth_weight * roughness(filled, known)
         losses = {"apart": 255 * missing.sum().item() / (3 * (1 - known).sum().item())}
@@ -71,7 +84,9 @@ class FillerTrainer(AveragedTrainer):
 
     def sheet(self) -> Tensor:
         """Rows of eight: with holes, filled, whole; -1..1."""
-        whole, known = repeatable(7, lambda: (self.pick(SHEET), holes(SHEET, *2 * [self.settings.side])))
+        whole, known = repeatable(
+            7, lambda: (self.pick(SHEET), holes(SHEET, *2 * [self.settings.side]))
+        )
         with torch.no_grad():
             filled = self.average.fill(whole, known)
         return torch.cat([whole * known, filled, whole]) * 2 - 1
@@ -92,14 +107,18 @@ class FillerTrainer(AveragedTrainer):
             tries = [self.features(x * 2 - 1)[:FINEST] for x in (made, filled)]
         pairs = [(a.float(), b.float()) for maps in tries for a, b in zip(maps, real)]
         likeness = torch.stack([(a - b).abs().mean() / b.abs().mean() for a, b in pairs]).sum()
-        style = torch.stack([(gram(a) - gram(b)).abs().mean() / gram(b).abs().mean() for a, b in pairs]).sum()
+        style = torch.stack(
+            [(gram(a) - gram(b)).abs().mean() / gram(b).abs().mean() for a, b in pairs]
+        ).sum()
         return likeness, style
 
 
 def holes(count: int, height: int, width: int, shares: tuple[float, float] = SHARES) -> Tensor:
     """Random strokes and boxes: [N, 1, H, W], 0 where a picture is missing, 1 where it is known."""
     seeds = torch.randint(2**31 - 1, (count,)).tolist()
-    return torch.stack([_hole(height, width, shares, np.random.RandomState(seed)) for seed in seeds])
+    return torch.stack(
+        [_hole(height, width, shares, np.random.RandomState(seed)) for seed in seeds]
+    )
 
 
 def gram(x: Tensor) -> Tensor:
@@ -116,13 +135,17 @@ def roughness(x: Tensor, known: Tensor) -> Tensor:
     return down.mean() + across.mean()
 
 
-def _hole(height: int, width: int, shares: tuple[float, float], random: np.random.RandomState) -> Tensor:
+def _hole(
+    height: int, width: int, shares: tuple[float, float], random: np.random.RandomState
+) -> Tensor:
     """Shapes until the wanted share is gone; anew where the last one took too much."""
     while True:
         wanted = random.uniform(*shares)
         mask = Image.new("L", (width, height), 255)
         while (gone := 1 - np.asarray(mask).mean() / 255) < wanted:
-            (_box if random.rand() < BOXES else _stroke)(ImageDraw.Draw(mask), height, width, random)
+            (_box if random.rand() < BOXES else _stroke)(
+                ImageDraw.Draw(mask), height, width, random
+            )
         if gone <= shares[1]:
             return torch.from_numpy(np.asarray(mask).copy())[None].float() / 255
 
@@ -134,14 +157,19 @@ def _box(draw: ImageDraw.ImageDraw, height: int, width: int, random: np.random.R
     draw.rectangle((x, y, x + wide, y + high), fill=0)
 
 
-def _stroke(draw: ImageDraw.ImageDraw, height: int, width: int, random: np.random.RandomState) -> None:
+def _stroke(
+    draw: ImageDraw.ImageDraw, height: int, width: int, random: np.random.RandomState
+) -> None:
     """A line with a few soft turns and round ends."""
     shorter, angle = min(height, width), random.uniform(0, 2 * np.pi)
     thick = max(2, round(random.uniform(*STROKE) * shorter))
     points = [np.array([random.uniform(0, width), random.uniform(0, height)])]
     for _ in range(random.randint(2, 8)):
         angle += random.normal(0, 0.7)
-        points.append(points[-1] + random.uniform(0.05, 0.25) * shorter * np.array([np.cos(angle), np.sin(angle)]))
+        points.append(
+            points[-1]
+            + random.uniform(0.05, 0.25) * shorter * np.array([np.cos(angle), np.sin(angle)])
+        )
     draw.line([tuple(p) for p in points], fill=0, width=thick)
     for x, y in points:
         draw.ellipse((x - thick / 2, y - thick / 2, x + thick / 2, y + thick / 2), fill=0)

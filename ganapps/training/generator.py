@@ -35,7 +35,9 @@ class Mapping(nn.Module):
         super().__init__()
         self.embed = Dense(label_dim, w_dim)
         for number in range(depth):
-            self.add_module(f"fc{number}", Dense(w_dim if number else z_dim + w_dim, w_dim, rate=0.01))
+            self.add_module(
+                f"fc{number}", Dense(w_dim if number else z_dim + w_dim, w_dim, rate=0.01)
+            )
         self.depth = depth
         self.register_buffer("w_avg", torch.zeros(w_dim))
 
@@ -69,10 +71,16 @@ class Layer(nn.Module):
         return _activate(x + self.bias[:, None, None].to(x.dtype))
 
     def _double(self, x: Tensor) -> Tensor:
-        return _blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2), (1, 1))  # [N, C, 2H+1, 2W+1] -> [N, C, 2H, 2W]
+        return _blur(
+            F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2), (1, 1)
+        )  # [N, C, 2H+1, 2W+1] -> [N, C, 2H, 2W]
 
     def _noise(self, x: Tensor, kind: str) -> Tensor:
-        noise = self.noise_const if kind == "const" else torch.randn(len(x), 1, *self.noise_const.shape, device=x.device)
+        noise = (
+            self.noise_const
+            if kind == "const"
+            else torch.randn(len(x), 1, *self.noise_const.shape, device=x.device)
+        )
         return (noise * self.noise_strength).to(x.dtype)
 
 
@@ -87,7 +95,9 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         style = self.affine(w) / sqrt(self.weight.shape[1])
-        return F.conv2d(x * style[:, :, None, None].to(x.dtype), self.weight) + self.bias[:, None, None].to(x.dtype)
+        return F.conv2d(x * style[:, :, None, None].to(x.dtype), self.weight) + self.bias[
+            :, None, None
+        ].to(x.dtype)
 
 
 class Block(nn.Module):
@@ -128,7 +138,7 @@ class Synthesis(nn.Module):
         x, pictures, first = None, [], 0
         for r in self.resolutions[:depth]:
             count = 2 if x is None else 3
-            x, part = self.get_submodule(f"b{r}")(x, ws[:, first:first + count], noise)
+            x, part = self.get_submodule(f"b{r}")(x, ws[:, first : first + count], noise)
             pictures.append(part if not pictures else _enlarge(pictures[-1]) + part)
             first += count - 1  # a block's torgb and the next block's first convolution share one w
         return pictures
@@ -137,11 +147,27 @@ class Synthesis(nn.Module):
 class Generator(nn.Module):
     """z and labels -> pictures [N, 3, r, r] around -1..1, one per resolution r = 4 ... `resolution`."""
 
-    def __init__(self, resolution: int, label_dim: int, z_dim: int = 128, w_dim: int = 128, depth: int = 2,
-                 channel_base: int = 2048, channel_max: int = 256) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        label_dim: int,
+        z_dim: int = 128,
+        w_dim: int = 128,
+        depth: int = 2,
+        channel_base: int = 2048,
+        channel_max: int = 256,
+    ) -> None:
         super().__init__()
-        self.settings = dict(z_dim=z_dim, c_dim=label_dim, w_dim=w_dim, img_resolution=resolution, img_channels=3,
-                             mapping_num_layers=depth, channel_base=channel_base, channel_max=channel_max)
+        self.settings = dict(
+            z_dim=z_dim,
+            c_dim=label_dim,
+            w_dim=w_dim,
+            img_resolution=resolution,
+            img_channels=3,
+            mapping_num_layers=depth,
+            channel_base=channel_base,
+            channel_max=channel_max,
+        )
         self.z_dim, self.num_ws = z_dim, 2 * int(log2(resolution)) - 2
         self.mapping = Mapping(z_dim, label_dim, w_dim, depth)
         self.synthesis = Synthesis(resolution, w_dim, channel_base, channel_max)
@@ -159,7 +185,9 @@ class Generator(nn.Module):
         """Take over the tensors of a generator of any size: blocks that it lacks keep their random start, their colours faint at first, and
         blocks too large for this one are left out."""
         missing = self.load_state_dict(state, strict=False)
-        assert all(name.startswith("synthesis.b") for name in missing.unexpected_keys), missing.unexpected_keys
+        assert all(name.startswith("synthesis.b") for name in missing.unexpected_keys), (
+            missing.unexpected_keys
+        )
         with torch.no_grad():
             for name in missing.missing_keys:
                 if name.endswith("torgb.weight"):
@@ -167,7 +195,20 @@ class Generator(nn.Module):
 
     def inner(self) -> Generator:
         """The generator of half the resolution that is inside this one, with the same weights."""
-        small = Generator(self.settings["img_resolution"] // 2, *(self.settings[k] for k in ("c_dim", "z_dim", "w_dim", "mapping_num_layers", "channel_base", "channel_max")))
+        small = Generator(
+            self.settings["img_resolution"] // 2,
+            *(
+                self.settings[k]
+                for k in (
+                    "c_dim",
+                    "z_dim",
+                    "w_dim",
+                    "mapping_num_layers",
+                    "channel_base",
+                    "channel_max",
+                )
+            ),
+        )
         small.grow(self.state_dict())
         return small
 

@@ -40,8 +40,15 @@ def read_generator(path: Path) -> Generator:
     with safe_open(path, "pt") as file:
         settings = {name: int(value) for name, value in file.metadata().items() if value.isdigit()}
         tensors = {name: file.get_tensor(name).float() for name in file.keys()}
-    generator = Generator(settings["img_resolution"], settings["c_dim"], settings["z_dim"], settings["w_dim"],
-                          settings["mapping_num_layers"], settings["channel_base"], settings["channel_max"])
+    generator = Generator(
+        settings["img_resolution"],
+        settings["c_dim"],
+        settings["z_dim"],
+        settings["w_dim"],
+        settings["mapping_num_layers"],
+        settings["channel_base"],
+        settings["channel_max"],
+    )
     generator.load_state_dict(tensors)
     return generator.eval().requires_grad_(False)
 
@@ -52,26 +59,41 @@ def always_the_same(generator: Generator) -> Draw:
     return lambda rows: generator(z, torch.from_numpy(rows), psi=PSI).clamp(-1, 1)
 
 
-def followed(control: dict[str, Any], rows: np.ndarray, draw: Draw, eyes: reader.Reader) -> tuple[float, list[Tensor]]:
+def followed(
+    control: dict[str, Any], rows: np.ndarray, draw: Draw, eyes: reader.Reader
+) -> tuple[float, list[Tensor]]:
     """How far faces follow a control (1 = as real portraits do), and the first faces of each far end."""
     ends = controls.extremes(control)
     names = sorted({name for end in ends for name in end})
     columns = [NAMES.index(name) for name in names]
     faces = [draw(controls.set_labels(rows, end)) for end in ends]
     read = torch.cat([eyes.read(x)[:, columns] for x in faces])
-    asked = torch.tensor([[float(end[name]) for name in names] for end in ends]).repeat_interleave(len(rows), 0)
+    asked = torch.tensor([[float(end[name]) for name in names] for end in ends]).repeat_interleave(
+        len(rows), 0
+    )
     by_label = reader.slope(asked, read) / eyes.slope[columns]
     return float((by_label * asked.var(0)).sum() / asked.var(0).sum()), [x[:SHOWN] for x in faces]
 
 
-def write(path: Path, rows: np.ndarray, measured: dict[str, float], refused: set[str], generator: Path) -> None:
+def write(
+    path: Path, rows: np.ndarray, measured: dict[str, float], refused: set[str], generator: Path
+) -> None:
     """Rows in float16; `names`, `controls` and what they were checked with as metadata."""
-    listed = [control | {"follows": round(measured[control["id"]], 2),
-                         "works": measured[control["id"]] >= FOLLOWS and control["id"] not in refused}
-              for control in controls.CONTROLS]
+    listed = [
+        control
+        | {
+            "follows": round(measured[control["id"]], 2),
+            "works": measured[control["id"]] >= FOLLOWS and control["id"] not in refused,
+        }
+        for control in controls.CONTROLS
+    ]
     digest = hashlib.sha256(generator.read_bytes()).hexdigest()
-    metadata = {"names": json.dumps(NAMES), "controls": json.dumps(listed), "checked_with": f"{generator.name}, sha256 {digest}",
-                "license": "CC0-1.0"}
+    metadata = {
+        "names": json.dumps(NAMES),
+        "controls": json.dumps(listed),
+        "checked_with": f"{generator.name}, sha256 {digest}",
+        "license": "CC0-1.0",
+    }
     save_file({"labels": torch.from_numpy(rows).half()}, path, metadata=metadata)
     path.chmod(0o644)
 
@@ -83,15 +105,24 @@ def strip(faces: list[Tensor]) -> Tensor:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Write the labels of a face generator, and which of them it follows.")
+    parser = argparse.ArgumentParser(
+        description="Write the labels of a face generator, and which of them it follows."
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--generator", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--refuse", nargs="*", default=[], help="controls that a person who looked at the sheet found not to work")
+    parser.add_argument(
+        "--refuse",
+        nargs="*",
+        default=[],
+        help="controls that a person who looked at the sheet found not to work",
+    )
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     portraits = load(chosen.data, reader.SIDE)
-    eyes = reader.learn(FeatureNetwork(EYES), portraits, load(chosen.data, reader.SIDE, held_back=True))
+    eyes = reader.learn(
+        FeatureNetwork(EYES), portraits, load(chosen.data, reader.SIDE, held_back=True)
+    )
     rows = portraits.labels[np.random.RandomState(2).randint(len(portraits), size=FACES)]
     draw, measured, strips = always_the_same(read_generator(chosen.generator)), {}, []
     for control in controls.CONTROLS:
@@ -99,7 +130,13 @@ def main() -> None:
         strips.append(strip(faces))
         print(f"{control['id']:18} followed {measured[control['id']]:.2f}", flush=True)
     name = chosen.generator.stem
-    write(chosen.out / f"{name}.labels.safetensors", portraits.labels, measured, set(chosen.refuse), chosen.generator)
+    write(
+        chosen.out / f"{name}.labels.safetensors",
+        portraits.labels,
+        measured,
+        set(chosen.refuse),
+        chosen.generator,
+    )
     loop.write_sheet(torch.cat(strips), chosen.out / f"{name}.labels.png", COLUMNS)
 
 

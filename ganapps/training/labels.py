@@ -8,22 +8,48 @@ from typing import Any
 
 import numpy as np
 
-HAIR = ("bald", "buzz", "crop", "short01", "short02", "short03", "short04",
-        "afro01", "bob01", "bob02", "long01", "ponytail01", "braid01")
+HAIR = (
+    "bald",
+    "buzz",
+    "crop",
+    "short01",
+    "short02",
+    "short03",
+    "short04",
+    "afro01",
+    "bob01",
+    "bob02",
+    "long01",
+    "ponytail01",
+    "braid01",
+)
 GLASSES = ("none", "dark", "light")
 SHIRTS = ("crew", "suit", "vneck", "turtle", "scoop")
 RGB = ("red", "green", "blue")
 
 # label = scale * x + shift, for everything that is one number in the description. The scales bring each to a spread of about 1.
 NUMBERS: dict[str, tuple[float, float]] = {
-    "gender": (2, -1), "age": (1 / 15, -42 / 15),
-    "african": (2, -0.7), "asian": (2, -0.7), "caucasian": (2, -0.7), "skin_light": (10, 0),
-    "beard": (3, -0.3), "smile": (3, -0.9),
-    "yaw": (1 / 12, 0), "pitch": (1 / 4, 0), "roll": (1 / 2, 0),
-    "light_az": (1 / 40, 0), "exposure": (5, 0), "contrast": (1 / 0.22, -0.5 / 0.22),
+    "gender": (2, -1),
+    "age": (1 / 15, -42 / 15),
+    "african": (2, -0.7),
+    "asian": (2, -0.7),
+    "caucasian": (2, -0.7),
+    "skin_light": (10, 0),
+    "beard": (3, -0.3),
+    "smile": (3, -0.9),
+    "yaw": (1 / 12, 0),
+    "pitch": (1 / 4, 0),
+    "roll": (1 / 2, 0),
+    "light_az": (1 / 40, 0),
+    "exposure": (5, 0),
+    "contrast": (1 / 0.22, -0.5 / 0.22),
 }
 # The same for each channel of a colour in sRGB, 0..1.
-COLOURS: dict[str, tuple[float, float]] = {"hair": (3, -1.05), "background": (4, -1.6), "shirt": (3, -1.05)}
+COLOURS: dict[str, tuple[float, float]] = {
+    "hair": (3, -1.05),
+    "background": (4, -1.6),
+    "shirt": (3, -1.05),
+}
 # One of several: this number for the one that is there, 0 for the others.
 PRESENT = 1.5
 
@@ -35,12 +61,24 @@ def _names() -> tuple[str, ...]:
     styles = [f"hair_{style}" for style in HAIR]
     frames = [f"glasses_{frame}" for frame in GLASSES]
     cuts = [f"shirt_{cut}" for cut in SHIRTS]
-    return tuple(person + styles + colours["hair"] + beard + frames + face + colours["background"] + cuts + colours["shirt"])
+    return tuple(
+        person
+        + styles
+        + colours["hair"]
+        + beard
+        + frames
+        + face
+        + colours["background"]
+        + cuts
+        + colours["shirt"]
+    )
 
 
 NAMES = _names()
 # A picture's mirror image has the same labels, but for these, which change sign.
-MIRRORED = np.array([-1 if name in ("yaw", "roll", "light_az") else 1 for name in NAMES], np.float32)
+MIRRORED = np.array(
+    [-1 if name in ("yaw", "roll", "light_az") else 1 for name in NAMES], np.float32
+)
 
 
 def label_row(description: Mapping[str, Any], background: Sequence[float]) -> np.ndarray:
@@ -67,10 +105,15 @@ def corner_side(size: int) -> int:
 def background_colour(picture: np.ndarray) -> np.ndarray:
     """uint8 [H, W, 3] -> the mean colour of its two upper corners (a tenth of the width each), float [3] in 0..1."""
     edge = corner_side(picture.shape[1])
-    corners = np.concatenate([picture[:edge, :edge].reshape(-1, 3), picture[:edge, -edge:].reshape(-1, 3)])
+    corners = np.concatenate(
+        [picture[:edge, :edge].reshape(-1, 3), picture[:edge, -edge:].reshape(-1, 3)]
+    )
     return corners.mean(0) / 255
 
 
 def _colour(part: str, rgb: Sequence[float]) -> dict[str, float]:
     scale, shift = COLOURS[part]
-    return {f"{part}_{channel}": scale * float(value) + shift for channel, value in zip(RGB, rgb, strict=True)}
+    return {
+        f"{part}_{channel}": scale * float(value) + shift
+        for channel, value in zip(RGB, rgb, strict=True)
+    }

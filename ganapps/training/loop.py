@@ -68,7 +68,9 @@ class EndAsked:
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:
         """Within it, the first SIGTERM or SIGINT only sets `to_end`; a second one ends the process as ever."""
-        before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        before = {
+            number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)
+        }
         try:
             yield
         finally:
@@ -92,7 +94,12 @@ def write_sheet(pictures: Tensor, path: Path, columns: int = 8) -> None:
     """Pictures [N, 3, H, W] in -1..1 as one PNG of rows of eight; a last row that is not full is left out."""
     n, c, h, w = pictures.shape
     rows = n // columns
-    grid = pictures[: rows * columns].view(rows, columns, c, h, w).permute(0, 3, 1, 4, 2).reshape(rows * h, columns * w, c)
+    grid = (
+        pictures[: rows * columns]
+        .view(rows, columns, c, h, w)
+        .permute(0, 3, 1, 4, 2)
+        .reshape(rows * h, columns * w, c)
+    )
     Image.fromarray(to_bytes(grid)).save(path)
 
 
@@ -124,20 +131,46 @@ def falling(seen: int, pictures: int, last: int | None = None) -> float:
     return min(1.0, max(0.05, (pictures - seen) / (last or pictures / 3)))
 
 
-def arguments(description: str, pictures: int, resolution: int | None = None, side: int | None = None) -> argparse.Namespace:
+def arguments(
+    description: str, pictures: int, resolution: int | None = None, side: int | None = None
+) -> argparse.Namespace:
     """What every training command accepts; `resolution` is the default of those that draw in several, `side` of those that
     look at crops of several sizes."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data", type=Path, required=True, help="folder of heads128-*.tar, or of photographs")
-    parser.add_argument("--out", type=Path, required=True, help="where state, sheet and weights go; run again to go on")
-    parser.add_argument("--start", type=Path, help="a state.pt or finished weights to start from, if --out holds no state yet")
-    parser.add_argument("--pictures", type=int, default=pictures, help="stop when so many were seen (default %(default)s)")
-    parser.add_argument("--falls", type=int, help="over how many pictures at the end the rate falls (default: a third of all)")
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of heads128-*.tar, or of photographs"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="where state, sheet and weights go; run again to go on",
+    )
+    parser.add_argument(
+        "--start",
+        type=Path,
+        help="a state.pt or finished weights to start from, if --out holds no state yet",
+    )
+    parser.add_argument(
+        "--pictures",
+        type=int,
+        default=pictures,
+        help="stop when so many were seen (default %(default)s)",
+    )
+    parser.add_argument(
+        "--falls",
+        type=int,
+        help="over how many pictures at the end the rate falls (default: a third of all)",
+    )
     parser.add_argument("--threads", type=int, default=1)
     if resolution:
-        parser.add_argument("--resolution", type=int, default=resolution, help="pixels a side (default %(default)s)")
+        parser.add_argument(
+            "--resolution", type=int, default=resolution, help="pixels a side (default %(default)s)"
+        )
     if side:
-        parser.add_argument("--side", type=int, default=side, help="pixels a side of a crop (default %(default)s)")
+        parser.add_argument(
+            "--side", type=int, default=side, help="pixels a side of a crop (default %(default)s)"
+        )
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     return chosen
@@ -147,7 +180,11 @@ def _stretch(trainer: Trainer, pictures: int, asked: EndAsked) -> None:
     """Steps for about a minute, or until it is asked to end, and one line about them."""
     sums: dict[str, float] = defaultdict(float)
     began, first, steps = time.monotonic(), trainer.seen, 0
-    while time.monotonic() - began < SAY_SECONDS and trainer.seen < pictures and not (steps and asked.to_end):
+    while (
+        time.monotonic() - began < SAY_SECONDS
+        and trainer.seen < pictures
+        and not (steps and asked.to_end)
+    ):
         for name, value in trainer.step().items():
             sums[name] += value
         steps += 1

@@ -45,21 +45,31 @@ HEADER = """\
 # DDIM, eta 0) or eta (at 25 steps) of a diffusion model. The fewer pictures, the larger a Frechet distance and the smaller recall
 # come out: compare rows of as many pictures only.
 """
-SECONDS = "processor seconds a picture in the app, float32 on one core of an x86-64 machine (AVX-512)"
+SECONDS = (
+    "processor seconds a picture in the app, float32 on one core of an x86-64 machine (AVX-512)"
+)
 ABOUT = {
     "command": "python -m ganapps.training.measure --data DIR; python -m ganapps.training.measure --seconds",
     "reference": "the 500 held-back portraits of heads128, at 64 px",
     "features": "EfficientNet-Lite0 (lite2_: EfficientNet-Lite2), means of the last two resolutions' maps at 128 px; not Inception, so no FID. "
-                "The GANs' critic looked through Lite0.",
+    "The GANs' critic looked through Lite0.",
 }
 
 
 class Ruler:
     """What made pictures are held against: held-back pictures and learned ones [N, 3, 64, 64] in -1..1, and the networks that look."""
 
-    def __init__(self, held_back: Tensor, learned: Tensor, lite0: nn.Module, lite2: nn.Module | None = None) -> None:
-        self.held_back, self.networks = held_back, {"": lite0} | ({"lite2_": lite2} if lite2 else {})
-        self.real = {prefix: distances.pooled(network, held_back) for prefix, network in self.networks.items()}
+    def __init__(
+        self, held_back: Tensor, learned: Tensor, lite0: nn.Module, lite2: nn.Module | None = None
+    ) -> None:
+        self.held_back, self.networks = (
+            held_back,
+            {"": lite0} | ({"lite2_": lite2} if lite2 else {}),
+        )
+        self.real = {
+            prefix: distances.pooled(network, held_back)
+            for prefix, network in self.networks.items()
+        }
         self.known = distances.pooled(lite0, learned)
 
     def measure(self, made: Tensor) -> dict[str, float]:
@@ -72,11 +82,18 @@ class Ruler:
         found: dict[str, float] = {}
         for prefix, network in self.networks.items():
             ours, real = distances.pooled(network, made), self.real[prefix]
-            found |= {f"{prefix}frechet": distances.frechet(ours, real), f"{prefix}precision": distances.inside(ours, real),
-                      f"{prefix}recall": distances.inside(real, ours), f"{prefix}diversity": distances.diversity(ours, real)}
+            found |= {
+                f"{prefix}frechet": distances.frechet(ours, real),
+                f"{prefix}precision": distances.inside(ours, real),
+                f"{prefix}recall": distances.inside(real, ours),
+                f"{prefix}diversity": distances.diversity(ours, real),
+            }
             if not prefix:
                 found["nearest"] = self._nearest(ours) / self._nearest(real)
-        return found | {f"swd{level}": 1000 * distances.sliced_wasserstein(made, self.held_back, level) for level in distances.LEVELS}
+        return found | {
+            f"swd{level}": 1000 * distances.sliced_wasserstein(made, self.held_back, level)
+            for level in distances.LEVELS
+        }
 
     def _nearest(self, points: Tensor) -> float:
         return float(torch.cdist(points, self.known).min(1).values.median())
@@ -86,10 +103,14 @@ def pictures(sample: samples.Sample, count: int) -> Tensor:
     """The pictures of seeds 0 ... count - 1 at 64 px, in -1..1."""
     with torch.inference_mode():
         parts = np.array_split(np.arange(count), max(1, count // CHUNK))
-        return torch.cat([F.interpolate(sample(seeds).clamp(-1, 1), size=SIDE, mode="area") for seeds in parts])
+        return torch.cat(
+            [F.interpolate(sample(seeds).clamp(-1, 1), size=SIDE, mode="area") for seeds in parts]
+        )
 
 
-def sampler(checkpoint: catalog.Checkpoint, file: Path, setting: str, value: float, labels: np.ndarray) -> samples.Sample:
+def sampler(
+    checkpoint: catalog.Checkpoint, file: Path, setting: str, value: float, labels: np.ndarray
+) -> samples.Sample:
     """What draws a model's pictures at one setting."""
     if checkpoint.task == "faces":
         return samples.from_generator(file, value, labels)
@@ -99,7 +120,9 @@ def sampler(checkpoint: catalog.Checkpoint, file: Path, setting: str, value: flo
 
 def seconds_of(app: engine.Engine, row: Measured, pictures: int) -> float:
     """Processor seconds that the app takes for one picture, once the model is loaded: other work on the machine doesn't count."""
-    settings: dict[str, Any] = {"psi": row.value} if row.setting == "psi" else {"steps": int(row.steps or row.value)}
+    settings: dict[str, Any] = (
+        {"psi": row.value} if row.setting == "psi" else {"steps": int(row.steps or row.value)}
+    )
     if row.setting == "eta":
         settings["eta"] = float(row.value)
     first = {"count": 1} | ({"steps": 1} if "steps" in settings else {})
@@ -118,7 +141,11 @@ def write(about: dict[str, Any], rows: Iterable[Measured], path: Path = quality.
 
 
 def _inline(row: Measured) -> str:
-    values = ", ".join(f"{name} = {json.dumps(_short(value))}" for name, value in asdict(row).items() if value is not None)
+    values = ", ".join(
+        f"{name} = {json.dumps(_short(value))}"
+        for name, value in asdict(row).items()
+        if value is not None
+    )
     return f"{{ {values} }}"
 
 
@@ -130,7 +157,9 @@ def put(rows: Iterable[Measured], row: Measured) -> list[Measured]:
     """The rows with this one in the place of the same model's at the same setting, whose seconds it keeps."""
     kept = {(r.model, r.setting, r.value): r for r in rows}
     old = kept.get((row.model, row.setting, row.value))
-    kept[row.model, row.setting, row.value] = replace(row, seconds=old.seconds) if old and row.seconds is None else row
+    kept[row.model, row.setting, row.value] = (
+        replace(row, seconds=old.seconds) if old and row.seconds is None else row
+    )
     return list(kept.values())
 
 
@@ -140,15 +169,33 @@ def _tensor(portraits: Portraits) -> Tensor:
 
 def _figures(chosen: argparse.Namespace) -> None:
     portraits = load(chosen.data, SIDE)
-    ruler = Ruler(_tensor(load(chosen.data, SIDE, held_back=True)), _tensor(portraits), FeatureNetwork(), FeatureNetwork("lite2"))
+    ruler = Ruler(
+        _tensor(load(chosen.data, SIDE, held_back=True)),
+        _tensor(portraits),
+        FeatureNetwork(),
+        FeatureNetwork("lite2"),
+    )
     app = engine.start(offline=True)
     for checkpoint in map(app.row, chosen.model):
         file = chosen.file or catalog.WEIGHTS / checkpoint.sources[0].file
         for setting, value in SETTINGS[checkpoint.task]:
-            if chosen.values and value not in chosen.values or chosen.setting not in (None, setting):
+            if (
+                chosen.values
+                and value not in chosen.values
+                or chosen.setting not in (None, setting)
+            ):
                 continue
-            made = pictures(sampler(checkpoint, file, setting, value, portraits.labels), chosen.count)
-            row = Measured(checkpoint.id, setting, value, chosen.count, steps=ETA_STEPS if setting == "eta" else None, **ruler.measure(made))
+            made = pictures(
+                sampler(checkpoint, file, setting, value, portraits.labels), chosen.count
+            )
+            row = Measured(
+                checkpoint.id,
+                setting,
+                value,
+                chosen.count,
+                steps=ETA_STEPS if setting == "eta" else None,
+                **ruler.measure(made),
+            )
             print(_inline(row), flush=True)
             if chosen.file is None:
                 about, rows = quality.load()
@@ -165,13 +212,17 @@ def _times() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure made faces against those that were held back.")
+    parser = argparse.ArgumentParser(
+        description="Measure made faces against those that were held back."
+    )
     parser.add_argument("--data", type=Path, help="folder of heads128-*.tar")
     parser.add_argument("--model", nargs="*", default=["heads-64", "heads-128", "heads-ddpm-64"])
     parser.add_argument("--setting", help="psi, steps or eta: only this one")
     parser.add_argument("--values", nargs="*", type=float, help="only these of the settings")
     parser.add_argument("--count", type=int, default=500)
-    parser.add_argument("--file", type=Path, help="measure this file or folder in the place of the shipped one")
+    parser.add_argument(
+        "--file", type=Path, help="measure this file or folder in the place of the shipped one"
+    )
     parser.add_argument("--seconds", action="store_true", help="only how long a picture takes here")
     chosen = parser.parse_args()
     torch.set_num_threads(1)

@@ -29,10 +29,15 @@ SIDE, MULTIPLE = 256, 8
 MEASURED = (0.10, 0.25)  # of a picture that is missing
 TELEA_RADIUS = 3  # pixels
 DAMAGES: dict[str, tuple[float, int | None]] = {
-    "noise 15": (15 / 255, None), "noise 25": (25 / 255, None), "JPEG 30": (0.0, 30), "noise 15, JPEG 50": (15 / 255, 50),
+    "noise 15": (15 / 255, None),
+    "noise 25": (25 / 255, None),
+    "JPEG 30": (0.0, 30),
+    "noise 15, JPEG 50": (15 / 255, 50),
 }
 
-Fill = Callable[[Tensor, Tensor], Tensor]  # pictures and what is known of them -> filled pictures, all [N, C, H, W]
+Fill = Callable[
+    [Tensor, Tensor], Tensor
+]  # pictures and what is known of them -> filled pictures, all [N, C, H, W]
 
 
 def fillers(pictures: Sequence[Tensor], fill: Fill) -> dict[str, float]:
@@ -63,14 +68,20 @@ def telea(x: Tensor, known: Tensor) -> Tensor:
     import cv2
 
     pixels = (x[0].permute(1, 2, 0) * 255).round().byte().numpy()
-    made = cv2.inpaint(pixels, (255 * (1 - known[0, 0])).byte().numpy(), TELEA_RADIUS, cv2.INPAINT_TELEA)
+    made = cv2.inpaint(
+        pixels, (255 * (1 - known[0, 0])).byte().numpy(), TELEA_RADIUS, cv2.INPAINT_TELEA
+    )
     filled = torch.from_numpy(made).permute(2, 0, 1)[None].float() / 255
     return torch.where(known > 0.5, x, filled)
 
 
-def denoisers(pictures: Sequence[Tensor], clean: Callable[[Tensor], Tensor], noise: float, quality: int | None) -> float:
+def denoisers(
+    pictures: Sequence[Tensor], clean: Callable[[Tensor], Tensor], noise: float, quality: int | None
+) -> float:
     """Mean PSNR in dB of pictures that were damaged in the same way each time, cleaned."""
-    return float(np.mean([psnr(clean(damaged(i, x, noise, quality)), x) for i, x in enumerate(pictures)]))
+    return float(
+        np.mean([psnr(clean(damaged(i, x, noise, quality)), x) for i, x in enumerate(pictures)])
+    )
 
 
 def damaged(number: int, whole: Tensor, noise: float, quality: int | None) -> Tensor:
@@ -84,8 +95,16 @@ def detectors(pictures: Sequence[Tensor], find: Callable[[Tensor], Tensor]) -> d
     for number, whole in enumerate(pictures):
         hurt, truth = repeatable(number, lambda: scratched(whole))
         answer = find(hurt) > 0
-        hits, said, true = hits + float((answer * truth).sum()), said + float(answer.sum()), true + float(truth.sum())
-    return {"found": hits / max(1.0, true), "right": hits / max(1.0, said), "f1": 2 * hits / max(1.0, said + true)}
+        hits, said, true = (
+            hits + float((answer * truth).sum()),
+            said + float(answer.sum()),
+            true + float(truth.sum()),
+        )
+    return {
+        "found": hits / max(1.0, true),
+        "right": hits / max(1.0, said),
+        "f1": 2 * hits / max(1.0, said + true),
+    }
 
 
 def read(path: Path, build: Callable) -> torch.nn.Module:
@@ -101,30 +120,54 @@ def pixels(x: Tensor) -> np.ndarray:
 def _filler(path: Path, pictures: list[Tensor]) -> list[list[np.ndarray]]:
     network = read(path, partial.build)
     for name, fill in (("Telea", telea), (path.stem, network.fill)):
-        print(f"{name:20}", *(f"{key} {value:.2f}" for key, value in fillers(pictures, fill).items()), flush=True)
+        print(
+            f"{name:20}",
+            *(f"{key} {value:.2f}" for key, value in fillers(pictures, fill).items()),
+            flush=True,
+        )
     shown = [(x, hole(number, x)) for number, x in enumerate(pictures[:COLUMNS])]
-    return [[pixels(make(x, known)) for x, known in shown] for make in (lambda x, known: x * known, telea, network.fill)]
+    return [
+        [pixels(make(x, known)) for x, known in shown]
+        for make in (lambda x, known: x * known, telea, network.fill)
+    ]
 
 
 def _denoiser(path: Path, pictures: list[Tensor]) -> list[list[np.ndarray]]:
     network = read(path, denoiser.build)
     for name, kind in DAMAGES.items():
-        before, after = (denoisers(pictures, clean, *kind) for clean in (lambda x: x, lambda x: network(x).clamp(0, 1)))
+        before, after = (
+            denoisers(pictures, clean, *kind)
+            for clean in (lambda x: x, lambda x: network(x).clamp(0, 1))
+        )
         print(f"{name:20} given {before:.2f}  {path.stem} {after:.2f}", flush=True)
-    worst = [damaged(number, x, *DAMAGES["noise 15, JPEG 50"]) for number, x in enumerate(pictures[:COLUMNS])]
+    worst = [
+        damaged(number, x, *DAMAGES["noise 15, JPEG 50"])
+        for number, x in enumerate(pictures[:COLUMNS])
+    ]
     return [[pixels(x) for x in worst], [pixels(network(x).clamp(0, 1)) for x in worst]]
 
 
 def _scratches(path: Path, pictures: list[Tensor]) -> list[list[np.ndarray]]:
     network = read(path, scratches.build)
-    print(f"{path.stem:20}", *(f"{key} {value:.3f}" for key, value in detectors(pictures, network).items()), flush=True)
-    shown = [repeatable(number, lambda: scratched(x)) for number, x in enumerate(pictures[:COLUMNS])]
-    rows = [[pixels(hurt) for hurt, _ in shown], [pixels(network(hurt).sigmoid()) for hurt, _ in shown]]
+    print(
+        f"{path.stem:20}",
+        *(f"{key} {value:.3f}" for key, value in detectors(pictures, network).items()),
+        flush=True,
+    )
+    shown = [
+        repeatable(number, lambda: scratched(x)) for number, x in enumerate(pictures[:COLUMNS])
+    ]
+    rows = [
+        [pixels(hurt) for hurt, _ in shown],
+        [pixels(network(hurt).sigmoid()) for hurt, _ in shown],
+    ]
     return [*rows, [pixels(truth) for _, truth in shown]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what repairs pictures on the photographs that were held back.")
+    parser = argparse.ArgumentParser(
+        description="Measure what repairs pictures on the photographs that were held back."
+    )
     parser.add_argument("--data", type=Path, required=True)
     for name in ("filler", "denoiser", "scratches"):
         parser.add_argument(f"--{name}", type=Path)
@@ -135,7 +178,11 @@ def main() -> None:
     pictures = [torch.from_numpy(x.copy()).permute(2, 0, 1)[None].float() / 255 for x in kept]
     rows: list[list[np.ndarray]] = []
     with torch.no_grad():
-        for path, measure in ((chosen.filler, _filler), (chosen.denoiser, _denoiser), (chosen.scratches, _scratches)):
+        for path, measure in (
+            (chosen.filler, _filler),
+            (chosen.denoiser, _denoiser),
+            (chosen.scratches, _scratches),
+        ):
             rows += measure(path, pictures) if path else []
     if chosen.sheet:
         draw([*rows, kept[:COLUMNS]], chosen.sheet)

@@ -24,7 +24,9 @@ FACES, NEIGHBOURS, COLOURS = 16, 3, 128
 SETTINGS = {"faces": ("psi", 1.0), "denoise": ("steps", 25.0)}
 
 
-def neighbours(features: nn.Module, made: Tensor, learned: Tensor, count: int = NEIGHBOURS) -> tuple[Tensor, Tensor]:
+def neighbours(
+    features: nn.Module, made: Tensor, learned: Tensor, count: int = NEIGHBOURS
+) -> tuple[Tensor, Tensor]:
     """Pictures [N, 3, S, S], [M, 3, S, S] in -1..1 -> the nearest learned ones [N, count, 3, S, S], and their distances [N, count]."""
     both = torch.cat([learned, learned.flip(3)])
     apart = torch.cdist(distances.pooled(features, made), distances.pooled(features, both))
@@ -40,20 +42,30 @@ def sheet(made: Tensor, found: Tensor, path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Made faces and the training portraits nearest to each.")
+    parser = argparse.ArgumentParser(
+        description="Made faces and the training portraits nearest to each."
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", nargs="+", required=True)
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    portraits, features, app = load(chosen.data, measure.SIDE), FeatureNetwork(), engine.start(offline=True)
+    portraits, features, app = (
+        load(chosen.data, measure.SIDE),
+        FeatureNetwork(),
+        engine.start(offline=True),
+    )
     learned = torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
     for checkpoint in map(app.row, chosen.model):
         file = catalog.WEIGHTS / checkpoint.sources[0].file
-        made = measure.pictures(measure.sampler(checkpoint, file, *SETTINGS[checkpoint.task], portraits.labels), FACES)
+        made = measure.pictures(
+            measure.sampler(checkpoint, file, *SETTINGS[checkpoint.task], portraits.labels), FACES
+        )
         found, apart = neighbours(features, made, learned)
         sheet(made, found, chosen.out / f"{checkpoint.id}.nearest.png")
-        print(f"{checkpoint.id}: median distance to the nearest {apart[:, 0].median():.3f}, least {apart.min():.3f}")
+        print(
+            f"{checkpoint.id}: median distance to the nearest {apart[:, 0].median():.3f}, least {apart.min():.3f}"
+        )
 
 
 if __name__ == "__main__":

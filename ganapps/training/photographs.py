@@ -19,7 +19,10 @@ import numpy as np
 from PIL import Image
 
 LONGEST = 1024  # pixels of the long side of a kept picture
-HELD_BACK, PAINTED = 8, 2  # every eighth of a source is for measurements; of the others every second one becomes a painting
+HELD_BACK, PAINTED = (
+    8,
+    2,
+)  # every eighth of a source is for measurements; of the others every second one becomes a painting
 ENDINGS = (".jpg", ".png", ".webp")
 WALLPAPERS = {  # package -> the names that are photographs; the last folder that says which one
     "lomiri-wallpapers-16.04": """Bridge_by_Sander_Klootwijk Dragonfly_by_Bolly Picture_0B_by_freespace Picture_1A_by_freespace
@@ -30,8 +33,17 @@ WALLPAPERS = {  # package -> the names that are photographs; the last folder tha
     "plasma-workspace-wallpapers": "BytheWater ColdRipple ColorfulCups EveningGlow FallenLeaf Kite OneStandsOut Path summer_1am",
 }
 GCOMPRIS = ("erase", "explore_farm_animals", "explore_monuments", "explore_world_animals")
-LEFT_OUT = ("kangaroo", "cabrillo", "castleClinton", "castillodeSanMarcos", "fortSumter")  # a licence of its own; a cut-out; grey; from the air
-SAMPLES = {"skimage": "data: astronaut chelsea coffee rocket motorcycle_left", "sklearn": "datasets/images: china flower"}
+LEFT_OUT = (
+    "kangaroo",
+    "cabrillo",
+    "castleClinton",
+    "castillodeSanMarcos",
+    "fortSumter",
+)  # a licence of its own; a cut-out; grey; from the air
+SAMPLES = {
+    "skimage": "data: astronaut chelsea coffee rocket motorcycle_left",
+    "sklearn": "datasets/images: china flower",
+}
 
 
 @dataclass(frozen=True)
@@ -47,9 +59,15 @@ def load(folder: Path, *uses: str) -> list[Photograph]:
     """The gathered photographs for these uses, by name. Raises FileNotFoundError where there are none."""
     paths = sorted(Path(folder).glob("*.png"))
     if not paths:
-        raise FileNotFoundError(f"no photographs in {folder}: gather them with ganapps.training.photographs")
+        raise FileNotFoundError(
+            f"no photographs in {folder}: gather them with ganapps.training.photographs"
+        )
     parts = split([path.stem for path in paths])
-    return [Photograph(p.stem, np.asarray(Image.open(p).convert("RGB")), parts[p.stem]) for p in paths if parts[p.stem] in uses]
+    return [
+        Photograph(p.stem, np.asarray(Image.open(p).convert("RGB")), parts[p.stem])
+        for p in paths
+        if parts[p.stem] in uses
+    ]
 
 
 def split(names: list[str]) -> dict[str, str]:
@@ -59,7 +77,9 @@ def split(names: list[str]) -> dict[str, str]:
     for name in sorted(names):
         source = name.split(".")[0]
         place = places[source] = places.get(source, -1) + 1
-        uses[name] = "held-back" if place % HELD_BACK == 3 else "painting" if place % PAINTED else "photo"
+        uses[name] = (
+            "held-back" if place % HELD_BACK == 3 else "painting" if place % PAINTED else "photo"
+        )
     return uses
 
 
@@ -69,7 +89,11 @@ def shrink(pixels: np.ndarray, side: int) -> np.ndarray:
     factor = side / min(height, width)
     if factor >= 1:
         return pixels
-    return np.asarray(Image.fromarray(pixels).resize((round(width * factor), round(height * factor)), Image.Resampling.LANCZOS))
+    return np.asarray(
+        Image.fromarray(pixels).resize(
+            (round(width * factor), round(height * factor)), Image.Resampling.LANCZOS
+        )
+    )
 
 
 def resources(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -121,7 +145,11 @@ def _wallpapers(folder: Path) -> Iterator[tuple[str, bytes]]:
     for package, names in WALLPAPERS.items():
         source = package.split("-")[0]
         for name in names.split():
-            files = [p for p in _package(folder, package).rglob("*") if p.suffix in ENDINGS and name in (p.stem, *(d.name for d in p.parents))]
+            files = [
+                p
+                for p in _package(folder, package).rglob("*")
+                if p.suffix in ENDINGS and name in (p.stem, *(d.name for d in p.parents))
+            ]
             yield f"{source}.{name}", max(files, key=lambda p: p.stat().st_size).read_bytes()
 
 
@@ -143,12 +171,20 @@ def _samples() -> Iterator[tuple[str, bytes]]:
         place, names = listed.split(": ")
         folder = Path(spec.submodule_search_locations[0]) / place
         for name in names.split():
-            yield f"{package}.{name}", next(p for p in folder.glob(f"{name}.*") if p.suffix in ENDINGS).read_bytes()
+            yield (
+                f"{package}.{name}",
+                next(p for p in folder.glob(f"{name}.*") if p.suffix in ENDINGS).read_bytes(),
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Gather real photographs to learn from.")
-    parser.add_argument("--out", type=Path, required=True, help="where the pictures go, and the packages they come from")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="where the pictures go, and the packages they come from",
+    )
     print(f"{gather(parser.parse_args().out)} photographs")
 
 

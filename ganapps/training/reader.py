@@ -13,7 +13,9 @@ from ganapps.training.labels import MIRRORED
 
 RIDGE = 3000.0
 GRIDS = (4, 4, 4, 2)  # cells a side that each feature map is averaged over
-SIDE = 64  # every picture is read at this size, so that a generator's resolution makes no difference
+SIDE = (
+    64  # every picture is read at this size, so that a generator's resolution makes no difference
+)
 CHUNK = 50
 
 
@@ -30,7 +32,9 @@ class Reader:
 
     def read(self, pictures: Tensor) -> Tensor:
         """Pictures [N, 3, S, S] in -1..1 -> labels [N, 44], as far as they can be seen."""
-        return (describe(self.features, pictures) - self.mean) / self.spread @ self.weight + self.bias
+        return (
+            describe(self.features, pictures) - self.mean
+        ) / self.spread @ self.weight + self.bias
 
 
 def learn(features: nn.Module, portraits: Portraits, held_back: Portraits) -> Reader:
@@ -41,7 +45,9 @@ def learn(features: nn.Module, portraits: Portraits, held_back: Portraits) -> Re
     mean, spread = described.mean(0), described.std(0) + 1e-5
     described = (described - mean) / spread
     bias = labels.mean(0)
-    weight = torch.linalg.solve(described.T @ described + RIDGE * torch.eye(len(mean)), described.T @ (labels - bias))
+    weight = torch.linalg.solve(
+        described.T @ described + RIDGE * torch.eye(len(mean)), described.T @ (labels - bias)
+    )
     reader = Reader(features, mean, spread, weight, bias, torch.ones(len(bias)))
     x, labels = _tensors(held_back)
     return Reader(features, mean, spread, weight, bias, slope(labels, reader.read(x)))
@@ -59,7 +65,10 @@ def describe(features: nn.Module, pictures: Tensor) -> Tensor:
     with torch.no_grad():
         for x in pictures.split(CHUNK):
             x = F.interpolate(x, size=(SIDE, SIDE), mode="area")
-            maps = [F.adaptive_avg_pool2d(m.float(), grid).flatten(1) for m, grid in zip(features(x), GRIDS)]
+            maps = [
+                F.adaptive_avg_pool2d(m.float(), grid).flatten(1)
+                for m, grid in zip(features(x), GRIDS)
+            ]
             rows.append(torch.cat([F.adaptive_avg_pool2d(x, 8).flatten(1), *maps], 1))
     return torch.cat(rows)
 

@@ -42,14 +42,19 @@ def from_diffusion(folder: Path, steps: int, eta: float = 0) -> Sample:
     ensure_torchvision()
     from diffusers import DDIMScheduler, UNet2DModel
 
-    network, scheduler = UNet2DModel.from_pretrained(folder / "unet").eval(), DDIMScheduler.from_pretrained(folder / "scheduler")
+    network, scheduler = (
+        UNet2DModel.from_pretrained(folder / "unet").eval(),
+        DDIMScheduler.from_pretrained(folder / "scheduler"),
+    )
     scheduler.set_timesteps(steps)
     network.to(memory_format=torch.channels_last)  # a third quicker in float32
     shape = (network.config.in_channels, network.config.sample_size, network.config.sample_size)
 
     def sample(seeds: np.ndarray) -> Tensor:
         fresh = torch.Generator().manual_seed(int(seeds[0]))
-        x = torch.from_numpy(np.stack([np.random.RandomState(seed).randn(*shape) for seed in seeds])).float()
+        x = torch.from_numpy(
+            np.stack([np.random.RandomState(seed).randn(*shape) for seed in seeds])
+        ).float()
         for t in scheduler.timesteps:
             x = scheduler.step(network(x, t).sample, t, x, eta=eta, generator=fresh).prev_sample
         return x
@@ -59,7 +64,12 @@ def from_diffusion(folder: Path, steps: int, eta: float = 0) -> Sample:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The sheet of a face generator's card.")
-    parser.add_argument("--data", type=Path, required=True, help="folder of heads128-*.tar, whose labels the faces take")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        help="folder of heads128-*.tar, whose labels the faces take",
+    )
     parser.add_argument("--file", type=Path, required=True)
     chosen = parser.parse_args()
     with torch.inference_mode():

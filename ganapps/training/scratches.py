@@ -53,7 +53,11 @@ class ScratchTrainer(AveragedTrainer):
         both, found = (said.sigmoid() * truth).sum(), said.sigmoid().sum()
         overlap = 1 - (2 * both + 1) / (found + truth.sum() + 1)
         hits = ((said > 0) * truth).sum().item()
-        losses = {"entropy": entropy.item(), "found": hits / max(1.0, truth.sum().item()), "right": hits / max(1.0, (said > 0).sum().item())}
+        losses = {
+            "entropy": entropy.item(),
+            "found": hits / max(1.0, truth.sum().item()),
+            "right": hits / max(1.0, (said > 0).sum().item()),
+        }
         return entropy + self.settings.overlap_weight * overlap, losses
 
     def sheet(self) -> Tensor:
@@ -68,7 +72,9 @@ def scratched(whole: Tensor) -> tuple[Tensor, Tensor]:
     """Pictures [N, 3, S, S] in 0..1 -> damaged ones, and where: [N, 1, S, S], 1 or 0."""
     seeds = torch.randint(2**31 - 1, (len(whole),)).tolist()
     made = [damage(x, np.random.RandomState(seed)) for x, seed in zip(whole, seeds)]
-    return tuple(torch.stack(part).contiguous(memory_format=torch.channels_last) for part in zip(*made))
+    return tuple(
+        torch.stack(part).contiguous(memory_format=torch.channels_last) for part in zip(*made)
+    )
 
 
 def damage(x: Tensor, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
@@ -87,7 +93,12 @@ def damage(x: Tensor, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
 def aged(x: Tensor, random: np.random.RandomState) -> Tensor:
     """Faded, brownish or grey, with grain: what an old picture is without being damaged."""
     if random.rand() < GREY:
-        x = x.mean(0, keepdim=True) * torch.tensor([1.0, random.uniform(0.85, 1), random.uniform(0.65, 1)]).float()[:, None, None]
+        x = (
+            x.mean(0, keepdim=True)
+            * torch.tensor([1.0, random.uniform(0.85, 1), random.uniform(0.65, 1)]).float()[
+                :, None, None
+            ]
+        )
     if random.rand() < FADED:
         x = random.uniform(0.05, 0.3) + x * random.uniform(0.4, 0.7)
     if random.rand() < GRAINY:
@@ -95,34 +106,63 @@ def aged(x: Tensor, random: np.random.RandomState) -> Tensor:
     return x
 
 
-def _cover(height: int, width: int, draw: Draw, count: int, random: np.random.RandomState) -> Tensor:
+def _cover(
+    height: int, width: int, draw: Draw, count: int, random: np.random.RandomState
+) -> Tensor:
     """So many shapes of a kind: [1, H, W], 1 where nothing of the picture is left."""
     sheet = Image.new("L", (width * FINE, height * FINE))
     for _ in range(count):
         draw(ImageDraw.Draw(sheet), FINE * min(height, width), random)
-    small = sheet.filter(ImageFilter.GaussianBlur(random.uniform(0, 0.6) * FINE)).resize((width, height), Image.Resampling.BOX)
+    small = sheet.filter(ImageFilter.GaussianBlur(random.uniform(0, 0.6) * FINE)).resize(
+        (width, height), Image.Resampling.BOX
+    )
     return torch.from_numpy(np.asarray(small).copy())[None].float() / 255 * random.uniform(0.6, 1)
 
 
 def _colour(random: np.random.RandomState) -> Tensor:
     """Of damage: paper that shows, seldom dirt."""
     bright = random.uniform(0.75, 1) if random.rand() < 0.7 else random.uniform(0, 0.25)
-    return torch.from_numpy(np.clip(bright + random.normal(0, 0.03, 3), 0, 1)).float()[:, None, None]
+    return torch.from_numpy(np.clip(bright + random.normal(0, 0.03, 3), 0, 1)).float()[
+        :, None, None
+    ]
 
 
 def _scratch(draw: ImageDraw.ImageDraw, side: int, random: np.random.RandomState) -> None:
     """A long, thin, nearly straight line, mostly upright."""
     upright = random.rand() < 0.6
-    _line(draw, side, random, angle=np.pi / 2 + random.normal(0, 0.1) if upright else random.uniform(0, np.pi),
-          steps=random.randint(4, 14), bend=0.05, thick=random.uniform(0.15, 0.6))
+    _line(
+        draw,
+        side,
+        random,
+        angle=np.pi / 2 + random.normal(0, 0.1) if upright else random.uniform(0, np.pi),
+        steps=random.randint(4, 14),
+        bend=0.05,
+        thick=random.uniform(0.15, 0.6),
+    )
 
 
 def _hair(draw: ImageDraw.ImageDraw, side: int, random: np.random.RandomState) -> None:
     """A short curl."""
-    _line(draw, side, random, angle=random.uniform(0, 2 * np.pi), steps=random.randint(4, 10), bend=0.6, thick=random.uniform(0.15, 0.4))
+    _line(
+        draw,
+        side,
+        random,
+        angle=random.uniform(0, 2 * np.pi),
+        steps=random.randint(4, 10),
+        bend=0.6,
+        thick=random.uniform(0.15, 0.4),
+    )
 
 
-def _line(draw: ImageDraw.ImageDraw, side: int, random: np.random.RandomState, angle: float, steps: int, bend: float, thick: float) -> None:
+def _line(
+    draw: ImageDraw.ImageDraw,
+    side: int,
+    random: np.random.RandomState,
+    angle: float,
+    steps: int,
+    bend: float,
+    thick: float,
+) -> None:
     """`thick` is in hundredths of the side."""
     point = np.array([random.uniform(0, draw.im.size[0]), random.uniform(0, draw.im.size[1])])
     points = [point]
@@ -130,7 +170,9 @@ def _line(draw: ImageDraw.ImageDraw, side: int, random: np.random.RandomState, a
         angle += random.normal(0, bend)
         point = point + random.uniform(0.03, 0.12) * side * np.array([np.cos(angle), np.sin(angle)])
         points.append(point)
-    draw.line([tuple(p) for p in points], fill=255, width=max(2, round(thick * side / 40)), joint="curve")
+    draw.line(
+        [tuple(p) for p in points], fill=255, width=max(2, round(thick * side / 40)), joint="curve"
+    )
 
 
 def _dust(draw: ImageDraw.ImageDraw, side: int, random: np.random.RandomState) -> None:
@@ -148,13 +190,21 @@ def _fold(draw: ImageDraw.ImageDraw, side: int, random: np.random.RandomState) -
     for _ in range(random.randint(3, 10)):
         along = np.sort(random.uniform(0, 1, 2))
         across = ends[0] + (ends[1] - ends[0]) * along + random.normal(0, 0.003, 2)
-        points = [(a * width, b * height) if upright else (b * width, a * height) for a, b in zip(across, along)]
+        points = [
+            (a * width, b * height) if upright else (b * width, a * height)
+            for a, b in zip(across, along)
+        ]
         draw.line(points, fill=255, width=max(2, round(random.uniform(0.005, 0.02) * side)))
 
 
 def main() -> None:
     chosen = loop.arguments("Train the finder of scratches.", pictures=60_000)
-    loop.run(ScratchTrainer(gathered(chosen.data), Settings(), chosen.pictures), chosen.out, chosen.pictures, chosen.start)
+    loop.run(
+        ScratchTrainer(gathered(chosen.data), Settings(), chosen.pictures),
+        chosen.out,
+        chosen.pictures,
+        chosen.start,
+    )
 
 
 if __name__ == "__main__":

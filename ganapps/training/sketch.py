@@ -28,11 +28,17 @@ class Sketch:
 
     def __init__(self, faces: FaceTrainer, pictures: int) -> None:
         self.faces, self.pictures = faces, pictures
-        mapping = [p for name, p in faces.generator.named_parameters() if name.startswith("mapping.fc")]
-        others = [p for name, p in faces.generator.named_parameters() if not name.startswith("mapping.fc")]
+        mapping = [
+            p for name, p in faces.generator.named_parameters() if name.startswith("mapping.fc")
+        ]
+        others = [
+            p for name, p in faces.generator.named_parameters() if not name.startswith("mapping.fc")
+        ]
         self.rates = (RATE, MAPPING_RATE, ENCODER_RATE)
-        self.optimizer = torch.optim.Adam([{"params": others}, {"params": mapping}, {"params": list(faces.encoder.parameters())}],
-                                          betas=(MOMENTUM, 0.99))
+        self.optimizer = torch.optim.Adam(
+            [{"params": others}, {"params": mapping}, {"params": list(faces.encoder.parameters())}],
+            betas=(MOMENTUM, 0.99),
+        )
 
     @property
     def seen(self) -> int:
@@ -53,7 +59,10 @@ class Sketch:
             small = faces.generator.synthesis(faces.generator.every_layer(w), depth=-1)[-1]
         faces.generator.mapping.w_avg.lerp_(w.detach().mean(0), 0.01)
         colours = apart(small, F.avg_pool2d(real, 2), CELLS)
-        loop.descend(faces.settings.colour_weight * colours + faces.settings.code_weight * nats, self.optimizer)
+        loop.descend(
+            faces.settings.colour_weight * colours + faces.settings.code_weight * nats,
+            self.optimizer,
+        )
         faces.seen += BATCH
         loop.follow(faces.average, faces.generator, 0.5 ** (BATCH / faces.settings.half_life))
         return {"colours": colours.item(), "nats": nats.item()}
@@ -64,7 +73,9 @@ class Sketch:
 
     def state(self) -> dict[str, Any]:
         """A state of `faces`, whose optimizers start afresh, and this one's."""
-        return {name: value for name, value in self.faces.state().items() if name != "optimizers"} | {"sketch": self.optimizer.state_dict()}
+        return {
+            name: value for name, value in self.faces.state().items() if name != "optimizers"
+        } | {"sketch": self.optimizer.state_dict()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """The other way round; a state of `faces` starts a sketch."""
@@ -84,7 +95,9 @@ class Sketch:
 def main() -> None:
     chosen = loop.arguments("Teach the face generator's small picture.", pictures=600_000)
     settings = Settings()
-    faces = FaceTrainer(load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls)
+    faces = FaceTrainer(
+        load(chosen.data, settings.resolution), settings, chosen.pictures, falls=chosen.falls
+    )
     loop.run(Sketch(faces, chosen.pictures), chosen.out, chosen.pictures, chosen.start)
 
 

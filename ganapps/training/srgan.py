@@ -21,7 +21,9 @@ from ganapps.training.features import FeatureNetwork
 from ganapps.training.srresnet import SCALE, SRResNetTrainer, sharp
 
 SMALLEST = 64  # pixels a side of what the judges see
-FINEST = 3  # of the feature maps: 1/4, 1/8 and 1/16 of the side; what is coarser is the same in any case
+FINEST = (
+    3  # of the feature maps: 1/4, 1/8 and 1/16 of the side; what is coarser is the same in any case
+)
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,21 @@ class Settings(srresnet.Settings):
 
 def critic(width: int) -> nn.Sequential:
     """[N, 3, S, S] in 0..1 -> a score for each of overlapping patches, [N, 1, S / 16, S / 16]; above 0 is real."""
-    layers: list[nn.Module] = [nn.Conv2d(3, width, 3, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+    layers: list[nn.Module] = [
+        nn.Conv2d(3, width, 3, stride=2, padding=1),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]
     for k in (1, 2, 4):
-        layers += [nn.Conv2d(k * width, 2 * k * width, 3, stride=2, padding=1), nn.BatchNorm2d(2 * k * width), nn.LeakyReLU(0.2, inplace=True)]
-    layers += [nn.Conv2d(8 * width, 8 * width, 3, padding=1), nn.BatchNorm2d(8 * width), nn.LeakyReLU(0.2, inplace=True)]
+        layers += [
+            nn.Conv2d(k * width, 2 * k * width, 3, stride=2, padding=1),
+            nn.BatchNorm2d(2 * k * width),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
+    layers += [
+        nn.Conv2d(8 * width, 8 * width, 3, padding=1),
+        nn.BatchNorm2d(8 * width),
+        nn.LeakyReLU(0.2, inplace=True),
+    ]
     return nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 1)).to(memory_format=torch.channels_last)
 
 
@@ -51,7 +64,13 @@ class SRGANTrainer(SRResNetTrainer):
 
     name = "srgan-x4-ours"
 
-    def __init__(self, heap: Sequence[np.ndarray], settings: Settings, pictures: int, features: nn.Module | None = None) -> None:
+    def __init__(
+        self,
+        heap: Sequence[np.ndarray],
+        settings: Settings,
+        pictures: int,
+        features: nn.Module | None = None,
+    ) -> None:
         super().__init__(heap, settings, pictures)
         self.features = features or FeatureNetwork()
         self.critic = critic(settings.critic_width)
@@ -67,13 +86,29 @@ class SRGANTrainer(SRResNetTrainer):
         self.critic.requires_grad_(False)
         with precision.quick():
             fooled = F.softplus(-self.critic(made).float()).mean()
-            apart = _apart(self.features(made * 2 - 1)[:FINEST], self.features(large * 2 - 1)[:FINEST])
+            apart = _apart(
+                self.features(made * 2 - 1)[:FINEST], self.features(large * 2 - 1)[:FINEST]
+            )
         self.critic.requires_grad_(True)
-        loss = s.feature_weight * apart + s.critic_weight * fooled + s.plain_weight * plain + s.grid_weight * grid
-        return loss, {"apart": 255 * plain.item(), "grid": 255 * grid.item(), "features": apart.item(), "fooled": fooled.item(), "critic": taught}
+        loss = (
+            s.feature_weight * apart
+            + s.critic_weight * fooled
+            + s.plain_weight * plain
+            + s.grid_weight * grid
+        )
+        return loss, {
+            "apart": 255 * plain.item(),
+            "grid": 255 * grid.item(),
+            "features": apart.item(),
+            "fooled": fooled.item(),
+            "critic": taught,
+        }
 
     def state(self) -> dict[str, Any]:
-        return super().state() | {"critic": self.critic.state_dict(), "critic_optimizer": self.critic_optimizer.state_dict()}
+        return super().state() | {
+            "critic": self.critic.state_dict(),
+            "critic_optimizer": self.critic_optimizer.state_dict(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on; or, from a state of SRResNet, begins with its networks."""
@@ -113,12 +148,19 @@ def _part(*pictures: Tensor) -> list[Tensor]:
 
 def _apart(made: list[Tensor], real: list[Tensor]) -> Tensor:
     """Mean difference of feature maps, each relative to the size of the real one's values."""
-    return torch.stack([(a.float() - b.float()).abs().mean() / b.float().abs().mean() for a, b in zip(made, real)]).sum()
+    return torch.stack(
+        [(a.float() - b.float()).abs().mean() / b.float().abs().mean() for a, b in zip(made, real)]
+    ).sum()
 
 
 def main() -> None:
     chosen = loop.arguments("Train SRGAN, four times the size.", pictures=60_000)
-    loop.run(SRGANTrainer(sharp(chosen.data), Settings(), chosen.pictures), chosen.out, chosen.pictures, chosen.start)
+    loop.run(
+        SRGANTrainer(sharp(chosen.data), Settings(), chosen.pictures),
+        chosen.out,
+        chosen.pictures,
+        chosen.start,
+    )
 
 
 if __name__ == "__main__":

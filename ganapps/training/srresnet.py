@@ -26,7 +26,11 @@ from ganapps.training.photographs import load, shrink
 SCALE, CROP, SHEET = 4, 96, 8
 SIDES = (320, 480, 2000)  # short sides in pixels, the last one as it is
 CAMERA = 0.5  # how often a small picture comes through the camera chain instead of bicubic shrinking alone
-BLUR, NOISE, QUALITY = (0.6, 2.4), (0.0, 0.025), (50, 95)  # pixels of the large picture; of 1; of JPEG
+BLUR, NOISE, QUALITY = (
+    (0.6, 2.4),
+    (0.0, 0.025),
+    (50, 95),
+)  # pixels of the large picture; of 1; of JPEG
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,9 @@ class Block(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         first, second = (nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(2))
-        self.rcb = nn.Sequential(first, nn.BatchNorm2d(width), nn.PReLU(), second, nn.BatchNorm2d(width))
+        self.rcb = nn.Sequential(
+            first, nn.BatchNorm2d(width), nn.PReLU(), second, nn.BatchNorm2d(width)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.rcb(x)
@@ -57,7 +63,9 @@ class Double(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.upsample_block = nn.Sequential(nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU())
+        self.upsample_block = nn.Sequential(
+            nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.upsample_block(x)
@@ -70,7 +78,9 @@ class Generator(nn.Module):
         super().__init__()
         self.conv1 = nn.Sequential(nn.Conv2d(3, width, 9, padding=4), nn.PReLU())
         self.trunk = nn.Sequential(*(Block(width) for _ in range(blocks)))
-        self.conv2 = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
+        self.conv2 = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
+        )
         self.upsampling = nn.Sequential(Double(width), Double(width))
         self.conv3 = nn.Conv2d(width, 3, 9, padding=4)
         self._begin_bilinear()
@@ -90,7 +100,9 @@ class Generator(nn.Module):
                 convolution.weight[colour, colour, 4, 4] = 1
                 convolution.bias[colour] = 0
         self.conv3.weight[:, 3:] = 0
-        near = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])  # of the pixels before, at and after, for either half
+        near = torch.tensor(
+            [[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]]
+        )  # of the pixels before, at and after, for either half
         for double in self.upsampling:
             convolution = double.upsample_block[0]
             kernels = convolution.weight.unflatten(0, (-1, 4))
@@ -99,7 +111,9 @@ class Generator(nn.Module):
             for colour in range(3):
                 rows = slice(4 * colour, 4 * colour + 4)
                 convolution.weight[rows] = 0
-                convolution.weight[rows, colour] = torch.stack([near[i].outer(near[j]) for i in range(2) for j in range(2)])
+                convolution.weight[rows, colour] = torch.stack(
+                    [near[i].outer(near[j]) for i in range(2) for j in range(2)]
+                )
 
 
 class SRResNetTrainer:
@@ -109,13 +123,17 @@ class SRResNetTrainer:
 
     def __init__(self, heap: Sequence[np.ndarray], settings: Settings, pictures: int) -> None:
         self.settings, self.pictures, self.seen, self.heap = settings, pictures, 0, heap
-        self.generator = Generator(settings.width, settings.blocks).to(memory_format=torch.channels_last)
+        self.generator = Generator(settings.width, settings.blocks).to(
+            memory_format=torch.channels_last
+        )
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.generator.parameters())
 
     def step(self) -> dict[str, float]:
         """One batch; the losses, by name."""
-        self.optimizer.param_groups[0]["lr"] = self.settings.rate * loop.falling(self.seen, self.pictures)
+        self.optimizer.param_groups[0]["lr"] = self.settings.rate * loop.falling(
+            self.seen, self.pictures
+        )
         large = crops(self.heap, self.settings.batch)
         small = damaged(large)
         with precision.quick():
@@ -125,7 +143,9 @@ class SRResNetTrainer:
         loss.backward()
         self.optimizer.step()
         self.seen += len(large)
-        half_life = min(self.settings.half_life, 1 + self.seen / 5)  # short at first: nobody misses the beginnings
+        half_life = min(
+            self.settings.half_life, 1 + self.seen / 5
+        )  # short at first: nobody misses the beginnings
         loop.follow(self.average, self.generator, 0.5 ** (len(large) / half_life))
         return losses
 
@@ -143,12 +163,23 @@ class SRResNetTrainer:
         torch.set_rng_state(state)
         with torch.no_grad():
             made = self.average(small)
-        return torch.cat([F.interpolate(small, scale_factor=SCALE, mode="bicubic"), made, large]).clamp(0, 1) * 2 - 1
+        return (
+            torch.cat(
+                [F.interpolate(small, scale_factor=SCALE, mode="bicubic"), made, large]
+            ).clamp(0, 1)
+            * 2
+            - 1
+        )
 
     def state(self) -> dict[str, Any]:
         """Everything that a later run needs to go on as if it had never stopped."""
-        return {"generator": self.generator.state_dict(), "average": self.average.state_dict(), "optimizer": self.optimizer.state_dict(),
-                "seen": self.seen, "random": torch.get_rng_state()}
+        return {
+            "generator": self.generator.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "seen": self.seen,
+            "random": torch.get_rng_state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.generator.load_state_dict(state["generator"])
@@ -161,13 +192,23 @@ class SRResNetTrainer:
         """Take over a finished network, SRResNet's or SRGAN's."""
         tensors = {name: tensor.float() for name, tensor in load_file(finished).items()}
         for network in (self.generator, self.average):
-            counts = {name: tensor for name, tensor in network.state_dict().items() if name.endswith("num_batches_tracked")}
+            counts = {
+                name: tensor
+                for name, tensor in network.state_dict().items()
+                if name.endswith("num_batches_tracked")
+            }
             network.load_state_dict(tensors | counts)
 
     def export(self, out: Path) -> None:
         """The averaged network in float16, its batch norms' statistics too, in the layout that `ganapps.networks.srresnet` reads."""
-        tensors = {k: v.half().contiguous() for k, v in self.average.state_dict().items() if not k.endswith("num_batches_tracked")}
-        save_file(tensors, out / f"{self.name}.safetensors", metadata={"pictures_seen": str(self.seen)})
+        tensors = {
+            k: v.half().contiguous()
+            for k, v in self.average.state_dict().items()
+            if not k.endswith("num_batches_tracked")
+        }
+        save_file(
+            tensors, out / f"{self.name}.safetensors", metadata={"pictures_seen": str(self.seen)}
+        )
 
 
 def crops(heap: Sequence[np.ndarray], count: int) -> Tensor:
@@ -175,15 +216,26 @@ def crops(heap: Sequence[np.ndarray], count: int) -> Tensor:
     picked = []
     for _ in range(count):
         pixels = heap[int(torch.randint(len(heap), ()))]
-        y, x, turns = (int(torch.randint(n, ())) for n in (pixels.shape[0] - CROP + 1, pixels.shape[1] - CROP + 1, 4))
+        y, x, turns = (
+            int(torch.randint(n, ()))
+            for n in (pixels.shape[0] - CROP + 1, pixels.shape[1] - CROP + 1, 4)
+        )
         crop = np.rot90(pixels[y : y + CROP, x : x + CROP], turns)
         picked.append(crop[:, ::-1] if torch.rand(()) < 0.5 else crop)
-    return torch.from_numpy(np.stack(picked)).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last).float() / 255
+    return (
+        torch.from_numpy(np.stack(picked))
+        .permute(0, 3, 1, 2)
+        .contiguous(memory_format=torch.channels_last)
+        .float()
+        / 255
+    )
 
 
 def damaged(large: Tensor) -> Tensor:
     """[N, 3, S, S] -> [N, 3, S / 4, S / 4], 0..1 in 255 levels: bicubic, and about half of them through the camera chain."""
-    return torch.stack([camera(x) if torch.rand(()) < CAMERA else shrunk(x) for x in large]).contiguous(memory_format=torch.channels_last)
+    return torch.stack(
+        [camera(x) if torch.rand(()) < CAMERA else shrunk(x) for x in large]
+    ).contiguous(memory_format=torch.channels_last)
 
 
 def shrunk(x: Tensor) -> Tensor:
@@ -194,13 +246,21 @@ def shrunk(x: Tensor) -> Tensor:
 
 def camera(x: Tensor) -> Tensor:
     """Blurred, shrunk, noisy and through JPEG, each by chance more or less."""
-    blur, noise, quality = (low + (high - low) * float(torch.rand(())) for low, high in (BLUR, NOISE, QUALITY))
+    blur, noise, quality = (
+        low + (high - low) * float(torch.rand(())) for low, high in (BLUR, NOISE, QUALITY)
+    )
     places = torch.arange(-5, 6).float()
     line = torch.exp(-(places**2) / (2 * blur**2))
     line = (line / line.sum()).expand(3, 1, 1, 11)
     soft = F.conv2d(F.pad(x[None], (5, 5, 5, 5), mode="reflect"), line, groups=3)
     small = shrunk(F.conv2d(soft, line.transpose(2, 3), groups=3)[0])
-    pixels = ((small + noise * torch.randn_like(small)).clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    pixels = (
+        ((small + noise * torch.randn_like(small)).clamp(0, 1) * 255)
+        .round()
+        .byte()
+        .permute(1, 2, 0)
+        .numpy()
+    )
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=round(quality))
     return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float() / 255
@@ -208,12 +268,22 @@ def camera(x: Tensor) -> Tensor:
 
 def sharp(folder: Path) -> list[np.ndarray]:
     """The photographs to learn from, each in every size of `SIDES`; none that is held back."""
-    return [shrink(p.pixels, side) for p in load(folder, "photo", "painting") for side in SIDES if side < min(p.pixels.shape[:2]) or side == SIDES[-1]]
+    return [
+        shrink(p.pixels, side)
+        for p in load(folder, "photo", "painting")
+        for side in SIDES
+        if side < min(p.pixels.shape[:2]) or side == SIDES[-1]
+    ]
 
 
 def main() -> None:
     chosen = loop.arguments("Train SRResNet, four times the size.", pictures=60_000)
-    loop.run(SRResNetTrainer(sharp(chosen.data), Settings(), chosen.pictures), chosen.out, chosen.pictures, chosen.start)
+    loop.run(
+        SRResNetTrainer(sharp(chosen.data), Settings(), chosen.pictures),
+        chosen.out,
+        chosen.pictures,
+        chosen.start,
+    )
 
 
 if __name__ == "__main__":

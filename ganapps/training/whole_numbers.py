@@ -14,8 +14,17 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-LARGE, MOST = 500_000, 127  # numbers of a convolution from which on it is worth it; the largest whole number
-CLIPS = (1.0, 0.95, 0.9, 0.85, 0.8)  # of a channel's largest weight: the one with the least square error is taken
+LARGE, MOST = (
+    500_000,
+    127,
+)  # numbers of a convolution from which on it is worth it; the largest whole number
+CLIPS = (
+    1.0,
+    0.95,
+    0.9,
+    0.85,
+    0.8,
+)  # of a channel's largest weight: the one with the least square error is taken
 
 
 def whole(weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -29,7 +38,10 @@ def whole(weight: Tensor) -> tuple[Tensor, Tensor]:
         tries.append((numbers, scale, (numbers * scale.float() - rows).square().sum(1)))
     best = torch.stack([error for *_, error in tries]).argmin(0)
     of_channel = torch.arange(len(rows))
-    numbers, scales = (torch.stack(part)[best, of_channel] for part in ([n for n, *_ in tries], [s for _, s, _ in tries]))
+    numbers, scales = (
+        torch.stack(part)[best, of_channel]
+        for part in ([n for n, *_ in tries], [s for _, s, _ in tries])
+    )
     return numbers.to(torch.int8).view(weight.shape), scales
 
 
@@ -45,7 +57,9 @@ def halved(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Keep a checkpoint's large convolutions as whole numbers.")
+    parser = argparse.ArgumentParser(
+        description="Keep a checkpoint's large convolutions as whole numbers."
+    )
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)
     chosen = parser.parse_args()

@@ -38,7 +38,9 @@ def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterato
     @functools.wraps(endpoint)
     def careful(*given: Any, **named: Any) -> Iterator[Answer]:
         asked = dict(zip(defaults, given, strict=False)) | named
-        asked = {name: defaults.get(name) if value is None else value for name, value in asked.items()}
+        asked = {
+            name: defaults.get(name) if value is None else value for name, value in asked.items()
+        }
         try:
             yield from endpoint(**asked)
         except UserError as e:
@@ -53,8 +55,20 @@ def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterato
 def _faces(engine: Engine) -> Callable:
     first = common.here_first(engine, "faces").id
 
-    def faces(seed: str = "0", count: int = 1, psi: float = 0.7, model: str = first, labels: dict | None = None, mix: str = "", mix_from: int = 4,
-              mix_to: int = 31, cutoff: int = 0, noise: str = "const", precision: str = "auto", weights: gr.FileData | None = None) -> Iterator[Answer]:
+    def faces(
+        seed: str = "0",
+        count: int = 1,
+        psi: float = 0.7,
+        model: str = first,
+        labels: dict | None = None,
+        mix: str = "",
+        mix_from: int = 4,
+        mix_to: int = 31,
+        cutoff: int = 0,
+        noise: str = "const",
+        precision: str = "auto",
+        weights: gr.FileData | None = None,
+    ) -> Iterator[Answer]:
         """Draw faces from seeds with a GAN. Streams: each answer holds the pictures made so far.
 
         Args:
@@ -74,8 +88,17 @@ def _faces(engine: Engine) -> Callable:
         Returns:
             The PNG files, each with its recipe inside, and {"recipe", "report"}.
         """
-        settings = {"seed": common.seed(seed), "count": count, "psi": psi, "labels": labels or None, "mix": mix or None, "mix_from": mix_from, "mix_to": mix_to,
-                    "cutoff": cutoff or None, "noise": noise}
+        settings = {
+            "seed": common.seed(seed),
+            "count": count,
+            "psi": psi,
+            "labels": labels or None,
+            "mix": mix or None,
+            "mix_from": mix_from,
+            "mix_to": mix_to,
+            "cutoff": cutoff or None,
+            "noise": noise,
+        }
         yield from answers(engine, Recipe("faces", model, settings, precision), (), weights)
 
     faces.__annotations__["return"] = Answer
@@ -85,9 +108,22 @@ def _faces(engine: Engine) -> Callable:
 def _upscale(engine: Engine) -> Callable:
     first = common.here_first(engine, "upscale").id
 
-    def upscale(picture: gr.FileData | None = None, model: str = first, scale: float = 0, width: int = 0, strength: float = 1.0, keep_colours: bool = False, tile: int = 0,
-                keep_place: bool = False, precision: str = "auto", denoise: float | None = None, weights: gr.FileData | None = None,
-                steps: int | None = None, seed: str | None = None, noise_level: int | None = None) -> Iterator[Answer]:
+    def upscale(
+        picture: gr.FileData | None = None,
+        model: str = first,
+        scale: float = 0,
+        width: int = 0,
+        strength: float = 1.0,
+        keep_colours: bool = False,
+        tile: int = 0,
+        keep_place: bool = False,
+        precision: str = "auto",
+        denoise: float | None = None,
+        weights: gr.FileData | None = None,
+        steps: int | None = None,
+        seed: str | None = None,
+        noise_level: int | None = None,
+    ) -> Iterator[Answer]:
         """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with the result.
 
         Args:
@@ -109,10 +145,22 @@ def _upscale(engine: Engine) -> Callable:
         Returns:
             The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured on it.
         """
-        settings = {"scale": scale or None, "width": width or None, "strength": strength, "keep_colours": keep_colours, "tile": tile or None, "keep_place": keep_place,
-                    "denoise": denoise}
+        settings = {
+            "scale": scale or None,
+            "width": width or None,
+            "strength": strength,
+            "keep_colours": keep_colours,
+            "tile": tile or None,
+            "keep_place": keep_place,
+            "denoise": denoise,
+        }
         settings |= _told(steps=steps, seed=seed, noise_level=noise_level)
-        yield from answers(engine, Recipe("upscale", model, settings, precision), [_path(picture, "picture")], weights)
+        yield from answers(
+            engine,
+            Recipe("upscale", model, settings, precision),
+            [_path(picture, "picture")],
+            weights,
+        )
 
     upscale.__annotations__["return"] = Answer
     return upscale
@@ -121,10 +169,21 @@ def _upscale(engine: Engine) -> Callable:
 def _translate(engine: Engine) -> Callable:
     first = common.here_first(engine, "translate").id
 
-    def translate(picture: gr.FileData | None = None, model: str = first, labels: dict | None = None, strength: float = 1.0, keep_colours: bool = False,
-                  keep_place: bool = False, precision: str = "auto", weights: gr.FileData | None = None,
-                  prompt: str = "", steps: int | None = None, guidance: float | None = None, image_guidance: float | None = None,
-                  seed: str | None = None) -> Iterator[Answer]:
+    def translate(
+        picture: gr.FileData | None = None,
+        model: str = first,
+        labels: dict | None = None,
+        strength: float = 1.0,
+        keep_colours: bool = False,
+        keep_place: bool = False,
+        precision: str = "auto",
+        weights: gr.FileData | None = None,
+        prompt: str = "",
+        steps: int | None = None,
+        guidance: float | None = None,
+        image_guidance: float | None = None,
+        seed: str | None = None,
+    ) -> Iterator[Answer]:
         """Carry a picture into a model's other domain. The result has the picture's size.
 
         Args:
@@ -145,9 +204,20 @@ def _translate(engine: Engine) -> Callable:
         Returns:
             The PNG file with its recipe inside, and {"recipe", "report"}.
         """
-        settings = {"labels": labels or None, "strength": strength, "keep_colours": keep_colours, "keep_place": keep_place, "prompt": prompt}
+        settings = {
+            "labels": labels or None,
+            "strength": strength,
+            "keep_colours": keep_colours,
+            "keep_place": keep_place,
+            "prompt": prompt,
+        }
         settings |= _told(steps=steps, guidance=guidance, image_guidance=image_guidance, seed=seed)
-        yield from answers(engine, Recipe("translate", model, settings, precision), [_path(picture, "picture")], weights)
+        yield from answers(
+            engine,
+            Recipe("translate", model, settings, precision),
+            [_path(picture, "picture")],
+            weights,
+        )
 
     translate.__annotations__["return"] = Answer
     return translate
@@ -165,13 +235,28 @@ def _path(given: object, name: str) -> str:
     if given is None:
         raise UserError("The argument {name} is missing: a picture belongs there.", name=name)
     if not isinstance(path, str) or not path:
-        raise UserError("The argument {name} is no file: upload one to /gradio_api/upload and give {example}.", name=name, example='{"path": "..."}')
+        raise UserError(
+            "The argument {name} is no file: upload one to /gradio_api/upload and give {example}.",
+            name=name,
+            example='{"path": "..."}',
+        )
     return path
 
 
 def _compare(engine: Engine) -> Callable:
-    def compare(seed: str = "0", steps: int = 25, fair: str = "pictures", gan: str = FACES.first[0], diffusion: str = FACES.first[1], psi: float = 0.7,
-                scheduler: str = "", eta: float = 0.0, prompt: str = "", picture: gr.FileData | None = None, gan_steps: int = 1) -> Iterator[Answer]:
+    def compare(
+        seed: str = "0",
+        steps: int = 25,
+        fair: str = "pictures",
+        gan: str = FACES.first[0],
+        diffusion: str = FACES.first[1],
+        psi: float = 0.7,
+        scheduler: str = "",
+        eta: float = 0.0,
+        prompt: str = "",
+        picture: gr.FileData | None = None,
+        gan_steps: int = 1,
+    ) -> Iterator[Answer]:
         """Race a GAN against a diffusion model on one clock. Streams: each answer holds the pictures made so far and what each side spent.
 
         Args:
@@ -192,14 +277,26 @@ def _compare(engine: Engine) -> Callable:
             GAN's first; "one_picture" says what one costs: parameters, operations counted by torch, peak memory with the network.
         """
         kind = between(engine, (gan, diffusion))
-        asked = Race(kind.recipes((gan, diffusion), "auto", *given(kind, common.seed(seed), prompt, psi, gan_steps, steps, scheduler, eta, None)), fair)
+        asked = Race(
+            kind.recipes(
+                (gan, diffusion),
+                "auto",
+                *given(
+                    kind, common.seed(seed), prompt, psi, gan_steps, steps, scheduler, eta, None
+                ),
+            ),
+            fair,
+        )
         pictures = [_path(picture, "picture")] if picture is not None else []
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             kept: list[gr.FileData] = []
             reports: list = [None, None]
             files.check_room()
             for lap in race(engine, asked, pictures):
-                kept += [_stored(path) for path in images.keep_all(lap.result.made, Path(folder), len(kept))]
+                kept += [
+                    _stored(path)
+                    for path in images.keep_all(lap.result.made, Path(folder), len(kept))
+                ]
                 reports[lap.side] = lap.result.report
                 yield kept, report(asked, lap, reports)
 
@@ -211,12 +308,22 @@ def _stored(path: Path) -> gr.FileData:
     return gr.FileData(path=files.keep(path))
 
 
-def answers(engine: Engine, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None) -> Iterator[Answer]:
+def answers(
+    engine: Engine, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None
+) -> Iterator[Answer]:
     """A recipe's results as files and plain values."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         kept: list[gr.FileData] = []
         files.check_room()
-        for result in engine.run(recipe, pictures, _path(weights, "weights") if weights is not None else None):
-            kept += [_stored(path) for path in images.keep_all(result.made, Path(folder), len(kept))]
+        for result in engine.run(
+            recipe, pictures, _path(weights, "weights") if weights is not None else None
+        ):
+            kept += [
+                _stored(path) for path in images.keep_all(result.made, Path(folder), len(kept))
+            ]
             figures = [dict(kept.figures) for kept in result.made if kept.figures]
-            yield kept, {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()} | ({"figures": figures} if figures else {})
+            yield (
+                kept,
+                {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()}
+                | ({"figures": figures} if figures else {}),
+            )

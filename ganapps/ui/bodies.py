@@ -15,7 +15,9 @@ from ganapps.ui.visitors import address, header
 
 MOST_TEXT = 2**20  # bytes of a request beside its files
 MOST_FILES = 16  # data URIs in one request
-DRAINED = 10**9  # bytes of a refused body that are read all the same: before, no client looks at the answer
+DRAINED = (
+    10**9
+)  # bytes of a refused body that are read all the same: before, no client looks at the answer
 LONGEST_START = 200  # bytes of what stands before the comma of a data URI
 # A quote without a backslash before it begins a text, for what ends one is never followed by `data:`.
 START = re.compile(rb'(?<!\\)"data:[\w.+/\\-]{0,100}(?:;[\w=.-]{0,60})?;base64,')
@@ -76,7 +78,9 @@ class Body:
         if isinstance(value, list):
             return [self.filled(item) for item in value]
         if isinstance(value, str) and value in self.files:
-            raise Unreadable("A data URI stands here where no file is expected: give it as the url of a file.")
+            raise Unreadable(
+                "A data URI stands here where no file is expected: give it as the url of a file."
+            )
         return value
 
     async def _more(self) -> bytes:
@@ -105,8 +109,8 @@ class Body:
         start = None if self._small else START.search(self._text, since)
         rest = b""
         if start:
-            rest = bytes(self._text[start.end():])
-            del self._text[start.start() + 1:]
+            rest = bytes(self._text[start.end() :])
+            del self._text[start.start() + 1 :]
             self._text += self._begin().encode()
         self._looked = len(self._text)
         if self._looked > MOST_TEXT:
@@ -119,7 +123,10 @@ class Body:
     def _begin(self) -> str:
         """A file begins: what stands for it in the text."""
         if len(self.files) == MOST_FILES:
-            raise UserError("A request brings at most {most} files: ask for the others after it.", most=MOST_FILES)
+            raise UserError(
+                "A request brings at most {most} files: ask for the others after it.",
+                most=MOST_FILES,
+            )
         most = self._scope["app"].get_blocks().max_file_size or float("inf")
         self._file = _File(address(self._scope), most)
         name = "file:" + secrets.token_hex(16)
@@ -146,7 +153,9 @@ class _File:
         try:
             content = binascii.a2b_base64(text[:whole])
         except binascii.Error as e:
-            raise Unreadable("A data URI can't be read: write it as data:image/png;base64, and then the file in base64.") from e
+            raise Unreadable(
+                "A data URI can't be read: write it as data:image/png;base64, and then the file in base64."
+            ) from e
         self._room -= len(content)
         if self._room < 0:
             raise UserError("This file is larger than an upload may be: make it smaller.")

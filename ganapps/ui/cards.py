@@ -11,9 +11,16 @@ from ganapps.report import size
 from ganapps.ui import common
 from ganapps.ui.words import say
 
-KINDS = {"GAN": "GAN", "style transfer": "style transfer, no GAN", "regression": "trained for closeness, no GAN", "diffusion": "diffusion, no GAN"}
+KINDS = {
+    "GAN": "GAN",
+    "style transfer": "style transfer, no GAN",
+    "regression": "trained for closeness, no GAN",
+    "diffusion": "diffusion, no GAN",
+}
 SURE = {"high": "known to be there", "medium": "probably there", "low": "perhaps there"}
-PICTURES = Path(__file__).parent / "examples" / "cards"  # ROW-N.webp: the example N as the model makes it (training/cards.py)
+PICTURES = (
+    Path(__file__).parent / "examples" / "cards"
+)  # ROW-N.webp: the example N as the model makes it (training/cards.py)
 
 
 def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
@@ -21,10 +28,18 @@ def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
     words = [" → ".join(say(lang, d) for d in checkpoint.domains)] if checkpoint.domains else []
     words += [say(lang, "paired training")] if checkpoint.paired else []
     words += [say(lang, KINDS[checkpoint.kind])] if checkpoint.kind in KINDS else []
-    commercial = {"yes": "commercial use", "no": "no commercial use", "unknown": "licence unclear"}[checkpoint.commercial]
-    facts = [*words, say(lang, "{count} M parameters", count=f"{checkpoint.parameters / 1e6:.1f}")] if checkpoint.parameters else words
+    commercial = {"yes": "commercial use", "no": "no commercial use", "unknown": "licence unclear"}[
+        checkpoint.commercial
+    ]
+    facts = (
+        [*words, say(lang, "{count} M parameters", count=f"{checkpoint.parameters / 1e6:.1f}")]
+        if checkpoint.parameters
+        else words
+    )
     facts.append(say(lang, "here") if here else say(lang, "not here yet"))
-    marks = [f'<span class="chip {checkpoint.commercial}">{html.escape(say(lang, commercial))}</span>']
+    marks = [
+        f'<span class="chip {checkpoint.commercial}">{html.escape(say(lang, commercial))}</span>'
+    ]
     marks += [f'<span class="chip">{html.escape(f)}</span>' for f in facts]
     return f'<div class="chips">{"".join(marks)}</div>'
 
@@ -32,13 +47,28 @@ def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
 def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
     """Everything the catalogue knows of a model, as a table, under pictures of what it does."""
     sources = "<br>".join(_source(s, lang) for s in checkpoint.sources)
-    rows = {"Likes": html.escape(say(lang, checkpoint.likes)), "Can't do": html.escape(say(lang, checkpoint.cannot)),
-            "Trained on": html.escape(checkpoint.trained_on), "Method": html.escape(checkpoint.paper), "Note": html.escape(checkpoint.note),
-            "File": sources, "Licence": html.escape(checkpoint.licence), "Commercial use": say(lang, checkpoint.commercial),
-            "Parameters": f"{checkpoint.parameters:,}" if checkpoint.parameters else say(lang, "unknown"),
-            "Size": size(checkpoint.size) if checkpoint.size else say(lang, "unknown until it is asked for"),
-            "On this machine": say(lang, "here") if here else say(lang, "not here yet")}
-    body = "".join(f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{v}</td></tr>" for k, v in rows.items() if v)
+    rows = {
+        "Likes": html.escape(say(lang, checkpoint.likes)),
+        "Can't do": html.escape(say(lang, checkpoint.cannot)),
+        "Trained on": html.escape(checkpoint.trained_on),
+        "Method": html.escape(checkpoint.paper),
+        "Note": html.escape(checkpoint.note),
+        "File": sources,
+        "Licence": html.escape(checkpoint.licence),
+        "Commercial use": say(lang, checkpoint.commercial),
+        "Parameters": f"{checkpoint.parameters:,}"
+        if checkpoint.parameters
+        else say(lang, "unknown"),
+        "Size": size(checkpoint.size)
+        if checkpoint.size
+        else say(lang, "unknown until it is asked for"),
+        "On this machine": say(lang, "here") if here else say(lang, "not here yet"),
+    }
+    body = "".join(
+        f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{v}</td></tr>"
+        for k, v in rows.items()
+        if v
+    )
     return f'{_pictures(checkpoint, lang)}<table class="card"><tbody>{body}</tbody></table>'
 
 
@@ -57,6 +87,8 @@ def _source(source: Source, lang: str) -> str:
 
 
 def _pictures(checkpoint: Checkpoint, lang: str) -> str:
-    shown = "".join(f'<img src="{html.escape(common.served(p))}" alt="{html.escape(say(lang, "What {model} makes of an example", model=checkpoint.title))}">'
-                    for p in sorted(PICTURES.glob(f"{checkpoint.id}-?.webp")))
+    shown = "".join(
+        f'<img src="{html.escape(common.served(p))}" alt="{html.escape(say(lang, "What {model} makes of an example", model=checkpoint.title))}">'
+        for p in sorted(PICTURES.glob(f"{checkpoint.id}-?.webp"))
+    )
     return f'<div class="card-pictures">{shown}</div>' if shown else ""

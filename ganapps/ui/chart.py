@@ -11,11 +11,20 @@ from ganapps.ui.words import say
 
 LEFT, RIGHT, TOP, BOTTOM = 56, 18, 30, 52
 ENDS = ' text-anchor="end"'  # words that would leave the drawing on the right end where they would begin
-FIGURES = {"frechet": "Nearness (Fréchet distance)", "precision": "Realism (precision)", "recall": "Coverage (recall)", "diversity": "Variety (diversity)",
-           "lite2_frechet": "Nearness, an unseen network"}
-READING = {"frechet": "Lower is nearer to the training pictures.", "precision": "How many of its pictures could be real ones: higher is better.",
-           "recall": "How much of the real variety it covers: higher is better.", "diversity": "How far its pictures lie apart: 1 is as far as the real ones do.",
-           "lite2_frechet": "The Fréchet distance again, seen by a network that no training looked through: lower is nearer."}
+FIGURES = {
+    "frechet": "Nearness (Fréchet distance)",
+    "precision": "Realism (precision)",
+    "recall": "Coverage (recall)",
+    "diversity": "Variety (diversity)",
+    "lite2_frechet": "Nearness, an unseen network",
+}
+READING = {
+    "frechet": "Lower is nearer to the training pictures.",
+    "precision": "How many of its pictures could be real ones: higher is better.",
+    "recall": "How much of the real variety it covers: higher is better.",
+    "diversity": "How far its pictures lie apart: 1 is as far as the real ones do.",
+    "lite2_frechet": "The Fréchet distance again, seen by a network that no training looked through: lower is nearer.",
+}
 
 
 @dataclass(frozen=True)
@@ -78,31 +87,60 @@ def _drawing(lines: Sequence[Line], figure: str, lang: str, frame: Frame) -> str
         return ""
     x = _logarithmic([p.seconds for p in points], frame)
     y, ticks = _linear([p.figures[figure] for p in points], frame)
-    drawn = _grid(x, y, ticks, figure, lang, frame) + "".join(_line(line, figure, x, y, lang) for line in lines)
+    drawn = _grid(x, y, ticks, figure, lang, frame) + "".join(
+        _line(line, figure, x, y, lang) for line in lines
+    )
     name = say(lang, FIGURES[figure])
     title = say(lang, "{figure} over seconds a picture", figure=name)
-    described = "; ".join(f"{line.title}: " + ", ".join(f"{_setting(p.label, lang)} {_short(p.seconds)} s {p.figures[figure]:.3g}" for p in line.points if figure in p.figures)
-                          for line in lines)
-    return (f'<svg class="chart {frame.name}" viewBox="0 0 {frame.width} {frame.height}" role="img" aria-labelledby="{frame.name}-title {frame.name}-text">'
-            f'<title id="{frame.name}-title">{html.escape(title)}</title><desc id="{frame.name}-text">{html.escape(described)}</desc>{drawn}</svg>')
+    described = "; ".join(
+        f"{line.title}: "
+        + ", ".join(
+            f"{_setting(p.label, lang)} {_short(p.seconds)} s {p.figures[figure]:.3g}"
+            for p in line.points
+            if figure in p.figures
+        )
+        for line in lines
+    )
+    return (
+        f'<svg class="chart {frame.name}" viewBox="0 0 {frame.width} {frame.height}" role="img" aria-labelledby="{frame.name}-title {frame.name}-text">'
+        f'<title id="{frame.name}-title">{html.escape(title)}</title><desc id="{frame.name}-text">{html.escape(described)}</desc>{drawn}</svg>'
+    )
 
 
 def table(lines: Sequence[Line], lang: str) -> str:
     """The numbers of all charts."""
     names = [f for f in FIGURES if any(f in p.figures for line in lines for p in line.points)]
-    head = "".join(f"<th scope=col>{html.escape(say(lang, w))}</th>" for w in ("Setting", "Seconds a picture", *(FIGURES[f] for f in names), "Pictures measured"))
+    head = "".join(
+        f"<th scope=col>{html.escape(say(lang, w))}</th>"
+        for w in ("Setting", "Seconds a picture", *(FIGURES[f] for f in names), "Pictures measured")
+    )
     body = ""
     for line in lines:
         for p in line.points:
-            cells = [f"{line.title}, {_setting(p.label, lang)}", _short(p.seconds), *(f"{p.figures[f]:.3f}" if f in p.figures else "–" for f in names), str(p.pictures)]
-            body += f'<tr{" class=now" if p.now else ""}><th scope=row>{html.escape(cells[0])}</th>' + "".join(f"<td>{html.escape(c)}</td>" for c in cells[1:]) + "</tr>"
+            cells = [
+                f"{line.title}, {_setting(p.label, lang)}",
+                _short(p.seconds),
+                *(f"{p.figures[f]:.3f}" if f in p.figures else "–" for f in names),
+                str(p.pictures),
+            ]
+            body += (
+                f"<tr{' class=now' if p.now else ''}><th scope=row>{html.escape(cells[0])}</th>"
+                + "".join(f"<td>{html.escape(c)}</td>" for c in cells[1:])
+                + "</tr>"
+            )
     return f'<div class="numbers"><table class="card"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _setting(label: str, lang: str) -> str:
     """`25 steps` in the visitor's language; psi and eta are letters everywhere."""
     number, _, word = label.partition(" ")
-    return say(lang, "{count} steps", count=number) if word == "steps" else say(lang, "1 step") if word == "step" else label
+    return (
+        say(lang, "{count} steps", count=number)
+        if word == "steps"
+        else say(lang, "1 step")
+        if word == "step"
+        else label
+    )
 
 
 def _short(seconds: float) -> str:
@@ -129,12 +167,18 @@ def _linear(values: Sequence[float], frame: Frame) -> tuple[Scale, list[float]]:
 def _grid(x: Scale, y: Scale, ticks: Sequence[float], figure: str, lang: str, frame: Frame) -> str:
     parts = []
     for tick in ticks:
-        parts.append(f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{frame.width - RIGHT}"/><text class="tick" x="{LEFT - 8}" y="{y(tick):.1f}" dy=".35em" text-anchor="end">{tick:g}</text>')
+        parts.append(
+            f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{frame.width - RIGHT}"/><text class="tick" x="{LEFT - 8}" y="{y(tick):.1f}" dy=".35em" text-anchor="end">{tick:g}</text>'
+        )
     for power in range(math.ceil(x.low), math.floor(x.high) + 1):
-        parts.append(f'<path class="grid" d="M{x(power):.1f} {TOP}V{frame.height - BOTTOM}"/>'
-                     f'<text class="tick" x="{x(power):.1f}" y="{frame.height - BOTTOM + 20}" text-anchor="middle">{10.0**power:g} s</text>')
-    parts.append(f'<text class="axis" x="{frame.width - RIGHT}" y="{frame.height - 8}" text-anchor="end">{html.escape(say(lang, "Seconds a picture"))}</text>'
-                 f'<text class="axis" x="{LEFT}" y="{TOP - 10}">{html.escape(say(lang, FIGURES[figure]))}</text>')
+        parts.append(
+            f'<path class="grid" d="M{x(power):.1f} {TOP}V{frame.height - BOTTOM}"/>'
+            f'<text class="tick" x="{x(power):.1f}" y="{frame.height - BOTTOM + 20}" text-anchor="middle">{10.0**power:g} s</text>'
+        )
+    parts.append(
+        f'<text class="axis" x="{frame.width - RIGHT}" y="{frame.height - 8}" text-anchor="end">{html.escape(say(lang, "Seconds a picture"))}</text>'
+        f'<text class="axis" x="{LEFT}" y="{TOP - 10}">{html.escape(say(lang, FIGURES[figure]))}</text>'
+    )
     return "".join(parts)
 
 
@@ -147,26 +191,45 @@ def _line(line: Line, figure: str, x: Scale, y: Scale, lang: str) -> str:
     joined = "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in places)
     parts = [f'<path class="trade" d="{joined}"/>']
     for p, (a, b) in zip(points, places):
-        said = html.escape(f"{line.title}, {_setting(p.label, lang)}: {_short(p.seconds)} s, {say(lang, FIGURES[figure])} {p.figures[figure]:.3g}")
+        said = html.escape(
+            f"{line.title}, {_setting(p.label, lang)}: {_short(p.seconds)} s, {say(lang, FIGURES[figure])} {p.figures[figure]:.3g}"
+        )
         ring = f'<circle class="now" cx="{a:.1f}" cy="{b:.1f}" r="11"/>' if p.now else ""
-        shape = f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5"/>' if line.mark == "circle" else f'<rect x="{a - 5:.1f}" y="{b - 5:.1f}" width="10" height="10" rx="2"/>'
-        parts.append(f'<g class="mark{" live" if line.here else ""}">{ring}{shape}<title>{said}</title></g>')
+        shape = (
+            f'<circle cx="{a:.1f}" cy="{b:.1f}" r="5"/>'
+            if line.mark == "circle"
+            else f'<rect x="{a - 5:.1f}" y="{b - 5:.1f}" width="10" height="10" rx="2"/>'
+        )
+        parts.append(
+            f'<g class="mark{" live" if line.here else ""}">{ring}{shape}<title>{said}</title></g>'
+        )
     for p, (a, b) in _spaced(points, places):
         left = a > x.end - 70
-        parts.append(f'<text class="label{" now" if p.now else ""}" x="{a - 14 if left else a + 14:.1f}" y="{b:.1f}" dy=".35em"{ENDS if left else ""}>'
-                     f'{html.escape(_setting(p.label, lang))}</text>')
+        parts.append(
+            f'<text class="label{" now" if p.now else ""}" x="{a - 14 if left else a + 14:.1f}" y="{b:.1f}" dy=".35em"{ENDS if left else ""}>'
+            f"{html.escape(_setting(p.label, lang))}</text>"
+        )
     if line.named:
         a, b = min(places, key=lambda place: place[1])
         left = a > x.start + 0.6 * (x.end - x.start)
-        parts.append(f'<text class="name" x="{a + 6 if left else a - 6:.1f}" y="{b - 18:.1f}"{ENDS if left else ""}>{html.escape(line.title)}</text>')
+        parts.append(
+            f'<text class="name" x="{a + 6 if left else a - 6:.1f}" y="{b - 18:.1f}"{ENDS if left else ""}>{html.escape(line.title)}</text>'
+        )
     return f'<g class="series {line.mark}">{"".join(parts)}</g>'
 
 
-def _spaced(points: Sequence[Point], places: Sequence[tuple[float, float]]) -> list[tuple[Point, tuple[float, float]]]:
+def _spaced(
+    points: Sequence[Point], places: Sequence[tuple[float, float]]
+) -> list[tuple[Point, tuple[float, float]]]:
     """The labels that have room: the controls' own first, then those that lie 18 apart from all taken."""
-    order = sorted(range(len(points)), key=lambda i: (not points[i].now, i not in (0, len(points) - 1), i))
+    order = sorted(
+        range(len(points)), key=lambda i: (not points[i].now, i not in (0, len(points) - 1), i)
+    )
     taken: list[int] = []
     for i in order:
-        if all(abs(places[i][1] - places[j][1]) > 20 or abs(places[i][0] - places[j][0]) > 90 for j in taken):
+        if all(
+            abs(places[i][1] - places[j][1]) > 20 or abs(places[i][0] - places[j][0]) > 90
+            for j in taken
+        ):
             taken.append(i)
     return [(points[i], places[i]) for i in sorted(taken)]

@@ -1,7 +1,9 @@
 """What the cards say of models, in Chinese: what they like, and what they can't do."""
 
 MODELS = {
-    "Likes": "擅长", "Can't do": "做不到", "What {model} makes of an example": "{model} 处理示例的结果",
+    "Likes": "擅长",
+    "Can't do": "做不到",
+    "What {model} makes of an example": "{model} 处理示例的结果",
     "Photographs by daylight of 500 px and more: streets, landscapes, people outdoors.": "500 像素以上的日光照片：街道、风景、户外人物。",
     "Change any shape, or go back. Dark areas of pictures under 500 px get a faint pattern.": "改变形状，或转换回来。500 像素以下的图片，暗处会出现淡淡的纹路。",
     "Landscapes, streets and buildings with clear outlines.": "轮廓清晰的风景、街道和建筑。",
@@ -9,8 +11,7 @@ MODELS = {
     "Scenes with strong shapes, where flat areas are welcome.": "形状鲜明、适合平涂的场景。",
     "Keep colours or fine detail: all turns brownish and flat, faces too. It has no way back.": "保留颜色或细节：一切变得偏棕、扁平，人脸也是。无法转换回来。",
     "Large simple shapes: one animal, one building, a sky.": "大而简单的形状：一只动物、一座建筑、一片天空。",
-    "Keep fine detail or letters, and two of the styles hide the picture. It learned textures of paintings, not what is painted.":
-        "保留细节或文字；其中两种风格会掩盖图片。它学的是绘画的纹理，而不是所画的内容。",
+    "Keep fine detail or letters, and two of the styles hide the picture. It learned textures of paintings, not what is painted.": "保留细节或文字；其中两种风格会掩盖图片。它学的是绘画的纹理，而不是所画的内容。",
     "One large brown horse on grass, seen from the side.": "草地上一匹侧面的大棕马。",
     "Tell a horse from what is on or beside it: riders and fences get stripes too.": "区分马与马上、马旁的东西：骑手和围栏也会长出条纹。",
     "One large zebra on grass, seen from the side.": "草地上一匹侧面的大斑马。",
@@ -29,9 +30,9 @@ MODELS = {
     "Photographs of places: sky, trees, streets, from 256 px on.": "风景照片：天空、树木、街道，256 像素以上。",
     "Draw faces well: it learned from landscapes. Lines grow thin in large pictures.": "画好人脸：它学的是风景。大图中线条会变细。",
     "Photographs near 512 px, and short orders: make it snow, turn the cat into a fox.": "约 512 像素的照片，以及简短的指令：让它下雪，把猫变成狐狸。",
-    "Count, move things about, or leave faces alone. Larger pictures are edited small and enlarged.":
-        "数数、移动物体，或不改动人脸。较大的图片会先缩小编辑再放大。",
-    "picture": "图片", "picture as the text says": "按文字修改的图片",
+    "Count, move things about, or leave faces alone. Larger pictures are edited small and enlarged.": "数数、移动物体，或不改动人脸。较大的图片会先缩小编辑再放大。",
+    "picture": "图片",
+    "picture as the text says": "按文字修改的图片",
     "Animals, buildings and skies with clear shapes, of 250 to 1000 px.": "形状清晰的动物、建筑和天空，250 至 1000 像素。",
     "Paint in other colours than blue and yellow, or boldly: its strokes are short, and skies show a weave.": "用蓝黄以外的颜色作画，或画得粗犷：它的笔触短，天空会出现织纹。",
     "What its other half painted.": "另一半所画的画。",

@@ -29,7 +29,11 @@ from ganapps.ui.words import say
 log = logging.getLogger("ganapps")
 DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}  # one slot for whatever computes
 QUIET = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-BUSY = {"show_progress": "hidden", "api_visibility": "private", **DEVICE}  # what takes time in the window
+BUSY = {
+    "show_progress": "hidden",
+    "api_visibility": "private",
+    **DEVICE,
+}  # what takes time in the window
 PAUSE = 0.2  # seconds between two looks at what goes on in small steps: a browser has to draw them
 
 
@@ -46,7 +50,9 @@ def privacy(lang: str) -> str:
 
 def stops(button: gr.Button, events: list, then: Callable, inputs: object, outputs: list) -> None:
     """`button` ends `events`; `then` fills `outputs` only after that, or a last message still under way would be shown over it."""
-    button.click(None, None, None, cancels=events, queue=False, api_visibility="private").then(then, inputs, outputs, **QUIET)
+    button.click(None, None, None, cancels=events, queue=False, api_visibility="private").then(
+        then, inputs, outputs, **QUIET
+    )
 
 
 def served(path: str | Path) -> str:
@@ -70,6 +76,7 @@ def by_path(box: gr.components.Component) -> gr.components.Component:
 
     Gradio's own boxes open a picture before our code sees it, or leave an empty file behind.
     """
+
     def paths(payload: Any) -> str | list[str] | None:
         if payload is None:
             return None
@@ -84,7 +91,9 @@ def price_line(price: Price, lang: str) -> str:
     if price.seconds is None:
         parts = [say(lang, "not measured on this machine yet")]
     else:
-        parts = [say(lang, "about {seconds}", seconds=seconds(price.seconds))] + ([size(price.memory)] if price.memory else [])
+        parts = [say(lang, "about {seconds}", seconds=seconds(price.seconds))] + (
+            [size(price.memory)] if price.memory else []
+        )
     if price.download is None:
         parts.append(say(lang, "downloads the model first"))
     elif price.download:
@@ -96,7 +105,11 @@ def together(prices: Iterable[Price], seconds_of: Callable[[list[float]], float]
     """The price of runs that share one device: seconds add up (or as `seconds_of` has it), the largest memory counts."""
     prices = list(prices)
     each, loads = [p.seconds for p in prices], [p.download for p in prices]
-    return Price(None if None in each else seconds_of(each), max((p.memory for p in prices if p.memory), default=None), None if None in loads else sum(loads))
+    return Price(
+        None if None in each else seconds_of(each),
+        max((p.memory for p in prices if p.memory), default=None),
+        None if None in loads else sum(loads),
+    )
 
 
 def copies(button: str) -> str:
@@ -113,17 +126,41 @@ COPY = """async (link) => {
 }"""
 
 
-def report_line(report: Report, lang: str, progress: tuple[float, float] | None = None, note: str = "") -> str:
+def report_line(
+    report: Report, lang: str, progress: tuple[float, float] | None = None, note: str = ""
+) -> str:
     """The report under a result; while it runs, with a bar."""
-    parts = [re.sub(r"^(sha256:.{12}).*", r"\1", report.checkpoint), f"{report.device} {report.precision}",
-             say(lang, "1 picture in {seconds}" if report.pictures == 1 else "{count} pictures in {seconds}", count=report.pictures, seconds=seconds(report.seconds)),
-             say(lang, "1 network call" if report.network_calls == 1 else "{count} network calls", count=report.network_calls)]
+    parts = [
+        re.sub(r"^(sha256:.{12}).*", r"\1", report.checkpoint),
+        f"{report.device} {report.precision}",
+        say(
+            lang,
+            "1 picture in {seconds}" if report.pictures == 1 else "{count} pictures in {seconds}",
+            count=report.pictures,
+            seconds=seconds(report.seconds),
+        ),
+        say(
+            lang,
+            "1 network call" if report.network_calls == 1 else "{count} network calls",
+            count=report.network_calls,
+        ),
+    ]
     if report.peak_memory is not None:
-        parts.append(say(lang, "{size} peak", size=size(report.peak_memory)) if report.peak_memory >= 1e6 else say(lang, "under 1 MB more memory"))
+        parts.append(
+            say(lang, "{size} peak", size=size(report.peak_memory))
+            if report.peak_memory >= 1e6
+            else say(lang, "under 1 MB more memory")
+        )
     if not report.changes and not progress:
         parts.append(say(lang, "nothing changed"))
     if progress and progress[0] and report.seconds * (progress[1] / progress[0] - 1) >= 1:
-        parts.append(say(lang, "about {seconds} left", seconds=seconds(report.seconds * (progress[1] / progress[0] - 1))))
+        parts.append(
+            say(
+                lang,
+                "about {seconds} left",
+                seconds=seconds(report.seconds * (progress[1] / progress[0] - 1)),
+            )
+        )
     if note:
         parts.append(note)
     sentences = dict.fromkeys(say(lang, template, **values) for template, values in report.changes)
@@ -161,7 +198,9 @@ def plain(line: str, note: str) -> str:
 def _line(text: str, progress: tuple[float, float] | None, below: str) -> str:
     bar = ""
     if progress and progress[1]:
-        bar = f'<span class="bar"><b style="width:{100 * progress[0] / progress[1]:.0f}%"></b></span>'
+        bar = (
+            f'<span class="bar"><b style="width:{100 * progress[0] / progress[1]:.0f}%"></b></span>'
+        )
     return f'<div class="line" role="status">{html.escape(text)}{bar}{below}</div>'
 
 
@@ -182,7 +221,9 @@ class Shown:
     part: Part | None = None  # of a picture under way
 
 
-def show(results: Iterable[Result], recipe: Recipe, lang: str, keep: Callable[[Path], str] = files.keep) -> Iterator[Shown]:
+def show(
+    results: Iterable[Result], recipe: Recipe, lang: str, keep: Callable[[Path], str] = files.keep
+) -> Iterator[Shown]:
     """The run's results as files that are kept for this visitor; with `str` for `keep`, they are gone when the iterator ends.
 
     A refusal is a last Shown with its sentence; a bug is logged and shown as a neutral one.
@@ -195,10 +236,17 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str, keep: Callable[[P
                 _add(shown, result, Path(name), lang, keep)
                 yield shown
             if shown.files:
-                shown.line, shown.archive = report_line(shown.report, lang), keep(_archive(shown, Path(name)))
+                shown.line, shown.archive = (
+                    report_line(shown.report, lang),
+                    keep(_archive(shown, Path(name))),
+                )
                 yield shown
         except UserError as e:
-            shown.line, shown.failed, shown.missing = refusal(e, lang), True, isinstance(e, WeightsError)
+            shown.line, shown.failed, shown.missing = (
+                refusal(e, lang),
+                True,
+                isinstance(e, WeightsError),
+            )
             shown.ended = isinstance(e, RunEnded)
             yield shown
         except Exception:
@@ -207,14 +255,23 @@ def show(results: Iterable[Result], recipe: Recipe, lang: str, keep: Callable[[P
             yield shown
 
 
-def _add(shown: Shown, result: Result, folder: Path, lang: str, keep: Callable[[Path], str]) -> None:
+def _add(
+    shown: Shown, result: Result, folder: Path, lang: str, keep: Callable[[Path], str]
+) -> None:
     shown.recipe, shown.report = result.recipe, result.report
     paths = images.keep_all(result.made, folder, len(shown.files))
-    shown.files += [(keep(path), kept.caption.replace("seed", say(lang, "seed"))) for path, kept in zip(paths, result.made)]
+    shown.files += [
+        (keep(path), kept.caption.replace("seed", say(lang, "seed")))
+        for path, kept in zip(paths, result.made)
+    ]
     shown.recipes += [kept.recipe.to_json() for kept in result.made]
     shown.kept += result.made
     shown.part = result.part
-    shown.line = waiting_line(result, lang) if result.waiting else report_line(result.report, lang, (result.done, result.total))
+    shown.line = (
+        waiting_line(result, lang)
+        if result.waiting
+        else report_line(result.report, lang, (result.done, result.total))
+    )
 
 
 def plain_recipe(recipe: Recipe) -> dict:
@@ -223,8 +280,15 @@ def plain_recipe(recipe: Recipe) -> dict:
 
 
 def _archive(shown: Shown, folder: Path) -> Path:
-    texts = {"recipe.json": shown.recipe.to_json(), "report.json": images.as_json(shown.report.as_dict())}
-    return images.save_zip([Path(p) for p, _ in shown.files], folder / f"{shown.recipe.checkpoint.split('/')[-1]}.zip", texts)
+    texts = {
+        "recipe.json": shown.recipe.to_json(),
+        "report.json": images.as_json(shown.report.as_dict()),
+    }
+    return images.save_zip(
+        [Path(p) for p, _ in shown.files],
+        folder / f"{shown.recipe.checkpoint.split('/')[-1]}.zip",
+        texts,
+    )
 
 
 def seed(text: Any) -> Any:
@@ -244,4 +308,7 @@ def here_first(engine: Engine, models: str) -> Checkpoint:
 
 def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
     """The model list: title, and whether it is here yet."""
-    return [(c.title if engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id) for c in engine.rows(models)]
+    return [
+        (c.title if engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id)
+        for c in engine.rows(models)
+    ]

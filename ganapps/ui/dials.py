@@ -23,10 +23,22 @@ class Dials:
     """A slider for each setting of `DIALS` that one of the tab's diffusion models has in its row, and a seed."""
 
     def __init__(self, task: str, rows: list[Checkpoint], first: Checkpoint) -> None:
-        starts = {name: row.defaults[name] for row in reversed(rows) for name in DIALS if _has(row, name)}  # the first row's count
+        starts = {
+            name: row.defaults[name] for row in reversed(rows) for name in DIALS if _has(row, name)
+        }  # the first row's count
         with gr.Group(visible=first.kind == "diffusion", elem_id=f"{task}-dials") as self.group:
-            self.sliders = {name: _slider(name, starts[name], task, _has(first, name)) for name in DIALS if name in starts}
-            self.seed = gr.Textbox("0", label=t("Seed: a number or any words"), max_lines=1, max_length=200, elem_id=f"{task}-dial-seed")
+            self.sliders = {
+                name: _slider(name, starts[name], task, _has(first, name))
+                for name in DIALS
+                if name in starts
+            }
+            self.seed = gr.Textbox(
+                "0",
+                label=t("Seed: a number or any words"),
+                max_lines=1,
+                max_length=200,
+                elem_id=f"{task}-dial-seed",
+            )
 
     @property
     def widgets(self) -> list:
@@ -37,16 +49,24 @@ class Dials:
         """The settings that the widgets ask for; none for a GAN."""
         if row is None or row.kind != "diffusion":
             return {}
-        return {name: values[slider] for name, slider in self.sliders.items() if _has(row, name)} | {"seed": common.seed(values[self.seed])}
+        return {
+            name: values[slider] for name, slider in self.sliders.items() if _has(row, name)
+        } | {"seed": common.seed(values[self.seed])}
 
     def restored(self, settings: Mapping[str, Any]) -> dict:
         """Updates that show a recipe's settings."""
-        told = {slider: settings[name] for name, slider in self.sliders.items() if settings.get(name) is not None}
+        told = {
+            slider: settings[name]
+            for name, slider in self.sliders.items()
+            if settings.get(name) is not None
+        }
         return told | {self.seed: str(settings.get("seed") or 0)}
 
     def chosen(self, row: Checkpoint | None) -> dict:
         """Updates that show another model's dials."""
-        return {slider: gr.update(visible=_has(row, name)) for name, slider in self.sliders.items()} | {self.group: gr.update(visible=row is not None and row.kind == "diffusion")}
+        return {
+            slider: gr.update(visible=_has(row, name)) for name, slider in self.sliders.items()
+        } | {self.group: gr.update(visible=row is not None and row.kind == "diffusion")}
 
 
 def _has(row: Checkpoint | None, name: str) -> bool:
@@ -55,4 +75,12 @@ def _has(row: Checkpoint | None, name: str) -> bool:
 
 def _slider(name: str, value: float, task: str, visible: bool) -> gr.Slider:
     title, low, high, step = DIALS[name]
-    return gr.Slider(low, high, value, step=step, label=title, visible=visible, elem_id=f"{task}-{name.replace('_', '-')}")
+    return gr.Slider(
+        low,
+        high,
+        value,
+        step=step,
+        label=title,
+        visible=visible,
+        elem_id=f"{task}-{name.replace('_', '-')}",
+    )

@@ -31,8 +31,14 @@ SERVED = re.compile(r"/(?:file|proxy)[=/](.*)", re.DOTALL)
 LONG = 60_000  # bytes of an address with its query; from 64 KiB on Gradio fails
 CALL = re.compile(r"/gradio_api/(?:call|run|api)/(v2/)?([^/]+)/?$")
 JOIN = re.compile(r"/gradio_api/queue/join/?$")
-UPLOAD = re.compile(r"/gradio_api/upload/?$")  # has bounds of its own, and goes to the disk as it comes
-FREE, WAIT, LONGEST_WAIT = 3, 1.0, 60.0  # wrong passwords that cost nothing; then seconds, doubled each time, at most
+UPLOAD = re.compile(
+    r"/gradio_api/upload/?$"
+)  # has bounds of its own, and goes to the disk as it comes
+FREE, WAIT, LONGEST_WAIT = (
+    3,
+    1.0,
+    60.0,
+)  # wrong passwords that cost nothing; then seconds, doubled each time, at most
 ADDRESSES = 10_000  # whose wrong passwords are remembered
 LONGEST_SESSION = 64  # characters of a session's name; Gradio's own have 11 or 32
 DEEPEST = 64  # lists and objects within one another
@@ -58,7 +64,13 @@ def known_hosts(host: str | None, more: Collection[str], shared: bool) -> tuple[
 
     A page of another name that leads to this machine (DNS rebinding) could otherwise talk to the app as if it were its own.
     """
-    names = ["localhost", socket.gethostname(), socket.getfqdn(), *more, *os.environ.get("SPACE_HOST", "").split(",")]
+    names = [
+        "localhost",
+        socket.gethostname(),
+        socket.getfqdn(),
+        *more,
+        *os.environ.get("SPACE_HOST", "").split(","),
+    ]
     root = urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).hostname
     if os.environ.get("SPACE_ID"):
         names.append("*.hf.space")
@@ -69,7 +81,13 @@ def known_hosts(host: str | None, more: Collection[str], shared: bool) -> tuple[
 
 def middleware(hosts: Collection[str]) -> list[Middleware]:
     """For FastAPI, the outermost first."""
-    return [Middleware(Callers, hosts=tuple(hosts)), Middleware(Cookies), Middleware(Passwords), Middleware(Bodies), Middleware(Listening)]
+    return [
+        Middleware(Callers, hosts=tuple(hosts)),
+        Middleware(Cookies),
+        Middleware(Passwords),
+        Middleware(Bodies),
+        Middleware(Listening),
+    ]
 
 
 class Callers:
@@ -92,23 +110,42 @@ class Callers:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONG:
             raise Refused(414, UserError("This address is too long."))
         headers = Headers(scope=scope)
-        host, forwarded = _name(headers.get("host", "")), headers.get("x-forwarded-host", "").split(",")[0].strip()
+        host, forwarded = (
+            _name(headers.get("host", "")),
+            headers.get("x-forwarded-host", "").split(",")[0].strip(),
+        )
         for name in (host, _name(forwarded)) if forwarded else (host,):
             if not self._known(name) and not in_a_space():
-                raise Refused(403, UserError("The host {host} is not known here: start the app with --host-name {host} to serve it under this name.",
-                                             host=name[:100] or "-"))
+                raise Refused(
+                    403,
+                    UserError(
+                        "The host {host} is not known here: start the app with --host-name {host} to serve it under this name.",
+                        host=name[:100] or "-",
+                    ),
+                )
         origin = headers.get("origin")
         if origin is not None and not self._own(origin, host, headers):
-            raise Refused(403, UserError("This request comes from another page, so it is refused: open the app itself."))
+            raise Refused(
+                403,
+                UserError(
+                    "This request comes from another page, so it is refused: open the app itself."
+                ),
+            )
         asked = SERVED.search(unquote(scope["path"]))
-        if asked and ("/proxy=" in scope["path"] or re.match(r"\s*(?:[a-z][a-z0-9+.-]+:/|//)", asked[1], re.IGNORECASE)):
+        if asked and (
+            "/proxy=" in scope["path"]
+            or re.match(r"\s*(?:[a-z][a-z0-9+.-]+:/|//)", asked[1], re.IGNORECASE)
+        ):
             raise Refused(403, UserError("Only files of this app are served here."))
 
     def _known(self, host: str) -> bool:
         with contextlib.suppress(ValueError):
             ipaddress.ip_address(host)
             return True
-        return any(host == known or known.startswith("*.") and host.endswith(known[1:]) for known in self.hosts)
+        return any(
+            host == known or known.startswith("*.") and host.endswith(known[1:])
+            for known in self.hosts
+        )
 
     def _own(self, origin: str, host: str, headers: Headers) -> bool:
         """Is the page that asks one of this app's? A proxy may call the app by another name than it is called itself."""
@@ -123,7 +160,9 @@ class Callers:
 
 def _name(host: str) -> str:
     """The host of a Host header, without its port, in small letters."""
-    return (urlsplit(f"//{host}").hostname or "") if re.fullmatch(r"[\w.:\[\]-]{0,300}", host) else ""
+    return (
+        (urlsplit(f"//{host}").hostname or "") if re.fullmatch(r"[\w.:\[\]-]{0,300}", host) else ""
+    )
 
 
 class Cookies:
@@ -143,7 +182,9 @@ class Cookies:
                 cookies = headers.getlist("set-cookie")
                 del headers["set-cookie"]
                 for cookie in cookies:
-                    headers.append("set-cookie", re.sub(r"(?i)samesite=none", "SameSite=Lax", cookie))
+                    headers.append(
+                        "set-cookie", re.sub(r"(?i)samesite=none", "SameSite=Lax", cookie)
+                    )
                 message["headers"] = headers.raw
             await send(message)
 
@@ -155,16 +196,24 @@ class Passwords:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()  # address: how many, and until when it waits
+        self._wrong: OrderedDict[str, tuple[int, float]] = (
+            OrderedDict()
+        )  # address: how many, and until when it waits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST" or not scope["path"].rstrip("/").endswith("/login"):
+        if (
+            scope["type"] != "http"
+            or scope["method"] != "POST"
+            or not scope["path"].rstrip("/").endswith("/login")
+        ):
             return await self.app(scope, receive, send)
         visitor = address(scope)
         count, until = self._wrong.get(visitor, (0, 0.0))
         left = until - time.monotonic()
         if left > 0:
-            said = UserError("Too many wrong passwords: try again in {seconds} s.", seconds=f"{left + 1:.0f}")
+            said = UserError(
+                "Too many wrong passwords: try again in {seconds} s.", seconds=f"{left + 1:.0f}"
+            )
             answer = Refused(429, said).answer(scope, **{"Retry-After": f"{left + 1:.0f}"})
             return await answer(scope, receive, send)
         self._note(visitor, count + 1)  # before it is looked at: tries at the same moment count too
@@ -191,7 +240,11 @@ class Bodies:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS") or UPLOAD.search(scope["path"]):
+        if (
+            scope["type"] != "http"
+            or scope["method"] in ("GET", "HEAD", "OPTIONS")
+            or UPLOAD.search(scope["path"])
+        ):
             return await self.app(scope, receive, send)
         body = bodies.Body(scope, receive)
         try:
@@ -225,9 +278,13 @@ def _parsed(text: bytes) -> Any:
     except ValueError:
         return None
     except RecursionError as e:
-        raise UserError("This request has lists within lists within lists: at most {most}.", most=DEEPEST) from e
+        raise UserError(
+            "This request has lists within lists within lists: at most {most}.", most=DEEPEST
+        ) from e
     if _deep(asked):
-        raise UserError("This request has lists within lists within lists: at most {most}.", most=DEEPEST)
+        raise UserError(
+            "This request has lists within lists within lists: at most {most}.", most=DEEPEST
+        )
     if isinstance(asked, dict) and len(str(asked.get("session_hash") or "")) > LONGEST_SESSION:
         raise UserError("A session_hash has at most {most} characters.", most=LONGEST_SESSION)
     return asked
@@ -237,7 +294,12 @@ def _deep(value: Any) -> bool:
     """Does a value hold more than DEEPEST lists and objects within one another?"""
     level = [value]
     for _ in range(DEEPEST + 1):
-        level = [item for held in level if isinstance(held, (dict, list)) for item in (held.values() if isinstance(held, dict) else held)]
+        level = [
+            item
+            for held in level
+            if isinstance(held, (dict, list))
+            for item in (held.values() if isinstance(held, dict) else held)
+        ]
         if not level:
             return False
     return True
@@ -266,19 +328,38 @@ def _of_endpoint(blocks: Any, name: str, by_name: bool, body: bytes) -> bytes:
     known = _parameters(blocks, name)
     if known is None:
         there = ", ".join(f.api_name for f in blocks.fns.values() if f.api_visibility == "public")
-        raise Refused(404, UserError("There is no endpoint {name}: there are {known}.", name=name[:100], known=there))
+        raise Refused(
+            404,
+            UserError(
+                "There is no endpoint {name}: there are {known}.", name=name[:100], known=there
+            ),
+        )
     asked = _table(body)
     if by_name:
         for argument in asked:
             if argument not in known:
-                raise Refused(422, UserError("The argument {name} is unknown: accepted are {known}.", name=argument[:100], known=", ".join(known)))
+                raise Refused(
+                    422,
+                    UserError(
+                        "The argument {name} is unknown: accepted are {known}.",
+                        name=argument[:100],
+                        known=", ".join(known),
+                    ),
+                )
         return body
     given = asked.get("data")
     if not isinstance(given, list) or len(given) == len(known):
         return body
     if len(given) > len(known):
-        raise Refused(422, UserError("{count} arguments came, {most} are accepted: {known}.",
-                                     count=len(given), most=len(known), known=", ".join(known)))
+        raise Refused(
+            422,
+            UserError(
+                "{count} arguments came, {most} are accepted: {known}.",
+                count=len(given),
+                most=len(known),
+                known=", ".join(known),
+            ),
+        )
     return json.dumps({**asked, "data": given + [None] * (len(known) - len(given))}).encode()
 
 

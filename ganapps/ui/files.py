@@ -28,10 +28,18 @@ VISITOR_MOST = 4 * 10**9  # bytes of one visitor's uploads, and as many of their
 ALL_MOST = 32 * 10**9  # bytes of everybody's
 LEAST = 2**18  # bytes that a file counts for at least, so that many small ones are not free either
 NESTED = 64  # tables and lists inside each other; what a page sends has a few
-PARTS = {"size": int, "orig_name": str, "mime_type": str, "is_stream": bool, "meta": Mapping}  # of a file, and their types
+PARTS = {
+    "size": int,
+    "orig_name": str,
+    "mime_type": str,
+    "is_stream": bool,
+    "meta": Mapping,
+}  # of a file, and their types
 LOOKS = 10.0  # seconds until files that were deleted by age are noticed
 
-VISITOR: ContextVar[str] = ContextVar("visitor", default="")  # whose event this is: a session, or an address
+VISITOR: ContextVar[str] = ContextVar(
+    "visitor", default=""
+)  # whose event this is: a session, or an address
 
 
 def folder() -> Path:
@@ -51,8 +59,11 @@ def taken(path: str) -> str:
             inside = _inside(named, place.resolve())
             if inside is not None:
                 return str(place / inside)
-    raise UserError("{file} is not a file that was brought here: choose it again. (A program sends it to /gradio_api/upload "
-                    "first, and gives the path that comes back.)", file=Path(path).name[:60] or "This")
+    raise UserError(
+        "{file} is not a file that was brought here: choose it again. (A program sends it to /gradio_api/upload "
+        "first, and gives the path that comes back.)",
+        file=Path(path).name[:60] or "This",
+    )
 
 
 def _inside(named: Path, place: Path) -> Path | None:
@@ -74,14 +85,20 @@ def checked(value: Any, depth: int = NESTED) -> Any:
     if not isinstance(value, (list, tuple, Mapping)):
         return value
     if depth == 0:
-        raise UserError("A value holds more than {most} tables or lists inside each other.", most=NESTED)
+        raise UserError(
+            "A value holds more than {most} tables or lists inside each other.", most=NESTED
+        )
     if not isinstance(value, Mapping):
         return [checked(item, depth - 1) for item in value]
     address = value.get("path") or value.get("url")
     if not isinstance(address, str):
         return {name: checked(item, depth - 1) for name, item in value.items()}
     told = _told(value)
-    path = _written(address, told.get("orig_name")) if address.startswith("data:") else taken(_path(address))
+    path = (
+        _written(address, told.get("orig_name"))
+        if address.startswith("data:")
+        else taken(_path(address))
+    )
     return {**told, "path": path, "url": None}
 
 
@@ -91,14 +108,20 @@ def _told(file: Mapping[str, Any]) -> dict[str, Any]:
         value = file.get(part)
         fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
         if value is not None and not fits:
-            raise UserError("The {part} of a file can't be {value}: leave it out.", part=part, value=repr(value))
+            raise UserError(
+                "The {part} of a file can't be {value}: leave it out.", part=part, value=repr(value)
+            )
     return {part: value for part, value in file.items() if value is not None or part not in PARTS}
 
 
 def _path(address: str) -> str:
     """The path in an address of this app's own; anything else stays what it is."""
     before, own, path = address.partition(ADDRESS)
-    return unquote(path) if own and (before in ("", "/") or before.startswith(("http://", "https://"))) else address
+    return (
+        unquote(path)
+        if own and (before in ("", "/") or before.startswith(("http://", "https://")))
+        else address
+    )
 
 
 def _written(address: str, name: object) -> str:
@@ -109,10 +132,14 @@ def _written(address: str, name: object) -> str:
             raise ValueError
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as e:
-        raise UserError("A data URI can't be read: write it as data:image/png;base64, and then the file in base64.") from e
+        raise UserError(
+            "A data URI can't be read: write it as data:image/png;base64, and then the file in base64."
+        ) from e
     with ROOM.place(VISITOR.get()) as place:
         ROOM.grow(place, len(content))
-        path = place / (Path(name).name[:120] if isinstance(name, str) and Path(name).name else "upload")
+        path = place / (
+            Path(name).name[:120] if isinstance(name, str) and Path(name).name else "upload"
+        )
         path.write_bytes(content)
     return str(path)
 
@@ -154,7 +181,9 @@ class Room:
         self._places: dict[Path, tuple[str, int]] = {}  # whose it is, and the bytes that came
         self._used: Counter[str] = Counter()  # by visitor
         self._used_by_all = 0
-        self._filling: set[Path] = set()  # those that may be empty, for their files are still on their way
+        self._filling: set[Path] = (
+            set()
+        )  # those that may be empty, for their files are still on their way
         self._looked = time.monotonic()
 
     def used(self, visitor: str) -> int:
@@ -181,8 +210,10 @@ class Room:
             yield place
         except OSError as e:
             self._drop(place)
-            raise UserError("The disk of this machine takes no more ({why}): press Delete it now, or try again later.",
-                            why=e.strerror or type(e).__name__) from e
+            raise UserError(
+                "The disk of this machine takes no more ({why}): press Delete it now, or try again later.",
+                why=e.strerror or type(e).__name__,
+            ) from e
         except BaseException:
             self._drop(place)
             raise
@@ -214,17 +245,26 @@ class Room:
         if time.monotonic() > self._looked + LOOKS:
             self._look()
         if self._used[visitor] + count > self.visitor_most:
-            raise UserError("Your pictures and results here take {used}, and at most {most} are kept for one visitor: press "
-                            "Delete it now, or wait until they are deleted, about an hour after they came.",
-                            used=said(self._used[visitor]), most=said(self.visitor_most))
+            raise UserError(
+                "Your pictures and results here take {used}, and at most {most} are kept for one visitor: press "
+                "Delete it now, or wait until they are deleted, about an hour after they came.",
+                used=said(self._used[visitor]),
+                most=said(self.visitor_most),
+            )
         if self._used_by_all + count > self.all_most:
-            raise UserError("The pictures and results of all visitors take {used}, and at most {most} are kept here: press "
-                            "Delete it now, or try again later.", used=said(self._used_by_all), most=said(self.all_most))
+            raise UserError(
+                "The pictures and results of all visitors take {used}, and at most {most} are kept here: press "
+                "Delete it now, or try again later.",
+                used=said(self._used_by_all),
+                most=said(self.all_most),
+            )
 
     def _look(self) -> None:
         """Forget the places whose files are gone, whoever deleted them; with the lock."""
         self._looked = time.monotonic()
-        for place in [place for place in self._places if place not in self._filling and _empty(place)]:
+        for place in [
+            place for place in self._places if place not in self._filling and _empty(place)
+        ]:
             self._forget(place)
             shutil.rmtree(place, ignore_errors=True)
 

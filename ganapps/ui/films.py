@@ -26,14 +26,21 @@ class Films:
             self.head = gr.HTML(_head("en"))
             with gr.Row(elem_classes="actions"):
                 self.go = gr.Button(t("Film both"), size="sm", elem_id="compare-film-go")
-                self.stop = gr.Button(t("Stop"), variant="stop", size="sm", visible=False, elem_id="compare-film-stop")
+                self.stop = gr.Button(
+                    t("Stop"), variant="stop", size="sm", visible=False, elem_id="compare-film-stop"
+                )
             self.line = gr.HTML('<div class="line"></div>', elem_id="compare-film-line")
             with gr.Row(elem_classes="lanes"):
-                self.films = [gr.HTML(elem_id="compare-gan-film"), gr.HTML(elem_id="compare-diffusion-film")]
+                self.films = [
+                    gr.HTML(elem_id="compare-gan-film"),
+                    gr.HTML(elem_id="compare-diffusion-film"),
+                ]
 
     def more(self) -> None:
         """What few people turn."""
-        self.frames = gr.Slider(4, 32, 12, step=1, label=t("Pictures of a film"), elem_id="compare-frames")
+        self.frames = gr.Slider(
+            4, 32, 12, step=1, label=t("Pictures of a film"), elem_id="compare-frames"
+        )
 
     @property
     def outputs(self) -> list:
@@ -51,7 +58,14 @@ class Films:
         shown = [self.line, *self.films, self.go, self.stop]
         going = self.go.click(self.run, self.asked, shown, **common.BUSY)
         common.stops(self.stop, [going], self.stopped, None, [self.line, self.go, self.stop])
-        gr.on([self.frames.change, *(w.change for w in asked if isinstance(w, gr.Slider))], self.priced, self.asked, self.line, trigger_mode="always_last", **common.QUIET)
+        gr.on(
+            [self.frames.change, *(w.change for w in asked if isinstance(w, gr.Slider))],
+            self.priced,
+            self.asked,
+            self.line,
+            trigger_mode="always_last",
+            **common.QUIET,
+        )
         return [going]
 
     def recipes(self, values: Mapping) -> list[Recipe]:
@@ -61,7 +75,15 @@ class Films:
         if any(side.task not in walks for side in sides):
             raise UserError("A film through the noise is there for faces only.")
         known = {"walk": ("seed", "psi"), "drift": ("seed", "steps")}
-        films = [Recipe(walks[s.task], s.checkpoint, {k: s.settings[k] for k in known[walks[s.task]] if k in s.settings}, s.precision) for s in sides]
+        films = [
+            Recipe(
+                walks[s.task],
+                s.checkpoint,
+                {k: s.settings[k] for k in known[walks[s.task]] if k in s.settings},
+                s.precision,
+            )
+            for s in sides
+        ]
         return [film.with_settings(frames=int(values[self.frames])) for film in films]
 
     def priced(self, values: Mapping, request: gr.Request) -> str:
@@ -76,7 +98,11 @@ class Films:
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """One film after the other; each is kept as a file with its recipe inside."""
         lang = common.language(request)
-        yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True), **{film: "" for film in self.films}}
+        yield {
+            self.go: gr.update(visible=False),
+            self.stop: gr.update(visible=True),
+            **{film: "" for film in self.films},
+        }
         last: dict = {}
         seen = 0.0
         try:
@@ -96,16 +122,30 @@ class Films:
 
     def stopped(self, request: gr.Request) -> tuple:
         """Stop: a film that is done stays, and the line says so."""
-        return common.plain("", say(common.language(request), "stopped")), gr.update(visible=True), gr.update(visible=False)
+        return (
+            common.plain("", say(common.language(request), "stopped")),
+            gr.update(visible=True),
+            gr.update(visible=False),
+        )
 
 
 def _head(lang: str) -> str:
-    lead = say(lang, "From the seed above to the next one and back, along the great circle through each model's noise. The smoother the film, the smoother that space.")
+    lead = say(
+        lang,
+        "From the seed above to the next one and back, along the great circle through each model's noise. The smoother the film, the smoother that space.",
+    )
     return f'<h2>{html.escape(say(lang, "Between two seeds"))}</h2><p class="lead">{html.escape(lead)}</p>'
 
 
 def _film(path: str, kept: Kept, lang: str) -> str:
     """A film, how evenly it walks, and the link that saves it."""
-    said = say(lang, "from picture to picture {mean} of 255 on average, {largest} at most", mean=f"{kept.figures['mean_step']:.1f}", largest=f"{kept.figures['largest_step']:.1f}")
-    return (f'<figure class="walk"><img src="{html.escape(common.served(path))}" alt="{html.escape(kept.caption)}"><figcaption>{html.escape(said)}</figcaption></figure>'
-            + common.download(path, "Download", lang))
+    said = say(
+        lang,
+        "from picture to picture {mean} of 255 on average, {largest} at most",
+        mean=f"{kept.figures['mean_step']:.1f}",
+        largest=f"{kept.figures['largest_step']:.1f}",
+    )
+    return (
+        f'<figure class="walk"><img src="{html.escape(common.served(path))}" alt="{html.escape(kept.caption)}"><figcaption>{html.escape(said)}</figcaption></figure>'
+        + common.download(path, "Download", lang)
+    )

@@ -31,15 +31,33 @@ class Window(gr.Blocks):
     Of an exception that is no gr.Error, Gradio tells a client `{"error": null}`.
     """
 
-    async def process_api(self, block_fn: Any, inputs: list, *more: Any, request: gr.Request | None = None,
-                          session_hash: str | None = None, event_id: str | None = None, **rest: Any) -> dict[str, Any]:
+    async def process_api(
+        self,
+        block_fn: Any,
+        inputs: list,
+        *more: Any,
+        request: gr.Request | None = None,
+        session_hash: str | None = None,
+        event_id: str | None = None,
+        **rest: Any,
+    ) -> dict[str, Any]:
         """Every way to every event, hidden ones too, leads through here."""
         files.VISITOR.set(_visitor(request, session_hash, event_id))
         try:
             inputs = await asyncio.to_thread(files.checked, inputs)
-            if event_id is None and getattr(block_fn, "queue", False):  # past the queue, and so past its limits
+            if event_id is None and getattr(
+                block_fn, "queue", False
+            ):  # past the queue, and so past its limits
                 raise UserError("Runs wait in the queue: POST to /gradio_api/call/NAME.")
-            return await super().process_api(block_fn, inputs, *more, request=request, session_hash=session_hash, event_id=event_id, **rest)
+            return await super().process_api(
+                block_fn,
+                inputs,
+                *more,
+                request=request,
+                session_hash=session_hash,
+                event_id=event_id,
+                **rest,
+            )
         except gr.Error:
             raise
         except UserError as e:
@@ -51,7 +69,9 @@ class Window(gr.Blocks):
 
 def _said(error: UserError, request: gr.Request | None) -> gr.Error:
     """The sentence as Gradio shows it, in the visitor's language."""
-    return gr.Error(say(common.language(request), error.template, **error.values), print_exception=False)
+    return gr.Error(
+        say(common.language(request), error.template, **error.values), print_exception=False
+    )
 
 
 def _visitor(request: gr.Request | None, session: str | None, event: str | None) -> str:
@@ -63,8 +83,14 @@ def _visitor(request: gr.Request | None, session: str | None, event: str | None)
 
 def routes() -> list[Route]:
     """Routes that stand before Gradio's own of the same addresses."""
-    closed = ("/gradio_api/deep_link", "/gradio_api/process_recording")  # both write what nobody asked this app to keep
-    return [Route("/gradio_api/upload", upload, methods=["POST"]), *(Route(path, _closed, methods=["GET", "POST"]) for path in closed)]
+    closed = (
+        "/gradio_api/deep_link",
+        "/gradio_api/process_recording",
+    )  # both write what nobody asked this app to keep
+    return [
+        Route("/gradio_api/upload", upload, methods=["POST"]),
+        *(Route(path, _closed, methods=["GET", "POST"]) for path in closed),
+    ]
 
 
 async def _closed(request: Request) -> Response:
@@ -82,13 +108,19 @@ async def upload(request: Request) -> Response:
             paths = await _stored(request, body, place, upload_id)
     except UserError as e:
         await drained(request.receive, body.last)
-        return PlainTextResponse(say(common.language(request), e.template, **e.values), status_code=413)
+        return PlainTextResponse(
+            say(common.language(request), e.template, **e.values), status_code=413
+        )
     except MultiPartException as e:
-        return PlainTextResponse(e.message, status_code=413 if "maximum allowed size" in e.message else 400)
+        return PlainTextResponse(
+            e.message, status_code=413 if "maximum allowed size" in e.message else 400
+        )
     finally:
         if upload_id:
             file_upload_statuses.set_done(upload_id)
-            asyncio.get_running_loop().call_later(MINUTE, file_upload_statuses.stop_tracking, upload_id)
+            asyncio.get_running_loop().call_later(
+                MINUTE, file_upload_statuses.stop_tracking, upload_id
+            )
     return JSONResponse(paths)
 
 
@@ -109,6 +141,7 @@ class Body:
 
 async def _stored(request: Request, body: Body, place: Path, upload_id: str | None) -> list[str]:
     """The paths of the uploaded files. Raises UserError as soon as they are too many bytes."""
+
     async def counted() -> Message:
         before = body.came
         message = await body.more()
@@ -117,7 +150,9 @@ async def _stored(request: Request, body: Body, place: Path, upload_id: str | No
 
     most = request.app.get_blocks().max_file_size or float("inf")
     progress = file_upload_statuses if upload_id else None
-    paths, _, _ = await upload_fn(Request(request.scope, counted), place, most, upload_id, upload_progress=progress)
+    paths, _, _ = await upload_fn(
+        Request(request.scope, counted), place, most, upload_id, upload_progress=progress
+    )
     files.ROOM.grow(place, max(0, files.LEAST * len(paths) - body.came))
     return [str(path) for path in paths]
 
@@ -126,7 +161,13 @@ async def _let_in(request: Request) -> bool:
     """Does Gradio let this visitor in? Its own answer to this request's cookie."""
     answers: list[int] = []
     path = request.scope["path"].replace("/gradio_api/upload", "/gradio_api/login_check")
-    asked = {"method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "path_params": {}}
+    asked = {
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "path_params": {},
+    }
 
     async def receive() -> Message:
         return {"type": "http.request", "body": b"", "more_body": False}

@@ -24,7 +24,9 @@ class Many:
 
     def __init__(self, engine: Engine, name: str, words: object) -> None:
         self.engine = engine
-        self.box = common.by_path(gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files"))
+        self.box = common.by_path(
+            gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files")
+        )
         self.go = gr.Button(words, size="sm", elem_id=f"{name}-files-go")
         self.rows = gr.HTML(elem_id=f"{name}-rows")
         self.archives = gr.State([])
@@ -37,11 +39,17 @@ class Many:
         """No pictures."""
         return {self.box: None, self.rows: "", self.archives: []}
 
-    def results(self, recipe: Recipe, weights: str | None, values: Mapping, lang: str) -> Iterator[dict]:
+    def results(
+        self, recipe: Recipe, weights: str | None, values: Mapping, lang: str
+    ) -> Iterator[dict]:
         """The same recipe on all of them: a table with a row each, at the end with a link to the ZIP."""
         pictures: list[str] = values[self.box] or []
         if not pictures:
-            yield {self.rows: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
+            yield {
+                self.rows: common.refusal(
+                    UserError("There is no picture yet: drop one into the box."), lang
+                )
+            }
             return
         rows = [[Path(f).name[:40], say(lang, "waiting")] for f in pictures]
         done, manifest, began = [], [], time.monotonic()
@@ -49,28 +57,47 @@ class Many:
             for index, file in enumerate(pictures):
                 try:
                     for result in self.engine.run(recipe, [file], weights):
-                        rows[index][1] = _left(result, index, len(pictures), time.monotonic() - began, lang)
+                        rows[index][1] = _left(
+                            result, index, len(pictures), time.monotonic() - began, lang
+                        )
                         yield {self.rows: _table(rows)}
                     done.append(_kept(result, Path(folder), index))
-                    manifest.append({"file": done[-1].name, "recipe": common.plain_recipe(result.made[-1].recipe), "report": result.report.as_dict()})
-                    rows[index][1] = say(lang, "done in {seconds}", seconds=seconds(result.report.seconds))
+                    manifest.append(
+                        {
+                            "file": done[-1].name,
+                            "recipe": common.plain_recipe(result.made[-1].recipe),
+                            "report": result.report.as_dict(),
+                        }
+                    )
+                    rows[index][1] = say(
+                        lang, "done in {seconds}", seconds=seconds(result.report.seconds)
+                    )
                 except UserError as e:
                     manifest.append({"file": None, "refused": str(e)})
                     rows[index][1] = say(lang, e.template, **e.values)
                 yield {self.rows: _table(rows)}
             try:
-                archive = images.save_zip(done, Path(folder) / "pictures.zip", {"manifest.json": images.as_json({"pictures": manifest})})
+                archive = images.save_zip(
+                    done,
+                    Path(folder) / "pictures.zip",
+                    {"manifest.json": images.as_json({"pictures": manifest})},
+                )
                 values[self.archives].append(files.keep(archive))
             except UserError as e:  # the disk is full, or the visitor's room
                 yield {self.rows: _table(rows) + common.refusal(e, lang)}
                 return
-        yield {self.rows: _table(rows) + common.download(values[self.archives][-1], "Download all", lang)}
+        yield {
+            self.rows: _table(rows)
+            + common.download(values[self.archives][-1], "Download all", lang)
+        }
 
 
 def _left(result: Result, index: int, count: int, passed: float, lang: str) -> str:
     share = index + min(1.0, result.done / max(result.total, 1))
     left = passed * (count / max(share, 0.05) - 1)
-    return f"{result.done:.0f} / {result.total:.0f} · " + say(lang, "about {seconds} left", seconds=seconds(left))
+    return f"{result.done:.0f} / {result.total:.0f} · " + say(
+        lang, "about {seconds} left", seconds=seconds(left)
+    )
 
 
 def _kept(result: Result, folder: Path, index: int) -> Path:
@@ -79,5 +106,7 @@ def _kept(result: Result, folder: Path, index: int) -> Path:
 
 
 def _table(rows: list[list[str]]) -> str:
-    body = "".join(f"<tr><th scope=row>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows)
+    body = "".join(
+        f"<tr><th scope=row>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows
+    )
     return f'<table class="card"><tbody>{body}</tbody></table>'

@@ -18,7 +18,14 @@ class OwnFile:
 
     def __init__(self, engine: Engine, task: str) -> None:
         self.engine = engine
-        self.box = common.by_path(gr.File(label=t("Your own checkpoint file"), file_count="single", height=150, elem_id=f"{task}-weights"))
+        self.box = common.by_path(
+            gr.File(
+                label=t("Your own checkpoint file"),
+                file_count="single",
+                height=150,
+                elem_id=f"{task}-weights",
+            )
+        )
         self.about = gr.HTML(_about("en"))
         self.name, self.kind = gr.State(""), gr.State("")
 
@@ -27,10 +34,17 @@ class OwnFile:
         """What a run reads."""
         return {self.box, self.name, self.kind}
 
-    def listen(self, model: gr.Dropdown, chips: gr.HTML, card: gr.HTML, line: gr.HTML) -> gr.events.Dependency:
+    def listen(
+        self, model: gr.Dropdown, chips: gr.HTML, card: gr.HTML, line: gr.HTML
+    ) -> gr.events.Dependency:
         """Examine what comes; a model chosen from the list takes its place. The event of a file that came or left."""
         model.input(lambda: None, None, self.box, **common.QUIET)
-        return self.box.change(self.came, [self.box, model], [self.box, self.name, self.kind, chips, card, line], **common.QUIET)
+        return self.box.change(
+            self.came,
+            [self.box, model],
+            [self.box, self.name, self.kind, chips, card, line],
+            **common.QUIET,
+        )
 
     def path(self, values: Mapping) -> str | None:
         """Where the file lies, for the run."""
@@ -38,7 +52,11 @@ class OwnFile:
 
     def checkpoint(self, values: Mapping, otherwise: str) -> str:
         """What the recipe calls the model: the file, where there is one, unless a recipe that was restored asks for another file."""
-        return values[self.name] if values[self.box] and values[self.name] and not otherwise.startswith("sha256:") else otherwise
+        return (
+            values[self.name]
+            if values[self.box] and values[self.name] and not otherwise.startswith("sha256:")
+            else otherwise
+        )
 
     def came(self, path: str | None, model: str, request: gr.Request) -> tuple:
         """The file's chips and card, or why it is refused; without a file those of the model."""
@@ -50,11 +68,25 @@ class OwnFile:
         except UserError as e:
             files.delete([path])
             return None, "", "", gr.skip(), gr.skip(), common.refusal(e, lang)
-        facts = [say(lang, "your file"), given.network, say(lang, "{count} M parameters", count=f"{given.parameters / 1e6:.1f}")]
+        facts = [
+            say(lang, "your file"),
+            given.network,
+            say(lang, "{count} M parameters", count=f"{given.parameters / 1e6:.1f}"),
+        ]
         chips = "".join(f'<span class="chip">{html.escape(fact)}</span>' for fact in facts)
         rows = {"File": given.name, "Method": given.network, "Parameters": f"{given.parameters:,}"}
-        body = "".join(f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{html.escape(v)}</td></tr>" for k, v in rows.items())
-        return gr.skip(), given.name, given.network, f'<div class="chips">{chips}</div>', f'<table class="card"><tbody>{body}</tbody></table>', gr.skip()
+        body = "".join(
+            f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{html.escape(v)}</td></tr>"
+            for k, v in rows.items()
+        )
+        return (
+            gr.skip(),
+            given.name,
+            given.network,
+            f'<div class="chips">{chips}</div>',
+            f'<table class="card"><tbody>{body}</tbody></table>',
+            gr.skip(),
+        )
 
     def opened(self, lang: str) -> dict:
         """In the visitor's language."""
@@ -62,5 +94,8 @@ class OwnFile:
 
 
 def _about(lang: str) -> str:
-    said = say(lang, "safetensors, .pth, .pt, .pkl, .onnx: read as data, never run, and gone after about an hour. A recipe names it by its sha256 and asks for it again.")
+    said = say(
+        lang,
+        "safetensors, .pth, .pt, .pkl, .onnx: read as data, never run, and gone after about an hour. A recipe names it by its sha256 and asks for it again.",
+    )
     return f'<div class="privacy">{html.escape(said)}</div>'

@@ -31,32 +31,103 @@ class Kind:
     def rows(self, engine: Engine, side: int) -> list[Checkpoint]:
         """The models that may run on a side."""
         task = TASKS.get(self.tasks[side])
-        return [c for c in engine.rows(task.models) if not self.kinds[side] or c.kind in self.kinds[side]] if task else []
+        return (
+            [
+                c
+                for c in engine.rows(task.models)
+                if not self.kinds[side] or c.kind in self.kinds[side]
+            ]
+            if task
+            else []
+        )
 
-    def recipes(self, models: Sequence[str], precision: str, left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[Recipe, Recipe]:
+    def recipes(
+        self,
+        models: Sequence[str],
+        precision: str,
+        left: Mapping[str, Any],
+        right: Mapping[str, Any],
+    ) -> tuple[Recipe, Recipe]:
         """Both sides' recipes: of what is known of each side, the settings that its task has; None is left to the model."""
-        return tuple(self._recipe(side, model, precision, given) for side, (model, given) in enumerate(zip(models, (left, right))))
+        return tuple(
+            self._recipe(side, model, precision, given)
+            for side, (model, given) in enumerate(zip(models, (left, right)))
+        )
 
     def _recipe(self, side: int, model: str, precision: str, given: Mapping[str, Any]) -> Recipe:
         known = inspect.signature(TASKS[self.tasks[side]].function).parameters
-        more = {"inspect": False} if self.brings == "picture" else {}  # heat maps are no network's work
-        return Recipe(self.tasks[side], model, {k: v for k, v in {**given, **more}.items() if k in known and v is not None}, precision)
+        more = (
+            {"inspect": False} if self.brings == "picture" else {}
+        )  # heat maps are no network's work
+        return Recipe(
+            self.tasks[side],
+            model,
+            {k: v for k, v in {**given, **more}.items() if k in known and v is not None},
+            precision,
+        )
 
 
-FACES = Kind("faces", "Faces", "seed", ("faces", "denoise"), ((), ()), ("heads-64", "heads-ddpm-64"), ("the GAN", "the diffusion model"))
+FACES = Kind(
+    "faces",
+    "Faces",
+    "seed",
+    ("faces", "denoise"),
+    ((), ()),
+    ("heads-64", "heads-ddpm-64"),
+    ("the GAN", "the diffusion model"),
+)
 KINDS = (
     FACES,
-    Kind("text", "Pictures of a text", "text", ("text", "text"), ((), ()), ("sd-turbo", "stable-diffusion-v1-5"), ("", "")),
-    Kind("upscale", "Larger pictures", "picture", ("upscale", "upscale"), (("GAN",), ("diffusion",)), ("realesrgan-x4plus", "stable-diffusion-x4-upscaler"), ("", "")),
-    Kind("translate", "Other pictures", "picture", ("translate", "translate"), (("GAN",), ("diffusion",)), ("horse2zebra", "instruct-pix2pix"), ("", "")),
+    Kind(
+        "text",
+        "Pictures of a text",
+        "text",
+        ("text", "text"),
+        ((), ()),
+        ("sd-turbo", "stable-diffusion-v1-5"),
+        ("", ""),
+    ),
+    Kind(
+        "upscale",
+        "Larger pictures",
+        "picture",
+        ("upscale", "upscale"),
+        (("GAN",), ("diffusion",)),
+        ("realesrgan-x4plus", "stable-diffusion-x4-upscaler"),
+        ("", ""),
+    ),
+    Kind(
+        "translate",
+        "Other pictures",
+        "picture",
+        ("translate", "translate"),
+        (("GAN",), ("diffusion",)),
+        ("horse2zebra", "instruct-pix2pix"),
+        ("", ""),
+    ),
 )
 
 
-def given(kind: Kind, seed: int | str, prompt: str, psi: float, few: int, steps: int, scheduler: str, eta: float, guidance: float | None) -> tuple[dict, dict]:
+def given(
+    kind: Kind,
+    seed: int | str,
+    prompt: str,
+    psi: float,
+    few: int,
+    steps: int,
+    scheduler: str,
+    eta: float,
+    guidance: float | None,
+) -> tuple[dict, dict]:
     """What a person chose, for each side. The GAN of an upload draws from no seed."""
     both = {"seed": seed, "count": 1, "prompt": prompt}
     left = {} if kind.brings == "picture" else both | {"psi": psi, "steps": few}
-    return left, both | {"steps": steps, "scheduler": scheduler or None, "eta": eta, "guidance": guidance if kind.brings != "seed" else None}
+    return left, both | {
+        "steps": steps,
+        "scheduler": scheduler or None,
+        "eta": eta,
+        "guidance": guidance if kind.brings != "seed" else None,
+    }
 
 
 def offered(engine: Engine) -> list[Kind]:
@@ -74,7 +145,9 @@ def kind_of(recipes: Sequence[Recipe]) -> Kind:
     tasks = tuple(r.task for r in recipes)
     found = next((kind for kind in KINDS if kind.tasks == tasks), None)
     if found is None:
-        raise UserError("A race between {one} and {other} is not offered here.", one=tasks[0], other=tasks[1])
+        raise UserError(
+            "A race between {one} and {other} is not offered here.", one=tasks[0], other=tasks[1]
+        )
     return found
 
 
@@ -84,7 +157,9 @@ def between(engine: Engine, models: Sequence[str]) -> Kind:
     for kind in KINDS:
         if all(row in kind.rows(engine, side) for side, row in enumerate(rows)):
             return kind
-    raise UserError("A race between {one} and {other} is not offered here.", one=models[0], other=models[1])
+    raise UserError(
+        "A race between {one} and {other} is not offered here.", one=models[0], other=models[1]
+    )
 
 
 def side_of(recipe: Recipe, kind: Kind) -> tuple[Kind, int]:

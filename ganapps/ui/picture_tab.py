@@ -24,8 +24,6 @@ from ganapps.ui.underway import Underway
 from ganapps.ui.words import say, t
 
 
-
-
 @dataclass(frozen=True)
 class Words:
     """What a tab calls its big button, the button for many pictures, its contact sheet; `note` says what the first visit shows; `next` is the
@@ -57,7 +55,17 @@ class PictureTab:
                 self._result()
             with gr.Column(elem_classes="more"):
                 self._more()
-        self.asked = {self.picture, self.model, self.own, self.precision, self.area.strength, self.area.colours, self.place, *self.weights.asked, *self.own_widgets}
+        self.asked = {
+            self.picture,
+            self.model,
+            self.own,
+            self.precision,
+            self.area.strength,
+            self.area.colours,
+            self.place,
+            *self.weights.asked,
+            *self.own_widgets,
+        }
         self._events()
 
     # -- what a tab says of itself; of each, the least
@@ -118,13 +126,21 @@ class PictureTab:
         self.picture = picture_box(t("Your picture"), f"{name}-picture")
         self.privacy = gr.HTML(common.privacy("en"))
         self.delete = gr.Button(t("Delete it now"), size="sm", elem_id=f"{name}-delete")
-        self.model = gr.Dropdown(common.choices(self.engine, name, "en"), value=self.first.id, label=t("Model"), filterable=False, elem_id=f"{name}-model")
+        self.model = gr.Dropdown(
+            common.choices(self.engine, name, "en"),
+            value=self.first.id,
+            label=t("Model"),
+            filterable=False,
+            elem_id=f"{name}-model",
+        )
         self.chips = gr.HTML(cards.chips(self.first, True, "en"))
         self.panel()
         self.dials = Dials(name, self.engine.rows(name), self.first)
         self.own_widgets += self.dials.widgets
         self.go = gr.Button(self.words.go, variant="primary", size="lg", elem_id=f"{name}-go")
-        self.stop = gr.Button(t("Stop"), variant="stop", size="lg", visible=False, elem_id=f"{name}-stop")
+        self.stop = gr.Button(
+            t("Stop"), variant="stop", size="lg", visible=False, elem_id=f"{name}-stop"
+        )
         self.price = gr.HTML('<div class="price"></div>', elem_id=f"{name}-price")
         self.examples = examples(name)
 
@@ -135,8 +151,20 @@ class PictureTab:
             self.area.buttons()
             self.try_all = gr.Button(self.words.every, size="sm", elem_id=f"{name}-try")
             self.actions()
-            self.sends = {self.words.next: gr.Button(self.words.send, size="sm", elem_id=f"{name}-send-{self.words.next}")}
-            self.restore = common.by_path(gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json"], size="sm", elem_id=f"{name}-restore", elem_classes="restore"))
+            self.sends = {
+                self.words.next: gr.Button(
+                    self.words.send, size="sm", elem_id=f"{name}-send-{self.words.next}"
+                )
+            }
+            self.restore = common.by_path(
+                gr.UploadButton(
+                    t("Restore from a PNG"),
+                    file_types=[".png", ".json"],
+                    size="sm",
+                    elem_id=f"{name}-restore",
+                    elem_classes="restore",
+                )
+            )
         self.below()
         self.sheet = Sheet(self.engine, name, self.words.every)
 
@@ -146,9 +174,21 @@ class PictureTab:
             self.many = Many(self.engine, name, self.words.go_all)
         with gr.Accordion(t("More"), open=False, elem_id=f"{name}-more"):
             self.more()
-            self.precision = gr.Dropdown(["auto", "float32", "bfloat16", "float16"], value="auto", label=t("Precision"), filterable=False)
+            self.precision = gr.Dropdown(
+                ["auto", "float32", "bfloat16", "float16"],
+                value="auto",
+                label=t("Precision"),
+                filterable=False,
+            )
             self.place = gr.Checkbox(False, label=t("Keep where it was taken (GPS)"))
-            self.own = gr.Textbox("", label=t("Another checkpoint of the Hub"), placeholder="owner/repo:file@revision", max_lines=1, max_length=300, elem_id=f"{name}-own")
+            self.own = gr.Textbox(
+                "",
+                label=t("Another checkpoint of the Hub"),
+                placeholder="owner/repo:file@revision",
+                max_lines=1,
+                max_length=300,
+                elem_id=f"{name}-own",
+            )
             self.weights = OwnFile(self.engine, name)
         with gr.Accordion(t("About this model"), open=False, elem_id=f"{name}-about"):
             self.card = gr.HTML(cards.card(self.first, True, "en"))
@@ -158,20 +198,76 @@ class PictureTab:
     def _events(self) -> None:
         buttons, given = [self.go, self.stop], self.asked | {self.area.traces, *self.beside_widgets}
         shown = [*self.area.outputs, *self.cleared(), *buttons]
-        runs = [self.go.click(self.run, given, shown, **common.BUSY),
-                self.examples.select(example, None, self.picture, **common.QUIET).success(self.run, given, shown, **common.BUSY),
-                self.try_all.click(self.every_model, given, [*self.sheet.cleared(), self.area.line, *buttons], **common.BUSY),
-                self.many.go.click(self.run_many, self.asked | {self.many.box, self.many.archives}, [self.many.rows, *buttons], **common.BUSY), *self.own_events()]
-        common.stops(self.stop, runs, self.stopped, [self.area.line, self.area.traces], [self.area.line, self.area.view, *buttons])
+        runs = [
+            self.go.click(self.run, given, shown, **common.BUSY),
+            self.examples.select(example, None, self.picture, **common.QUIET).success(
+                self.run, given, shown, **common.BUSY
+            ),
+            self.try_all.click(
+                self.every_model,
+                given,
+                [*self.sheet.cleared(), self.area.line, *buttons],
+                **common.BUSY,
+            ),
+            self.many.go.click(
+                self.run_many,
+                self.asked | {self.many.box, self.many.archives},
+                [self.many.rows, *buttons],
+                **common.BUSY,
+            ),
+            *self.own_events(),
+        ]
+        common.stops(
+            self.stop,
+            runs,
+            self.stopped,
+            [self.area.line, self.area.traces],
+            [self.area.line, self.area.view, *buttons],
+        )
         self.sheet.listen(self.model, self.own, self.weights.box)
         of_model = [*self.model_chosen(self.first, "en")]
-        self.weights.listen(self.model, self.chips, self.card, self.area.line).then(self.file_came, [self.weights.kind, self.model], of_model, **common.QUIET)
-        everything = [self.picture, self.weights.box, *self.area.cleared("en"), *self.cleared(), *self.sheet.cleared(), *self.many.cleared()]
-        self.delete.click(self.deleted, {self.picture, self.weights.box, self.area.traces, self.many.box, self.many.archives}, everything, **common.QUIET)
-        self.restore.upload(self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET)
-        self.model.change(self.chosen, self.model, [self.chips, self.card, *of_model], **common.QUIET)
-        gr.on([w.change for w in (self.picture, self.model, self.own, self.weights.name, self.area.line, self.sheet.tried, *self.own_widgets)], self.priced, self.asked, self.price,
-              trigger_mode="always_last", **common.QUIET)
+        self.weights.listen(self.model, self.chips, self.card, self.area.line).then(
+            self.file_came, [self.weights.kind, self.model], of_model, **common.QUIET
+        )
+        everything = [
+            self.picture,
+            self.weights.box,
+            *self.area.cleared("en"),
+            *self.cleared(),
+            *self.sheet.cleared(),
+            *self.many.cleared(),
+        ]
+        self.delete.click(
+            self.deleted,
+            {self.picture, self.weights.box, self.area.traces, self.many.box, self.many.archives},
+            everything,
+            **common.QUIET,
+        )
+        self.restore.upload(
+            self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET
+        )
+        self.model.change(
+            self.chosen, self.model, [self.chips, self.card, *of_model], **common.QUIET
+        )
+        gr.on(
+            [
+                w.change
+                for w in (
+                    self.picture,
+                    self.model,
+                    self.own,
+                    self.weights.name,
+                    self.area.line,
+                    self.sheet.tried,
+                    *self.own_widgets,
+                )
+            ],
+            self.priced,
+            self.asked,
+            self.price,
+            trigger_mode="always_last",
+            **common.QUIET,
+        )
 
     def busy(self, running: bool) -> dict:
         """Stop instead of the big button, while something runs."""
@@ -180,8 +276,17 @@ class PictureTab:
     def recipe(self, values: Mapping) -> Recipe:
         """What the widgets ask for."""
         checkpoint = self.weights.checkpoint(values, values[self.own].strip() or values[self.model])
-        settings = {"strength": values[self.area.strength], "keep_colours": values[self.area.colours], "keep_place": values[self.place]}
-        return Recipe(self.task, checkpoint, settings | self.settings(values, self.engine.row(checkpoint)), values[self.precision])
+        settings = {
+            "strength": values[self.area.strength],
+            "keep_colours": values[self.area.colours],
+            "keep_place": values[self.place],
+        }
+        return Recipe(
+            self.task,
+            checkpoint,
+            settings | self.settings(values, self.engine.row(checkpoint)),
+            values[self.precision],
+        )
 
     @property
     def uploads(self) -> set:
@@ -191,7 +296,20 @@ class PictureTab:
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return list(dict.fromkeys([self.model, self.chips, self.card, self.privacy, *self.area.opened("en"), *self.weights.opened("en"), self.area.line, *self.asked - self.uploads]))
+        return list(
+            dict.fromkeys(
+                [
+                    self.model,
+                    self.chips,
+                    self.card,
+                    self.privacy,
+                    *self.area.opened("en"),
+                    *self.weights.opened("en"),
+                    self.area.line,
+                    *self.asked - self.uploads,
+                ]
+            )
+        )
 
     def opened(self, request: gr.Request) -> dict:
         """The words that depend on the visitor's language, and the settings of the link that was followed."""
@@ -199,34 +317,67 @@ class PictureTab:
         linked = self._linked(dict(request.query_params), lang)
         model = linked.pop(self.model, self.first.id)
         chips, card = cards.about(self.engine, model, lang)
-        return {self.model: gr.update(choices=common.choices(self.engine, self.task, lang), value=model), self.chips: chips, self.card: card,
-                self.privacy: common.privacy(lang)} | self.area.opened(lang) | self.weights.opened(lang) | linked
+        return (
+            {
+                self.model: gr.update(
+                    choices=common.choices(self.engine, self.task, lang), value=model
+                ),
+                self.chips: chips,
+                self.card: card,
+                self.privacy: common.privacy(lang),
+            }
+            | self.area.opened(lang)
+            | self.weights.opened(lang)
+            | linked
+        )
 
     def _linked(self, query: dict[str, str], lang: str) -> dict:
         """Updates for a link's recipe; none where it is not this tab's."""
         try:
             recipe = from_link(query)
-            return self.filled(self.engine.checked(recipe)[0], lang) if recipe and recipe.task == self.task else {}
+            return (
+                self.filled(self.engine.checked(recipe)[0], lang)
+                if recipe and recipe.task == self.task
+                else {}
+            )
         except UserError as e:
-            return {self.area.line: common.refusal(e, lang)} if query.get("task") == self.task else {}
+            return (
+                {self.area.line: common.refusal(e, lang)} if query.get("task") == self.task else {}
+            )
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """One picture; strength and colours come after, so that they can be changed at once."""
         lang, upload = common.language(request), values[self.picture]
         if not upload:
-            yield {self.area.line: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
+            yield {
+                self.area.line: common.refusal(
+                    UserError("There is no picture yet: drop one into the box."), lang
+                )
+            }
             return
         yield self.busy(True)
         recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
         unfinished: dict = {}
         with self._parts.of(request.session_hash) as held:
             try:
-                for shown in common.show(self.engine.run(recipe, [upload], self.weights.path(values)), recipe, lang, keep=str):
+                for shown in common.show(
+                    self.engine.run(recipe, [upload], self.weights.path(values)),
+                    recipe,
+                    lang,
+                    keep=str,
+                ):
                     held.it = None if shown.archive else shown.part
-                    yield {self.area.line: shown.line} | (self.area.arrived(shown, upload, values, lang) | self.arrived(shown, values, lang) if shown.archive else {})
+                    yield {self.area.line: shown.line} | (
+                        self.area.arrived(shown, upload, values, lang)
+                        | self.arrived(shown, values, lang)
+                        if shown.archive
+                        else {}
+                    )
                 if shown.ended:
                     yield self.area.stopped_view(held.it, values[self.area.traces])
-                unfinished = self.area.stopped_view(held.it, values[self.area.traces])  # of a run that was refused on its way
+                unfinished = self.area.stopped_view(
+                    held.it, values[self.area.traces]
+                )  # of a run that was refused on its way
             except UserError as e:  # a disk that became full, or the visitor's room, when the result was being shown
                 yield {self.area.line: common.refusal(e, lang)}
         yield self.busy(False) | unfinished
@@ -235,14 +386,25 @@ class PictureTab:
         """The contact sheet of this picture."""
         lang, upload = common.language(request), values[self.picture]
         if not upload:
-            yield {self.area.line: common.refusal(UserError("There is no picture yet: drop one into the box."), lang)}
+            yield {
+                self.area.line: common.refusal(
+                    UserError("There is no picture yet: drop one into the box."), lang
+                )
+            }
             return
         yield self.busy(True)
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             try:
                 picture, plain = self.trial(upload, values, Path(folder))
-                yield from self.sheet.filled(picture, lambda row: self.trial_settings(values, row), self.weights.path(values), plain and say(lang, plain), self.area.line,
-                                             values[self.area.traces], lang)
+                yield from self.sheet.filled(
+                    picture,
+                    lambda row: self.trial_settings(values, row),
+                    self.weights.path(values),
+                    plain and say(lang, plain),
+                    self.area.line,
+                    values[self.area.traces],
+                    lang,
+                )
             except UserError as e:
                 yield {self.area.line: common.refusal(e, lang)}
         yield self.busy(False)
@@ -253,7 +415,9 @@ class PictureTab:
         yield self.busy(True)
         try:
             files.check_room()
-            yield from self.many.results(self.recipe(values), self.weights.path(values), values, lang)
+            yield from self.many.results(
+                self.recipe(values), self.weights.path(values), values, lang
+            )
         except UserError as e:
             yield {self.many.rows: common.refusal(e, lang)}
         yield self.busy(False)
@@ -262,7 +426,9 @@ class PictureTab:
         """Stop: what is done stays."""
         lang, part = common.language(request), self._parts.take(request.session_hash)
         try:
-            view = {self.area.line: common.plain(line, say(lang, "stopped"))} | self.area.stopped_view(part, traces)
+            view = {
+                self.area.line: common.plain(line, say(lang, "stopped"))
+            } | self.area.stopped_view(part, traces)
         except UserError as e:  # there is no room for what is done
             view = {self.area.line: common.refusal(e, lang)}
         return self.busy(False) | view
@@ -273,8 +439,21 @@ class PictureTab:
 
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""
-        files.delete([values[self.picture], values[self.weights.box], *values[self.area.traces], *self.many.paths(values)])
-        return {self.picture: None, self.weights.box: None} | self.area.cleared(common.language(request)) | self.cleared() | self.sheet.cleared() | self.many.cleared()
+        files.delete(
+            [
+                values[self.picture],
+                values[self.weights.box],
+                *values[self.area.traces],
+                *self.many.paths(values),
+            ]
+        )
+        return (
+            {self.picture: None, self.weights.box: None}
+            | self.area.cleared(common.language(request))
+            | self.cleared()
+            | self.sheet.cleared()
+            | self.many.cleared()
+        )
 
     def dropped(self, path: str, request: gr.Request) -> dict:
         """A PNG of ours, dropped: its settings come back (the picture itself was never in it)."""
@@ -291,22 +470,40 @@ class PictureTab:
         """Updates that show a recipe in the widgets."""
         settings, known = recipe.settings, self.engine.row(recipe.checkpoint) is not None
         own = recipe.checkpoint.startswith("sha256:")
-        said = say(lang, "The settings are back. Choose the picture again, and under More your checkpoint file: no upload is ever kept in a recipe." if own else
-                   "The settings are back. Choose the picture again: no upload is ever kept in a recipe.")
-        return {self.model: recipe.checkpoint if known else self.first.id, self.own: "" if known else recipe.checkpoint, self.precision: recipe.precision,
-                self.area.strength: settings["strength"], self.area.colours: settings["keep_colours"], self.place: settings["keep_place"],
-                self.area.line: common.plain("", said)} | self.restored(recipe)
+        said = say(
+            lang,
+            "The settings are back. Choose the picture again, and under More your checkpoint file: no upload is ever kept in a recipe."
+            if own
+            else "The settings are back. Choose the picture again: no upload is ever kept in a recipe.",
+        )
+        return {
+            self.model: recipe.checkpoint if known else self.first.id,
+            self.own: "" if known else recipe.checkpoint,
+            self.precision: recipe.precision,
+            self.area.strength: settings["strength"],
+            self.area.colours: settings["keep_colours"],
+            self.place: settings["keep_place"],
+            self.area.line: common.plain("", said),
+        } | self.restored(recipe)
 
     def chosen(self, model: str, request: gr.Request) -> dict:
         """Another model: its chips and card, and what depends on it."""
         lang = common.language(request)
         chips, card = cards.about(self.engine, model, lang)
-        return {self.chips: chips, self.card: card} | self.model_chosen(self.engine.row(model), lang)
+        return {self.chips: chips, self.card: card} | self.model_chosen(
+            self.engine.row(model), lang
+        )
 
     def priced(self, values: Mapping, request: gr.Request) -> str:
         """The price of what the widgets ask for."""
         lang = common.language(request)
         try:
-            return common.price_line(self.engine.price(self.recipe(values), [values[self.picture]]), lang) if values[self.picture] else ""
+            return (
+                common.price_line(
+                    self.engine.price(self.recipe(values), [values[self.picture]]), lang
+                )
+                if values[self.picture]
+                else ""
+            )
         except UserError as e:
             return common.refusal(e, lang)

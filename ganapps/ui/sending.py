@@ -14,14 +14,29 @@ from ganapps.ui.picture_tab import PictureTab
 
 def connect(tabs: gr.Tabs, faces: FacesTab, others: Mapping[str, PictureTab]) -> None:
     """Wire the buttons that send; `others` are the tabs that take pictures, by their ids."""
-    def wire(sends: Mapping[str, gr.Button], chosen: Callable[[Mapping], str | None], given: set, line: gr.HTML) -> None:
+
+    def wire(
+        sends: Mapping[str, gr.Button],
+        chosen: Callable[[Mapping], str | None],
+        given: set,
+        line: gr.HTML,
+    ) -> None:
         for name, button in sends.items():
             box = others[name].picture
-            button.click(_sender(chosen, box, tabs, name, line), given, [box, tabs, line], **common.QUIET)
+            button.click(
+                _sender(chosen, box, tabs, name, line), given, [box, tabs, line], **common.QUIET
+            )
 
-    wire(faces.sends, lambda values: _face(values[faces.files], values[faces.at]), {faces.files, faces.at}, faces.line)
+    wire(
+        faces.sends,
+        lambda values: _face(values[faces.files], values[faces.at]),
+        {faces.files, faces.at},
+        faces.line,
+    )
     for tab in others.values():
-        wire(tab.sends, lambda values, tab=tab: values[tab.area.file], {tab.area.file}, tab.area.line)
+        wire(
+            tab.sends, lambda values, tab=tab: values[tab.area.file], {tab.area.file}, tab.area.line
+        )
 
 
 def opened(request: gr.Request) -> dict:
@@ -30,12 +45,20 @@ def opened(request: gr.Request) -> dict:
     return gr.update(selected=task) if task in ("upscale", "translate", "compare") else gr.skip()
 
 
-def _sender(chosen: Callable[[Mapping], str | None], box: gr.Image, tabs: gr.Tabs, name: str, line: gr.HTML) -> Callable:
+def _sender(
+    chosen: Callable[[Mapping], str | None], box: gr.Image, tabs: gr.Tabs, name: str, line: gr.HTML
+) -> Callable:
     def send(values: Mapping, request: gr.Request) -> dict:
         path = chosen(values)
         if path is None:
-            return {line: common.refusal(UserError("There is nothing to send yet: make a picture first."), common.language(request))}
+            return {
+                line: common.refusal(
+                    UserError("There is nothing to send yet: make a picture first."),
+                    common.language(request),
+                )
+            }
         return {box: path, tabs: gr.update(selected=name)}
+
     return send
 
 

@@ -24,8 +24,19 @@ class Sheet:
 
     def __init__(self, engine: Engine, task: str, words: object) -> None:
         self.engine, self.task = engine, task
-        self.gallery = gr.Gallery(label=words, show_label=False, columns=4, object_fit="cover", height="auto", format="png", type="filepath",
-                                  buttons=[], interactive=False, elem_id=f"{task}-sheet", elem_classes=["wall", "sheet", "later"])
+        self.gallery = gr.Gallery(
+            label=words,
+            show_label=False,
+            columns=4,
+            object_fit="cover",
+            height="auto",
+            format="png",
+            type="filepath",
+            buttons=[],
+            interactive=False,
+            elem_id=f"{task}-sheet",
+            elem_classes=["wall", "sheet", "later"],
+        )
         self.tried = gr.State([])
 
     def listen(self, model: gr.Dropdown, own: gr.Textbox, file: gr.File) -> None:
@@ -41,8 +52,16 @@ class Sheet:
         """No pictures."""
         return {self.gallery: [], self.tried: []}
 
-    def filled(self, picture: str, settings: Callable[[Checkpoint | None], Mapping[str, Any] | None], weights: str | None, plain: str, line: gr.HTML,
-               traces: list[str], lang: str) -> Iterator[dict]:
+    def filled(
+        self,
+        picture: str,
+        settings: Callable[[Checkpoint | None], Mapping[str, Any] | None],
+        weights: str | None,
+        plain: str,
+        line: gr.HTML,
+        traces: list[str],
+        lang: str,
+    ) -> Iterator[dict]:
         """Cell by cell, a person's own file first. `settings` of a row, None for the file, may leave it out: None. `plain` is what stands under
         the picture as no model made it, "" for no such cell. A model that is refused says so in `line`, and the rest goes on. The cells' files
         are added to `traces`. Raises UserError where there is no room for them."""
@@ -57,14 +76,20 @@ class Sheet:
             traces.append(files.keep(path))
             cells.append(((traces[-1], caption), model))
 
-        rows = [(c.id, c.title, c.licence.split(";")[0][:28], None, settings(c)) for c in self.engine.rows(self.task) if self.engine.here(c)]
+        rows = [
+            (c.id, c.title, c.licence.split(";")[0][:28], None, settings(c))
+            for c in self.engine.rows(self.task)
+            if self.engine.here(c)
+        ]
         file_first = [("", say(lang, "your file"), "", weights, settings(None))] if weights else []
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             for model, title, licence, file, asked in [*file_first, *rows]:
                 if asked is None:
                     continue
                 recipe = Recipe(self.task, model or "file", asked)
-                *_, shown = common.show(self.engine.run(recipe, [picture], file), recipe, lang, keep=str)
+                *_, shown = common.show(
+                    self.engine.run(recipe, [picture], file), recipe, lang, keep=str
+                )
                 if shown.failed:
                     refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
                     yield {line: refused}
@@ -74,5 +99,12 @@ class Sheet:
                 beside = shown.kept[-1].beside
                 if plain and not cells:
                     add(beside["before"], plain, "")
-                add(beside["after"], " · ".join(x for x in (title, seconds(shown.report.seconds), licence) if x), model)
-                yield {self.gallery: [cell for cell, _ in cells], self.tried: [model for _, model in cells]}
+                add(
+                    beside["after"],
+                    " · ".join(x for x in (title, seconds(shown.report.seconds), licence) if x),
+                    model,
+                )
+                yield {
+                    self.gallery: [cell for cell, _ in cells],
+                    self.tried: [model for _, model in cells],
+                }

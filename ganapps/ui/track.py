@@ -28,7 +28,9 @@ class Running:
     lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(), Lane()))
     stopped: set[int] = field(default_factory=set)
     lap: Lap | None = None
-    seen: dict[int, tuple] = field(default_factory=dict)  # how full each lane was when a browser last looked
+    seen: dict[int, tuple] = field(
+        default_factory=dict
+    )  # how full each lane was when a browser last looked
 
 
 class Track:
@@ -37,9 +39,14 @@ class Track:
     def __init__(self) -> None:
         names = names_of(FACES, (None, None), "en")
         self.notice = gr.HTML("", elem_id="compare-notice")
-        self.clock = gr.HTML(lanes.clock(names, (Lane(), Lane()), None, "en"), elem_id="compare-clock")
+        self.clock = gr.HTML(
+            lanes.clock(names, (Lane(), Lane()), None, "en"), elem_id="compare-clock"
+        )
         with gr.Row(elem_classes="lanes stops"):
-            self.stops = [gr.Button(t("Stop this side"), size="sm", elem_id=f"compare-stop-{name}") for name in races.SIDES]
+            self.stops = [
+                gr.Button(t("Stop this side"), size="sm", elem_id=f"compare-stop-{name}")
+                for name in races.SIDES
+            ]
         with gr.Row(elem_classes="lanes"):
             self.left = gr.HTML(elem_id="compare-gan-lane")
             self.right = gr.HTML(elem_id="compare-diffusion-lane")
@@ -47,13 +54,25 @@ class Track:
         self.instead = gr.Button(visible=False, size="sm", elem_id="compare-instead")
         self.figures = gr.HTML(elem_id="compare-figures")
         with gr.Row(elem_classes="actions"):
-            self.archive = gr.HTML(common.download(None, "Download all", "en"), elem_id="compare-archive")
+            self.archive = gr.HTML(
+                common.download(None, "Download all", "en"), elem_id="compare-archive"
+            )
             self.report = gr.HTML(common.download(None, "Report", "en"), elem_id="compare-report")
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="compare-copy")
-            self.restore = common.by_path(gr.UploadButton(t("Restore from a PNG"), file_types=[".png", ".json", ".webp"], size="sm", elem_id="compare-restore", elem_classes="restore"))
+            self.restore = common.by_path(
+                gr.UploadButton(
+                    t("Restore from a PNG"),
+                    file_types=[".png", ".json", ".webp"],
+                    size="sm",
+                    elem_id="compare-restore",
+                    elem_classes="restore",
+                )
+            )
         self.link = gr.Textbox(visible="hidden", elem_id="compare-link", label=t("Link"))
 
-    def laps(self, engine: Engine, running: Running, uploads: Sequence[str], folder: Path, lang: str) -> Iterator[dict]:
+    def laps(
+        self, engine: Engine, running: Running, uploads: Sequence[str], folder: Path, lang: str
+    ) -> Iterator[dict]:
         """The race, as often as a browser can look; pictures and films are kept in `folder`."""
         seen = 0.0
         for lap in races.race(engine, running.asked, uploads, running.stopped):
@@ -73,13 +92,17 @@ class Track:
         """The clock, and the lanes in which something has happened since the last look."""
         for side in running.stopped:
             running.lanes[side].stopped = True
-        update = {self.clock: lanes.clock(running.names, running.lanes, running.lap, lang, running=True)}
+        update = {
+            self.clock: lanes.clock(running.names, running.lanes, running.lap, lang, running=True)
+        }
         for side, place in enumerate((self.left, self.right)):
             lane = running.lanes[side]
             state = (len(lane.thumbs), len(lane.film))
             if running.seen.get(side) != state:
                 running.seen[side] = state
-                update[place] = lanes.easel(lane, lang) or lanes.wall(lane, running.lap.pictures[side], lang)
+                update[place] = lanes.easel(lane, lang) or lanes.wall(
+                    lane, running.lap.pictures[side], lang
+                )
         return update
 
     def over(self, running: Running, rows: Sequence, folder: Path, lang: str) -> dict:
@@ -91,33 +114,65 @@ class Track:
         def kept(path: Path) -> str:
             return common.served(files.keep(path))
 
-        report = images.as_json(races.report(running.asked, running.lap, [lane.report for lane in running.lanes], [lane.stopped for lane in running.lanes]))
+        report = images.as_json(
+            races.report(
+                running.asked,
+                running.lap,
+                [lane.report for lane in running.lanes],
+                [lane.stopped for lane in running.lanes],
+            )
+        )
         images.save_text(report, folder / "report.json")
         made = [f for lane in running.lanes for f in lane.files]
-        archive = images.save_zip(made, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report})
-        shown = [lanes.whole(lane, running.lap.pictures[i], lang, kept) for i, lane in enumerate(running.lanes)]
+        archive = images.save_zip(
+            made, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report}
+        )
+        shown = [
+            lanes.whole(lane, running.lap.pictures[i], lang, kept)
+            for i, lane in enumerate(running.lanes)
+        ]
         return self.told(running, rows, lang) | {
-            self.left: shown[0], self.right: shown[1], self.link: running.asked.to_link(), self.archive: common.download(files.keep(archive), "Download all", lang),
-            self.report: common.download(files.keep(folder / "report.json"), "Report", lang)}
+            self.left: shown[0],
+            self.right: shown[1],
+            self.link: running.asked.to_link(),
+            self.archive: common.download(files.keep(archive), "Download all", lang),
+            self.report: common.download(files.keep(folder / "report.json"), "Report", lang),
+        }
 
     def told(self, running: Running, rows: Sequence, lang: str) -> dict:
         """What the race cost either side, and whether it was fair."""
-        titles = [row.title if row else recipe.checkpoint for row, recipe in zip(rows, running.asked.recipes)]
+        titles = [
+            row.title if row else recipe.checkpoint
+            for row, recipe in zip(rows, running.asked.recipes)
+        ]
         data = [row.data if row else say(lang, "unknown") for row in rows]
-        said = lanes.sentence(running.names, running.lap, lang) + lanes.fairness(running.asked, running.names, running.lap, lang)
-        return {self.clock: lanes.clock(running.names, running.lanes, running.lap, lang), self.sentence: said,
-                self.figures: lanes.figures(running.names, titles, data, running.lanes, running.lap, lang)}
+        said = lanes.sentence(running.names, running.lap, lang) + lanes.fairness(
+            running.asked, running.names, running.lap, lang
+        )
+        return {
+            self.clock: lanes.clock(running.names, running.lanes, running.lap, lang),
+            self.sentence: said,
+            self.figures: lanes.figures(
+                running.names, titles, data, running.lanes, running.lap, lang
+            ),
+        }
 
 
 def names_of(kind: Kind, rows: Sequence, lang: str) -> Names:
     """What a race of this kind calls its sides."""
     if kind is FACES or None in rows:
-        return Names((say(lang, "GAN"), say(lang, "Diffusion")), tuple(say(lang, s) for s in kind.spoken))
+        return Names(
+            (say(lang, "GAN"), say(lang, "Diffusion")), tuple(say(lang, s) for s in kind.spoken)
+        )
     return Names(tuple(r.title for r in rows), tuple(r.title for r in rows))
 
 
 def noted(measured: Mapping[str, float], running: Running) -> dict[str, float]:
     """What this visit has measured, with this race's seconds of one network call."""
     lap = running.lap
-    spent = {r.checkpoint: lap.seconds[i] / lap.calls[i] for i, r in enumerate(running.asked.recipes) if lap and lap.calls[i]}
+    spent = {
+        r.checkpoint: lap.seconds[i] / lap.calls[i]
+        for i, r in enumerate(running.asked.recipes)
+        if lap and lap.calls[i]
+    }
     return {**measured, **spent}

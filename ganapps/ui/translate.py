@@ -24,20 +24,57 @@ class TranslateTab(PictureTab):
     """What translating has of its own: styles, the other direction, the cycle check."""
 
     def __init__(self, engine: Engine) -> None:
-        super().__init__(engine, "translate", Words(t("Translate"), t("Translate all"), t("Every model on it"), "example: coffee, photo-to-painting",
-                                                   "upscale", t("Send to Upscale")))
+        super().__init__(
+            engine,
+            "translate",
+            Words(
+                t("Translate"),
+                t("Translate all"),
+                t("Every model on it"),
+                "example: coffee, photo-to-painting",
+                "upscale",
+                t("Send to Upscale"),
+            ),
+        )
 
     def panel(self) -> None:
         """The other direction; styles; attributes of a face; what an editor is told."""
-        self.switch = gr.Button(t("The other way"), size="sm", visible=bool(self.first.back), elem_id="translate-switch")
-        self.style = gr.Slider(0, 25, 0, step=1, label=t("Style"), visible=self.first.network == "styles26", elem_id="translate-style")
-        self.face = gr.CheckboxGroup(list(FACE), label=t("What the face should have"), visible=self.first.network == "stargan", elem_id="translate-face")
-        self.prompt = gr.Textbox("", label=t("What should change"), visible=self.first.kind == "diffusion", max_lines=3, max_length=400, elem_id="translate-prompt")
+        self.switch = gr.Button(
+            t("The other way"), size="sm", visible=bool(self.first.back), elem_id="translate-switch"
+        )
+        self.style = gr.Slider(
+            0,
+            25,
+            0,
+            step=1,
+            label=t("Style"),
+            visible=self.first.network == "styles26",
+            elem_id="translate-style",
+        )
+        self.face = gr.CheckboxGroup(
+            list(FACE),
+            label=t("What the face should have"),
+            visible=self.first.network == "stargan",
+            elem_id="translate-face",
+        )
+        self.prompt = gr.Textbox(
+            "",
+            label=t("What should change"),
+            visible=self.first.kind == "diffusion",
+            max_lines=3,
+            max_length=400,
+            elem_id="translate-prompt",
+        )
         self.own_widgets += [self.style, self.face, self.prompt]
 
     def actions(self) -> None:
         """The cycle check."""
-        self.cycle_go = gr.Button(t("And back again"), size="sm", visible=bool(self.first.back), elem_id="translate-cycle-go")
+        self.cycle_go = gr.Button(
+            t("And back again"),
+            size="sm",
+            visible=bool(self.first.back),
+            elem_id="translate-cycle-go",
+        )
 
     def below(self) -> None:
         """What the cycle check found."""
@@ -50,36 +87,76 @@ class TranslateTab(PictureTab):
             return {"labels": {str(int(values[self.style])): 1.0}}
         if network == "stargan":
             return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
-        return ({"prompt": values[self.prompt]} if row and row.kind == "diffusion" else {}) | super().settings(values, row)
+        return (
+            {"prompt": values[self.prompt]} if row and row.kind == "diffusion" else {}
+        ) | super().settings(values, row)
 
     def restored(self, recipe: Recipe) -> dict:
         """The style, the attributes, the words."""
         row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
         style = next(iter(chosen), "0")
         known = _attributes(row)
-        return {self.style: gr.update(value=int(style) if style.isdecimal() and len(style) < 3 else 0, visible=bool(row) and row.network == "styles26"),
-                self.face: gr.update(choices=known, value=[name for name in chosen if name in known], visible=bool(row) and row.network == "stargan"),
-                self.prompt: gr.update(value=recipe.settings.get("prompt", ""), visible=bool(row) and row.kind == "diffusion")} | super().restored(recipe)
+        return {
+            self.style: gr.update(
+                value=int(style) if style.isdecimal() and len(style) < 3 else 0,
+                visible=bool(row) and row.network == "styles26",
+            ),
+            self.face: gr.update(
+                choices=known,
+                value=[name for name in chosen if name in known],
+                visible=bool(row) and row.network == "stargan",
+            ),
+            self.prompt: gr.update(
+                value=recipe.settings.get("prompt", ""),
+                visible=bool(row) and row.kind == "diffusion",
+            ),
+        } | super().restored(recipe)
 
     def own_events(self) -> list:
         """The other direction; there and back."""
-        self.switch.click(lambda model: self.engine.row(model).back or model, self.model, self.model, **common.QUIET)
-        return [self.cycle_go.click(self.and_back, {self.area.last, self.area.traces}, [self.cycle, self.area.line, self.go, self.stop], **common.BUSY)]
+        self.switch.click(
+            lambda model: self.engine.row(model).back or model,
+            self.model,
+            self.model,
+            **common.QUIET,
+        )
+        return [
+            self.cycle_go.click(
+                self.and_back,
+                {self.area.last, self.area.traces},
+                [self.cycle, self.area.line, self.go, self.stop],
+                **common.BUSY,
+            )
+        ]
 
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its way back, its styles, its attributes, its words."""
         back = gr.update(visible=bool(row.back))
-        return ({self.switch: back, self.cycle_go: back, self.prompt: gr.update(visible=row.kind == "diffusion")} | self._controls(row.network, row, lang)
-                | super().model_chosen(row, lang))
+        return (
+            {
+                self.switch: back,
+                self.cycle_go: back,
+                self.prompt: gr.update(visible=row.kind == "diffusion"),
+            }
+            | self._controls(row.network, row, lang)
+            | super().model_chosen(row, lang)
+        )
 
     def file_came(self, kind: str, model: str, request: gr.Request) -> dict:
         """The controls of a person's own file, or of the model again."""
         lang = common.language(request)
-        return self._controls(kind, None, lang) | self.dials.chosen(None) if kind else self.model_chosen(self.engine.row(model), lang)
+        return (
+            self._controls(kind, None, lang) | self.dials.chosen(None)
+            if kind
+            else self.model_chosen(self.engine.row(model), lang)
+        )
 
     def _controls(self, network: str, row: Checkpoint | None, lang: str) -> dict:
         choices = [(say(lang, name), name) for name in _attributes(row)]
-        return {self.style: gr.update(visible=network == "styles26"), self.face: gr.update(choices=choices, visible=network == "stargan")}
+        return {
+            self.style: gr.update(visible=network == "styles26"),
+            self.face: gr.update(choices=choices, visible=network == "stargan"),
+        }
 
     def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:
         """The cycle check was of the result before."""
@@ -108,11 +185,24 @@ class TranslateTab(PictureTab):
             return
         row = self.engine.row(from_json(last.recipe).checkpoint)
         if row is None or not row.back:
-            yield {self.area.line: common.refusal(UserError("The model of this result has no twin that goes back: choose one that has, and translate again."), lang)}
+            yield {
+                self.area.line: common.refusal(
+                    UserError(
+                        "The model of this result has no twin that goes back: choose one that has, and translate again."
+                    ),
+                    lang,
+                )
+            }
             return
         yield self.busy(True)
         try:
-            for line, found in cycle.check(self.engine, last, row, lambda picture: self.area.address(picture, values[self.area.traces]), lang):
+            for line, found in cycle.check(
+                self.engine,
+                last,
+                row,
+                lambda picture: self.area.address(picture, values[self.area.traces]),
+                lang,
+            ):
                 yield {self.area.line: line, self.cycle: found}
         except UserError as e:  # there is no room for its pictures
             yield {self.area.line: common.refusal(e, lang)}

@@ -204,7 +204,9 @@ class Listening:
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        with _heard(scope) if scope["type"] == "http" and scope["method"] == "GET" else nullcontext():
+        with (
+            _heard(scope) if scope["type"] == "http" and scope["method"] == "GET" else nullcontext()
+        ):
             await self.app(scope, receive, send)
 
 

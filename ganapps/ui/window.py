@@ -24,7 +24,9 @@ HERE = Path(__file__).parent
 def build(engine: Engine) -> gr.Blocks:
     """The whole window over an engine."""
     gr.set_static_paths([HERE / "examples"])
-    with incoming.Window(title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)) as window:
+    with incoming.Window(
+        title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)
+    ) as window:
         head = gr.HTML(_head(engine, "en", None))
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab(t("Faces"), id="faces"):
@@ -48,7 +50,14 @@ def build(engine: Engine) -> gr.Blocks:
         window.unload(left)
         window.load(header, None, head, **common.QUIET)
         window.load(sending.opened, None, tabs, **common.QUIET)
-        window.load(faces.opened, None, faces.opening_outputs, show_progress="hidden", api_visibility="private", **common.DEVICE)
+        window.load(
+            faces.opened,
+            None,
+            faces.opening_outputs,
+            show_progress="hidden",
+            api_visibility="private",
+            **common.DEVICE,
+        )
         window.load(upscale.opened, None, upscale.opening_outputs, **common.QUIET)
         window.load(translate.opened, None, translate.opening_outputs, **common.QUIET)
         window.load(compare.opened, None, compare.opening_outputs, **common.QUIET)
@@ -59,15 +68,37 @@ def build(engine: Engine) -> gr.Blocks:
 def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
     """Keyword arguments of `launch` that belong to the window itself: looks, languages, what it keeps to itself, and its doors. `hosts`: the
     names it may be called by, as `known_hosts` gives them; none: this machine's own."""
-    return {"theme": theme(), "css_paths": [HERE / "window.css", HERE / "compare.css"], "js": (HERE / "window.js").read_text(encoding="utf-8"), "i18n": I18N,
-            "footer_links": ["api", "settings"], "show_error": False, "enable_monitoring": False, "run_history": False, "max_file_size": "512mb", "state_session_capacity": turns.MOST_SESSIONS,
-            "app_kwargs": {"routes": incoming.routes(), "middleware": doors.middleware(hosts or doors.known_hosts(None, (), False))}}
+    return {
+        "theme": theme(),
+        "css_paths": [HERE / "window.css", HERE / "compare.css"],
+        "js": (HERE / "window.js").read_text(encoding="utf-8"),
+        "i18n": I18N,
+        "footer_links": ["api", "settings"],
+        "show_error": False,
+        "enable_monitoring": False,
+        "run_history": False,
+        "max_file_size": "512mb",
+        "state_session_capacity": turns.MOST_SESSIONS,
+        "app_kwargs": {
+            "routes": incoming.routes(),
+            "middleware": doors.middleware(hosts or doors.known_hosts(None, (), False)),
+        },
+    }
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
-    here = sum(engine.here(c) for models in ("faces", "upscale", "translate", "denoise") for c in engine.rows(models))
-    facts = [engine.device_title, say(lang, "1 model here") if here == 1 else say(lang, "{count} models here", count=here)]
+    here = sum(
+        engine.here(c)
+        for models in ("faces", "upscale", "translate", "denoise")
+        for c in engine.rows(models)
+    )
+    facts = [
+        engine.device_title,
+        say(lang, "1 model here") if here == 1 else say(lang, "{count} models here", count=here),
+    ]
     if hub is not None:
         facts.append(say(lang, "Hub reachable") if hub else say(lang, "Hub offline"))
-    return (f'<header id="head"><div><h1>ganapps</h1><span class="about">{html.escape(say(lang, "Faces, upscaling, translation, and GAN against diffusion"))}</span></div>'
-            f'<span class="pill"><i class="{"" if hub else "off"}"></i>{html.escape(" · ".join(facts))}</span></header>')
+    return (
+        f'<header id="head"><div><h1>ganapps</h1><span class="about">{html.escape(say(lang, "Faces, upscaling, translation, and GAN against diffusion"))}</span></div>'
+        f'<span class="pill"><i class="{"" if hub else "off"}"></i>{html.escape(" · ".join(facts))}</span></header>'
+    )

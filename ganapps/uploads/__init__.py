@@ -22,7 +22,9 @@ from ganapps.uploads.stored import Data, Stored
 MOST_PIXELS = 120_000_000
 LONGEST_SIDE = 65_535
 MOST_BYTES = 500_000_000
-MOST_MEMORY = 900_000_000  # bytes that reading one picture takes at its highest, the result included
+MOST_MEMORY = (
+    900_000_000  # bytes that reading one picture takes at its highest, the result included
+)
 STAMP = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
 
 
@@ -63,7 +65,14 @@ def open_upload(path: str | Path) -> Upload:
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Upload(
-        pixels, (pixels.shape[1], pixels.shape[0]), digest, icc, date, gps, Path(path).name[:120], tuple(changes)
+        pixels,
+        (pixels.shape[1], pixels.shape[0]),
+        digest,
+        icc,
+        date,
+        gps,
+        Path(path).name[:120],
+        tuple(changes),
     )
 
 
@@ -100,7 +109,8 @@ def _opened(path: str | Path) -> Iterator[BinaryIO]:
 
 def _unreadable(error: Exception) -> UserError:
     return UserError(
-        "This file can't be opened ({why}): choose it again.", why=getattr(error, "strerror", None) or "not a file"
+        "This file can't be opened ({why}): choose it again.",
+        why=getattr(error, "strerror", None) or "not a file",
     )
 
 
@@ -158,7 +168,9 @@ def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, byt
     exif = header.exif[6:] if header.exif[:6] == b"Exif\0\0" else header.exif
     try:
         base = ifd.first(exif, {ifd.ORIENTATION, ifd.DATE, ifd.EXIF}, 4096)
-        turned = header.turned if header.kind == "AVIF" else base.number(ifd.ORIENTATION, 1)  # whose EXIF does not count
+        turned = (
+            header.turned if header.kind == "AVIF" else base.number(ifd.ORIENTATION, 1)
+        )  # whose EXIF does not count
         return turned, _date(exif, base) or header.date, ifd.gps_alone(exif)
     except (ValueError, EOFError):
         changes.append(("Its EXIF data is damaged and was ignored, so it may lie on its side.", {}))
@@ -167,7 +179,9 @@ def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, byt
 
 def _date(exif: Data, base: ifd.Table) -> str | None:
     """When it was taken, else when the file was made; None for anything but a date."""
-    taken = base.number(ifd.EXIF) and ifd.table(exif, base.number(ifd.EXIF), base.order, {ifd.DATE_TAKEN}, 4096).text(
-        ifd.DATE_TAKEN
+    taken = base.number(ifd.EXIF) and ifd.table(
+        exif, base.number(ifd.EXIF), base.order, {ifd.DATE_TAKEN}, 4096
+    ).text(ifd.DATE_TAKEN)
+    return next(
+        (date for date in (taken, base.text(ifd.DATE)) if date and STAMP.fullmatch(date)), None
     )
-    return next((date for date in (taken, base.text(ifd.DATE)) if date and STAMP.fullmatch(date)), None)

@@ -26,7 +26,13 @@ WIDTHS = {
     17: 8,
     18: 8,
 }  # bytes of each kind
-NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q"}  # the kinds that are whole numbers, as struct spells them
+NUMBERS = {
+    1: "B",
+    3: "H",
+    4: "I",
+    13: "I",
+    16: "Q",
+}  # the kinds that are whole numbers, as struct spells them
 ENTRIES = 1024  # of one table; a photograph has under 100
 ORIENTATION, DATE, EXIF, GPS, ICC, DATE_TAKEN = 274, 306, 34665, 34853, 34675, 36867
 
@@ -75,7 +81,9 @@ def first(data: Data, wanted: Collection[int], most: int) -> Table:
     return table(data, at, order, wanted, most, big)
 
 
-def table(data: Data, at: int, order: str, wanted: Collection[int], most: int, big: bool = False) -> Table:
+def table(
+    data: Data, at: int, order: str, wanted: Collection[int], most: int, big: bool = False
+) -> Table:
     """The `wanted` tags of the table at byte `at`, together at most `most` bytes. Raises ValueError, EOFError where it
     leaves the file."""
     head, entry, word = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
@@ -83,7 +91,10 @@ def table(data: Data, at: int, order: str, wanted: Collection[int], most: int, b
     if count > ENTRIES:
         raise ValueError("too many entries")
     place = at + struct.calcsize("<" + head)
-    step, inline = struct.calcsize("<" + entry) + struct.calcsize("<" + word), struct.calcsize("<" + word)
+    step, inline = (
+        struct.calcsize("<" + entry) + struct.calcsize("<" + word),
+        struct.calcsize("<" + word),
+    )
     tags, room = {}, most
     for start in range(place, place + count * step, step):
         tag, kind, length = _unpack(order + entry, data, start)
@@ -98,7 +109,9 @@ def table(data: Data, at: int, order: str, wanted: Collection[int], most: int, b
             raise EOFError("a value lies outside")
         tags[tag] = kind, bytes(data[begin : begin + size])
     end = place + count * step
-    return Table(order, tags, _unpack(order + word, data, end)[0] if end + inline <= len(data) else 0)
+    return Table(
+        order, tags, _unpack(order + word, data, end)[0] if end + inline <= len(data) else 0
+    )
 
 
 def written(order: str, tags: Mapping[int, tuple[int, bytes]], at: int) -> bytes:
@@ -106,8 +119,15 @@ def written(order: str, tags: Mapping[int, tuple[int, bytes]], at: int) -> bytes
     entries, values = b"", b""
     free = at + 2 + 12 * len(tags) + 4
     for tag, (kind, raw) in sorted(tags.items()):
-        if kind == 16:  # eight-byte numbers of BigTIFF: every offset of a file we accept fits in four
-            raw, kind = struct.pack(f"{order}{len(raw) // 8}I", *struct.unpack(f"{order}{len(raw) // 8}Q", raw)), 4
+        if (
+            kind == 16
+        ):  # eight-byte numbers of BigTIFF: every offset of a file we accept fits in four
+            raw, kind = (
+                struct.pack(
+                    f"{order}{len(raw) // 8}I", *struct.unpack(f"{order}{len(raw) // 8}Q", raw)
+                ),
+                4,
+            )
         inline = len(raw) <= 4
         entries += struct.pack(order + "HHI", tag, kind, len(raw) // WIDTHS[kind])
         entries += raw.ljust(4, b"\0") if inline else struct.pack(order + "I", free + len(values))
@@ -133,7 +153,9 @@ def block(date: str | None, gps: bytes | None) -> bytes | None:
 
 def _place(exif: Data) -> tuple[str, Mapping[int, tuple[int, bytes]]]:
     found = first(exif, {GPS}, 64)
-    return found.order, table(exif, found.number(GPS), found.order, range(32), 4096).tags if GPS in found.tags else {}
+    return found.order, table(
+        exif, found.number(GPS), found.order, range(32), 4096
+    ).tags if GPS in found.tags else {}
 
 
 def _block(order: str, tables: Mapping[int, Mapping[int, tuple[int, bytes]]]) -> bytes:
@@ -142,7 +164,11 @@ def _block(order: str, tables: Mapping[int, Mapping[int, tuple[int, bytes]]]) ->
     for pointer, tags in tables.items():
         pointers[pointer] = 4, struct.pack(order + "I", at + len(bodies))
         bodies += written(order, tags, at + len(bodies))
-    return {"<": b"II*\0\x08\0\0\0", ">": b"MM\0*\0\0\0\x08"}[order] + written(order, pointers, 8) + bodies
+    return (
+        {"<": b"II*\0\x08\0\0\0", ">": b"MM\0*\0\0\0\x08"}[order]
+        + written(order, pointers, 8)
+        + bodies
+    )
 
 
 def _unpack(form: str, data: Data, at: int) -> tuple[int, ...]:

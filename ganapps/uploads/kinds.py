@@ -46,7 +46,9 @@ def _impostor(start: bytes) -> UserError:
     if b"<svg" in text:
         return UserError("This is an SVG drawing, which has no pixels: export it as PNG first.")
     if text.startswith((b"<!doctype html", b"<html", b"<?xml", b"<head", b"<!--", b"<")):
-        return UserError("This is a web page, not a picture: open it in a browser and save the picture itself.")
+        return UserError(
+            "This is a web page, not a picture: open it in a browser and save the picture itself."
+        )
     if start.startswith(b"%PDF"):
         return UserError("This is a PDF document, not a picture: export the page as PNG first.")
     if start.startswith((b"MZ", b"\x7fELF", b"#!")):
@@ -54,5 +56,9 @@ def _impostor(start: bytes) -> UserError:
     if start.startswith((b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")):
         return UserError("This is an archive, not a picture: unpack it first.")
     if start[4:8] == b"ftyp" and start[8:11] in (b"hei", b"hev", b"mif", b"msf"):
-        return UserError("This is an HEIC picture, which can't be read here: save it as JPEG or PNG first.")
-    return UserError("This is not a picture that can be read here: PNG, JPEG, WebP, AVIF, TIFF, BMP and GIF are accepted.")
+        return UserError(
+            "This is an HEIC picture, which can't be read here: save it as JPEG or PNG first."
+        )
+    return UserError(
+        "This is not a picture that can be read here: PNG, JPEG, WebP, AVIF, TIFF, BMP and GIF are accepted."
+    )

@@ -59,7 +59,9 @@ def _add(shard: tarfile.TarFile, name: str, content: bytes) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Render portraits of people who do not exist.")
-    parser.add_argument("--assets", type=Path, required=True, help="what ganapps.training.heads.assets fetched")
+    parser.add_argument(
+        "--assets", type=Path, required=True, help="what ganapps.training.heads.assets fetched"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--end", type=int, required=True)
@@ -67,13 +69,22 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--samples", type=int, default=24, help="light paths a pixel")
-    parser.add_argument("--pack", action="store_true", help="only put finished pictures into shards")
+    parser.add_argument(
+        "--pack", action="store_true", help="only put finished pictures into shards"
+    )
     chosen = parser.parse_args()
     part, parts = map(int, chosen.part.split("/"))
     chosen.out.mkdir(parents=True, exist_ok=True)
     if chosen.pack:
         return pack(chosen.out, chosen.end, chosen.start)
-    render(chosen.out, chosen.assets, range(chosen.start + part, chosen.end, parts), chosen.seed, chosen.size, chosen.samples)
+    render(
+        chosen.out,
+        chosen.assets,
+        range(chosen.start + part, chosen.end, parts),
+        chosen.seed,
+        chosen.size,
+        chosen.samples,
+    )
 
 
 if __name__ == "__main__":

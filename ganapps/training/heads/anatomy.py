@@ -24,8 +24,14 @@ class Anatomy:
 
     def __init__(self, human: Human, skins: Path) -> None:
         base = human.base
-        self.body, self.top = base.select(_in_view(base, "body")), base.select(_in_view(base, "helper-tights"))
-        self.body_triangles, self.top_triangles = triangles(self.body.faces), triangles(self.top.faces)
+        self.body, self.top = (
+            base.select(_in_view(base, "body")),
+            base.select(_in_view(base, "helper-tights")),
+        )
+        self.body_triangles, self.top_triangles = (
+            triangles(self.body.faces),
+            triangles(self.top.faces),
+        )
         self.rest = base.vertices[self.body.ids]
         self.x, self.y, self.z = abs(self.rest[:, 0]), self.rest[:, 1], self.rest[:, 2]
         self.uvs = np.zeros((len(self.rest), 2), np.float32)
@@ -44,18 +50,22 @@ class Anatomy:
     def _scalp(self, texture: Path) -> np.ndarray:
         """The painted hairline of a dark-haired skin; it is stippled, so it is spread a little and then sharpened."""
         dark = self._seen(texture).mean(1)
-        scalp = ramp(-dark, -.24, -.12) * ((self.y > 7.55) | (self.z < .35)) * (self.y > 6.2)
-        pairs = np.concatenate([self.body_triangles[:, [i, j]] for i in range(3) for j in range(3) if i != j])
+        scalp = ramp(-dark, -0.24, -0.12) * ((self.y > 7.55) | (self.z < 0.35)) * (self.y > 6.2)
+        pairs = np.concatenate(
+            [self.body_triangles[:, [i, j]] for i in range(3) for j in range(3) if i != j]
+        )
         count = np.maximum(np.bincount(pairs[:, 0], minlength=len(scalp)), 1)
         for _ in range(3):
-            scalp = .5 * scalp + .5 * (np.bincount(pairs[:, 0], scalp[pairs[:, 1]], len(scalp)) / count)
-        return ramp(scalp, .15, .5)
+            scalp = 0.5 * scalp + 0.5 * (
+                np.bincount(pairs[:, 0], scalp[pairs[:, 1]], len(scalp)) / count
+            )
+        return ramp(scalp, 0.15, 0.5)
 
     def _lips(self, texture: Path) -> None:
         colour = self._seen(texture)
-        near = (self.x < .34) & (self.y > 6.4) & (self.y < 6.85) & (self.z > 1.2)
-        self.lips = ramp(colour[:, 0] - colour[:, 1], .24, .36) * near
-        sure = np.where(near & (self.lips > .3))[0]
+        near = (self.x < 0.34) & (self.y > 6.4) & (self.y < 6.85) & (self.z > 1.2)
+        self.lips = ramp(colour[:, 0] - colour[:, 1], 0.24, 0.36) * near
+        sure = np.where(near & (self.lips > 0.3))[0]
         across = self.rest[sure, 0]
         self.mouth = self.body.ids[[sure[across.argmax()], sure[across.argmin()]]]
 
@@ -64,10 +74,14 @@ class Anatomy:
         if not person["beard"]:
             return np.zeros(len(self.rest))
         x, y, z = self.x, self.y, self.z
-        slanted = y + .35 * z
-        jaw = ramp(-y, -6.72 - .55 * np.clip(x - .45, 0, .5), -6.45) * ramp(slanted, 6.25, 6.5) * ramp(z, .15, .4)
-        lip = ramp(-y, -6.86, -6.80) * ramp(y, 6.6, 6.7) * ramp(-x, -.36, -.28) * (z > 1.1)
-        chin = ramp(-x, -.36, -.25) * ramp(-y, -6.62, -6.5) * ramp(slanted, 6.3, 6.55) * (z > .8)
+        slanted = y + 0.35 * z
+        jaw = (
+            ramp(-y, -6.72 - 0.55 * np.clip(x - 0.45, 0, 0.5), -6.45)
+            * ramp(slanted, 6.25, 6.5)
+            * ramp(z, 0.15, 0.4)
+        )
+        lip = ramp(-y, -6.86, -6.80) * ramp(y, 6.6, 6.7) * ramp(-x, -0.36, -0.28) * (z > 1.1)
+        chin = ramp(-x, -0.36, -0.25) * ramp(-y, -6.62, -6.5) * ramp(slanted, 6.3, 6.55) * (z > 0.8)
         shapes = {"full": np.maximum(jaw, lip), "goatee": np.maximum(chin, lip), "moustache": lip}
         return shapes[person["beard_shape"]] * (1 - self.lips)
 
@@ -88,7 +102,7 @@ class Roots:
         rng = np.random.default_rng(7)
         points, tris = anatomy.rest, anatomy.body_triangles
         middle = points[tris].mean(1)
-        front = (middle[:, 1] < 7.2) & (middle[:, 2] > .1)
+        front = (middle[:, 1] < 7.2) & (middle[:, 2] > 0.1)
         tris = tris[(middle[:, 1] > 6.0) & ((anatomy.scalp[tris].max(1) > 0) | front)]
         a, b, c = (points[tris[:, k]] for k in range(3))
         area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
@@ -104,6 +118,10 @@ class Roots:
 def _in_view(base: Mesh, wanted: str) -> Callable[[list[int], str], bool]:
     def is_in_view(face: list[int], group: str) -> bool:
         corners = base.vertices[face]
-        return group == wanted and corners[:, 1].min() > BOTTOM and abs(corners[:, 0]).max() < HALF_WIDTH
+        return (
+            group == wanted
+            and corners[:, 1].min() > BOTTOM
+            and abs(corners[:, 0]).max() < HALF_WIDTH
+        )
 
     return is_in_view

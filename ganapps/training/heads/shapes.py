@@ -44,8 +44,21 @@ cheek
   l-cheek-volume decr incr .3 / l-cheek-bones decr incr .3 / l-cheek-inner decr incr .3 / l-cheek-trans down up .3
 """
 
-ASYMMETRIES = ("brown-1", "brown-2", "cheek-1", "cheek-2", "eye-1", "eye-2", "jaw-1", "jaw-2", "mouth-1",
-               "mouth-2", "nose-1", "nose-2", "temple-1")
+ASYMMETRIES = (
+    "brown-1",
+    "brown-2",
+    "cheek-1",
+    "cheek-2",
+    "eye-1",
+    "eye-2",
+    "jaw-1",
+    "jaw-2",
+    "mouth-1",
+    "mouth-2",
+    "nose-1",
+    "nose-2",
+    "temple-1",
+)
 
 
 def _rows(table: str) -> list[tuple[str, str, str, float]]:

@@ -16,25 +16,36 @@ from ganapps.training.heads.geometry import linear
 from ganapps.training.heads.people import ANCESTRIES
 
 SIDE = 1024
-FOREHEAD = slice(.53, .57), slice(.77, .8)  # in the texture, as shares of its height and width
+FOREHEAD = slice(0.53, 0.57), slice(0.77, 0.8)  # in the texture, as shares of its height and width
 
 
-def paint(made: bpy.types.Material, person: dict[str, Any], skins: Path, pictures: Pictures, chance: np.random.Generator) -> None:
+def paint(
+    made: bpy.types.Material,
+    person: dict[str, Any],
+    skins: Path,
+    pictures: Pictures,
+    chance: np.random.Generator,
+) -> None:
     """The skin material as this person's."""
     texture = _texture(person, skins)
     pictures.replace(made.node_tree.nodes["tex"], texture)
     bald, hair = person["hair"] == "bald", person["hair_length"]
-    rows, columns = (slice(int(part.start * size), int(part.stop * size)) for part, size in zip(FOREHEAD, texture.shape))
+    rows, columns = (
+        slice(int(part.start * size), int(part.stop * size))
+        for part, size in zip(FOREHEAD, texture.shape)
+    )
     tune(made, "bare", texture[rows, columns].reshape(-1, 3).mean(0))
-    tune(made, "bald", .9 if bald else 0.0)
-    tune(made, "buzz", 0.0 if bald else float(np.interp(hair, [0, .1], [.9, 1.4])))
-    tune(made, "haircolour", np.array(person["hair_rgb"]) * .8)
-    tune(made, "stubble", float(np.interp(person["beard"], [0, .3, 1], [0, .4, .9])))
-    lips = colorsys.hsv_to_rgb(chance.uniform(.93, 1.02) % 1, chance.uniform(.45, .8), chance.uniform(.35, .75))
+    tune(made, "bald", 0.9 if bald else 0.0)
+    tune(made, "buzz", 0.0 if bald else float(np.interp(hair, [0, 0.1], [0.9, 1.4])))
+    tune(made, "haircolour", np.array(person["hair_rgb"]) * 0.8)
+    tune(made, "stubble", float(np.interp(person["beard"], [0, 0.3, 1], [0, 0.4, 0.9])))
+    lips = colorsys.hsv_to_rgb(
+        chance.uniform(0.93, 1.02) % 1, chance.uniform(0.45, 0.8), chance.uniform(0.35, 0.75)
+    )
     tune(made, "lipcolour", linear(lips))
-    tune(made, "lipstick", person["lipstick"] * .8)
-    tune(made, "spec", .22 + .3 * person["gloss"])
-    tune(made, "rough", .5 - .14 * person["gloss"])
+    tune(made, "lipstick", person["lipstick"] * 0.8)
+    tune(made, "spec", 0.22 + 0.3 * person["gloss"])
+    tune(made, "rough", 0.5 - 0.14 * person["gloss"])
 
 
 def _texture(person: dict[str, Any], skins: Path) -> np.ndarray:
@@ -44,10 +55,14 @@ def _texture(person: dict[str, Any], skins: Path) -> np.ndarray:
     for years, by_age in (("young", young), ("old", old), ("middleage", 1 - young - old)):
         for ancestry in ANCESTRIES:
             share = by_age * person[ancestry]
-            if share > .004:
-                mixed = mixed + np.float32(share) * _variant(f"{years}_{ancestry}_{person['sex']}", person["skin_variant"], skins)
-    tint = np.exp(person["skin_light"] + person["skin_warm"] * np.array([1, 0, -1.2])).astype(np.float32)
-    return np.clip(mixed * tint, 0, .9)
+            if share > 0.004:
+                mixed = mixed + np.float32(share) * _variant(
+                    f"{years}_{ancestry}_{person['sex']}", person["skin_variant"], skins
+                )
+    tint = np.exp(person["skin_light"] + person["skin_warm"] * np.array([1, 0, -1.2])).astype(
+        np.float32
+    )
+    return np.clip(mixed * tint, 0, 0.9)
 
 
 def _variant(name: str, share: float, skins: Path) -> np.ndarray:

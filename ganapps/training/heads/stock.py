@@ -38,10 +38,17 @@ class Stock:
             self._fitted[key] = Fitted(self.assets / key)
         return self._fitted[key]
 
-    def wear(self, kind: str, name: str, vertices: np.ndarray, *materials: bpy.types.Material) -> Part:
+    def wear(
+        self, kind: str, name: str, vertices: np.ndarray, *materials: bpy.types.Material
+    ) -> Part:
         """The object of a fitted mesh, moved to `vertices`."""
         mesh = self.fitted(kind, name).mesh
-        part = self.part(f"{kind}/{name}", lambda: Part(name, mesh.faces, corner_uvs(mesh.uvs, mesh.face_uvs), len(mesh.vertices), materials))
+        part = self.part(
+            f"{kind}/{name}",
+            lambda: Part(
+                name, mesh.faces, corner_uvs(mesh.uvs, mesh.face_uvs), len(mesh.vertices), materials
+            ),
+        )
         part.move(vertices)
         return part
 

@@ -51,7 +51,9 @@ class Studio:
         body = figure.vertices[self.anatomy.body.ids].copy()
         covered = clothes.dress(figure, self.human, self.anatomy, self.stock)
         outward = normals(body, self.anatomy.body_triangles)
-        body -= (.12 * covered + .05 * self.anatomy.scalp * figure.has_hair_mesh)[:, None] * outward
+        body -= (0.12 * covered + 0.05 * self.anatomy.scalp * figure.has_hair_mesh)[
+            :, None
+        ] * outward
         self._body(figure, body, chance)
         self._eyes(figure)
         self._small_parts(figure)
@@ -71,39 +73,67 @@ class Studio:
         skin.paint(made, figure.person, self.stock.assets / "skins", self.stock.pictures, chance)
 
     def _eyes(self, figure: Figure) -> None:
-        eye, cornea = self.stock.material("eye", materials.eye), self.stock.material("cornea", materials.cornea)
+        eye, cornea = (
+            self.stock.material("eye", materials.eye),
+            self.stock.material("cornea", materials.cornea),
+        )
         mesh, iris = self.stock.fitted("eyes", "high-poly"), figure.person["iris"]
-        part = self.stock.wear("eyes", "high-poly", figure.pose(figure.look(mesh.fit(figure.vertices))), eye, cornea)
-        part.mesh.polygons.foreach_set("material_index", _is_clear(mesh.mesh, self.stock.assets / "eyes/brown.png").astype(np.int32))
+        part = self.stock.wear(
+            "eyes", "high-poly", figure.pose(figure.look(mesh.fit(figure.vertices))), eye, cornea
+        )
+        part.mesh.polygons.foreach_set(
+            "material_index",
+            _is_clear(mesh.mesh, self.stock.assets / "eyes/brown.png").astype(np.int32),
+        )
         key = f"iris-{iris}"
         tune(eye, "tint", materials.EYEBALL * figure.person.get("eye_white", 1.0))
         tune(cornea, "gloss", np.ones(3) * figure.person.get("eye_gloss", 1.0))
-        eye.node_tree.nodes["tex"].image = bpy.data.images.get(key) or picture(key, _iris(self.stock.assets / f"eyes/{iris}.png"))
+        eye.node_tree.nodes["tex"].image = bpy.data.images.get(key) or picture(
+            key, _iris(self.stock.assets / f"eyes/{iris}.png")
+        )
 
     def _small_parts(self, figure: Figure) -> None:
         """Brows, lashes, teeth and tongue."""
         p = figure.person
-        brows = self._card(figure, "eyebrows", f"eyebrow{p['brows']:03}", roughness=.6, gloss=.2)
+        brows = self._card(figure, "eyebrows", f"eyebrow{p['brows']:03}", roughness=0.6, gloss=0.2)
         tune(brows, "tint", p["brow_rgb"])
-        lashes = self._card(figure, "eyelashes", f"eyelashes{p['lashes']:02}", roughness=.6, gloss=.2)
-        tune(lashes, "tint", np.minimum(p["brow_rgb"], .03))
+        lashes = self._card(
+            figure, "eyelashes", f"eyelashes{p['lashes']:02}", roughness=0.6, gloss=0.2
+        )
+        tune(lashes, "tint", np.minimum(p["brow_rgb"], 0.03))
         tune(lashes, "alpha", p["lash_weight"])
-        tune(self._card(figure, "teeth", "teeth_base", tinted=False, roughness=.25), "tint", (1.9, 1.8, 1.62))
-        tune(self._card(figure, "tongue", "tongue01", tinted=False, roughness=.25), "tint", (.8, .6, .6))
+        tune(
+            self._card(figure, "teeth", "teeth_base", tinted=False, roughness=0.25),
+            "tint",
+            (1.9, 1.8, 1.62),
+        )
+        tune(
+            self._card(figure, "tongue", "tongue01", tinted=False, roughness=0.25),
+            "tint",
+            (0.8, 0.6, 0.6),
+        )
 
     def _card(self, figure: Figure, kind: str, name: str, **look: Any) -> bpy.types.Material:
-        made = self.stock.material(name, lambda: materials.card(self.stock.assets / f"{kind}/{name}.png", **look))
-        self.stock.wear(kind, name, figure.pose(self.stock.fitted(kind, name).fit(figure.vertices)), made)
+        made = self.stock.material(
+            name, lambda: materials.card(self.stock.assets / f"{kind}/{name}.png", **look)
+        )
+        self.stock.wear(
+            kind, name, figure.pose(self.stock.fitted(kind, name).fit(figure.vertices)), made
+        )
         return made
 
     def _aim(self, figure: Figure) -> None:
         """The camera, so that eyes and mouth lie as in FFHQ's crop (Karras 2019), but for zoom and shift."""
         p = figure.person
-        left, right, *mouth = figure.pose(np.stack([figure.eyes["l"], figure.eyes["r"], *figure.vertices[self.anatomy.mouth]]))
+        left, right, *mouth = figure.pose(
+            np.stack([figure.eyes["l"], figure.eyes["r"], *figure.vertices[self.anatomy.mouth]])
+        )
         eye = (left + right) / 2
         down = ((mouth[0] + mouth[1]) / 2 - eye)[:2]
-        half = max(2.0 * abs(left[0] - right[0]), 1.8 * float(np.hypot(*down)), 2.0 * .56) * p["zoom"]
-        x, y = eye[0] + p["shift"][0] * 2 * half, eye[1] - .06 * half + p["shift"][1] * 2 * half
+        half = (
+            max(2.0 * abs(left[0] - right[0]), 1.8 * float(np.hypot(*down)), 2.0 * 0.56) * p["zoom"]
+        )
+        x, y = eye[0] + p["shift"][0] * 2 * half, eye[1] - 0.06 * half + p["shift"][1] * 2 * half
         self.camera.location = (x, -(eye[2] + p["distance"]), y)
         self.camera.rotation_euler = (np.pi / 2, 0, 0)
         self.camera.data.angle = 2 * np.arctan(half / p["distance"])
@@ -122,21 +152,30 @@ def _set_up_tracer(scene: bpy.types.Scene, size: int, samples: int) -> None:
     cycles, render = scene.cycles, scene.render
     cycles.device, cycles.samples, cycles.use_adaptive_sampling = "CPU", samples, False
     cycles.use_denoising, cycles.denoiser = True, "OPENIMAGEDENOISE"
-    cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transparent_max_bounces = 3, 2, 2, 10
+    (
+        cycles.max_bounces,
+        cycles.diffuse_bounces,
+        cycles.glossy_bounces,
+        cycles.transparent_max_bounces,
+    ) = 3, 2, 2, 10
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.sample_clamp_indirect = 4.0
     cycles.pixel_filter_type, cycles.filter_width = "BLACKMAN_HARRIS", 1.3
     render.resolution_x = render.resolution_y = size
     render.threads_mode, render.threads = "FIXED", 1
     render.use_persistent_data = True
-    render.image_settings.file_format, render.image_settings.color_mode, render.image_settings.compression = "PNG", "RGB", 0
+    (
+        render.image_settings.file_format,
+        render.image_settings.color_mode,
+        render.image_settings.compression,
+    ) = "PNG", "RGB", 0
     render.use_compositing = render.use_sequencer = False
     scene.view_settings.view_transform = "Standard"
 
 
 def _add_camera(scene: bpy.types.Scene) -> bpy.types.Object:
     lens = bpy.data.cameras.new("cam")
-    lens.sensor_width, lens.clip_start = 36, .5
+    lens.sensor_width, lens.clip_start = 36, 0.5
     camera = bpy.data.objects.new("cam", lens)
     scene.collection.objects.link(camera)
     scene.camera = camera
@@ -148,10 +187,22 @@ def _add_world(scene: bpy.types.Scene) -> bpy.types.Nodes:
     world = scene.world = bpy.data.worlds.new("w")
     world.use_nodes = True
     n = Nodes(world.node_tree)
-    environment = n.add("TexEnvironment", "env", image=picture("env", np.ones((light.HEIGHT, light.WIDTH, 3), np.float32)))
-    back = n.add("TexImage", "back", image=picture("back", np.ones((light.BACKGROUND, light.BACKGROUND, 3), np.float32)), extension="EXTEND")
+    environment = n.add(
+        "TexEnvironment",
+        "env",
+        image=picture("env", np.ones((light.HEIGHT, light.WIDTH, 3), np.float32)),
+    )
+    back = n.add(
+        "TexImage",
+        "back",
+        image=picture("back", np.ones((light.BACKGROUND, light.BACKGROUND, 3), np.float32)),
+        extension="EXTEND",
+    )
     n.feed(back, Vector=n.add("TexCoord").outputs["Window"])
-    lit, seen = (n.feed(n.add("Background"), Color=node.outputs[0]).outputs[0] for node in (environment, back))
+    lit, seen = (
+        n.feed(n.add("Background"), Color=node.outputs[0]).outputs[0]
+        for node in (environment, back)
+    )
     n.finish(n.choose(n.add("LightPath").outputs["Is Camera Ray"], lit, seen), "World")
     world.cycles.sampling_method, world.cycles.sample_map_resolution = "MANUAL", light.WIDTH
     return world.node_tree.nodes
@@ -161,7 +212,10 @@ def _is_clear(mesh: Any, texture: Path) -> np.ndarray:
     """Which faces of the eyes belong to the cornea: where the texture is clear."""
     middle = np.array([mesh.uvs[face].mean(0) for face in mesh.face_uvs])
     alpha = np.asarray(Image.open(texture).convert("RGBA"))[..., 3]
-    rows, columns = ((1 - middle[:, 1]) * alpha.shape[0]).astype(int), (middle[:, 0] * alpha.shape[1]).astype(int)
+    rows, columns = (
+        ((1 - middle[:, 1]) * alpha.shape[0]).astype(int),
+        (middle[:, 0] * alpha.shape[1]).astype(int),
+    )
     return alpha[rows % alpha.shape[0], columns % alpha.shape[1]] < 40
 
 
@@ -171,8 +225,10 @@ def _iris(path: Path) -> np.ndarray:
 
 def _develop(pixels: np.ndarray, chance: np.random.Generator) -> Image.Image:
     """A camera's own taste: contrast, saturation, then a little grain."""
-    contrast, saturation = chance.uniform(-.05, .28), chance.uniform(.85, 1.2)
+    contrast, saturation = chance.uniform(-0.05, 0.28), chance.uniform(0.85, 1.2)
     pixels = pixels * (1 - contrast) + ramp(pixels, 0, 1) * contrast
     pixels = pixels.mean(-1, keepdims=True) * (1 - saturation) + pixels * saturation
-    grain = chance.normal(0, .004, pixels.shape) + chance.normal(0, .004, pixels.shape[:2])[..., None]
-    return Image.fromarray((np.clip(pixels + grain, 0, 1) * 255 + .5).astype(np.uint8))
+    grain = (
+        chance.normal(0, 0.004, pixels.shape) + chance.normal(0, 0.004, pixels.shape[:2])[..., None]
+    )
+    return Image.fromarray((np.clip(pixels + grain, 0, 1) * 255 + 0.5).astype(np.uint8))
