@@ -6,7 +6,6 @@ import math
 import os
 import sys
 
-
 HERE_ONLY = (None, "127.0.0.1", "localhost", "::1")  # hosts that nobody else can reach
 
 

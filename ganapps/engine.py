@@ -37,7 +37,6 @@ from ganapps.tasks import (
 )
 from ganapps.uploads import open_upload, shows, size_of
 
-
 Rehearsal = Literal["", "flops", "memory", "both"]
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from test_networks_translate import made, resnet
 
 from ganapps import networks
 from ganapps.device import Device
 from ganapps.tasks import cycle, translate
 from ganapps.uploads import Upload
-from test_networks_translate import made, resnet
 
 NOISE = np.random.default_rng(1).integers(0, 256, (40, 32, 3), np.uint8)
 

@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from small_training import Eyes, same
 from torch.nn import functional as F
 
 from ganapps.networks import denoiser as denoiser_network
 from ganapps.networks import partial
 from ganapps.networks import scratches as scratches_network
 from ganapps.training import averaged, denoiser, filler, loop, measure_repair, scratches
-from small_training import Eyes, same
 
 MOST_BYTES = {"filler": 8_000_000, "denoiser": 2_000_000, "scratches": 2_000_000}  # in float16
 BUILDERS = {

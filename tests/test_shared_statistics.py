@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from test_networks_translate import CASES, animegan, built, made, picture, resnet
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,7 +18,6 @@ from ganapps import networks
 from ganapps.networks import shared_statistics, winograd
 from ganapps.networks.layered import Layer, Layered
 from ganapps.networks.sums import Sums
-from test_networks_translate import CASES, animegan, built, made, picture, resnet
 
 STRIP = 60_000  # bytes: about ten strips of the small pictures here
 CASES_IN_STRIPS = [

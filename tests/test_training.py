@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from small_training import Eyes, diffusion_trainer, face_trainer, portraits, same
 from torch.nn import functional as F
 
 from ganapps.networks import stylegan2
@@ -34,7 +35,6 @@ from ganapps.training import (
 )
 from ganapps.training.features import TAP_CHANNELS, Projection
 from ganapps.training.generator import Generator
-from small_training import Eyes, portraits, face_trainer, diffusion_trainer, same
 
 DESCRIPTION = {
     "file": "000007.jpg",

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from test_networks_translate import made, resnet, stargan, unet
 from torch import nn
 
 from ganapps import networks
@@ -17,7 +18,6 @@ from ganapps.networks.layered import Layered
 from ganapps.report import Made, Step
 from ganapps.tasks import labels, translate
 from ganapps.uploads import Upload
-from test_networks_translate import made, resnet, stargan, unet
 
 CPU = Device("cpu")
 

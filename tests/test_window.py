@@ -14,8 +14,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.recipe import Recipe, from_picture, png_info
-from tests.window import unfold
 from tests.test_runtime import dcgan
+from tests.window import unfold
 
 WALL = "#faces-wall .thumbnail-item"
 LINE = "#faces-line"

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from conftest import watch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from safetensors.torch import save_file
 from test_networks_translate import made, resnet, stargan
 
-from conftest import watch
 from ganapps import engine
 from ganapps.recipe import from_picture
 from ganapps.ui.before_after import EXAMPLES

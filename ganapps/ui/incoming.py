@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.routes import file_upload_statuses
 from gradio.route_utils import upload_fn
+from gradio.routes import file_upload_statuses
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
