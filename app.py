@@ -27,14 +27,16 @@ def flags() -> argparse.ArgumentParser:
         "--password",
         metavar="USER:PASSWORD",
         default=os.environ.get("GANAPPS_PASSWORD"),
-        help="ask visitors for this; use it with --share or --host 0.0.0.0 (default: what GANAPPS_PASSWORD says)",
+        help="ask visitors for this; use it with --share or --host 0.0.0.0 (default: what "
+        "GANAPPS_PASSWORD says)",
     )
     parser.add_argument(
         "--host-name",
         metavar="NAME",
         action="append",
         default=_names(os.environ.get("GANAPPS_HOST_NAMES", "")),
-        help="a name under which visitors reach this app; may be given again (and what GANAPPS_HOST_NAMES says, with commas)",
+        help="a name under which visitors reach this app; may be given again (and what "
+        "GANAPPS_HOST_NAMES says, with commas)",
     )
     parser.add_argument(
         "--time-limit",
@@ -50,7 +52,9 @@ def flags() -> argparse.ArgumentParser:
 
 
 def _login(password: str | None) -> tuple[str, str] | None:
-    """User and password of `USER:PASSWORD`, None where none is asked for. Ends the program where one of them is empty."""
+    """User and password of `USER:PASSWORD`, None where none is asked for. Ends the program where
+    one of them is empty.
+    """
     if password is None:
         return None
     user, _, word = password.partition(":")
@@ -84,7 +88,8 @@ def main() -> None:
         and not os.environ.get("SPACE_ID")
     ):
         print(
-            "WARNING: everybody who finds this address can use this app and this machine's time. Set --password USER:PASSWORD.",
+            "WARNING: everybody who finds this address can use this app and this machine's time. "
+            "Set --password USER:PASSWORD.",
             file=sys.stderr,
         )
     from ganapps import temporary

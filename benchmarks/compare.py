@@ -1,12 +1,15 @@
-"""What our loop costs beside the bare network calls: a GAN's and a diffusion model's pictures, as Markdown.
+"""What our loop costs beside the bare network calls: a GAN's and a diffusion model's pictures, as
+Markdown.
 
     python benchmarks/compare.py [--threads 2] [--rounds 30] [--device cpu] [--busy]
 
-Each round draws the same pictures twice, in turn: bare (the network's calls alone, nothing else inside the stopwatch) and through the engine, as the
-window does (seeds, labels, schedulers, checks, pictures). "charged" is what the engine's own report says, "waited" is the whole time until the last
-result is there, the showing of every step included, which is charged to nobody. Of seconds the quickest round's are told; the share is the middle one
-of all rounds, for the two of a round stand close together, on a machine that is now quick, now slow. `--busy` is for a machine that others use too: one
-thread, and its processor seconds in place of the clock's.
+Each round draws the same pictures twice, in turn: bare (the network's calls alone, nothing else
+inside the stopwatch) and through the engine, as the window does (seeds, labels, schedulers, checks,
+pictures). "charged" is what the engine's own report says, "waited" is the whole time until the last
+result is there, the showing of every step included, which is charged to nobody. Of seconds the
+quickest round's are told; the share is the middle one of all rounds, for the two of a round stand
+close together, on a machine that is now quick, now slow. `--busy` is for a machine that others use
+too: one thread, and its processor seconds in place of the clock's.
 """
 
 from __future__ import annotations
@@ -65,7 +68,9 @@ def start(device: str, folder: Path) -> Engine:
 
 
 def bare(engine_: Engine, recipe: Recipe) -> Callable[[], float]:
-    """A function that makes the recipe's network calls, on inputs of the right shape, and returns their seconds."""
+    """A function that makes the recipe's network calls, on inputs of the right shape, and returns
+    their seconds.
+    """
     name = recipe.checkpoint
     network = next(ready.network for key, ready in engine_.runtime._ready.items() if key[2] == name)
     device = engine_.runtime.device

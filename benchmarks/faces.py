@@ -1,11 +1,12 @@
-"""Seconds per picture and peak memory of every face network, random weights of the published sizes, as Markdown.
+"""Seconds per picture and peak memory of every face network, random weights of the published sizes,
+as Markdown.
 
     python benchmarks/faces.py [--threads 2] [--rounds 5] [--only stylegan2-256] [--original PATH]
 
-PATH is a checkout of NVlabs/stylegan2-ada-pytorch: then its reference path draws the same pictures from the same
-weights in turn with ours, and the table has the ratio of the times (the median over rounds), of the peaks, and the
-largest relative difference. Every measurement has a process of its own. Peak memory is the weights and what drawing
-needs at most, without Python and PyTorch.
+PATH is a checkout of NVlabs/stylegan2-ada-pytorch: then its reference path draws the same pictures
+from the same weights in turn with ours, and the table has the ratio of the times (the median over
+rounds), of the peaks, and the largest relative difference. Every measurement has a process of its
+own. Peak memory is the weights and what drawing needs at most, without Python and PyTorch.
 """
 
 from __future__ import annotations
@@ -70,9 +71,8 @@ def stylegan2_state(sizes: Style2) -> dict[str, Tensor]:
         )
         shapes = StyleGAN2(mapping, SynthesisNetwork(sizes.width, blocks, noise=True)).state_dict()
     state = random_state(shapes)
-    return {
-        name: tensor * 100 if ".fc" in name else tensor for name, tensor in state.items()
-    }  # its learning rate is 0.01
+    # its learning rate is 0.01
+    return {name: tensor * 100 if ".fc" in name else tensor for name, tensor in state.items()}
 
 
 def r3gan() -> nn.Module:
@@ -149,9 +149,8 @@ def original(checkout: str, sizes: Style2) -> Callable[[Tensor, Tensor | None], 
             "conv_clamp": CLAMP,
         },
     )
-    network.load_state_dict(
-        stylegan2_state(sizes), strict=False
-    )  # it also keeps its low-pass filters
+    # it also keeps its low-pass filters
+    network.load_state_dict(stylegan2_state(sizes), strict=False)
     network.eval().requires_grad_(False)
     return lambda z, c: network(z, torch.zeros(len(z), 0) if c is None else c, noise_mode="const")
 
@@ -215,7 +214,9 @@ def timed(draw: Callable[[], Tensor]) -> tuple[Tensor, float]:
 
 
 def memory(field: str) -> int:
-    """KiB of this process: VmRSS now, VmHWM at most; where Linux doesn't say, at most since the start."""
+    """KiB of this process: VmRSS now, VmHWM at most; where Linux doesn't say, at most since the
+    start.
+    """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(field))

@@ -1,11 +1,15 @@
-"""Seconds per picture of the translators, and strips beside the whole picture, random weights of the published sizes, as Markdown.
+"""Seconds per picture of the translators, and strips beside the whole picture, random weights of
+the published sizes, as Markdown.
 
-    python benchmarks/translate.py [--threads 1] [--rounds 5] [--cyclegan PATH] [--animegan PATH] [--large 12] [--only resnet-9]
+    python benchmarks/translate.py [--threads 1] [--rounds 5] [--cyclegan PATH] [--animegan PATH]
+    [--large 12] [--only resnet-9]
 
-PATHs are checkouts of junyanz/pytorch-CycleGAN-and-pix2pix (or taesungp/contrastive-unpaired-translation) and of bryandlee/animegan2-pytorch:
-then their networks translate the same picture with the same weights in turn with ours, and the table has the ratio of the times and
-the largest relative difference. `--large` megapixels go through in strips in a process of their own, beside one megapixel whole: seconds per
-pixel, and the peak of memory beyond the weights and the picture. With one thread the clock is the processor's own time, so that
+PATHs are checkouts of junyanz/pytorch-CycleGAN-and-pix2pix (or
+taesungp/contrastive-unpaired-translation) and of bryandlee/animegan2-pytorch: then their networks
+translate the same picture with the same weights in turn with ours, and the table has the ratio of
+the times and the largest relative difference. `--large` megapixels go through in strips in a
+process of their own, beside one megapixel whole: seconds per pixel, and the peak of memory beyond
+the weights and the picture. With one thread the clock is the processor's own time, so that
 neighbours disturb less; with more it is the wall's. The least of all rounds counts.
 """
 
@@ -88,7 +92,8 @@ def beside(name: str, checkout: str | None, rounds: int) -> None:
             print(f"| {name} | {side} | {best:.3f} | | | |", flush=True)
         else:
             print(
-                f"| {name} | {side} | {best:.3f} | {other:.3f} | {best / other:.2f} | {layouts.off(network(x), theirs(x)):.0e} |",
+                f"| {name} | {side} | {best:.3f} | {other:.3f} | {best / other:.2f} | "
+                f"{layouts.off(network(x), theirs(x)):.0e} |",
                 flush=True,
             )
 
@@ -103,7 +108,9 @@ def run_out(network: Layered, x: Tensor) -> Tensor:
 
 
 def strips(name: str, megapixels: float) -> None:
-    """A row of the second table, 4:3; the smaller picture goes through whole before and after, the quicker counts."""
+    """A row of the second table, 4:3; the smaller picture goes through whole before and after, the
+    quicker counts.
+    """
     network = ours(name)
     height = round(math.sqrt(megapixels * 1e6 * 3 / 4) / 4) * 4
     large, small = (
@@ -117,7 +124,8 @@ def strips(name: str, megapixels: float) -> None:
     whole = min(whole, seconds(lambda: network(small))) / WHOLE**2
     each = taken / (large.shape[2] * large.shape[3])
     print(
-        f"| {name} | {large.shape[3]} x {large.shape[2]} | {taken:.0f} | {each * 1e6:.2f} | {whole * 1e6:.2f} | {each / whole:.2f} | "
+        f"| {name} | {large.shape[3]} x {large.shape[2]} | {taken:.0f} | {each * 1e6:.2f} | "
+        f"{whole * 1e6:.2f} | {each / whole:.2f} | "
         f"{(meter.peak_memory or 0) / 1e9:.2f} |",
         flush=True,
     )
@@ -141,7 +149,8 @@ def main() -> None:
         if options.strips_of:
             return strips(options.strips_of, options.large)
         print(
-            "| network | px | ours, s | original, s | ratio | largest relative difference |\n|---|---|---|---|---|---|",
+            "| network | px | ours, s | original, s | ratio | largest relative difference "
+            "|\n|---|---|---|---|---|---|",
             flush=True,
         )
         for name in names:
@@ -150,7 +159,8 @@ def main() -> None:
             )
     if options.large:
         print(
-            "\n| network | picture | strips, s | us per pixel | whole, us per pixel | ratio | memory, GB |\n|---|---|---|---|---|---|---|",
+            "\n| network | picture | strips, s | us per pixel | whole, us per pixel | ratio | "
+            "memory, GB |\n|---|---|---|---|---|---|---|",
             flush=True,
         )
         for name in names:

@@ -1,15 +1,16 @@
 """Seconds per megapixel of the result and peak memory of the upscalers, tile by tile, as Markdown.
 
-    python benchmarks/upscale.py [--only spanx4] [--sizes 256 1024] [--threads 1] [--rounds 2] [--originals DIR]
-                                [--sample 4]
+    python benchmarks/upscale.py [--only spanx4] [--sizes 256 1024] [--threads 1] [--rounds 2]
+    [--originals DIR] [--sample 4]
 
-DIR holds checkouts named Real-ESRGAN, BasicSR and SRGAN-PyTorch: then their own networks enlarge the same picture with
-the same weights through RealESRGANer's own tiles (512 pixels, 10 around), in turn with ours, and the table has the
-ratio. SPAN's original is the copy in spandrel. SRGAN has random weights of the published sizes. Every measurement has a
-process of its own; seconds are the process's own processor time, the smallest over the rounds: other programs disturb
-it less than the clock. Peak memory is what enlarging takes beyond Python, PyTorch and the weights, the result included.
-`--sample N`: of large pictures only N tiles are made (of the original's one), and the seconds multiplied; the peak is
-then not that of the whole picture.
+DIR holds checkouts named Real-ESRGAN, BasicSR and SRGAN-PyTorch: then their own networks enlarge
+the same picture with the same weights through RealESRGANer's own tiles (512 pixels, 10 around), in
+turn with ours, and the table has the ratio. SPAN's original is the copy in spandrel. SRGAN has
+random weights of the published sizes. Every measurement has a process of its own; seconds are the
+process's own processor time, the smallest over the rounds: other programs disturb it less than the
+clock. Peak memory is what enlarging takes beyond Python, PyTorch and the weights, the result
+included. `--sample N`: of large pictures only N tiles are made (of the original's one), and the
+seconds multiplied; the peak is then not that of the whole picture.
 """
 
 from __future__ import annotations
@@ -114,9 +115,8 @@ def theirs(model: str, side: int, originals: Path, sample: int | None) -> Measur
         model=network,
     )
     across, picture, share = math.ceil(side / TILE), photograph(side), 1.0
-    if (
-        sample and sample < across**2
-    ):  # one tile alone, as large as they are on average with their surroundings
+    # one tile alone, as large as they are on average with their surroundings
+    if sample and sample < across**2:
         enlarger.tile_size = round((side + 2 * PAD * (across - 1)) / across)
         picture, share = photograph(enlarger.tile_size), 1 / across**2
 
@@ -144,7 +144,9 @@ def measured(run: Callable[[], float]) -> Measured:
 
 
 def original_tiles(originals: Path) -> object:
-    """RealESRGANer without its constructor, which would download; what it imports and does not need here is empty."""
+    """RealESRGANer without its constructor, which would download; what it imports and does not need
+    here is empty.
+    """
     for name in (
         "cv2",
         "basicsr",
@@ -264,7 +266,8 @@ def best(several: list[Measured]) -> Measured:
 def table(arguments: argparse.Namespace) -> None:
     """The Markdown, line by line as it is measured."""
     print(
-        "| model | input | ours s/MP | peak MB | original s/MP | peak MB | ratio | tiles made, ours and theirs |\n"
+        "| model | input | ours s/MP | peak MB | original s/MP | peak MB | ratio | tiles made, "
+        "ours and theirs |\n"
         "|---|---|---|---|---|---|---|---|"
     )
     for model in arguments.only or MODELS:

@@ -1,4 +1,6 @@
-"""Without a window: `python -m ganapps run FILE --out DIR` makes what a recipe says, `python -m ganapps doctor` checks what is here."""
+"""Without a window: `python -m ganapps run FILE --out DIR` makes what a recipe says, `python -m
+ganapps doctor` checks what is here.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ def flags() -> argparse.ArgumentParser:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Exit status: 0, 1 where doctor found a model that is not what it was, 2 for a request that can't be done as asked."""
+    """Exit status: 0, 1 where doctor found a model that is not what it was, 2 for a request that
+    can't be done as asked.
+    """
     options = flags().parse_args(words)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from ganapps import temporary
@@ -101,7 +105,9 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _holds_race(path: Path, most: int) -> bool:
-    """Does a race stand in the first `most` bytes of this file? A file that can't be read holds none, and its reader says why."""
+    """Does a race stand in the first `most` bytes of this file? A file that can't be read holds
+    none, and its reader says why.
+    """
     try:
         with path.open("rb") as file:
             return path.suffix == ".json" and b'"race"' in file.read(most)
@@ -185,7 +191,9 @@ def _results(options: argparse.Namespace, asked: Recipe) -> Iterator[Result]:
 
 
 def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:
-    """The picture that a chain works on, made anew by the recipe before: its path in `folder`, or nothing where nothing stands before."""
+    """The picture that a chain works on, made anew by the recipe before: its path in `folder`, or
+    nothing where nothing stands before.
+    """
     from ganapps import images
 
     if not asked.before:
@@ -212,9 +220,8 @@ def _tell(result: Result) -> None:
 def _doctor(options: argparse.Namespace) -> int:
     from ganapps import doctor, engine
 
-    here = engine.start(
-        options.device, offline=True
-    )  # models are checked as they lie here; only the Hub's line asks the Hub
+    # models are checked as they lie here; only the Hub's line asks the Hub
+    here = engine.start(options.device, offline=True)
     print(*doctor.machine(here, options.offline), sep="\n", flush=True)
     findings = []
     for finding in doctor.models(here, options.update):

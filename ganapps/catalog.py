@@ -24,12 +24,13 @@ SHA256 = re.compile("[0-9a-f]{64}")
 class Source:
     """One place a model's file can come from.
 
-    `repo` None: a file that ships in `weights/`. Otherwise a Hub repository, `owner/name`; `revision` is a branch, a tag or, better,
-    a commit. `files`: for a folder of files (diffusers), their exact names. `size` in bytes. `sha256` of a folder is that of the
-    list of its files, as `sha256sum` prints it with the names in order.
-    `sure` says how well it is known that the place holds this file: "high", its repository's public pages list it, or many
-    programs fetch it there; "medium", a few programs do, or its name follows from its neighbours'; "low", a single mention, or pages
-    that disagree; "" where nobody has said.
+    `repo` None: a file that ships in `weights/`. Otherwise a Hub repository, `owner/name`;
+    `revision` is a branch, a tag or, better, a commit. `files`: for a folder of files (diffusers),
+    their exact names. `size` in bytes. `sha256` of a folder is that of the list of its files, as
+    `sha256sum` prints it with the names in order. `sure` says how well it is known that the place
+    holds this file: "high", its repository's public pages list it, or many programs fetch it there;
+    "medium", a few programs do, or its name follows from its neighbours'; "low", a single mention,
+    or pages that disagree; "" where nobody has said.
     """
 
     file: str
@@ -51,11 +52,13 @@ class Source:
 class Checkpoint:
     """One row of the catalogue: what a model is, who made it, where its file comes from.
 
-    `settings` go to the network's builder, `defaults` are settings of its task that suit it, `labels` names a shipped file of label
-    rows and `labels_sha256` is its hash, `classes` the classes of a conditional network, `data` the data set (comparisons insist on the same one), `parameters` is a
-    count, `note` what a person should know.
-    Of a translator: `domains` are what it takes and what it makes, `back` is the row that goes the other way, `paired` says that it
-    learned from pairs of pictures, `likes` what pictures it is good at, `cannot` what it can't do (as the rest of "It can't ...").
+    `settings` go to the network's builder, `defaults` are settings of its task that suit it,
+    `labels` names a shipped file of label rows and `labels_sha256` is its hash, `classes` the
+    classes of a conditional network, `data` the data set (comparisons insist on the same one),
+    `parameters` is a count, `note` what a person should know. Of a translator: `domains` are what
+    it takes and what it makes, `back` is the row that goes the other way, `paired` says that it
+    learned from pairs of pictures, `likes` what pictures it is good at, `cannot` what it can't do
+    (as the rest of "It can't ...").
     """
 
     id: str
@@ -96,10 +99,11 @@ class Checkpoint:
 
 
 def load(networks: Collection[str], own: str | None = None) -> dict[str, Checkpoint]:
-    """All rows by id: the shipped ones, then those of `own` (default: the file that GANAPPS_CATALOG names).
+    """All rows by id: the shipped ones, then those of `own` (default: the file that GANAPPS_CATALOG
+    names).
 
-    Raises UserError with the row's name for an unknown key, task, format, network or sureness, a source that is listed twice, a hash
-    that is none, a duplicate id, a missing or mistyped value.
+    Raises UserError with the row's name for an unknown key, task, format, network or sureness, a
+    source that is listed twice, a hash that is none, a duplicate id, a missing or mistyped value.
     """
     own = os.environ.get("GANAPPS_CATALOG") if own is None else own
     rows: dict[str, Checkpoint] = {}

@@ -13,19 +13,21 @@ import torch
 from ganapps.errors import UserError
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+# of x86 and ARM processors: bfloat16 at twice the speed of float32
 INSTRUCTIONS = {
     "avx512_bf16",
     "amx_bf16",
     "bf16",
-}  # of x86 and ARM processors: bfloat16 at twice the speed of float32
+}
 
 
 @dataclass(frozen=True)
 class Device:
     """A torch device and the precision that networks compute in on it.
 
-    `name` is torch's ("cpu", "cuda:0", "mps"), `precision` one of float32, bfloat16, float16. Weights stay float32; a lower
-    precision is torch's autocast, so that a result which is not finite can be made again in float32 at once.
+    `name` is torch's ("cpu", "cuda:0", "mps"), `precision` one of float32, bfloat16, float16.
+    Weights stay float32; a lower precision is torch's autocast, so that a result which is not
+    finite can be made again in float32 at once.
     """
 
     name: str
@@ -41,7 +43,9 @@ class Device:
         )
 
     def computing(self) -> contextlib.AbstractContextManager:
-        """The block to run a network in: no gradients, this precision. Never hold it across a `yield`."""
+        """The block to run a network in: no gradients, this precision. Never hold it across a
+        `yield`.
+        """
         if self.precision == "float32":
             return torch.inference_mode()
         stack = contextlib.ExitStack()
@@ -50,8 +54,9 @@ class Device:
         return stack
 
     def with_precision(self, precision: str, allowed: tuple[str, ...] = ()) -> Device:
-        """The same device. "auto" is the quickest here of those that a network's makers `allowed` it to run in, else float32, which
-        always works. Raises UserError for an unknown precision."""
+        """The same device. "auto" is the quickest here of those that a network's makers `allowed`
+        it to run in, else float32, which always works. Raises UserError for an unknown precision.
+        """
         if precision == "auto":
             precision = next((p for p in quick(self.name) if p in allowed), "float32")
         if precision not in PRECISIONS:
@@ -63,14 +68,18 @@ class Device:
         return replace(self, precision=precision)
 
     def free_memory(self) -> int:
-        """Bytes that may be used now: of the GPU, else of this machine or of the container's share of it."""
+        """Bytes that may be used now: of the GPU, else of this machine or of the container's share
+        of it.
+        """
         if self.name.startswith("cuda"):
             return torch.cuda.mem_get_info(self.name)[0]
         return min(_available(), _container_room())
 
 
 def pick(name: str = "auto") -> Device:
-    """The device called `name`; "auto" takes the first GPU, else the CPU. Raises UserError if it is not there."""
+    """The device called `name`; "auto" takes the first GPU, else the CPU. Raises UserError if it is
+    not there.
+    """
     if name == "auto":
         name = (
             "cuda:0"
@@ -92,9 +101,11 @@ def pick(name: str = "auto") -> Device:
 
 @cache
 def quick(name: str) -> tuple[str, ...]:
-    """The lower precisions that the device called `name` computes in faster than in float32, the best first.
+    """The lower precisions that the device called `name` computes in faster than in float32, the
+    best first.
 
-    A processor needs instructions of its own for bfloat16 (without them torch imitates it, slower than float32).
+    A processor needs instructions of its own for bfloat16 (without them torch imitates it, slower
+    than float32).
     """
     if name.startswith("cuda"):
         return ("float16", "bfloat16") if torch.cuda.get_device_capability(name) >= (7, 0) else ()
@@ -118,7 +129,9 @@ def _flags() -> list[str]:
 
 
 def _available() -> int:
-    """What Linux says it can give without swapping (its file cache counts as free), 2 GiB where nobody says."""
+    """What Linux says it can give without swapping (its file cache counts as free), 2 GiB where
+    nobody says.
+    """
     try:
         facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
         return int(facts["MemAvailable"].split()[0]) * 1024
@@ -138,10 +151,14 @@ def _container_room() -> int:
 
 
 def all_finite(x: torch.Tensor) -> bool:
-    """Is every value a number? One look at the sum tells, mostly: NaN and infinity stay in it. It is several times as quick as asking each."""
+    """Is every value a number? One look at the sum tells, mostly: NaN and infinity stay in it. It
+    is several times as quick as asking each.
+    """
     return isfinite(x.sum(dtype=torch.float32).item()) or bool(torch.isfinite(x).all())
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Is this what torch raises when a device's memory is full? (The CPU's allocator has no class of its own.)"""
+    """Is this what torch raises when a device's memory is full? (The CPU's allocator has no class
+    of its own.)
+    """
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

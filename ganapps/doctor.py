@@ -1,4 +1,6 @@
-"""Is everything here what it should be: versions, devices, cache, Hub, and every model against its golden values."""
+"""Is everything here what it should be: versions, devices, cache, Hub, and every model against its
+golden values.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ TOLERANCE = 2  # of 255: what devices and torch versions may differ by
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of one model: `word` for people; `differs` is the largest distance from its golden value, of 255."""
+    """What became of one model: `word` for people; `differs` is the largest distance from its
+    golden value, of 255.
+    """
 
     model: str
     word: str
@@ -72,7 +76,8 @@ def machine(engine: Engine, offline: bool = False) -> Iterator[str]:
 
 
 def models(engine: Engine, update: bool = False, golden: Path = GOLDEN) -> Iterator[Finding]:
-    """One finding for every row of the catalogue; each model that is here is run once on the bundled request of its task.
+    """One finding for every row of the catalogue; each model that is here is run once on the
+    bundled request of its task.
 
     Raises UserError where the file of golden values is none.
     """
@@ -142,7 +147,9 @@ def _examined(engine: Engine, checkpoint: Checkpoint, golden: Any) -> Finding:
 
 
 def _golden(path: Path) -> dict[str, Any]:
-    """The golden values by model, none where there is no file yet. Raises UserError for a file that holds something else."""
+    """The golden values by model, none where there is no file yet. Raises UserError for a file that
+    holds something else.
+    """
     try:
         known = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
     except FileNotFoundError:
@@ -151,7 +158,8 @@ def _golden(path: Path) -> dict[str, Any]:
         known = None
     if not isinstance(known, dict):
         raise UserError(
-            "{file} holds no golden values: put the file back as it was, or delete it and write it anew with doctor --update.",
+            "{file} holds no golden values: put the file back as it was, or delete it and write it "
+            "anew with doctor --update.",
             file=str(path),
         )
     return known

@@ -9,7 +9,8 @@ from typing import Any
 def joules(device: str) -> float | None:
     """The counter of the whole card behind torch's `device`, in joules since its driver was loaded.
 
-    None for a processor, without the package pynvml (nvidia-ml-py), and for cards older than Volta, which do not count.
+    None for a processor, without the package pynvml (nvidia-ml-py), and for cards older than Volta,
+    which do not count.
     """
     handle = _handle(device)
     if handle is None:
@@ -24,7 +25,9 @@ def joules(device: str) -> float | None:
 
 @cache
 def _handle(device: str) -> Any | None:
-    """NVML's name of a device; by its UUID, for CUDA_VISIBLE_DEVICES renumbers the cards and NVML does not."""
+    """NVML's name of a device; by its UUID, for CUDA_VISIBLE_DEVICES renumbers the cards and NVML
+    does not.
+    """
     if not device.startswith("cuda"):
         return None
     try:

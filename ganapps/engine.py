@@ -44,8 +44,9 @@ FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
 
 @dataclass(frozen=True)
 class Task:
-    """A task function, the catalogue's name for models that can do it, how many units of work a checked recipe asks for, and
-    how many uploaded pictures it takes."""
+    """A task function, the catalogue's name for models that can do it, how many units of work a
+    checked recipe asks for, and how many uploaded pictures it takes.
+    """
 
     function: Callable
     models: str
@@ -80,10 +81,11 @@ TASKS = {
 
 @dataclass(frozen=True)
 class Result:
-    """One piece of the stream: new pictures, how far the run is (`done` of `total`), the report so far, the whole run's recipe.
+    """One piece of the stream: new pictures, how far the run is (`done` of `total`), the report so
+    far, the whole run's recipe.
 
-    While a model downloads there are no pictures, and `waiting` says what is waited for. `preview` shows unfinished work,
-    `part` is what is finished of it.
+    While a model downloads there are no pictures, and `waiting` says what is waited for. `preview`
+    shows unfinished work, `part` is what is finished of it.
     """
 
     recipe: Recipe
@@ -117,9 +119,11 @@ class Engine:
     ) -> Iterator[Result]:
         """Results as they are made. Stoppable: close the iterator.
 
-        `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own, which takes the model's place: the
-        recipe then names its sha256. A `rehearsal` measures more than an ordinary run does and disturbs its seconds, so they go into
-        no price: "flops" counts arithmetic, "memory" finds the peak beside what earlier runs have left, "both" does both. Raises UserError or WeightsError, a sentence for the person, before or during the run.
+        `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own,
+        which takes the model's place: the recipe then names its sha256. A `rehearsal` measures more
+        than an ordinary run does and disturbs its seconds, so they go into no price: "flops" counts
+        arithmetic, "memory" finds the peak beside what earlier runs have left, "both" does both.
+        Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
         runs.check()
         given = own_file.located(weights) if weights else None
@@ -162,7 +166,8 @@ class Engine:
                     and result.done < result.total
                 ):
                     raise RunEnded(
-                        "The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.",
+                        "The time limit of {seconds} s for a run is reached; what was done stays. "
+                        "Ask for less at a time.",
                         seconds=f"{self.time_limit:g}",
                     )
         if rehearsal:
@@ -198,8 +203,9 @@ class Engine:
                 runs.check()
 
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
-        """The recipe with every default filled in, the row's own before the task's, and its row. Raises UserError that names what is
-        wrong."""
+        """The recipe with every default filled in, the row's own before the task's, and its row.
+        Raises UserError that names what is wrong.
+        """
         check_types(vars(recipe))
         task = TASKS.get(recipe.task)
         if task is None:
@@ -235,8 +241,9 @@ class Engine:
         return recipe, checkpoint
 
     def price(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Price:
-        """What this will cost here, from runs measured on this machine. Raises UserError as `run` does; of `pictures` only the
-        headers are read."""
+        """What this will cost here, from runs measured on this machine. Raises UserError as `run`
+        does; of `pictures` only the headers are read.
+        """
         recipe, checkpoint = self.checked(recipe)
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
         unit, memory = self.ledger.get(self._key(recipe))
@@ -249,7 +256,9 @@ class Engine:
         return self.runtime.fetches(checkpoint, recipe.revision)
 
     def _download(self, checkpoint: Checkpoint) -> int | None:
-        """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the Hub is asked, once."""
+        """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the
+        Hub is asked, once.
+        """
         if own_file.is_own(checkpoint.id) or hub.here(checkpoint):
             return 0
         if checkpoint.size:
@@ -261,8 +270,10 @@ class Engine:
     def finished(
         self, recipe: Recipe, picture: str, result: str, strength: float, keep_colours: bool
     ) -> Kept:
-        """A result made with full strength, finished otherwise, at once and without the network: what running the recipe with these
-        two settings would give. `picture` is the path of the upload, `result` that of the raw result."""
+        """A result made with full strength, finished otherwise, at once and without the network:
+        what running the recipe with these two settings would give. `picture` is the path of the
+        upload, `result` that of the raw result.
+        """
         upload, raw = open_upload(picture), open_upload(result)
         settings = recipe.settings
         source = hidden.extended(finish.crop(upload.pixels, settings.get("crop")))
@@ -282,8 +293,10 @@ class Engine:
         )
 
     def cropped(self, picture: str, box: list[int] | None, side: int, folder: Path) -> str:
-        """The path, in `folder`, of the part [x, y, width, height] of a picture, else of a square of `side` in its middle: to try many
-        models on it. Raises UserError where the box does not lie inside."""
+        """The path, in `folder`, of the part [x, y, width, height] of a picture, else of a square
+        of `side` in its middle: to try many models on it. Raises UserError where the box does not
+        lie inside.
+        """
         pixels = open_upload(picture).pixels
         height, width = pixels.shape[:2]
         middle = [
@@ -295,11 +308,15 @@ class Engine:
         return str(images.save_plain(finish.crop(pixels, box or middle), folder / "crop.png"))
 
     def returned(self, picture: str, back: str) -> cycle.Returned:
-        """How much of the picture at one path is there again at the other, after both translations."""
+        """How much of the picture at one path is there again at the other, after both
+        translations.
+        """
         return cycle.returned(open_upload(picture).pixels, open_upload(back).pixels)
 
     def distance(self, first: str, second: str) -> float:
-        """The mean absolute difference of the pictures at two paths, values in -1 to 1: one of CycleGAN's losses on them."""
+        """The mean absolute difference of the pictures at two paths, values in -1 to 1: one of
+        CycleGAN's losses on them.
+        """
         return cycle.distance(open_upload(first).pixels, open_upload(second).pixels)
 
     def shrunk(self, picture: str, side: int, folder: Path) -> str:
@@ -314,12 +331,15 @@ class Engine:
         return str(images.save_plain(small, folder / "small.png"))
 
     def preview(self, picture: str, side: int, folder: Path) -> str | None:
-        """The path, in `folder`, of a small picture to look at in place of one that no browser shows (a TIFF); None where it
-        shows it itself. Raises UserError where it can't be read."""
+        """The path, in `folder`, of a small picture to look at in place of one that no browser
+        shows (a TIFF); None where it shows it itself. Raises UserError where it can't be read.
+        """
         return None if shows(picture) else self.shrunk(picture, side, folder)
 
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
-        """PSNR and SSIM of the picture at one path beside the true one at the other. Raises UserError where the sizes differ."""
+        """PSNR and SSIM of the picture at one path beside the true one at the other. Raises
+        UserError where the sizes differ.
+        """
         return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
 
     def rows(self, models: str) -> list[Checkpoint]:
@@ -331,7 +351,9 @@ class Engine:
         return self.runtime.catalog.get(name) if isinstance(name, str) else None
 
     def own_file(self, path: str) -> own_file.Given:
-        """What a person's checkpoint file holds. Raises WeightsError where that is no network known here."""
+        """What a person's checkpoint file holds. Raises WeightsError where that is no network known
+        here.
+        """
         return self.runtime.own_file(path)
 
     def here(self, checkpoint: Checkpoint) -> bool:
@@ -348,8 +370,10 @@ class Engine:
         return not self.runtime.offline and hub.reachable()
 
     def controls(self, checkpoint: Checkpoint) -> tuple[Mapping[str, Any], ...]:
-        """The named labels a person can set on this model, as tasks/labels.py describes them; empty for most models, and where their
-        file is damaged: the window opens all the same, and a run says what is wrong."""
+        """The named labels a person can set on this model, as tasks/labels.py describes them; empty
+        for most models, and where their file is damaged: the window opens all the same, and a run
+        says what is wrong.
+        """
         try:
             table = self._known_labels(checkpoint)
         except WeightsError:
@@ -384,7 +408,9 @@ class Engine:
         return labels.from_classes(titles, count) if count else None
 
     def _duration(self, recipe: Recipe, *rest: object) -> int:
-        """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was measured."""
+        """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
+        measured.
+        """
         unit, _ = self.ledger.get(self._key(recipe))
         return 30 if unit is None else int(5 + 1.5 * unit * TASKS[recipe.task].units(recipe))
 
@@ -402,7 +428,9 @@ class Engine:
         changes: tuple,
         rehearsal: Rehearsal = "",
     ) -> Iterator[Result]:
-        """The part that needs the device; on ZeroGPU it runs in a process of its own, so plain data goes in and comes out."""
+        """The part that needs the device; on ZeroGPU it runs in a process of its own, so plain data
+        goes in and comes out.
+        """
         device = self.runtime.device.with_precision(recipe.precision)
         with self.runtime.lock:
             ready = self.runtime.network(checkpoint, located)
@@ -431,11 +459,12 @@ class Engine:
         )
         try:
             while True:
+                # per step: visitors take turns
                 with (
                     self.runtime.lock,
                     meter if charged else nullcontext(),
                     counter if charged else nullcontext(),
-                ):  # per step: visitors take turns
+                ):
                     step = next(stream, None)
                 if step is None:
                     break
@@ -469,8 +498,9 @@ def start(
     own_catalog: str | None = None,
     time_limit: float | None = None,
 ) -> Engine:
-    """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError for a device that is not there or a
-    faulty catalogue."""
+    """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError
+    for a device that is not there or a faulty catalogue.
+    """
     return Engine(
         runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit
     )
@@ -494,7 +524,9 @@ def _kept(recipe: Recipe, made: Made) -> Kept:
 
 
 def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:
-    """The recipe behind the one that stands in the picture it works on, where this app made that picture."""
+    """The recipe behind the one that stands in the picture it works on, where this app made that
+    picture.
+    """
     for path in pictures:
         try:
             return recipe.after(from_picture(path))
@@ -511,7 +543,9 @@ def _once(changes: tuple[Sentence, ...]) -> Iterator[Sentence]:
 def _provenance(
     recipe: Recipe, located: hub.Located, pictures: tuple[Mapping[str, Any], ...]
 ) -> tuple[Sentence, ...]:
-    """What to say of the files that serve: earlier sources that failed, and whether model and uploads are the recipe's own."""
+    """What to say of the files that serve: earlier sources that failed, and whether model and
+    uploads are the recipe's own.
+    """
     changes = tuple(located.changes)
     if recipe.sha256 and recipe.sha256 != located.sha256:
         changes += (("The model's file is not the one this recipe was made with.", {}),)

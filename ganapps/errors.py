@@ -10,8 +10,9 @@ LONGEST = (
 class UserError(Exception):
     """A request that can't be done as asked.
 
-    `template` is one English sentence with `{fields}`; `values` fill them, each shortened here. The window looks the template up in its table of
-    other languages, so it is always a literal where it is raised. `str(error)` is the English sentence.
+    `template` is one English sentence with `{fields}`; `values` fill them, each shortened here. The
+    window looks the template up in its table of other languages, so it is always a literal where it
+    is raised. `str(error)` is the English sentence.
     """
 
     def __init__(self, template: str, **values: object) -> None:
@@ -37,8 +38,9 @@ def _rebuild(kind: type[UserError], template: str, values: dict) -> UserError:
 
 
 def _shortened(value: object) -> object:
-    """A value as it may stand in a sentence; numbers stay what they are, for formats and plurals, and so do refusals,
-    whose own values are short already."""
+    """A value as it may stand in a sentence; numbers stay what they are, for formats and plurals,
+    and so do refusals, whose own values are short already.
+    """
     if isinstance(value, UserError) or isinstance(value, (int, float)) and abs(value) < 1e15:
         return value
     text = str(value)

@@ -1,4 +1,6 @@
-"""Counts the arithmetic of what torch does: floating-point operations of matrix products and convolutions, as they are carried out here."""
+"""Counts the arithmetic of what torch does: floating-point operations of matrix products and
+convolutions, as they are carried out here.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ from typing import Any
 
 
 class Flops:
-    """`with flops:` may be entered many times and adds up in `total`; None where nothing was counted (`counts` is off, or torch knows
-    no count for what was done). One multiplication and one addition are two operations."""
+    """`with flops:` may be entered many times and adds up in `total`; None where nothing was
+    counted (`counts` is off, or torch knows no count for what was done). One multiplication and one
+    addition are two operations.
+    """
 
     def __init__(self, counts: bool) -> None:
         self.counts, self.total = counts, None

@@ -28,25 +28,27 @@ def from_tensor(
 ) -> list[Image.Image]:
     """Pictures of a batch [N, 1 or 3, H, W] with values in `value_range`, clamped.
 
-    From (-1, 1) the byte is `trunc(x * 127.5 + 128)`, as the official StyleGAN scripts make it, so known seeds give the
-    known bytes.
+    From (-1, 1) the byte is `trunc(x * 127.5 + 128)`, as the official StyleGAN scripts make it, so
+    known seeds give the known bytes.
     """
     low, high = value_range
     scale = 255.0 / (high - low)
     scaled = (x.float() * scale).add_(0.5 - low * scale).clamp_(0, 255)
+    # numpy takes a third of torch's time
     bytes_ = (
         torch.from_numpy(scaled.numpy().astype(np.uint8))
         if scaled.is_cpu
         else scaled.to(torch.uint8)
-    )  # numpy takes a third of torch's time
-    pixels = (
-        bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    )  # in this order, for bytes move quicker than floats
+    )
+    # in this order, for bytes move quicker than floats
+    pixels = bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return [Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in pixels]
 
 
 def to_tensor(pixels: np.ndarray, value_range: tuple[float, float] = (0.0, 1.0)) -> torch.Tensor:
-    """[1, C, H, W] float32 with values in `value_range` from [H, W, C] uint8 or uint16; a new one, on the processor."""
+    """[1, C, H, W] float32 with values in `value_range` from [H, W, C] uint8 or uint16; a new one,
+    on the processor.
+    """
     low, high = value_range
     x = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32, order="C"))
     return x.mul_((high - low) / np.iinfo(pixels.dtype).max).add_(low)[None]
@@ -55,8 +57,9 @@ def to_tensor(pixels: np.ndarray, value_range: tuple[float, float] = (0.0, 1.0))
 def to_pixels(
     x: torch.Tensor, value_range: tuple[float, float] = (0.0, 1.0), bits: int = 8
 ) -> np.ndarray:
-    """[H, W, C] uint8, or uint16 where `bits` is 16, from [1, C, H, W] with values in `value_range`, clamped and
-    rounded."""
+    """[H, W, C] uint8, or uint16 where `bits` is 16, from [1, C, H, W] with values in
+    `value_range`, clamped and rounded.
+    """
     low, high = value_range
     most = 2**bits - 1
     scaled = (x[0].float() - low).mul_(most / (high - low)).add_(0.5).clamp_(0, most)
@@ -95,7 +98,9 @@ def room() -> Iterator[None]:
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """Where to write a file that shall be at `path` as a whole or not at all. Raises UserError where the disk is full."""
+    """Where to write a file that shall be at `path` as a whole or not at all. Raises UserError
+    where the disk is full.
+    """
     part = path.with_name(f".{path.name}.part")
     with room():
         try:
@@ -106,10 +111,11 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def keep(kept: Kept, folder: Path, index: int) -> Path:
-    """The file in `folder` that a finished picture is kept as, its recipe inside: a PNG, or a WebP film.
+    """The file in `folder` that a finished picture is kept as, its recipe inside: a PNG, or a WebP
+    film.
 
-    Its name tells what it is (`heads-64-seed-7.png`); `index`, the picture's place in its run, keeps other tasks' names
-    apart.
+    Its name tells what it is (`heads-64-seed-7.png`); `index`, the picture's place in its run,
+    keeps other tasks' names apart.
     """
     words = f"{kept.recipe.checkpoint.split('/')[-1].split(':')[0]}-{kept.caption}"
     words = "".join(c if c.isalnum() or c in ".-" else "-" for c in words)[:80] + (
@@ -123,8 +129,9 @@ def keep(kept: Kept, folder: Path, index: int) -> Path:
 
 
 def keep_all(made: Sequence[Kept], folder: Path, already: int) -> list[Path]:
-    """All of them as files in `folder`, each with its recipe inside, or none; `already`: how many of their run lie there.
-    Raises UserError where the disk is full."""
+    """All of them as files in `folder`, each with its recipe inside, or none; `already`: how many
+    of their run lie there. Raises UserError where the disk is full.
+    """
     files: list[Path] = []
     try:
         for index, kept in enumerate(made, already):
@@ -160,10 +167,12 @@ def save_pixels(
     gps: bytes | None = None,
     quality: int = 92,
 ) -> Path:
-    """`path`, a PNG, JPEG (.jpg) or WebP by its ending, of [H, W, C] uint8 or uint16, the recipe inside.
+    """`path`, a PNG, JPEG (.jpg) or WebP by its ending, of [H, W, C] uint8 or uint16, the recipe
+    inside.
 
-    `icc`, `date` and `gps` are those of an Upload; a profile for other kinds of colours is left out. PNG keeps 16 bits
-    and alpha; a JPEG has neither, so it is laid on white; WebP has 8 bits, and is without loss where `quality` is 100.
+    `icc`, `date` and `gps` are those of an Upload; a profile for other kinds of colours is left
+    out. PNG keeps 16 bits and alpha; a JPEG has neither, so it is laid on white; WebP has 8 bits,
+    and is without loss where `quality` is 100.
     """
     icc = icc if icc and icc[16:20] == (b"GRAY" if pixels.shape[2] < 3 else b"RGB ") else None
     exif = ifd.block(date, gps)
@@ -197,8 +206,9 @@ def _on_white(picture: Image.Image) -> Image.Image:
 
 
 def address(picture: Image.Image, side: int = 256) -> str:
-    """A picture as text that a page can show at once (a data URI): small and lossy, for looking at while something
-    runs."""
+    """A picture as text that a page can show at once (a data URI): small and lossy, for looking at
+    while something runs.
+    """
     buffer = io.BytesIO()
     if max(picture.size) > side:
         picture = ImageOps.contain(picture, (side, side))

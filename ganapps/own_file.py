@@ -1,4 +1,6 @@
-"""A checkpoint file that a person gives for their own runs: known by what it holds, never by its name or place, and not kept."""
+"""A checkpoint file that a person gives for their own runs: known by what it holds, never by its
+name or place, and not kept.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ NAME = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Given:
-    """What was found in a person's file: `name` is what recipes call it, `network` what kind it is."""
+    """What was found in a person's file: `name` is what recipes call it, `network` what kind it
+    is.
+    """
 
     name: str
     network: str
@@ -25,12 +29,16 @@ class Given:
 
 
 def is_own(name: str) -> bool:
-    """Is this what a recipe calls a person's own file, `sha256:` and 64 digits, rather than a row or a place on the Hub?"""
+    """Is this what a recipe calls a person's own file, `sha256:` and 64 digits, rather than a row
+    or a place on the Hub?
+    """
     return NAME.fullmatch(name) is not None
 
 
 def located(path: str | Path) -> Located:
-    """The file at `path` under the name of its content. Raises WeightsError where it can't be read or is too large."""
+    """The file at `path` under the name of its content. Raises WeightsError where it can't be read
+    or is too large.
+    """
     path = Path(path)
     try:
         if not path.is_file():  # a pipe would wait for ever
@@ -54,11 +62,14 @@ def located(path: str | Path) -> Located:
 
 
 def same(asked: str, found: Located) -> str:
-    """The name of the file that was found. Raises WeightsError where a recipe asks for another own file."""
+    """The name of the file that was found. Raises WeightsError where a recipe asks for another own
+    file.
+    """
     name = str(found.source)
     if is_own(asked) and asked != name:
         raise WeightsError(
-            "This is not the checkpoint file that the recipe was made with: its sha256 begins with {found}, that of the "
+            "This is not the checkpoint file that the recipe was made with: its sha256 begins with "
+            "{found}, that of the "
             "recipe with {asked}.",
             found=name[7:19],
             asked=asked[7:19],
@@ -69,7 +80,8 @@ def same(asked: str, found: Located) -> str:
 def missing(checkpoint: Checkpoint) -> WeightsError:
     """The error where a recipe names an own file and none was given."""
     return WeightsError(
-        "This recipe was made with a checkpoint file of its own (sha256 {digest}...), and no recipe holds one: give the "
+        "This recipe was made with a checkpoint file of its own (sha256 {digest}...), and no "
+        "recipe holds one: give the "
         "file again.",
         digest=checkpoint.id[7:19],
     )

@@ -1,4 +1,6 @@
-"""PNG files of arrays, 8 and 16 bit, written strip by strip so that memory stays flat (W3C PNG, third edition)."""
+"""PNG files of arrays, 8 and 16 bit, written strip by strip so that memory stays flat (W3C PNG,
+third edition).
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def write(
     icc: bytes | None = None,
     exif: bytes | None = None,
 ) -> None:
-    """Writes `pixels` [H, W, C] uint8 or uint16, C 1 to 4, with texts (iTXt), a colour profile and an EXIF block."""
+    """Writes `pixels` [H, W, C] uint8 or uint16, C 1 to 4, with texts (iTXt), a colour profile and
+    an EXIF block.
+    """
     height, width, channels = pixels.shape
     with path.open("wb") as file:
         file.write(b"\x89PNG\r\n\x1a\n")
@@ -55,8 +59,9 @@ def _chunk(file, name: bytes, body: bytes) -> None:
 
 
 def _filtered(pixels: np.ndarray, top: int, bottom: int) -> bytes:
-    """Rows as differences, each either to the left, to the row above, or to their mean: the one with the smallest
-    sum."""
+    """Rows as differences, each either to the left, to the row above, or to their mean: the one
+    with the smallest sum.
+    """
     step = pixels.shape[2] * pixels.itemsize
     rows = _bytes(pixels[max(top - 1, 0) : bottom])
     if top == 0:

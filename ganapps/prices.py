@@ -29,8 +29,10 @@ def folder() -> Path:
 
 @dataclass(frozen=True)
 class Price:
-    """What a run will cost: `seconds` and `memory` (bytes) are None where nothing like it was measured yet; `download` in bytes
-    is 0 where the model is here and None where its size is not known."""
+    """What a run will cost: `seconds` and `memory` (bytes) are None where nothing like it was
+    measured yet; `download` in bytes is 0 where the model is here and None where its size is not
+    known.
+    """
 
     seconds: float | None
     memory: int | None
@@ -40,7 +42,8 @@ class Price:
 class Ledger:
     """Seconds per unit of work and peak memory of runs on this machine, kept in one small file.
 
-    A key says what ran where (task, checkpoint, device, precision); a unit is what the task counts: pictures, tiles, steps.
+    A key says what ran where (task, checkpoint, device, precision); a unit is what the task counts:
+    pictures, tiles, steps.
     """
 
     def __init__(self, path: Path) -> None:

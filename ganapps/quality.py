@@ -1,4 +1,6 @@
-"""How good the shipped models' pictures are, as measured: reads `weights/quality.toml`, whose first lines explain it."""
+"""How good the shipped models' pictures are, as measured: reads `weights/quality.toml`, whose first
+lines explain it.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +24,12 @@ MOST = 1e9  # of any figure: what is beyond was not measured
 class Measured:
     """A model at one setting; what was not measured is None.
 
-    `setting` is the one that `value` belongs to: psi of a GAN; steps (of DDIM, eta 0) or eta (at `steps` steps) of a diffusion model.
-    `pictures` were made for the figures. `frechet` falls, `precision`, `recall` (0 to 1) and `diversity` (1 is real) rise with
-    quality, in EfficientNet-Lite0's features, those with `lite2_` in EfficientNet-Lite2's. `swd64`, `swd32`, `swd16`: sliced
-    Wasserstein distance at so many pixels, x 1000, which falls. `seconds` a picture.
+    `setting` is the one that `value` belongs to: psi of a GAN; steps (of DDIM, eta 0) or eta (at
+    `steps` steps) of a diffusion model. `pictures` were made for the figures. `frechet` falls,
+    `precision`, `recall` (0 to 1) and `diversity` (1 is real) rise with quality, in
+    EfficientNet-Lite0's features, those with `lite2_` in EfficientNet-Lite2's. `swd64`, `swd32`,
+    `swd16`: sliced Wasserstein distance at so many pixels, x 1000, which falls. `seconds` a
+    picture.
     """
 
     model: str
@@ -49,7 +53,9 @@ class Measured:
 
 
 def load(path: Path = TABLE) -> tuple[dict[str, Any], tuple[Measured, ...]]:
-    """What the file says about itself, and its rows. ValueError names a file that is no such table; one that isn't there is empty."""
+    """What the file says about itself, and its rows. ValueError names a file that is no such table;
+    one that isn't there is empty.
+    """
     if not path.exists():
         return {}, ()
     try:
@@ -60,7 +66,9 @@ def load(path: Path = TABLE) -> tuple[dict[str, Any], tuple[Measured, ...]]:
 
 
 def rows() -> list[dict[str, Any]]:
-    """The shipped rows as plain values, without what was not measured; none of a damaged table, which the log tells."""
+    """The shipped rows as plain values, without what was not measured; none of a damaged table,
+    which the log tells.
+    """
     try:
         measured = load()[1]
     except ValueError as e:

@@ -1,4 +1,6 @@
-"""A race: two recipes on one clock, as a request of its own, and how it is run: in turns, each side charged only for its own time."""
+"""A race: two recipes on one clock, as a request of its own, and how it is run: in turns, each side
+charged only for its own time.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class Race:
 
 
 def from_json(text: str | bytes) -> Race | None:
-    """The race that a JSON text holds, alone or in a report; None where it is something else. Raises UserError for a damaged one."""
+    """The race that a JSON text holds, alone or in a report; None where it is something else.
+    Raises UserError for a damaged one.
+    """
     value = recipes.values(text)
     value = (
         value.get("race", value)
@@ -60,7 +64,9 @@ def from_json(text: str | bytes) -> Race | None:
 
 
 def from_link(query: str | Mapping[str, str]) -> Race | None:
-    """The race of a query string, or None where it asks for none. Raises UserError for a damaged one."""
+    """The race of a query string, or None where it asks for none. Raises UserError for a damaged
+    one.
+    """
     pairs = (
         dict(query)
         if isinstance(query, Mapping)
@@ -75,7 +81,9 @@ def from_link(query: str | Mapping[str, str]) -> Race | None:
 
 
 def from_file(path: str | Path) -> Race | Recipe:
-    """The race in a JSON file, or the recipe in it or in a picture that this app made. Raises UserError if there is neither."""
+    """The race in a JSON file, or the recipe in it or in a picture that this app made. Raises
+    UserError if there is neither.
+    """
     path = Path(path)
     return _in_json(path) or recipes.from_file(path)
 
@@ -104,8 +112,10 @@ def _fair(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Lap:
-    """One result of one side. `seconds`, `calls`, `pictures` and `joules` (None: not told) are what each side has spent and made so
-    far, `rehearsed` is what one picture of each costs; both None while `result` only says what is waited for."""
+    """One result of one side. `seconds`, `calls`, `pictures` and `joules` (None: not told) are what
+    each side has spent and made so far, `rehearsed` is what one picture of each costs; both None
+    while `result` only says what is waited for.
+    """
 
     side: int
     result: Result
@@ -119,14 +129,16 @@ class Lap:
 def race(
     engine: Engine, asked: Race, pictures: Sequence[str] = (), stopped: Collection[int] = ()
 ) -> Iterator[Lap]:
-    """Laps of both sides until both are done; whoever has spent least goes next. First come laps of what is waited for: downloads, and
-    a rehearsal that warms both up, which no clock counts.
+    """Laps of both sides until both are done; whoever has spent least goes next. First come laps of
+    what is waited for: downloads, and a rehearsal that warms both up, which no clock counts.
 
-    Fair by "pictures": each side makes what its recipe asks for. By "seconds" or "calls": a side that is done first goes on with its
-    next seeds until it has spent as many seconds, or network calls, as the dearest one. By "memory": the dearer side's picture sets
-    the room, and each side makes as many pictures as that room holds at once beside its network. What has no seed can't go on, so it
-    is done when it is through. `pictures`: paths of uploads, for both sides. `stopped`: numbers of sides to stop, looked at before
-    every step; the other one goes on. Raises UserError, before the first lap, for a race that can't run.
+    Fair by "pictures": each side makes what its recipe asks for. By "seconds" or "calls": a side
+    that is done first goes on with its next seeds until it has spent as many seconds, or network
+    calls, as the dearest one. By "memory": the dearer side's picture sets the room, and each side
+    makes as many pictures as that room holds at once beside its network. What has no seed can't go
+    on, so it is done when it is through. `pictures`: paths of uploads, for both sides. `stopped`:
+    numbers of sides to stop, looked at before every step; the other one goes on. Raises UserError,
+    before the first lap, for a race that can't run.
     """
     _fair(asked.fair)
     sides = [_Side(engine, engine.checked(r)[0], pictures) for r in asked.recipes]
@@ -155,7 +167,9 @@ def report(
     reports: Sequence[Report | None],
     stopped: Sequence[bool] = (False, False),
 ) -> dict:
-    """The report of a race as plain values: the request, what each side had spent at its last `lap`, and each side's own report."""
+    """The report of a race as plain values: the request, what each side had spent at its last
+    `lap`, and each side's own report.
+    """
     rehearsed = [
         r and {"parameters": r.parameters, "flops_per_picture": r.flops, "peak_memory": r.memory}
         for r in lap.rehearsed
@@ -181,7 +195,8 @@ def _share_memory(sides: Sequence[_Side]) -> None:
     """How many pictures each side makes in the room that the dearer one's picture takes."""
     if any(s.rehearsed.memory is None for s in sides):
         raise UserError(
-            "The memory of a picture can't be measured on this machine: choose another kind of fairness."
+            "The memory of a picture can't be measured on this machine: choose another kind of "
+            "fairness."
         )
     room = max(s.rehearsed.memory for s in sides)
     for side in sides:
@@ -191,7 +206,9 @@ def _share_memory(sides: Sequence[_Side]) -> None:
 
 
 def _done(side: _Side, sides: Sequence[_Side], fair: str, stopped: Collection[int]) -> bool:
-    """Has this side made what it was asked for, and spent as much as the dearest one's first round cost?"""
+    """Has this side made what it was asked for, and spent as much as the dearest one's first round
+    cost?
+    """
     if side.first_cost is None:
         return False
     if fair == "pictures" or not side.goes_on or side.pictures >= MOST:
@@ -206,14 +223,18 @@ def _done(side: _Side, sides: Sequence[_Side], fair: str, stopped: Collection[in
 
 
 def _left(side: _Side, sides: Sequence[_Side], fair: str) -> int:
-    """How many pictures more this side may make, as far as it is known now: a step may hold all of a round, so none may ask for too many."""
+    """How many pictures more this side may make, as far as it is known now: a step may hold all of
+    a round, so none may ask for too many.
+    """
     if fair == "memory":
         return side.target - side.pictures
     return max(s.calls for s in sides) - side.calls if fair == "calls" else MOST
 
 
 class _Side:
-    """One runner: its stream of results, started again with the next seeds when it is through and still may spend."""
+    """One runner: its stream of results, started again with the next seeds when it is through and
+    still may spend.
+    """
 
     def __init__(self, engine: Engine, recipe: Recipe, pictures: Sequence[str]) -> None:
         self.engine, self.recipe, self.uploads, self.stream = (
@@ -238,7 +259,9 @@ class _Side:
         self.rehearsed = yield from rehearse(self.engine, self.recipe, self.uploads)
 
     def step(self, left: int) -> Result | None:
-        """The next result, None where a round has ended; the next one then makes no more than `left` pictures, but one at least."""
+        """The next result, None where a round has ended; the next one then makes no more than
+        `left` pictures, but one at least.
+        """
         result = next(self.stream, None)
         if result is None:
             self.first_cost = self.first_cost or {"seconds": self.seconds, "calls": self.calls}

@@ -20,9 +20,8 @@ from ganapps.errors import UserError
 CHUNK = "ganapps"  # the PNG text chunk that holds a recipe
 LARGEST = 64 * 1024  # bytes of JSON; a real recipe has a few hundred
 DEEPEST = 8  # recipes in a chain
-SURROGATE = re.compile(
-    "[\ud800-\udfff]"
-)  # half a character: JSON can spell it, no file or page can hold it
+# half a character: JSON can spell it, no file or page can hold it
+SURROGATE = re.compile("[\ud800-\udfff]")
 NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
 
 
@@ -30,8 +29,9 @@ NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
 class Recipe:
     """What was asked for; running it again makes the same picture.
 
-    `settings` are the keyword arguments of the task function. `pictures` names each upload by size and SHA-256, never by content.
-    `revision` and `sha256` of the checkpoint are filled in by the run. `before` holds the recipes a chain came through.
+    `settings` are the keyword arguments of the task function. `pictures` names each upload by size
+    and SHA-256, never by content. `revision` and `sha256` of the checkpoint are filled in by the
+    run. `before` holds the recipes a chain came through.
     """
 
     task: str
@@ -49,7 +49,9 @@ class Recipe:
         return replace(self, settings={**self.settings, **settings})
 
     def after(self, earlier: Recipe) -> Recipe:
-        """The same request on a picture that `earlier` made, which stands before it; of a long chain, its end."""
+        """The same request on a picture that `earlier` made, which stands before it; of a long
+        chain, its end.
+        """
         for links in range(DEEPEST - 1, 0, -1):
             chained = replace(self, before=(earlier._last(links),))
             if len(chained.to_json()) <= LARGEST:
@@ -68,7 +70,9 @@ class Recipe:
         )
 
     def to_link(self) -> str:
-        """The query string that asks for this again: `?task=faces&checkpoint=heads-64&seed=7`. Holds no upload."""
+        """The query string that asks for this again: `?task=faces&checkpoint=heads-64&seed=7`.
+        Holds no upload.
+        """
         pairs = [("task", self.task), ("checkpoint", self.checkpoint)]
         pairs += [
             (name, value)
@@ -89,7 +93,9 @@ class Recipe:
 
 
 def from_json(text: str | bytes) -> Recipe:
-    """The recipe that `text` holds. Raises UserError if it is not one, is over 64 KiB or a chain of more than 8."""
+    """The recipe that `text` holds. Raises UserError if it is not one, is over 64 KiB or a chain of
+    more than 8.
+    """
     return _recipe(values(text), DEEPEST)
 
 
@@ -108,7 +114,9 @@ def values(text: str | bytes) -> Any:
 
 
 def from_link(query: str | Mapping[str, str]) -> Recipe | None:
-    """The recipe of a query string, or None where the query names no task. Raises UserError for a damaged one."""
+    """The recipe of a query string, or None where the query names no task. Raises UserError for a
+    damaged one.
+    """
     pairs = (
         dict(query)
         if isinstance(query, Mapping)
@@ -126,7 +134,9 @@ def from_link(query: str | Mapping[str, str]) -> Recipe | None:
 
 
 def from_file(path: str | Path) -> Recipe:
-    """The recipe in a JSON file, or in a PNG that this app made. Raises UserError if there is none."""
+    """The recipe in a JSON file, or in a PNG that this app made. Raises UserError if there is
+    none.
+    """
     path = Path(path)
     try:
         with path.open("rb") as f:
@@ -141,7 +151,9 @@ def from_file(path: str | Path) -> Recipe:
 
 
 def from_picture(path: str | Path) -> Recipe:
-    """The recipe inside a PNG or a film (WebP); no pixel is decoded. Raises UserError if there is none."""
+    """The recipe inside a PNG or a film (WebP); no pixel is decoded. Raises UserError if there is
+    none.
+    """
     name = Path(path).name
     try:
         with Image.open(path, formats=["PNG", "WEBP"]) as picture:
@@ -155,11 +167,11 @@ def from_picture(path: str | Path) -> Recipe:
         Image.DecompressionBombError,
     ) as e:
         raise UserError("{file} is not a PNG or WebP picture that can be read.", file=name) from e
-    if text is None and not xmp.startswith(
-        b"{"
-    ):  # where a film keeps its recipe, other programs keep XML
+    # where a film keeps its recipe, other programs keep XML
+    if text is None and not xmp.startswith(b"{"):
         raise UserError(
-            "{file} holds no recipe: only a picture made by this app does, and some programs remove it.",
+            "{file} holds no recipe: only a picture made by this app does, and some programs "
+            "remove it.",
             file=name,
         )
     return from_json(text or xmp)
@@ -185,7 +197,9 @@ def _recipe(value: Any, depth: int) -> Recipe:
 
 
 def check_types(value: Mapping[str, Any]) -> None:
-    """Of a recipe's parts by name: is each of the type that it must be? Raises UserError that names the first that is not."""
+    """Of a recipe's parts by name: is each of the type that it must be? Raises UserError that names
+    the first that is not.
+    """
     kinds = {
         "task": str,
         "checkpoint": str,
@@ -222,7 +236,9 @@ def _reads_as_json(text: str) -> bool:
 
 
 def _loads(text: str | bytes) -> Any:
-    """JSON by the letter: no NaN or Infinity, no half of a surrogate pair, nothing deep. Raises ValueError."""
+    """JSON by the letter: no NaN or Infinity, no half of a surrogate pair, nothing deep. Raises
+    ValueError.
+    """
     try:
         value = json.loads(text)
     except RecursionError as e:

@@ -1,4 +1,6 @@
-"""Two short runs before a race: they warm a model up, count its arithmetic and find its peak of memory."""
+"""Two short runs before a race: they warm a model up, count its arithmetic and find its peak of
+memory.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +14,25 @@ from ganapps.recipe import Recipe
 from ganapps.uploads import size_of
 
 log = logging.getLogger("ganapps")
-MIDDLE = 3  # steps of the counted run: the first may read a text and the last decodes, the one between is like all others
+# steps of the counted run: the first may read a text and the last decodes, the one between is like
+# all others
+MIDDLE = 3
+# settings that change neither arithmetic of a network call nor memory
 SAME_WORK = (
     "seed",
     "count",
     "steps",
     "psi",
     "eta",
-)  # settings that change neither arithmetic of a network call nor memory
+)
 
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """What one picture costs: `parameters` of the network; `flops`, None where torch can't count them; `weights` and, beside them,
-    `working` memory at most, in bytes, `working` None where it can't be measured."""
+    """What one picture costs: `parameters` of the network; `flops`, None where torch can't count
+    them; `weights` and, beside them, `working` memory at most, in bytes, `working` None where it
+    can't be measured.
+    """
 
     parameters: int
     flops: int | None
@@ -44,7 +51,9 @@ class Rehearsed:
 
 @dataclass(frozen=True)
 class Measured:
-    """A model's measurements, for any number of steps: operations of the counted run of `steps` and of one step more, working memory."""
+    """A model's measurements, for any number of steps: operations of the counted run of `steps` and
+    of one step more, working memory.
+    """
 
     parameters: int
     steps: int
@@ -63,9 +72,11 @@ class Measured:
 def rehearse(
     engine: Engine, recipe: Recipe, pictures: Sequence[str] = ()
 ) -> Generator[Result, None, Rehearsed]:
-    """What one picture of a checked recipe costs. Measured once for a model, a size and the settings that matter, then known.
+    """What one picture of a checked recipe costs. Measured once for a model, a size and the
+    settings that matter, then known.
 
-    Yields the download's Results and those of the short runs, without pictures. Raises as `Engine.run` does.
+    Yields the download's Results and those of the short runs, without pictures. Raises as
+    `Engine.run` does.
     """
     steps = int(recipe.settings.get("steps") or 1)
     short = _with(recipe, count=1, steps=min(steps, MIDDLE))
@@ -78,7 +89,9 @@ def rehearse(
 def _measured(
     engine: Engine, recipe: Recipe, pictures: Sequence[str]
 ) -> Generator[Result, None, Measured]:
-    """A counted run, then, for what is made from a seed and so is short, one for its memory alone: counting holds some itself."""
+    """A counted run, then, for what is made from a seed and so is short, one for its memory alone:
+    counting holds some itself.
+    """
     by_call, result = [(0, 0)], None
     try:
         for result in _quietly(engine, recipe, pictures, "both" if pictures else "flops"):
@@ -98,8 +111,10 @@ def _measured(
 
 
 def _one_more(by_call: Sequence[tuple[int, int]], steps: int) -> int:
-    """Operations of one step more, from calls and operations after each step: what a middle step's call takes, times the calls of a step
-    (guidance takes two, and each tile of a large picture its own)."""
+    """Operations of one step more, from calls and operations after each step: what a middle step's
+    call takes, times the calls of a step (guidance takes two, and each tile of a large picture its
+    own).
+    """
     if steps < MIDDLE or len(by_call) <= MIDDLE:
         return 0
     (before, operations), (after, more) = by_call[-3:-1]

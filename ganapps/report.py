@@ -1,4 +1,6 @@
-"""What a result cost and what was changed from what was asked; how that is measured and said in one line."""
+"""What a result cost and what was changed from what was asked; how that is measured and said in one
+line.
+"""
 
 from __future__ import annotations
 
@@ -16,19 +18,19 @@ from PIL import Image
 from ganapps import energy
 from ganapps.recipe import Recipe
 
-Sentence = tuple[
-    str, Mapping[str, Any]
-]  # an English template and its values, as in errors.UserError
+# an English template and its values, as in errors.UserError
+Sentence = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Made:
     """One picture that a task made.
 
-    `picture` is an 8-bit picture, or pixels [H, W, C] (uint8 or uint16) where it is large or has 16 bits. `caption` is short.
-    `settings` make just this one again: those that differ from the run's, or, where another `task` does it, all of that task's. A
-    film has its frames here too. `figures` were measured on it, `beside` are pictures to look at with it (a heat map), `about` goes
-    into its file (icc, date, gps, as images.save_pixels takes them).
+    `picture` is an 8-bit picture, or pixels [H, W, C] (uint8 or uint16) where it is large or has 16
+    bits. `caption` is short. `settings` make just this one again: those that differ from the run's,
+    or, where another `task` does it, all of that task's. A film has its frames here too. `figures`
+    were measured on it, `beside` are pictures to look at with it (a heat map), `about` goes into
+    its file (icc, date, gps, as images.save_pixels takes them).
     """
 
     picture: Image.Image | np.ndarray
@@ -58,8 +60,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class Part:
-    """A large picture while it is filled from the top: its first `finished` rows are. `pixels` [H, W, C] is the one being filled, no copy:
-    whoever stops the run cuts off what is not finished."""
+    """A large picture while it is filled from the top: its first `finished` rows are. `pixels` [H,
+    W, C] is the one being filled, no copy: whoever stops the run cuts off what is not finished.
+    """
 
     pixels: np.ndarray = field(repr=False)
     finished: int
@@ -67,10 +70,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Step:
-    """What a task hands out after each batch, tile or step: new pictures, how far it is, and what had to be changed.
+    """What a task hands out after each batch, tile or step: new pictures, how far it is, and what
+    had to be changed.
 
-    `preview` is how unfinished work looks now, to be shown and forgotten; `part` is what is finished of it. `for_show` says that the
-    task's next Step is only there to be looked at: what it takes is charged to nobody.
+    `preview` is how unfinished work looks now, to be shown and forgotten; `part` is what is
+    finished of it. `for_show` says that the task's next Step is only there to be looked at: what it
+    takes is charged to nobody.
     """
 
     done: int
@@ -85,9 +90,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Report:
-    """What one run cost. `seconds`, `network_calls`, `joules` (of a GPU that tells) and `flops` (only counted in a rehearsal) add up over
-    the run, `peak_memory` is in bytes beyond what was there before (None where it can't be measured), `parameters` is the network's
-    count, `changes` are sentences, `source` says where the model's file came from."""
+    """What one run cost. `seconds`, `network_calls`, `joules` (of a GPU that tells) and `flops`
+    (only counted in a rehearsal) add up over the run, `peak_memory` is in bytes beyond what was
+    there before (None where it can't be measured), `parameters` is the network's count, `changes`
+    are sentences, `source` says where the model's file came from.
+    """
 
     checkpoint: str
     device: str
@@ -105,7 +112,9 @@ class Report:
     changes: tuple[Sentence, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for `report.json` and the API, without what was not measured; changes as English sentences."""
+        """Plain values for `report.json` and the API, without what was not measured; changes as
+        English sentences.
+        """
         values = {
             k: v
             for k, v in self.__dict__.items()
@@ -140,10 +149,11 @@ def seconds(value: float) -> str:
 class Meter:
     """A stopwatch with a memory gauge; `with meter:` may be entered many times and adds up.
 
-    Seconds run only inside the block, from when the device had nothing left to do until it has nothing left to do, so neither
-    waiting for a visitor's browser nor another's work is charged. Memory is the peak inside the blocks beyond what was there when
-    the first began: of the device where it is a GPU, else of this process (Linux), else unknown. On a processor, what the
-    C library keeps of earlier work hides a peak: `alone` gives it back to the system first.
+    Seconds run only inside the block, from when the device had nothing left to do until it has
+    nothing left to do, so neither waiting for a visitor's browser nor another's work is charged.
+    Memory is the peak inside the blocks beyond what was there when the first began: of the device
+    where it is a GPU, else of this process (Linux), else unknown. On a processor, what the C
+    library keeps of earlier work hides a peak: `alone` gives it back to the system first.
     """
 
     device: str
@@ -189,7 +199,9 @@ def _finish(device: str) -> None:
 
 
 def _give_back() -> None:
-    """Memory that was freed but kept for later, back to the system; where the C library can (glibc)."""
+    """Memory that was freed but kept for later, back to the system; where the C library can
+    (glibc).
+    """
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (OSError, AttributeError, TypeError):
@@ -231,8 +243,7 @@ def _reset_peak(device: str) -> None:
         return torch.cuda.reset_peak_memory_stats(device)
     try:
         with _peak_lock:
-            Path("/proc/self/clear_refs").write_text(
-                "5"
-            )  # Linux: the peak starts again from what is held now
+            # Linux: the peak starts again from what is held now
+            Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return None

@@ -1,4 +1,6 @@
-"""Who waits for which run: how many each visitor may have, which one nobody waits for any more, and when one has taken too long."""
+"""Who waits for which run: how many each visitor may have, which one nobody waits for any more, and
+when one has taken too long.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def in_turn(waiting: Sequence[Run]) -> list[int]:
 
 
 class Listeners:
-    """The connections through which visitors wait: of a run or a session (streams), and of a page."""
+    """The connections through which visitors wait: of a run or a session (streams), and of a
+    page.
+    """
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
@@ -67,7 +71,9 @@ class Listeners:
 
     @contextmanager
     def listening(self, name: str, clock: Callable[[], float] | None = None) -> Iterator[None]:
-        """While somebody listens to the run or the session of that name; `clock()` tells the seconds."""
+        """While somebody listens to the run or the session of that name; `clock()` tells the
+        seconds.
+        """
         with _counted(self._open, self._left, name, clock):
             yield
 

@@ -29,7 +29,8 @@ class Ready:
 class Runtime:
     """Checkpoints by id, their files, and the networks made of them; one lock for the device.
 
-    Networks are loaded once and the longest unused ones leave when they fill 40 % of the device's memory.
+    Networks are loaded once and the longest unused ones leave when they fill 40 % of the device's
+    memory.
     """
 
     def __init__(
@@ -39,20 +40,22 @@ class Runtime:
         self.lock = threading.Lock()
         self._ready: OrderedDict[tuple, Ready] = OrderedDict()
         self._loading = threading.Lock()
-        self._examining = (
-            threading.Lock()
-        )  # one person's file at a time, and nobody else waits for it
+        # one person's file at a time, and nobody else waits for it
+        self._examining = threading.Lock()
         self._room = SHARE * device.free_memory()
 
     def checkpoint(self, name: str, task: str) -> Checkpoint:
-        """The row called `name`, or one made up for `owner/repo:file@revision` or for a person's own file. Raises UserError for neither."""
+        """The row called `name`, or one made up for `owner/repo:file@revision` or for a person's
+        own file. Raises UserError for neither.
+        """
         if name in self.catalog:
             return self.catalog[name]
         if own_file.is_own(name):
             return stranger(Source(name), task)
         if ":" not in name:
             raise UserError(
-                "The model {name} is not in the catalogue: choose one of the list, or type owner/repo:file@revision.",
+                "The model {name} is not in the catalogue: choose one of the list, or type "
+                "owner/repo:file@revision.",
                 name=name,
             )
         return stranger(hub.parse(name), task)
@@ -60,7 +63,9 @@ class Runtime:
     def located(
         self, checkpoint: Checkpoint, revision: str | None = None
     ) -> Generator[hub.Progress, None, hub.Located]:
-        """The checkpoint's file on this disk, fetched if need be: yields Progress while it downloads. `revision`: of the Hub, instead of the row's."""
+        """The checkpoint's file on this disk, fetched if need be: yields Progress while it
+        downloads. `revision`: of the Hub, instead of the row's.
+        """
         if own_file.is_own(checkpoint.id):
             raise own_file.missing(checkpoint)
         return (yield from hub.fetch(_revised(checkpoint, revision), offline=self.offline))
@@ -74,7 +79,8 @@ class Runtime:
         )
 
     def network(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
-        """The network of a file, from memory or loaded now. A person's own file is loaded for each run, and nothing of it is kept.
+        """The network of a file, from memory or loaded now. A person's own file is loaded for each
+        run, and nothing of it is kept.
 
         Raises WeightsError if the file is not what the row says.
         """
@@ -94,7 +100,9 @@ class Runtime:
             return self._ready[key]
 
     def own_file(self, path: str) -> own_file.Given:
-        """What a person's checkpoint file holds. Raises WeightsError where that is no network known here."""
+        """What a person's checkpoint file holds. Raises WeightsError where that is no network known
+        here.
+        """
         located = own_file.located(path)
         with self._examining:
             kind, network = _built(stranger(located.source, ""), located, located.path.name[:80])
@@ -103,7 +111,9 @@ class Runtime:
         )
 
     def labels(self, checkpoint: Checkpoint) -> formats.Contents | None:
-        """The label rows that ship with a conditional model, or None. Raises WeightsError if their file is not the row's."""
+        """The label rows that ship with a conditional model, or None. Raises WeightsError if their
+        file is not the row's.
+        """
         if not checkpoint.labels:
             return None
         return formats.read(
@@ -163,12 +173,16 @@ def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[st
 
 
 def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Runtime:
-    """A runtime for this machine. Raises UserError for a device that is not there or a faulty catalogue."""
+    """A runtime for this machine. Raises UserError for a device that is not there or a faulty
+    catalogue.
+    """
     return Runtime(catalog.load(networks.NAMES, own_catalog), pick(device), offline)
 
 
 def stranger(source: Source, task: str) -> Checkpoint:
-    """A row for a checkpoint that the catalogue does not know: its layout is recognised when it is read."""
+    """A row for a checkpoint that the catalogue does not know: its layout is recognised when it is
+    read.
+    """
     return Checkpoint(
         id=str(source),
         title=str(source),

@@ -30,7 +30,8 @@ class Longest:
 def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
     """`settings` with the defaults of the keyword-only arguments of `function` filled in.
 
-    Raises UserError that names an unknown setting, a missing one, or one of the wrong type or out of range.
+    Raises UserError that names an unknown setting, a missing one, or one of the wrong type or out
+    of range.
     """
     kinds = typing.get_type_hints(function, include_extras=True)
     known = {

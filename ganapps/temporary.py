@@ -1,9 +1,10 @@
-"""Our own folder for what does not last: uploads, results, work under way. It goes with the process, or with the next one.
+"""Our own folder for what does not last: uploads, results, work under way. It goes with the
+process, or with the next one.
 
 TMPDIR/ganapps-UID/         0700: nobody else on this machine looks in
-    run-.../                one a process, beside its lock, which the system lets go when the process dies
-        kept/               uploads and results, deleted when they are an hour old
-        work/               what a run writes on its way
+    run-.../                one a process, beside its lock, which the system lets go when the
+    process dies kept/               uploads and results, deleted when they are an hour old work/
+    what a run writes on its way
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ _locks: list[FileLock] = []  # held as long as the process lives
 
 
 def settle() -> Path:
-    """Make this process's folder, sweep those of processes that died, and have Gradio and tempfile write into it: its path.
+    """Make this process's folder, sweep those of processes that died, and have Gradio and tempfile
+    write into it: its path.
 
-    Call it before gradio is imported, on the main thread: from now on SIGTERM and a closed terminal end the process as
-    Ctrl+C does. The folder lies in GRADIO_TEMP_DIR where that is set, else where temporary files lie. Raises UserError
-    where no file can be written there.
+    Call it before gradio is imported, on the main thread: from now on SIGTERM and a closed terminal
+    end the process as Ctrl+C does. The folder lies in GRADIO_TEMP_DIR where that is set, else where
+    temporary files lie. Raises UserError where no file can be written there.
     """
     _end_as_ctrl_c()
     try:
@@ -43,14 +45,14 @@ def settle() -> Path:
         sweep(ours)
         place = ours / f"run-{secrets.token_hex(8)}"
         lock = FileLock(_lock_of(place))
-        lock.acquire(
-            timeout=0
-        )  # before the folder is there: no sweep of another start takes it for a dead one's
+        # before the folder is there: no sweep of another start takes it for a dead one's
+        lock.acquire(timeout=0)
         for folder in (place, place / "kept", place / "work"):
             folder.mkdir()
     except (OSError, Timeout) as e:
         raise UserError(
-            "Temporary files can't be written ({why}): set TMPDIR, or GRADIO_TEMP_DIR, to a folder that can be written.",
+            "Temporary files can't be written ({why}): set TMPDIR, or GRADIO_TEMP_DIR, to a folder "
+            "that can be written.",
             why=getattr(e, "strerror", None) or str(e),
         ) from e
     _locks.append(lock)
@@ -73,7 +75,9 @@ def sweep(ours: Path) -> None:
 
 
 def forget_old(kept: Path, now: float) -> None:
-    """Delete files that were last written over an hour before `now` (seconds since 1970), and folders that are empty as long."""
+    """Delete files that were last written over an hour before `now` (seconds since 1970), and
+    folders that are empty as long.
+    """
     for folder, _, names in os.walk(kept, topdown=False):
         for name in names:
             with contextlib.suppress(OSError):
@@ -85,11 +89,12 @@ def forget_old(kept: Path, now: float) -> None:
 
 
 def _private(base: Path) -> Path:
-    """Our folder in `base`, which only this user can open; another one where somebody else has taken its name."""
+    """Our folder in `base`, which only this user can open; another one where somebody else has
+    taken its name.
+    """
     base.mkdir(parents=True, exist_ok=True)
-    ours = (
-        base / f"ganapps-{os.getuid() if os.name == 'posix' else os.getlogin()}"
-    )  # a container's user may have no name
+    # a container's user may have no name
+    ours = base / f"ganapps-{os.getuid() if os.name == 'posix' else os.getlogin()}"
     with contextlib.suppress(FileExistsError):
         ours.mkdir(mode=0o700)
     if os.name == "posix":
@@ -101,7 +106,9 @@ def _private(base: Path) -> Path:
 
 
 def _end_as_ctrl_c() -> None:
-    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, so that what is to be tidied is; what nohup ignores stays ignored."""
+    """Let SIGTERM and SIGHUP raise KeyboardInterrupt, so that what is to be tidied is; what nohup
+    ignores stays ignored.
+    """
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has one of them
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:

@@ -9,7 +9,9 @@ from urllib.request import Request, urlopen
 
 
 def post(url: str, path: str, body: Any, headers: dict[str, str] | None = None) -> tuple[int, Any]:
-    """(status, what came back) of a POST of JSON to gradio_api/`path`; NaN and Infinity go as Python writes them."""
+    """(status, what came back) of a POST of JSON to gradio_api/`path`; NaN and Infinity go as
+    Python writes them.
+    """
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     asked = Request(
         f"{url.rstrip('/')}/gradio_api/{path}",
@@ -25,7 +27,9 @@ def post(url: str, path: str, body: Any, headers: dict[str, str] | None = None) 
 
 
 def called(url: str, name: str, body: Any, positional: bool = False) -> tuple[str, Any]:
-    """The last event of a call, and its data: ("complete", [...]), ("error", what was said), or ("refused", (status, text))."""
+    """The last event of a call, and its data: ("complete", [...]), ("error", what was said), or
+    ("refused", (status, text)).
+    """
     path = f"call/{name}" if positional else f"call/v2/{name}"
     status, answer = post(url, path, {"data": body} if positional else body)
     if status != 200 or "event_id" not in answer:

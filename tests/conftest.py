@@ -1,4 +1,6 @@
-"""What every test stands on: one thread, no telemetry, folders of its own, no way out to the Hub, and a browser on the real window."""
+"""What every test stands on: one thread, no telemetry, folders of its own, no way out to the Hub,
+and a browser on the real window.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,8 @@ os.environ.update(
     GRADIO_TEMP_DIR=str(SANDBOX / "gradio"),
     GANAPPS_CACHE=str(SANDBOX / "ganapps"),
     HF_HOME=str(SANDBOX / "hub"),
-    HF_ENDPOINT="http://127.0.0.1:9",  # nobody listens there: a test that needs a Hub brings its own
+    # nobody listens there: a test that needs a Hub brings its own
+    HF_ENDPOINT="http://127.0.0.1:9",
 )
 for name in (
     "HF_HUB_OFFLINE",
@@ -52,12 +55,10 @@ if TYPE_CHECKING:
     from ganapps.engine import Engine
 
 torch.set_num_threads(1)
-expect.set_options(
-    timeout=30_000
-)  # a machine may be busy; what is waited for is said, never slept for
-settings.register_profile(
-    "ours", derandomize=True, database=None, deadline=None
-)  # the same examples in every run
+# a machine may be busy; what is waited for is said, never slept for
+expect.set_options(timeout=30_000)
+# the same examples in every run
+settings.register_profile("ours", derandomize=True, database=None, deadline=None)
 settings.load_profile("ours")
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -150,7 +151,9 @@ def url(engine: Engine) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser: Browser, url: str) -> Iterator[Page]:
-    """The window on a desktop, in English. Whatever a person would trip over fails the test: `page.faults` lists it."""
+    """The window on a desktop, in English. Whatever a person would trip over fails the test:
+    `page.faults` lists it.
+    """
     context = browser.new_context(
         viewport={"width": 1280, "height": 900}, locale="en-GB", accept_downloads=True
     )
@@ -164,7 +167,9 @@ def page(browser: Browser, url: str) -> Iterator[Page]:
 
 
 def watch(page: Page, url: str) -> list[str]:
-    """A list that fills with page errors, console errors, refused requests and requests to any other host."""
+    """A list that fills with page errors, console errors, refused requests and requests to any
+    other host.
+    """
     faults: list[str] = []
     host = urlparse(url).netloc
 

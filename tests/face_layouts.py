@@ -1,7 +1,7 @@
 """The published layouts of face generators, small: names, shapes, and tensors made by rule.
 
-Every tensor is numpy.random.RandomState(crc32 of its published name).standard_normal, in float32, scaled and moved as
-the first fitting row of `SCALES` says; low-pass filters are what they are.
+Every tensor is numpy.random.RandomState(crc32 of its published name).standard_normal, in float32,
+scaled and moved as the first fitting row of `SCALES` says; low-pass filters are what they are.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ SCALES: tuple[tuple[str, float, float], ...] = (
 def nvidia(
     side: int = 16, architecture: str = "skip", labels: int = 0, noise: bool = True
 ) -> Shapes:
-    """stylegan2-ada-pytorch: channel_base 256, channel_max 16, z 10, w 12, two mapping layers 14 wide, embedding 6."""
+    """stylegan2-ada-pytorch: channel_base 256, channel_max 16, z 10, w 12, two mapping layers 14
+    wide, embedding 6.
+    """
     shapes: Shapes = {"mapping.fc0.weight": (14, 16 if labels else 10), "mapping.fc0.bias": (14,)}
     shapes |= {"mapping.fc1.weight": (12, 14), "mapping.fc1.bias": (12,), "mapping.w_avg": (12,)}
     if labels:
@@ -76,7 +78,9 @@ def styled(name: str, inputs: int, outputs: int, kernel: int = 3) -> Shapes:
 
 
 def rosinality(size: int = 8, channels: int = 512, w_dim: int = 12, depth: int = 2) -> Shapes:
-    """rosinality/stylegan2-pytorch with the same number of channels everywhere (its own are 512 up to 32 px)."""
+    """rosinality/stylegan2-pytorch with the same number of channels everywhere (its own are 512 up
+    to 32 px).
+    """
     shapes: Shapes = {"input.input": (1, channels, 4, 4)}
     for number in range(1, depth + 1):
         shapes |= {f"style.{number}.weight": (w_dim, w_dim), f"style.{number}.bias": (w_dim,)}
@@ -108,7 +112,9 @@ def rosinality(size: int = 8, channels: int = 512, w_dim: int = 12, depth: int =
 
 
 def r3gan(labels: int = 0) -> Shapes:
-    """brownvc/R3GAN: z 10, widths 16, 8, 8 (one stage changes channels, one doesn't), groups of 4, two blocks each."""
+    """brownvc/R3GAN: z 10, widths 16, 8, 8 (one stage changes channels, one doesn't), groups of 4,
+    two blocks each.
+    """
     shapes: Shapes = {
         "MainLayers.0.Layers.0.Basis": (16, 4, 4),
         "AggregationLayer.Layer.weight": (3, 8, 1, 1),

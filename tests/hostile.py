@@ -1,4 +1,6 @@
-"""Builds files that would run code, claim what is not there, or never end, if a reader believed them."""
+"""Builds files that would run code, claim what is not there, or never end, if a reader believed
+them.
+"""
 
 from __future__ import annotations
 
@@ -149,9 +151,8 @@ def stream(
 ) -> bytes:
     """A legacy PyTorch stream around `value`, whose storages hold float32."""
     storages = {"0": bytes(8)} if storages is None else storages
-    value = value.replace(
-        b"tQ", b"NtQ"
-    )  # here a sixth part says that the storage is not a view of another
+    # here a sixth part says that the storage is not a view of another
+    value = value.replace(b"tQ", b"NtQ")
     head = (
         pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps(machine, 2)
     )
@@ -197,7 +198,9 @@ def drop(value: bytes) -> bytes:
 
 
 def laughs(opening: bytes, closing: bytes, levels: int = 200) -> bytes:
-    """A value that doubles with each level, though each is only a few bytes: 2**200 things to walk over."""
+    """A value that doubles with each level, though each is only a few bytes: 2**200 things to walk
+    over.
+    """
     doubled = (opening + again(slot) * 2 + closing + save_as(slot + 1) for slot in range(levels))
     return b"(N" + save_as(0) + b"".join(doubled) + b"t"
 
@@ -308,9 +311,8 @@ def _false_archives(true: bytes) -> dict[str, bytes]:
             {"a/data.pkl": b"\x80\x02}.", "a/constants.pkl": b"\x80\x02).", "a/code/x.py": b"x"}
         ),
     }
-    stored = honest.index(
-        b"archive/data/0", honest.index(b"PK\x01\x02")
-    )  # the name, 46 bytes into its directory record
+    # the name, 46 bytes into its directory record
+    stored = honest.index(b"archive/data/0", honest.index(b"PK\x01\x02"))
     claims = honest[: stored - 26] + struct.pack("<II", 2**31, 2**31) + honest[stored - 18 :]
     return files | {"archive: an entry of 2 GB": claims}
 
@@ -322,7 +324,9 @@ def _of_one_length(values: list[bytes]) -> list[bytes]:
 
 
 def _two_alphabets(first: bytes, second: bytes) -> bytes:
-    """Without its flag, a name in UTF-8 is read by Python in an older alphabet, so here two equal names look different."""
+    """Without its flag, a name in UTF-8 is read by Python in an older alphabet, so here two equal
+    names look different.
+    """
     entries = {
         "éé/version": b"3",
         "éé/data.pkl": first,
@@ -380,7 +384,9 @@ TOO_MUCH, LIE, DAMAGED = "made of more pieces", "claims tensors larger", "is dam
 
 
 def endless() -> dict[str, tuple[bytes, str]]:
-    """Small files that a believing reader would walk, hash or copy for hours, and words of their sentences."""
+    """Small files that a believing reader would walk, hash or copy for hours, and words of their
+    sentences.
+    """
     tuples = laughs(b"", b"\x86")
     itself = save_as(0) + again(0)
     short = {
@@ -424,22 +430,38 @@ def _long() -> dict[str, tuple[bytes, str]]:
     )
     counts = mapping(**{f"k{i}": b"K\x01" for i in range(20_000)}) + save_as(0)
     counter = name("collections", "Counter")
+    # fmt: skip
     return {
         "nested tuples": (stream(b"N" + b"\x85" * 100_000, {}), TOO_MUCH),
         "nested lists": (stream(b"]" * 100_000 + b"a" * 99_999, {}), TOO_MUCH),
-        "nested dicts": (snapshot(module(x=(b"}" + text("k")) * 60_000 + b"N" + b"s" * 60_000)), TOO_MUCH),
-        "nested calls": (snapshot(module(x=name("a", "B") * 60_000 + b")R" + b"\x85R" * 59_999)), "holds no weights"),
+        "nested dicts": (
+            snapshot(module(x=(b"}" + text("k")) * 60_000 + b"N" + b"s" * 60_000)),
+            TOO_MUCH,
+        ),
+        "nested calls": (
+            snapshot(module(x=name("a", "B") * 60_000 + b")R" + b"\x85R" * 59_999)),
+            "holds no weights",
+        ),
         "marks": (stream(b"(" * MANY), TOO_MUCH),
         "nothing over and over": (snapshot(b"N0" * (MANY // 2) + b"N"), TOO_MUCH),
         "one value over and over": (raw_archive(b"Nq\x00" + b"h\x00" * MANY), TOO_MUCH),
-        "one list copied over and over": (stream(drop(pairs) + drop(ORDERED + again(0) + b"\x85R") * 20_000 + b"N"), TOO_MUCH),
-        "one dict counted over and over": (stream(drop(counts) + drop(counter + again(0) + b"\x85R") * 20_000 + b"N"), TOO_MUCH),
+        "one list copied over and over": (
+            stream(drop(pairs) + drop(ORDERED + again(0) + b"\x85R") * 20_000 + b"N"),
+            TOO_MUCH,
+        ),
+        "one dict counted over and over": (
+            stream(drop(counts) + drop(counter + again(0) + b"\x85R") * 20_000 + b"N"),
+            TOO_MUCH,
+        ),
         "long texts": (snapshot(drop(text("é" * 2000)) * 40_000 + b"N"), TOO_MUCH),
         "tensors of one call": (raw_archive(_tensors_of_one_call()), TOO_MUCH),
-        "one tensor under endless names": (raw_archive(tensor(storage(2)) + save_as(7) + b"](" + again(7) * 60_000 + b"e\x86"), TOO_MUCH),
+        "one tensor under endless names": (
+            raw_archive(tensor(storage(2)) + save_as(7) + b"](" + again(7) * 60_000 + b"e\x86"),
+            TOO_MUCH,
+        ),
         "a long name": (raw_archive(_tall(tensor(storage(2)), 9, "n" * 4000)), TOO_MUCH),
         "a deep name": (raw_archive(_tall(tensor(storage(2)), 60, "n")), TOO_MUCH),
-    }  # fmt: skip
+    }
 
 
 def _tensors_of_one_call() -> bytes:

@@ -1,4 +1,6 @@
-"""A Hub on 127.0.0.1 for the real `huggingface_hub` client: it serves what a test publishes and fails as the test asks."""
+"""A Hub on 127.0.0.1 for the real `huggingface_hub` client: it serves what a test publishes and
+fails as the test asks.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,14 @@ from ganapps.catalog import Checkpoint, Source
 from ganapps.errors import WeightsError
 from ganapps.hub import disk, transfer
 
+# kept by their sha256 and served by the second host, as the real Hub does
 LARGE = (
     ".safetensors",
     ".pkl",
     ".pt",
     ".pth",
     ".bin",
-)  # kept by their sha256 and served by the second host, as the real Hub does
+)
 
 
 @dataclass
@@ -55,16 +58,13 @@ class Request:
 class Faults:
     """What goes wrong, by file name. Lists are used up from the front, one entry per request."""
 
-    statuses: dict[str, list[int]] = field(
-        default_factory=dict
-    )  # answers instead of the file; 0 serves it
-    cuts: dict[str, list[int]] = field(
-        default_factory=dict
-    )  # bytes after which the connection is closed
+    # answers instead of the file; 0 serves it
+    statuses: dict[str, list[int]] = field(default_factory=dict)
+    # bytes after which the connection is closed
+    cuts: dict[str, list[int]] = field(default_factory=dict)
     corrupt: set[str] = field(default_factory=set)  # one byte is wrong, the length is right
-    mute: set[str] = field(
-        default_factory=set
-    )  # the second host takes the request and says nothing
+    # the second host takes the request and says nothing
+    mute: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)  # the body stops coming after its first part
     pause: float = 0.0  # seconds between two parts
     part: int = 1 << 18  # bytes in a part
@@ -87,10 +87,11 @@ class LocalHub:
             for host in ("hub", "cdn")
         ]
         hub, cdn = (server.server_port for server in self._servers)
+        # clients before 2.0 tell hosts apart by name only
         self.url, self.cdn = (
             f"http://127.0.0.1:{hub}",
             f"http://localhost:{cdn}",
-        )  # clients before 2.0 tell hosts apart by name only
+        )
         for server in self._servers:
             threading.Thread(
                 target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -99,7 +100,9 @@ class LocalHub:
     def publish(
         self, repo: str, files: dict[str, bytes], branch: str | None = None, door: str = "open"
     ) -> str:
-        """A new commit with exactly these files; returns its 40 hexadecimal digits. `branch`: also refs/pr/N, or the commit's own digits."""
+        """A new commit with exactly these files; returns its 40 hexadecimal digits. `branch`: also
+        refs/pr/N, or the commit's own digits.
+        """
         content = "".join(
             f"{name} {hashlib.sha256(body).hexdigest()}\n" for name, body in sorted(files.items())
         )
@@ -253,7 +256,9 @@ class _Host(BaseHTTPRequestHandler):
 
 
 def _refusal(repository: Repository | None, token: str | None) -> tuple[int, str] | None:
-    """Status and code with which the Hub keeps its door shut: it does not tell a stranger a missing repository from a private one."""
+    """Status and code with which the Hub keeps its door shut: it does not tell a stranger a missing
+    repository from a private one.
+    """
     door = repository.door if repository else "missing"
     if door == "disabled":
         return 403, "Access to this resource is disabled."

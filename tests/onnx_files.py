@@ -1,4 +1,6 @@
-"""AnimeGANv2's generator as its authors' TensorFlow program becomes an ONNX file: no tensor keeps its name, norms are taken to pieces."""
+"""AnimeGANv2's generator as its authors' TensorFlow program becomes an ONNX file: no tensor keeps
+its name, norms are taken to pieces.
+"""
 
 from __future__ import annotations
 

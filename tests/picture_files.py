@@ -1,4 +1,6 @@
-"""Picture files for the tests of uploads, by hand, by Pillow and by tifffile: none by the app's own writing."""
+"""Picture files for the tests of uploads, by hand, by Pillow and by tifffile: none by the app's own
+writing.
+"""
 
 from __future__ import annotations
 
@@ -57,8 +59,9 @@ def png(
     after: bytes = b"",
     filters: bool = True,
 ) -> bytes:
-    """A PNG by hand of [H, W, C], its rows filtered with None, Sub and Up in turn; `more` chunks before the pixels,
-    `after` behind them."""
+    """A PNG by hand of [H, W, C], its rows filtered with None, Sub and Up in turn; `more` chunks
+    before the pixels, `after` behind them.
+    """
     height, width, channels = pixels.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels] if kind is None else kind
     depth = depth or pixels.itemsize * 8
@@ -123,8 +126,9 @@ def bitmap_with_alpha(pixels: np.ndarray) -> bytes:
 def table(
     *entries: tuple[int, int, int, bytes], order: str = "<", following: int = 0, body: bytes = b""
 ) -> bytes:
-    """A TIFF with one table of (tag, kind, count, four bytes) and `body` behind it, which begins at 14 + 12 x
-    entries."""
+    """A TIFF with one table of (tag, kind, count, four bytes) and `body` behind it, which begins at
+    14 + 12 x entries.
+    """
     head = {"<": b"II*\0\x08\0\0\0", ">": b"MM\0*\0\0\0\x08"}[order]
     lines = b"".join(
         struct.pack(order + "HHI", tag, kind, count) + value for tag, kind, count, value in entries
@@ -172,8 +176,9 @@ def photograph(orientation: int = 1, **more: Any) -> bytes:
 
 
 def unpacked(data: bytes) -> tuple[np.ndarray, dict[bytes, bytes]]:
-    """[H, W, C] of a PNG that is not interlaced, unfiltered byte by byte as its specification says, and its first
-    chunks by name."""
+    """[H, W, C] of a PNG that is not interlaced, unfiltered byte by byte as its specification says,
+    and its first chunks by name.
+    """
     chunks: dict[bytes, bytes] = {}
     at, packed = 8, b""
     while at < len(data):

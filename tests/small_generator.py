@@ -1,4 +1,6 @@
-"""A generator of eight numbers that behaves like a face generator, and an engine over it: quick, exact, and as faulty as a test asks."""
+"""A generator of eight numbers that behaves like a face generator, and an engine over it: quick,
+exact, and as faulty as a test asks.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,11 @@ from ganapps.runtime import Ready, Runtime
 
 
 class Small(nn.Module):
-    """z [N, 8] -> ws [N, 4, 8] -> x [N, 3, R, R]: each picture is a plain colour of its own, exactly the same in every batch.
+    """z [N, 8] -> ws [N, 4, 8] -> x [N, 3, R, R]: each picture is a plain colour of its own,
+    exactly the same in every batch.
 
-    `calls` lists the batch sizes asked for. Faults: `limit` pictures are more than the memory holds; `overflows` in any lower precision.
+    `calls` lists the batch sizes asked for. Faults: `limit` pictures are more than the memory
+    holds; `overflows` in any lower precision.
     """
 
     z_dim, num_ws, value_range = 8, 4, (-1.0, 1.0)
@@ -85,7 +89,9 @@ class Plain(Small):
 
 
 class SmallRuntime(Runtime):
-    """A runtime whose only model is `network`; `steps` are handed out as its download, `changes` as what its source had to say."""
+    """A runtime whose only model is `network`; `steps` are handed out as its download, `changes` as
+    what its source had to say.
+    """
 
     def __init__(self, network: nn.Module, precision: str = "float32") -> None:
         row = Checkpoint(

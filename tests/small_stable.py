@@ -1,4 +1,6 @@
-"""Tiny random text-to-image models, editors and diffusion upscalers as published folders hold them."""
+"""Tiny random text-to-image models, editors and diffusion upscalers as published folders hold
+them.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ BETAS = {
 
 
 def vocabulary() -> dict[str, int]:
-    """Every printable letter, alone and at the end of a word, two joined pieces, and the two marks."""
+    """Every printable letter, alone and at the end of a word, two joined pieces, and the two
+    marks.
+    """
     letters = [chr(code) for code in range(33, 127)]
     pieces = [
         *letters,
@@ -66,7 +70,9 @@ def vocabulary() -> dict[str, int]:
 
 
 def tokenizer(place: Path) -> None:
-    """Writes the tokenizer's files; the padding differs between two of them, as in Stable Diffusion 2."""
+    """Writes the tokenizer's files; the padding differs between two of them, as in Stable Diffusion
+    2.
+    """
     place.mkdir(parents=True)
     marks = {
         "bos_token": {
@@ -147,7 +153,9 @@ def schedule(kind: type = DDIMScheduler, prediction: str = "epsilon", **more: An
 def folder(
     place: Path, scheduler: Any = None, channels: int = 4, distilled: bool = False
 ) -> tuple[str, ...]:
-    """Writes a text-to-image folder, or with 8 channels an editor's; the files, as a Source names them."""
+    """Writes a text-to-image folder, or with 8 channels an editor's; the files, as a Source names
+    them.
+    """
     unet(channels, distilled).save_pretrained(place / "unet")
     vae().save_pretrained(place / "vae")
     text_encoder().save_pretrained(place / "text_encoder")
@@ -157,7 +165,9 @@ def folder(
 
 
 def upscaler(place: Path) -> tuple[str, ...]:
-    """Writes a folder as Stable Diffusion's x4 upscaler has it; its decoder's config says nothing of the latents' scale."""
+    """Writes a folder as Stable Diffusion's x4 upscaler has it; its decoder's config says nothing
+    of the latents' scale.
+    """
     unet(7, num_class_embeds=400).save_pretrained(place / "unet")
     vae(3).save_pretrained(place / "vae")
     text_encoder().save_pretrained(place / "text_encoder")
@@ -202,7 +212,9 @@ def latent_upscaler(place: Path) -> tuple[str, ...]:
 
 
 def theirs(place: Path) -> dict[str, Any]:
-    """The parts as transformers and diffusers read them from the folder, for a pipeline of theirs."""
+    """The parts as transformers and diffusers read them from the folder, for a pipeline of
+    theirs.
+    """
     return {
         "unet": UNet2DConditionModel.from_pretrained(place / "unet").eval(),
         "vae": AutoencoderKL.from_pretrained(place / "vae").eval(),

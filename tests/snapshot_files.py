@@ -1,4 +1,6 @@
-"""Writes tiny networks the way NVIDIA's and R3GAN's training programs pickle theirs, with stand-ins for the classes."""
+"""Writes tiny networks the way NVIDIA's and R3GAN's training programs pickle theirs, with stand-ins
+for the classes.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def _reconstruct_persistent_obj(meta: dict) -> None:
 
 
 class Persistent(nn.Module):
-    """A module that pickles as NVIDIA's decorator makes it: a call with class name, source text and state."""
+    """A module that pickles as NVIDIA's decorator makes it: a call with class name, source text and
+    state.
+    """
 
     source = SOURCE
 
@@ -111,15 +115,18 @@ PLACES = {
 }
 
 
+# R3GAN's first names
 OLDER = {
     R3Generator: ("training.networks_baseline", "Generator"),
     Stage: ("BaselineGAN.Networks", "GeneratorStage"),
-}  # R3GAN's first names
+}
 
 
 @contextlib.contextmanager
 def stand_ins(places: dict[object, tuple[str, str]] = PLACES) -> Iterator[None]:
-    """While this lasts, the stand-ins are where the original programs keep their classes, as pickling demands."""
+    """While this lasts, the stand-ins are where the original programs keep their classes, as
+    pickling demands.
+    """
     before = {thing: (thing.__module__, thing.__qualname__) for thing in places}
     modules = {place: types.ModuleType(place) for place, _ in places.values()}
     modules |= {
@@ -199,7 +206,9 @@ def truth(network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def legacy_stream(value: object, protocol: int = 2) -> bytes:
-    """What `torch.save` wrote before PyTorch 1.6, and still writes around each tensor of a plain pickle."""
+    """What `torch.save` wrote before PyTorch 1.6, and still writes around each tensor of a plain
+    pickle.
+    """
     stream = io.BytesIO()
     torch.save(value, stream, _use_new_zipfile_serialization=False, pickle_protocol=protocol)
     return stream.getvalue()

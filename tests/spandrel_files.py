@@ -10,7 +10,8 @@ from torch import nn
 
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
-# Architecture: its class, and the settings that make it small. They follow from what its loader reads back off the tensors.
+# Architecture: its class, and the settings that make it small. They follow from what its loader
+# reads back off the tensors.
 SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     "Compact": ("Compact", {"num_feat": 8, "num_conv": 2, "upscale": 2}),
     "SwiftSRGAN": ("SwiftSRGAN", {"num_channels": 8, "num_blocks": 1}),

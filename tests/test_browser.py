@@ -1,4 +1,6 @@
-"""The ground that browser tests stand on: where a Chromium comes from, and that faults of a page are noticed."""
+"""The ground that browser tests stand on: where a Chromium comes from, and that faults of a page
+are noticed.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from playwright.sync_api import Browser
 
 @pytest.fixture
 def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without a browser, with stand-ins for apt-get and Playwright's installer; `said` lists what was called."""
+    """A machine without a browser, with stand-ins for apt-get and Playwright's installer; `said`
+    lists what was called.
+    """
     monkeypatch.setenv("PATH", f"{tmp_path}:/nowhere")
     monkeypatch.delenv("CHROME", raising=False)
     program(tmp_path / "python", f"echo python $* >> {tmp_path}/said")
@@ -34,7 +38,8 @@ def test_the_machine_s_chromium_is_taken(bare: Path) -> None:
 def test_apt_brings_one_where_we_may(bare: Path) -> None:
     program(
         bare / "apt-get",
-        f'echo apt-get $* >> {bare}/said; [ "$1" = update ] || {{ echo "#!/bin/sh" > {bare}/chromium; /bin/chmod +x {bare}/chromium; }}',
+        f'echo apt-get $* >> {bare}/said; [ "$1" = update ] || '
+        f'{{ echo "#!/bin/sh" > {bare}/chromium; /bin/chmod +x {bare}/chromium; }}',
     )
     assert conftest._chromium() == str(bare / "chromium")
     assert (bare / "said").read_text().splitlines() == [

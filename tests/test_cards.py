@@ -1,4 +1,6 @@
-"""What a card says: of every translator what it likes and what it can't do, in both languages, with pictures of those that ship."""
+"""What a card says: of every translator what it likes and what it can't do, in both languages, with
+pictures of those that ship.
+"""
 
 from __future__ import annotations
 

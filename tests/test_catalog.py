@@ -85,7 +85,9 @@ OPEN = re.compile(r"none stated|leaves open|not known here|does not say")
 
 
 def test_the_licence_bears_out_what_is_said_of_commercial_use() -> None:
-    """Yes: a free licence, and nothing that binds. No: something that binds. Unknown: nothing stated, or a free one and data that bind."""
+    """Yes: a free licence, and nothing that binds. No: something that binds. Unknown: nothing
+    stated, or a free one and data that bind.
+    """
     for row in catalog.load(networks.NAMES, own="").values():
         free, bound = FREE.search(row.licence) is not None, BOUND.search(row.licence) is not None
         borne_out = {
@@ -187,7 +189,8 @@ FAULTS = {
             '{ file = "mine.safetensors" }',
             '{ repo = "me/mine", file = "mine.pkl", revision = "main" }',
         ),
-        "Row mine of the catalogue lists the source me/mine:mine.pkl@main twice: take one of them out.",
+        "Row mine of the catalogue lists the source me/mine:mine.pkl@main twice: take one of them "
+        "out.",
     ),
     "size as text": (
         ROW.replace("size = 12", 'size = "big"'),

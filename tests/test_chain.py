@@ -1,4 +1,6 @@
-"""Face -> translated -> enlarged: each picture tells the whole chain, and the chain alone makes it again."""
+"""Face -> translated -> enlarged: each picture tells the whole chain, and the chain alone makes it
+again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The cycle check: what returns of a picture, where it differs, and the paper's losses, with tiny networks too."""
+"""The cycle check: what returns of a picture, where it differs, and the paper's losses, with tiny
+networks too.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def test_the_distance_is_that_of_values_from_minus_one_to_one() -> None:
 
 
 def test_the_losses_are_those_of_the_networks() -> None:
-    """G and F of random weights: the pictures' distances beside the paper's sums over the networks' own numbers."""
+    """G and F of random weights: the pictures' distances beside the paper's sums over the networks'
+    own numbers.
+    """
     weights = made(resnet())
     there, back = (
         networks.build("cyclegan", weights, {}),

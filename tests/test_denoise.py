@@ -1,4 +1,6 @@
-"""Diffusion models: their folders read as data, and the sampling loop equal to diffusers' own pipelines."""
+"""Diffusion models: their folders read as data, and the sampling loop equal to diffusers' own
+pipelines.
+"""
 
 from __future__ import annotations
 
@@ -212,10 +214,11 @@ def test_attention_by_its_old_names_is_read_equal(tmp_path: Path) -> None:
 def test_every_scheduler_ends_where_its_last_guess_is(tmp_path: Path, name: str) -> None:
     built = network(tmp_path)
     last = walk(built, 1, 8, name)[-1]
+    # those clip it, as the schedule says
     x, guess = (
         last.x,
         last.guess.clamp(-1, 1) if name in ("ddpm", "ddim", "lcm") else last.guess,
-    )  # those clip it, as the schedule says
+    )
     assert torch.allclose(x, guess, atol=1e-5)
 
 

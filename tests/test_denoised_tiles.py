@@ -1,4 +1,6 @@
-"""Diffusion upscalers: equal to diffusers' pipelines in one tile, and stoppable, told and refused in many."""
+"""Diffusion upscalers: equal to diffusers' pipelines in one tile, and stoppable, told and refused
+in many.
+"""
 
 from __future__ import annotations
 
@@ -70,8 +72,9 @@ def test_the_upscaler_of_stable_diffusion_is_diffusers_pipeline_to_the_bit(tmp_p
 
 
 def test_the_upscaler_of_latent_diffusion_is_diffusers_pipeline_to_the_bit(tmp_path: Path) -> None:
-    """The weights that diffusers reads, and over them its loop; the pipeline has the very tensors that ours has, for some processors round
-    otherwise where numbers lie elsewhere in memory."""
+    """The weights that diffusers reads, and over them its loop; the pipeline has the very tensors
+    that ours has, for some processors round otherwise where numbers lie elsewhere in memory.
+    """
     built, picture = network(tmp_path, "latent"), noisy(tmp_path)
     theirs_ = (
         diffusers.VQModel.from_pretrained(tmp_path / "vqvae"),
@@ -138,7 +141,9 @@ def test_the_seed_and_the_noise_level_make_the_picture(tmp_path: Path) -> None:
 
 
 def test_neighbours_share_their_noise(tmp_path: Path) -> None:
-    """Where all tiles see the same small picture, what two of them start from where they overlap is the same."""
+    """Where all tiles see the same small picture, what two of them start from where they overlap is
+    the same.
+    """
     built = network(tmp_path, "text")
     starts, forward = [], built.forward
     built.forward = lambda x_t, t, small, level: (

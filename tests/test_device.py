@@ -63,7 +63,8 @@ def test_free_memory_is_what_the_machine_and_the_container_give(
 def test_a_full_memory_is_told_from_a_bug() -> None:
     assert out_of_memory(
         RuntimeError(
-            "[enforce fail at alloc_cpu.cpp:115] err == 0. DefaultCPUAllocator: can't allocate memory"
+            "[enforce fail at alloc_cpu.cpp:115] err == 0. DefaultCPUAllocator: can't allocate "
+            "memory"
         )
     )
     assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))

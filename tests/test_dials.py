@@ -1,4 +1,6 @@
-"""What a diffusion model among the upscalers and translators can be told, in the real window, with tiny models of a person's own catalogue."""
+"""What a diffusion model among the upscalers and translators can be told, in the real window, with
+tiny models of a person's own catalogue.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The door: the same recipe gives the same picture whichever way it is asked, and a run stops, waits its turn, and says what it cost."""
+"""The door: the same recipe gives the same picture whichever way it is asked, and a run stops,
+waits its turn, and says what it cost.
+"""
 
 from __future__ import annotations
 
@@ -250,7 +252,8 @@ REFUSED = {
     ),
     "model": (
         Recipe("faces", "nobody"),
-        "The model nobody is not in the catalogue: choose one of the list, or type owner/repo:file@revision.",
+        "The model nobody is not in the catalogue: choose one of the list, or type "
+        "owner/repo:file@revision.",
     ),
     "model for something else": (
         Recipe("faces", "enlarger"),

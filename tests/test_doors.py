@@ -75,7 +75,9 @@ def secret(tmp_path: Path) -> Path:
 
 
 def boxes(url: str) -> list[tuple[int, int, list]]:
-    """Every event that takes something a file could be sent as: (its number, which input, as many nulls as it has inputs)."""
+    """Every event that takes something a file could be sent as: (its number, which input, as many
+    nulls as it has inputs).
+    """
     config = json.loads(asked(url, "/config")[1])
     kinds = {c["id"]: c["type"] for c in config["components"]}
     takes = {
@@ -100,7 +102,9 @@ def boxes(url: str) -> list[tuple[int, int, list]]:
 def test_no_event_opens_a_path_of_this_machine(
     url: str, secret: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All of them, the hidden ones too, by the way that asks no queue; and a path where nothing lies gets the same words."""
+    """All of them, the hidden ones too, by the way that asks no queue; and a path where nothing
+    lies gets the same words.
+    """
     missing = secret.with_name("nothing-here.png")
     opened: list[str] = []
     real = Path.open
@@ -234,7 +238,10 @@ def test_an_upload_over_the_quota_is_one_sentence(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "ROOM", files.Room(visitor_most=0))
-    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nx\r\n--x--\r\n'
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; '
+        b'filename="a.png"\r\n\r\nx\r\n--x--\r\n'
+    )
     status, answer, _ = asked(
         url, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body
     )
@@ -376,7 +383,10 @@ def test_a_cookie_stays_on_this_app_s_pages(locked: str) -> None:
 
 
 def test_behind_a_password_nothing_is_uploaded(locked: str) -> None:
-    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nx\r\n--x--\r\n'
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; '
+        b'filename="a.png"\r\n\r\nx\r\n--x--\r\n'
+    )
     assert (
         asked(
             locked, "/gradio_api/upload", {"Content-Type": "multipart/form-data; boundary=x"}, body

@@ -1,4 +1,6 @@
-"""A picture edited as a text says: equal to diffusers' pipeline, in the size it came, and refused in sentences."""
+"""A picture edited as a text says: equal to diffusers' pipeline, in the size it came, and refused
+in sentences.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Faces from seeds: which z a seed is, psi, mixing, labels, noise, strips, films; and what happens when memory or precision fail."""
+"""Faces from seeds: which z a seed is, psi, mixing, labels, noise, strips, films; and what happens
+when memory or precision fail.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,9 @@ def test_a_seed_is_the_z_that_every_stylegan_tool_draws() -> None:
 def test_batches_that_are_made_within_a_glance_come_in_one_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """On a processor a batch is one picture: a wall of small faces would be as many looks at memory, and as many updates of the page."""
+    """On a processor a batch is one picture: a wall of small faces would be as many looks at
+    memory, and as many updates of the page.
+    """
 
     def wall(glance: float) -> list:
         monkeypatch.setattr(faces, "GLANCE", glance)
@@ -301,7 +305,8 @@ def test_a_strip_is_one_face_from_average_to_wild() -> None:
 def test_a_strip_of_a_model_without_an_average_face_is_refused() -> None:
     with pytest.raises(
         UserError,
-        match="^This model has no style space, so it has no average face to come from: choose a StyleGAN.$",
+        match="^This model has no style space, so it has no average face to come from: choose a "
+        "StyleGAN.$",
     ):
         list(faces.strip(Plain(), CPU))
 
@@ -354,7 +359,8 @@ def test_a_full_memory_keeps_label_and_picture_together() -> None:
 def test_a_model_too_large_for_one_picture_is_refused() -> None:
     with pytest.raises(
         UserError,
-        match="^The device has not enough memory for one picture of this model: choose a smaller one, or --device cpu.$",
+        match="^The device has not enough memory for one picture of this model: choose a smaller "
+        "one, or --device cpu.$",
     ):
         list(faces.generate(Small(limit=0), CPU))
 

@@ -1,4 +1,6 @@
-"""Figures, maps and colours against computations written out here, and their cost at 12 megapixels."""
+"""Figures, maps and colours against computations written out here, and their cost at 12
+megapixels.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def keys(x: np.ndarray) -> np.ndarray:
 
 
 def weights(length: int, to: int) -> np.ndarray:
-    """[to, length]: what each pixel of a line of `length` gives to each of `to`, the kernel widened when it shrinks."""
+    """[to, length]: what each pixel of a line of `length` gives to each of `to`, the kernel widened
+    when it shrinks.
+    """
     scale = length / to
     table = keys(
         (np.arange(length) + 0.5 - (np.arange(to)[:, None] + 0.5) * scale) / max(scale, 1.0)
@@ -68,9 +72,8 @@ def test_strips_make_the_whole_picture(size: tuple[int, int]) -> None:
         resample.resize(ASTRONAUT, size).astype(int)
         - np.asarray(Image.fromarray(ASTRONAUT).resize(size, Image.Resampling.BICUBIC))
     )
-    assert (
-        different.max() <= 1 and (different > 0).mean() < 1e-3
-    )  # ties: Pillow keeps the edges of a strip as float32
+    # ties: Pillow keeps the edges of a strip as float32
+    assert different.max() <= 1 and (different > 0).mean() < 1e-3
     wide = resample.resize(ASTRONAUT.astype(np.uint16) * 257, size)
     assert np.abs(wide - (expected * 257).clip(0, 65535)).max() <= 1
 
@@ -130,9 +133,8 @@ def test_a_flat_change_is_measured_exactly(scale: float) -> None:
         found.contradiction.high,
     ) == (0, 16)
     ((count, colour),) = found.contradiction.picture.getcolors()
-    assert (
-        count == 2400 and np.abs(np.subtract(colour, (188, 55, 84))).max() <= 1
-    )  # the middle of the scale
+    # the middle of the scale
+    assert count == 2400 and np.abs(np.subtract(colour, (188, 55, 84))).max() <= 1
 
 
 def test_a_drift_is_no_noise() -> None:
@@ -177,9 +179,8 @@ def test_alpha_weighs_and_kinds_may_differ() -> None:
 
 def test_an_enlargement_invents_nothing_and_a_flat_change_neither() -> None:
     source = ASTRONAUT[..., :1]
-    assert (
-        figures.invention(resample.resize(source, (480, 384)), source).mean < 0.45
-    )  # rounding to bytes: 0.29
+    # rounding to bytes: 0.29
+    assert figures.invention(resample.resize(source, (480, 384)), source).mean < 0.45
     assert (
         figures.invention(np.minimum(source, 200) + np.uint8(40), np.minimum(source, 200)).mean == 0
     )
@@ -263,7 +264,8 @@ def test_truth_of_other_kinds() -> None:
     assert figures.against_truth(grey[:10], grey[:10]) == {"psnr_db": 100.0}
     with pytest.raises(
         UserError,
-        match="The true picture has 120 x 95 pixels, the result 120 x 96: give one of the same size.",
+        match="The true picture has 120 x 95 pixels, the result 120 x 96: give one of the same "
+        "size.",
     ):
         figures.against_truth(grey, grey[:95])
 
@@ -389,7 +391,6 @@ def test_12_megapixels_in_bounded_memory_and_seconds() -> None:
     )
     said = json.loads(done.stdout)
     print(said)
-    assert (
-        max(memory for memory, _ in said.values()) < 200_000_000
-    )  # the result itself has 36 MB, and is copied where one is made
+    # the result itself has 36 MB, and is copied where one is made
+    assert max(memory for memory, _ in said.values()) < 200_000_000
     assert max(seconds for _, seconds in said.values()) < 6

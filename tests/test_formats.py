@@ -74,11 +74,21 @@ def test_nested_dicts_become_dotted_names_and_plain_values_settings(tmp_path, wr
     network(torch.randn(1, 3, 2, 2)).sum().backward()
     optimizer.step()
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 4])  # holds a Counter
+    # fmt: skip
     content = dict(
-        epoch=200, psnr=float("nan"), best=None, name="x4", size=torch.Size([1, 2]), pair=(1, [2.5]), dtype=torch.float16,
-        state_dict=network.state_dict(), history=[torch.ones(2), torch.zeros(1)], optimizer=optimizer.state_dict(),
-        scheduler=schedule.state_dict(), config={"blocks": 6, "weights": {"only": torch.ones(1)}},
-    )  # fmt: skip
+        epoch=200,
+        psnr=float("nan"),
+        best=None,
+        name="x4",
+        size=torch.Size([1, 2]),
+        pair=(1, [2.5]),
+        dtype=torch.float16,
+        state_dict=network.state_dict(),
+        history=[torch.ones(2), torch.zeros(1)],
+        optimizer=optimizer.state_dict(),
+        scheduler=schedule.state_dict(),
+        config={"blocks": 6, "weights": {"only": torch.ones(1)}},
+    )
     contents = read(put(tmp_path, write(content)))
     names = set(contents.tensors)
     assert {f"state_dict.{name}" for name in network.state_dict()} | {
@@ -237,7 +247,8 @@ def test_networks_of_the_tensorflow_program_are_refused_with_what_to_do(tmp_path
     with pytest.raises(WeightsError) as caught:
         read(put(tmp_path, tensorflow_snapshot(protocol), "stylegan2-car-config-f.pkl"))
     assert str(caught.value) == (
-        "stylegan2-car-config-f.pkl is a network of NVIDIA's older TensorFlow program, which this app can't read. "
+        "stylegan2-car-config-f.pkl is a network of NVIDIA's older TensorFlow program, which this "
+        "app can't read. "
         "Choose the PyTorch version of the model, or convert it with legacy.py of stylegan3."
     )
 

@@ -238,9 +238,8 @@ def test_a_command_on_a_full_disk(tiny: Path, tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore:Not enough free disk space")
 def test_a_download_on_a_full_disk(server, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tiny / "hub"))
-    monkeypatch.setattr(
-        "ganapps.hub.disk.SPARE", -(10**9)
-    )  # as if another program had taken the room meanwhile
+    # as if another program had taken the room meanwhile
+    monkeypatch.setattr("ganapps.hub.disk.SPARE", -(10**9))
     commit = server.publish("ann/faces", {FILE: bytes(1_000_000)})
     assert refusal(source(commit)).startswith(
         "The disk became full before Faces was complete: make room in"

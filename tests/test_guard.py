@@ -1,4 +1,6 @@
-"""The guard: who may come in and how much they may bring, whose run goes on for how long, and what stays of a call: nothing."""
+"""The guard: who may come in and how much they may bring, whose run goes on for how long, and what
+stays of a call: nothing.
+"""
 
 from __future__ import annotations
 
@@ -121,7 +123,9 @@ def test_the_app_answers_to_its_own_names(house: House, host: str) -> None:
     ],
 )
 def test_another_name_is_refused_with_what_to_do(house: House, headers: dict[str, str]) -> None:
-    """DNS rebinding: a page's own name leads here all at once, and the browser lets it read the answers."""
+    """DNS rebinding: a page's own name leads here all at once, and the browser lets it read the
+    answers.
+    """
     for path in ("startup-events", "file=x", "heartbeat/me"):
         answer = house.client().get(path, headers=headers)
         name = doors._name(next(iter(headers.values())).split(",")[0])
@@ -130,7 +134,8 @@ def test_another_name_is_refused_with_what_to_do(house: House, headers: dict[str
             answer.json()["error"]
             == answer.json()["detail"]
             == (
-                f"The host {name} is not known here: start the app with --host-name {name} to serve it under this name."
+                f"The host {name} is not known here: start the app with --host-name {name} to "
+                "serve it under this name."
             )
         )
     page = httpx.get(house.url, headers=headers | {"accept": "text/html"})
@@ -270,9 +275,8 @@ def test_a_large_request_is_refused_once_it_has_come(house: House) -> None:
             "component_server",
             "nowhere",
         ):
-            kind = {
-                "content-type": "application/json" if len(way) % 2 else "text/plain"
-            }  # Gradio reads it whichever it says
+            # Gradio reads it whichever it says
+            kind = {"content-type": "application/json" if len(way) % 2 else "text/plain"}
             answer = house.client().post(
                 way,
                 content=json.dumps({"seed": seed, "data": [seed], "session_hash": "me"}),
@@ -281,11 +285,11 @@ def test_a_large_request_is_refused_once_it_has_come(house: House) -> None:
             assert answer.status_code == 413
             assert (
                 answer.json()["error"]
-                == "This request has over 1 MB: a file goes to /gradio_api/upload first, or as a data URI."
+                == "This request has over 1 MB: a file goes to /gradio_api/upload first, or as a "
+                "data URI."
             )
-    many = house.client().post(
-        "call/v2/faces", content=(b"x" * 60_000 for _ in range(50))
-    )  # its length is not told before
+    # its length is not told before
+    many = house.client().post("call/v2/faces", content=(b"x" * 60_000 for _ in range(50)))
     assert many.status_code == 413
 
 
@@ -331,7 +335,9 @@ def through(
     step: int = 60_000,
     client: str = "1.2.3.4",
 ) -> dict:
-    """The start of the answer to a POST whose body comes in pieces; under "said" what the door itself answers."""
+    """The start of the answer to a POST whose body comes in pieces; under "said" what the door
+    itself answers.
+    """
     endpoint = SimpleNamespace(
         api_name="x", api_visibility="public", fn=lambda picture, other, text: None
     )
@@ -672,7 +678,8 @@ def test_a_race_that_is_over_its_time_shows_what_it_has(engine: Engine) -> None:
             yield update
             if given[1].lap:
                 raise RunEnded(
-                    "The time limit of {seconds} s for a run is reached; what was done stays. Ask for less at a time.",
+                    "The time limit of {seconds} s for a run is reached; what was done stays. Ask "
+                    "for less at a time.",
                     seconds="1",
                 )
 

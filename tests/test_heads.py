@@ -1,4 +1,6 @@
-"""The renderer's parts that need no Blender: who is in a picture, meshes, light, fetching and packing."""
+"""The renderer's parts that need no Blender: who is in a picture, meshes, light, fetching and
+packing.
+"""
 
 from __future__ import annotations
 
@@ -125,9 +127,8 @@ def test_meshes_targets_and_joints(tmp_path):
     )
     with pytest.raises(KeyError):
         human.shape({"nose/green": 1.0})
-    assert (
-        meshes.Human(tmp_path).shape({"nose/long": 0.5}) == moved
-    ).all()  # from the packed file, this time
+    # from the packed file, this time
+    assert (meshes.Human(tmp_path).shape({"nose/long": 0.5}) == moved).all()
 
 
 def test_a_fitted_mesh_grows_with_the_body(tmp_path):
@@ -201,9 +202,8 @@ def test_a_lamp_beside_the_camera_gives_its_share_of_the_light():
     kinder = person | {"fill": 0.4, "fill_az": 5.0, "fill_el": 20.0}
     before, after = (light.panorama(p, np.random.default_rng(0)) for p in (person, kinder))
     assert light._on_the_face(after, kinder) == pytest.approx(1, rel=1e-5)
-    added = (
-        after - 0.6 * before
-    )  # the others keep their share between them, as both are brought to the same brightness
+    # the others keep their share between them, as both are brought to the same brightness
+    added = after - 0.6 * before
     lamp = np.unravel_index(added.sum(-1).argmax(), (64, 128))
     assert light.DIRECTIONS[lamp] @ light._direction(5, 20) > 0.98
     assert light._on_the_face(added, kinder) == pytest.approx(0.4, abs=0.05)
@@ -220,7 +220,9 @@ def test_a_plain_background_has_one_hue_and_a_gradient_two():
 
 
 def fake_clones(folder: Path) -> Path:
-    """Three clones with an empty file wherever the renderer wants one; one texture is only git-lfs's pointer."""
+    """Three clones with an empty file wherever the renderer wants one; one texture is only
+    git-lfs's pointer.
+    """
 
     def put(name: str, content: bytes = b"x") -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

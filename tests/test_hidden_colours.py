@@ -1,4 +1,6 @@
-"""Two pictures that look the same give the same results, whatever colours they hide under full transparency."""
+"""Two pictures that look the same give the same results, whatever colours they hide under full
+transparency.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ SAID = [
 def alike(
     height: int = 40, width: int = 52, kind: type = np.uint8, channels: int = 4
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A disc cut out of a photograph, its edge half transparent; outside it once bright green, once noise."""
+    """A disc cut out of a photograph, its edge half transparent; outside it once bright green, once
+    noise.
+    """
     y, x = np.mgrid[:height, :width]
     inside = (min(height, width) / 2.2 - np.hypot(y - height / 2, x - width / 2)).clip(0, 1)
     scene = data.astronaut()[100 : 100 + height, 200 : 200 + width, : channels - 1]

@@ -1,4 +1,6 @@
-"""Hostile files are one sentence each, in bounded time and memory, and nothing of them ever runs."""
+"""Hostile files are one sentence each, in bounded time and memory, and nothing of them ever
+runs.
+"""
 
 from __future__ import annotations
 
@@ -130,7 +132,9 @@ def test_code_inside_a_network(tmp_path, marker, protocol, place):
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
 def test_code_in_the_embedded_source(tmp_path, marker, monkeypatch, protocol):
-    """There is no telling good source from bad, so none is looked at: the tensors are read, and nothing runs."""
+    """There is no telling good source from bad, so none is looked at: the tensors are read, and
+    nothing runs.
+    """
     source = f"__import__('os').mkdir({marker!r})\n" + "# and what looks like a network\n" * 200
     monkeypatch.setattr(snapshot_files.Persistent, "source", source)
     content, ema = nvidia_snapshot(protocol)
@@ -180,6 +184,7 @@ def by_hand(marker: str) -> dict[str, bytes]:
     mkdir, path = name(os.mkdir.__module__, "mkdir"), text(marker)
     newborn, plain = name("hostile", "Newborn"), name("hostile", "Plain")
     module, thing = text("os"), text("mkdir")
+    # fmt: skip
     return {
         "REDUCE": mkdir + path + b"\x85R",
         "REDUCE through a memo": mkdir + b"q\x000h\x00" + path + b"\x85R",
@@ -187,16 +192,36 @@ def by_hand(marker: str) -> dict[str, bytes]:
         "OBJ": b"(" + mkdir + path + b"o",
         "NEWOBJ": newborn + path + b"\x85\x81",
         "NEWOBJ_EX": newborn + b")" + hostile.mapping(marker=path) + b"\x92",
-        "BUILD by a smuggled __setstate__": plain + b")\x81" + hostile.mapping(__setstate__=mkdir) + b"b" + path + b"b",
+        "BUILD by a smuggled __setstate__": plain
+        + b")\x81"
+        + hostile.mapping(__setstate__=mkdir)
+        + b"b"
+        + path
+        + b"b",
         "STACK_GLOBAL": module + thing + b"\x93" + path + b"\x85R",
-        "STACK_GLOBAL with a path through a module": b"\x80\x04" + text("shutil") + text("os.mkdir") + b"\x93" + path + b"\x85R",
-        "STACK_GLOBAL through a class of research code": b"\x80\x04" + text("hostile") + text("os.mkdir") + b"\x93" + path + b"\x85R",
+        "STACK_GLOBAL with a path through a module": b"\x80\x04"
+        + text("shutil")
+        + text("os.mkdir")
+        + b"\x93"
+        + path
+        + b"\x85R",
+        "STACK_GLOBAL through a class of research code": b"\x80\x04"
+        + text("hostile")
+        + text("os.mkdir")
+        + b"\x93"
+        + path
+        + b"\x85R",
         "EXT1": b"\x82\x77" + path + b"\x85R",
         "EXT2": b"\x83\x77\x00" + path + b"\x85R",
         "EXT4": b"\x84\x77\x00\x00\x00" + path + b"\x85R",
-        "a getattr chain": call(call(name("builtins", "getattr"), call(name("builtins", "__import__"), module), thing), path),
-        "apply by map": call(name("builtins", "list"), call(name("builtins", "map"), mkdir, b"](" + path + b"e")),
-    }  # fmt: skip
+        "a getattr chain": call(
+            call(name("builtins", "getattr"), call(name("builtins", "__import__"), module), thing),
+            path,
+        ),
+        "apply by map": call(
+            name("builtins", "list"), call(name("builtins", "map"), mkdir, b"](" + path + b"e")
+        ),
+    }
 
 
 @pytest.fixture
@@ -226,20 +251,46 @@ def test_each_instruction_that_calls(tmp_path, marker, extension, kind):
         hostile.mapping(w=hostile.embedded(hostile.stream(hostile.storage(2))))
     )
     beside = put(tmp_path, START + hostile.mapping(G_ema=network, x=payload) + END)
+    # a class of nobody we know beside a good network: inert, so the network is read
     if kind in (
         "NEWOBJ",
         "NEWOBJ_EX",
-    ):  # a class of nobody we know beside a good network: inert, so the network is read
+    ):
         assert read(beside).tensors.keys() == {"G_ema.w"}
     else:
         assert_refused(beside)
 
 
+# fmt: skip
 @pytest.mark.parametrize(
     "payload",
-    [b"Pposix.mkdir\n", text("x") + b"Q", b")Q", hostile.storage(2), b"\x96" + bytes(8), b"\x97", b"\x98", b"\xff", b"I1\n", b"e", b"h\x09", b"NR",
-     text("x") + b")R", b"N)\x81", b"NNb", b"}NNs", b"}N" + b"(" + b"u", b"}(Nu", b"NNa", b"\x93", text("os") + b"N\x93", b"X\x01\0\0\0\xff", b"0", b"1"],
-)  # fmt: skip
+    [
+        b"Pposix.mkdir\n",
+        text("x") + b"Q",
+        b")Q",
+        hostile.storage(2),
+        b"\x96" + bytes(8),
+        b"\x97",
+        b"\x98",
+        b"\xff",
+        b"I1\n",
+        b"e",
+        b"h\x09",
+        b"NR",
+        text("x") + b")R",
+        b"N)\x81",
+        b"NNb",
+        b"}NNs",
+        b"}N" + b"(" + b"u",
+        b"}(Nu",
+        b"NNa",
+        b"\x93",
+        text("os") + b"N\x93",
+        b"X\x01\0\0\0\xff",
+        b"0",
+        b"1",
+    ],
+)
 def test_nonsense_and_instructions_of_no_use(tmp_path, payload):
     assert_refused(
         put(tmp_path, START + hostile.mapping(G_ema=hostile.module()) + payload + END),
@@ -337,7 +388,9 @@ def test_folders_pipes_and_missing_files(tmp_path):
 
 
 def test_a_stream_that_is_also_a_tar_archive(tmp_path):
-    """PyTorch takes such a file for its oldest format and believes the sizes in the tar's headers."""
+    """PyTorch takes such a file for its oldest format and believes the sizes in the tar's
+    headers.
+    """
     padding = {"little_endian": True, "padding": "0" * 600}
     content = bytearray(
         hostile.stream(hostile.mapping(w=hostile.tensor(hostile.storage(2))), machine=padding)
@@ -363,7 +416,9 @@ def test_networks_that_are_not_wanted_take_no_memory(tmp_path):
 
 
 def test_damage_anywhere_never_surprises(tmp_path):
-    """A seeded handful of bytes changed, lost or added: the file is refused or read, and nothing else."""
+    """A seeded handful of bytes changed, lost or added: the file is refused or read, and nothing
+    else.
+    """
     rolls = random.Random(7)
     state = {"epoch": 3, "w": torch.randn(4, 3).t(), "b": torch.randn(5).half()}
     tensors = {"w": torch.randn(2, 3), "b": torch.randn(4).half()}
@@ -391,7 +446,9 @@ def test_damage_anywhere_never_surprises(tmp_path):
 
 
 def test_every_place_where_a_file_can_be_cut(tmp_path):
-    """Cut anywhere, each kind of file is refused; NVIDIA's and R3GAN's at a sample of places, they are long."""
+    """Cut anywhere, each kind of file is refused; NVIDIA's and R3GAN's at a sample of places, they
+    are long.
+    """
     contents = [
         hostile.stream(hostile.mapping(w=hostile.tensor(hostile.storage(2)))),
         hostile.raw_archive(hostile.mapping(w=hostile.tensor(hostile.storage(2)))),

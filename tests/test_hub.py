@@ -1,4 +1,6 @@
-"""From a row to a checked file: places in their order, wrong files, and every refusal its sentence."""
+"""From a row to a checked file: places in their order, wrong files, and every refusal its
+sentence.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +94,8 @@ def test_a_truncated_file_is_not_here_and_is_named(cache):
     (disk.WEIGHTS / "a.pt").write_bytes(WEIGHTS[:-1])
     assert hub.here(row(Source("a.pt", size=len(WEIGHTS)))) is None
     assert refusal(Source("a.pt", size=len(WEIGHTS))) == (
-        f"{disk.WEIGHTS / 'a.pt'} has 299999 bytes, but the file of Faces has 300000: it is another file and was not used."
+        f"{disk.WEIGHTS / 'a.pt'} has 299999 bytes, but the file of Faces has 300000: it is "
+        "another file and was not used."
     )
 
 
@@ -103,7 +106,8 @@ def test_a_wrong_file_of_ones_own_is_named_and_kept(cache, monkeypatch, tmp_path
     located = fetched(Source("a.pt", sha256=SHA256))
     assert located.path == disk.WEIGHTS / "a.pt" and (tmp_path / "a.pt").exists()
     assert [template.format(**values) for template, values in located.changes] == [
-        f"{tmp_path / 'a.pt'} is not the file of Faces: its sha256 is another one, so it was not used. Replace the file, or correct "
+        f"{tmp_path / 'a.pt'} is not the file of Faces: its sha256 is another one, so it was not "
+        "used. Replace the file, or correct "
         "the row."
     ]
 
@@ -144,7 +148,8 @@ def test_a_branch_is_asked_for_what_is_newer(server, cache):
     server.faults.statuses[FILE] = [404] * 9
     assert fetched(source(), offline=True).changes == ()
     assert [t.format(**v) for t, v in fetched(source()).changes] == [
-        f"The Hub answered 404 for {FILE} of ann/faces: it has trouble of its own, so try again later.",
+        f"The Hub answered 404 for {FILE} of ann/faces: it has trouble of its own, so try again "
+        "later.",
         "A newer ann/faces could not be fetched, so the copy on this machine was used.",
     ]
 
@@ -170,12 +175,15 @@ def test_a_file_is_read_once_in_a_process(server, monkeypatch):
 @pytest.mark.parametrize("file", [FILE, "config.json"])
 @pytest.mark.parametrize("offline", [False, True])
 def test_a_cached_file_that_rotted_is_deleted_and_fetched_anew(server, cache, file, offline):
-    """By the hash under which the Hub's cache keeps it: a sha256 for large files, a git name for small ones."""
+    """By the hash under which the Hub's cache keeps it: a sha256 for large files, a git name for
+    small ones.
+    """
     commit = server.publish("ann/faces", {file: WEIGHTS})
     path = fetched(source(commit, file=file)).path
     path.resolve().write_bytes(WEIGHTS[::-1])
     sentence = (
-        f"The copy of {file} from ann/faces on this machine was damaged (not the expected sha256), so it was deleted: try "
+        f"The copy of {file} from ann/faces on this machine was damaged (not the expected sha256), "
+        "so it was deleted: try "
         "again to fetch it anew."
     )
     if offline:
@@ -243,7 +251,8 @@ def test_the_next_source_serves_and_the_report_can_say_so(server):
     located = fetched(source("0" * 40), source(repo="bob/copy"))
     assert located.source.repo == "bob/copy"
     assert [t.format(**v) for t, v in located.changes] == [
-        "There is no repository ann/faces on the Hub, or it is private: check the name, or set HF_TOKEN to a token that may read it.",
+        "There is no repository ann/faces on the Hub, or it is private: check the name, or set "
+        "HF_TOKEN to a token that may read it.",
         f"So the model came from its next source, bob/copy:{FILE}.",
     ]
 
@@ -299,11 +308,13 @@ def test_what_is_here_comes_before_what_must_be_fetched(server):
     [
         (
             "gated",
-            "ann/faces is gated: accept its terms on {url}/ann/faces, set HF_TOKEN to a token of that account, and start again.",
+            "ann/faces is gated: accept its terms on {url}/ann/faces, set HF_TOKEN to a token of "
+            "that account, and start again.",
         ),
         (
             "private",
-            "There is no repository ann/faces on the Hub, or it is private: check the name, or set HF_TOKEN to a token that may "
+            "There is no repository ann/faces on the Hub, or it is private: check the name, or set "
+            "HF_TOKEN to a token that may "
             "read it.",
         ),
         ("disabled", "ann/faces has been disabled on the Hub: choose another model."),
@@ -340,16 +351,19 @@ def test_what_the_hub_does_not_have_is_named(server):
     [
         (
             403,
-            "The Hub does not let this token read ann/faces (HTTP 403): renew HF_TOKEN, or unset it for a public model.",
+            "The Hub does not let this token read ann/faces (HTTP 403): renew HF_TOKEN, or unset "
+            "it for a public model.",
         ),
         (
             429,
-            f"The Hub asks for a pause before it sends {FILE} of ann/faces (too many requests): wait some minutes; with HF_TOKEN set "
+            f"The Hub asks for a pause before it sends {FILE} of ann/faces (too many requests): "
+            "wait some minutes; with HF_TOKEN set "
             "it allows more.",
         ),
         (
             500,
-            f"The Hub answered 500 for {FILE} of ann/faces: it has trouble of its own, so try again later.",
+            f"The Hub answered 500 for {FILE} of ann/faces: it has trouble of its own, so try "
+            "again later.",
         ),
     ],
 )
@@ -384,14 +398,16 @@ def test_a_branch_that_moves_under_a_download_is_named(server, monkeypatch):
 def test_a_login_page_is_not_the_hub(server):
     server.faults.login_page = True
     assert refusal(source()) == (
-        f"What answers at {server.url} is not the Hub, perhaps the login page of a network: sign in there, "
+        f"What answers at {server.url} is not the Hub, perhaps the login page of a network: sign "
+        "in there, "
         "or correct HF_ENDPOINT."
     )
 
 
 def test_offline_and_not_here_is_named(server, monkeypatch):
     sentence = (
-        "Faces is not on this machine and the app is offline: choose a model that is here, or start the app without "
+        "Faces is not on this machine and the app is offline: choose a model that is here, or "
+        "start the app without "
         f"--offline and HF_HUB_OFFLINE to fetch {FILE} from ann/faces."
     )
     assert refusal(source(), offline=True) == sentence
@@ -411,7 +427,8 @@ def test_cut_off_again_and_again_is_named(server, hurry, cache):
     commit = server.publish("ann/faces", {FILE: WEIGHTS})
     server.faults.cuts[FILE] = [1000] * 20
     assert refusal(source(commit)) == (
-        f"The download of {FILE} from ann/faces was cut off again and again: check the connection and "
+        f"The download of {FILE} from ann/faces was cut off again and again: check the connection "
+        "and "
         "try again."
     )
     assert partial_files(cache) == []
@@ -420,7 +437,9 @@ def test_cut_off_again_and_again_is_named(server, hurry, cache):
 @pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
 @pytest.mark.parametrize("known", [None, SHA256], ids=["as announced", "as the row says"])
 def test_a_corrupt_download_is_not_kept(server, cache, monkeypatch, known, links):
-    """The client accepts any bytes of the right number. Without links (Windows) its cache does not keep the Hub's hash."""
+    """The client accepts any bytes of the right number. Without links (Windows) its cache does not
+    keep the Hub's hash.
+    """
     monkeypatch.setattr(huggingface_hub.file_download, "are_symlinks_supported", lambda *_: links)
     commit = server.publish("ann/faces", {FILE: WEIGHTS})
     server.faults.corrupt.add(FILE)
@@ -447,7 +466,8 @@ def test_a_full_disk_is_named_before_and_during(server, cache, monkeypatch):
     usage = shutil.disk_usage("/")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=60_000_000))
     assert refusal(source(commit)) == (
-        f"Faces needs 0.3 MB, and {cache} has only 60.0 MB free: make room there, or set HF_HOME to a "
+        f"Faces needs 0.3 MB, and {cache} has only 60.0 MB free: make room there, or set HF_HOME "
+        "to a "
         "folder on a larger disk."
     )
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10**12))
@@ -457,7 +477,8 @@ def test_a_full_disk_is_named_before_and_during(server, cache, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub.file_download, "http_get", full)
     assert refusal(source(commit)) == (
-        f"The disk became full before Faces was complete: make room in {cache}, or set HF_HOME to a "
+        f"The disk became full before Faces was complete: make room in {cache}, or set HF_HOME to "
+        "a "
         "folder on a larger disk."
     )
     assert partial_files(cache) == []
@@ -468,7 +489,8 @@ def test_a_cache_that_cant_be_written_is_named(server, cache, monkeypatch):
     cache.write_bytes(b"a file where the folder should be")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache / "hub"))
     assert refusal(source(commit)) == (
-        f"Faces can't be written to {cache / 'hub'} (Not a directory): set HF_HOME to a folder that "
+        f"Faces can't be written to {cache / 'hub'} (Not a directory): set HF_HOME to a folder "
+        "that "
         "can be written."
     )
 
@@ -497,14 +519,18 @@ def test_a_file_that_cant_be_read_is_named(cache, monkeypatch):
 
     monkeypatch.setattr(disk, "_parts", rotten)
     assert refusal(Source("a.pt")) == (
-        f"{disk.WEIGHTS / 'a.pt'} can't be read (Input/output error): check its permissions and the "
+        f"{disk.WEIGHTS / 'a.pt'} can't be read (Input/output error): check its permissions and "
+        "the "
         "disk."
     )
 
 
 def test_when_all_sources_fail_the_first_one_is_named(server):
     server.publish("ann/faces", {})
-    reason = f"ann/faces has no file {FILE} at revision main: look up its name on {server.url}/ann/faces."
+    reason = (
+        f"ann/faces has no file {FILE} at revision main: look up its name on "
+        f"{server.url}/ann/faces."
+    )
     assert refusal(source()) == reason
     assert refusal(source(), source(repo="no/where"), Source("gone.pt")) == (
         f"{reason} Other sources of Faces that failed too: 2."

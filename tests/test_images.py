@@ -1,4 +1,6 @@
-"""Pictures and files: the only pixel scaling, the names files get, what a ZIP holds; and errors across processes."""
+"""Pictures and files: the only pixel scaling, the names files get, what a ZIP holds; and errors
+across processes.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ OURS = {p.relative_to(ROOT / "ganapps").parts[0].removesuffix(".py") for p in FI
     "__main__",
 }
 
-# Room or file -> what of ours, and what of others', it may import (the standard library is open to all).
+# Room or file -> what of ours, and what of others', it may import (the standard library is open to
+# all).
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
     "errors": (set(), set()),

@@ -1,4 +1,6 @@
-"""How a GAN learns: formulas against the papers' by hand, theory against theory, and that it plays."""
+"""How a GAN learns: formulas against the papers' by hand, theory against theory, and that it
+plays.
+"""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ def tabs(engine: Engine) -> Mapping[str, Any]:
 
 
 def links() -> Iterator[dict[str, str]]:
-    """Every setting of every task with every wrong value, and the parts of a link that are no settings."""
+    """Every setting of every task with every wrong value, and the parts of a link that are no
+    settings.
+    """
     for task, told in TASKS.items():
         names = [*schema.check(told.function, {}), "checkpoint", "precision", "revision", "unknown"]
         for name in names:
@@ -111,9 +113,8 @@ def faults(tab: Any, query: dict[str, str]) -> list[str]:
 def test_every_link_opens(
     tabs: Mapping[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        FacesTab, "_shown", lambda self, recipe, lang, weights=None: iter(())
-    )  # drawing is for other tests
+    # drawing is for other tests
+    monkeypatch.setattr(FacesTab, "_shown", lambda self, recipe, lang, weights=None: iter(()))
     found = [fault for query in links() for fault in faults(tabs[name], query)]
     assert found == []
 

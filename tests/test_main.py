@@ -126,7 +126,8 @@ def test_run_makes_a_film(small: engine.Engine, tmp_path: Path) -> None:
         ("{}", "This recipe has no valid task."),
         (
             Recipe("faces", "nobody"),
-            "The model nobody is not in the catalogue: choose one of the list, or type owner/repo:file@revision.",
+            "The model nobody is not in the catalogue: choose one of the list, or type "
+            "owner/repo:file@revision.",
         ),
         (
             Recipe("faces", "small", {"count": 99}),
@@ -313,7 +314,8 @@ def test_golden_values_that_are_none_are_one_sentence(
     assert __main__.main(["doctor", *words]) == 2
     assert (
         capsys.readouterr().err
-        == f"{golden} holds no golden values: put the file back as it was, or delete it and write it anew with doctor --update.\n"
+        == f"{golden} holds no golden values: put the file back as it was, or delete it and write "
+        "it anew with doctor --update.\n"
     )
 
 

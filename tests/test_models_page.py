@@ -1,4 +1,6 @@
-"""docs/models.md says what the catalogue says. `python -m tests.test_models_page`, in the root, writes it anew."""
+"""docs/models.md says what the catalogue says. `python -m tests.test_models_page`, in the root,
+writes it anew.
+"""
 
 from __future__ import annotations
 

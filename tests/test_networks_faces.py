@@ -1,11 +1,13 @@
-"""The face generators against pictures that the original code made, and the promises that every one of them keeps.
+"""The face generators against pictures that the original code made, and the promises that every one
+of them keeps.
 
-`golden/faces.npz` holds small float32 pictures of the ORIGINAL code, run on a CPU in float32, each for one of `CASES`:
-stylegan2-ada-pytorch d72cc7d (`training.networks`, reference operations), stylegan3 c233a91
-(`training.networks_stylegan2`), rosinality/stylegan2-pytorch bef283a (native operations), brownvc/R3GAN 19a7ddf,
-HajarHAMDOUCH01/Face-Generator-StyleGAN-PyTorch aa9c7a1, and the generator of PyTorch's DCGAN tutorial in eval mode. The
-weights are those of `face_layouts.made`, loaded strictly; z is RandomState(7).standard_normal, the label of picture n
-is n, one-hot. So neither published weights nor the originals are needed here.
+`golden/faces.npz` holds small float32 pictures of the ORIGINAL code, run on a CPU in float32, each
+for one of `CASES`: stylegan2-ada-pytorch d72cc7d (`training.networks`, reference operations),
+stylegan3 c233a91 (`training.networks_stylegan2`), rosinality/stylegan2-pytorch bef283a (native
+operations), brownvc/R3GAN 19a7ddf, HajarHAMDOUCH01/Face-Generator-StyleGAN-PyTorch aa9c7a1, and the
+generator of PyTorch's DCGAN tutorial in eval mode. The weights are those of `face_layouts.made`,
+loaded strictly; z is RandomState(7).standard_normal, the label of picture n is n, one-hot. So
+neither published weights nor the originals are needed here.
 """
 
 from __future__ import annotations
@@ -437,22 +439,25 @@ def test_a_layout_is_recognised_by_names_and_shapes(case: str) -> None:
         {},
         {"weight": (3, 3)},
         {"synthesis.b4.const": (8, 4, 4)},
+        # DCGAN's discriminator
         {
             "main.0.weight": (64, 3, 4, 4),
             "main.2.weight": (128, 64, 4, 4),
             "main.3.running_mean": (128,),
-        },  # DCGAN's discriminator
+        },
         {"main.0.weight": (10, 8, 3, 3), "main.1.running_mean": (8,)},
+        # StyleGAN3
         {
             "synthesis.input.weight": (8, 8),
             "mapping.fc0.weight": (8, 8),
             "synthesis.L0_36_8.affine.weight": (8, 8),
-        },  # StyleGAN3
+        },
         {"D.b4.fc.weight": (8, 8)},
+        # R3GAN's critic
         {
             "MainLayers.0.Layers.0.LinearLayer1.Layer.weight": (8, 8, 1, 1),
             "ExtractionLayer.Layer.weight": (8, 3, 1, 1),
-        },  # R3GAN's critic
+        },
     ],
 )
 def test_strangers_are_not_recognised(shapes: Mapping[str, tuple[int, ...]]) -> None:

@@ -1,11 +1,14 @@
-"""The translators against pictures that the original code made, and the promises that every one of them keeps.
+"""The translators against pictures that the original code made, and the promises that every one of
+them keeps.
 
-`golden/translate.npz` holds small float32 pictures of the ORIGINAL code, run on a CPU in float32, each for one case below:
-taesungp/contrastive-unpaired-translation b3ac297 (`models.networks`, which holds CycleGAN's and pix2pix's generators too),
-huggingface/community-events 33a0ed2, the CycleGAN notebook of johko/computer-vision-course 7cc8015, carolineec/informative-drawings
-2349aee, Mukosame/Anime2Sketch 1c1a2ed, bryandlee/animegan2-pytorch 25d7b01, yunjey/stargan 94dd002. Weights are made by rule: every
-tensor is numpy.random.RandomState(crc32 of its published name).standard_normal, scaled by `by_rule`; the picture is RandomState(7)'s
-uniform noise. So neither the weights nor the original are needed here. Of U-Nets every eighth pixel is kept.
+`golden/translate.npz` holds small float32 pictures of the ORIGINAL code, run on a CPU in float32,
+each for one case below: taesungp/contrastive-unpaired-translation b3ac297 (`models.networks`, which
+holds CycleGAN's and pix2pix's generators too), huggingface/community-events 33a0ed2, the CycleGAN
+notebook of johko/computer-vision-course 7cc8015, carolineec/informative-drawings 2349aee,
+Mukosame/Anime2Sketch 1c1a2ed, bryandlee/animegan2-pytorch 25d7b01, yunjey/stargan 94dd002. Weights
+are made by rule: every tensor is numpy.random.RandomState(crc32 of its published
+name).standard_normal, scaled by `by_rule`; the picture is RandomState(7)'s uniform noise. So
+neither the weights nor the original are needed here. Of U-Nets every eighth pixel is kept.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ def convolution(
 
 
 def normed(name: str, width: int, norm: str) -> Shapes:
-    """What a norm layer leaves in a file: nothing, scale and shift, statistics that nothing uses, or a batch norm."""
+    """What a norm layer leaves in a file: nothing, scale and shift, statistics that nothing uses,
+    or a batch norm.
+    """
     leaves = {"plain": (), "affine": ("weight", "bias"), "old": ("running_mean", "running_var")}
     leaves["batch"] = leaves["both"] = leaves["affine"] + leaves["old"]
     counter = {} if norm in ("plain", "affine") else {f"{name}.num_batches_tracked": ()}
@@ -56,7 +61,9 @@ def resnet(
     down: str = "stride",
     up: str = "transposed",
 ) -> Shapes:
-    """junyanz's ResNet generator and its heirs; `places` are the convolutions' indices in a block."""
+    """junyanz's ResNet generator and its heirs; `places` are the convolutions' indices in a
+    block.
+    """
     bias = norm != "batch"
     shapes = convolution("model.1", 3, width, 7, bias) | normed("model.2", width, norm)
     place = 4
@@ -345,9 +352,8 @@ def test_the_layout_is_recognised(case: str) -> None:
 
 
 def test_of_a_file_with_both_directions_the_one_that_is_named_is_taken() -> None:
-    plain = {
-        name.removeprefix("model."): t for name, t in made(resnet()).items()
-    }  # UPIT's are bare sequences
+    # UPIT's are bare sequences
+    plain = {name.removeprefix("model."): t for name, t in made(resnet()).items()}
     both = (
         {f"G_A.{n}": t for n, t in plain.items()}
         | {f"G_B.{n}": t * 0.5 for n, t in plain.items()}

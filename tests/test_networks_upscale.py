@@ -1,4 +1,6 @@
-"""The upscalers' published files, written small and read back equal; what is no upscaler is not taken for one."""
+"""The upscalers' published files, written small and read back equal; what is no upscaler is not
+taken for one.
+"""
 
 from __future__ import annotations
 
@@ -249,9 +251,8 @@ def test_a_network_that_only_looks_like_one_is_no_upscaler() -> None:
             )
         }
     )
-    assert (
-        networks.recognise(shapes(segmenter.state_dict())) is None
-    )  # body.0 and body.1, like Real-ESRGAN's small network
+    # body.0 and body.1, like Real-ESRGAN's small network
+    assert networks.recognise(shapes(segmenter.state_dict())) is None
     cyclegan = {
         "model.1.weight": (64, 3, 7, 7),
         "model.1.bias": (64,),
@@ -288,9 +289,8 @@ def test_what_ships_is_recognised(file: str, kind: str) -> None:
 def test_strips_are_the_whole() -> None:
     reference = lively(files.RRDB())
     network = networks.build("upscalers", reference.state_dict(), {})
-    tall = torch.rand(
-        1, 3, 150, 9, generator=torch.Generator().manual_seed(3)
-    )  # three strips of 64 rows
+    # three strips of 64 rows
+    tall = torch.rand(1, 3, 150, 9, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
         assert (network(tall) - reference(tall)).abs().max() < 1e-5
 
@@ -320,10 +320,12 @@ def test_the_random_state_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_faces_never_wait_for_spandrel() -> None:
     program = (
-        "import sys, torch\nfrom ganapps import networks, formats\nfrom ganapps.catalog import WEIGHTS\n"
+        "import sys, torch\nfrom ganapps import networks, formats\nfrom ganapps.catalog import "
+        "WEIGHTS\n"
         "for name in ('heads-64', 'spanx4'):\n"
         "    tensors = formats.read(WEIGHTS / f'{name}.safetensors').tensors\n"
-        "    networks.build(networks.recognise({k: tuple(t.shape) for k, t in tensors.items()}), tensors, {})\n"
+        "    networks.build(networks.recognise({k: tuple(t.shape) for k, t in tensors.items()}), "
+        "tensors, {})\n"
         "print('spandrel' in sys.modules, 'torchvision' in sys.modules)"
     )
     said = subprocess.run(
@@ -333,7 +335,9 @@ def test_faces_never_wait_for_spandrel() -> None:
 
 
 def general_pair(**width: int) -> tuple[nn.Module, nn.Module, dict[str, Tensor]]:
-    """Two small networks of one shape, as Real-ESRGAN's general twins are, and their tensors under two files' names."""
+    """Two small networks of one shape, as Real-ESRGAN's general twins are, and their tensors under
+    two files' names.
+    """
     one, other = (lively(files.Compact(**width), seed) for seed in (3, 4))
     return (
         one,

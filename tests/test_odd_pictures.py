@@ -1,4 +1,6 @@
-"""Pictures that every viewer opens, though something is odd about them, and those that are not what they seem."""
+"""Pictures that every viewer opens, though something is odd about them, and those that are not what
+they seem.
+"""
 
 from __future__ import annotations
 
@@ -215,7 +217,9 @@ def test_a_profile_counts_more_than_a_gamma(opened: Open) -> None:
 
 
 def test_other_primaries_become_srgb_s(opened: Open) -> None:
-    """Display P3, by code and by its chromaticities: white stays white, its red lies outside, a mild red becomes stronger."""
+    """Display P3, by code and by its chromaticities: white stays white, its red lies outside, a
+    mild red becomes stronger.
+    """
     pixels = np.array([[[255, 255, 255], [255, 0, 0], [150, 100, 100], [0, 0, 0]]], np.uint8)
     by_code = opened(png(pixels, more=chunk(b"cICP", bytes([12, 13, 0, 1]))))
     p3 = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
@@ -238,7 +242,8 @@ def test_other_primaries_become_srgb_s(opened: Open) -> None:
 @pytest.mark.parametrize(("transfer", "name"), [(16, "PQ"), (18, "HLG")])
 def test_hdr_is_a_sentence(transfer: int, name: str, opened: Open) -> None:
     assert refusal(opened, png(RGB, more=chunk(b"cICP", bytes([9, transfer, 0, 1])))) == (
-        f"This is an HDR picture ({name}), whose brightness no model here understands: save it for ordinary screens (sRGB) first."
+        f"This is an HDR picture ({name}), whose brightness no model here understands: save it for "
+        "ordinary screens (sRGB) first."
     )
 
 

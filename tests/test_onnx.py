@@ -1,4 +1,6 @@
-"""ONNX files as data: what stands in them, AnimeGANv2 out of one equal to onnxruntime's picture, and files that were made to harm."""
+"""ONNX files as data: what stands in them, AnimeGANv2 out of one equal to onnxruntime's picture,
+and files that were made to harm.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A person's own checkpoint file: recognised or refused in one sentence, named by its content, and nothing of it stays."""
+"""A person's own checkpoint file: recognised or refused in one sentence, named by its content, and
+nothing of it stays.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +112,8 @@ def test_a_recipe_asks_for_its_own_file_again(engine: Engine, picture: str, tmp_
     )
     with pytest.raises(
         WeightsError,
-        match=f"^This recipe was made with a checkpoint file of its own .sha256 {digest(path)[7:19]}...., and no recipe holds one: give",
+        match="^This recipe was made with a checkpoint file of its own .sha256 "
+        f"{digest(path)[7:19]}...., and no recipe holds one: give",
     ):
         last(engine.run(asked, [picture]))
     with pytest.raises(
@@ -209,7 +212,9 @@ SPOILED = (
 def test_a_damaged_layout_is_a_sentence_whatever_is_wrong(
     engine: Engine, tmp_path: Path, layout: type
 ) -> None:
-    """Tensors left out, of another shape, of another type: never anything but a WeightsError, or a network after all."""
+    """Tensors left out, of another shape, of another type: never anything but a WeightsError, or a
+    network after all.
+    """
     whole, refused = files.lively(layout()).state_dict(), 0
     names = list(whole)
     for name in {*names[:: max(1, len(names) // 6)], names[-1]}:

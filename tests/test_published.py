@@ -1,4 +1,6 @@
-"""From a published file on a Hub to a picture: the layouts of the catalogue through the real door, with the real client."""
+"""From a published file on a Hub to a picture: the layouts of the catalogue through the real door,
+with the real client.
+"""
 
 from __future__ import annotations
 

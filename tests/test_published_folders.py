@@ -1,4 +1,6 @@
-"""From a published folder on a Hub to a picture: every diffusion row of the catalogue, each of its sources, with the real client."""
+"""From a published folder on a Hub to a picture: every diffusion row of the catalogue, each of its
+sources, with the real client.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ CASES = [(row, index) for row in WRITERS for index in range(len(ROWS[row].source
 
 
 def published(place: Path, source: Source) -> dict[str, bytes]:
-    """A tiny folder in a source's layout (one folder or a flat one, .bin, half precision), and what nobody needs beside it."""
+    """A tiny folder in a source's layout (one folder or a flat one, .bin, half precision), and what
+    nobody needs beside it.
+    """
     files = {}
     for name in source.files:
         folder = place / (

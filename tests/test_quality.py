@@ -1,4 +1,6 @@
-"""The table of measurements: what ships is sound, what was measured is read back, what is no table says so."""
+"""The table of measurements: what ships is sound, what was measured is read back, what is no table
+says so.
+"""
 
 from __future__ import annotations
 

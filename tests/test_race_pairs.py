@@ -1,4 +1,6 @@
-"""Races of every kind over tiny models of a person's own: pictures of a text, larger pictures, other pictures."""
+"""Races of every kind over tiny models of a person's own: pictures of a text, larger pictures,
+other pictures.
+"""
 
 from __future__ import annotations
 

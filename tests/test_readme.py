@@ -102,9 +102,8 @@ def test_the_recipe_runs(engine: Engine) -> None:
     recipes = [recipe.from_json(block) for block in blocks("json")]
     for asked in recipes:
         engine.checked(asked)
-    asked = next(
-        r for r in recipes if r.task == "faces"
-    )  # of the others, the models are on the Hub
+    # of the others, the models are on the Hub
+    asked = next(r for r in recipes if r.task == "faces")
     *_, result = engine.run(asked)
     assert result.report.pictures == asked.settings["count"]
     name = re.search(r"pictures/(heads-64-seed-\d+)\.png", README)[1]

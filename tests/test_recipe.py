@@ -132,7 +132,8 @@ def test_a_picture_of_someone_else_holds_no_recipe(tmp_path: Path) -> None:
             from_file(path)
         assert (
             refusal(error)
-            == f"{path.name} holds no recipe: only a picture made by this app does, and some programs remove it."
+            == f"{path.name} holds no recipe: only a picture made by this app does, and some "
+            "programs remove it."
         )
 
 
@@ -142,9 +143,8 @@ def test_no_pixel_is_decoded_to_find_a_recipe(tmp_path: Path) -> None:
     info.add_itxt("ganapps", Recipe("faces", "m").to_json())
     Image.new("RGB", (4, 4)).save(tmp_path / "x.png", pnginfo=info)
     data = (tmp_path / "x.png").read_bytes()
-    header = struct.pack(
-        ">IIBBBBB", 12000, 12000, 8, 2, 0, 0, 0
-    )  # says 432 MB of pixels, and holds none
+    # says 432 MB of pixels, and holds none
+    header = struct.pack(">IIBBBBB", 12000, 12000, 8, 2, 0, 0, 0)
     data = (
         data[:8]
         + struct.pack(">I", 13)

@@ -1,4 +1,6 @@
-"""What Repair will use, in miniature: partial convolutions against their paper, the trainings of filler, denoiser and scratch detector."""
+"""What Repair will use, in miniature: partial convolutions against their paper, the trainings of
+filler, denoiser and scratch detector.
+"""
 
 from __future__ import annotations
 
@@ -201,9 +203,10 @@ def test_each_file_is_recognised_as_its_own_network_only(tmp_path):
         assert [name for name, module in modules.items() if module.recognise(shapes)] == [
             trainer.name.removesuffix("-ours")
         ]
+    # FFDNet itself
     assert not denoiser_network.recognise(
         {"model.0.weight": (96, 13, 3, 3), "model.2.weight": (12, 96, 3, 3)}
-    )  # FFDNet itself
+    )
     assert not any(module.recognise({}) for module in modules.values())
 
 

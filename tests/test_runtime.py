@@ -1,4 +1,6 @@
-"""From a row to a network that is ready: recognised, built once, kept while there is room; own rows and own files."""
+"""From a row to a network that is ready: recognised, built once, kept while there is room; own rows
+and own files.
+"""
 
 from __future__ import annotations
 

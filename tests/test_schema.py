@@ -64,7 +64,8 @@ REFUSED = {
     ),
     "positional": (
         {"network": 1},
-        "The setting network is unknown: accepted are seed, count, psi, cutoff, noise, labels, sharp.",
+        "The setting network is unknown: accepted are seed, count, psi, cutoff, noise, labels, "
+        "sharp.",
     ),
     "text for a number": (
         {"count": "3"},

@@ -37,7 +37,9 @@ CASES_IN_STRIPS = [
 
 
 def in_strips(network: Layered, x: Tensor, condition: Tensor | None = None, **more: int) -> Tensor:
-    """The result of `in_strips`, run to its end; the count of strips only grows, and ends at the announced total."""
+    """The result of `in_strips`, run to its end; the count of strips only grows, and ends at the
+    announced total.
+    """
     work, progress = network.in_strips(x, condition, **{"strip": STRIP} | more), []
     with torch.inference_mode():
         while True:
@@ -61,7 +63,9 @@ def test_strips_equal_the_whole(case: str, room: int) -> None:
 
 
 def test_tiles_by_themselves_would_differ() -> None:
-    """What all this is for: a network with instance norm gives other colours where it sees a part."""
+    """What all this is for: a network with instance norm gives other colours where it sees a
+    part.
+    """
     network = built("resnet-9")
     x = picture(64, 64)
     x[:, :, 32:] *= 0.2
@@ -116,7 +120,9 @@ def test_memory_is_bounded_whatever_the_height(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_twelve_megapixels_fit_into_two_gigabytes() -> None:
-    """By arithmetic: the room for layers, the picture and its result in float32, and five strips of the widest layer."""
+    """By arithmetic: the room for layers, the picture and its result in float32, and five strips of
+    the widest layer.
+    """
     network = networks.build("animegan", made(animegan()), {})
     work = shared_statistics._Run(
         network,

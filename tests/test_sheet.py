@@ -114,7 +114,9 @@ def test_every_shipped_translator_can_be_tried(engine: Engine, tmp_path: Path) -
 
 
 def test_a_cell_is_a_file_that_stays_as_it_is(sheet: Sheet) -> None:
-    """A picture itself Gradio writes again with every update, and a page that reads it meanwhile gets half of it."""
+    """A picture itself Gradio writes again with every update, and a page that reads it meanwhile
+    gets half of it.
+    """
     seen: dict[str, int] = {}
     traces: list[str] = []
     for update in sheet.filled(

@@ -1,4 +1,6 @@
-"""Every architecture of spandrel's own registry, through our path: it runs as its own module does, or is refused by name."""
+"""Every architecture of spandrel's own registry, through our path: it runs as its own module does,
+or is refused by name.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,9 @@ def folded(scale: int) -> nn.Module:
 
 @pytest.mark.parametrize("size", [(34, 22), (45, 61), (20, 20), (7, 5)])
 def test_a_folding_network_is_filled_up_as_its_authors_do(size: tuple[int, int]) -> None:
-    """RealESRGANer mirrors to a multiple of two and cuts; more than that moves the right and bottom edges."""
+    """RealESRGANer mirrors to a multiple of two and cuts; more than that moves the right and bottom
+    edges.
+    """
     original = folded(2)
     network = networks.build("upscalers", original.state_dict(), {})
     assert (network.multiple, network.scale) == (2, 2)
@@ -106,7 +110,9 @@ def test_a_folding_network_is_filled_up_as_its_authors_do(size: tuple[int, int])
 
 @pytest.mark.parametrize("count", [2, 32])
 def test_a_straight_line_of_convolutions_is_cut_without_a_trace(count: int) -> None:
-    """Compact with 32 convolutions looks 34 pixels around: tiles that share twice that equal the whole."""
+    """Compact with 32 convolutions looks 34 pixels around: tiles that share twice that equal the
+    whole.
+    """
     ensure_torchvision()
     from spandrel.architectures.Compact import Compact
 

@@ -1,4 +1,6 @@
-"""Files of models that somebody typed: none takes more of the disk than there is for all, and no row's file leaves for them."""
+"""Files of models that somebody typed: none takes more of the disk than there is for all, and no
+row's file leaves for them.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,8 @@ def test_one_that_is_too_large_alone_is_a_sentence(server, cache: Path, room: No
     with pytest.raises(WeightsError) as caught:
         fetched(typed("ann/huge"))
     assert str(caught.value) == (
-        f"ann/huge:{FILE} has 1.2 MB, more than the 0.9 MB that models outside the catalogue may take here in all: put the file "
+        f"ann/huge:{FILE} has 1.2 MB, more than the 0.9 MB that models outside the catalogue may "
+        "take here in all: put the file "
         f"into the folder that GANAPPS_WEIGHTS names, as ann/huge/{FILE}."
     )
     assert not [r for r in server.requests if r.host == "cdn"] and partial_files(cache) == []

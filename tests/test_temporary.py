@@ -25,7 +25,9 @@ PATIENCE = 120  # seconds that a start may take on a busy machine
 
 @contextmanager
 def app(folder: Path) -> Iterator[tuple[subprocess.Popen, str]]:
-    """The app as a person starts it, its temporary files in `folder`; the process, and its address."""
+    """The app as a person starts it, its temporary files in `folder`; the process, and its
+    address.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -73,7 +75,10 @@ def _wait(until: object, seconds: float = PATIENCE) -> None:
 
 
 def upload(address: str) -> None:
-    body = b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nnot a picture\r\n--x--\r\n'
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nnot a '
+        b"picture\r\n--x--\r\n"
+    )
     urlopen(
         Request(
             f"{address}/gradio_api/upload",
@@ -91,7 +96,8 @@ def cut_off(address: str) -> Iterator[None]:
     head = 'Content-Disposition: form-data; name="files"; filename="half.png"'
     with socket.create_connection((host, int(port)), timeout=30) as line:
         line.sendall(
-            f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: multipart/form-data; boundary=x\r\n"
+            f"POST /gradio_api/upload HTTP/1.1\r\nHost: {host}\r\nContent-Type: "
+            "multipart/form-data; boundary=x\r\n"
             f"Content-Length: 1000000\r\n\r\n--x\r\n{head}\r\n\r\nthe first half".encode()
         )
         yield
@@ -160,7 +166,10 @@ def test_the_living_are_left_alone(tmp_path: Path) -> None:
         (tmp_path / name / "kept").mkdir(parents=True)
     with FileLock(tmp_path / "run-living.lock"):
         # of another process: a lock of this one would let itself in again
-        code = "import sys; from pathlib import Path; from ganapps import temporary; temporary.sweep(Path(sys.argv[1]))"
+        code = (
+            "import sys; from pathlib import Path; from ganapps import temporary; "
+            "temporary.sweep(Path(sys.argv[1]))"
+        )
         subprocess.run(
             [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True, timeout=PATIENCE
         )
@@ -185,7 +194,10 @@ def test_old_files_go_and_young_ones_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["kept", "work"])
 def test_gradio_and_tempfile_write_into_it(tmp_path: Path, ending: str) -> None:
-    code = "import os, tempfile; from ganapps import temporary; temporary.settle(); print(os.environ['GRADIO_TEMP_DIR'], tempfile.mkdtemp())"
+    code = (
+        "import os, tempfile; from ganapps import temporary; temporary.settle(); "
+        "print(os.environ['GRADIO_TEMP_DIR'], tempfile.mkdtemp())"
+    )
     environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {
         "TMPDIR": str(tmp_path)
     }
@@ -231,7 +243,8 @@ def test_whoever_asks_it_to_end_nothing_stays(tmp_path: Path, name: str) -> None
 def test_what_nohup_ignores_stays_ignored(tmp_path: Path) -> None:
     ended = settled(
         tmp_path,
-        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\ntemporary.settle()\nos.kill(os.getpid(), signal.SIGHUP)\nprint('goes on')",
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\ntemporary.settle()\nos.kill(os.getpid(), "
+        "signal.SIGHUP)\nprint('goes on')",
     )
     assert (ended.returncode, ended.stdout) == (0, "goes on\n")
 
@@ -240,13 +253,16 @@ def test_a_user_without_a_name_has_a_folder_too(tmp_path: Path) -> None:
     """As in a container that is run with a number."""
     ended = settled(
         tmp_path,
-        "import getpass, pwd\ngetpass.getuser = pwd.getpwuid = lambda *_: {}['no name']\nprint(temporary.settle())",
+        "import getpass, pwd\ngetpass.getuser = pwd.getpwuid = lambda *_: {}['no "
+        "name']\nprint(temporary.settle())",
     )
     assert ended.stdout.startswith(f"{tmp_path}/ganapps-"), ended.stderr
 
 
 def test_a_folder_is_never_there_without_its_lock(tmp_path: Path) -> None:
-    """Or the sweep of another start, at the same moment, would take it for one of a process that died."""
+    """Or the sweep of another start, at the same moment, would take it for one of a process that
+    died.
+    """
     look = """
 class Looking(temporary.FileLock):
     def acquire(self, *more, **rest):
@@ -262,8 +278,10 @@ temporary.settle()
 def test_the_command_line_ends_so_too(tmp_path: Path) -> None:
     ended = settled(
         tmp_path,
-        "import sys\nfrom ganapps import __main__\nsys.argv = ['ganapps', 'doctor', '--offline', '--device', 'cpu']\n"
-        "from ganapps import doctor\ndoctor.machine = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n__main__.main()",
+        "import sys\nfrom ganapps import __main__\nsys.argv = ['ganapps', 'doctor', '--offline', "
+        "'--device', 'cpu']\n"
+        "from ganapps import doctor\ndoctor.machine = lambda *_: os.kill(os.getpid(), "
+        "signal.SIGTERM)\n__main__.main()",
     )
     assert "KeyboardInterrupt" in ended.stderr
     assert files(tmp_path) == []

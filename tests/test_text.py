@@ -1,4 +1,6 @@
-"""Text-to-image models: their folders read as data, and our loop equal to diffusers' own pipelines."""
+"""Text-to-image models: their folders read as data, and our loop equal to diffusers' own
+pipelines.
+"""
 
 from __future__ import annotations
 
@@ -201,7 +203,9 @@ def test_the_tokens_are_transformers_own(tmp_path: Path) -> None:
 
 
 def test_files_of_older_libraries_are_read_equal(tmp_path: Path) -> None:
-    """Attention by its names before diffusers 0.13, a text encoder's tensors under a prefix and with their positions."""
+    """Attention by its names before diffusers 0.13, a text encoder's tensors under a prefix and
+    with their positions.
+    """
     read, truth = contents(tmp_path), theirs(tmp_path)
     old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
     renamed = {}
@@ -239,9 +243,8 @@ def test_half_precision_files_become_float32(tmp_path: Path) -> None:
 
 def test_a_glance_knows_the_colours_of_plain_pictures(tmp_path: Path) -> None:
     built = network(tmp_path)
-    with (
-        torch.no_grad()
-    ):  # a stand-in for a trained encoder: latents are the colours, shuffled and scaled
+    # a stand-in for a trained encoder: latents are the colours, shuffled and scaled
+    with torch.no_grad():
         built.vae.encode = lambda x: type(
             "Latents",
             (),

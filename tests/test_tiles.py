@@ -1,4 +1,6 @@
-"""Windows cover a picture, their weights add up to one, and the blended result is the untiled one."""
+"""Windows cover a picture, their weights add up to one, and the blended result is the untiled
+one.
+"""
 
 from __future__ import annotations
 

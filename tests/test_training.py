@@ -1,4 +1,6 @@
-"""The training room: labels, data, one step of each training in miniature, going on where it stopped, and files the app can read."""
+"""The training room: labels, data, one step of each training in miniature, going on where it
+stopped, and files the app can read.
+"""
 
 from __future__ import annotations
 
@@ -564,7 +566,9 @@ def test_the_loop_saves_everything_and_goes_on(tmp_path):
 
 
 def test_a_training_asked_to_end_saves_and_ends(tmp_path):
-    """SIGTERM in the middle of a step: that step ends, everything is saved, and a later run goes on from there."""
+    """SIGTERM in the middle of a step: that step ends, everything is saved, and a later run goes on
+    from there.
+    """
     trainer = diffusion_trainer()
     plain = trainer.step
     trainer.step = lambda: (os.kill(os.getpid(), signal.SIGTERM), plain())[1]
@@ -609,7 +613,9 @@ def test_a_sketch_draws_its_twins_nearer_and_the_face_training_goes_on_from_it(t
 
 
 def test_a_reader_learns_what_can_be_seen():
-    """Labels that are the colour of a picture are read back, from pictures that were held back; labels of chance are not."""
+    """Labels that are the colour of a picture are read back, from pictures that were held back;
+    labels of chance are not.
+    """
     random = np.random.RandomState(0)
 
     def coloured(count: int) -> data.Portraits:
@@ -646,7 +652,9 @@ def test_the_label_file_holds_controls_and_says_which_work(tmp_path):
 
 
 def test_a_control_is_followed_as_far_as_the_reader_sees():
-    """A generator that paints the background label as brightness follows it; one that ignores its labels follows nothing."""
+    """A generator that paints the background label as brightness follows it; one that ignores its
+    labels follows nothing.
+    """
     rows, control = (
         np.zeros((4, 44), np.float32),
         next(c for c in controls.CONTROLS if c["id"] == "background_colour"),

@@ -269,9 +269,8 @@ def test_an_upscaler_begins_as_bilinear_enlargement():
         expected = F.interpolate(expected, scale_factor=2, mode="bilinear")
     with torch.no_grad():
         made = srresnet.Generator(8, 2).eval()(x)
-    assert torch.allclose(
-        made[..., 8:-8, 8:-8], expected[..., 8:-8, 8:-8], atol=1e-5
-    )  # outside of a border the padding shows
+    # outside of a border the padding shows
+    assert torch.allclose(made[..., 8:-8, 8:-8], expected[..., 8:-8, 8:-8], atol=1e-5)
 
 
 def test_an_upscaler_begins_without_a_grid_in_any_channel():

@@ -1,4 +1,6 @@
-"""The real client, watched: progress, resuming, Stop, and what a Hub costs that can't be reached."""
+"""The real client, watched: progress, resuming, Stop, and what a Hub costs that can't be
+reached.
+"""
 
 from __future__ import annotations
 
@@ -122,15 +124,15 @@ def test_what_killed_processes_left_is_removed(server, cache):
 )
 def test_closing_stops_the_download_within_a_second(server, cache, monkeypatch, how):
     commit = server.publish("ann/faces", {FILE: bytes(20_000_000)})
+    # less than 1 MB a second: the client itself would notice after 10 MB
     server.faults.part, server.faults.pause = (
         1 << 14,
         0.02,
-    )  # less than 1 MB a second: the client itself would notice after 10 MB
+    )
     getattr(server.faults, how, set()).add(FILE)
     if how == "through a proxy":
-        monkeypatch.setattr(
-            transfer, "_shut", lambda _: None
-        )  # where the connection itself can't be had
+        # where the connection itself can't be had
+        monkeypatch.setattr(transfer, "_shut", lambda _: None)
     steps = hub.fetch(row(source(commit)))
     while (
         next(steps).done == 0 and how != "at once" and not (how == "mute" and partial_files(cache))
@@ -182,7 +184,9 @@ def silent(listener: socket.socket) -> str:
 
 
 def black_hole(listener: socket.socket) -> str:
-    """Its queue is full, so the next connection gets no answer at all, as behind a firewall that drops packets."""
+    """Its queue is full, so the next connection gets no answer at all, as behind a firewall that
+    drops packets.
+    """
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)
     for _ in range(3):
@@ -214,7 +218,8 @@ def test_an_unreachable_hub_costs_less_than_a_second(cache, monkeypatch, kind):
         sentence = refusal(source("0" * 40))
         assert time.perf_counter() - start < 1
         assert sentence == (
-            f"The Hub at {url} can't be reached and Faces is not on this machine: check the connection, or choose a "
+            f"The Hub at {url} can't be reached and Faces is not on this machine: check the "
+            "connection, or choose a "
             "model that is here."
         )
         with monkeypatch.context() as patch:
@@ -280,7 +285,8 @@ def test_a_certificate_that_is_not_trusted_is_named(server, monkeypatch):
 
     monkeypatch.setattr(transfer, "get_hf_file_metadata", untrusted)
     assert refusal(source()) == (
-        f"The certificate of {server.url} is not trusted on this machine, perhaps because a company's proxy "
+        f"The certificate of {server.url} is not trusted on this machine, perhaps because a "
+        "company's proxy "
         "stands between: set SSL_CERT_FILE to the proxy's certificates."
     )
 
@@ -315,7 +321,9 @@ except StopIteration as end:
 
 
 def test_the_clients_environment_is_honoured(server, tmp_path):
-    """HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE, as a person sets them before starting the app."""
+    """HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE, as a person sets them before starting the
+    app.
+    """
     commit = server.publish("ann/faces", {"m.pt": WEIGHTS}, door="private")
     environment = os.environ | {
         "HF_ENDPOINT": server.url,

@@ -189,7 +189,8 @@ def test_a_full_memory_means_strips_and_is_told(network: Layered) -> None:
     assert np.abs(got[-1].made[0].picture.astype(int) - result(network, picture).picture).max() <= 1
     with pytest.raises(
         UserError,
-        match="^The memory is not enough for this picture and this model: make the picture smaller, ",
+        match="^The memory is not enough for this picture and this model: make the picture "
+        "smaller, ",
     ):
         steps(
             Failing(network, torch.OutOfMemoryError("full"), torch.OutOfMemoryError("full")),

@@ -1,4 +1,6 @@
-"""What a picture costs to read: by parts as by the whole, never more than its header promised, the price next to nothing."""
+"""What a picture costs to read: by parts as by the whole, never more than its header promised, the
+price next to nothing.
+"""
 
 from __future__ import annotations
 
@@ -129,7 +131,9 @@ print(json.dumps(said))
 
 @pytest.fixture(scope="module")
 def costs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int, int]]:
-    """Of each file what its header promises, and the bytes that its price and its reading took in a fresh process."""
+    """Of each file what its header promises, and the bytes that its price and its reading took in a
+    fresh process.
+    """
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("peak memory is read from Linux's /proc")
     folder = tmp_path_factory.mktemp("large")

@@ -1,4 +1,6 @@
-"""Any picture comes in with the pixels it has; who is refused, by which sentence, and at what cost."""
+"""Any picture comes in with the pixels it has; who is refused, by which sentence, and at what
+cost.
+"""
 
 from __future__ import annotations
 
@@ -211,9 +213,8 @@ def test_alpha_that_was_multiplied_in_is_taken_out(opened: Open) -> None:
     colours, alpha = WORDS[3].astype(np.float64), np.maximum(WORDS[1], 2000)
     multiplied = np.dstack([np.round(colours * alpha / 65535), alpha]).astype(np.uint16)
     made = opened(tiff(multiplied, photometric="rgb", extrasamples=["assocalpha"])).pixels
-    assert (
-        np.array_equal(made[..., 3:], alpha) and np.abs(made[..., :3] - colours).max() <= 17
-    )  # half a step at an alpha of 2000
+    # half a step at an alpha of 2000
+    assert np.array_equal(made[..., 3:], alpha) and np.abs(made[..., :3] - colours).max() <= 17
 
 
 # --- CMYK, Lab, profiles
@@ -258,11 +259,12 @@ def test_lab_is_converted_as_its_formulas_say(opened: Open) -> None:
     upload = opened(tiff(stored, photometric="cielab"))
     fy = (lab[..., 0] + 16) / 116
     roots = np.stack([fy + lab[..., 1] / 500, fy, fy - lab[..., 2] / 200], axis=-1)
+    # under D50
     xyz = np.where(roots > 6 / 29, roots**3, 3 * (6 / 29) ** 2 * (roots - 4 / 29)) * [
         0.96422,
         1,
         0.82521,
-    ]  # under D50
+    ]
     light = (
         xyz
         @ np.array(
@@ -273,9 +275,8 @@ def test_lab_is_converted_as_its_formulas_say(opened: Open) -> None:
             ]
         ).T
     ).clip(0, 1)
-    expected = (
-        np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
-    )  # Bradford-adapted
+    # Bradford-adapted
+    expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
     assert np.abs(upload.pixels - expected).max() < 4
     assert said(upload) == ["Its Lab colours were converted to sRGB."]
 
@@ -448,9 +449,8 @@ def test_only_the_first_of_several(kind: str, options: dict, opened: Open) -> No
 
 def test_a_small_first_frame_stands_in_its_screen(opened: Open) -> None:
     screen = b"GIF89a" + struct.pack("<HHBBB", 6, 5, 0x80, 0, 0) + bytes([9, 9, 9, 200, 0, 0])
-    frame = (
-        b"\x2c" + struct.pack("<HHHHB", 3, 2, 2, 1, 0) + b"\x02\x02\x4c\x0a\0;"
-    )  # codes of three bits: clear, 1, 1, end
+    # codes of three bits: clear, 1, 1, end
+    frame = b"\x2c" + struct.pack("<HHHHB", 3, 2, 2, 1, 0) + b"\x02\x02\x4c\x0a\0;"
     pixels = opened(screen + frame).pixels
     assert (
         pixels.shape == (5, 6, 3)
@@ -519,7 +519,8 @@ def test_half_a_file(kind: str, opened: Open) -> None:
     for share in (0.3, 0.5, 0.9):
         assert (
             refusal(opened, data[: int(len(data) * share)])
-            == "This picture ends in the middle, so none of it was used: fetch it again, or save it again."
+            == "This picture ends in the middle, so none of it was used: fetch it again, or save "
+            "it again."
         )
 
 
@@ -622,7 +623,9 @@ print(json.dumps(said))
 
 @pytest.fixture(scope="module")
 def bombs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, int, float]]:
-    """What a fresh process says to each attack, and what it cost: (sentence, bytes, seconds of the processor)."""
+    """What a fresh process says to each attack, and what it cost: (sentence, bytes, seconds of the
+    processor).
+    """
     if not Path("/proc/self/clear_refs").exists():
         pytest.skip("peak memory is read from Linux's /proc")
     folder = tmp_path_factory.mktemp("bombs")

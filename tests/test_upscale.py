@@ -1,4 +1,6 @@
-"""Any picture enlarged: equal to the untiled one, in every mode, at every size; every retry told; nothing stale."""
+"""Any picture enlarged: equal to the untiled one, in every mode, at every size; every retry told;
+nothing stale.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every file is its visitor's own, counted and deleted with the rest; and nothing stays that a run held."""
+"""Every file is its visitor's own, counted and deleted with the rest; and nothing stays that a run
+held.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +110,9 @@ def test_what_writes_here_unasked_is_closed(web: httpx.Client) -> None:
 def test_a_refused_upload_is_answered_at_once_however_it_is_cut(
     web: httpx.Client, room: Room
 ) -> None:
-    """Also where all of it has come before it is too much: nothing more comes then that could be waited for."""
+    """Also where all of it has come before it is too much: nothing more comes then that could be
+    waited for.
+    """
     before = set(files.folder().iterdir())
     for size in (10 * LEAST - 100, 10 * LEAST + 1, 2**23):
         assert web.post("upload", files={"files": bytes(size)}).status_code == 413, size
@@ -127,7 +131,8 @@ def test_a_cut_off_upload_leaves_nothing(url: str, room: Room) -> None:
     before = set(files.folder().iterdir())
     with socket.create_connection((urlparse(url).hostname, urlparse(url).port)) as line:
         line.sendall(
-            b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 99999\r\n\r\n"
+            b"POST /gradio_api/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+            b"multipart/form-data; boundary=b\r\nContent-Length: 99999\r\n\r\n"
             b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
             + bytes(5000)
         )

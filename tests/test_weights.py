@@ -1,4 +1,6 @@
-"""What ships in weights/: every file has a row, a card and the right hash. (That each still makes its picture: `test_main`.)"""
+"""What ships in weights/: every file has a row, a card and the right hash. (That each still makes
+its picture: `test_main`.)
+"""
 
 from __future__ import annotations
 
@@ -49,8 +51,9 @@ def test_every_file_is_a_model_its_labels_or_about_them():
 
 @pytest.mark.parametrize(("row", "source"), SHIPPED, ids=[row.id for row, _ in SHIPPED])
 def test_a_model_has_the_hash_that_its_row_and_its_card_say(row: Checkpoint, source: Source):
-    """A card's hash is the first eight digits, dots and the last ones, after the file's name in bold; of a folder, its tensors'. A
-    row's is of the file, or of the folder's list of files."""
+    """A card's hash is the first eight digits, dots and the last ones, after the file's name in
+    bold; of a folder, its tensors'. A row's is of the file, or of the folder's list of files.
+    """
     (tensors,) = [
         path for path in files(source) if path.suffix in (".safetensors", ".pt", ".pth", ".bin")
     ]
@@ -113,7 +116,8 @@ def test_a_changed_shipped_file_is_one_sentence(
     with pytest.raises(WeightsError) as caught:
         list(engine.run(Recipe(task, model, {"count": 1} if task == "faces" else {"steps": 1})))
     assert str(caught.value) == (
-        f"{folder / said} is not the file of {ROWS[model].title}: its sha256 is another one, so it was not used. "
+        f"{folder / said} is not the file of {ROWS[model].title}: its sha256 is another one, so it "
+        "was not used. "
         "Replace the file, or correct the row."
     )
     assert bool(engine.controls(ROWS["heads-64"])) == ("labels" not in name), (
@@ -124,7 +128,8 @@ def test_a_changed_shipped_file_is_one_sentence(
 def test_a_label_file_that_is_gone_is_one_sentence(tmp_path: Path):
     with pytest.raises(
         WeightsError,
-        match="^The file a.labels.safetensors of Heads 64, which comes with this app, is missing: fetch ",
+        match="^The file a.labels.safetensors of Heads 64, which comes with this app, is missing: "
+        "fetch ",
     ):
         hub.intact(tmp_path / "a.labels.safetensors", None, "Heads 64")
 

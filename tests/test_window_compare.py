@@ -31,9 +31,8 @@ def arena(page: Page) -> Page:
     """The compare tab, with few steps so that a race is quick."""
     open_tab(page, "Compare")
     steps(page, 4)
-    expect(page.locator("#compare-price .price")).not_to_have_text(
-        ""
-    )  # what a link restores is in place, and can't undo what is typed next
+    # what a link restores is in place, and can't undo what is typed next
+    expect(page.locator("#compare-price .price")).not_to_have_text("")
     return page
 
 

@@ -1,4 +1,6 @@
-"""The translate tab over a pair of tiny generators and a tiny StarGAN of a person's own catalogue: there and back, and attributes of a face."""
+"""The translate tab over a pair of tiny generators and a tiny StarGAN of a person's own catalogue:
+there and back, and attributes of a face.
+"""
 
 from __future__ import annotations
 

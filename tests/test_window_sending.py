@@ -1,4 +1,6 @@
-"""Between the tabs in a real Chromium: results go on to another tab, links and reports are taken away, and what is deleted is gone."""
+"""Between the tabs in a real Chromium: results go on to another tab, links and reports are taken
+away, and what is deleted is gone.
+"""
 
 from __future__ import annotations
 
@@ -122,9 +124,8 @@ def test_a_link_brings_the_settings_back_but_no_picture(page: Page, url: str, sm
 
 
 def test_a_damaged_link_is_one_sentence(page: Page, url: str) -> None:
-    page.locator("#faces-archive a").wait_for(
-        state="attached"
-    )  # a page that is left while it opens complains
+    # a page that is left while it opens complains
+    page.locator("#faces-archive a").wait_for(state="attached")
     page.goto(url + "?task=upscale&checkpoint=spanx4&scale=900")
     expect(page.get_by_role("tab", name="Upscale")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#upscale-line [role=alert]")).to_contain_text("The setting scale is 900")

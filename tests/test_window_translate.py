@@ -164,12 +164,14 @@ def test_a_picture_comes_from_the_webcam(page: Page) -> None:
     page.locator("#translate-picture").get_by_label("Capture from camera").click()
     page.locator("#translate-picture").get_by_text("Click to Access Webcam").click()
     page.wait_for_function(
-        "() => document.querySelector('#translate-picture video')?.videoWidth > 0 && document.querySelector('#translate-picture video').currentTime > 0.3"
+        "() => document.querySelector('#translate-picture video')?.videoWidth > 0 && "
+        "document.querySelector('#translate-picture video').currentTime > 0.3"
     )
     page.locator("#translate-picture").get_by_label("capture photo").click()
     expect(page.locator("#translate-picture img")).to_be_visible()
     page.wait_for_function(
-        "(([e]) => Math.min(e?.naturalWidth, e?.naturalHeight) > 100)(document.querySelectorAll('#translate-picture img'))"
+        "(([e]) => Math.min(e?.naturalWidth, e?.naturalHeight) > "
+        "100)(document.querySelectorAll('#translate-picture img'))"
     )
 
 

@@ -159,10 +159,11 @@ def test_a_crop_is_dragged_clicked_or_typed(upscale: Page, tmp_path: Path) -> No
     upscale.locator("#upscale-try").click()
     cell = upscale.locator("#upscale-sheet .thumbnail-item img").nth(1)
     expect(cell).to_be_visible(timeout=60_000)
+    # this part, four times as large
     for side, pixels in (
         ("naturalWidth", 160),
         ("naturalHeight", 120),
-    ):  # this part, four times as large
+    ):
         expect(cell).to_have_js_property(side, pixels)
 
 
@@ -298,9 +299,10 @@ def test_stop_ends_within_a_tile_and_keeps_the_part_that_is_done(
     upscale.get_by_label("Tile in pixels (0: by the memory)").press("Tab")
     upscale.locator("#upscale-go").click()
     expect(upscale.locator(LINE)).to_contain_text("left", timeout=60_000)
+    # the first row of tiles is through
     expect(upscale.locator(LINE)).to_contain_text(
         re.compile(r"\b([4-9]|[1-9]\d) network calls"), timeout=120_000
-    )  # the first row of tiles is through
+    )
     upscale.locator("#upscale-stop").click()
     expect(upscale.locator(LINE)).to_contain_text("stopped")
     expect(upscale.locator("#upscale-view img.part")).to_be_visible()

@@ -1,4 +1,6 @@
-"""Pictures that an earlier version of this app made come out the same, by recipe, PNG, link, race and chain."""
+"""Pictures that an earlier version of this app made come out the same, by recipe, PNG, link, race
+and chain.
+"""
 
 from __future__ import annotations
 

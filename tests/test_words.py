@@ -1,4 +1,6 @@
-"""Every sentence a person may read is a literal template, and the window has it in Chinese with the same fields."""
+"""Every sentence a person may read is a literal template, and the window has it in Chinese with the
+same fields.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,11 @@ FILES = sorted(
     and p.name not in ("errors.py", "__main__.py", "doctor.py", "chinese.py")
 )
 ERRORS = ("UserError", "WeightsError", "RunEnded", "Unreadable")
+# functions that look words up, and which of their arguments is the template
 WINDOW = {
     "say": 1,
     "t": 0,
-}  # functions that look words up, and which of their arguments is the template
+}
 
 
 def text(node: ast.AST) -> str | None:
@@ -32,7 +35,9 @@ def name(node: ast.AST) -> str:
 
 
 def sentences(tree: ast.AST) -> Iterator[str]:
-    """Templates of errors, of progress, of a report's changes, and of tables of refusals, as they stand in a file."""
+    """Templates of errors, of progress, of a report's changes, and of tables of refusals, as they
+    stand in a file.
+    """
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and name(node.func) in ERRORS and node.args:
             yield text(node.args[0]) or ""

@@ -1,4 +1,6 @@
-"""Programs send anything: every argument of every endpoint with every wrong type is a right result or one sentence."""
+"""Programs send anything: every argument of every endpoint with every wrong type is a right result
+or one sentence.
+"""
 
 from __future__ import annotations
 
@@ -245,7 +247,9 @@ def test_an_address_that_is_too_long_is_told(url: str) -> None:
 def test_no_event_of_the_window_answers_with_nothing(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A page never sends this; whoever does gets a result or a sentence, and the log says where it went wrong."""
+    """A page never sends this; whoever does gets a result or a sentence, and the log says where it
+    went wrong.
+    """
     with urlopen(f"{url}config", timeout=30) as answer:
         events = json.loads(answer.read())["dependencies"]
     asked = 0

@@ -1,4 +1,6 @@
-"""Small upscalers as their publishers lay them out: reference networks written plainly, under the published names."""
+"""Small upscalers as their publishers lay them out: reference networks written plainly, under the
+published names.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from torch.nn import functional as F
 
 
 def lively(network: nn.Module, seed: int = 0) -> nn.Module:
-    """`network` in eval mode with small random weights, none of them neutral: what a layout leaves out shows."""
+    """`network` in eval mode with small random weights, none of them neutral: what a layout leaves
+    out shows.
+    """
     generator = torch.Generator().manual_seed(seed)
     for name, tensor in network.state_dict().items():
         if name.endswith("running_var"):
@@ -229,7 +233,9 @@ class Compact(nn.Module):
 
 
 class SPAN(nn.Module):
-    """SPAN as it is trained: every convolution three in a row beside a shortcut, and the folded one in the file too."""
+    """SPAN as it is trained: every convolution three in a row beside a shortcut, and the folded one
+    in the file too.
+    """
 
     def __init__(self, width: int = 8, scale: int = 2) -> None:
         super().__init__()
@@ -281,7 +287,9 @@ def under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def swinir_onnx(set_of_operators: int = 11) -> bytes:
-    """A small SwinIR of two groups, enlarging four times, as PyTorch's exporter writes it for pictures of any size."""
+    """A small SwinIR of two groups, enlarging four times, as PyTorch's exporter writes it for
+    pictures of any size.
+    """
     from ganapps.networks.upscalers import _spandrel
 
     _spandrel()

@@ -1,7 +1,7 @@
 """What a test does with the window: serve it, open a part of it, choose a model, press Run.
 
-Gradio draws the inside of a tab or an accordion only when it is opened, and for a moment its widgets take back whatever is typed.
-A person is not that quick.
+Gradio draws the inside of a tab or an accordion only when it is opened, and for a moment its
+widgets take back whatever is typed. A person is not that quick.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def served(engine: Engine) -> Iterator[str]:
 
 
 def open_tab(page: Page, title: str) -> None:
-    """Go to the tab with that title, and wait until it takes input: the opening is over, whose last is the wall of faces and its ZIP."""
+    """Go to the tab with that title, and wait until it takes input: the opening is over, whose last
+    is the wall of faces and its ZIP.
+    """
     page.locator("#faces-archive a").wait_for(state="attached")
     page.get_by_role("tab", name=title).click()
     _drawn(page)
@@ -49,14 +51,15 @@ def unfold(page: Page, name: str) -> None:
 def choose(page: Page, box: str, model: str) -> None:
     """Pick the model with that title in the box with that id."""
     page.locator(f"#{box} input").click()
-    page.locator(f"#{box}").get_by_role(
-        "option", name=model, exact=True
-    ).click()  # another box's list may still be closing
+    # another box's list may still be closing
+    page.locator(f"#{box}").get_by_role("option", name=model, exact=True).click()
     expect(page.locator(f"#{box} input")).to_have_value(model)
 
 
 def run(page: Page, tab: str) -> None:
-    """Press the button of a tab that works on pictures, and wait for a result that needed no change, and its file."""
+    """Press the button of a tab that works on pictures, and wait for a result that needed no
+    change, and its file.
+    """
     page.locator(f"#{tab}-go").click()
     expect(page.locator(f"#{tab}-line")).to_contain_text("nothing changed", timeout=60_000)
     expect(page.locator(f"#{tab}-download a")).to_be_visible(timeout=60_000)

@@ -1,7 +1,9 @@
-"""What each task makes from the weights that ship, kept as small PNGs: a change that should move no pixel is held against them.
+"""What each task makes from the weights that ship, kept as small PNGs: a change that should move no
+pixel is held against them.
 
-`python -m tests.witnesses DIR` makes all of them in DIR. Made before and after a change on one machine, `diff -r` of the two
-folders must be silent; on another machine a pixel may differ by one level (test_witnesses.py).
+`python -m tests.witnesses DIR` makes all of them in DIR. Made before and after a change on one
+machine, `diff -r` of the two folders must be silent; on another machine a pixel may differ by one
+level (test_witnesses.py).
 """
 
 from __future__ import annotations
@@ -71,7 +73,9 @@ WITNESSES: dict[str, tuple[Recipe, str]] = {
 
 
 def made(engine: Engine, folder: Path) -> Iterator[tuple[str, Path]]:
-    """Each witness's name and its file in `folder`, its recipe inside; later ones work on earlier ones."""
+    """Each witness's name and its file in `folder`, its recipe inside; later ones work on earlier
+    ones.
+    """
     from ganapps import images
 
     Image.open(EXAMPLE).convert("RGB").crop(CROP).save(folder / "crop.png")

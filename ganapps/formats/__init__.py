@@ -1,7 +1,8 @@
-"""Checkpoint file -> tensors and settings, never code: safetensors, PyTorch files, NVIDIA's and R3GAN's pickles, ONNX.
+"""Checkpoint file -> tensors and settings, never code: safetensors, PyTorch files, NVIDIA's and
+R3GAN's pickles, ONNX.
 
-The kind is recognised from the bytes, not from the file's name. Whatever is not what it seems is one `WeightsError`
-sentence, in seconds and in little memory, and nothing of it is ever run.
+The kind is recognised from the bytes, not from the file's name. Whatever is not what it seems is
+one `WeightsError` sentence, in seconds and in little memory, and nothing of it is ever run.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from ganapps.formats.snapshots import read_snapshot
 from ganapps.formats.storages import NAMED, STREAM_MAGIC
 
 LARGEST_HEADER = 16 * 2**20  # bytes of a safetensors header; one of a thousand tensors takes 0.1 MB
-# Bytes of all tensors together: whole numbers become four times as large, and tensors may share some of their numbers.
+# Bytes of all tensors together: whole numbers become four times as large, and tensors may share
+# some of their numbers.
 WIDENED, SHARED = 4, 2**28
 MAGIC_BYTES = STREAM_MAGIC.to_bytes(10, "little")
 
@@ -34,9 +36,9 @@ class Contents:
     """What a checkpoint file holds.
 
     `tensors`: dotted names to tensors on the CPU, without gradient, in the file's number type
-    ('params_ema.conv_first.weight', 'G_ema.mapping.fc0.weight'). They may still lie in the file itself until they are
-    used, so don't write to them.
-    `settings`: the plain values beside them as nested dicts and lists ({'G_ema': {'z_dim': 512, ...}, 'epoch': 200}).
+    ('params_ema.conv_first.weight', 'G_ema.mapping.fc0.weight'). They may still lie in the file
+    itself until they are used, so don't write to them. `settings`: the plain values beside them as
+    nested dicts and lists ({'G_ema': {'z_dim': 512, ...}, 'epoch': 200}).
     """
 
     tensors: dict[str, Tensor]
@@ -48,14 +50,15 @@ def read(
 ) -> Contents:
     """Reads the checkpoint at `path`; `name` is how sentences call it (else the file's own name).
 
-    `wanted` are the top-level names whose tensors are taken if they are there (('params_ema',), ('G_ema', 'D')), to
-    save memory. Without it all are taken, except from NVIDIA's and R3GAN's pickles: there only G_ema, the network that
-    makes the pictures. Their buffers are all there, also those that a state dict leaves out
-    (`settings['G_ema']['non_persistent']` names them).
+    `wanted` are the top-level names whose tensors are taken if they are there (('params_ema',),
+    ('G_ema', 'D')), to save memory. Without it all are taken, except from NVIDIA's and R3GAN's
+    pickles: there only G_ema, the network that makes the pictures. Their buffers are all there,
+    also those that a state dict leaves out (`settings['G_ema']['non_persistent']` names them).
 
-    A snapshot's settings hold for each network its class name, constructor arguments and plain attributes, and for the
-    taken ones `modules`, the same for every module inside. Safetensors metadata becomes top-level settings, as the
-    texts they are. Of an ONNX file `nodes` say in which operations its tensors stand.
+    A snapshot's settings hold for each network its class name, constructor arguments and plain
+    attributes, and for the taken ones `modules`, the same for every module inside. Safetensors
+    metadata becomes top-level settings, as the texts they are. Of an ONNX file `nodes` say in which
+    operations its tensors stand.
 
     Weights kept as whole numbers come as the float32 numbers they stand for.
 
@@ -85,9 +88,8 @@ def _open(path: str, file: str) -> memoryview:
             raise refusals.no_file(file)
         if not status.st_size:
             raise refusals.empty(file)
-        with open(
-            path, "rb"
-        ) as opened:  # tensors stay in the file until they are used, and nothing is written to it
+        # tensors stay in the file until they are used, and nothing is written to it
+        with open(path, "rb") as opened:
             return memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY))
     except (OSError, ValueError) as error:
         raise refusals.unreadable(
@@ -134,9 +136,11 @@ def _read_safetensors(
 
 
 def _scaled(tensors: dict[str, Tensor], file: str) -> dict[str, Tensor]:
-    """Weights that are kept as whole numbers, with a scale for each output channel, as the numbers they stand for.
+    """Weights that are kept as whole numbers, with a scale for each output channel, as the numbers
+    they stand for.
 
-    The names are those of compressed-tensors: NAME.weight, int8 [O, ...], and NAME.weight_scale [O, 1].
+    The names are those of compressed-tensors: NAME.weight, int8 [O, ...], and NAME.weight_scale [O,
+    1].
     """
     for name in [n for n in tensors if n.endswith(".weight_scale")]:
         weight, scale = tensors.get(name.removesuffix("_scale")), tensors[name]

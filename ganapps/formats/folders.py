@@ -1,4 +1,6 @@
-"""A diffusers folder -> tensors and settings by part, never code: its configs are JSON, its weights go through formats.py."""
+"""A diffusers folder -> tensors and settings by part, never code: its configs are JSON, its weights
+go through formats.py.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,11 @@ LARGEST = 4 << 20  # bytes of a config; a real one has a few thousand, a vocabul
 
 
 def read(path: Path, files: Sequence[str], name: str) -> formats.Contents:
-    """The `files` of a folder, `unet/config.json` and the like; tensors under their part's name (`unet.conv_in.weight`), configs
-    as settings (`{"unet": {...}, "scheduler": {...}}`); a tokenizer's are tables and lines of text by name (`{"tokenizer": {"vocab": {...},
-    "merges": [...]}}`). Files at the top belong to the U-Net, as in the first diffusers repositories, unless they have
-    a name of their own, which is then their part's.
+    """The `files` of a folder, `unet/config.json` and the like; tensors under their part's name
+    (`unet.conv_in.weight`), configs as settings (`{"unet": {...}, "scheduler": {...}}`); a
+    tokenizer's are tables and lines of text by name (`{"tokenizer": {"vocab": {...}, "merges":
+    [...]}}`). Files at the top belong to the U-Net, as in the first diffusers repositories, unless
+    they have a name of their own, which is then their part's.
 
     `name` is how sentences call it. Raises WeightsError.
     """

@@ -1,6 +1,8 @@
-"""An ONNX file as data: its stored tensors, and which operations they stand in. Nothing in it is ever run.
+"""An ONNX file as data: its stored tensors, and which operations they stand in. Nothing in it is
+ever run.
 
-The wire format is protobuf's (https://protobuf.dev/programming-guides/encoding), the fields are those of onnx.proto3.
+The wire format is protobuf's (https://protobuf.dev/programming-guides/encoding), the fields are
+those of onnx.proto3.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ class _Damaged(Exception):
 
 
 def is_onnx(head: bytes) -> bool:
-    """Does a file begin as an ONNX model does: with its version, 1 to 31, and then another of its first fields?"""
+    """Does a file begin as an ONNX model does: with its version, 1 to 31, and then another of its
+    first fields?
+    """
     return (
         len(head) > 2
         and head[0] == 8
@@ -39,10 +43,11 @@ def is_onnx(head: bytes) -> bool:
 
 
 def read_graph(data: memoryview, budget: Budget) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors by name, and {"nodes": [{"operation": "Conv", "inputs": [...], "outputs": [...], "texts": {...}}, ...]} in their order.
+    """The tensors by name, and {"nodes": [{"operation": "Conv", "inputs": [...], "outputs": [...],
+    "texts": {...}}, ...]} in their order.
 
-    `texts` are the attributes that are texts; other attributes are left out, but for a constant's tensor, which stands among the
-    tensors. Raises WeightsError.
+    `texts` are the attributes that are texts; other attributes are left out, but for a constant's
+    tensor, which stands among the tensors. Raises WeightsError.
     """
     tensors: dict[str, Tensor] = {}
     nodes: list[dict[str, Any]] = []
@@ -84,7 +89,9 @@ def _node(data: memoryview, budget: Budget) -> tuple[dict[str, Any], Tensor | No
 
 
 def _tensor(data: memoryview, budget: Budget) -> tuple[str, Tensor | None]:
-    """A tensor and its name; None in its place where it holds something else than the numbers that networks are made of."""
+    """A tensor and its name; None in its place where it holds something else than the numbers that
+    networks are made of.
+    """
     shape, kind, values, name = [], 0, None, ""
     for field, value in _fields(data, budget):
         if field == DIMS:

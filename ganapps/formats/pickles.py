@@ -1,11 +1,14 @@
-"""A strict reader of Python pickles: it imports nothing, calls nothing, and turns every object into an inert record.
+"""A strict reader of Python pickles: it imports nothing, calls nothing, and turns every object into
+an inert record.
 
-A pickle is a small program. This reader knows the instructions that checkpoints use (protocols 2 to 5) and refuses the
-rest. Where Python would import a name, it keeps the name as text; where Python would call it, it keeps the arguments.
-What the records mean (tensors, settings) is for `storages` and `snapshots` to say.
+A pickle is a small program. This reader knows the instructions that checkpoints use (protocols 2 to
+5) and refuses the rest. Where Python would import a name, it keeps the name as text; where Python
+would call it, it keeps the arguments. What the records mean (tensors, settings) is for `storages`
+and `snapshots` to say.
 
-Every instruction, and every 64 characters of text, is one step of a `Budget`, so time and memory are bounded by a
-constant and not by what a file claims. Bytes and long texts are never copied: they stay views of the file.
+Every instruction, and every 64 characters of text, is one step of a `Budget`, so time and memory
+are bounded by a constant and not by what a file claims. Bytes and long texts are never copied: they
+stay views of the file.
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ from collections.abc import Callable
 
 from ganapps.formats.refusals import cut_off, damaged, foreign, tensorflow, too_intricate
 
-MOST_STEPS = 1_000_000  # R3GAN's snapshot with its optimizers, the most intricate that was measured, takes 75,000
-LONGEST_TEXT = 4096  # bytes; names and settings are short, the source text in NVIDIA's files stays an unread `LongText`
+# R3GAN's snapshot with its optimizers, the most intricate that was measured, takes 75,000
+MOST_STEPS = 1_000_000
+# bytes; names and settings are short, the source text in NVIDIA's files stays an unread `LongText`
+LONGEST_TEXT = 4096
 LARGEST_KEY, LARGEST_NUMBER = 2**31, 2**63
 LONGEST_LINE = 512
 ORDERED_DICT, COUNTER = "collections.OrderedDict", "collections.Counter"
-PERSISTENT = "persistent id"  # the name of the record that stands for a persistent id; no Python name has a space
+# the name of the record that stands for a persistent id; no Python name has a space
+PERSISTENT = "persistent id"
 
 
 class Budget:
@@ -57,7 +63,9 @@ class LongText:
 
 
 class Record:
-    """What a pickle wanted to call or create: the name, its arguments, its state and what was put into it."""
+    """What a pickle wanted to call or create: the name, its arguments, its state and what was put
+    into it.
+    """
 
     __slots__ = ("name", "args", "state", "pairs", "entries")
 
@@ -72,8 +80,8 @@ class Record:
 class Reader:
     """Reads pickles that follow each other in `data`, from position `at` on.
 
-    `allowed` says which names the pickles may hold; all are inert, but a file that asks for a shell is not worth
-    reading. `records` lists every record made so far, reachable or not.
+    `allowed` says which names the pickles may hold; all are inert, but a file that asks for a shell
+    is not worth reading. `records` lists every record made so far, reachable or not.
     """
 
     def __init__(self, data: memoryview, budget: Budget, allowed: Callable[[str], bool]) -> None:
@@ -84,8 +92,9 @@ class Reader:
         self.records: list[Record] = []
 
     def value(self) -> object:
-        """The next pickle's value: None, bool, int, float, str, tuple, list (for sets too), dict, `memoryview` for
-        bytes, `LongText`, `Name` or `Record`. Raises `WeightsError`."""
+        """The next pickle's value: None, bool, int, float, str, tuple, list (for sets too), dict,
+        `memoryview` for bytes, `LongText`, `Name` or `Record`. Raises `WeightsError`.
+        """
         self.stack: list = []
         self.marks: list[list] = []
         self.memo: dict[int, object] = {}
@@ -97,7 +106,8 @@ class Reader:
         except (
             LookupError,
             ValueError,
-        ) as error:  # unknown instruction, empty stack, no such memo, not UTF-8
+        ) as error:
+            # unknown instruction, empty stack, no such memo, not UTF-8
             raise damaged(self.budget.file) from error
 
     def insist(self, honest: bool) -> None:
@@ -165,7 +175,9 @@ class Reader:
             self.push_record(name.text, args)
 
     def push_dict(self, args: object, kinds: tuple[type, ...]) -> None:
-        """The call may give the pairs, as Python 2 did. Each pair is a step, since the call may be repeated."""
+        """The call may give the pairs, as Python 2 did. Each pair is a step, since the call may be
+        repeated.
+        """
         self.insist(
             type(args) is tuple and len(args) <= 1 and all(type(pairs) in kinds for pairs in args)
         )
@@ -179,9 +191,8 @@ class Reader:
     def build(self, state: object) -> None:
         target = self.stack[-1]
         self.insist(type(target) in (Record, dict))
-        if (
-            type(target) is Record
-        ):  # attributes of an OrderedDict (`_metadata` of a state dict) say nothing to us
+        # attributes of an OrderedDict (`_metadata` of a state dict) say nothing to us
+        if type(target) is Record:
             target.state = state
 
     def add(self, values: list) -> None:
@@ -192,9 +203,11 @@ class Reader:
         target.extend(values)
 
     def put(self, parts: list | tuple) -> None:
-        """Keys are texts and small whole numbers: the hashes of others can be made to collide, or to take for ever.
+        """Keys are texts and small whole numbers: the hashes of others can be made to collide, or
+        to take for ever.
 
-        Large ones, by which old optimizers call their parameters, become texts; so do classes, as callbacks are called.
+        Large ones, by which old optimizers call their parameters, become texts; so do classes, as
+        callbacks are called.
         """
         target = self.stack[-1]
         if type(target) is Record:

@@ -1,7 +1,8 @@
-"""PyTorch files, the zip archives and the older streams: their tensors, and the plain values beside them.
+"""PyTorch files, the zip archives and the older streams: their tensors, and the plain values beside
+them.
 
-What else lies beside the weights (numpy's numbers, a program's settings, paths, dates, classes of research code) is
-read as inert records, of which the plain values are kept.
+What else lies beside the weights (numpy's numbers, a program's settings, paths, dates, classes of
+research code) is read as inert records, of which the plain values are kept.
 """
 
 from __future__ import annotations

@@ -6,13 +6,15 @@ import re
 
 from ganapps.errors import WeightsError
 
-# What a text file under the name of a checkpoint is, by how it begins (lower case, white space left out).
+# What a text file under the name of a checkpoint is, by how it begins (lower case, white space left
+# out).
 IMPOSTORS = {
     "version https://git-lfs": (
         "{file} is a Git LFS pointer, the label of a file and not the file itself. "
         "Fetch the real one with `git lfs pull`, or let this app download it."
     ),
-    "<": "{file} is a web page, not a checkpoint. Delete it and fetch it with its direct download link.",
+    "<": "{file} is a web page, not a checkpoint. Delete it and fetch it with its direct download "
+    "link.",
     "{": "{file} is a message from a server, not a checkpoint. Delete it and fetch it again.",
     "[": "{file} is a message from a server, not a checkpoint. Delete it and fetch it again.",
 }
@@ -32,23 +34,28 @@ NUMPY = (
     "Use the model's PyTorch or safetensors file."
 )
 NCNN = (
-    "{file} is one of a pair of ncnn files (.param and .bin), which is not a checkpoint this app can read. "
+    "{file} is one of a pair of ncnn files (.param and .bin), which is not a checkpoint this app "
+    "can read. "
     "Use the PyTorch file that it was made from."
 )
 TFLITE = (
     "{file} is a TensorFlow Lite model, which is not a checkpoint this app can read. "
     "Use the model's PyTorch or safetensors file."
 )
-GGUF = "{file} is a GGUF file, which is not a checkpoint this app can read. Use the model's PyTorch or safetensors file."
+GGUF = (
+    "{file} is a GGUF file, which is not a checkpoint this app can read. Use the model's "
+    "PyTorch or safetensors file."
+)
 OTHERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF\r\n\x1a\n", KERAS),
     (4, b"TFL3", TFLITE),
     (0, b"GGUF", GGUF),
+    # the text half; the other begins with the number type of its first weights
     (
         0,
         b"7767517\n",
         NCNN,
-    ),  # the text half; the other begins with the number type of its first weights
+    ),
     (0, b"7767517\r\n", NCNN),
     (0, b"\x47\x6b\x30\x01", NCNN),
     (0, b"\x38\x4b\x0d\x00", NCNN),
@@ -106,7 +113,8 @@ def empty(file: str) -> WeightsError:
 def unknown(file: str) -> WeightsError:
     return WeightsError(
         "{file} is not a checkpoint this app can read. "
-        "It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin), pickles of NVIDIA's StyleGAN and of R3GAN, and ONNX.",
+        "It reads safetensors, PyTorch files (.pt, .pth, .ckpt, .bin), pickles of NVIDIA's "
+        "StyleGAN and of R3GAN, and ONNX.",
         file=file,
     )
 
@@ -121,7 +129,8 @@ def cut_off(file: str) -> WeightsError:
 def damaged(file: str) -> WeightsError:
     """For contents that no honest program writes."""
     return WeightsError(
-        "{file} is damaged or was made to do harm; nothing in it was run. Delete it and fetch it from its authors.",
+        "{file} is damaged or was made to do harm; nothing in it was run. Delete it and fetch it "
+        "from its authors.",
         file=file,
     )
 
@@ -129,7 +138,8 @@ def damaged(file: str) -> WeightsError:
 def claims_too_much(file: str) -> WeightsError:
     """For tensors that reach outside the bytes that are there."""
     return WeightsError(
-        "{file} claims tensors larger than the file holds; it was not read. Delete it and fetch it from its authors.",
+        "{file} claims tensors larger than the file holds; it was not read. Delete it and fetch it "
+        "from its authors.",
         file=file,
     )
 
@@ -146,7 +156,8 @@ def too_intricate(file: str) -> WeightsError:
 def foreign(file: str, kind: str) -> WeightsError:
     """For objects of a program; `kind` is the class or function that the file names."""
     return WeightsError(
-        "{file} holds Python objects ({kind}) that only running its author's code could open; this app never does. "
+        "{file} holds Python objects ({kind}) that only running its author's code could open; this "
+        "app never does. "
         "Save the weights alone (a state dict) and use that file.",
         file=file,
         kind=re.sub(r"[^\w.]", "?", kind, flags=re.ASCII)[:60],
@@ -155,7 +166,8 @@ def foreign(file: str, kind: str) -> WeightsError:
 
 def program(file: str) -> WeightsError:
     return WeightsError(
-        "{file} is a TorchScript program, which this app never runs. Use a file with the weights alone (a state dict).",
+        "{file} is a TorchScript program, which this app never runs. Use a file with the weights "
+        "alone (a state dict).",
         file=file,
     )
 

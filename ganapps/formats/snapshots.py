@@ -1,8 +1,10 @@
-"""Networks pickled whole (NVIDIA's stylegan2-ada-pytorch and stylegan3, R3GAN): their tensors and constructor settings.
+"""Networks pickled whole (NVIDIA's stylegan2-ada-pytorch and stylegan3, R3GAN): their tensors and
+constructor settings.
 
-Such a file is a dict {'G', 'D', 'G_ema', 'training_set_kwargs', ...}. NVIDIA's networks are calls of
-`_reconstruct_persistent_obj` with {class_name, module_src, state}: the source text is never looked at. R3GAN's are
-plain objects with a class name and a state. The state of both is the `__dict__` of a torch module.
+Such a file is a dict {'G', 'D', 'G_ema', 'training_set_kwargs', ...}. NVIDIA's networks are calls
+of `_reconstruct_persistent_obj` with {class_name, module_src, state}: the source text is never
+looked at. R3GAN's are plain objects with a class name and a state. The state of both is the
+`__dict__` of a torch module.
 """
 
 from __future__ import annotations
@@ -47,10 +49,11 @@ DEEPEST = 32  # modules or settings inside one another; R3GAN has 8
 LONGEST_LIST = 256
 LONGEST_PATH = 400
 NOT_PLAIN = object()
+# what a program was told: their attributes are settings
 NAMESPACES = (
     "argparse.Namespace",
     "types.SimpleNamespace",
-)  # what a program was told: their attributes are settings
+)
 # What else of Python, numpy and PyTorch lies in honest files, beside the weights.
 BESIDE = frozenset(
     [
@@ -63,7 +66,8 @@ BESIDE = frozenset(
     + [
         f"{module}.{kind}"
         for module in ("builtins", "__builtin__")
-        for kind in "bool bytes complex dict float frozenset int list object range set slice str tuple".split()
+        for kind in "bool bytes complex dict float frozenset int list object range set slice str "
+        "tuple".split()
     ]
     + [
         f"{module}.{kind}"
@@ -118,7 +122,9 @@ class Network:
 
 @dataclass
 class Snapshot:
-    """What has been taken out of a file so far; `room` is how many bytes of tensors it may still hold."""
+    """What has been taken out of a file so far; `room` is how many bytes of tensors it may still
+    hold.
+    """
 
     budget: Budget
     room: int
@@ -169,12 +175,13 @@ class Snapshot:
 def read_snapshot(
     data: memoryview, budget: Budget, wanted: tuple[str, ...] | None
 ) -> tuple[dict[str, Tensor], dict]:
-    """Tensors ('G_ema.mapping.fc0.weight') and settings ({'G_ema': {'z_dim': 512, ...}, 'training_set_kwargs': ...}).
+    """Tensors ('G_ema.mapping.fc0.weight') and settings ({'G_ema': {'z_dim': 512, ...},
+    'training_set_kwargs': ...}).
 
-    Takes the networks named in `wanted`, or G_ema, the one that makes the pictures. Each one's settings also hold
-    `modules`: class name, constructor settings and plain attributes of every module inside it, by its dotted name; and
-    `non_persistent`, the names of the buffers that a state dict would leave out (they are among the tensors). Raises
-    `WeightsError`.
+    Takes the networks named in `wanted`, or G_ema, the one that makes the pictures. Each one's
+    settings also hold `modules`: class name, constructor settings and plain attributes of every
+    module inside it, by its dotted name; and `non_persistent`, the names of the buffers that a
+    state dict would leave out (they are among the tensors). Raises `WeightsError`.
     """
     value = Reader(data, budget, _allowed).value()
     root = _mapping(value)
@@ -192,16 +199,17 @@ def read_snapshot(
         name: value for name, raw in root.items() if (value := plain(raw, budget)) is not NOT_PLAIN
     }
     settings |= {name: network.settings(budget) for name, network in networks.items()}
-    snapshot = Snapshot(
-        budget, 2 * len(data)
-    )  # twice, for protocol 2 writes bytes as text that is decoded first
+    # twice, for protocol 2 writes bytes as text that is decoded first
+    snapshot = Snapshot(budget, 2 * len(data))
     for name in chosen:
         settings[name] |= _take_network(snapshot, name, networks[name])
     return snapshot.tensors, settings
 
 
 def harmless(name: str) -> bool:
-    """Any class of research code may be named, it is inert. Of Python, numpy and PyTorch a handful has business here."""
+    """Any class of research code may be named, it is inert. Of Python, numpy and PyTorch a handful
+    has business here.
+    """
     package = name.partition(".")[0]
     general = package in sys.stdlib_module_names or package in (
         "torch",
@@ -292,7 +300,9 @@ def _is_encoded(value: object) -> bool:
 
 
 def _bytes(value: object) -> memoryview | None:
-    """The bytes of a bytes value, or of the text that stands for one in protocol 2; None for anything else."""
+    """The bytes of a bytes value, or of the text that stands for one in protocol 2; None for
+    anything else.
+    """
     if type(value) is memoryview:
         return value
     text = value.args[0] if _is_encoded(value) else None
@@ -311,7 +321,9 @@ def _texts(value: object) -> list[str]:
 
 
 def plain(value: object, budget: Budget, depth: int = 0) -> object:
-    """`value` as None, bool, number, text, lists and dicts of these; the rest is left out of dicts, or `NOT_PLAIN`."""
+    """`value` as None, bool, number, text, lists and dicts of these; the rest is left out of dicts,
+    or `NOT_PLAIN`.
+    """
     budget.spend()
     if depth > DEEPEST:
         raise too_intricate(budget.file)
@@ -351,7 +363,9 @@ def _plain_record(value: object) -> object:
 
 
 def _numbers(kind: object, data: object, shape: object) -> numpy.ndarray | object:
-    """The array of `shape` in `data`; `kind` is the record of its numpy.dtype, whose state holds the byte order."""
+    """The array of `shape` in `data`; `kind` is the record of its numpy.dtype, whose state holds
+    the byte order.
+    """
     code = (
         kind.args[0] if type(kind) is Record and kind.name == "numpy.dtype" and kind.args else None
     )

@@ -1,8 +1,9 @@
-"""The tensors of PyTorch files and streams: what they claim, and whether the bytes for it are there.
+"""The tensors of PyTorch files and streams: what they claim, and whether the bytes for it are
+there.
 
-PyTorch's own reader believes sizes, even where it runs no code: a few hundred bytes can ask it for terabytes, or for a
-hash that never ends. So it is not asked. The strict reader reads each file, and a tensor is made only of bytes that
-are there.
+PyTorch's own reader believes sizes, even where it runs no code: a few hundred bytes can ask it for
+terabytes, or for a hash that never ends. So it is not asked. The strict reader reads each file, and
+a tensor is made only of bytes that are there.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ STREAM_MAGIC = 0x1950A86A20F9469CFC6C  # the number that every legacy PyTorch st
 STREAM_VERSION = 1001
 LARGEST_DIRECTORY = 64 * 2**20  # bytes of a zip's directory; one of a thousand tensors takes 0.1 MB
 LARGEST_SIDE = 2**40
-# Entries of programs that PyTorch's compilers write: TorchScript of today and of old, and torch.export.
+# Entries of programs that PyTorch's compilers write: TorchScript of today and of old, and
+# torch.export.
 PROGRAM = ("constants.pkl", "model.json", "archive_format", "serialized_exported_program.json")
-NAMED = 20  # steps for each tensor or module: it costs more than a pickle spends on it, and may have many names
+# steps for each tensor or module: it costs more than a pickle spends on it, and may have many names
+NAMED = 20
 REBUILD = ("torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2")
 PARAMETER = "torch._utils._rebuild_parameter"
 SIZE, DEVICE = "torch.Size", "torch.device"
@@ -81,7 +84,8 @@ class Stream:
     storages: Mapping[str, memoryview]
 
     def tensor(self, record: Record, made: dict[str, Tensor], file: str) -> Tensor:
-        """The tensor that `record` rebuilds; `made` has the storages that other tensors were made of, or gets this one.
+        """The tensor that `record` rebuilds; `made` has the storages that other tensors were made
+        of, or gets this one.
 
         It is a view of its storage, as in the network that was saved. Raises `WeightsError`.
         """
@@ -121,7 +125,9 @@ def claim(record: Record, file: str) -> Claim:
 def check_view(
     record: Record, count: int, file: str
 ) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
-    """Offset, size, stride of the tensor that `record` rebuilds over a storage of `count` numbers, else `WeightsError`."""
+    """Offset, size, stride of the tensor that `record` rebuilds over a storage of `count` numbers,
+    else `WeightsError`.
+    """
     if record.name not in REBUILD or len(record.args) < 4:
         raise damaged(file)
     offset, size, stride = record.args[1:4]
@@ -159,11 +165,12 @@ def _aligned(data: memoryview, dtype: torch.dtype) -> Tensor:
 def read_stream(
     data: memoryview, budget: Budget, allowed: Callable[[str], bool] = NAMES.__contains__
 ) -> Stream:
-    """Reads a legacy PyTorch stream (or the one around each tensor of NVIDIA's pickles) and checks every claim in it.
+    """Reads a legacy PyTorch stream (or the one around each tensor of NVIDIA's pickles) and checks
+    every claim in it.
 
-    It is five pickles (a magic number, a version, the writer's machine, the value, the keys of its storages), and then
-    for each key an eight-byte count and the raw numbers. `allowed` are the names that may stand in it; what is called
-    by them is inert. Raises `WeightsError`.
+    It is five pickles (a magic number, a version, the writer's machine, the value, the keys of its
+    storages), and then for each key an eight-byte count and the raw numbers. `allowed` are the
+    names that may stand in it; what is called by them is inert. Raises `WeightsError`.
     """
     reader = Reader(data, budget, allowed)
     magic, version, machine, root, keys = (reader.value() for _ in range(5))
@@ -199,7 +206,9 @@ def _storage_bytes(reader: Reader, storage: Claim) -> memoryview:
 
 
 def _claims(records: Iterable[Record], file: str) -> dict[str, Claim]:
-    """One claim for each key: PyTorch believes the first that it meets, so a second must be the same."""
+    """One claim for each key: PyTorch believes the first that it meets, so a second must be the
+    same.
+    """
     claims: dict[str, Claim] = {}
     for record in records:
         if record.name == PERSISTENT:
@@ -210,7 +219,8 @@ def _claims(records: Iterable[Record], file: str) -> dict[str, Claim]:
 
 
 def check_records(records: Iterable[Record], claims: Mapping[str, Claim], budget: Budget) -> None:
-    """Each call of PyTorch's makes a tensor inside its storage, a parameter, or a small size; else it raises.
+    """Each call of PyTorch's makes a tensor inside its storage, a parameter, or a small size; else
+    it raises.
 
     Calls of others are inert records, whose names the reader has allowed.
     """
@@ -250,7 +260,8 @@ def read_archive(
 ) -> Stream:
     """Reads a PyTorch zip file and checks every claim in its directory and in the pickle inside.
 
-    `allowed` are the names that may stand in the pickle; what is called by them is inert. Raises `WeightsError`.
+    `allowed` are the names that may stand in the pickle; what is called by them is inert. Raises
+    `WeightsError`.
     """
     entries = {entry.filename: entry for entry in _checked(path, data, budget)}
     folder = next(iter(entries), "").partition("/")[0]
@@ -272,7 +283,9 @@ def read_archive(
 
 
 def _checked(path: str, data: memoryview, budget: Budget) -> list[zipfile.ZipInfo]:
-    """The entries of a PyTorch zip file, whose sizes are true; else a sentence that says what the file is."""
+    """The entries of a PyTorch zip file, whose sizes are true; else a sentence that says what the
+    file is.
+    """
     entries = _directory(path, data, budget.file)
     names = [entry.filename for entry in entries]
     folder = names[0].partition("/")[0] if names else ""
@@ -306,8 +319,8 @@ def _directory(path: str, data: memoryview, file: str) -> list[zipfile.ZipInfo]:
 def _directory_size(data: memoryview, file: str) -> int:
     """In bytes, by the record at the very end of a zip without a comment, as PyTorch writes it.
 
-    The directory must end where that record begins: the zip reader here and PyTorch's would else each take another one
-    for it.
+    The directory must end where that record begins: the zip reader here and PyTorch's would else
+    each take another one for it.
     """
     end = len(data) - 22
     if end < 0 or data[end : end + 4] != b"PK\x05\x06":
@@ -324,7 +337,9 @@ def _directory_size(data: memoryview, file: str) -> int:
 
 
 def _check_sizes(entries: list[zipfile.ZipInfo], room: int, budget: Budget) -> None:
-    """PyTorch compresses nothing and repeats no name, so all entries together are no larger than the file."""
+    """PyTorch compresses nothing and repeats no name, so all entries together are no larger than
+    the file.
+    """
     budget.spend(len(entries))
     if any(
         entry.compress_type or entry.flag_bits & 1 or entry.compress_size != entry.file_size

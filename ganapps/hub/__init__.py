@@ -1,4 +1,6 @@
-"""From a row of the catalogue to files on this disk: shipped, the person's own, the Hub's cache, or the Hub itself."""
+"""From a row of the catalogue to files on this disk: shipped, the person's own, the Hub's cache, or
+the Hub itself.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +35,13 @@ __all__ = [
 TYPED = re.compile(
     r"(?P<repo>[\w./-]+):(?P<file>[\w.+=,()\[\] /-]+)(@(?P<revision>[\w./-]+))?", re.ASCII
 )
+# not a bug: the world
 TROUBLE = (
     OSError,
     errors.HFValidationError,
     transfer.http.HTTPError,
     transfer.http.InvalidURL,
-)  # not a bug: the world
+)
 AGAIN = 2.0  # seconds in which the next source does not ask an unreachable Hub again
 
 _reached: dict[
@@ -59,7 +62,9 @@ def here(checkpoint: Checkpoint) -> Located | None:
 
 
 def settled(checkpoint: Checkpoint) -> bool:
-    """Is it on this disk just as it is asked for, so that `fetch` will ask nobody? Of a branch, which may have moved, never."""
+    """Is it on this disk just as it is asked for, so that `fetch` will ask nobody? Of a branch,
+    which may have moved, never.
+    """
     for source in checkpoint.sources:
         for found in disk.on_disk(source, checkpoint.typed):
             fits = not (
@@ -71,10 +76,12 @@ def settled(checkpoint: Checkpoint) -> bool:
 
 
 def fetch(checkpoint: Checkpoint, offline: bool = False) -> Steps:
-    """Finds or downloads the checkpoint's file; yields Progress a few times a second and returns the checked Located.
+    """Finds or downloads the checkpoint's file; yields Progress a few times a second and returns
+    the checked Located.
 
-    What is on the disk comes first, then each source in order. Closing the generator stops the download within a
-    second and leaves no partial file. WeightsError when no source serves: about the first, with the number of others.
+    What is on the disk comes first, then each source in order. Closing the generator stops the
+    download within a second and leaves no partial file. WeightsError when no source serves: about
+    the first, with the number of others.
     """
     refused: list[tuple[Source, WeightsError]] = []
     offline = offline or constants.is_offline_mode()
@@ -91,7 +98,8 @@ def fetch(checkpoint: Checkpoint, offline: bool = False) -> Steps:
 
 
 def intact(path: Path, sha256: str | None, title: str) -> Path:
-    """`path`, a shipped file beside a model's own (its labels), read through once to see that it is the one of that `sha256`.
+    """`path`, a shipped file beside a model's own (its labels), read through once to see that it is
+    the one of that `sha256`.
 
     WeightsError if it is missing, can't be read or is another one.
     """
@@ -104,7 +112,9 @@ def intact(path: Path, sha256: str | None, title: str) -> Path:
 
 
 def size(checkpoint: Checkpoint) -> int | None:
-    """Bytes of the first source that the Hub knows; None where it does not say. Blocks for a second or two, so ask it once."""
+    """Bytes of the first source that the Hub knows; None where it does not say. Blocks for a second
+    or two, so ask it once.
+    """
     for source in checkpoint.sources:
         if source.repo and disk.well_formed(source):
             looking = _looked(source, checkpoint.title)
@@ -124,7 +134,8 @@ def parse(text: str) -> Source:
     source = Source(match["file"], match["repo"], match["revision"]) if match else None
     if source is None or not disk.well_formed(source):
         raise UserError(
-            "{text} is not a place on the Hub: write owner/repo:file or owner/repo:file@revision, for "
+            "{text} is not a place on the Hub: write owner/repo:file or owner/repo:file@revision, "
+            "for "
             "example {example}.",
             text=text.strip()[:120],
             example="owner/repo:models/faces.safetensors@main",
@@ -133,7 +144,9 @@ def parse(text: str) -> Source:
 
 
 def reachable(timeout: float = 1.0) -> bool:
-    """Does the Hub answer? Asked at most once a minute, for up to `timeout` seconds: not on the window's own thread."""
+    """Does the Hub answer? Asked at most once a minute, for up to `timeout` seconds: not on the
+    window's own thread.
+    """
     if constants.is_offline_mode():
         return False
     asked, answer = _reached.get(constants.ENDPOINT, (-60.0, False))
@@ -170,7 +183,8 @@ def _from_hub(source: Source, title: str, offline: bool, typed: bool) -> Steps:
         raise _misplaced(source, title)
     if offline:
         raise WeightsError(
-            "{title} is not on this machine and the app is offline: choose a model that is here, or "
+            "{title} is not on this machine and the app is offline: choose a model that is here, "
+            "or "
             "start the app without --offline and HF_HUB_OFFLINE to fetch {file} from {repo}.",
             title=title,
             file=disk.names(source)[0],
@@ -248,7 +262,9 @@ def _meter(done: int, total: int, seconds: float, title: str) -> Progress:
 
 
 def _looked(source: Source, title: str) -> Generator[Progress, None, dict[str, HfFileMetadata]]:
-    """What the Hub says of the files of `source`; refuses, before a byte is fetched, what could not be used later."""
+    """What the Hub says of the files of `source`; refuses, before a byte is fetched, what could not
+    be used later.
+    """
     if time.monotonic() - _given_up.get(constants.ENDPOINT, -AGAIN) < AGAIN:
         raise _unreachable(title)
     facts, waiting = {}, Progress(0, source.size, "Asking the Hub for {title}", {"title": title})
@@ -261,7 +277,8 @@ def _looked(source: Source, title: str) -> Generator[Progress, None, dict[str, H
             raise _refusal(error, source, name, title, began=False) from error
         if facts[name].commit_hash is None or facts[name].etag is None:
             raise WeightsError(
-                "What answers at {host} is not the Hub, perhaps the login page of a network: sign in "
+                "What answers at {host} is not the Hub, perhaps the login page of a network: sign "
+                "in "
                 "there, or correct HF_ENDPOINT.",
                 host=constants.ENDPOINT,
             )
@@ -312,7 +329,9 @@ def _final(checkpoint: Checkpoint, refused: list[tuple[Source, WeightsError]]) -
 def _refusal(
     error: BaseException, source: Source, file: str, title: str, began: bool
 ) -> WeightsError:
-    """The sentence for what the Hub's client raised about `file`; `began`: the download was under way."""
+    """The sentence for what the Hub's client raised about `file`; `began`: the download was under
+    way.
+    """
     if isinstance(error, errors.LocalEntryNotFoundError):
         error = error.__cause__ or error
     if isinstance(error, errors.HfHubHTTPError):
@@ -332,7 +351,8 @@ def _refusal(
         _reached[constants.ENDPOINT] = time.monotonic(), False
         return _unreachable(title)
     return WeightsError(
-        "The download of {file} from {repo} was cut off again and again: check the connection and try "
+        "The download of {file} from {repo} was cut off again and again: check the connection and "
+        "try "
         "again.",
         file=file,
         repo=source.repo,
@@ -341,7 +361,8 @@ def _refusal(
 
 def _gone(source: Source, title: str) -> WeightsError:
     return WeightsError(
-        "The file {file} of {title}, which comes with this app, is missing: fetch the app's weights "
+        "The file {file} of {title}, which comes with this app, is missing: fetch the app's "
+        "weights "
         "folder again.",
         file=source.file,
         title=title,
@@ -358,7 +379,8 @@ def _misplaced(source: Source, title: str) -> WeightsError:
 
 def _unreachable(title: str) -> WeightsError:
     return WeightsError(
-        "The Hub at {host} can't be reached and {title} is not on this machine: check the connection, "
+        "The Hub at {host} can't be reached and {title} is not on this machine: check the "
+        "connection, "
         "or choose a model that is here.",
         host=constants.ENDPOINT,
         title=title,
@@ -369,7 +391,8 @@ def _unwritable(error: OSError, title: str) -> WeightsError:
     folder = str(constants.HF_HUB_CACHE)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return WeightsError(
-            "The disk became full before {title} was complete: make room in {folder}, or set HF_HOME "
+            "The disk became full before {title} was complete: make room in {folder}, or set "
+            "HF_HOME "
             "to a folder on a larger disk.",
             title=title,
             folder=folder,
@@ -390,7 +413,8 @@ def _answered(error: errors.HfHubHTTPError, source: Source, file: str) -> Weight
         return _shut(error, repo, page, status)
     if isinstance(error, errors.RevisionNotFoundError):
         return WeightsError(
-            "{repo} has no revision {revision}: take a branch, tag or commit that is listed on {page}.",
+            "{repo} has no revision {revision}: take a branch, tag or commit that is listed on "
+            "{page}.",
             repo=repo,
             revision=revision,
             page=page,
@@ -405,7 +429,8 @@ def _answered(error: errors.HfHubHTTPError, source: Source, file: str) -> Weight
         )
     if status == 429:
         return WeightsError(
-            "The Hub asks for a pause before it sends {file} of {repo} (too many requests): wait some "
+            "The Hub asks for a pause before it sends {file} of {repo} (too many requests): wait "
+            "some "
             "minutes; with HF_TOKEN set it allows more.",
             file=file,
             repo=repo,
@@ -420,7 +445,9 @@ def _answered(error: errors.HfHubHTTPError, source: Source, file: str) -> Weight
 
 
 def _shut(error: errors.HfHubHTTPError, repo: str, page: str, status: int) -> WeightsError:
-    """The sentence for a repository that may not be read; a gated one counts as not found too, so it comes first."""
+    """The sentence for a repository that may not be read; a gated one counts as not found too, so
+    it comes first.
+    """
     if isinstance(error, errors.GatedRepoError):
         return WeightsError(
             "{repo} is gated: accept its terms on {page}, set HF_TOKEN to a token of that account, "
@@ -437,7 +464,8 @@ def _shut(error: errors.HfHubHTTPError, repo: str, page: str, status: int) -> We
             repo=repo,
         )
     return WeightsError(
-        "The Hub does not let this token read {repo} (HTTP {status}): renew HF_TOKEN, or unset it for "
+        "The Hub does not let this token read {repo} (HTTP {status}): renew HF_TOKEN, or unset it "
+        "for "
         "a public model.",
         repo=repo,
         status=status,

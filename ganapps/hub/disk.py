@@ -1,4 +1,6 @@
-"""What is on this disk: where a model's files may lie, is there room for more, and are they the right ones?"""
+"""What is on this disk: where a model's files may lie, is there room for more, and are they the
+right ones?
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ _hashes: dict[
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a fetch is: bytes done and in all (None: not known), and a sentence as in `errors.UserError`."""
+    """How far a fetch is: bytes done and in all (None: not known), and a sentence as in
+    `errors.UserError`.
+    """
 
     done: int
     total: int | None
@@ -47,9 +51,9 @@ class Progress:
 class Located:
     """A checkpoint's file (or folder) on this disk.
 
-    `revision` is the commit of a file from the Hub, None of a shipped or own one. `sha256` of a folder is that of its
-    list of files, as `sha256sum` prints it; None only from `here`, which reads nothing. `changes` are sentences about
-    what went otherwise than the row asks.
+    `revision` is the commit of a file from the Hub, None of a shipped or own one. `sha256` of a
+    folder is that of its list of files, as `sha256sum` prints it; None only from `here`, which
+    reads nothing. `changes` are sentences about what went otherwise than the row asks.
     """
 
     path: Path
@@ -63,19 +67,22 @@ Steps = Generator[Progress, None, Located]
 
 
 def shipped(file: str) -> Path:
-    """Where a shipped file is: in the person's folder GANAPPS_WEIGHTS if it is there, else in `weights/`."""
+    """Where a shipped file is: in the person's folder GANAPPS_WEIGHTS if it is there, else in
+    `weights/`.
+    """
     own = _own_folder()
     return own / file if own and (own / file).exists() else WEIGHTS / file
 
 
 def on_disk(source: Source, typed: bool = False) -> Iterator[Located]:
-    """Every place on this disk that holds all files of `source`, unread, the best first; `typed`: of no row."""
+    """Every place on this disk that holds all files of `source`, unread, the best first; `typed`:
+    of no row.
+    """
     own = _own_folder()
     places = [own / (source.repo or "") / source.file] if own else []
     if own and source.repo and source.sha256 and source.file:
-        places.append(
-            own / Path(source.file).name
-        )  # a bare name may be anybody's, so only where it can be checked
+        # a bare name may be anybody's, so only where it can be checked
+        places.append(own / Path(source.file).name)
     if source.repo is None:
         places.append(WEIGHTS / source.file)
     for place in places:
@@ -92,7 +99,9 @@ def on_disk(source: Source, typed: bool = False) -> Iterator[Located]:
 
 
 def cached(source: Source, folder: Path) -> Located | None:
-    """The files of `source` in a cache of the Hub's client, unread; None unless all of them are there, of one commit."""
+    """The files of `source` in a cache of the Hub's client, unread; None unless all of them are
+    there, of one commit.
+    """
     if not well_formed(source):
         return None
     files = names(source)
@@ -110,7 +119,9 @@ def names(source: Source) -> tuple[str, ...]:
 
 
 def well_formed(source: Source) -> bool:
-    """Could the Hub have this repository, revision and files, and do they stay inside the cache's folder?"""
+    """Could the Hub have this repository, revision and files, and do they stay inside the cache's
+    folder?
+    """
     words = (source.repo or "").split("/")
     named = len(words) == 2 and all(
         re.fullmatch(r"\w([\w.-]*\w)?", word, re.ASCII) for word in words
@@ -133,8 +144,9 @@ def _own_folder() -> Path | None:
 
 
 def home(typed: bool) -> Path:
-    """The cache that files are fetched into: the Hub's own, which other programs use too, or inside it that of models that
-    somebody `typed`, whose files may be removed again."""
+    """The cache that files are fetched into: the Hub's own, which other programs use too, or inside
+    it that of models that somebody `typed`, whose files may be removed again.
+    """
     hub = Path(constants.HF_HUB_CACHE)
     return hub / STRANGERS if typed else hub
 
@@ -145,7 +157,9 @@ def blob(source: Source, etag: str, folder: Path) -> Path:
 
 
 def make_room(source: Source, needed: int, title: str, folder: Path) -> None:
-    """Removes the partial files of killed processes; WeightsError if `needed` bytes still do not fit."""
+    """Removes the partial files of killed processes; WeightsError if `needed` bytes still do not
+    fit.
+    """
     for partial in blob(source, "", folder).glob("*.incomplete"):
         if time.time() - partial.stat().st_mtime > STALE:
             partial.unlink(missing_ok=True)
@@ -155,7 +169,8 @@ def make_room(source: Source, needed: int, title: str, folder: Path) -> None:
     ).free
     if needed and free < needed + SPARE:
         raise WeightsError(
-            "{title} needs {need} MB, and {folder} has only {free} MB free: make room there, or set "
+            "{title} needs {need} MB, and {folder} has only {free} MB free: make room there, or "
+            "set "
             "HF_HOME to a folder on a larger disk.",
             title=title,
             need=mb(needed),
@@ -173,10 +188,11 @@ def mb(size: float) -> str:
 
 
 def checked(found: Located, title: str, announced: Mapping[str, str]) -> Steps:
-    """Reads the files and compares them with the row's sha256, else with the hash `announced` by the Hub.
+    """Reads the files and compares them with the row's sha256, else with the hash `announced` by
+    the Hub.
 
-    Returns `found` with its sha256. WeightsError if a file can't be read or is another one; a wrong one in the Hub's
-    cache is deleted there.
+    Returns `found` with its sha256. WeightsError if a file can't be read or is another one; a wrong
+    one in the Hub's cache is deleted there.
     """
     files, expected = _files(found), found.source.sha256
     single = found.path.is_file()
@@ -185,9 +201,8 @@ def checked(found: Located, title: str, announced: Mapping[str, str]) -> Steps:
         if single:
             same_size(found.source, found.path.stat().st_size, str(found.path), title)
         for name, path in files.items():
-            known = (
-                "" if single and expected else _announced(path) or announced.get(name, "")
-            )  # a row knows better
+            # a row knows better
+            known = "" if single and expected else _announced(path) or announced.get(name, "")
             digests[name], right = yield from _digest(path, known, title)
             if not right:
                 raise _wrong(found, [path], title)
@@ -208,7 +223,8 @@ def same_size(source: Source, size: int | None, place: str, title: str) -> None:
     """WeightsError if the row and `place` both know the size and disagree."""
     if source.size and size is not None and size != source.size:
         raise WeightsError(
-            "{place} has {size} bytes, but the file of {title} has {expected}: it is another file and "
+            "{place} has {size} bytes, but the file of {title} has {expected}: it is another file "
+            "and "
             "was not used.",
             place=place,
             size=size,
@@ -220,7 +236,8 @@ def same_size(source: Source, size: int | None, place: str, title: str) -> None:
 def another(place: str, title: str) -> WeightsError:
     """The error about a file whose content is not the one that the row names."""
     return WeightsError(
-        "{place} is not the file of {title}: its sha256 is another one, so it was not used. Replace "
+        "{place} is not the file of {title}: its sha256 is another one, so it was not used. "
+        "Replace "
         "the file, or correct the row.",
         place=place,
         title=title,
@@ -237,12 +254,16 @@ def _files(found: Located) -> dict[str, Path]:
 
 
 def _announced(path: Path) -> str:
-    """What the Hub called a cached file's content: the name of the blob that it links to, where links are used."""
+    """What the Hub called a cached file's content: the name of the blob that it links to, where
+    links are used.
+    """
     return Path(os.readlink(path)).name if path.is_symlink() else ""
 
 
 def _digest(path: Path, announced: str, title: str) -> Generator[Progress, None, tuple[str, bool]]:
-    """sha256 of the file, read once per process; does it agree with `announced`, a sha256 or a git object's name?"""
+    """sha256 of the file, read once per process; does it agree with `announced`, a sha256 or a git
+    object's name?
+    """
     facts = path.stat()
     key = (str(path.resolve()), facts.st_mtime_ns, facts.st_size)
     if key in _hashes:
@@ -266,7 +287,9 @@ def _digest(path: Path, announced: str, title: str) -> Generator[Progress, None,
 
 
 def _parts(path: Path) -> Iterator[tuple[int | None, bytes]]:
-    """The file in parts, each with the bytes so far when it is time for a sign of progress, else None."""
+    """The file in parts, each with the bytes so far when it is time for a sign of progress, else
+    None.
+    """
     last, done = time.monotonic(), 0
     with path.open("rb") as file:
         while part := file.read(1 << 22):
@@ -294,7 +317,8 @@ def _wrong(found: Located, paths: list[Path], title: str) -> WeightsError:
             path=str(found.path),
         )
     return WeightsError(
-        "The copy of {file} from {repo} on this machine was damaged (not the expected sha256), so it "
+        "The copy of {file} from {repo} on this machine was damaged (not the expected sha256), so "
+        "it "
         "was deleted: try again to fetch it anew.",
         file=file,
         repo=repo,

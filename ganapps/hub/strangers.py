@@ -1,4 +1,6 @@
-"""Files of models that somebody typed: how much of the disk they may take in all, and which leave for new ones."""
+"""Files of models that somebody typed: how much of the disk they may take in all, and which leave
+for new ones.
+"""
 
 from __future__ import annotations
 
@@ -22,19 +24,22 @@ _coming: dict[object, int] = {}  # downloads under way -> their bytes
 
 @contextmanager
 def admitted(source: Source, sizes: list[int | None], needed: int, title: str) -> Iterator[None]:
-    """Holds room for a download of `needed` bytes while it goes on: the files that were not used for longest leave.
+    """Holds room for a download of `needed` bytes while it goes on: the files that were not used
+    for longest leave.
 
-    Raises WeightsError where the Hub does not tell all `sizes`, where the model alone is larger than the room, or where
-    all that is there is in use.
+    Raises WeightsError where the Hub does not tell all `sizes`, where the model alone is larger
+    than the room, or where all that is there is in use.
     """
     if None in sizes:
         raise WeightsError(
-            "The Hub does not tell how large {source} is, so it was not fetched: choose another file.",
+            "The Hub does not tell how large {source} is, so it was not fetched: choose another "
+            "file.",
             source=str(source),
         )
     if needed > MOST:
         raise WeightsError(
-            "{title} has {need} MB, more than the {most} MB that models outside the catalogue may take here "
+            "{title} has {need} MB, more than the {most} MB that models outside the catalogue may "
+            "take here "
             "in all: put the file into the folder that GANAPPS_WEIGHTS names, as {place}.",
             title=title,
             need=disk.mb(needed),
@@ -45,7 +50,8 @@ def admitted(source: Source, sizes: list[int | None], needed: int, title: str) -
     with _lock:
         if not _made(needed):
             raise WeightsError(
-                "{title} needs {need} MB, and the {most} MB for models outside the catalogue are all in use: "
+                "{title} needs {need} MB, and the {most} MB for models outside the catalogue are "
+                "all in use: "
                 "try again in some minutes.",
                 title=title,
                 need=disk.mb(needed),
@@ -64,9 +70,8 @@ def used(found: disk.Located) -> None:
     for path in (found.path, *found.path.rglob("*")) if found.path.is_dir() else (found.path,):
         file = path.resolve()
         if file.is_file() and file.is_relative_to(_folder()):
-            os.utime(
-                file, ns=(time.time_ns(), file.stat().st_mtime_ns)
-            )  # networks are known by their file's mtime
+            # networks are known by their file's mtime
+            os.utime(file, ns=(time.time_ns(), file.stat().st_mtime_ns))
 
 
 def _folder() -> Path:
@@ -74,7 +79,9 @@ def _folder() -> Path:
 
 
 def _made(needed: int) -> bool:
-    """Removes files, the longest unused ones first, until there is room for so many bytes; is there now?"""
+    """Removes files, the longest unused ones first, until there is room for so many bytes; is there
+    now?
+    """
     files = sorted(_files(), key=lambda file: file.stat().st_atime)
     held = sum(file.stat().st_size for file in files) + sum(_coming.values())
     for file in files:
@@ -88,7 +95,9 @@ def _made(needed: int) -> bool:
 
 
 def _files() -> Iterator[Path]:
-    """The files that are whole. The partial ones of killed processes are removed, those under way are counted otherwise."""
+    """The files that are whole. The partial ones of killed processes are removed, those under way
+    are counted otherwise.
+    """
     for path in (p for kind in ("blobs", "snapshots") for p in _folder().glob(f"*/{kind}/**/*")):
         if path.is_symlink() or not path.is_file():
             continue
@@ -99,7 +108,9 @@ def _files() -> Iterator[Path]:
 
 
 def _remove_links_to(file: Path) -> None:
-    """Removes the names in the cache that a removed file had, and the folders that are empty now."""
+    """Removes the names in the cache that a removed file had, and the folders that are empty
+    now.
+    """
     repository = _folder() / file.relative_to(_folder()).parts[0]
     for link in list(repository.rglob("*")):
         if link.is_symlink() and not link.exists():

@@ -1,8 +1,9 @@
-"""The real Hub client, watched: a look that gives up early, a download that shows its bytes and stops at once.
+"""The real Hub client, watched: a look that gives up early, a download that shows its bytes and
+stops at once.
 
-`huggingface_hub` counts in steps of 10 MiB and retries for 23 seconds, which is neither a progress bar nor a Stop
-button. So one worker thread runs the client, and hooks on the client's own HTTP session tell a `Watch` what goes on
-in that thread.
+`huggingface_hub` counts in steps of 10 MiB and retries for 23 seconds, which is neither a progress
+bar nor a Stop button. So one worker thread runs the client, and hooks on the client's own HTTP
+session tell a `Watch` what goes on in that thread.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from huggingface_hub import (
     hf_hub_url,
 )
 
-http = import_module(
-    errors.HTTPError.__module__.split(".")[0]
-)  # the client's: httpx2, or httpx before its 2.0
+# the client's: httpx2, or httpx before its 2.0
+http = import_module(errors.HTTPError.__module__.split(".")[0])
 Tick = TypeVar("Tick")
 
 NAME = "ganapps-hub"  # of the worker threads
 TICK = 0.2  # seconds between two signs of progress
 PATIENCE = 0.7  # seconds for each of: finding the address, connecting, agreeing on encryption
 GRACE = 0.9  # seconds that closing waits for a stopped download to clean up
-START = 10.0  # seconds for the client to get ready, which is work of this machine and not of the network
+# seconds for the client to get ready, which is work of this machine and not of the network
+START = 10.0
 ANSWER = 3.0  # seconds for the answer of a server that has proved to be the Hub
 PAUSES = 0.5, 1.0, 2.0  # seconds before a busy Hub is asked again
 BUSY = 408, 429, 500, 502, 503, 504
@@ -51,8 +52,8 @@ class Stopped(Exception):
 class Watch:
     """A worker thread that runs `work(watch)`, seen from the thread that waits for it.
 
-    `done` counts bytes received. `file` is what the work is at. Nothing here belongs to a thread, so the generator
-    that waits may be stepped by one thread and closed by another.
+    `done` counts bytes received. `file` is what the work is at. Nothing here belongs to a thread,
+    so the generator that waits may be stepped by one thread and closed by another.
     """
 
     def __init__(self, work: Callable[[Watch], Any]) -> None:
@@ -80,7 +81,8 @@ class Watch:
     def follow(self, tick: Callable[[], Tick], hurried: bool = False) -> Generator[Tick, None, Any]:
         """Yields `tick()` until the work is done, then returns its result or raises its error.
 
-        `hurried`: TimeoutError as soon as the server is silent for longer than the patience. Closing stops the work.
+        `hurried`: TimeoutError as soon as the server is silent for longer than the patience.
+        Closing stops the work.
         """
         try:
             while not wait([self._future], self._rest(hurried)).done:
@@ -102,7 +104,9 @@ class Watch:
             self._stop(0)
 
     def _stop(self, grace: float) -> None:
-        """Ends the work: shutting its connection wakes a waiting thread, and the client removes its partial file."""
+        """Ends the work: shutting its connection wakes a waiting thread, and the client removes its
+        partial file.
+        """
         self.stopped = True
         if not self._future.done() and self._socket is not None:
             _shut(self._socket)
@@ -131,9 +135,8 @@ class Watch:
             self._hold(info["return_value"])
             self.deadline = time.monotonic() + patience()
         elif event == "http11.send_request_headers.started":
-            proved = (
-                info["request"].url.scheme == b"https"
-            )  # a silent plain connection may be anything
+            # a silent plain connection may be anything
+            proved = info["request"].url.scheme == b"https"
             self.deadline = time.monotonic() + max(patience(), ANSWER if proved else 0)
 
     def _hold(self, stream: Any) -> None:
@@ -169,7 +172,8 @@ class _Quiet:
 def looked(
     repo: str, revision: str, file: str, tick: Tick
 ) -> Generator[Tick, None, HfFileMetadata]:
-    """What the Hub says of `file`; yields `tick` meanwhile. Raises what the client raises, or TimeoutError.
+    """What the Hub says of `file`; yields `tick` meanwhile. Raises what the client raises, or
+    TimeoutError.
 
     An unreachable Hub is given up at once, a busy one is asked again.
     """
@@ -193,7 +197,9 @@ def looked(
 def download(
     repo: str, revision: str, sizes: dict[str, int], folder: str | Path | None = None
 ) -> Watch:
-    """Fetches the files of `sizes` (bytes, for the count) into a cache, by default the client's, one after another."""
+    """Fetches the files of `sizes` (bytes, for the count) into a cache, by default the client's,
+    one after another.
+    """
     constants.HF_HUB_DISABLE_XET = (
         True  # it can be neither counted finely nor stopped; HTTP carries the same files
     )
@@ -225,7 +231,9 @@ def answers(seconds: float) -> bool:
 
 
 def patience() -> float:
-    """Seconds of silence after which the Hub counts as unreachable: HF_HUB_ETAG_TIMEOUT where a person has set it."""
+    """Seconds of silence after which the Hub counts as unreachable: HF_HUB_ETAG_TIMEOUT where a
+    person has set it.
+    """
     chosen = constants.HF_HUB_ETAG_TIMEOUT
     return PATIENCE if chosen == constants.DEFAULT_ETAG_TIMEOUT else float(chosen)
 
@@ -280,8 +288,7 @@ def _body(watch: Watch, response: Any) -> _Body:
 
 def _shut(connection: socket.socket) -> None:
     try:
-        socket.socket.shutdown(
-            connection, socket.SHUT_RDWR
-        )  # the plain socket's: an encrypted one says goodbye first
+        # the plain socket's: an encrypted one says goodbye first
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
     except OSError:
         pass  # closed already, which is what was wanted

@@ -18,7 +18,8 @@ SPEED = 1 / 500  # how much ADA's probability moves a step
 
 
 def augmented(x: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    """Pictures [N, C, S, S] in -1 to 1: brightness, contrast, place and a hole, each picture its own.
+    """Pictures [N, C, S, S] in -1 to 1: brightness, contrast, place and a hole, each picture its
+    own.
 
     Each of the four happens to a picture with `probability`. Differentiable by x.
     """
@@ -77,7 +78,9 @@ class Adaptive:
     probability: float = 0.0
 
     def look(self, scores_of_real: Tensor) -> None:
-        """Scores [N, 1] of real training pictures: up where E sign is over the target, else down."""
+        """Scores [N, 1] of real training pictures: up where E sign is over the target, else
+        down.
+        """
         sure = scores_of_real.detach().sign().mean().item()
         step = SPEED if sure > TARGET else -SPEED
         self.probability = min(1.0, max(0.0, self.probability + step))

@@ -19,7 +19,8 @@ EXPLODED = 1e6  # a loss beyond this is out of all bounds
 
 @dataclass(frozen=True)
 class Rules:
-    """How the two play. Rates are of Adam (or another optimiser), gamma and lambda as in the papers.
+    """How the two play. Rates are of Adam (or another optimiser), gamma and lambda as in the
+    papers.
 
     What is 0, "none" or False is left out.
     """
@@ -87,7 +88,9 @@ class Game:
         self._of_critic = optimiser(critic.parameters(), rules.rate_discriminator, rules.momentum)
 
     def step(self) -> None:
-        """The critic's moves, then one of the generator. Raises Exploded where a loss leaves all bounds."""
+        """The critic's moves, then one of the generator. Raises Exploded where a loss leaves all
+        bounds.
+        """
         for _ in range(self.rules.critic_steps):
             critic_loss = self._critic_moves()
         generator_loss = self._generator_moves()
@@ -112,7 +115,9 @@ class Game:
             return self.critic(x)
 
     def pull(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Made samples and the way each would go: minus the gradient of the generator's loss by it."""
+        """Made samples and the way each would go: minus the gradient of the generator's loss by
+        it.
+        """
         x = self.made(z).requires_grad_()
         loss = self.objective.generator(self._scored(self._real()), self.critic(x))
         (gradient,) = torch.autograd.grad(loss, x)

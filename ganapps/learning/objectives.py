@@ -1,8 +1,9 @@
 """What the two players of a GAN minimise, one objective a paper.
 
 A critic scores pictures with any number; where a paper speaks of the probability that a picture is
-real, that is the sigmoid of the score. Formulas with log sigmoid are written with softplus, which is
-the same number and stays finite: log sigmoid(s) = -softplus(-s), log(1 - sigmoid(s)) = -softplus(s).
+real, that is the sigmoid of the score. Formulas with log sigmoid are written with softplus, which
+is the same number and stays finite: log sigmoid(s) = -softplus(-s), log(1 - sigmoid(s)) =
+-softplus(s).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Objective:
-    """A pair of losses: each takes the scores [N, 1] of real and of made samples, and gives one number.
+    """A pair of losses: each takes the scores [N, 1] of real and of made samples, and gives one
+    number.
 
     `probability` says whether the sigmoid of a score is the critic's probability of "real", so that
     the theory of 2014 (the best critic, the Jensen-Shannon distance) speaks of it.
@@ -42,7 +44,9 @@ def minimax_generator(real: Tensor, made: Tensor) -> Tensor:
 
 
 def non_saturating_generator(real: Tensor, made: Tensor) -> Tensor:
-    """-E log D(G(z)): Goodfellow 2014, section 3. The same fixed point, a strong gradient early on."""
+    """-E log D(G(z)): Goodfellow 2014, section 3. The same fixed point, a strong gradient early
+    on.
+    """
     return F.softplus(-made).mean()
 
 

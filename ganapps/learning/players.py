@@ -162,7 +162,8 @@ class SelfAttention(nn.Module):
 
 
 class PictureGenerator(nn.Module):
-    """Noise to pictures [N, channels, side, side] in -1 to 1: enlarge, convolve, normalise, rectify.
+    """Noise to pictures [N, channels, side, side] in -1 to 1: enlarge, convolve, normalise,
+    rectify.
 
     After DCGAN (Radford 2016), with nearest neighbours in place of transposed convolutions.
     """

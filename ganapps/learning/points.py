@@ -1,4 +1,6 @@
-"""Data in the plane: where the real points come from, and how many of their modes a generator has."""
+"""Data in the plane: where the real points come from, and how many of their modes a generator
+has.
+"""
 
 from __future__ import annotations
 

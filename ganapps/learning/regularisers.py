@@ -31,7 +31,8 @@ def r2(critic: Critic, made: Tensor) -> Tensor:
 
 
 def gradient_penalty(critic: Critic, real: Tensor, made: Tensor, between: Tensor) -> Tensor:
-    """E (|grad D(x)| - 1)^2 on the lines between real and made samples: Gulrajani 2017, algorithm 1.
+    """E (|grad D(x)| - 1)^2 on the lines between real and made samples: Gulrajani 2017, algorithm
+    1.
 
     `between` [N, 1, ...] says where on its line each sample lies, 0 (made) to 1 (real). Times
     lambda (10 in the paper, 1 does for points) in the loss.

@@ -1,4 +1,5 @@
-"""The rivals on the same points: a variational autoencoder and a diffusion model, both by likelihood.
+"""The rivals on the same points: a variational autoencoder and a diffusion model, both by
+likelihood.
 
 Both minimise one bounded loss against no opponent, so both are calm. They differ in what a sample
 costs: the autoencoder draws in one call, the diffusion model in as many as it has steps.
@@ -25,7 +26,9 @@ def perceptron(into: int, width: int, depth: int, out: int) -> nn.Sequential:
 
 
 class Autoencoder(nn.Module):
-    """A VAE (Kingma 2014) of points: normal noise of width `spread` around what the decoder draws."""
+    """A VAE (Kingma 2014) of points: normal noise of width `spread` around what the decoder
+    draws.
+    """
 
     def __init__(
         self, width: int = 64, depth: int = 2, hidden: int = 2, spread: float = 0.1

@@ -1,7 +1,9 @@
-"""What the paper of 2014 says of the best critic, on a grid of the plane, to lay beside the real one.
+"""What the paper of 2014 says of the best critic, on a grid of the plane, to lay beside the real
+one.
 
-For densities p (real) and q (made), the best critic says D*(x) = p / (p + q); there the value of the
-game is -log 4 + 2 JS(p, q), and -log 4 where the two are equal (Goodfellow 2014, propositions 1, 2).
+For densities p (real) and q (made), the best critic says D*(x) = p / (p + q); there the value of
+the game is -log 4 + 2 JS(p, q), and -log 4 where the two are equal (Goodfellow 2014, propositions
+1, 2).
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The networks by name: each is one file that knows its published layouts and builds itself from their tensors."""
+"""The networks by name: each is one file that knows its published layouts and builds itself from
+their tensors.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,8 @@ from torch import Tensor, nn
 
 from ganapps.networks import bounds
 
-# A name here is a file beside this one with `recognise` and `build`. Where two could match, the first is asked first.
+# A name here is a file beside this one with `recognise` and `build`. Where two could match, the
+# first is asked first.
 NAMES: tuple[str, ...] = (
     "stylegan2",
     "r3gan",
@@ -33,7 +36,8 @@ NAMES: tuple[str, ...] = (
 )
 
 
-# What training programs put around a generator's own names, averages first; one may stand inside another.
+# What training programs put around a generator's own names, averages first; one may stand inside
+# another.
 WRAPPERS = (
     "g_ema.",
     "G_ema.",
@@ -62,8 +66,9 @@ NESTED = 3  # wrappers inside each other
 def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
     """The network `name` with the weights `tensors`: float32, ready to run, without gradients.
 
-    `tensors` are a checkpoint's tensors under their published names, `settings` what the file or its catalogue row says
-    of the constructor. Raises ValueError where the name is unknown or a tensor is missing, left over or misshapen.
+    `tensors` are a checkpoint's tensors under their published names, `settings` what the file or
+    its catalogue row says of the constructor. Raises ValueError where the name is unknown or a
+    tensor is missing, left over or misshapen.
     """
     if name not in NAMES:
         raise ValueError(f"there is no network {name!r}; known are {', '.join(NAMES)}")
@@ -79,20 +84,22 @@ def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Mod
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """The name of the network that a checkpoint with tensors of these names and shapes is, None for a stranger. Raises ValueError
-    for names that claim more layers than there are tensors."""
+    """The name of the network that a checkpoint with tensors of these names and shapes is, None for
+    a stranger. Raises ValueError for names that claim more layers than there are tensors.
+    """
     bounds.check_names(shapes)
     part = _unwrapped(shapes, _prefix(shapes, NAMES))
     return next((name for name in NAMES if _module(name).recognise(part)), None)
 
 
 def _prefix(tensors: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Under which wrappers one of the networks `names` stands in a file; "" where it stands bare, or nowhere."""
+    """Under which wrappers one of the networks `names` stands in a file; "" where it stands bare,
+    or nowhere.
+    """
     shapes = {name: tuple(getattr(tensor, "shape", tensor)) for name, tensor in tensors.items()}
     prefixes = ["", *_wrappers(shapes)]
-    ours = [
-        name for name in names if name != "upscalers"
-    ]  # spandrel, which has wrappers of its own, comes last
+    # spandrel, which has wrappers of its own, comes last
+    ours = [name for name in names if name != "upscalers"]
     for some in (ours, [name for name in names if name not in ours]):
         for prefix in prefixes:
             part = _unwrapped(shapes, prefix)
@@ -123,18 +130,21 @@ def _unwrapped(tensors: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
 
 
 def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """What is wrong with a stranger that has the names of a network here, but not its shapes; None where it has other names."""
+    """What is wrong with a stranger that has the names of a network here, but not its shapes; None
+    where it has other names.
+    """
     return _module("upscalers").why_not(shapes) or None
 
 
 def load_strictly(
     module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str
 ) -> nn.Module:
-    """`module` with the values of `state` (copied, in the module's types), in eval mode and without gradients.
+    """`module` with the values of `state` (copied, in the module's types), in eval mode and without
+    gradients.
 
-    `published` is what `state` calls a tensor that the module calls so. `module` may stand on the meta device: then
-    nothing was allocated for it until here. Raises ValueError that names what `state` lacks, what it has too much, or
-    the shape that does not fit.
+    `published` is what `state` calls a tensor that the module calls so. `module` may stand on the
+    meta device: then nothing was allocated for it until here. Raises ValueError that names what
+    `state` lacks, what it has too much, or the shape that does not fit.
     """
     own = {published(name): tensor for name, tensor in module.state_dict().items()}
     faults = [f"{name} is missing" for name in own if name not in state]
@@ -164,7 +174,8 @@ def prefix_of(
 def inside(
     tensors: Mapping[str, Tensor], prefixes: Sequence[str], needed: Sequence[str]
 ) -> dict[str, Tensor]:
-    """The tensors under the first prefix that has all of `needed`, without the prefix; other networks stay out.
+    """The tensors under the first prefix that has all of `needed`, without the prefix; other
+    networks stay out.
 
     Raises ValueError that names what no prefix has.
     """
@@ -182,7 +193,9 @@ def inside(
 def shape_of(
     state: Mapping[str, Tensor], name: str, dimensions: int | None = None
 ) -> tuple[int, ...]:
-    """The shape of a tensor that must be there, with so many dimensions; if not, a ValueError that names it."""
+    """The shape of a tensor that must be there, with so many dimensions; if not, a ValueError that
+    names it.
+    """
     if name not in state:
         raise ValueError(f"{name} is missing")
     shape = tuple(state[name].shape)
@@ -192,7 +205,9 @@ def shape_of(
 
 
 def check_resolution(side: int) -> None:
-    """Raises ValueError if a file promises pictures that no published network makes and no machine here holds."""
+    """Raises ValueError if a file promises pictures that no published network makes and no machine
+    here holds.
+    """
     if side > 4096:
         raise ValueError(f"it makes pictures of {side} px; at most 4096 are drawn")
 

@@ -1,4 +1,6 @@
-"""AnimeGANv2's generator: Chen, Liu and Chen 2020, "AnimeGAN: A Novel Lightweight GAN for Photo Animation", second version."""
+"""AnimeGANv2's generator: Chen, Liu and Chen 2020, "AnimeGAN: A Novel Lightweight GAN for Photo
+Animation", second version.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ from ganapps.networks.taking import Taking, member
 FIRST, LAST = "block_a.0.1.weight", "out_layer.0.weight"
 LEAK = 0.2
 TINY = 1e-12  # epsilon of TensorFlow's layer norm
+# of its convolutions
 SHAPES = {
     (32, 3, 7, 7),
     (64, 32, 3, 3),
@@ -22,21 +25,23 @@ SHAPES = {
     (512, 1, 3, 3),
     (32, 64, 7, 7),
     (3, 32, 1, 1),
-}  # of its convolutions
+}
+# what ONNX calls them
 RESIZES = {
     "asymmetric": "halves",
     "align_corners": "corners",
     "half_pixel": "bilinear",
     "pytorch_half_pixel": "bilinear",
-}  # what ONNX calls them
+}
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Is this an AnimeGANv2 generator: by bryandlee's names, or, as ONNX files name nothing, by the shapes?"""
+    """Is this an AnimeGANv2 generator: by bryandlee's names, or, as ONNX files name nothing, by the
+    shapes?
+    """
     plain = {name.removeprefix("module.") for name in shapes}
-    named = any(
-        name.endswith(FIRST) for name in shapes
-    )  # then its names must do, under a wrapper or bare
+    # then its names must do, under a wrapper or bare
+    named = any(name.endswith(FIRST) for name in shapes)
     return (
         {FIRST, LAST, "block_c.1.layers.0.1.weight"} <= plain
         or not named
@@ -47,9 +52,10 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     """The generator of a checkpoint, float32.
 
-    `settings`: `align_corners` (true) says how the maps are doubled; the weights converted from TensorFlow ask for it, later ones
-    were published with either. `nodes`, of an ONNX file made from the authors' TensorFlow program, say which tensor is which, and
-    how maps are doubled. Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    `settings`: `align_corners` (true) says how the maps are doubled; the weights converted from
+    TensorFlow ask for it, later ones were published with either. `nodes`, of an ONNX file made from
+    the authors' TensorFlow program, say which tensor is which, and how maps are doubled. Raises
+    ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
     if "nodes" in settings:
         nodes = settings["nodes"]
@@ -154,7 +160,9 @@ class _Generator:
 
 
 def _convolutions() -> Iterator[tuple[str, str | None]]:
-    """The convolutions in the order in which a picture meets them, each with the norm behind it, by bryandlee's names."""
+    """The convolutions in the order in which a picture meets them, each with the norm behind it, by
+    bryandlee's names.
+    """
     for block, count in (("a", 3), ("b", 2), ("c", 6), ("d", 2), ("e", 3)):
         for n in range(count):
             if block == "c" and 0 < n < 5:
@@ -170,8 +178,10 @@ def _convolutions() -> Iterator[tuple[str, str | None]]:
 
 
 def _named(tensors: Mapping[str, Tensor], nodes: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-    """The tensors of an ONNX graph under bryandlee's names, known by where they stand: behind a convolution comes its bias, which is
-    added; then a norm's scale, which is multiplied, and its shift, which is added or subtracted from."""
+    """The tensors of an ONNX graph under bryandlee's names, known by where they stand: behind a
+    convolution comes its bias, which is added; then a norm's scale, which is multiplied, and its
+    shift, which is added or subtracted from.
+    """
     named: dict[str, Tensor] = {}
     order = _convolutions()
     place = norm = came = None
@@ -204,12 +214,15 @@ def _named(tensors: Mapping[str, Tensor], nodes: Sequence[Mapping[str, Any]]) ->
 
 
 def _resize(nodes: Sequence[Mapping[str, Any]]) -> str:
-    """How the graph doubles its maps. Raises ValueError for a way that none of the published ones goes."""
+    """How the graph doubles its maps. Raises ValueError for a way that none of the published ones
+    goes.
+    """
     told = {
+        # of operator set 11, of 10
         node["texts"].get(
             "coordinate_transformation_mode",
             "half_pixel" if len(node["inputs"]) > 2 else "asymmetric",
-        )  # of operator set 11, of 10
+        )
         for node in nodes
         if node["operation"] in ("Resize", "Upsample")
     }

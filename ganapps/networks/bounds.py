@@ -1,4 +1,6 @@
-"""A network is built from what a file holds, never from what it claims: bounds on names, on memory and on time."""
+"""A network is built from what a file holds, never from what it claims: bounds on names, on memory
+and on time.
+"""
 
 from __future__ import annotations
 
@@ -12,16 +14,19 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-SPACED = 4  # a layer's number against how many tensors there are: those between hold none (activations, pooling)
+# a layer's number against how many tensors there are: those between hold none (activations,
+# pooling)
+SPACED = 4
 FREE = 64  # so much more may be claimed by any file
 ROOM = 400_000_000  # bytes that building may take beyond twice what the file holds
 SECONDS = 10.0  # of this thread's own work: a busy machine takes nothing from them
 RATE = 50_000_000  # bytes of weights that a slow machine still puts in place in a second
+# how names of weights end; what else is whole counts batches, or is a table of places
 WEIGHTS = (
     "weight",
     "bias",
     "kernel",
-)  # how names of weights end; what else is whole counts batches, or is a table of places
+)
 
 
 class Unbounded(ValueError):
@@ -29,7 +34,9 @@ class Unbounded(ValueError):
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Raises Unbounded where a number in a name is no layer's that a file with so many tensors could have."""
+    """Raises Unbounded where a number in a name is no layer's that a file with so many tensors
+    could have.
+    """
     names = list(names)
     most = SPACED * len(names) + FREE
     for name in names:
@@ -37,7 +44,8 @@ def check_names(names: Iterable[str]) -> None:
         for part in parts:
             if part.isdecimal() and (len(part) > 6 or int(part) > most):
                 raise Unbounded(
-                    f"{name[:120]} claims a layer {part[:20]}, and the file has {len(names)} tensors"
+                    f"{name[:120]} claims a layer {part[:20]}, and the file has {len(names)} "
+                    "tensors"
                 )
 
 
@@ -54,7 +62,9 @@ def check_kinds(tensors: Mapping[str, Tensor]) -> None:
 
 @contextmanager
 def building(tensors: Mapping[str, Tensor]) -> Iterator[None]:
-    """While a network is built of `tensors`: Unbounded as soon as that takes far more memory than they, or too long."""
+    """While a network is built of `tensors`: Unbounded as soon as that takes far more memory than
+    they, or too long.
+    """
     held = sum(tensor.numel() * 4 for tensor in tensors.values())
     with _Watch(2 * held + ROOM, SECONDS + held / RATE):
         yield

@@ -1,4 +1,6 @@
-"""CartoonGAN, light: Chen, Lai and Liu 2018, "CartoonGAN: Generative Adversarial Networks for Photo Cartoonization", out of ShuffleNet V2 units."""
+"""CartoonGAN, light: Chen, Lai and Liu 2018, "CartoonGAN: Generative Adversarial Networks for Photo
+Cartoonization", out of ShuffleNet V2 units.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
-    """The generator of a checkpoint, float32. Raises ValueError that names a tensor that is missing, left over or of the wrong shape."""
+    """The generator of a checkpoint, float32. Raises ValueError that names a tensor that is
+    missing, left over or of the wrong shape.
+    """
     state = member(tensors)
     generator = _Generator(Taking(state))
     generator.convolution("first", "n", 5, again=True)
@@ -72,7 +76,9 @@ class _Generator:
         )
 
     def basic(self, name: str) -> None:
-        """Half of the channels pass, the other half goes 1x1, depthwise, 1x1; then both are shuffled together."""
+        """Half of the channels pass, the other half goes 1x1, depthwise, 1x1; then both are
+        shuffled together.
+        """
         came, half = self.here, self.width // 2
         self.pointwise(f"{name}.0", f"{name}.1", half, half, came, take=range(half, self.width))
         self.depthwise(f"{name}.3", f"{name}.4", half, self.here)
@@ -85,7 +91,9 @@ class _Generator:
         )
 
     def down(self, name: str) -> None:
-        """Half the size, twice the channels: both halves are made anew, the norm sees them together."""
+        """Half the size, twice the channels: both halves are made anew, the norm sees them
+        together.
+        """
         came, width = self.here, self.width
         self.depthwise(f"{name}.l.0", f"{name}.l.1", width, came, stride=2)
         self.pointwise(f"{name}.l.2", None, width, width, self.here)

@@ -1,5 +1,7 @@
-"""CycleGAN's ResNet generators: Zhu et al. 2017, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks";
-and CUT's, with anti-aliased sampling: Park et al. 2020, "Contrastive Learning for Unpaired Image-to-Image Translation"."""
+"""CycleGAN's ResNet generators: Zhu et al. 2017, "Unpaired Image-to-Image Translation using
+Cycle-Consistent Adversarial Networks"; and CUT's, with anti-aliased sampling: Park et al. 2020,
+"Contrastive Learning for Unpaired Image-to-Image Translation".
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ DRAWING = "model0.1.weight"  # names of Informative Drawings
 
 @dataclass(frozen=True)
 class Names:
-    """What a file calls the parts: (convolution, norm) of each layer; a norm's name is None where there's none at all."""
+    """What a file calls the parts: (convolution, norm) of each layer; a norm's name is None where
+    there's none at all.
+    """
 
     head: tuple[str, str | None]
     down: tuple[tuple[str, str], ...]
@@ -43,12 +47,15 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
-    """The generator of a checkpoint, float32; blocks, widths and norms are read from names and shapes.
+    """The generator of a checkpoint, float32; blocks, widths and norms are read from names and
+    shapes.
 
-    `settings`: `member` names one network of a file that holds several ("G_A"); `padding` ("reflect", "replicate", "zero") of the
-    blocks; `head_activation` is tanh, sigmoid or none; `statistics` "running" lets a batch-norm file use its running statistics
-    (eval mode), "picture" those of the picture, as the official test script does; `resize` "bilinear" is that of the `+` networks.
-    Dropout is off. Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    `settings`: `member` names one network of a file that holds several ("G_A"); `padding`
+    ("reflect", "replicate", "zero") of the blocks; `head_activation` is tanh, sigmoid or none;
+    `statistics` "running" lets a batch-norm file use its running statistics (eval mode), "picture"
+    those of the picture, as the official test script does; `resize` "bilinear" is that of the `+`
+    networks. Dropout is off. Raises ValueError that names a tensor that is missing, left over or of
+    the wrong shape.
     """
     state = member(tensors, settings.get("member"))
     if "member" not in settings and any(name.startswith("G_A.") for name in state):
@@ -73,7 +80,9 @@ def _resnet(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def _sequential(state: Mapping[str, Tensor]) -> Names:
-    """junyanz's numbers, and whatever was made after them: block names, dropout and CUT's filters shift the indices."""
+    """junyanz's numbers, and whatever was made after them: block names, dropout and CUT's filters
+    shift the indices.
+    """
     numbers = sorted(
         {int(m[1]) for m in (re.match(r"model\.(\d+)\.", name) for name in state) if m}
     )
@@ -86,7 +95,8 @@ def _sequential(state: Mapping[str, Tensor]) -> Names:
     )
     if not before == after == len(convolutions) / 2 > 1:
         raise ValueError(
-            f"model.N should hold as many convolutions before residual blocks as behind them, found {before} and {after}"
+            "model.N should hold as many convolutions before residual blocks as behind them, "
+            f"found {before} and {after}"
         )
     sampled = [(f"model.{n}", f"model.{n + 1}") for n in convolutions[1:-1]]
     head, tail = convolutions[0], convolutions[-1]
@@ -250,9 +260,8 @@ class _Generator:
         )
 
     def _up(self, convolution: str, norm: str) -> None:
-        again = (convolution, norm) == self.names.up[
-            -1
-        ]  # of the others the next would have to make too much anew
+        # of the others the next would have to make too much anew
+        again = (convolution, norm) == self.names.up[-1]
         if self.names.up_filters:
             self._filter(self.up_filters, 4)  # the same as bilinear doubling, which is quicker
             return self._layer(convolution, norm, 3, pad=(1,) * 4, resize="bilinear", again=again)
@@ -266,7 +275,9 @@ class _Generator:
         self._layer(convolution, norm, 3, pad=(1,) * 4, stride=2, transposed=True, again=again)
 
     def _filter(self, filters: Iterator[str], side: int) -> Tensor:
-        """CUT's binomial filter, as the file has it; ValueError for another, which bilinear doubling would not be."""
+        """CUT's binomial filter, as the file has it; ValueError for another, which bilinear
+        doubling would not be.
+        """
         name = next(filters, "a further filt")
         found = self.taking.tensor(name, (self.width, 1, side, side))
         row = torch.tensor({3: [1.0, 2.0, 1.0], 4: [1.0, 3.0, 3.0, 1.0]}[side])

@@ -1,4 +1,6 @@
-"""DCGAN generator (Radford et al. 2015, "Unsupervised Representation Learning"), as PyTorch's tutorial lays it out."""
+"""DCGAN generator (Radford et al. 2015, "Unsupervised Representation Learning"), as PyTorch's
+tutorial lays it out.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,15 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from ganapps.networks import check_resolution, load_strictly, shape_of
 
 FIRST = "main.0.weight"
-# Where files keep the generator, the best first: a running average, a training snapshot, a bare state dict.
+# Where files keep the generator, the best first: a running average, a training snapshot, a bare
+# state dict.
 PREFIXES = ("avgG.", "netG_state_dict.", "netG.", "")
 
 
 class DCGAN(nn.Module):
-    """Transposed 4x4 convolutions, the first to 4 px, the others doubling; batch norm (running statistics), ReLU."""
+    """Transposed 4x4 convolutions, the first to 4 px, the others doubling; batch norm (running
+    statistics), ReLU.
+    """
 
     value_range = (-1.0, 1.0)
     num_ws = label_dim = 0
@@ -58,10 +63,12 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
-    """The generator of a checkpoint, float32; shapes say the sizes (five convolutions make 64 px, six 128 px).
+    """The generator of a checkpoint, float32; shapes say the sizes (five convolutions make 64 px,
+    six 128 px).
 
-    Runs in eval mode, as a published picture-maker does: the tutorial's own sheets use each batch's statistics instead.
-    Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    Runs in eval mode, as a published picture-maker does: the tutorial's own sheets use each batch's
+    statistics instead. Raises ValueError that names a tensor that is missing, left over or of the
+    wrong shape.
     """
     prefix = _prefix(tensors)
     if prefix is None:
@@ -91,15 +98,16 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
         for name in network.state_dict()
         if name.endswith("num_batches_tracked")
     }
-    load_strictly(
-        network, {**counters, **state}
-    )  # files of old have no counters, and nothing needs them
+    # files of old have no counters, and nothing needs them
+    load_strictly(network, {**counters, **state})
     network.fold()
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def _prefix(names: Mapping) -> str | None:
-    """Which of the file's networks is the generator: a discriminator has no batch norm after `main.0`."""
+    """Which of the file's networks is the generator: a discriminator has no batch norm after
+    `main.0`.
+    """
     for prefix in (each + wrapped for each in PREFIXES for wrapped in ("", "module.")):
         first, norm = names.get(prefix + FIRST), names.get(f"{prefix}main.1.running_mean")
         if first is not None and norm is not None:

@@ -1,4 +1,6 @@
-"""A blind denoiser in the layout of FFDNet: Zhang et al. 2018, "Toward a Fast and Flexible Solution for CNN-based Image Denoising"."""
+"""A blind denoiser in the layout of FFDNet: Zhang et al. 2018, "Toward a Fast and Flexible Solution
+for CNN-based Image Denoising".
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,12 @@ COLOURS = 3
 
 
 class Denoiser(nn.Module):
-    """Plain 3x3 convolutions on the picture's four quarters (every second pixel of every second row).
+    """Plain 3x3 convolutions on the picture's four quarters (every second pixel of every second
+    row).
 
-    Blind: where FFDNet is told how strong the noise is, this one finds out, as DnCNN-B does (Zhang 2017); and like it,
-    it says what is to be taken away, so that a network that has learned nothing leaves the picture alone.
+    Blind: where FFDNet is told how strong the noise is, this one finds out, as DnCNN-B does (Zhang
+    2017); and like it, it says what is to be taken away, so that a network that has learned nothing
+    leaves the picture alone.
     """
 
     value_range = (0.0, 1.0)

@@ -1,5 +1,6 @@
-"""Diffusion models without a text from diffusers folders: a U-Net and its noise schedule, latent ones with their decoder,
-consistency models (Ho 2020, Rombach 2022, Song 2023)."""
+"""Diffusion models without a text from diffusers folders: a U-Net and its noise schedule, latent
+ones with their decoder, consistency models (Ho 2020, Rombach 2022, Song 2023).
+"""
 
 from __future__ import annotations
 
@@ -16,8 +17,9 @@ DECODERS = {"vqvae": "VQModel", "vae": "AutoencoderKL"}
 class Diffusion(nn.Module):
     """x_t -> what the U-Net predicts of it, and latents -> x.
 
-    `schedule` is the published scheduler's configuration (betas, prediction type): whoever samples makes a scheduler of it.
-    `shape` [C, h, w] is what the noise has; `resolution` the picture's side in pixels; `label_dim` counts classes, 0 without.
+    `schedule` is the published scheduler's configuration (betas, prediction type): whoever samples
+    makes a scheduler of it. `shape` [C, h, w] is what the noise has; `resolution` the picture's
+    side in pixels; `label_dim` counts classes, 0 without.
     """
 
     value_range = (-1.0, 1.0)
@@ -35,14 +37,17 @@ class Diffusion(nn.Module):
         self.label_dim = unet.config.num_class_embeds or 0
 
     def forward(self, x_t: Tensor, t: Tensor | int | float, row: Tensor | None = None) -> Tensor:
-        """x_t [N, C, h, w] and a timestep -> the prediction [N, C, h, w]: noise, v or x_0, as the schedule says.
+        """x_t [N, C, h, w] and a timestep -> the prediction [N, C, h, w]: noise, v or x_0, as the
+        schedule says.
 
         `row` [N, label_dim] is 1 at each picture's class.
         """
         return self.unet(x_t, t, class_labels=None if row is None else row.argmax(1)).sample
 
     def decode(self, x_0: Tensor) -> Tensor:
-        """x_0 [N, C, h, w] -> x [N, 3, H, W] in -1 to 1; the same thing where the model is not a latent one."""
+        """x_0 [N, C, h, w] -> x [N, 3, H, W] in -1 to 1; the same thing where the model is not a
+        latent one.
+        """
         if self.decoder is None:
             return x_0
         return self.decoder.decode(x_0 / self.decoder.config.scaling_factor).sample
@@ -58,9 +63,11 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Diffusion:
-    """The model of a folder's `unet.*` (and `vqvae.*` or `vae.*`) tensors; `settings` holds each part's config under its name.
+    """The model of a folder's `unet.*` (and `vqvae.*` or `vae.*`) tensors; `settings` holds each
+    part's config under its name.
 
-    Raises ValueError where a config or a tensor is missing, left over or of the wrong shape, or the parts are of another kind.
+    Raises ValueError where a config or a tensor is missing, left over or of the wrong shape, or the
+    parts are of another kind.
     """
     parts = folder_parts.expect(tensors, ("unet", *DECODERS))
     if len(parts) > 2:
@@ -72,6 +79,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Diffusi
     unet = folder_parts.part("UNet2DModel", "unet", tensors, settings)
     if unet.config.in_channels != unet.config.out_channels:
         raise ValueError(
-            f"unet takes {unet.config.in_channels} channels and makes {unet.config.out_channels}: it is no model of pictures alone"
+            f"unet takes {unet.config.in_channels} channels and makes {unet.config.out_channels}: "
+            "it is no model of pictures alone"
         )
     return Diffusion(unet, decoder, schedule).eval().requires_grad_(False)

@@ -1,5 +1,6 @@
-"""Pictures enlarged four times by diffusion: latents as large as the small picture, which the U-Net sees beside them
-(Rombach 2022; the upscaler of Stable Diffusion 2)."""
+"""Pictures enlarged four times by diffusion: latents as large as the small picture, which the U-Net
+sees beside them (Rombach 2022; the upscaler of Stable Diffusion 2).
+"""
 
 from __future__ import annotations
 
@@ -17,11 +18,12 @@ SCALING = 0.08333  # of that model's latents, whatever its decoder's config says
 
 
 class DiffusionUpscaler(nn.Module):
-    """A small picture x [N, 3, H, W] in 0 to 1 and noise -> latents [N, C, H, W], step by step -> [N, 3, scale * H,
-    scale * W].
+    """A small picture x [N, 3, H, W] in 0 to 1 and noise -> latents [N, C, H, W], step by step ->
+    [N, 3, scale * H, scale * W].
 
-    `noises` is the schedule by which the small picture itself is made noisy first, up to the level `noise_levels`; None
-    and 0 for models without. `words` [1, tokens, C] is what the U-Net reads in place of a text: an empty one.
+    `noises` is the schedule by which the small picture itself is made noisy first, up to the level
+    `noise_levels`; None and 0 for models without. `words` [1, tokens, C] is what the U-Net reads in
+    place of a text: an empty one.
     """
 
     value_range = (0.0, 1.0)
@@ -55,8 +57,9 @@ class DiffusionUpscaler(nn.Module):
     def forward(
         self, x_t: Tensor, t: Tensor | int, small: Tensor, level: int | None = None
     ) -> Tensor:
-        """x_t [N, C, h, w], a timestep and the small picture [N, 3, h, w] in -1 to 1, noisy by `level` -> the prediction
-        [N, C, h, w]."""
+        """x_t [N, C, h, w], a timestep and the small picture [N, 3, h, w] in -1 to 1, noisy by
+        `level` -> the prediction [N, C, h, w].
+        """
         both = torch.cat([x_t, small], dim=1)
         if self.words is None:
             return self.unet(both, t).sample
@@ -67,8 +70,9 @@ class DiffusionUpscaler(nn.Module):
         )[0]
 
     def decode(self, x_0: Tensor) -> Tensor:
-        """Latents [N, C, h, w] -> [N, 3, scale * h, scale * w] in 0 to 1; in float32, for half precision overflows in
-        there."""
+        """Latents [N, C, h, w] -> [N, 3, scale * h, scale * w] in 0 to 1; in float32, for half
+        precision overflows in there.
+        """
         with torch.autocast(x_0.device.type, enabled=False):
             latents = x_0.float() if self.words is None else x_0.float() / SCALING
             return (self.decoder.decode(latents, return_dict=False)[0] / 2 + 0.5).clamp(0, 1)
@@ -88,11 +92,11 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> DiffusionUpscaler:
-    """The model of a folder: U-Net and VQ decoder, or those of Stable Diffusion with its text encoder, which is asked once
-    and not kept.
+    """The model of a folder: U-Net and VQ decoder, or those of Stable Diffusion with its text
+    encoder, which is asked once and not kept.
 
-    Raises ValueError where a config or a tensor is missing, left over or of the wrong shape, or a part is of another
-    kind.
+    Raises ValueError where a config or a tensor is missing, left over or of the wrong shape, or a
+    part is of another kind.
     """
     parts = folder_parts.expect(tensors, ("unet", "vqvae", "vae", "text_encoder"))
     schedule = folder_parts.schedule(settings)
@@ -112,7 +116,8 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Diffusi
     channels = decoder.config.latent_channels
     if (unet.config.in_channels, unet.config.out_channels) != (channels + 3, channels):
         raise ValueError(
-            f"unet takes {unet.config.in_channels} channels where {channels} latent ones and a picture's 3 are expected"
+            f"unet takes {unet.config.in_channels} channels where {channels} latent ones and a "
+            "picture's 3 are expected"
         )
     if words is not None and unet.config.num_class_embeds is None:
         raise ValueError("unet does not read how noisy its picture is")

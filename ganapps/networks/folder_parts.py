@@ -1,4 +1,6 @@
-"""The parts of a diffusers folder: each of the class that is expected there, filled strictly from the folder's tensors."""
+"""The parts of a diffusers folder: each of the class that is expected there, filled strictly from
+the folder's tensors.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from ganapps.networks.torchvision_ops import ensure_torchvision
 # How attention was called in the files of diffusers before 0.13, and is today.
 RENAMED = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 OLD_ATTENTION = re.compile(r"(attentions\.\d+)\.(query|key|value|proj_attn)\.")
-# What a folder's scheduler may call itself. All of them describe the same thing, the betas and what the network
+# What a folder's scheduler may call itself. All of them describe the same thing, the betas and what
+# the network
 # predicts; consistency models describe their noise levels instead.
 BETAS = (
     "DDPMScheduler",
@@ -35,7 +38,9 @@ CONSISTENCY = "CMStochasticIterativeScheduler"
 
 
 def expect(tensors: Mapping[str, Tensor], names: Collection[str]) -> set[str]:
-    """The parts that the tensors belong to. Raises ValueError where there is one that is none of `names`."""
+    """The parts that the tensors belong to. Raises ValueError where there is one that is none of
+    `names`.
+    """
     parts = {name.split(".")[0] for name in tensors}
     if strange := parts - set(names):
         raise ValueError(
@@ -47,10 +52,11 @@ def expect(tensors: Mapping[str, Tensor], names: Collection[str]) -> set[str]:
 def part(
     kind: str, name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
 ) -> nn.Module:
-    """One part, by the class `kind` of diffusers that we expect there: what the folder's own config calls itself is
-    compared, never imported.
+    """One part, by the class `kind` of diffusers that we expect there: what the folder's own config
+    calls itself is compared, never imported.
 
-    Raises ValueError where the config is of another class, or a tensor is missing, left over or of the wrong shape.
+    Raises ValueError where the config is of another class, or a tensor is missing, left over or of
+    the wrong shape.
     """
     ensure_torchvision()
     import diffusers
@@ -77,20 +83,24 @@ def of(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def schedule(settings: Mapping[str, Any], name: str = "scheduler") -> dict[str, Any]:
-    """The folder's noise schedule: its config as it is. Raises ValueError where it is missing or of a class that is
-    none of the known ones."""
+    """The folder's noise schedule: its config as it is. Raises ValueError where it is missing or of
+    a class that is none of the known ones.
+    """
     config = settings.get(name)
     if not isinstance(config, Mapping):
         raise ValueError(f"the folder lacks {name}/scheduler_config.json")
     if config.get("_class_name") not in (*BETAS, CONSISTENCY):
         raise ValueError(
-            f"its {name} calls itself {config.get('_class_name')}, which is none of those known here"
+            f"its {name} calls itself {config.get('_class_name')}, which is none of those known "
+            "here"
         )
     return dict(config)
 
 
 def side_of(unet: nn.Module) -> int:
-    """The side of the square that a U-Net was trained on. Raises ValueError where its config does not say."""
+    """The side of the square that a U-Net was trained on. Raises ValueError where its config does
+    not say.
+    """
     side = unet.config.sample_size
     side = side[0] if isinstance(side, (list, tuple)) and len(set(side)) == 1 else side
     if not isinstance(side, int) or not 0 < side <= 1024:

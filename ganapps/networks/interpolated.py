@@ -1,5 +1,7 @@
-"""Deep network interpolation: Wang et al. 2019, "Deep Network Interpolation for Continuous Imagery Effect Transition":
-two networks that were tuned from one another, and every network on the straight line between their parameters."""
+"""Deep network interpolation: Wang et al. 2019, "Deep Network Interpolation for Continuous Imagery
+Effect Transition": two networks that were tuned from one another, and every network on the straight
+line between their parameters.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ FACTS = (
 
 
 class Interpolated(nn.Module):
-    """Real-ESRGAN's general models: one that removes noise, and its twin that leaves it. Called, it is the first."""
+    """Real-ESRGAN's general models: one that removes noise, and its twin that leaves it. Called, it
+    is the first.
+    """
 
     def __init__(self, denoising: upscalers.Upscaler, faithful: upscalers.Upscaler) -> None:
         super().__init__()
@@ -39,8 +43,9 @@ class Interpolated(nn.Module):
         return self.denoising(x)
 
     def denoised(self, strength: float) -> upscalers.Upscaler:
-        """The network at `strength` between the twin that leaves noise (0) and the one that removes it (1); both stay
-        as they are."""
+        """The network at `strength` between the twin that leaves noise (0) and the one that removes
+        it (1); both stay as they are.
+        """
         between = copy.deepcopy(self.denoising)
         with torch.no_grad():
             for mine, other in zip(between.parameters(), self.faithful.parameters(), strict=True):
@@ -54,7 +59,8 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Interpolated:
-    """Both networks; `settings` says under which names `tensors` has them: {"denoising": ..., "faithful": ...}.
+    """Both networks; `settings` says under which names `tensors` has them: {"denoising": ...,
+    "faithful": ...}.
 
     Raises ValueError where one is missing, or they are not of one shape.
     """

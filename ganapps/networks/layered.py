@@ -1,4 +1,6 @@
-"""Picture-to-picture networks as lists of layers, so that a whole picture and strips of it are computed by the same code."""
+"""Picture-to-picture networks as lists of layers, so that a whole picture and strips of it are
+computed by the same code.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,17 @@ PICTURE = -1  # as a source: the network's input
 
 
 class Layer(nn.Module):
-    """Join the sources, resize, pad, convolve, normalise by statistics of the picture, add an earlier layer, activate; each optional.
+    """Join the sources, resize, pad, convolve, normalise by statistics of the picture, add an
+    earlier layer, activate; each optional.
 
-    `sources`: earlier layers whose channels are joined; `take`: which of the joined channels, in which order. `first`: what is done
-    to them before all ("relu"). `resize` doubles the sides: "nearest", "bilinear", "corners" (bilinear, corners aligned), "halves"
-    (bilinear as TensorFlow 1 did it: between two pixels comes their mean). `pad`:
-    left, right, top, bottom, by `padding` ("reflect", "replicate", "constant"). `norm`: "instance" (each channel by itself),
-    "layer" (all channels together), "spread" (so too, epsilon added to the deviation) or None; its scale and shift are [C], or
-    [styles, C] tables that a condition mixes. `again`: so cheap that strips make it anew rather than keep it.
+    `sources`: earlier layers whose channels are joined; `take`: which of the joined channels, in
+    which order. `first`: what is done to them before all ("relu"). `resize` doubles the sides:
+    "nearest", "bilinear", "corners" (bilinear, corners aligned), "halves" (bilinear as TensorFlow 1
+    did it: between two pixels comes their mean). `pad`: left, right, top, bottom, by `padding`
+    ("reflect", "replicate", "constant"). `norm`: "instance" (each channel by itself), "layer" (all
+    channels together), "spread" (so too, epsilon added to the deviation) or None; its scale and
+    shift are [C], or [styles, C] tables that a condition mixes. `again`: so cheap that strips make
+    it anew rather than keep it.
     """
 
     def __init__(
@@ -98,7 +103,9 @@ class Layer(nn.Module):
         return len(self.take) if self.take else inputs
 
     def needs(self, first: int, last: int, height: int) -> tuple[int, int]:
-        """Which rows of the sources (`height` of them) the output's rows `first` to `last` come from; the last one is excluded."""
+        """Which rows of the sources (`height` of them) the output's rows `first` to `last` come
+        from; the last one is excluded.
+        """
         first, last = self._convolved(first, last, 2 * height if self.resize else height)
         if self.resize == "corners":
             below, above, _ = _corners(torch.tensor([first, last - 1]), height)
@@ -111,7 +118,8 @@ class Layer(nn.Module):
     def raw(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
         """Rows `first` to `last` of the output before its norm.
 
-        x [1, C, h, w]: rows of the joined sources, from row `start` of `height`; at least those that `needs` names.
+        x [1, C, h, w]: rows of the joined sources, from row `start` of `height`; at least those
+        that `needs` names.
         """
         low, high = self.needs(first, last, height)
         x, start = self._taken(x[:, :, low - start : high - start]), low
@@ -144,7 +152,9 @@ class Layer(nn.Module):
         return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
 
     def affine(self, sums: Sums, condition: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """What to multiply and to add, [C, 1, 1] each, so that the picture with these sums is normalised; None: nothing."""
+        """What to multiply and to add, [C, 1, 1] each, so that the picture with these sums is
+        normalised; None: nothing.
+        """
         if self.norm is None:
             return None
         mean, variance = sums.mean, sums.variance
@@ -247,28 +257,33 @@ class Layer(nn.Module):
 
 
 def _corners(rows: Tensor, height: int) -> tuple[Tensor, Tensor, Tensor]:
-    """For rows at twice the size, corners aligned: the row before, the row after, and how far towards the latter."""
+    """For rows at twice the size, corners aligned: the row before, the row after, and how far
+    towards the latter.
+    """
     places = rows.float() * ((height - 1) / (2 * height - 1))
     below = places.long().clamp_(max=height - 1)
     return below, (below + 1).clamp_(max=height - 1), places - below
 
 
 def _halves(x: Tensor, side: int) -> Tensor:
-    """x twice as long: behind each pixel its mean with the next one, behind the last itself again."""
+    """x twice as long: behind each pixel its mean with the next one, behind the last itself
+    again.
+    """
     count = x.shape[side]
     beyond = torch.cat([x.narrow(side, 1, count - 1), x.narrow(side, count - 1, 1)], side)
     return torch.stack([x, (x + beyond) / 2], side + 1).flatten(side, side + 1)
 
 
 class Layered(nn.Module):
-    """A picture-to-picture network of layers; output of the size of its input, in the same value range unless `output_range` differs."""
+    """A picture-to-picture network of layers; output of the size of its input, in the same value
+    range unless `output_range` differs.
+    """
 
     scale = 1
     minimum = 8
     channels = 3
-    precisions: tuple[str, ...] = (
-        "float16",
-    )  # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
+    # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
+    precisions: tuple[str, ...] = ("float16",)
 
     def __init__(
         self,
@@ -281,7 +296,9 @@ class Layered(nn.Module):
         styles: int = 0,
         reach: int | None = None,
     ) -> None:
-        """`labels`: how many planes of a condition join the picture's channels; `styles`: how many a condition mixes instead."""
+        """`labels`: how many planes of a condition join the picture's channels; `styles`: how many
+        a condition mixes instead.
+        """
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.multiple, self.value_range, self.output_range = multiple, value_range, output_range
@@ -300,10 +317,12 @@ class Layered(nn.Module):
     def forward(
         self, x: Tensor, condition: Tensor | None = None, seed: int | None = None
     ) -> Tensor:
-        """x [N, 3, H, W] in `value_range`, H and W multiples of `multiple` -> [N, 1 or 3, H, W] in `output_range`, float32.
+        """x [N, 3, H, W] in `value_range`, H and W multiples of `multiple` -> [N, 1 or 3, H, W] in
+        `output_range`, float32.
 
-        `condition` [N, labels] (StarGAN's attributes) or [N, styles] (how much of each style); `seed` draws what dropout drops, None:
-        nothing is dropped. A picture does not depend on its batch.
+        `condition` [N, labels] (StarGAN's attributes) or [N, styles] (how much of each style);
+        `seed` draws what dropout drops, None: nothing is dropped. A picture does not depend on its
+        batch.
         """
         assert not x.shape[2] % self.multiple and not x.shape[3] % self.multiple, (
             f"sides must be multiples of {self.multiple}"
@@ -319,7 +338,9 @@ class Layered(nn.Module):
     def in_strips(
         self, x: Tensor, condition: Tensor | None = None, seed: int | None = None, **more: int
     ) -> Generator[tuple[int, int], None, Tensor]:
-        """The same for one large picture, strip by strip in bounded memory: see `shared_statistics.run`."""
+        """The same for one large picture, strip by strip in bounded memory: see
+        `shared_statistics.run`.
+        """
         return shared_statistics.run(self, x, condition, seed=seed, **more)
 
     def prepared(self, x: Tensor, condition: Tensor | None) -> Tensor:
@@ -344,7 +365,9 @@ class Layered(nn.Module):
         return made[len(self.layers) - 1]
 
     def dropped(self, y: Tensor, number: int, first: int, height: int, seed: int | None) -> Tensor:
-        """Rows from `first` of what layer `number` makes, `height` of them in all, with the dropout that `seed` draws."""
+        """Rows from `first` of what layer `number` makes, `height` of them in all, with the dropout
+        that `seed` draws.
+        """
         rate = self.layers[number].dropout
         if seed is None or not rate:
             return y
@@ -370,7 +393,9 @@ class Layered(nn.Module):
         return layer.finish(y, affine, added, own=layer.weight is not None)
 
     def _raw(self, layer: Layer, x: Tensor) -> tuple[Tensor, Sums]:
-        """A layer before its norm and its sums; on a processor so few rows at a time that they stay in its caches."""
+        """A layer before its norm and its sums; on a processor so few rows at a time that they stay
+        in its caches.
+        """
         height, sums = x.shape[2], Sums()
         last, width = layer.size(*x.shape[2:])
         widest = max(layer.channels(x.shape[1]), x.shape[1] * (2 if layer.resize else 1))
@@ -396,7 +421,9 @@ class Layered(nn.Module):
         return sizes
 
     def memory(self, height: int, width: int) -> int:
-        """Bytes that `forward` holds at its peak for one picture, about: what later layers need, and a layer's input and output twice."""
+        """Bytes that `forward` holds at its peak for one picture, about: what later layers need,
+        and a layer's input and output twice.
+        """
         count = {n: 4 * c * h * w for n, (c, h, w) in self.sizes(height, width).items()}
         alive, peak = {PICTURE}, 0
         for number, layer in enumerate(self.layers):

@@ -1,4 +1,6 @@
-"""Convolutions with large kernels that make a picture of very few channels: down the columns first, then along the rows."""
+"""Convolutions with large kernels that make a picture of very few channels: down the columns first,
+then along the rows.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,17 @@ KERNEL = 5  # at least
 
 
 def transform(weight: Tensor) -> Tensor:
-    """The weight [O, I, k, k] of a convolution as `convolve` wants it: [k * O, I, k, 1], the columns of the kernel side by side."""
+    """The weight [O, I, k, k] of a convolution as `convolve` wants it: [k * O, I, k, 1], the
+    columns of the kernel side by side.
+    """
     outputs, inputs, high, wide = weight.shape
     return weight.permute(3, 0, 1, 2).reshape(wide * outputs, inputs, high, 1).contiguous()
 
 
 def convolve(x: Tensor, kernels: Tensor, outputs: int, bias: Tensor | None) -> Tensor:
-    """x [1, I, H + k - 1, W + k - 1] -> [1, O, H, W]; `kernels` are of `transform`. The same sums in another order."""
+    """x [1, I, H + k - 1, W + k - 1] -> [1, O, H, W]; `kernels` are of `transform`. The same sums
+    in another order.
+    """
     wide = kernels.shape[0] // outputs
     y = F.conv2d(x, kernels)  # [1, k * O, H, W + k - 1]
     width = y.shape[3] - wide + 1

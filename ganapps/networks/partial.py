@@ -1,4 +1,6 @@
-"""Partial convolutions that fill holes: Liu et al. 2018, "Image Inpainting for Irregular Holes Using Partial Convolutions"."""
+"""Partial convolutions that fill holes: Liu et al. 2018, "Image Inpainting for Irregular Holes
+Using Partial Convolutions".
+"""
 
 from __future__ import annotations
 
@@ -19,16 +21,16 @@ SIGNS = (
 )
 SLOPE = 0.2  # of the decoder's leaky ReLUs
 
-Masked = tuple[
-    Tensor, Tensor
-]  # values [N, C, H, W], and where they are known [N, 1, H, W]: 1, else 0
+# values [N, C, H, W], and where they are known [N, 1, H, W]: 1, else 0
+Masked = tuple[Tensor, Tensor]
 
 
 class PartialConv(nn.Module):
-    """A convolution that sees only what is known, and says where its own output is (equations 1 and 2 of the paper).
+    """A convolution that sees only what is known, and says where its own output is (equations 1 and
+    2 of the paper).
 
-    The output is W (X . M) times sum(1) / sum(M), plus the bias, where a window holds anything known, else 0; beyond
-    the borders nothing is known.
+    The output is W (X . M) times sum(1) / sum(M), plus the bias, where a window holds anything
+    known, else 0; beyond the borders nothing is known.
     """
 
     def __init__(
@@ -38,7 +40,9 @@ class PartialConv(nn.Module):
         self.input_conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=bias)
 
     def forward(self, *parts: Masked) -> Masked:
-        """One or more maps of one size, read as if their channels lay in one -> values and the mask they leave."""
+        """One or more maps of one size, read as if their channels lay in one -> values and the mask
+        they leave.
+        """
         conv = self.input_conv
         known = sum(x.shape[1] * self._seen(mask) for x, mask in parts)
         share = known / conv.weight[0].numel()  # sum(M) / sum(1)
@@ -74,10 +78,11 @@ class Stage(nn.Module):
 
 
 class PartialUNet(nn.Module):
-    """The paper's U-Net: each encoder stage halves the sides, each decoder stage doubles them beside a long way around.
+    """The paper's U-Net: each encoder stage halves the sides, each decoder stage doubles them
+    beside a long way around.
 
-    Takes pictures 0 to 1 and masks, 1 where the picture is known, of any size. The sides are made up to a multiple
-    with pixels that nobody knows.
+    Takes pictures 0 to 1 and masks, 1 where the picture is known, of any size. The sides are made
+    up to a multiple with pixels that nobody knows.
     """
 
     def __init__(self, widths: Sequence[int], kernels: Sequence[int], colours: int = 3) -> None:
@@ -95,8 +100,9 @@ class PartialUNet(nn.Module):
             self.add_module(f"dec_{number}", stage)
 
     def forward(self, x: Tensor, known: Tensor) -> Tensor:
-        """x [N, 3, H, W] in 0..1, known [N, 1, H, W] 1 or 0 -> a whole picture [N, 3, H, W]; the known pixels too are
-        its own."""
+        """x [N, 3, H, W] in 0..1, known [N, 1, H, W] 1 or 0 -> a whole picture [N, 3, H, W]; the
+        known pixels too are its own.
+        """
         height, width = x.shape[-2:]
         missing = (-width % self.multiple, -height % self.multiple)
         around = (0, missing[0], 0, missing[1])
@@ -116,7 +122,9 @@ class PartialUNet(nn.Module):
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Is this a U-Net of partial convolutions, its tensors named as naoto0804's published files name them?"""
+    """Is this a U-Net of partial convolutions, its tensors named as naoto0804's published files
+    name them?
+    """
     return all(sign in shapes for sign in SIGNS)
 
 
@@ -125,9 +133,10 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> PartialUNet:
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
+    # all ones
     state = {
         name: tensor for name, tensor in tensors.items() if not re.search(r"\.mask_conv\.", name)
-    }  # all ones
+    }
     depth = next(
         number for number in count(1) if f"enc_{number + 1}.conv.input_conv.weight" not in state
     )

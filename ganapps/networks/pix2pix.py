@@ -1,4 +1,6 @@
-"""pix2pix's U-Nets: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks"; Anime2Sketch's is one of them."""
+"""pix2pix's U-Nets: Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial
+Networks"; Anime2Sketch's is one of them.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,13 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
-    """The generator of a checkpoint, float32; depth (7 for 128 px, 8 for 256) and widths are read from names and shapes.
+    """The generator of a checkpoint, float32; depth (7 for 128 px, 8 for 256) and widths are read
+    from names and shapes.
 
-    `settings`: `statistics` of batch norms: "picture" (the default: the official test script runs in train mode) or "running" (eval
-    mode). The script's dropout, the paper's only noise, is on where `forward` is given a seed. Raises ValueError that names a tensor
-    that is missing, left over or of the wrong shape.
+    `settings`: `statistics` of batch norms: "picture" (the default: the official test script runs
+    in train mode) or "running" (eval mode). The script's dropout, the paper's only noise, is on
+    where `forward` is given a seed. Raises ValueError that names a tensor that is missing, left
+    over or of the wrong shape.
     """
     state = member(tensors, settings.get("member"))
     generator = _Generator(Taking(state), settings.get("statistics", "picture") == "running")
@@ -66,7 +70,9 @@ class _Generator:
         self.layers: list[Layer] = []
 
     def nested(self, depth: int) -> None:
-        """junyanz's: each block holds the next one. What the skips carry was made leaky in place; the way up then clips it."""
+        """junyanz's: each block holds the next one. What the skips carry was made leaky in place;
+        the way up then clips it.
+        """
         prefixes = [
             "model.model.",
             *("model.model.1.model." + n * "3.model." for n in range(depth - 1)),
@@ -186,7 +192,9 @@ class _Generator:
     def normed(
         self, norm: str | None, weight: Tensor, bias: Tensor | None, side: int
     ) -> tuple[Tensor, Tensor | None, dict]:
-        """What a layer needs of the norm behind its convolution; running statistics go into the convolution."""
+        """What a layer needs of the norm behind its convolution; running statistics go into the
+        convolution.
+        """
         if norm is None:
             return weight, bias, {}
         width = weight.shape[side]

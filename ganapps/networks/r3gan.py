@@ -1,4 +1,6 @@
-"""R3GAN generator: Huang et al. 2024, "The GAN is dead; long live the GAN! A Modern Baseline GAN"."""
+"""R3GAN generator: Huang et al. 2024, "The GAN is dead; long live the GAN! A Modern Baseline
+GAN".
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ PREFIXES = ("G_ema.Model.", "Model.", "")
 FIRST = "MainLayers.0.Layers.0.Basis"
 BLEND = "MainLayers.0.Layers.0.LinearLayer.weight"
 NEEDED = (FIRST, "AggregationLayer.Layer.weight")
-# Our names of tensors, and what the published files call them. A stage's layer 0 is its way in; its blocks start at 1.
+# Our names of tensors, and what the published files call them. A stage's layer 0 is its way in; its
+# blocks start at 1.
 PLACES = (
     (r"basis", lambda m: FIRST),
     (r"blend\.weight", lambda m: BLEND),
@@ -37,7 +40,9 @@ PLACES = (
 
 @dataclass(frozen=True)
 class StageShape:
-    """What one resolution is made of: channels, and of each block the expanded channels and the groups."""
+    """What one resolution is made of: channels, and of each block the expanded channels and the
+    groups.
+    """
 
     inputs: int
     outputs: int
@@ -62,7 +67,9 @@ class ResidualBlock(nn.Module):
 
 
 class Stage(nn.Module):
-    """One resolution: residual blocks; before them, except in the first, a change of channels and up-sampling."""
+    """One resolution: residual blocks; before them, except in the first, a change of channels and
+    up-sampling.
+    """
 
     def __init__(self, shape: StageShape, first: bool) -> None:
         super().__init__()
@@ -89,7 +96,9 @@ class Stage(nn.Module):
 
 
 class R3GAN(nn.Module):
-    """The generator: z and a label's embedding blend 4x4 patterns, stages double them to a picture. No style space."""
+    """The generator: z and a label's embedding blend 4x4 patterns, stages double them to a picture.
+    No style space.
+    """
 
     value_range = (-1.0, 1.0)
     num_ws = 0
@@ -108,7 +117,9 @@ class R3GAN(nn.Module):
         self.colour = nn.Conv2d(shapes[-1].outputs, 3, 1, bias=False)
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """z [N, z_dim], c [N, label_dim] (one-hot) -> x [N, 3, H, H], about -1 to 1, not clamped."""
+        """z [N, z_dim], c [N, label_dim] (one-hot) -> x [N, 3, H, H], about -1 to 1, not
+        clamped.
+        """
         z = z.to(self.basis.dtype)
         if self.embed is not None:
             assert c is not None and c.shape[1] == self.label_dim, (
@@ -128,10 +139,12 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> R3GAN:
-    """The generator of a checkpoint (`G_ema` of the published pickles), float32; every size is read from the shapes.
+    """The generator of a checkpoint (`G_ema` of the published pickles), float32; every size is read
+    from the shapes.
 
-    `settings` say nothing that shapes don't: the published run's bfloat16 stages are float32 here (a difference of
-    about 0.01). Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    `settings` say nothing that shapes don't: the published run's bfloat16 stages are float32 here
+    (a difference of about 0.01). Raises ValueError that names a tensor that is missing, left over
+    or of the wrong shape.
     """
     state = inside(tensors, PREFIXES, NEEDED)
     embedding, label_dim = (

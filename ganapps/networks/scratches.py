@@ -1,4 +1,6 @@
-"""A small U-Net that finds scratches, dust and folds: Ronneberger et al. 2015, "U-Net: Convolutional Networks for Biomedical Image Segmentation"."""
+"""A small U-Net that finds scratches, dust and folds: Ronneberger et al. 2015, "U-Net:
+Convolutional Networks for Biomedical Image Segmentation".
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ SIGNS = ("down.0.0.weight", "down.1.0.weight", "up.0.0.weight", "last.weight")
 
 
 class ScratchDetector(nn.Module):
-    """Pictures 0 to 1 of any size -> for every pixel how surely it is damaged, before the sigmoid."""
+    """Pictures 0 to 1 of any size -> for every pixel how surely it is damaged, before the
+    sigmoid.
+    """
 
     value_range = (0.0, 1.0)
 

@@ -1,10 +1,12 @@
-"""Large pictures, strip by strip, exactly as if the network saw them whole: its norms share statistics of the whole picture.
+"""Large pictures, strip by strip, exactly as if the network saw them whole: its norms share
+statistics of the whole picture.
 
-A network whose norms measure the picture can't be run on tiles one by one: each tile would be normalised by itself, and colours would
-jump at the seams. Here each layer is made in strips of rows, over the whole picture, before the next one that needs its statistics.
-What the layers between hold is kept in memory up to `room` bytes, beyond that in a temporary file; layers that are cheap to compute
-(marked `again`) are not kept at all, but made anew, strip by strip, for each layer behind them. A layer that nobody needs any more is
-overwritten by the next one of its shape.
+A network whose norms measure the picture can't be run on tiles one by one: each tile would be
+normalised by itself, and colours would jump at the seams. Here each layer is made in strips of
+rows, over the whole picture, before the next one that needs its statistics. What the layers between
+hold is kept in memory up to `room` bytes, beyond that in a temporary file; layers that are cheap to
+compute (marked `again`) are not kept at all, but made anew, strip by strip, for each layer behind
+them. A layer that nobody needs any more is overwritten by the next one of its shape.
 """
 
 from __future__ import annotations
@@ -22,13 +24,18 @@ from ganapps.networks.sums import Sums
 if TYPE_CHECKING:
     from ganapps.networks.layered import Layered
 
-ROOM = 1_540_000_000  # bytes of layers in memory: with the strips, a picture of 12 megapixels stays under 2 GB
+# bytes of layers in memory: with the strips, a picture of 12 megapixels stays under 2 GB
+ROOM = 1_540_000_000
 STRIP = 12_000_000  # bytes of one strip of a layer
-ROWS = 16  # of a strip at least, where layers before it are made anew, for their strips overlap; more would outgrow what allocators reuse
+# of a strip at least, where layers before it are made anew, for their strips overlap; more would
+# outgrow what allocators reuse
+ROWS = 16
 
 
 class Kept:
-    """A layer's rows, channels last: in memory, or in a temporary file that leaves with this object."""
+    """A layer's rows, channels last: in memory, or in a temporary file that leaves with this
+    object.
+    """
 
     def __init__(
         self, size: tuple[int, int, int], in_memory: bool, spare: Tensor | None = None
@@ -96,12 +103,15 @@ class _Run:
         self.kept: dict[int, Kept] = {}
         self.settled: set[int] = set()
         self.spare: Tensor | None = (
-            None  # memory of a layer that left: the next of its size takes it, for asking anew is slow
+            # memory of a layer that left: the next of its size takes it, for asking anew is slow
+            None
         )
         self.last_use = self._last_uses()
 
     def _last_uses(self) -> dict[int, int]:
-        """Which step reads a kept layer last: a layer that is made anew hands its sources on to whoever reads it."""
+        """Which step reads a kept layer last: a layer that is made anew hands its sources on to
+        whoever reads it.
+        """
         last: dict[int, int] = {}
         for number in reversed(range(len(self.layers))):
             layer = self.layers[number]
@@ -148,15 +158,16 @@ class _Run:
             factor * self.sizes[s][0] * self.sizes[s][2] * self.sizes[s][1] // height
             for s in layer.sources
         )
-        rows = max(
-            8, self.strip // (4 * max(channels * width, widest)) // 4 * 4
-        )  # winograd.py makes four at a time
+        # winograd.py makes four at a time
+        rows = max(8, self.strip // (4 * max(channels * width, widest)) // 4 * 4)
         if any(source >= 0 and self.layers[source].again for source in layer.sources):
             rows = max(rows, ROWS)
         return [(first, min(first + rows, height)) for first in range(0, height, rows)]
 
     def steps(self) -> list[int]:
-        """The layers to go through: those that are kept, those whose norm asks for sums, the last."""
+        """The layers to go through: those that are kept, those whose norm asks for sums, the
+        last.
+        """
         end = len(self.layers) - 1
         return [
             n for n, layer in enumerate(self.layers) if layer.norm or not layer.again or n == end
@@ -181,7 +192,9 @@ class _Run:
         return self.result
 
     def make(self, number: int) -> Generator[None, None, None]:
-        """One layer over the whole picture: kept, or only its sums, or (the last one) the result."""
+        """One layer over the whole picture: kept, or only its sums, or (the last one) the
+        result.
+        """
         layer, end = self.layers[number], number == len(self.layers) - 1
         sums = Sums() if layer.norm else None
         keep = None if layer.again or end and not layer.norm else self._place(number)
@@ -218,13 +231,17 @@ class _Run:
         self.settled.add(number)
 
     def _leave(self, number: int) -> None:
-        """A layer that nobody needs any more; its memory may be shared with the one that overwrote it."""
+        """A layer that nobody needs any more; its memory may be shared with the one that overwrote
+        it.
+        """
         kept = self.kept.pop(number)
         if kept.rows is not None and not any(kept is other for other in self.kept.values()):
             self.spare = kept.rows
 
     def _place(self, number: int) -> Kept:
-        """Where a layer goes: over its source if nobody else reads that and it has this shape, else into memory, else a file."""
+        """Where a layer goes: over its source if nobody else reads that and it has this shape, else
+        into memory, else a file.
+        """
         sources = self.layers[number].sources
         if (
             len(sources) == 1
@@ -254,11 +271,13 @@ def run(
     strip: int = STRIP,
     seed: int | None = None,
 ) -> Generator[tuple[int, int], None, Tensor]:
-    """The network's output for one picture, in strips; equal to `network(x, condition, seed)` but for rounding (about 1e-5).
+    """The network's output for one picture, in strips; equal to `network(x, condition, seed)` but
+    for rounding (about 1e-5).
 
-    x [1, C, H, W] in the network's value range, sides multiples of its `multiple`; `condition` [1, labels or styles]. Yields (strips
-    done, strips in all) and returns [1, 1 or 3, H, W] on the CPU. `room`: bytes of layers to hold in memory; the rest goes to a
-    temporary file (TMPDIR says where). `strip`: bytes of one strip of a layer. Raises OSError where the file finds no space.
+    x [1, C, H, W] in the network's value range, sides multiples of its `multiple`; `condition` [1,
+    labels or styles]. Yields (strips done, strips in all) and returns [1, 1 or 3, H, W] on the CPU.
+    `room`: bytes of layers to hold in memory; the rest goes to a temporary file (TMPDIR says
+    where). `strip`: bytes of one strip of a layer. Raises OSError where the file finds no space.
     """
     assert len(x) == 1, "one picture at a time"
     work = _Run(network, x, None if condition is None else condition[0], room, strip, seed)

@@ -1,5 +1,6 @@
-"""SPAN: Wan et al. 2024, "Swift Parameter-free Attention Network for Efficient Super-Resolution", as it is run: plain
-3x3 convolutions."""
+"""SPAN: Wan et al. 2024, "Swift Parameter-free Attention Network for Efficient Super-Resolution",
+as it is run: plain 3x3 convolutions.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +12,12 @@ from torch.nn import functional as F
 
 from ganapps.networks import load_strictly, shape_of
 
+# of DIV2K's colours; networks trained without it carry a tensor called no_norm
 MEAN = (
     0.4488,
     0.4371,
     0.4040,
-)  # of DIV2K's colours; networks trained without it carry a tensor called no_norm
+)
 PREFIXES = ("params_ema.", "params.", "state_dict.", "model_state_dict.", "")
 FIRST = "conv_1.eval_conv.weight"
 
@@ -32,15 +34,18 @@ class Conv(nn.Module):
 
 
 class Block(nn.Module):
-    """Three convolutions and an attention without parameters: the result's own size says how much of it counts."""
+    """Three convolutions and an attention without parameters: the result's own size says how much
+    of it counts.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.c1_r, self.c2_r, self.c3_r = (Conv(width, width) for _ in range(3))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x -> the block's result, and what its first convolution made (after its activation, as the published code
-        leaves it)."""
+        """x -> the block's result, and what its first convolution made (after its activation, as
+        the published code leaves it).
+        """
         first = F.silu(self.c1_r(x), inplace=True)
         y = self.c3_r(F.silu(self.c2_r(first), inplace=True))
         attention = torch.sigmoid(y).sub_(0.5)
@@ -53,10 +58,11 @@ class SPAN(nn.Module):
     value_range = (0.0, 1.0)
     multiple = minimum = 1
     precisions = ("bfloat16", "float16")
+    # the quickest side where memory allows; bytes per input pixel in float32
     tile, memory = (
         384,
         4_000,
-    )  # the quickest side where memory allows; bytes per input pixel in float32
+    )
     reach = 16  # 1 + 6 * 3 + 2 pixels by its convolutions; beyond 16 measured under 0.01/255
 
     def __init__(self, colours: int, width: int, scale: int, norm: bool) -> None:
@@ -82,9 +88,8 @@ class SPAN(nn.Module):
             y, inner = self.get_submodule(f"block_{number}")(y)
             results.append(y)
         y = self.conv_cat(torch.cat([first, self.conv_2(y), results[0], inner], 1))
-        with torch.autocast(
-            x.device.type, enabled=False
-        ):  # bfloat16 would round every pixel to 8 bits
+        # bfloat16 would round every pixel to 8 bits
+        with torch.autocast(x.device.type, enabled=False):
             return self.upsampler(y.float())
 
 
@@ -94,8 +99,8 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> SPAN:
-    """The network of a checkpoint, float32; sizes are read from the shapes. Training's branches are folded into one
-    convolution.
+    """The network of a checkpoint, float32; sizes are read from the shapes. Training's branches are
+    folded into one convolution.
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
@@ -128,8 +133,9 @@ def _prefix(names: Mapping) -> str | None:
 
 
 def _fold(state: dict[str, Tensor], name: str) -> None:
-    """Replaces the branches of `name` (1x1, then 3x3, then 1x1, beside a 1x1 shortcut) by the one 3x3 convolution they
-    add up to."""
+    """Replaces the branches of `name` (1x1, then 3x3, then 1x1, beside a 1x1 shortcut) by the one
+    3x3 convolution they add up to.
+    """
     parts = [(f"{name}.conv.{i}.weight", f"{name}.conv.{i}.bias") for i in range(3)]
     missing = [
         part for pair in [*parts, (f"{name}.sk.bias",)] for part in pair if part not in state

@@ -1,4 +1,6 @@
-"""SRResNet, the generator of SRGAN: Ledig et al. 2017, "Photo-Realistic Single Image Super-Resolution Using a GAN"."""
+"""SRResNet, the generator of SRGAN: Ledig et al. 2017, "Photo-Realistic Single Image
+Super-Resolution Using a GAN".
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,13 @@ from ganapps.networks import load_strictly, shape_of
 
 # Where files keep the generator, the best first: a running average, then the last step of training.
 PREFIXES = ("ema_state_dict.", "state_dict.", "params_ema.", "params.", "")
+# of torch.compile, of DataParallel, of both
 WRAPPINGS = (
     "",
     "_orig_mod.",
     "module.",
     "module._orig_mod.",
-)  # of torch.compile, of DataParallel, of both
+)
 # The tensors that tell the layouts apart.
 SIGNS = {
     "lornatang": ("conv1.0.weight", "trunk.0.rcb.0.weight", "upsampling.0.upsample_block.0.weight"),
@@ -33,7 +36,9 @@ PIECES = {"first": "0", "first_norm": "1", "act": "2", "second": "3", "second_no
 
 
 class Block(nn.Module):
-    """x + second(act(first(x))), each convolution followed by its batch norm where the layout has one."""
+    """x + second(act(first(x))), each convolution followed by its batch norm where the layout has
+    one.
+    """
 
     def __init__(self, width: int, norm: bool, bias: bool, act: nn.Module) -> None:
         super().__init__()
@@ -50,7 +55,9 @@ class Block(nn.Module):
 
 
 class Grow(nn.Module):
-    """`factor` times the size: a convolution to factor^2 times the channels, shuffled into pixels."""
+    """`factor` times the size: a convolution to factor^2 times the channels, shuffled into
+    pixels.
+    """
 
     def __init__(self, width: int, factor: int, act: nn.Module) -> None:
         super().__init__()
@@ -65,17 +72,19 @@ class Grow(nn.Module):
 
 
 class Upscaler(nn.Module):
-    """What both networks of this file tell the task; `finish` runs in float32, or bfloat16 would round every pixel to 8
-    bits."""
+    """What both networks of this file tell the task; `finish` runs in float32, or bfloat16 would
+    round every pixel to 8 bits.
+    """
 
     value_range = (0.0, 1.0)
     multiple = minimum = 1
     precisions = ("bfloat16", "float16")
     reach = 32  # of 42 by 33 convolutions; the outermost pixels have little say
+    # the quickest side where memory allows; bytes per input pixel in float32
     tile, memory = (
         384,
         12_000,
-    )  # the quickest side where memory allows; bytes per input pixel in float32
+    )
 
     def __init__(self, colours: int, factors: list[int]) -> None:
         super().__init__()
@@ -90,13 +99,16 @@ class Upscaler(nn.Module):
 
 
 class SRResNet(Upscaler):
-    """The paper's network: 9x9 in, residual blocks with batch norm, a long way around, pixel shuffles, 9x9 out."""
+    """The paper's network: 9x9 in, residual blocks with batch norm, a long way around, pixel
+    shuffles, 9x9 out.
+    """
 
     def __init__(
         self, colours: int, width: int, blocks: int, factors: list[int], bias: bool, tanh: bool
     ) -> None:
-        """`bias`: convolutions before a batch norm have one too. `tanh`: the output is (tanh + 1) / 2, else as it
-        is."""
+        """`bias`: convolutions before a batch norm have one too. `tanh`: the output is (tanh + 1) /
+        2, else as it is.
+        """
         super().__init__(colours, factors)
         self.tanh = tanh
         self.head = nn.Sequential(nn.Conv2d(colours, width, 9, padding=4), nn.PReLU())
@@ -118,8 +130,9 @@ class SRResNet(Upscaler):
         return (torch.tanh(y) + 1) / 2 if self.tanh else y
 
     def fold(self) -> None:
-        """Put the batch norms into the convolutions before them, and let the last convolution make four pixels at
-        once."""
+        """Put the batch norms into the convolutions before them, and let the last convolution make
+        four pixels at once.
+        """
         for block in self.blocks:
             block.first, block.first_norm = (
                 fuse_conv_bn_eval(block.first, block.first_norm),
@@ -135,8 +148,9 @@ class SRResNet(Upscaler):
 
 
 def _four_at_once(conv: nn.Conv2d) -> nn.Sequential:
-    """The same convolution as one of stride 2 that makes 2x2 pixels: few outputs leave most of a processor's lanes
-    empty, four times as many take a third of the time. For even sides."""
+    """The same convolution as one of stride 2 that makes 2x2 pixels: few outputs leave most of a
+    processor's lanes empty, four times as many take a third of the time. For even sides.
+    """
     outputs, inputs, side = conv.weight.shape[:3]
     wide = nn.Conv2d(inputs, 4 * outputs, side + 1, stride=2, padding=conv.padding)
     with torch.no_grad():
@@ -148,7 +162,9 @@ def _four_at_once(conv: nn.Conv2d) -> nn.Sequential:
 
 
 class MSRResNet(Upscaler):
-    """BasicSR's plainer one (as in ESRGAN, Wang 2018): 3x3 everywhere, no batch norm, added to the bilinear picture."""
+    """BasicSR's plainer one (as in ESRGAN, Wang 2018): 3x3 everywhere, no batch norm, added to the
+    bilinear picture.
+    """
 
     def __init__(self, colours: int, width: int, blocks: int, factors: list[int]) -> None:
         super().__init__(colours, factors)
@@ -181,14 +197,16 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
-    """The network of a checkpoint, float32; sizes are read from the shapes, batch norms are folded away.
+    """The network of a checkpoint, float32; sizes are read from the shapes, batch norms are folded
+    away.
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
     found = _layout(tensors)
     if found is None:
         raise ValueError(
-            f"neither {', '.join(signs[0] for signs in SIGNS.values())} is there with its companions"
+            f"neither {', '.join(signs[0] for signs in SIGNS.values())} is there with its "
+            "companions"
         )
     prefix, layout = found
     state = {

@@ -1,5 +1,6 @@
-"""Latent diffusion guided by text (Rombach 2022): a prompt to a picture, also in one or four steps (Sauer 2023, Luo
-2023), and a picture edited as a text says (Brooks 2023)."""
+"""Latent diffusion guided by text (Rombach 2022): a prompt to a picture, also in one or four steps
+(Sauer 2023, Luo 2023), and a picture edited as a text says (Brooks 2023).
+"""
 
 from __future__ import annotations
 
@@ -16,15 +17,17 @@ from ganapps.networks import folder_parts, text_encoder
 
 PARTS = ("unet", "vae", "text_encoder")
 SWATCH = 64  # pixels a side of the plain pictures that the quick look at latents is fitted to
-DOUBTFUL = 0.02  # of the largest singular value: directions of the latents that plain colours don't tell apart
+# of the largest singular value: directions of the latents that plain colours don't tell apart
+DOUBTFUL = 0.02
 
 
 class StableDiffusion(nn.Module):
     """A text and noise -> latents, step by step -> x [1, 3, H, W].
 
-    `schedule` is the published scheduler's configuration; `shape` [C, h, w] is what the noise has, `factor` how many
-    pixels a latent is wide, `resolution` the picture's side. An editor's U-Net reads the latents of a picture too
-    (`edits`). `distilled`: the strength of guidance is an input of the network, not a second call.
+    `schedule` is the published scheduler's configuration; `shape` [C, h, w] is what the noise has,
+    `factor` how many pixels a latent is wide, `resolution` the picture's side. An editor's U-Net
+    reads the latents of a picture too (`edits`). `distilled`: the strength of guidance is an input
+    of the network, not a second call.
     """
 
     value_range = output_range = (-1.0, 1.0)
@@ -39,7 +42,8 @@ class StableDiffusion(nn.Module):
         channels = vae.config.latent_channels
         self.edits = unet.config.in_channels == 2 * channels
         self.distilled = unet.config.time_cond_proj_dim is not None
-        # as the pipelines do: latents have no bounds to clip them to, and the first step is off by one
+        # as the pipelines do: latents have no bounds to clip them to, and the first step is off by
+        # one
         self.schedule = {**schedule, "clip_sample": False} | (
             {} if self.edits else {"steps_offset": 1}
         )
@@ -72,20 +76,25 @@ class StableDiffusion(nn.Module):
         )[0]
 
     def encode(self, x: Tensor) -> Tensor:
-        """x [N, 3, H, W], sides multiples of `factor` -> its most likely latents [N, C, h, w], as the encoder scales
-        them."""
+        """x [N, 3, H, W], sides multiples of `factor` -> its most likely latents [N, C, h, w], as
+        the encoder scales them.
+        """
         return self.vae.encode(x).latent_dist.mode()
 
     def decode(self, x_0: Tensor) -> Tensor:
-        """Latents [N, C, h, w] -> x [N, 3, H, W]; in float32, for half precision overflows in there."""
+        """Latents [N, C, h, w] -> x [N, 3, H, W]; in float32, for half precision overflows in
+        there.
+        """
         with torch.autocast(x_0.device.type, enabled=False):
             return self.vae.decode(x_0.float() / self.vae.config.scaling_factor, return_dict=False)[
                 0
             ]
 
     def glance(self, x: Tensor) -> Tensor:
-        """Latents [N, C, h, w], also noisy ones -> roughly their picture [N, 3, 4 * h, 4 * w], in no time: each latent's
-        colour, the one that fits plain pictures best. Noise is brought to the spread that latents have."""
+        """Latents [N, C, h, w], also noisy ones -> roughly their picture [N, 3, 4 * h, 4 * w], in
+        no time: each latent's colour, the one that fits plain pictures best. Noise is brought to
+        the spread that latents have.
+        """
         x = x.float() / x.float().std().clamp(min=1.0)
         colours = (
             torch.einsum("nchw,cd->ndhw", x, self.swatches[:-1]) + self.swatches[-1][:, None, None]
@@ -94,8 +103,9 @@ class StableDiffusion(nn.Module):
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """A folder's tensors: a U-Net that reads words, and the encoder of them; an upscaler's U-Net also reads how noisy
-    the picture is."""
+    """A folder's tensors: a U-Net that reads words, and the encoder of them; an upscaler's U-Net
+    also reads how noisy the picture is.
+    """
     words = "unet.conv_in.weight" in shapes and any(
         name.startswith("text_encoder.") for name in shapes
     )
@@ -103,11 +113,11 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> StableDiffusion:
-    """The model of a folder's `unet.*`, `vae.*` and `text_encoder.*` tensors; `settings` holds each part's config and
-    the tokenizer's files under their names.
+    """The model of a folder's `unet.*`, `vae.*` and `text_encoder.*` tensors; `settings` holds each
+    part's config and the tokenizer's files under their names.
 
-    Raises ValueError where a config or a tensor is missing, left over or of the wrong shape, or a part is of another
-    kind.
+    Raises ValueError where a config or a tensor is missing, left over or of the wrong shape, or a
+    part is of another kind.
     """
     folder_parts.expect(tensors, PARTS)
     schedule = folder_parts.schedule(settings)
@@ -138,8 +148,9 @@ def _waves(value: float, width: int) -> Tensor:
 
 @torch.no_grad()
 def _colours_of_latents(vae: nn.Module) -> Tensor:
-    """[C + 1, 3]: how much of red, green and blue each latent channel is, and what is left where all are 0; least squares
-    over nine plain pictures that the model's own encoder reads."""
+    """[C + 1, 3]: how much of red, green and blue each latent channel is, and what is left where
+    all are 0; least squares over nine plain pictures that the model's own encoder reads.
+    """
     colours = torch.tensor([(0.0, 0.0, 0.0), *product((-0.8, 0.8), repeat=3)])
     plain = colours[:, :, None, None].expand(-1, -1, SWATCH, SWATCH)
     latents = vae.encode(plain).latent_dist.mode() * vae.config.scaling_factor

@@ -1,4 +1,6 @@
-"""StarGAN's generator: Choi et al. 2018, "StarGAN: Unified Generative Adversarial Networks for Multi-Domain Image-to-Image Translation"."""
+"""StarGAN's generator: Choi et al. 2018, "StarGAN: Unified Generative Adversarial Networks for
+Multi-Domain Image-to-Image Translation".
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,12 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
-    """The generator of a checkpoint, float32; it takes as many labels as its first convolution has channels beyond three.
+    """The generator of a checkpoint, float32; it takes as many labels as its first convolution has
+    channels beyond three.
 
-    Statistics are the picture's own, as the official solver computes them: the file's running ones are not used.
-    Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    Statistics are the picture's own, as the official solver computes them: the file's running ones
+    are not used. Raises ValueError that names a tensor that is missing, left over or of the wrong
+    shape.
     """
     state = member(tensors)
     taking = Taking(state)
@@ -68,7 +72,9 @@ def _inputs(taking: Taking) -> int:
 
 
 class _Generator:
-    """Convolutions without bias, each with an instance norm behind it whose place is one further."""
+    """Convolutions without bias, each with an instance norm behind it whose place is one
+    further.
+    """
 
     def __init__(self, taking: Taking, width: int) -> None:
         self.taking, self.width, self.layers = taking, width, []

@@ -1,4 +1,6 @@
-"""StyleGAN generator with AdaIN: Karras et al. 2019, "A Style-Based Generator", as in hajar001/stylegan2-ffhq-128."""
+"""StyleGAN generator with AdaIN: Karras et al. 2019, "A Style-Based Generator", as in
+hajar001/stylegan2-ffhq-128.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ class MappingNetwork(nn.Module):
     def forward(
         self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
     ) -> Tensor:
-        """z [N, z_dim] -> ws [N, num_ws, w_dim]; the first `cutoff` (all) are pulled to `w_avg` by psi."""
+        """z [N, z_dim] -> ws [N, num_ws, w_dim]; the first `cutoff` (all) are pulled to `w_avg` by
+        psi.
+        """
         ws = self.one_w(z).unsqueeze(1).repeat(1, self.num_ws, 1)
         if psi != 1:
             ws[:, :cutoff] = self.w_avg.lerp(ws[:, :cutoff], psi)
@@ -56,7 +60,9 @@ class MappingNetwork(nn.Module):
 
 
 class AdaIN(nn.Module):
-    """Adaptive instance normalisation: each channel to mean 0 and variance 1, then scaled and moved as w says."""
+    """Adaptive instance normalisation: each channel to mean 0 and variance 1, then scaled and moved
+    as w says.
+    """
 
     def __init__(self, channels: int, w_dim: int) -> None:
         super().__init__()
@@ -138,8 +144,8 @@ class SynthesisNetwork(nn.Module):
     ) -> Tensor:
         """ws [N, num_ws, w_dim] -> x [N, 3, H, H], -1 to 1.
 
-        `noise` is "const" (drawn once from a fixed seed: files have none), "none", or "random": then `generators` has
-        one per picture.
+        `noise` is "const" (drawn once from a fixed seed: files have none), "none", or "random":
+        then `generators` has one per picture.
         """
         assert ws.shape[1] == self.num_ws, (
             f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
@@ -179,7 +185,9 @@ class StyleGAN(nn.Module):
         return self.synthesis(self.mapping(z))
 
     def fold(self) -> None:
-        """Put the runtime scales of equalized learning rate into the weights; draw the constant noise."""
+        """Put the runtime scales of equalized learning rate into the weights; draw the constant
+        noise.
+        """
         generator = torch.Generator().manual_seed(0)
         for name, layer in self.named_modules():
             if isinstance(layer, Noise):
@@ -197,9 +205,9 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
     """The generator of a checkpoint, float32, folded; every size is read from the shapes.
 
-    The original estimates its average w anew each time it is loaded (the file's is zero); here it is that of fixed
-    random z, unless the file knows it. Raises ValueError that names a tensor that is missing, left over or of the wrong
-    shape.
+    The original estimates its average w anew each time it is loaded (the file's is zero); here it
+    is that of fixed random z, unless the file knows it. Raises ValueError that names a tensor that
+    is missing, left over or of the wrong shape.
     """
     state = inside(tensors, PREFIXES, NEEDED)
     with torch.device("meta"):

@@ -1,4 +1,6 @@
-"""StyleGAN2 generator: Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN"; labels as ADA."""
+"""StyleGAN2 generator: Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN";
+labels as ADA.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,21 @@ from ganapps.networks.stylegan2_layouts import BlockShape, read, recognise
 
 __all__ = ["StyleGAN2", "build", "recognise"]
 
-# What keeps it quick and small on a CPU: scaling a kernel by a style per input and a demodulation per output is
-# scaling its input and its output, so that one kernel serves the whole batch. A block sees a few rows around each row,
-# so that a large one is made in strips that stay in the cache. Gains fold into weights: lrelu(g x) = g lrelu(x), g > 0.
+# What keeps it quick and small on a CPU: scaling a kernel by a style per input and a demodulation
+# per output is
+# scaling its input and its output, so that one kernel serves the whole batch. A block sees a few
+# rows around each row,
+# so that a large one is made in strips that stay in the cache. Gains fold into weights: lrelu(g x)
+# = g lrelu(x), g > 0.
 SLOPE = 0.2
 STRIP = {"cpu": 1 << 21}  # numbers in a strip of a block's output: 8 MiB on a CPU
 WHOLE = 1 << 28  # elsewhere
 
 
 class MappingNetwork(nn.Module):
-    """z and label -> one w per layer (section "Style-based generator"; labels as in ADA, appendix)."""
+    """z and label -> one w per layer (section "Style-based generator"; labels as in ADA,
+    appendix).
+    """
 
     def __init__(
         self, z_dim: int, label_dim: int, widths: Sequence[int], embedding: int, num_ws: int
@@ -39,7 +46,9 @@ class MappingNetwork(nn.Module):
     def forward(
         self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
     ) -> Tensor:
-        """z [N, z_dim], c [N, label_dim] -> ws [N, num_ws, w_dim], the first `cutoff` (all) pulled to `w_avg`."""
+        """z [N, z_dim], c [N, label_dim] -> ws [N, num_ws, w_dim], the first `cutoff` (all) pulled
+        to `w_avg`.
+        """
         ws = self.one_w(z, c).unsqueeze(1).repeat(1, self.num_ws, 1)
         if psi != 1:
             ws[:, :cutoff] = self.w_avg.lerp(ws[:, :cutoff], psi)
@@ -59,7 +68,9 @@ class MappingNetwork(nn.Module):
         return x
 
     def fold(self, rate: float) -> None:
-        """Put the runtime scales of equalized learning rate and the activation's gain into the weights."""
+        """Put the runtime scales of equalized learning rate and the activation's gain into the
+        weights.
+        """
         if self.label_dim:
             self.embed.weight /= sqrt(self.label_dim)
         for number in range(self.depth):
@@ -68,13 +79,17 @@ class MappingNetwork(nn.Module):
             layer.bias *= rate * sqrt(2)
 
     def average(self, count: int = 4096) -> Tensor:
-        """The mean w of `count` fixed random z, as rosinality's tools estimate it; labels, if any, are all zero."""
+        """The mean w of `count` fixed random z, as rosinality's tools estimate it; labels, if any,
+        are all zero.
+        """
         z = torch.randn(count, self.z_dim, generator=torch.Generator().manual_seed(0))
         return self.one_w(z, z.new_zeros(count, self.label_dim)).mean(dim=0)
 
 
 class SynthesisLayer(nn.Module):
-    """Modulated 3x3 convolution, noise, bias, leaky ReLU; with `up`, the convolution doubles the sides."""
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU; with `up`, the convolution doubles the
+    sides.
+    """
 
     def __init__(
         self, w_dim: int, inputs: int, outputs: int, resolution: int, up: bool, noise: bool
@@ -90,13 +105,14 @@ class SynthesisLayer(nn.Module):
             self.noise_strength = nn.Parameter(torch.empty(()))
 
     def fold(self, fir: Tensor, gain: float, clamp: float | None) -> None:
-        """Put every constant into the weights; `fir` [4, 4] is the low-pass filter that follows up-sampling."""
+        """Put every constant into the weights; `fir` [4, 4] is the low-pass filter that follows
+        up-sampling.
+        """
         outputs, inputs = self.weight.shape[:2]
         self.gain, self.clamp = gain, clamp and clamp * gain / sqrt(2)
         self.affine.weight /= sqrt(self.affine.in_features)
-        self.weight /= sqrt(
-            inputs * 9
-        )  # demodulation makes this void, save that float16 can't overflow
+        # demodulation makes this void, save that float16 can't overflow
+        self.weight /= sqrt(inputs * 9)
         self.epsilon = 1e-8 / (inputs * 9)
         self.register_buffer("energy", self.weight.square().sum(dim=(2, 3)), persistent=False)
         self.bias *= gain
@@ -114,7 +130,9 @@ class SynthesisLayer(nn.Module):
             )
 
     def scales(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """w [N, w_dim] -> the style of the input [N, in, 1, 1] and the demodulation of the output [N, out, 1, 1]."""
+        """w [N, w_dim] -> the style of the input [N, in, 1, 1] and the demodulation of the output
+        [N, out, 1, 1].
+        """
         with exactly(w):
             style = self.affine(w)
             demodulation = self.gain * (style.square() @ self.energy.t() + self.epsilon).rsqrt()
@@ -171,16 +189,17 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, kernel: Tensor) -> Tensor:
         """x [N, in, h, w] -> [N, colours, h, w]."""
-        flat = x.permute(0, 2, 3, 1).reshape(
-            len(x), -1, x.shape[1]
-        )  # [N, h w, in], a view when channels come last
+        # [N, h w, in], a view when channels come last
+        flat = x.permute(0, 2, 3, 1).reshape(len(x), -1, x.shape[1])
         y = torch.baddbmm(self.bias, flat, kernel)  # [N, h w, colours]
         y = y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
         return y.view(len(x), x.shape[2], x.shape[3], -1).permute(0, 3, 1, 2)
 
 
 class SynthesisBlock(nn.Module):
-    """One resolution: a doubling layer (not in the first), a layer; perhaps a residual and a share of the picture."""
+    """One resolution: a doubling layer (not in the first), a layer; perhaps a residual and a share
+    of the picture.
+    """
 
     def __init__(self, w_dim: int, shape: BlockShape, noise: bool) -> None:
         super().__init__()
@@ -194,12 +213,13 @@ class SynthesisBlock(nn.Module):
             self.skip = nn.Conv2d(shape.inputs, shape.outputs, 1, bias=False)
         if shape.colours:
             self.torgb = ToRGB(w_dim, shape.outputs, shape.colours)
-        self.names = (
-            ("conv0", "conv1") if shape.inputs else ("conv1",)
-        )  # the layers in the order of their w
+        # the layers in the order of their w
+        self.names = ("conv0", "conv1") if shape.inputs else ("conv1",)
 
     def fold(self, fir: Tensor, clamp: float | None) -> None:
-        """Put every constant into the weights; a block with a residual halves the variance of both branches."""
+        """Put every constant into the weights; a block with a residual halves the variance of both
+        branches.
+        """
         if self.shape.inputs:
             self.conv0.fold(fir, sqrt(2), clamp)
         self.conv1.fold(fir, 1.0 if self.shape.skip else sqrt(2), clamp)
@@ -216,7 +236,9 @@ class SynthesisBlock(nn.Module):
     def forward(
         self, x: Tensor | None, ws: Tensor, noises: list, keep: bool
     ) -> tuple[Tensor | None, Tensor | None]:
-        """x [N, in, h, h], ws [N, layers + 1, w_dim] -> (features, if `keep`, and own picture, if any), at 2h."""
+        """x [N, in, h, h], ws [N, layers + 1, w_dim] -> (features, if `keep`, and own picture, if
+        any), at 2h.
+        """
         shape, count = self.shape, len(ws)
         if x is None:
             x = self.const.expand(count, -1, -1, -1).contiguous(memory_format=torch.channels_last)
@@ -238,12 +260,15 @@ class SynthesisBlock(nn.Module):
         return features, picture
 
     def rows(self, x: Tensor, scales: list, noises: list, top: int, bottom: int) -> Tensor:
-        """Rows `top` to `bottom` (even numbers) of the features, from the rows of x that they can see."""
+        """Rows `top` to `bottom` (even numbers) of the features, from the rows of x that they can
+        see.
+        """
         side = self.shape.resolution
+        # a 3x3 convolution sees one row more on each side
         low, high = (
             max(top - 1, 0),
             min(bottom + 1, side),
-        )  # a 3x3 convolution sees one row more on each side
+        )
         first, last = (
             (0, side) if not self.shape.inputs else (max(top - 4, 0), min(bottom + 4, side))
         )
@@ -265,7 +290,9 @@ class SynthesisBlock(nn.Module):
 
 
 class SynthesisNetwork(nn.Module):
-    """ws -> picture; architectures "skip" (a picture from every block), "resnet" and "orig" (one from the last)."""
+    """ws -> picture; architectures "skip" (a picture from every block), "resnet" and "orig" (one
+    from the last).
+    """
 
     def __init__(self, w_dim: int, shapes: Sequence[BlockShape], noise: bool) -> None:
         super().__init__()
@@ -288,7 +315,8 @@ class SynthesisNetwork(nn.Module):
     ) -> Tensor:
         """ws [N, num_ws, w_dim] -> x [N, 3, H, H], about -1 to 1, not clamped.
 
-        `noise` is "const" (what the file holds), "none", or "random": then `generators` has one per picture.
+        `noise` is "const" (what the file holds), "none", or "random": then `generators` has one per
+        picture.
         """
         assert ws.shape[1] == self.num_ws, (
             f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
@@ -335,7 +363,9 @@ class StyleGAN2(nn.Module):
 
 
 def check_noise(noise: str, generators: Sequence[torch.Generator] | None, count: int) -> None:
-    """Raises ValueError for an unknown kind of noise, or random noise without a generator for each picture."""
+    """Raises ValueError for an unknown kind of noise, or random noise without a generator for each
+    picture.
+    """
     if noise not in ("const", "random", "none"):
         raise ValueError(f"noise is {noise!r}; known are const, random and none")
     if noise == "random" and (generators is None or len(generators) != count):
@@ -343,10 +373,11 @@ def check_noise(noise: str, generators: Sequence[torch.Generator] | None, count:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
-    """The generator of a checkpoint in NVIDIA's or rosinality's layout (see `stylegan2_layouts.read`), float32, folded.
+    """The generator of a checkpoint in NVIDIA's or rosinality's layout (see
+    `stylegan2_layouts.read`), float32, folded.
 
-    Raises ValueError that names a tensor that is missing, left over or of the wrong shape. A file without an average w
-    gets that of fixed random z.
+    Raises ValueError that names a tensor that is missing, left over or of the wrong shape. A file
+    without an average w gets that of fixed random z.
     """
     layout = read(tensors, settings)
     with torch.device("meta"):
@@ -369,7 +400,9 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
 
 
 def exactly(x: Tensor) -> torch.autocast:
-    """A block in float32 within one of lower precision, for what is small and steers every pixel."""
+    """A block in float32 within one of lower precision, for what is small and steers every
+    pixel.
+    """
     return torch.autocast(x.device.type, enabled=False)
 
 
@@ -389,7 +422,9 @@ def _empty(like: Tensor, channels: int, side: int) -> Tensor:
 
 
 def _pieces(count: int, channels: int, side: int, limit: int) -> list[tuple[slice, slice]]:
-    """Which pictures and which rows to do at a time, so that a piece has at most about `limit` numbers."""
+    """Which pictures and which rows to do at a time, so that a piece has at most about `limit`
+    numbers.
+    """
     pictures = max(limit // (channels * side * side), 1)
     rows = side if pictures > 1 else min(max(limit // (channels * side) // 2 * 2, 8), side)
     starts = [(n, top) for n in range(0, count, pictures) for top in range(0, side, rows)]

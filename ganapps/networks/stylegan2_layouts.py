@@ -1,4 +1,6 @@
-"""How published StyleGAN2 files name tensors and settings: NVIDIA's layout, and rosinality's in NVIDIA's names."""
+"""How published StyleGAN2 files name tensors and settings: NVIDIA's layout, and rosinality's in
+NVIDIA's names.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class BlockShape:
 
 @dataclass(frozen=True)
 class Layout:
-    """One generator as a file holds it: tensors under NVIDIA's names, and what the constructor was told."""
+    """One generator as a file holds it: tensors under NVIDIA's names, and what the constructor was
+    told.
+    """
 
     state: dict[str, Tensor]
     blocks: tuple[BlockShape, ...]
@@ -53,12 +57,14 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
-    """The generator in a file. What shapes say is read from shapes; ValueError names the tensor that is missing or odd.
+    """The generator in a file. What shapes say is read from shapes; ValueError names the tensor
+    that is missing or odd.
 
-    Shapes don't say three things. The clamp of activations is `conv_clamp`: where a pickle leaves it out it is that
-    constructor's default (none in the ADA repository, whose settings are nested; 256 in the StyleGAN3 repository, whose
-    are flat), and none where nothing is known: it guards float16, and float32 pictures hardly ever meet it. The
-    mapping's `lr_multiplier` is 0.01 if not given. The activation is leaky ReLU; another is refused.
+    Shapes don't say three things. The clamp of activations is `conv_clamp`: where a pickle leaves
+    it out it is that constructor's default (none in the ADA repository, whose settings are nested;
+    256 in the StyleGAN3 repository, whose are flat), and none where nothing is known: it guards
+    float16, and float32 pictures hardly ever meet it. The mapping's `lr_multiplier` is 0.01 if not
+    given. The activation is leaky ReLU; another is refused.
     """
     state = _state(tensors)
     fir = _take_filter(state)
@@ -85,7 +91,9 @@ def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
 
 
 def _state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The generator's tensors under NVIDIA's names, whatever the layout; other networks of the file are left out."""
+    """The generator's tensors under NVIDIA's names, whatever the layout; other networks of the file
+    are left out.
+    """
     if not _is_rosinality(tensors):
         return inside(tensors, NVIDIA_PREFIXES, NVIDIA)
     state = inside(tensors, ROSINALITY_PREFIXES, ROSINALITY)
@@ -100,7 +108,9 @@ def _is_rosinality(names: Mapping[str, object]) -> bool:
 
 
 def _from_rosinality(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """rosinality's names -> NVIDIA's. The values are equal, but shapes have ones more and filters sum to 4."""
+    """rosinality's names -> NVIDIA's. The values are equal, but shapes have ones more and filters
+    sum to 4.
+    """
     state = {}
     for name, tensor in tensors.items():
         ours = _nvidia_name(name)
@@ -116,7 +126,9 @@ def _from_rosinality(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _missing_noise(
     state: Mapping[str, Tensor], blocks: tuple[BlockShape, ...]
 ) -> dict[str, Tensor]:
-    """Constant noise for a file that was saved without (rosinality's older ones), from a fixed seed: a face stays."""
+    """Constant noise for a file that was saved without (rosinality's older ones), from a fixed
+    seed: a face stays.
+    """
     generator = torch.Generator().manual_seed(0)
     drawn = {}
     for side in (block.resolution for block in blocks):
@@ -163,7 +175,9 @@ _RESTS = {
 
 
 def _take_filter(state: dict[str, Tensor]) -> Tensor:
-    """The low-pass filter [4, 4] of up-sampling, taken out of `state`; 1 3 3 1 where the file has none."""
+    """The low-pass filter [4, 4] of up-sampling, taken out of `state`; 1 3 3 1 where the file has
+    none.
+    """
     found = [state.pop(name) for name in list(state) if name.endswith("resample_filter")]
     if not found:
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
@@ -191,13 +205,16 @@ def _blocks(state: Mapping[str, Tensor]) -> tuple[BlockShape, ...]:
         inputs, side = outputs, side * 2
     if any(block.colours not in (0, 1, 3) for block in blocks):
         raise ValueError(
-            f"synthesis.b4.torgb.weight and its like make {blocks[-1].colours} channels; a picture has 1 or 3"
+            f"synthesis.b4.torgb.weight and its like make {blocks[-1].colours} channels; a picture "
+            "has 1 or 3"
         )
     return tuple(blocks)
 
 
 def _constructor(settings: Mapping) -> dict[str, float | None]:
-    """`conv_clamp` and `lr_multiplier`: the row's word first, then the pickled layers', then the constructor's."""
+    """`conv_clamp` and `lr_multiplier`: the row's word first, then the pickled layers', then the
+    constructor's.
+    """
     pickled = settings.get("G_ema") or {}
     nested = "synthesis_kwargs" in pickled
     said = {

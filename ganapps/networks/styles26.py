@@ -1,4 +1,6 @@
-"""One network, many styles, and mixtures of them: Dumoulin, Shlens and Kudlur 2017, "A Learned Representation For Artistic Style"."""
+"""One network, many styles, and mixtures of them: Dumoulin, Shlens and Kudlur 2017, "A Learned
+Representation For Artistic Style".
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
-    """The network, float32; each norm has a row of scales and shifts for every style, which the condition [N, styles] mixes.
+    """The network, float32; each norm has a row of scales and shifts for every style, which the
+    condition [N, styles] mixes.
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
@@ -47,7 +50,9 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
 
 
 class _Network:
-    """Reflection padding, a convolution without bias, a norm that the styles share out; one after another."""
+    """Reflection padding, a convolution without bias, a norm that the styles share out; one after
+    another.
+    """
 
     def __init__(self, taking: Taking) -> None:
         self.taking, self.width, self.layers = taking, 3, []

@@ -9,7 +9,9 @@ PIXELS = 8192  # at most so many are summed in float32 before float64 takes over
 
 
 class Sums:
-    """Mean and variance of each channel, gathered over pieces of a picture in float64 on the processor (Chan, Golub and LeVeque 1979)."""
+    """Mean and variance of each channel, gathered over pieces of a picture in float64 on the
+    processor (Chan, Golub and LeVeque 1979).
+    """
 
     def __init__(self) -> None:
         self.count, self.mean, self._squares = 0, torch.zeros(()), torch.zeros(())

@@ -1,7 +1,8 @@
 """SwinIR (Liang 2021) as PyTorch's exporter writes it into an ONNX file, back under its own names.
 
-The exporter keeps the names of convolutions, norms and biases. A linear layer's weight it turns round and leaves nameless; the table of
-relative position biases it spreads over all pairs of pixels of a window; index and masks, which follow from the window, it drops.
+The exporter keeps the names of convolutions, norms and biases. A linear layer's weight it turns
+round and leaves nameless; the table of relative position biases it spreads over all pairs of pixels
+of a window; index and masks, which follow from the window, it drops.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ QKV = ".attn.qkv.bias"
 KEPT = re.compile(r"[a-z][\w.]*\.(weight|bias|relative_position_bias_table)")
 BIASES = "relative_position_bias_table"
 INPUTS = {"Identity": 1, "MatMul": 2, "Add": 2}  # of the operations that are looked at
-WIDEST = 32  # pixels a side of a window; published ones have 7 or 8. What follows from a window takes its fourth power of memory
+# pixels a side of a window; published ones have 7 or 8. What follows from a window takes its fourth
+# power of memory
+WIDEST = 32
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
@@ -32,7 +35,9 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def named(tensors: Mapping[str, Tensor], nodes: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-    """All tensors of the network under the authors' names. Raises ValueError where a block's biases fit no window."""
+    """All tensors of the network under the authors' names. Raises ValueError where a block's biases
+    fit no window.
+    """
     everything = dict(tensors)
     nodes = [
         node
@@ -69,12 +74,15 @@ def named(tensors: Mapping[str, Tensor], nodes: Sequence[Mapping[str, Any]]) -> 
 
 
 def _table(spread: Tensor) -> Tensor:
-    """[1, heads, N, N] biases of all pairs of a window's N pixels -> [(2 w - 1)^2, heads], one for each distance."""
+    """[1, heads, N, N] biases of all pairs of a window's N pixels -> [(2 w - 1)^2, heads], one for
+    each distance.
+    """
     heads, pixels = spread.shape[-3], spread.shape[-1]
     window = isqrt(pixels)
     if window**2 != pixels or window > WIDEST or spread.numel() != heads * pixels**2:
         raise ValueError(
-            f"its position biases are for windows of {pixels} pixels, no square of up to {WIDEST} a side"
+            f"its position biases are for windows of {pixels} pixels, no square of up to {WIDEST} "
+            "a side"
         )
     index = relative_position_index(window)
     rows = spread.reshape(heads, -1).t()
@@ -101,7 +109,9 @@ def _what_follows(found: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
 
 
 def relative_position_index(window: int) -> Tensor:
-    """[w^2, w^2]: which of the (2 w - 1)^2 distances lies between two pixels of a window (Liu 2021, "Swin Transformer", equation 4)."""
+    """[w^2, w^2]: which of the (2 w - 1)^2 distances lies between two pixels of a window (Liu 2021,
+    "Swin Transformer", equation 4).
+    """
     y, x = (
         axis.flatten()
         for axis in torch.meshgrid(torch.arange(window), torch.arange(window), indexing="ij")
@@ -110,7 +120,8 @@ def relative_position_index(window: int) -> Tensor:
 
 
 def attention_mask(window: int) -> Tensor:
-    """[4, w^2, w^2] for a picture of two by two windows, shifted by half of one: 0 for pixels that were neighbours before, else -100.
+    """[4, w^2, w^2] for a picture of two by two windows, shifted by half of one: 0 for pixels that
+    were neighbours before, else -100.
 
     The network makes its own for every other size.
     """

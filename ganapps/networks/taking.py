@@ -1,4 +1,6 @@
-"""A published file's tensors, taken one layer at a time and checked, so that nothing is missing and nothing is left over."""
+"""A published file's tensors, taken one layer at a time and checked, so that nothing is missing and
+nothing is left over.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ STATISTICS = re.compile(r".*(running_mean|running_var|num_batches_tracked)")
 
 
 def member(tensors: Mapping[str, Tensor], prefix: str | None = None) -> dict[str, Tensor]:
-    """The tensors of one network of a file, DataParallel's `module.` gone: those under `prefix.`, or all."""
+    """The tensors of one network of a file, DataParallel's `module.` gone: those under `prefix.`,
+    or all.
+    """
     plain = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     if prefix:
         plain = {
@@ -26,7 +30,9 @@ def member(tensors: Mapping[str, Tensor], prefix: str | None = None) -> dict[str
 
 
 class Taking:
-    """Hands out tensors by name as float32 copies; ValueError names one that is missing, of the wrong shape, or left over."""
+    """Hands out tensors by name as float32 copies; ValueError names one that is missing, of the
+    wrong shape, or left over.
+    """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self._left = dict(tensors)

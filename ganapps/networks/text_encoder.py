@@ -1,4 +1,6 @@
-"""CLIP's text encoder with its tokenizer: what a text-to-image network reads of a prompt (Radford 2021)."""
+"""CLIP's text encoder with its tokenizer: what a text-to-image network reads of a prompt (Radford
+2021).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from ganapps.networks import load_strictly
 from ganapps.networks.folder_parts import of
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
-# The keys of the folder's config that describe the network; others, which could name code to fetch, are not read.
+# The keys of the folder's config that describe the network; others, which could name code to fetch,
+# are not read.
 NUMBERS = (
     "vocab_size",
     "hidden_size",
@@ -52,13 +55,17 @@ class TextEncoder(nn.Module):
         return self.model(tokens.input_ids.to(place), attention_mask=mask)[0]
 
     def left_out(self, text: str) -> str:
-        """The end of the text that is not read, in the tokenizer's spelling; "" where all of it is."""
+        """The end of the text that is not read, in the tokenizer's spelling; "" where all of it
+        is.
+        """
         tokens = self.tokenizer(text, verbose=False).input_ids
         return self.tokenizer.decode(tokens[self.tokenizer.model_max_length - 1 : -1])
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> TextEncoder:
-    """The encoder of a folder's `text_encoder.*` tensors and its `tokenizer` files. Raises ValueError."""
+    """The encoder of a folder's `text_encoder.*` tensors and its `tokenizer` files. Raises
+    ValueError.
+    """
     ensure_torchvision()
     from transformers import CLIPTextConfig, CLIPTextModel
 
@@ -107,13 +114,16 @@ def _config(settings: Mapping[str, Any]) -> dict[str, Any]:
         or not 1 < made.get("max_position_embeddings", 77) <= LONGEST
     ):
         raise ValueError(
-            f"the config of text_encoder has values of no encoder: {', '.join(wrong) or 'hidden_act'}"
+            "the config of text_encoder has values of no encoder: "
+            f"{', '.join(wrong) or 'hidden_act'}"
         )
     return made
 
 
 def _tokenizer(settings: Mapping[str, Any], most: int, words: int) -> Any:
-    """The tokenizer of a folder's files, which are data: a vocabulary, and what is joined to what."""
+    """The tokenizer of a folder's files, which are data: a vocabulary, and what is joined to
+    what.
+    """
     from transformers import CLIPTokenizer
 
     files = settings.get("tokenizer")

@@ -1,4 +1,6 @@
-"""Makes torchvision importable beside a torch that can't load its compiled operators (a CPU torch with PyPI's torchvision)."""
+"""Makes torchvision importable beside a torch that can't load its compiled operators (a CPU torch
+with PyPI's torchvision).
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,11 @@ _defined: list[
 
 
 def ensure_torchvision() -> None:
-    """Call before importing what imports torchvision (diffusers, spandrel). Does nothing where it works or is not installed.
+    """Call before importing what imports torchvision (diffusers, spandrel). Does nothing where it
+    works or is not installed.
 
-    Only the names of the two missing operators are declared; nothing here uses them, so nothing else changes.
+    Only the names of the two missing operators are declared; nothing here uses them, so nothing
+    else changes.
     """
     if _defined or importlib.util.find_spec("torchvision") is None:
         return

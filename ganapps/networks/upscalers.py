@@ -1,5 +1,6 @@
-"""Every upscaler and restorer that spandrel knows (ESRGAN, Compact, SwinIR, HAT, RealCUGAN, AuraSR, ...), from tensors
-that were already read."""
+"""Every upscaler and restorer that spandrel knows (ESRGAN, Compact, SwinIR, HAT, RealCUGAN, AuraSR,
+...), from tensors that were already read.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from ganapps.networks import swinir_onnx
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
-# Where files keep the network, the best first. Old ESRGAN names begin with "model." themselves, so what is left must be
+# Where files keep the network, the best first. Old ESRGAN names begin with "model." themselves, so
+# what is left must be
 # recognised.
 PREFIXES = (
     "params_ema.",
@@ -32,9 +34,12 @@ PREFIXES = (
 WRAPPINGS = ("", "module.", "_orig_mod.", "netG.", "net_g.")
 # They repair faces or fill holes: another task, with other inputs.
 OTHERS = ("GFPGAN", "RestoreFormer", "LaMa", "MMRealSR", "IPT")
-# Of each family: `reach`, the input pixels beyond which a pixel's surroundings change it by less than 1/255 (measured
-# on photographs for the shipped ones, bounded for the others; None: all of the picture counts). Where a network's own
-# layers look less far than that, they count. Then `tile`, the side that is quickest where memory allows, and `memory`,
+# Of each family: `reach`, the input pixels beyond which a pixel's surroundings change it by less
+# than 1/255 (measured
+# on photographs for the shipped ones, bounded for the others; None: all of the picture counts).
+# Where a network's own
+# layers look less far than that, they count. Then `tile`, the side that is quickest where memory
+# allows, and `memory`,
 # bytes per input pixel in float32.
 FACTS: Mapping[str, tuple[int | None, int, int]] = {
     "ESRGAN": (56, 768, 3_600),
@@ -52,19 +57,22 @@ FACTS: Mapping[str, tuple[int | None, int, int]] = {
     "MMRealSR": (None, 256, 16_000),
 }
 UNKNOWN = (None, 256, 16_000)
+# nothing but convolutions: what these add up to is all they see
 STRAIGHT = (
     "ESRGAN",
     "Compact",
     "SPAN",
     "SwiftSRGAN",
-)  # nothing but convolutions: what these add up to is all they see
-STRIP = 64  # rows of the small picture that an ESRGAN's last part, 16 times as large, is made of at a time
+)
+# rows of the small picture that an ESRGAN's last part, 16 times as large, is made of at a time
+STRIP = 64
 TAIL_REACH = 4  # rows of the small picture that this part looks beyond
 
 
 class Upscaler(nn.Module):
-    """x [N, channels, H, W] in 0 to 1 -> [N, channels, scale * H, scale * W], and what the task must know to cut
-    tiles."""
+    """x [N, channels, H, W] in 0 to 1 -> [N, channels, scale * H, scale * W], and what the task
+    must know to cut tiles.
+    """
 
     value_range = (0.0, 1.0)
 
@@ -92,8 +100,9 @@ class Upscaler(nn.Module):
         return self.family == "AuraSR"
 
     def forward(self, x: Tensor, seed: int = 0) -> Tensor:
-        """The enlarged x. A network that draws noise draws the same of `seed` for every sample, so that none depends on
-        its batch, and leaves the global random state alone."""
+        """The enlarged x. A network that draws noise draws the same of `seed` for every sample, so
+        that none depends on its batch, and leaves the global random state alone.
+        """
         if not self.draws:
             return self._call(self.body, x)
         made = []
@@ -105,22 +114,24 @@ class Upscaler(nn.Module):
 
 
 def _multiple(descriptor: Any) -> int:
-    """What both sides must be multiples of. An ESRGAN that first folds pixels into channels needs them to fold evenly, and
-    fills up by mirroring itself: more than that would move its edges."""
+    """What both sides must be multiples of. An ESRGAN that first folds pixels into channels needs
+    them to fold evenly, and fills up by mirroring itself: more than that would move its edges.
+    """
     if descriptor.architecture.id == "ESRGAN":
         return descriptor.model.shuffle_factor or 1
     return descriptor.size_requirements.multiple_of
 
 
 def _farthest(body: nn.Module) -> int:
-    """How many input pixels the convolutions can look around at most: what each adds, one after the other."""
+    """How many input pixels the convolutions can look around at most: what each adds, one after the
+    other.
+    """
     added = 0
     for layer in body.modules():
         if isinstance(layer, nn.Conv2d):
             added += max((k - 1) * d // 2 for k, d in zip(layer.kernel_size, layer.dilation))
-    return added * (
-        getattr(body, "shuffle_factor", None) or 1
-    )  # behind a folding, a step is so many pixels
+    # behind a folding, a step is so many pixels
+    return added * (getattr(body, "shuffle_factor", None) or 1)
 
 
 class InFloat32(nn.Module):
@@ -136,7 +147,9 @@ class InFloat32(nn.Module):
 
 
 class InStrips(nn.Module):
-    """Layers that look at most `reach` rows around, on strips of `rows` rows: the same numbers in far less memory."""
+    """Layers that look at most `reach` rows around, on strips of `rows` rows: the same numbers in
+    far less memory.
+    """
 
     def __init__(self, layers: nn.Module, rows: int, reach: int, scale: int) -> None:
         super().__init__()
@@ -160,7 +173,9 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """What is wrong with tensors whose names spandrel knows; "" for nothing, None where it does not know the names."""
+    """What is wrong with tensors whose names spandrel knows; "" for nothing, None where it does not
+    know the names.
+    """
     found = _found(shapes)
     if found is None or found[0].id in OTHERS:
         return None if found is None else ""  # building says what it is
@@ -169,16 +184,16 @@ def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
             _loaded({name: torch.empty(shape, device="meta") for name, shape in shapes.items()})
     except ValueError as error:
         said = str(error)
-        numbers = (
-            "meta" in said or "incompatible tensor type" in said
-        )  # some look at numbers while they are made,
+        # some look at numbers while they are made,
+        numbers = "meta" in said or "incompatible tensor type" in said
         return "" if numbers else said  # so their names must do
     return ""
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
-    """The network of a checkpoint, float32; of ONNX files, whose `settings` have `nodes`, SwinIR. Raises ValueError that
-    says what spandrel does not know, misses or has left over."""
+    """The network of a checkpoint, float32; of ONNX files, whose `settings` have `nodes`, SwinIR.
+    Raises ValueError that says what spandrel does not know, misses or has left over.
+    """
     if "nodes" in settings:
         tensors = swinir_onnx.named(tensors, settings["nodes"])
     network = Upscaler(
@@ -198,15 +213,18 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
 
 
 def _channels_last(network: nn.Module) -> None:
-    """Convolutions' weights lie as they are quickest; AuraSR's banks of kernels have five dimensions and stay."""
+    """Convolutions' weights lie as they are quickest; AuraSR's banks of kernels have five
+    dimensions and stay.
+    """
     for weight in network.parameters():
         if weight.dim() == 4:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def _in_strips(network: Upscaler) -> None:
-    """An ESRGAN works on small features, then grows them: only the growing takes memory, and it looks no further than a
-    few pixels."""
+    """An ESRGAN works on small features, then grows them: only the growing takes memory, and it
+    looks no further than a few pixels.
+    """
     layers = network.body.model
     grown = network.scale * (network.body.shuffle_factor or 1)
     network.body.model = nn.Sequential(layers[:2], InStrips(layers[2:], STRIP, TAIL_REACH, grown))
@@ -245,20 +263,24 @@ def _found(names: Mapping[str, Any]) -> tuple[Any, dict[str, Any]] | None:
 
 
 def _kair(name: str) -> str:
-    """KAIR leaves the `.0` out where the layer has no activation; BSRGAN and others came from there."""
+    """KAIR leaves the `.0` out where the layer has no activation; BSRGAN and others came from
+    there.
+    """
     return re.sub(r"^(model\.1\.sub\.\d+\.RDB\d\.conv\d)\.(weight|bias)$", r"\1.0.\2", name)
 
 
 def _loaded(tensors: Mapping[str, Tensor]) -> Any:
-    """spandrel's description of the network with these weights. Raises ValueError where they are none that it can load
-    whole."""
+    """spandrel's description of the network with these weights. Raises ValueError where they are
+    none that it can load whole.
+    """
     found = _found(tensors)
     if found is None:
         raise ValueError("no upscaler that spandrel knows has these tensors")
     architecture, state = found
     if architecture.id in OTHERS:
         raise ValueError(
-            f"as {architecture.id}: it repairs faces, fills holes, or is told what to do; it is no upscaler of pictures"
+            f"as {architecture.id}: it repairs faces, fills holes, or is told what to do; it is no "
+            "upscaler of pictures"
         )
     if "conv_up1.weight" in state and "conv_up2.weight" not in state:
         raise ValueError(f"as {architecture.id}: conv_up2.weight is missing")
@@ -277,9 +299,8 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
     ) as error:
         why = " ".join(str(error).split())[:250]
         raise ValueError(f"as {architecture.id}: {type(error).__name__}: {why}") from error
-    if (
-        len(descriptor.model.state_dict()) < len(given) and architecture.id == "ESRGAN"
-    ):  # its loader passes over names that it does not know
+    # its loader passes over names that it does not know
+    if len(descriptor.model.state_dict()) < len(given) and architecture.id == "ESRGAN":
         raise ValueError(
             f"as ESRGAN: {len(given) - len(descriptor.model.state_dict())} tensors are left over"
         )
@@ -288,7 +309,8 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
         3,
     ):
         raise ValueError(
-            f"as {architecture.id}: {descriptor.input_channels} channels in, {descriptor.output_channels} out; "
+            f"as {architecture.id}: {descriptor.input_channels} channels in, "
+            f"{descriptor.output_channels} out; "
             "a picture has 1 or 3"
         )
     if descriptor.size_requirements.square:

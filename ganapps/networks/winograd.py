@@ -1,4 +1,6 @@
-"""3x3 convolutions with fewer multiplications: Lavin and Gray 2015, "Fast Algorithms for Convolutional Neural Networks", F(4x4, 3x3)."""
+"""3x3 convolutions with fewer multiplications: Lavin and Gray 2015, "Fast Algorithms for
+Convolutional Neural Networks", F(4x4, 3x3).
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,8 @@ def transform(weight: Tensor) -> Tensor:
 
 
 def convolve(x: Tensor, kernels: Tensor) -> Tensor:
-    """x [1, I, H + 2, W + 2] (channels last, padded by one pixel) -> [1, O, H, W], channels last; `kernels` are of `transform`.
+    """x [1, I, H + 2, W + 2] (channels last, padded by one pixel) -> [1, O, H, W], channels last;
+    `kernels` are of `transform`.
 
     Equal to the plain convolution to about 1e-5 of its largest number, in half the time.
     """

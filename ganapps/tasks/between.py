@@ -1,4 +1,6 @@
-"""From one seed to another through a model's noise, as a film there and back: a GAN's z, a diffusion model's x_T."""
+"""From one seed to another through a model's noise, as a film there and back: a GAN's z, a
+diffusion model's x_T.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ def walk(
     frames: Frames = 12,
     psi: Psi = 0.7,
 ) -> Iterator[Step]:
-    """A GAN's film: `frames` pictures along the great circle from the z of `seed` to that of `to` (none: the next seed), and back.
+    """A GAN's film: `frames` pictures along the great circle from the z of `seed` to that of `to`
+    (none: the next seed), and back.
 
     What a model's labels are for the two seeds is mixed in the same shares.
     """
@@ -59,8 +62,10 @@ def drift(
     frames: Frames = 12,
     steps: Annotated[int, Range(1, 1000)] = 25,
 ) -> Iterator[Step]:
-    """A diffusion model's film: `frames` pictures along the great circle from the noise of `seed` to that of `to` (none: the next
-    seed), and back, each by DDIM without fresh noise, so that the picture is a function of its noise (Song 2020)."""
+    """A diffusion model's film: `frames` pictures along the great circle from the noise of `seed`
+    to that of `to` (none: the next seed), and back, each by DDIM without fresh noise, so that the
+    picture is a function of its noise (Song 2020).
+    """
     if not hasattr(network, "decode") or not hasattr(network, "shape"):
         raise UserError(
             "This model does not draw from noise alone: choose a diffusion model of faces."
@@ -87,8 +92,10 @@ def drift(
 
 
 def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
-    """The point at `share` of the way from a to b [1, ...] on the great circle: between two pieces of noise a straight line runs
-    closer to 0 than any noise a network has seen. Source: Shoemake 1985."""
+    """The point at `share` of the way from a to b [1, ...] on the great circle: between two pieces
+    of noise a straight line runs closer to 0 than any noise a network has seen. Source: Shoemake
+    1985.
+    """
     cosine = torch.nn.functional.cosine_similarity(
         a.flatten().double(), b.flatten().double(), dim=0
     ).clamp(-1, 1)
@@ -100,7 +107,9 @@ def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
 
 
 def evenness(film: list[Image.Image]) -> dict[str, float]:
-    """How far neighbouring pictures of a film lie apart, root mean square of 255: on average, and where it jumps most."""
+    """How far neighbouring pictures of a film lie apart, root mean square of 255: on average, and
+    where it jumps most.
+    """
     pixels = [np.asarray(p.convert("RGB"), np.float32) for p in film]
     steps = [float(np.sqrt(np.mean((b - a) ** 2))) for a, b in zip(pixels, pixels[1:])]
     return {"mean_step": round(sum(steps) / len(steps), 3), "largest_step": round(max(steps), 3)}

@@ -1,4 +1,6 @@
-"""What one may still turn when the network is done: strength, the original's colours, a checkerboard under alpha."""
+"""What one may still turn when the network is done: strength, the original's colours, a
+checkerboard under alpha.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,8 @@ import torch
 
 from ganapps.tasks import resample
 
-# IEC 61966-2-1: linear sRGB -> XYZ under D65, here relative to white, so that grey is (Y, Y, Y); and CIE 15 for Lab.
+# IEC 61966-2-1: linear sRGB -> XYZ under D65, here relative to white, so that grey is (Y, Y, Y);
+# and CIE 15 for Lab.
 WHITE = torch.tensor([0.95047, 1.0, 1.08883])
 TO_XYZ = (
     torch.tensor(
@@ -24,7 +27,9 @@ LINEAR_BELOW = (6 / 29) ** 3  # where the cube root of Lab turns into a line
 
 
 def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
-    """`before` + strength x (`after` - `before`), both [H, W, C] of one kind and size; 0 gives the one, 1 the other."""
+    """`before` + strength x (`after` - `before`), both [H, W, C] of one kind and size; 0 gives the
+    one, 1 the other.
+    """
     assert before.shape == after.shape and before.dtype == after.dtype and 0 <= strength <= 1
     made = np.empty_like(after)
     for top, bottom in resample.strips(*after.shape[:2]):
@@ -37,10 +42,11 @@ def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
 
 
 def keep_colours(result: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """`result` [H, W, C] with its own lightness and the colours of `source` (L* of the one, a* and b* of the other).
+    """`result` [H, W, C] with its own lightness and the colours of `source` (L* of the one, a* and
+    b* of the other).
 
-    `source` may be of any size and kind; its colours are resized. Grey results and alpha stay as they are. Values are
-    taken as sRGB; what lies outside is clipped.
+    `source` may be of any size and kind; its colours are resized. Grey results and alpha stay as
+    they are. Values are taken as sRGB; what lies outside is clipped.
     """
     if result.shape[2] < 3:
         return result
@@ -53,8 +59,9 @@ def keep_colours(result: np.ndarray, source: np.ndarray) -> np.ndarray:
 
 
 def on_checkerboard(pixels: np.ndarray, cell: int = 12) -> np.ndarray:
-    """[H, W, 1 or 3] of [H, W, 2 or 4]: laid over squares of two light greys, `cell` pixels wide, so that one sees what
-    is transparent."""
+    """[H, W, 1 or 3] of [H, W, 2 or 4]: laid over squares of two light greys, `cell` pixels wide,
+    so that one sees what is transparent.
+    """
     if pixels.shape[2] in (1, 3):
         return pixels
     most = np.iinfo(pixels.dtype).max

@@ -1,4 +1,6 @@
-"""What a pair of translators does to a picture: how much of it returns, and the losses of CycleGAN (Zhu 2017) on it."""
+"""What a pair of translators does to a picture: how much of it returns, and the losses of CycleGAN
+(Zhu 2017) on it.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,10 @@ from ganapps.tasks import hidden, resample
 
 @dataclass(frozen=True)
 class Returned:
-    """How much of a picture comes back after both ways. `percent` of its variance; `loss` is the paper's cycle-consistency loss, the mean
-    absolute difference in -1 to 1 (not multiplied by lambda); `map` shows where, its lightest colour is a difference of `high` levels."""
+    """How much of a picture comes back after both ways. `percent` of its variance; `loss` is the
+    paper's cycle-consistency loss, the mean absolute difference in -1 to 1 (not multiplied by
+    lambda); `map` shows where, its lightest colour is a difference of `high` levels.
+    """
 
     percent: float
     loss: float
@@ -22,7 +26,9 @@ class Returned:
 
 
 def returned(source: np.ndarray, back: np.ndarray) -> Returned:
-    """`source` [H, W, C] beside what both translations made of it, [H, W, C'], 8 or 16 bits each. Grey counts as three equal colours."""
+    """`source` [H, W, C] beside what both translations made of it, [H, W, C'], 8 or 16 bits each.
+    Grey counts as three equal colours.
+    """
     first, second = _pair(source, back)
     error = variance = 0.0
     levels = np.empty(first.shape[:2], np.uint8)
@@ -42,10 +48,12 @@ def returned(source: np.ndarray, back: np.ndarray) -> Returned:
 
 
 def distance(first: np.ndarray, second: np.ndarray) -> float:
-    """The mean absolute difference of two pictures of one size with values in -1 to 1: what the paper's losses are made of.
+    """The mean absolute difference of two pictures of one size with values in -1 to 1: what the
+    paper's losses are made of.
 
-    The cycle-consistency loss is that of x and F(G(x)). The identity loss is that of y and G(y) for a picture y that is in G's target
-    domain already, which G should leave alone; and of x and F(x) the same way.
+    The cycle-consistency loss is that of x and F(G(x)). The identity loss is that of y and G(y) for
+    a picture y that is in G's target domain already, which G should leave alone; and of x and F(x)
+    the same way.
     """
     one, other = _pair(first, second)
     total = 0.0

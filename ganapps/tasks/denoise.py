@@ -32,12 +32,13 @@ def denoise(
     eta: Annotated[float, Range(0.0, 1.0)] = 0.0,
     labels: dict[str, Any] | None = None,
 ) -> Iterator[Step]:
-    """Pictures of the seeds seed, seed + 1, ..., each in `steps` network calls; every step shows x_t and the guess of x_0 (looking at
-    them is charged to nobody).
+    """Pictures of the seeds seed, seed + 1, ..., each in `steps` network calls; every step shows
+    x_t and the guess of x_0 (looking at them is charged to nobody).
 
-    The noise of a seed is torch's CPU generator's, so it is the same on every device. `eta` is the share of fresh noise in each
-    DDIM step (0: none, 1: as much as DDPM). `labels` names the class of a conditional model; left alone, the seed draws it. One
-    picture at a time: a picture does not depend on `count`.
+    The noise of a seed is torch's CPU generator's, so it is the same on every device. `eta` is the
+    share of fresh noise in each DDIM step (0: none, 1: as much as DDPM). `labels` names the class
+    of a conditional model; left alone, the seed draws it. One picture at a time: a picture does not
+    depend on `count`.
     """
     if not hasattr(network, "decode") or not hasattr(network, "label_dim"):
         raise UserError(

@@ -1,4 +1,6 @@
-"""Tiles that a diffusion model makes: each a walk from noise beside its small picture, all from one field of noise."""
+"""Tiles that a diffusion model makes: each a walk from noise beside its small picture, all from one
+field of noise.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,9 @@ OVERLAP = (
 
 
 class DenoisedTiles(TileRun):
-    """One run of a diffusion upscaler. Its noise is drawn for the whole picture at once, so that neighbours share theirs
-    where they overlap."""
+    """One run of a diffusion upscaler. Its noise is drawn for the whole picture at once, so that
+    neighbours share theirs where they overlap.
+    """
 
     def __init__(
         self,
@@ -76,7 +79,9 @@ class DenoisedTiles(TileRun):
             yield done
 
     def _fields(self, height: int, width: int) -> list[Tensor]:
-        """Noise for the small picture [1, 3, H, W], where the model wants it, and for the latents [1, C, H, W]."""
+        """Noise for the small picture [1, 3, H, W], where the model wants it, and for the latents
+        [1, C, H, W].
+        """
         generator = torch.Generator().manual_seed(self.seed)
         channels = [self.network.channels] * bool(self.network.noise_levels) + [
             self.network.latent_channels
@@ -84,7 +89,9 @@ class DenoisedTiles(TileRun):
         return [torch.randn((1, c, height, width), generator=generator) for c in channels]
 
     def _tile(self, window: np.ndarray, noise: list[Tensor], made: list[Tensor]) -> Iterator[int]:
-        """Fills `made` with the network's picture of each of the window's planes; yields how many of its parts are done."""
+        """Fills `made` with the network's picture of each of the window's planes; yields how many
+        of its parts are done.
+        """
         inputs = planes.to_planes(window, self.network.channels)
         for index, x in enumerate(inputs):
             small = self._noisy(2 * x[None] - 1, noise).to(self.device.name)
@@ -105,7 +112,8 @@ class DenoisedTiles(TileRun):
                 if not out_of_memory(error):
                     raise
                 raise UserError(
-                    "The memory is not enough for tiles of {tile} pixels with this model: choose smaller tiles, or another model.",
+                    "The memory is not enough for tiles of {tile} pixels with this model: choose "
+                    "smaller tiles, or another model.",
                     tile=max(window.shape[:2]),
                 ) from error
 

@@ -1,4 +1,6 @@
-"""A picture edited as a text says, by a diffusion model that sees the picture: guided by both (Brooks 2023)."""
+"""A picture edited as a text says, by a diffusion model that sees the picture: guided by both
+(Brooks 2023).
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,10 @@ class Editing(Tally):
         return x.div_(np.iinfo(colours.dtype).max).mul_(2).sub_(1)
 
     def through(self, x: Tensor) -> Iterator[tuple[int, int]]:
-        """Until `result` [1, 3, H, W] in -1 to 1 is there on the processor, as large as x [1, 3, H, W], sides multiples of
-        the network's: (steps done, steps in all). `preview` is what there is to look at."""
+        """Until `result` [1, 3, H, W] in -1 to 1 is there on the processor, as large as x [1, 3, H,
+        W], sides multiples of the network's: (steps done, steps in all). `preview` is what there is
+        to look at.
+        """
         small = self._smaller(x)
         try:
             for done, at in enumerate(self._walk(small.to(self.device.name)), 1):
@@ -61,7 +65,8 @@ class Editing(Tally):
             if not out_of_memory(error):
                 raise
             raise UserError(
-                "The memory is not enough for this picture and this model: make the picture smaller, or close other programs."
+                "The memory is not enough for this picture and this model: make the picture "
+                "smaller, or close other programs."
             ) from error
 
     def _walk(self, x: Tensor) -> Iterator[sampling.Point]:
@@ -104,7 +109,8 @@ class Editing(Tally):
         size = [max(need, int(side * share) // need * need) for side in (height, width)]
         self._changes.append(
             (
-                "The picture is larger than this model works on: it was edited at {width} x {height} pixels and enlarged again.",
+                "The picture is larger than this model works on: it was edited at {width} x "
+                "{height} pixels and enlarged again.",
                 {"width": size[1], "height": size[0]},
             )
         )

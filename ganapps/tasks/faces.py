@@ -26,15 +26,20 @@ Noise = Literal["const", "random", "none"]
 Psi = Annotated[float, Range(-2.0, 2.0)]
 Layer = Annotated[int, Range(0, 31)]
 SEEDS = 2**32
+# seeded for every face: making a new one takes thirty times as long
 _random, _drawing = (
     np.random.RandomState(0),
     threading.Lock(),
-)  # seeded for every face: making a new one takes thirty times as long
-GLANCE = 0.05  # seconds: what is made within them comes in one step, for nobody sees it come apart and each step costs some work
+)
+# seconds: what is made within them comes in one step, for nobody sees it come apart and each step
+# costs some work
+GLANCE = 0.05
 
 
 def number(seed: Seed) -> int:
-    """The seed as numpy takes it, 0 to 2**32 - 1; any text is the first four bytes of its SHA-256, digits are the number itself."""
+    """The seed as numpy takes it, 0 to 2**32 - 1; any text is the first four bytes of its SHA-256,
+    digits are the number itself.
+    """
     text = str(seed).strip()
     if re.fullmatch("-?[0-9]{1,40}", text):
         return int(text) % SEEDS
@@ -58,10 +63,12 @@ def generate(
 ) -> Iterator[Step]:
     """Faces of the seeds seed, seed + 1, ..., as many as `count`.
 
-    `psi` pulls every face towards the average one (1: not at all, 0: the average), in the first `cutoff` layers or in all.
-    `mix` is a second seed whose styles take the layers from `mix_from` to `mix_to` (style mixing). `labels` sets named labels
-    of a conditional model; what is left alone is drawn by the seed. `noise` is the fine detail: fixed, by the seed, or none.
-    Source of z: RandomState(seed).randn(1, z_dim), as every StyleGAN tool. A picture does not depend on `count`.
+    `psi` pulls every face towards the average one (1: not at all, 0: the average), in the first
+    `cutoff` layers or in all. `mix` is a second seed whose styles take the layers from `mix_from`
+    to `mix_to` (style mixing). `labels` sets named labels of a conditional model; what is left
+    alone is drawn by the seed. `noise` is the fine detail: fixed, by the seed, or none. Source of
+    z: RandomState(seed).randn(1, z_dim), as every StyleGAN tool. A picture does not depend on
+    `count`.
     """
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
     make = Maker(network, device, labels_of_model, labels, noise)
@@ -94,10 +101,13 @@ def strip(
     labels: dict[str, Any] | None = None,
     noise: Noise = "const",
 ) -> Iterator[Step]:
-    """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite), the average itself, and wild."""
+    """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite),
+    the average itself, and wild.
+    """
     if not getattr(network, "num_ws", 0):
         raise UserError(
-            "This model has no style space, so it has no average face to come from: choose a StyleGAN."
+            "This model has no style space, so it has no average face to come from: choose a "
+            "StyleGAN."
         )
     make = Maker(network, device, labels_of_model, labels, noise)
     psis = [round(float(p), 4) for p in np.linspace(psi_from, psi_to, count)]
@@ -127,9 +137,11 @@ def loop(
     labels: dict[str, Any] | None = None,
     noise: Noise = "const",
 ) -> Iterator[Step]:
-    """A film through the faces of `count` seeds and back to the first, `frames` pictures from each to the next.
+    """A film through the faces of `count` seeds and back to the first, `frames` pictures from each
+    to the next.
 
-    Goes through the style space on a closed Catmull-Rom curve; for a model without one, through z, kept at its length.
+    Goes through the style space on a closed Catmull-Rom curve; for a model without one, through z,
+    kept at its length.
     """
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
     make = Maker(network, device, labels_of_model, labels, noise)
@@ -162,7 +174,9 @@ def loop(
 
 
 def _idle(network: nn.Module, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
-    """What to say where settings of `function` were turned that only a style space gives a meaning."""
+    """What to say where settings of `function` were turned that only a style space gives a
+    meaning.
+    """
     if network.num_ws:
         return ()
     defaults = inspect.signature(function).parameters
@@ -196,7 +210,9 @@ def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
 
 
 class Maker:
-    """One run's way from seeds to pictures: labels, noise, batches sized to the device, retries that are told."""
+    """One run's way from seeds to pictures: labels, noise, batches sized to the device, retries
+    that are told.
+    """
 
     def __init__(
         self,
@@ -226,8 +242,10 @@ class Maker:
         return calls
 
     def drawn(self, numbers: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """z [N, z_dim] of seeds, what RandomState(n) draws first, and the label rows [N, C] that it draws after it, where there are labels.
-        All at once before any picture is made: between two network calls, with the caches gone, a seed takes ten times as long."""
+        """z [N, z_dim] of seeds, what RandomState(n) draws first, and the label rows [N, C] that it
+        draws after it, where there are labels. All at once before any picture is made: between two
+        network calls, with the caches gone, a seed takes ten times as long.
+        """
         z, rows = [], []
         with _drawing:
             for n in numbers:
@@ -243,7 +261,9 @@ class Maker:
     def ws(
         self, z: torch.Tensor, rows: torch.Tensor | None, psi: float, cutoff: int | None
     ) -> torch.Tensor:
-        """Styles [N, num_ws, w_dim] of z and label rows, a batch at a time; for a network without a style space z itself."""
+        """Styles [N, num_ws, w_dim] of z and label rows, a batch at a time; for a network without a
+        style space z itself.
+        """
         if not self.network.num_ws:
             return z
         with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
@@ -264,8 +284,9 @@ class Maker:
         said: tuple[Sentence, ...] = (),
         task: str | None = None,
     ) -> Iterator[Step]:
-        """A Step after the first batch of pictures, then after every batch or as many as are made within `GLANCE` seconds; the first one tells
-        what was `said` before any was made."""
+        """A Step after the first batch of pictures, then after every batch or as many as are made
+        within `GLANCE` seconds; the first one tells what was `said` before any was made.
+        """
         done, total, several = 0, len(numbers), self.batch
         while done < total:
             began, some = time.perf_counter(), slice(done, done + several)
@@ -282,17 +303,17 @@ class Maker:
     def pictures(
         self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
     ) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
-        """x [N, 3, H, W] of styles (or of z), all finite; out of memory halves the batch for the rest of the run."""
+        """x [N, 3, H, W] of styles (or of z), all finite; out of memory halves the batch for the
+        rest of the run.
+        """
         changes: list[Sentence] = []
         while True:
             try:
-                parts = self._parts(
-                    ws, numbers, None if self.network.num_ws else rows
-                )  # styles hold the labels already
+                # styles hold the labels already
+                parts = self._parts(ws, numbers, None if self.network.num_ws else rows)
                 x = [self._draw(self.device, *part) for part in parts]
-                if not all_finite(
-                    together := _joined(x)
-                ):  # asked once for all: that takes no longer than for one
+                # asked once for all: that takes no longer than for one
+                if not all_finite(together := _joined(x)):
                     together = _joined(
                         [self._mended(some, part, changes) for some, part in zip(x, parts)]
                     )
@@ -302,7 +323,8 @@ class Maker:
                     raise
                 if self.batch == 1:
                     raise UserError(
-                        "The device has not enough memory for one picture of this model: choose a smaller one, or --device cpu."
+                        "The device has not enough memory for one picture of this model: choose a "
+                        "smaller one, or --device cpu."
                     ) from e
                 self.batch //= 2
                 changes.append(("Out of memory: {count} at a time instead.", {"count": self.batch}))
@@ -348,8 +370,10 @@ def _joined(batches: list[torch.Tensor]) -> torch.Tensor:
 
 
 def batch_size(resolution: int, device: Device) -> int:
-    """Pictures at once: on a CPU one (more brings little there, and a picture is then the same to the last bit whatever is made
-    beside it), on a GPU what a quarter of the free memory holds, at most 16."""
+    """Pictures at once: on a CPU one (more brings little there, and a picture is then the same to
+    the last bit whatever is made beside it), on a GPU what a quarter of the free memory holds, at
+    most 16.
+    """
     if device.name == "cpu":
         return 1
     return int(max(1, min(16, device.free_memory() / 4 // (resolution**2 * 1200))))

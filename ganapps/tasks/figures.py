@@ -1,8 +1,9 @@
-"""What a result did to its picture, in figures and heat maps: contradiction, invention, drift, seams, distance to truth.
+"""What a result did to its picture, in figures and heat maps: contradiction, invention, drift,
+seams, distance to truth.
 
-Two questions are kept apart. What *contradicts* the original shows when the result is shrunk back to the original's
-size. What was *invented* does not show there: it is the detail inside each original pixel that no enlargement of the
-original has.
+Two questions are kept apart. What *contradicts* the original shows when the result is shrunk back
+to the original's size. What was *invented* does not show there: it is the detail inside each
+original pixel that no enlargement of the original has.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ from ganapps.tasks import hidden, resample
 BEST = 100.0  # dB: equal pictures, which would have infinitely many
 MOSAIC = 16  # pieces a side whose mean colours tell the drift
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+# dark to light, so that greys tell it too
 HEAT = np.array(
     [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]], np.float32
-)  # dark to light, so that greys tell it too
+)
 CONTRADICTION, INVENTION = 16.0, 32.0  # levels of 255 at the light end of each map
 WINDOW = 5  # pixels around: the 11 x 11 Gaussian window of SSIM
 
 
 @dataclass(frozen=True)
 class HeatMap:
-    """`picture` RGB in the size of the original; its darkest colour is `low`, its lightest `high` or more, in levels of
-    255; `mean` over all."""
+    """`picture` RGB in the size of the original; its darkest colour is `low`, its lightest `high`
+    or more, in levels of 255; `mean` over all.
+    """
 
     picture: Image.Image
     low: float
@@ -41,9 +44,10 @@ class HeatMap:
 
 @dataclass(frozen=True)
 class Consistency:
-    """`db`: PSNR between the shrunk result and the original, over 45 is faithful (Lugmayr et al., NTIRE 2021). `drift`:
-    mean CIEDE2000 of the mean colours of a 16 x 16 mosaic, 1 is just visible. `contradiction`: where, as root mean
-    square over the colours."""
+    """`db`: PSNR between the shrunk result and the original, over 45 is faithful (Lugmayr et al.,
+    NTIRE 2021). `drift`: mean CIEDE2000 of the mean colours of a 16 x 16 mosaic, 1 is just visible.
+    `contradiction`: where, as root mean square over the colours.
+    """
 
     db: float
     drift: float
@@ -51,8 +55,9 @@ class Consistency:
 
 
 def consistency(result: np.ndarray, source: np.ndarray) -> Consistency:
-    """`result` [H, W, C] shrunk to the size of `source` [h, w, C] and compared. Alpha is not compared: it weighs the
-    colours."""
+    """`result` [H, W, C] shrunk to the size of `source` [h, w, C] and compared. Alpha is not
+    compared: it weighs the colours.
+    """
     size, most = (source.shape[1], source.shape[0]), (_most(result), _most(source))
     drift = _Mosaic(*source.shape[:2])
     levels, error, weight = [], 0.0, 0.0
@@ -71,9 +76,10 @@ def consistency(result: np.ndarray, source: np.ndarray) -> Consistency:
 
 
 def invention(result: np.ndarray, source: np.ndarray) -> HeatMap:
-    """The detail that `result` [H, W, C] has inside each pixel of the smaller `source` [h, w, C] and the bicubic
-    enlargement has not: the standard deviation, within that pixel's place, of the difference of their luma. Without
-    enlargement it is 0."""
+    """The detail that `result` [H, W, C] has inside each pixel of the smaller `source` [h, w, C]
+    and the bicubic enlargement has not: the standard deviation, within that pixel's place, of the
+    difference of their luma. Without enlargement it is 0.
+    """
     (height, width), (h, w) = result.shape[:2], source.shape[:2]
     assert height >= h and width >= w
     columns, parts, total = _starts(width, w), [], 0.0
@@ -88,11 +94,14 @@ def invention(result: np.ndarray, source: np.ndarray) -> HeatMap:
 
 
 def against_truth(result: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """`psnr_db` and `ssim` (Wang et al. 2004: Gaussian window, mean over colours) of `result` beside the true picture;
-    no SSIM below 11 pixels a side. Alpha is left out. Raises UserError where the sizes differ."""
+    """`psnr_db` and `ssim` (Wang et al. 2004: Gaussian window, mean over colours) of `result`
+    beside the true picture; no SSIM below 11 pixels a side. Alpha is left out. Raises UserError
+    where the sizes differ.
+    """
     if result.shape[:2] != truth.shape[:2]:
         raise UserError(
-            "The true picture has {w} x {h} pixels, the result {width} x {height}: give one of the same size.",
+            "The true picture has {w} x {h} pixels, the result {width} x {height}: give one of the "
+            "same size.",
             w=truth.shape[1],
             h=truth.shape[0],
             width=result.shape[1],
@@ -112,7 +121,9 @@ def against_truth(result: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def _similarity(result: np.ndarray, truth: np.ndarray) -> float:
-    """SSIM, whose mean leaves out a border of half a window, so that strips overlap by a whole one."""
+    """SSIM, whose mean leaves out a border of half a window, so that strips overlap by a whole
+    one.
+    """
     settings = {"data_range": 1.0, "channel_axis": 2, "gaussian_weights": True, "sigma": 1.5}
     inner, mean = result.shape[0] - 2 * WINDOW, 0.0
     for top, bottom in resample.strips(inner, result.shape[1]):
@@ -126,9 +137,10 @@ def _similarity(result: np.ndarray, truth: np.ndarray) -> float:
 
 
 def seam(pixels: np.ndarray, columns: Iterable[int] = (), rows: Iterable[int] = ()) -> float:
-    """How visible the borders of tiles are in `pixels` [H, W, C], in levels of 255: of all borders the largest mean
-    step beyond the mean steps beside it, 0 where none stands out. `columns` and `rows` are those where a new tile
-    begins."""
+    """How visible the borders of tiles are in `pixels` [H, W, C], in levels of 255: of all borders
+    the largest mean step beyond the mean steps beside it, 0 where none stands out. `columns` and
+    `rows` are those where a new tile begins.
+    """
     found = [0.0]
     for turned, places in ((pixels.swapaxes(0, 1), columns), (pixels, rows)):
         for place in (p for p in places if 0 < p < len(turned)):
@@ -171,13 +183,17 @@ def _luma(pixels: np.ndarray) -> np.ndarray:
 def _pair(
     first: np.ndarray, second: np.ndarray, top: int, bottom: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the colours of both in [0, 1], with as many channels: grey beside colours is grey in each."""
+    """Rows of the colours of both in [0, 1], with as many channels: grey beside colours is grey in
+    each.
+    """
     parts = (_colours(pixels[top:bottom]) / _most(pixels) for pixels in (first, second))
     return np.broadcast_arrays(*parts)
 
 
 def _start(piece: int, length: int, pieces: int) -> int:
-    """The first of `length` pixels whose middle lies in this one of `pieces` equal pieces, in whole numbers."""
+    """The first of `length` pixels whose middle lies in this one of `pieces` equal pieces, in whole
+    numbers.
+    """
     return -((pieces - 2 * piece * length) // (2 * pieces))
 
 
@@ -186,7 +202,9 @@ def _starts(length: int, pieces: int) -> np.ndarray:
 
 
 class _Mosaic:
-    """Sums of the colours of two pictures over a mosaic, strip by strip, and how far their means lie apart."""
+    """Sums of the colours of two pictures over a mosaic, strip by strip, and how far their means
+    lie apart.
+    """
 
     def __init__(self, height: int, width: int) -> None:
         self.height, self.columns = height, _starts(width, min(MOSAIC, width))
@@ -220,7 +238,9 @@ class _Mosaic:
 
 
 def _deviation(extra: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The standard deviation of `extra` in each cell of a grid whose rows and columns begin there."""
+    """The standard deviation of `extra` in each cell of a grid whose rows and columns begin
+    there.
+    """
 
     def means(values: np.ndarray) -> np.ndarray:
         sums = np.add.reduceat(np.add.reduceat(values, rows, axis=0), columns, axis=1)

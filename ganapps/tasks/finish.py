@@ -1,4 +1,6 @@
-"""What comes after a network, at once and without it: the crop before, strength and colours after, and what is shown of a result."""
+"""What comes after a network, at once and without it: the crop before, strength and colours after,
+and what is shown of a result.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ SHOWN = 1600  # pixels of the longer side of what a page shows; the file has all
 
 
 def crop(pixels: np.ndarray, box: list[int] | None) -> np.ndarray:
-    """The part [x, y, width, height] of [H, W, C]; all of it for None. Raises UserError where it does not lie inside."""
+    """The part [x, y, width, height] of [H, W, C]; all of it for None. Raises UserError where it
+    does not lie inside.
+    """
     if box is None:
         return pixels
     if len(box) != 4 or not all(isinstance(n, int) and not isinstance(n, bool) for n in box):
@@ -38,7 +42,9 @@ def crop(pixels: np.ndarray, box: list[int] | None) -> np.ndarray:
 def finish(
     result: np.ndarray, source: np.ndarray, strength: float, keep_colours: bool
 ) -> np.ndarray:
-    """`result` [H, W, C] with the colours of `source` [h, w, C], and mixed with it: strength 0 is the source (bicubic), 1 the result."""
+    """`result` [H, W, C] with the colours of `source` [h, w, C], and mixed with it: strength 0 is
+    the source (bicubic), 1 the result.
+    """
     if keep_colours:
         result = colours.keep_colours(result, source)
     if strength < 1:
@@ -52,7 +58,9 @@ def finish(
 
 
 def shown(result: np.ndarray, source: np.ndarray) -> dict[str, Any]:
-    """Two pictures of one size to lay on each other: `after`, and `before`, the source by bicubic; smaller where they are large."""
+    """Two pictures of one size to lay on each other: `after`, and `before`, the source by bicubic;
+    smaller where they are large.
+    """
     size = result.shape[1::-1]
     if max(size) > SHOWN:
         size = tuple(max(1, round(n * SHOWN / max(size))) for n in size)
@@ -67,7 +75,9 @@ def shown(result: np.ndarray, source: np.ndarray) -> dict[str, Any]:
 
 
 def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """[H, W, C] with as many channels as the result has: grey as colours or colours as grey, opaque where alpha is asked for."""
+    """[H, W, C] with as many channels as the result has: grey as colours or colours as grey, opaque
+    where alpha is asked for.
+    """
     alpha, colours_ = (
         (pixels[..., -1:], pixels[..., :-1]) if pixels.shape[2] in (2, 4) else (None, pixels)
     )

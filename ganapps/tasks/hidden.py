@@ -1,4 +1,6 @@
-"""Colours under full transparency: what a file holds there nobody sees, but a network and every mean would."""
+"""Colours under full transparency: what a file holds there nobody sees, but a network and every
+mean would.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from ganapps.tasks import resample
 
 SAID: tuple[Sentence, ...] = (
     (
-        "Where the picture is fully transparent, its hidden colours were replaced by those around them.",
+        "Where the picture is fully transparent, its hidden colours were replaced by those around "
+        "them.",
         {},
     ),
 )
@@ -21,11 +24,12 @@ def any_hidden(pixels: np.ndarray) -> bool:
 
 
 def extended(pixels: np.ndarray) -> np.ndarray:
-    """`pixels` [H, W, C], uint8 or uint16, whose colours under full transparency go on from the visible ones, so that two
-    pictures that look the same are the same; a picture that hides nothing as it is.
+    """`pixels` [H, W, C], uint8 or uint16, whose colours under full transparency go on from the
+    visible ones, so that two pictures that look the same are the same; a picture that hides nothing
+    as it is.
 
-    Means of ever larger squares, weighed by alpha (a pyramid), fill the holes from coarse to fine, each between its four
-    nearest ones. Where nothing at all is visible, it is white.
+    Means of ever larger squares, weighed by alpha (a pyramid), fill the holes from coarse to fine,
+    each between its four nearest ones. Where nothing at all is visible, it is white.
     """
     if not any_hidden(pixels):
         return pixels
@@ -40,14 +44,15 @@ def extended(pixels: np.ndarray) -> np.ndarray:
 
 
 def _halved(pixels: np.ndarray) -> np.ndarray:
-    """[ceil(H/2), ceil(W/2), C]: the mean colours of each four, weighed by alpha; their alpha is the largest of theirs."""
+    """[ceil(H/2), ceil(W/2), C]: the mean colours of each four, weighed by alpha; their alpha is
+    the largest of theirs.
+    """
     height, width, channels = pixels.shape
     made = np.empty((-(-height // 2), -(-width // 2), channels), pixels.dtype)
     for top, bottom in resample.strips(made.shape[0], 4 * made.shape[1]):
         part = pixels[2 * top : 2 * bottom]
-        part = np.pad(
-            part, ((0, len(part) % 2), (0, width % 2), (0, 0))
-        )  # what lies outside weighs nothing
+        # what lies outside weighs nothing
+        part = np.pad(part, ((0, len(part) % 2), (0, width % 2), (0, 0)))
         part = part.reshape(len(part) // 2, 2, -1, 2, channels)
         weights = part[..., -1:].astype(np.float64)
         total = weights.sum(axis=(1, 3))

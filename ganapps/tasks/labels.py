@@ -12,21 +12,23 @@ import numpy as np
 
 from ganapps.errors import UserError
 
+# what StarGAN's published training on CelebA sets, in its order
 FACE = (
     "Black hair",
     "Blond hair",
     "Brown hair",
     "Male",
     "Young",
-)  # what StarGAN's published training on CelebA sets, in its order
+)
 
 
 @dataclass(frozen=True)
 class Labels:
     """What a generator is conditional on.
 
-    `rows` [N, C] are label rows to draw from, `names` the C numbers, `controls` say how a word a visitor uses sets some of them:
-    {"id", "title", "kind": "number" | "choice" | "colour", ...}. For a network with classes the rows are one-hot.
+    `rows` [N, C] are label rows to draw from, `names` the C numbers, `controls` say how a word a
+    visitor uses sets some of them: {"id", "title", "kind": "number" | "choice" | "colour", ...}.
+    For a network with classes the rows are one-hot.
     """
 
     rows: np.ndarray
@@ -34,14 +36,18 @@ class Labels:
     controls: tuple[Mapping[str, Any], ...]
 
     def row(self, random: np.random.RandomState, chosen: Mapping[str, Any]) -> np.ndarray:
-        """A label row [C]: drawn by `random`, then overwritten by what was chosen. Raises UserError for an unknown control."""
+        """A label row [C]: drawn by `random`, then overwritten by what was chosen. Raises UserError
+        for an unknown control.
+        """
         row = self.rows[random.randint(len(self.rows))].astype(np.float32)
         for column, number in self.numbers(chosen).items():
             row[self.names.index(column)] = number
         return row
 
     def numbers(self, chosen: Mapping[str, Any]) -> dict[str, float]:
-        """What was chosen as numbers of the row, by their names. Raises UserError for an unknown control, or a value it can't have."""
+        """What was chosen as numbers of the row, by their names. Raises UserError for an unknown
+        control, or a value it can't have.
+        """
         by_id = {control["id"]: control for control in self.controls}
         numbers: dict[str, float] = {}
         for name, value in chosen.items():
@@ -56,7 +62,8 @@ class Labels:
 
 
 def from_table(rows: np.ndarray, metadata: Mapping[str, str]) -> Labels:
-    """Labels from a shipped file's rows [N, C] and its `names` and `controls`, both JSON; controls that do not work are left out.
+    """Labels from a shipped file's rows [N, C] and its `names` and `controls`, both JSON; controls
+    that do not work are left out.
 
     Raises ValueError that says what of it is no label.
     """

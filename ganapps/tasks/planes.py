@@ -26,8 +26,9 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
 
 
 def to_planes(pixels: np.ndarray, channels: int) -> Tensor:
-    """What the network sees of [h, w, C]: [K, channels, h, w], 0 to 1. Colours together where it takes three channels,
-    grey three times; alpha, where it varies, as one more grey picture."""
+    """What the network sees of [h, w, C]: [K, channels, h, w], 0 to 1. Colours together where it
+    takes three channels, grey three times; alpha, where it varies, as one more grey picture.
+    """
     most = np.iinfo(pixels.dtype).max
     x = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32)).div_(most)
     alpha = x[-1:] if _has_alpha(pixels) else x[:0]
@@ -42,7 +43,9 @@ def to_planes(pixels: np.ndarray, channels: int) -> Tensor:
 
 
 def to_channels(y: Tensor, pixels: np.ndarray, network: nn.Module) -> Tensor:
-    """The network's [K, channels, H, W] of `to_planes` back in the picture's own channels: [C, H, W]."""
+    """The network's [K, channels, H, W] of `to_planes` back in the picture's own channels: [C, H,
+    W].
+    """
     grey = pixels.shape[2] in (1, 2)
     if network.channels == 1:
         made = y[:, 0]
@@ -65,8 +68,9 @@ def _has_alpha(pixels: np.ndarray) -> bool:
 
 
 def mirrored(x: Tensor, height: int, width: int) -> Tensor:
-    """x [N, C, h, w] with its mirror image below and to the right; numpy's, which also takes pictures smaller than what
-    is missing."""
+    """x [N, C, h, w] with its mirror image below and to the right; numpy's, which also takes
+    pictures smaller than what is missing.
+    """
     missing = (height - x.shape[2], width - x.shape[3])
     if not any(missing):
         return x

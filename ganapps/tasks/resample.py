@@ -25,10 +25,11 @@ def rows(
     bottom: int,
     of: Callable[[np.ndarray], np.ndarray] = np.float32,
 ) -> np.ndarray:
-    """Rows `top` to `bottom` of `of(pixels)` [H, W, C] resized to `size` (W, H), as float32, not clipped.
+    """Rows `top` to `bottom` of `of(pixels)` [H, W, C] resized to `size` (W, H), as float32, not
+    clipped.
 
-    `of` turns rows of pixels into the floats that are resized. Bicubic (a = -0.5), widened when it shrinks, as in
-    Pillow, and as low-resolution pictures are made in the papers.
+    `of` turns rows of pixels into the floats that are resized. Bicubic (a = -0.5), widened when it
+    shrinks, as in Pillow, and as low-resolution pictures are made in the papers.
     """
     if size == (pixels.shape[1], pixels.shape[0]):
         return of(pixels[top:bottom])
@@ -43,8 +44,9 @@ def rows(
 
 
 def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """`pixels` [H, W, C] uint8 or uint16 resized to `size` (W, H), bicubic; colours weigh as much as they are
-    opaque."""
+    """`pixels` [H, W, C] uint8 or uint16 resized to `size` (W, H), bicubic; colours weigh as much
+    as they are opaque.
+    """
     made = np.empty((size[1], size[0], pixels.shape[2]), pixels.dtype)
     for top, bottom in strips(size[1], max(size[0], pixels.shape[1])):
         made[top:bottom] = (_rows_of_bytes if pixels.dtype == np.uint8 else _rows_of_words)(
@@ -56,8 +58,9 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _part(
     pixels: np.ndarray, size: tuple[int, int], top: int, bottom: int
 ) -> tuple[np.ndarray, tuple[float, float, float, float]]:
-    """The rows that the rows `top` to `bottom` of the result come from, with all that the filter reaches, and their box
-    in it."""
+    """The rows that the rows `top` to `bottom` of the result come from, with all that the filter
+    reaches, and their box in it.
+    """
     scale = pixels.shape[0] / size[1]
     reach = math.ceil(2 * max(scale, 1.0)) + 1
     first, last = (

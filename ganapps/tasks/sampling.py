@@ -1,4 +1,6 @@
-"""The walk from noise to a picture that all diffusion models share: schedulers by name, and one step after another."""
+"""The walk from noise to a picture that all diffusion models share: schedulers by name, and one
+step after another.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from ganapps.errors import UserError, WeightsError
 from ganapps.report import Sentence
 
 Scheduler = Literal["ddim", "ddpm", "dpm++", "euler", "unipc", "lcm", "consistency"]
-# Ho 2020, Song 2021, Lu 2022, Karras 2022, Zhao 2023, Luo 2023, Song 2023: by diffusers' classes, no others.
+# Ho 2020, Song 2021, Lu 2022, Karras 2022, Zhao 2023, Luo 2023, Song 2023: by diffusers' classes,
+# no others.
 CLASSES = {
     "ddim": "DDIMScheduler",
     "ddpm": "DDPMScheduler",
@@ -30,8 +33,9 @@ Predict = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Point:
-    """Where a walk is after a step: x_t, and what the network takes x_0 to be, both [N, C, h, w]; and what had to be
-    changed."""
+    """Where a walk is after a step: x_t, and what the network takes x_0 to be, both [N, C, h, w];
+    and what had to be changed.
+    """
 
     x: Tensor
     guess: Tensor
@@ -39,10 +43,11 @@ class Point:
 
 
 def scheduler(schedule: Mapping[str, Any], name: str, steps: int) -> Any:
-    """diffusers' scheduler `name` over a model's own betas, set to `steps`; a fresh one, for it holds state.
+    """diffusers' scheduler `name` over a model's own betas, set to `steps`; a fresh one, for it
+    holds state.
 
-    Raises UserError where this one does not fit the model or the number of steps, WeightsError where the model's own
-    schedule is broken.
+    Raises UserError where this one does not fit the model or the number of steps, WeightsError
+    where the model's own schedule is broken.
     """
     consistency = schedule.get("_class_name") == CLASSES["consistency"]
     if consistency and name != "consistency":
@@ -91,10 +96,12 @@ def walk(
     generator: torch.Generator,
     eta: float = 0.0,
 ) -> Iterator[Point]:
-    """A Point after each of the scheduler's steps, from the noise x [N, C, h, w] (which it scales) on.
+    """A Point after each of the scheduler's steps, from the noise x [N, C, h, w] (which it scales)
+    on.
 
-    `predict(x_t, t)` is what the network makes of it, in the device's precision: again in float32 from where it is not
-    finite. Raises UserError where it is not finite then either. Equal to diffusers' pipelines to the bit.
+    `predict(x_t, t)` is what the network makes of it, in the device's precision: again in float32
+    from where it is not finite. Raises UserError where it is not finite then either. Equal to
+    diffusers' pipelines to the bit.
     """
     known = inspect.signature(loop.step).parameters
     more = {
@@ -125,8 +132,9 @@ def walk(
 
 
 def _guess(loop: Any, x: Tensor, entered: Tensor, predicted: Tensor, t: Tensor) -> Tensor:
-    """x_0 as the network sees it now, from its prediction of noise, v or x_0 itself (Salimans 2022), or of what a
-    consistency model adds to x (Song 2023)."""
+    """x_0 as the network sees it now, from its prediction of noise, v or x_0 itself (Salimans
+    2022), or of what a consistency model adds to x (Song 2023).
+    """
     if not hasattr(loop, "alphas_cumprod"):
         skip, out = loop.get_scalings_for_boundary_condition(loop.sigmas[loop.step_index or 0])
         return (out * predicted + skip * x).clamp(-1, 1)

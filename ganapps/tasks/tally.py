@@ -1,4 +1,6 @@
-"""What a run has to tell between its steps: how often the network was called, and what had to be changed."""
+"""What a run has to tell between its steps: how often the network was called, and what had to be
+changed.
+"""
 
 from __future__ import annotations
 

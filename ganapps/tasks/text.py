@@ -1,4 +1,6 @@
-"""Pictures out of a text: what the U-Net reads of it, guidance, and the walk from noise, step by step."""
+"""Pictures out of a text: what the U-Net reads of it, guidance, and the walk from noise, step by
+step.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,13 @@ def draw(
     scheduler: sampling.Scheduler = "dpm++",
     eta: Annotated[float, Range(0.0, 1.0)] = 0.0,
 ) -> Iterator[Step]:
-    """Pictures of a text, of the seeds seed, seed + 1, ...; every step shows x_t and the guess of x_0, roughly: each
-    latent in its colour (looking at them is charged to nobody).
+    """Pictures of a text, of the seeds seed, seed + 1, ...; every step shows x_t and the guess of
+    x_0, roughly: each latent in its colour (looking at them is charged to nobody).
 
-    `guidance` above 1 pulls away from the `negative` text, at twice the network calls; a distilled network reads it as
-    a number instead. The noise of a seed is torch's CPU generator's, so it is the same on every device. `eta` is the
-    share of fresh noise in each DDIM step. One picture at a time: a picture does not depend on `count`.
+    `guidance` above 1 pulls away from the `negative` text, at twice the network calls; a distilled
+    network reads it as a number instead. The noise of a seed is torch's CPU generator's, so it is
+    the same on every device. `eta` is the share of fresh noise in each DDIM step. One picture at a
+    time: a picture does not depend on `count`.
     """
     if not hasattr(network, "read") or network.edits:
         raise UserError("This model does not draw from a text: choose a text-to-image model.")
@@ -69,8 +72,9 @@ def draw(
 
 
 def words(network: nn.Module, device: Device, text: str) -> tuple[Tensor, tuple[Sentence, ...]]:
-    """What the U-Net reads of a text, [1, tokens, C], in float32; and the sentence that says so where its end is not
-    read."""
+    """What the U-Net reads of a text, [1, tokens, C], in float32; and the sentence that says so
+    where its end is not read.
+    """
     with device.with_precision("float32").computing():
         read = network.read(text)
     left = network.text.left_out(text)
@@ -102,7 +106,9 @@ def glances(network: nn.Module, at: sampling.Point) -> tuple[Image.Image, ...]:
 def _guided(
     network: nn.Module, device: Device, prompt: str, negative: str, guidance: float
 ) -> tuple[sampling.Predict, int, tuple[Sentence, ...]]:
-    """What a step asks of the network, in how many calls, and what of the texts is not read (Ho 2021)."""
+    """What a step asks of the network, in how many calls, and what of the texts is not read (Ho
+    2021).
+    """
     told, cut = words(network, device, prompt)
     if network.distilled:
         return lambda x_t, t: network(x_t, t, told, guidance), 1, cut

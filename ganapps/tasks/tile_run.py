@@ -1,4 +1,6 @@
-"""Tiles through a network: as large as the memory holds, smaller where it is full, again where they are not finite."""
+"""Tiles through a network: as large as the memory holds, smaller where it is full, again where they
+are not finite.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,17 @@ from ganapps.tasks.tally import Tally
 SMALLEST = 64  # pixels a side: below, a tile is nearly all overlap
 LEAST = 24  # pixels a side: what is tried at last where the memory is full
 LARGEST = 512
-GLOBAL_OVERLAP = 32  # for a network that looks at all of its picture, where tiles can't agree whatever they share
+# for a network that looks at all of its picture, where tiles can't agree whatever they share
+GLOBAL_OVERLAP = 32
 SHARE = 0.25  # of the free memory that the tiles at work may take
-BYTES = (
-    4 * 64 * 3
-)  # per pixel of a tile's result, where the network does not say: three layers of 64 channels
+# per pixel of a tile's result, where the network does not say: three layers of 64 channels
+BYTES = 4 * 64 * 3
 
 
 class TileRun(Tally):
-    """One run: where it computes now, how large a tile may be, and what had to be changed. Of a tile's work, `parts` are
-    told."""
+    """One run: where it computes now, how large a tile may be, and what had to be changed. Of a
+    tile's work, `parts` are told.
+    """
 
     parts = 1
 
@@ -52,8 +55,9 @@ class TileRun(Tally):
         return max(side - side % max(self.network.multiple, 16), self.network.multiple)
 
     def layout(self, tile: int | None, overlap: int | None) -> tiles.Grid:
-        """The tiles of this side and overlap, each by default this network's; says so where they are too small to share
-        what it looks at."""
+        """The tiles of this side and overlap, each by default this network's; says so where they
+        are too small to share what it looks at.
+        """
         layout = tiles.grid(
             *self.source.shape[:2],
             tile or self.tile(),
@@ -66,7 +70,8 @@ class TileRun(Tally):
         ):
             self._changes.append(
                 (
-                    "These tiles share fewer pixels than this model looks at: faint seams are possible.",
+                    "These tiles share fewer pixels than this model looks at: faint seams are "
+                    "possible.",
                     {},
                 )
             )
@@ -97,7 +102,9 @@ class TileRun(Tally):
                 yield done
 
     def _batch(self, layout: tiles.Grid) -> int:
-        """Tiles at once: on a processor one (more brings nothing there); on a GPU what the memory holds, at most 8."""
+        """Tiles at once: on a processor one (more brings nothing there); on a GPU what the memory
+        holds, at most 8.
+        """
         if self.device.name == "cpu":
             return 1
         each = (
@@ -146,7 +153,8 @@ class TileRun(Tally):
             self.network, self.device, self.most = _on_cpu(self.network, self.device)
         else:
             raise UserError(
-                "The memory is not enough for this model even with the smallest tiles: close other programs or choose a "
+                "The memory is not enough for this model even with the smallest tiles: close other "
+                "programs or choose a "
                 "smaller model."
             )
 

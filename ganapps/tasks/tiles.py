@@ -1,4 +1,6 @@
-"""Windows over a picture that is too large for a network at once, and how their results are blended into one."""
+"""Windows over a picture that is too large for a network at once, and how their results are blended
+into one.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +40,10 @@ class Axis:
         )
 
     def weights(self, scale: int) -> list[Tensor]:
-        """How much each window counts at each of its `side * scale` pixels: 1 inside, 0 near its edges, a straight ramp
-        between; over all windows they add up to 1 everywhere. What a window makes near its edges, without its
-        surroundings, counts for nothing."""
+        """How much each window counts at each of its `side * scale` pixels: 1 inside, 0 near its
+        edges, a straight ramp between; over all windows they add up to 1 everywhere. What a window
+        makes near its edges, without its surroundings, counts for nothing.
+        """
         weights = [torch.ones(self.side * scale) for _ in self.starts]
         for i, (before, after) in enumerate(zip(self.starts, self.starts[1:])):
             overlap = (before + self.side - after) * scale
@@ -72,9 +75,10 @@ class Grid:
 
 
 def grid(height: int, width: int, tile: int, overlap: int, multiple: int = 1) -> Grid:
-    """Windows of at most `tile` pixels a side over a picture, neighbours sharing `overlap` or a little more (less only
-    where the tile is too small for it). Sides and starts are multiples of `multiple`; the last window may then stand
-    out of the picture."""
+    """Windows of at most `tile` pixels a side over a picture, neighbours sharing `overlap` or a
+    little more (less only where the tile is too small for it). Sides and starts are multiples of
+    `multiple`; the last window may then stand out of the picture.
+    """
     return Grid(axis(height, tile, overlap, multiple), axis(width, tile, overlap, multiple))
 
 
@@ -91,8 +95,9 @@ def axis(length: int, tile: int, overlap: int, multiple: int = 1) -> Axis:
 
 
 def window(pixels: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:
-    """[height, width, C] of `pixels` [H, W, C] from there on; what stands out of the picture at the bottom or right is
-    its mirror image."""
+    """[height, width, C] of `pixels` [H, W, C] from there on; what stands out of the picture at the
+    bottom or right is its mirror image.
+    """
     inside = pixels[top : top + height, left : left + width]
     missing = (height - inside.shape[0], width - inside.shape[1])
     if not any(missing):
@@ -101,7 +106,8 @@ def window(pixels: np.ndarray, top: int, left: int, height: int, width: int) -> 
 
 
 class Canvas:
-    """The result, filled from the top: one row of windows is blended in float32, what is finished becomes integers.
+    """The result, filled from the top: one row of windows is blended in float32, what is finished
+    becomes integers.
 
     Memory is the integers and one row of windows, whatever the picture's height.
     """
@@ -138,9 +144,8 @@ class Canvas:
             rows[:] = values.add_(0.5).clamp_(0, most).permute(1, 2, 0).numpy()
         self.finished = min(top + ready, len(self.pixels))
         kept = self._band.shape[1] - ready
-        for strip in range(
-            0, kept, max(1, min(ready, STRIP))
-        ):  # towards the top, in strips that never read what was overwritten
+        # towards the top, in strips that never read what was overwritten
+        for strip in range(0, kept, max(1, min(ready, STRIP))):
             count = min(max(1, min(ready, STRIP)), kept - strip)
             self._band[:, strip : strip + count] = self._band[
                 :, ready + strip : ready + strip + count
@@ -149,8 +154,9 @@ class Canvas:
 
 
 def whole(layout: Grid, scale: int, results: list[Tensor]) -> Tensor:
-    """One [C, H * scale, W * scale] of the results of all windows in order: for a window that had to be made in
-    parts."""
+    """One [C, H * scale, W * scale] of the results of all windows in order: for a window that had
+    to be made in parts.
+    """
     rows, columns = layout.rows, layout.columns
     down, across = rows.weights(scale), columns.weights(scale)
     y = torch.zeros(

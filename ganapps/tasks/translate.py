@@ -1,4 +1,6 @@
-"""A picture carried into a network's other domain, in the size it came; large ones in strips that share statistics of the whole."""
+"""A picture carried into a network's other domain, in the size it came; large ones in strips that
+share statistics of the whole.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from ganapps.tasks.tally import Tally
 from ganapps.tasks.text import Guidance, Prompt, Steps
 from ganapps.uploads import Upload
 
-WHOLE = 600_000_000  # bytes: larger pictures go through a processor in strips, so that Stop is heard and memory stays bounded
+# bytes: larger pictures go through a processor in strips, so that Stop is heard and memory stays
+# bounded
+WHOLE = 600_000_000
 SHARE = 0.5  # of a GPU's free memory that a picture may take at once
 TRIAL = 256  # pixels of the longest side, at which strips are compared with the whole
 TRIAL_STRIP = 200_000  # bytes of a strip there: many seams
@@ -45,14 +49,17 @@ def translate(
     guidance: Guidance | None = None,
     image_guidance: Guidance | None = None,
 ) -> Iterator[Step]:
-    """`picture` as the network's other domain would have it, or an editor as the `prompt` says; a Step after every strip, or step of an
-    editor, the last one holds the result, as large as the picture.
+    """`picture` as the network's other domain would have it, or an editor as the `prompt` says; a
+    Step after every strip, or step of an editor, the last one holds the result, as large as the
+    picture.
 
-    `labels` by name: of StarGAN what the face should have (0 to 1 each), of a network of many styles how much of each (any numbers
-    from 0 on; alone, the first style). `seed` draws pix2pix's dropout; None: nothing is dropped. `keep_alpha`: transparency stays.
-    `keep_place`: where a photograph was taken stays in the file. `strength` mixes the result with the picture, `keep_colours` gives it
-    the picture's colours. Of an editor alone: `prompt`, `steps`, `guidance` by the text and `image_guidance` by the picture; `seed` draws
-    its noise. Raises UserError where the memory does not do.
+    `labels` by name: of StarGAN what the face should have (0 to 1 each), of a network of many
+    styles how much of each (any numbers from 0 on; alone, the first style). `seed` draws pix2pix's
+    dropout; None: nothing is dropped. `keep_alpha`: transparency stays. `keep_place`: where a
+    photograph was taken stays in the file. `strength` mixes the result with the picture,
+    `keep_colours` gives it the picture's colours. Of an editor alone: `prompt`, `steps`, `guidance`
+    by the text and `image_guidance` by the picture; `seed` draws its noise. Raises UserError where
+    the memory does not do.
     """
     asked = {
         "prompt": prompt,
@@ -99,7 +106,9 @@ def _run(
     seed: int | None,
     asked: dict[str, Any],
 ) -> _Run | Editing:
-    """Who carries the picture over. Raises UserError where something is asked that this model does not take."""
+    """Who carries the picture over. Raises UserError where something is asked that this model does
+    not take.
+    """
     if getattr(network, "edits", False):
         if chosen:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
@@ -137,7 +146,9 @@ class _Run(Tally):
         return x.mean(1, keepdim=True) if self.network.channels == 1 else x
 
     def through(self, x: Tensor) -> Iterator[tuple[int, int]]:
-        """Until `result` [1, C, H, W] on the processor is there and finite: (strips done, strips in all)."""
+        """Until `result` [1, C, H, W] on the processor is there and finite: (strips done, strips in
+        all).
+        """
         if self._fits(x):
             try:
                 self.result = self._whole(x, self.device)
@@ -174,7 +185,9 @@ class _Run(Tally):
             return self.network(x.to(device.name), self._mixed(device), self.seed).float().cpu()
 
     def _in_strips(self, x: Tensor, device: Device) -> Iterator[tuple[int, int]]:
-        """The exact way for large pictures; each strip in a block of its own, for nothing may be held while one waits."""
+        """The exact way for large pictures; each strip in a block of its own, for nothing may be
+        held while one waits.
+        """
         self._calls += 1
         work = self.network.in_strips(x.to(device.name), self._mixed(device), self.seed)
         try:
@@ -190,17 +203,21 @@ class _Run(Tally):
             if not out_of_memory(error):
                 raise
             raise UserError(
-                "The memory is not enough for this picture and this model: make the picture smaller, or close other programs."
+                "The memory is not enough for this picture and this model: make the picture "
+                "smaller, or close other programs."
             ) from error
         except OSError as error:
             raise UserError(
-                "A picture of this size needs room for temporary files, and there is none ({why}): make it smaller, or set TMPDIR.",
+                "A picture of this size needs room for temporary files, and there is none ({why}): "
+                "make it smaller, or set TMPDIR.",
                 why=error.strerror or "full",
             ) from error
         self.figures = {"strips": self.strips, "untiled_difference": self._difference(x)}
 
     def _difference(self, x: Tensor) -> float:
-        """The largest difference, in levels of 255, that many small strips make to this picture, shrunk until it fits in whole."""
+        """The largest difference, in levels of 255, that many small strips make to this picture,
+        shrunk until it fits in whole.
+        """
         share = min(1.0, TRIAL / max(x.shape[2:]))
         need = self.network.multiple
         small = [
@@ -235,7 +252,9 @@ def _run_out(work: Generator[Any, None, Tensor]) -> Tensor:
 def _condition(
     network: nn.Module, table: Labels | None, chosen: Mapping[str, Any] | None
 ) -> Tensor | None:
-    """[1, labels] of names and numbers; styles share out 1. Raises UserError for an unknown name or a number out of range."""
+    """[1, labels] of names and numbers; styles share out 1. Raises UserError for an unknown name or
+    a number out of range.
+    """
     if not network.label_dim:
         if chosen:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")

@@ -44,18 +44,19 @@ def upscale(
     seed: Seed | None = None,
     noise_level: Annotated[int, Range(0, 1000)] | None = None,
 ) -> Iterator[Step]:
-    """`picture` enlarged; a Step after every tile, of a diffusion model after every step; the last one holds the result as
-    pixels.
+    """`picture` enlarged; a Step after every tile, of a diffusion model after every step; the last
+    one holds the result as pixels.
 
-    `scale` or `width` (pixels of the result) ask for any size: the network's own scale, then one bicubic resize. `tile`
-    and `overlap` are pixels of `picture`; left alone, they are chosen for the network and the free memory. Alpha goes
-    through the network as a grey picture, or is laid on white. `keep_place`: where a photograph was taken stays in the
-    file. `sixteen_bit`: a picture of 16 bits stays one. `inspect`: heat maps of what contradicts the original and of
-    what was invented. `crop` [x, y, width, height]: only this part of it. `strength` mixes the result with the bicubic
-    picture, `keep_colours` gives it the original's. `denoise`, of a model with a twin that leaves noise: how much is
-    removed, 0 to 1; None: all. Of a diffusion model alone: `steps` per tile, the `seed` of its noise, and `noise_level`,
-    how much the small picture itself is made noisy first, so that more is invented. Raises UserError where memory does
-    not do at any size.
+    `scale` or `width` (pixels of the result) ask for any size: the network's own scale, then one
+    bicubic resize. `tile` and `overlap` are pixels of `picture`; left alone, they are chosen for
+    the network and the free memory. Alpha goes through the network as a grey picture, or is laid on
+    white. `keep_place`: where a photograph was taken stays in the file. `sixteen_bit`: a picture of
+    16 bits stays one. `inspect`: heat maps of what contradicts the original and of what was
+    invented. `crop` [x, y, width, height]: only this part of it. `strength` mixes the result with
+    the bicubic picture, `keep_colours` gives it the original's. `denoise`, of a model with a twin
+    that leaves noise: how much is removed, 0 to 1; None: all. Of a diffusion model alone: `steps`
+    per tile, the `seed` of its noise, and `noise_level`, how much the small picture itself is made
+    noisy first, so that more is invented. Raises UserError where memory does not do at any size.
     """
     network = _upscaler(network, denoise)
     source = finish.crop(picture.pixels, crop)
@@ -96,8 +97,9 @@ def units(size: tuple[int, int]) -> float:
 
 
 def _upscaler(network: nn.Module, denoise: float | None) -> nn.Module:
-    """The network, of twins the one that removes noise so strongly. Raises UserError where it is no upscaler, or has no
-    such choice."""
+    """The network, of twins the one that removes noise so strongly. Raises UserError where it is no
+    upscaler, or has no such choice.
+    """
     if getattr(network, "value_range", None) != (0.0, 1.0) or not hasattr(network, "scale"):
         raise UserError("This model does not enlarge pictures: choose an upscaler.")
     if denoise is None:
@@ -143,7 +145,8 @@ def _fits(source: np.ndarray, own: int, size: tuple[int, int], kind: type) -> No
     free = Device("cpu").free_memory()
     if made * np.dtype(kind).itemsize > 0.7 * free:
         raise UserError(
-            "The result would have {width} x {height} pixels and needs {need} GB of memory, {free} GB are free: "
+            "The result would have {width} x {height} pixels and needs {need} GB of memory, {free} "
+            "GB are free: "
             "choose a smaller scale.",
             width=size[0],
             height=size[1],
@@ -155,7 +158,9 @@ def _fits(source: np.ndarray, own: int, size: tuple[int, int], kind: type) -> No
 def _measured(
     pixels: np.ndarray, source: np.ndarray, canvas: tiles.Canvas, inspect: bool
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Figures of a result (tiles, seams, what it contradicts of the original and invents), and its heat maps."""
+    """Figures of a result (tiles, seams, what it contradicts of the original and invents), and its
+    heat maps.
+    """
     columns, rows = (
         [round(b * canvas.scale) for b in axis.borders]
         for axis in (canvas.layout.columns, canvas.layout.rows)

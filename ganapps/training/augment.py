@@ -1,6 +1,8 @@
-"""Small changes that the critic sees on real and made pictures alike (Zhao 2020, "DiffAugment"): it can't learn 4,500 pictures by heart.
+"""Small changes that the critic sees on real and made pictures alike (Zhao 2020, "DiffAugment"): it
+can't learn 4,500 pictures by heart.
 
-Each is applied to some pictures only. Where colours were always changed, the generator learned washed ones.
+Each is applied to some pictures only. Where colours were always changed, the generator learned
+washed ones.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 COLOUR, CLOSE, CUT = 0.3, 0.5, 0.3  # how often
-REACH = 16  # who is not seen close is always shifted, or the features' strides leave a grid; at most 1/16 of the side
+# who is not seen close is always shifted, or the features' strides leave a grid; at most 1/16 of
+# the side
+REACH = 16
+# what is seen of a picture from close, as a share of its side: eyes are a few pixels wide
 NEAREST, FARTHEST = (
     0.4,
     0.75,
-)  # what is seen of a picture from close, as a share of its side: eyes are a few pixels wide
+)
 # Half of the looks from close go where made faces were worst: to the eyes, which lie alike in all
 # portraits (centre y, x as shares of the side; how much around them), and to an upper corner.
 TO_EYES, TO_CORNER = 0.35, 0.15
@@ -26,8 +31,9 @@ HOLE = 4  # a cut is a quarter of the side
 
 @dataclass(frozen=True)
 class View:
-    """How a batch of N pictures is looked at: factors [N, 1, 1, 1], the side of what is seen [N] as a share,
-    corners of it and of the hole [N, 2] in pixels, holes [N]."""
+    """How a batch of N pictures is looked at: factors [N, 1, 1, 1], the side of what is seen [N] as
+    a share, corners of it and of the hole [N, 2] in pixels, holes [N].
+    """
 
     brightness: Tensor
     saturation: Tensor
@@ -76,7 +82,9 @@ def apply(view: View, x: Tensor) -> Tensor:
 
 
 def _near(count: int) -> tuple[Tensor, Tensor]:
-    """Squares to look at from close, as shares of the side: how large [N], their corners (y, x) [N, 2]."""
+    """Squares to look at from close, as shares of the side: how large [N], their corners (y, x) [N,
+    2].
+    """
     where = torch.rand(count)
     eyes, corner = where < TO_EYES, where > 1 - TO_CORNER
     share = _between(count, NEAREST, FARTHEST)
@@ -102,10 +110,11 @@ def _away_from(mean: Tensor, x: Tensor, factor: Tensor) -> Tensor:
 
 
 def _window(view: View, x: Tensor) -> Tensor:
-    """The square of `share` of the side whose corner (y, x) is `corner`, as large as the picture; mirrored beyond its edges."""
-    centre = (
-        2 * view.corner / x.shape[-1] + view.share[:, None] - 1
-    )  # in -1..1, as grid_sample counts
+    """The square of `share` of the side whose corner (y, x) is `corner`, as large as the picture;
+    mirrored beyond its edges.
+    """
+    # in -1..1, as grid_sample counts
+    centre = 2 * view.corner / x.shape[-1] + view.share[:, None] - 1
     theta = torch.zeros(len(x), 2, 3)
     theta[:, 0, 0] = theta[:, 1, 1] = view.share
     theta[:, :, 2] = centre.flip(1)

@@ -1,4 +1,6 @@
-"""What the trainings of a single network have in common: a step, the network's average, going on, the finished file."""
+"""What the trainings of a single network have in common: a step, the network's average, going on,
+the finished file.
+"""
 
 from __future__ import annotations
 
@@ -33,9 +35,11 @@ class Settings:
 
 
 class AveragedTrainer:
-    """One network that learns from crops of photographs and portraits, and its average, which is what ships.
+    """One network that learns from crops of photographs and portraits, and its average, which is
+    what ships.
 
-    A training says what its network is to lessen in `judge`, what it shows in `sheet`, and its file's name in `name`.
+    A training says what its network is to lessen in `judge`, what it shows in `sheet`, and its
+    file's name in `name`.
     """
 
     name: str
@@ -43,7 +47,9 @@ class AveragedTrainer:
     def __init__(
         self, network: nn.Module, heaps: tuple[Heap, Heap], settings: Settings, pictures: int
     ) -> None:
-        """`heaps`: photographs and portraits, no side below that of the crops; the portraits may be none."""
+        """`heaps`: photographs and portraits, no side below that of the crops; the portraits may be
+        none.
+        """
         self.settings, self.pictures, self.seen = settings, pictures, 0
         self.photographs, self.portraits = heaps
         self.network = network.to(memory_format=torch.channels_last)
@@ -51,7 +57,9 @@ class AveragedTrainer:
         self.optimizer = torch.optim.Adam(self.network.parameters())
 
     def judge(self, whole: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Undamaged crops [N, 3, S, S] in 0..1 -> what the network is to lessen, and numbers for the log."""
+        """Undamaged crops [N, 3, S, S] in 0..1 -> what the network is to lessen, and numbers for
+        the log.
+        """
         raise AssertionError("each training has its own")
 
     def step(self) -> dict[str, float]:
@@ -62,14 +70,15 @@ class AveragedTrainer:
         loss, losses = self.judge(self.pick(self.settings.batch))
         loop.descend(loss, self.optimizer)
         self.seen += self.settings.batch
-        half_life = min(
-            self.settings.half_life, 1 + self.seen / 5
-        )  # short at first: nobody misses the beginnings
+        # short at first: nobody misses the beginnings
+        half_life = min(self.settings.half_life, 1 + self.seen / 5)
         loop.follow(self.average, self.network, 0.5 ** (self.settings.batch / half_life))
         return losses
 
     def pick(self, count: int, margin: int = 0) -> Tensor:
-        """Crops of photographs and some of portraits, as many pixels larger: [N, 3, S, S] in 0..1."""
+        """Crops of photographs and some of portraits, as many pixels larger: [N, 3, S, S] in
+        0..1.
+        """
         portraits = int((torch.rand(count) < PORTRAITS).sum()) if len(self.portraits) else 0
         side = self.settings.side + margin
         parts = [
@@ -122,8 +131,9 @@ class AveragedTrainer:
 
 
 def gathered(folder: Path) -> tuple[Heap, Heap]:
-    """The photographs to learn from in every size of `SIDES`, and the portraits whose shards lie in the same folder; none
-    that is held back."""
+    """The photographs to learn from in every size of `SIDES`, and the portraits whose shards lie in
+    the same folder; none that is held back.
+    """
     photographs = [
         shrink(p.pixels, side) for p in load(folder, "photo", "painting") for side in SIDES
     ]
@@ -134,7 +144,9 @@ def gathered(folder: Path) -> tuple[Heap, Heap]:
 
 
 def repeatable(seed: int, make: Any) -> Any:
-    """What `make` makes with chance from this seed; chance goes on after it as if nothing had been drawn."""
+    """What `make` makes with chance from this seed; chance goes on after it as if nothing had been
+    drawn.
+    """
     state = torch.get_rng_state()
     torch.manual_seed(seed)
     made = make()

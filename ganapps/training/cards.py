@@ -1,4 +1,6 @@
-"""The pictures on the cards of the translators that ship: the examples as each model makes them. `python -m ganapps.training.cards`"""
+"""The pictures on the cards of the translators that ship: the examples as each model makes them.
+`python -m ganapps.training.cards`
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The face generator's labels in a visitor's words: which widget sets which of the 44 numbers, and how."""
+"""The face generator's labels in a visitor's words: which widget sets which of the 44 numbers, and
+how.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +107,8 @@ def settings(
 ) -> dict[str, float]:
     """A control and what a visitor chose -> the label numbers it sets.
 
-    `value`: a number in the control's unit, the key of an option, or a colour (red, green, blue in 0..1, sRGB).
+    `value`: a number in the control's unit, the key of an option, or a colour (red, green, blue in
+    0..1, sRGB).
     """
     if control["kind"] == "choice":
         return dict(control["options"][value])
@@ -117,7 +120,9 @@ def settings(
 
 
 def extremes(control: dict[str, Any]) -> list[dict[str, float]]:
-    """The far ends of a control, as label numbers: both ends of a number, every option, four strong colours."""
+    """The far ends of a control, as label numbers: both ends of a number, every option, four strong
+    colours.
+    """
     ends: dict[str, list] = {
         "number": [control.get("min"), control.get("max")],
         "choice": list(control.get("options", ())),

@@ -1,4 +1,6 @@
-"""The networks that judge and describe faces: small heads on frozen features, and an encoder that finds a picture's z."""
+"""The networks that judge and describe faces: small heads on frozen features, and an encoder that
+finds a picture's z.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,12 @@ SPREAD_FACTOR = 2.0
 
 
 class Head(nn.Module):
-    """One feature map and labels -> scores [N, 1, 4, 4]: Sauer 2021, with the label projection of Miyato 2018.
+    """One feature map and labels -> scores [N, 1, 4, 4]: Sauer 2021, with the label projection of
+    Miyato 2018.
 
-    No batch norm: with it nothing was learned. A channel with the batch's spread (Karras 2018) comes late, at 4x4. It reads the labels off
-    the picture too (Odena 2017), [N, label_dim]: what is small in a picture, a smile, hardly moves a score.
+    No batch norm: with it nothing was learned. A channel with the batch's spread (Karras 2018)
+    comes late, at 4x4. It reads the labels off the picture too (Odena 2017), [N, label_dim]: what
+    is small in a picture, a smile, hardly moves a score.
     """
 
     def __init__(self, channels: int, side: int, label_dim: int) -> None:
@@ -37,7 +41,9 @@ class Head(nn.Module):
         self.read = nn.Linear(channels, label_dim)
 
     def forward(self, x: Tensor, *labels: Tensor) -> tuple[list[Tensor], Tensor]:
-        """One score map for each of the label batches given, as the same picture may be judged with right and wrong labels; and the labels read."""
+        """One score map for each of the label batches given, as the same picture may be judged with
+        right and wrong labels; and the labels read.
+        """
         x = self.shrink(x)  # [N, C, 4, 4]
         score = self.score(torch.cat([x, _spread(x) * SPREAD_FACTOR], 1))
         seen = x.mean((2, 3))
@@ -59,13 +65,17 @@ class Critic(nn.Module):
     def forward(
         self, maps: list[Tensor], *labels: Tensor
     ) -> tuple[list[list[Tensor]], list[Tensor]]:
-        """-> for each head, for each label batch, scores [N, 1, 4, 4]; and for each head the labels it reads, [N, label_dim]. float32."""
+        """-> for each head, for each label batch, scores [N, 1, 4, 4]; and for each head the labels
+        it reads, [N, label_dim]. float32.
+        """
         scores, read = zip(*(head(x, *labels) for head, x in zip(self.heads, maps)))
         return list(scores), list(read)
 
 
 class Encoder(nn.Module):
-    """Feature maps of a picture and its labels -> mean and log variance of its z, [N, z_dim] each (Kingma 2014)."""
+    """Feature maps of a picture and its labels -> mean and log variance of its z, [N, z_dim] each
+    (Kingma 2014).
+    """
 
     def __init__(self, z_dim: int, label_dim: int) -> None:
         super().__init__()
@@ -88,7 +98,9 @@ class Encoder(nn.Module):
 
 
 def _spread(x: Tensor) -> Tensor:
-    """[N, C, H, W] -> [N, 1, H, W]: how much the pictures of a group of up to eight differ, one number a group."""
+    """[N, C, H, W] -> [N, 1, H, W]: how much the pictures of a group of up to eight differ, one
+    number a group.
+    """
     n, _, h, w = x.shape
     groups = x.float().reshape(-1, min(GROUP, n), *x.shape[1:])
     spread = (groups.var(1, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))

@@ -1,11 +1,13 @@
 """Train photo <-> painting: python -m ganapps.training.cyclegan --data DIR --out DIR
 
-CycleGAN (Zhu 2017): two generators and two critics; a picture that goes there and back must be itself again. The paintings are
-photographs that the shipped network of 26 styles painted; no photograph is on both sides, so no true pair is ever seen.
+CycleGAN (Zhu 2017): two generators and two critics; a picture that goes there and back must be
+itself again. The paintings are photographs that the shipped network of 26 styles painted; no
+photograph is on both sides, so no true pair is ever seen.
 
-Two things differ from the paper, because small crops learn quickly but have no colours in common: the generators have no instance
-norm, which would take each crop's own brightness and contrast away; and they begin as networks that give the picture back, so that
-nearly all of a short training goes into what is to change.
+Two things differ from the paper, because small crops learn quickly but have no colours in common:
+the generators have no instance norm, which would take each crop's own brightness and contrast away;
+and they begin as networks that give the picture back, so that nearly all of a short training goes
+into what is to change.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ GAIN = 1.3  # tanh(1.3 x) is nearest to x
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run may change; the pool, both betas of Adam and how the rate falls are the paper's."""
+    """What a run may change; the pool, both betas of Adam and how the rate falls are the
+    paper's.
+    """
 
     width: int = 24
     critic_width: int = 24
@@ -79,8 +83,10 @@ class Block(nn.Module):
 
 
 def generator(width: int, blocks: int) -> nn.Sequential:
-    """Pictures [N, 3, H, W] in -1..1 -> the same size, translated; H and W multiples of 4; `width` at least 12, or less and no picture
-    comes through at first. Its tensors have the published names."""
+    """Pictures [N, 3, H, W] in -1..1 -> the same size, translated; H and W multiples of 4; `width`
+    at least 12, or less and no picture comes through at first. Its tensors have the published
+    names.
+    """
     w = width
     layers: list[nn.Module] = [
         nn.ReflectionPad2d(3),
@@ -106,7 +112,9 @@ def generator(width: int, blocks: int) -> nn.Sequential:
 
 @torch.no_grad()
 def _begin_as_it_is(network: nn.Sequential) -> None:
-    """The first channels carry the picture + 1 through: 3, then 12 of half the side, then 48 of a quarter, and back."""
+    """The first channels carry the picture + 1 through: 3, then 12 of half the side, then 48 of a
+    quarter, and back.
+    """
     head, *halves, last = (
         layer for layer in network if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
     )
@@ -116,9 +124,8 @@ def _begin_as_it_is(network: nn.Sequential) -> None:
             layer.weight[colour] = 0
             layer.weight[colour, colour, 3, 3] = gain
             layer.bias[colour] = shift
-    for layer, few in zip(
-        halves, (3, 12, 12, 3)
-    ):  # channels of the finer side that carry: four times as many do on the other
+    # channels of the finer side that carry: four times as many do on the other
+    for layer, few in zip(halves, (3, 12, 12, 3)):
         carrying = (
             layer.weight[:, :few]
             if isinstance(layer, nn.ConvTranspose2d)
@@ -132,7 +139,9 @@ def _begin_as_it_is(network: nn.Sequential) -> None:
 
 
 class Critic(nn.Module):
-    """Two PatchGANs: one sees the picture, the other sees it at half the size (Wang 2018), where a patch holds whole strokes and no weave."""
+    """Two PatchGANs: one sees the picture, the other sees it at half the size (Wang 2018), where a
+    patch holds whole strokes and no weave.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -144,8 +153,10 @@ class Critic(nn.Module):
 
 
 def patches(width: int) -> nn.Sequential:
-    """A PatchGAN: [N, 3, H, W] -> a score for every patch of 70 pixels, [N, 1, H / 8 - 2, W / 8 - 2]. Spectral norms (Miyato 2018)
-    hold it back where the paper has instance norms, which can't see a picture's colours."""
+    """A PatchGAN: [N, 3, H, W] -> a score for every patch of 70 pixels, [N, 1, H / 8 - 2, W / 8 -
+    2]. Spectral norms (Miyato 2018) hold it back where the paper has instance norms, which can't
+    see a picture's colours.
+    """
     layers: list[nn.Module] = [
         spectral_norm(nn.Conv2d(3, width, 4, stride=2, padding=1)),
         nn.LeakyReLU(0.2, inplace=True),
@@ -161,13 +172,17 @@ def patches(width: int) -> nn.Sequential:
 
 
 class Pool:
-    """The last made pictures: half the time the critic sees an old one (Shrivastava 2017), so that it doesn't forget them."""
+    """The last made pictures: half the time the critic sees an old one (Shrivastava 2017), so that
+    it doesn't forget them.
+    """
 
     def __init__(self, size: int) -> None:
         self.size, self.kept = size, []
 
     def swap(self, made: Tensor) -> Tensor:
-        """Pictures [N, 3, S, S] -> as many, some of them older; those of another size are forgotten."""
+        """Pictures [N, 3, S, S] -> as many, some of them older; those of another size are
+        forgotten.
+        """
         self.kept = [x for x in self.kept if x.shape == made.shape[1:]]
         return torch.stack([self._swap_one(x) for x in made.detach()])
 
@@ -183,7 +198,9 @@ class Pool:
 
 
 class CycleTrainer:
-    """All that learns, and the two heaps of pictures it learns from: uint8 [H, W, 3], no side below 128 and those of `settings`."""
+    """All that learns, and the two heaps of pictures it learns from: uint8 [H, W, 3], no side below
+    128 and those of `settings`.
+    """
 
     def __init__(
         self,
@@ -218,9 +235,8 @@ class CycleTrainer:
         made, losses = self._teach_generators(real)
         losses |= self._teach_critics(real, made)
         self.seen += self.settings.batch
-        half_life = min(
-            self.settings.half_life, 1 + self.seen / 5
-        )  # short at first: nobody misses the beginnings
+        # short at first: nobody misses the beginnings
+        half_life = min(self.settings.half_life, 1 + self.seen / 5)
         loop.follow(self.average, self.generators, 0.5 ** (self.settings.batch / half_life))
         return losses
 
@@ -272,7 +288,9 @@ class CycleTrainer:
                 networks[way].load_state_dict(tensors)
 
     def export(self, out: Path) -> None:
-        """The averaged generators in float16, in the layout that `ganapps.networks.cyclegan` reads."""
+        """The averaged generators in float16, in the layout that `ganapps.networks.cyclegan`
+        reads.
+        """
         for way, name in FILES.items():
             tensors = {
                 k: v.half().contiguous()
@@ -285,7 +303,9 @@ class CycleTrainer:
     def _teach_generators(
         self, real: dict[str, Tensor]
     ) -> tuple[dict[str, Tensor], dict[str, float]]:
-        """Fool the critics (least squares), come back, and leave alone what is on the right side already."""
+        """Fool the critics (least squares), come back, and leave alone what is on the right side
+        already.
+        """
         s, a2b, b2a = self.settings, self.generators["a2b"], self.generators["b2a"]
         self.critics.requires_grad_(False)
         with precision.quick():
@@ -317,7 +337,9 @@ class CycleTrainer:
 
 
 def published(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A generator's tensors in the published layout with batch norms, which here do no more than add the convolutions' biases."""
+    """A generator's tensors in the published layout with batch norms, which here do no more than
+    add the convolutions' biases.
+    """
     *_, last = (name for name in state if name.endswith(".bias"))
     tensors = {}
     for name, tensor in state.items():
@@ -337,7 +359,9 @@ def published(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpublished(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The other way round, in float32: a batch norm's shift is the bias of the convolution before it."""
+    """The other way round, in float32: a batch norm's shift is the bias of the convolution before
+    it.
+    """
     state = {}
     for name, tensor in tensors.items():
         before, number, leaf = (
@@ -354,7 +378,9 @@ def unpublished(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def crops(heap: Sequence[np.ndarray], count: int, side: int) -> Tensor:
-    """Random squares of `side` pixels out of random pictures, half of them mirrored: [N, 3, S, S] in -1..1."""
+    """Random squares of `side` pixels out of random pictures, half of them mirrored: [N, 3, S, S]
+    in -1..1.
+    """
     picked = []
     for _ in range(count):
         pixels = heap[int(torch.randint(len(heap), ()))]
@@ -375,7 +401,9 @@ def sizes(photographs: Sequence[Photograph]) -> list[np.ndarray]:
 
 
 def paint(pictures: Sequence[np.ndarray], weights: Path | str = STYLES) -> list[np.ndarray]:
-    """Pictures uint8 [H, W, 3], painted by one style of the shipped network; sides are cut to multiples of 4."""
+    """Pictures uint8 [H, W, 3], painted by one style of the shipped network; sides are cut to
+    multiples of 4.
+    """
     network = styles26.build(load_file(weights), {})
     condition = F.one_hot(torch.tensor([STYLE]), network.styles).float()
     painted = []

@@ -1,4 +1,6 @@
-"""Rendered portraits from their shards: tar files of JPEG pictures with one line of description each."""
+"""Rendered portraits from their shards: tar files of JPEG pictures with one line of description
+each.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ HELD_BACK = 10  # every tenth index is for measurements; no training sees it
 
 @dataclass(frozen=True)
 class Portraits:
-    """Pictures uint8 [N, S, S, 3], their labels float32 [N, 44] and their indices in the whole set."""
+    """Pictures uint8 [N, S, S, 3], their labels float32 [N, 44] and their indices in the whole
+    set.
+    """
 
     pictures: np.ndarray
     labels: np.ndarray
@@ -30,7 +34,8 @@ class Portraits:
 
 
 def load(folder: Path, size: int, held_back: bool = False) -> Portraits:
-    """The portraits of all `heads128-*.tar` in `folder`, shrunk to `size` pixels: those to learn from, or the ones held back.
+    """The portraits of all `heads128-*.tar` in `folder`, shrunk to `size` pixels: those to learn
+    from, or the ones held back.
 
     Raises FileNotFoundError where there are no shards.
     """
@@ -55,7 +60,9 @@ def load(folder: Path, size: int, held_back: bool = False) -> Portraits:
 
 
 def read_shard(path: Path) -> list[tuple[np.ndarray, dict]]:
-    """One tar file -> (picture uint8 [128, 128, 3], description) pairs; raises ValueError if the two lists don't fit together."""
+    """One tar file -> (picture uint8 [128, 128, 3], description) pairs; raises ValueError if the
+    two lists don't fit together.
+    """
     pictures, descriptions = {}, []
     with tarfile.open(path) as shard:
         for member in shard:

@@ -1,7 +1,8 @@
 """Train the denoiser: python -m ganapps.training.denoiser --data DIR --out DIR
 
-Noise and JPEG's blocks together, of any strength and without being told it (Zhang 2017, DnCNN, section IV), by the absolute
-difference. The network is FFDNet's (Zhang 2018) without its input for the strength.
+Noise and JPEG's blocks together, of any strength and without being told it (Zhang 2017, DnCNN,
+section IV), by the absolute difference. The network is FFDNet's (Zhang 2018) without its input for
+the strength.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class DenoiserTrainer(AveragedTrainer):
         return super().pick(count, margin)
 
     def judge(self, whole: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """The absolute difference; `apart` and how far the damaged ones were are in levels of 255."""
+        """The absolute difference; `apart` and how far the damaged ones were are in levels of
+        255.
+        """
         damaged, whole = pairs(whole, self.settings.side)
         with precision.quick():
             made = self.network(damaged).float()
@@ -66,7 +69,9 @@ class DenoiserTrainer(AveragedTrainer):
 
 
 def pairs(whole: Tensor, side: int) -> tuple[Tensor, Tensor]:
-    """Crops [N, 3, S, S] in 0..1, S at least `side` + 8 -> damaged ones and the same undamaged, [N, 3, side, side]."""
+    """Crops [N, 3, S, S] in 0..1, S at least `side` + 8 -> damaged ones and the same undamaged, [N,
+    3, side, side].
+    """
     y, x = torch.randint(GRID, (2,)).tolist()
     window = (..., slice(y, y + side), slice(x, x + side))
     damaged = torch.stack([damage(picture, *draw()) for picture in whole])
@@ -85,7 +90,9 @@ def draw() -> tuple[float, int | None]:
 
 
 def damage(x: Tensor, noise: float, quality: int | None) -> Tensor:
-    """[3, H, W] in 0..1 with noise of this deviation, then through JPEG, as a camera does it; 255 levels."""
+    """[3, H, W] in 0..1 with noise of this deviation, then through JPEG, as a camera does it; 255
+    levels.
+    """
     pixels = ((x + noise * torch.randn_like(x)).clamp(0, 1) * 255).round()
     return pixels / 255 if quality is None else through_jpeg(pixels, quality)
 

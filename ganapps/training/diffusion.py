@@ -1,8 +1,11 @@
-"""Train the diffusion model that meets the face generator: python -m ganapps.training.diffusion --data DIR --out DIR
+"""Train the diffusion model that meets the face generator: python -m ganapps.training.diffusion
+--data DIR --out DIR
 
-`--start weights/heads-ddpm-64` goes on from the shipped network, `--start STATE` from another run's state.
+`--start weights/heads-ddpm-64` goes on from the shipped network, `--start STATE` from another run's
+state.
 
-DDPM (Ho 2020) with the cosine schedule (Nichol 2021), v-prediction (Salimans 2022) and min-SNR weights (Hang 2023).
+DDPM (Ho 2020) with the cosine schedule (Nichol 2021), v-prediction (Salimans 2022) and min-SNR
+weights (Hang 2023).
 """
 
 from __future__ import annotations
@@ -29,7 +32,9 @@ SHEET_STEPS = 25
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run may change; channels are those of the U-Net's resolutions, the last one with attention."""
+    """What a run may change; channels are those of the U-Net's resolutions, the last one with
+    attention.
+    """
 
     resolution: int = 64
     batch: int = 32
@@ -41,7 +46,9 @@ class Settings:
 
 
 class DiffusionTrainer:
-    """The network, its average, and the pictures they learn from: `Portraits` of `settings.resolution`."""
+    """The network, its average, and the pictures they learn from: `Portraits` of
+    `settings.resolution`.
+    """
 
     def __init__(
         self, portraits: Portraits, settings: Settings, pictures: int, falls: int | None = None
@@ -56,9 +63,8 @@ class DiffusionTrainer:
         self.real = torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2)
         self.network = make_network(settings)
         if not precision.has_bfloat16():
-            self.network.to(
-                memory_format=torch.channels_last
-            )  # quicker in float32, slower in bfloat16
+            # quicker in float32, slower in bfloat16
+            self.network.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.scheduler = make_scheduler()
         self.optimizer = torch.optim.AdamW(
@@ -117,7 +123,9 @@ class DiffusionTrainer:
             torch.set_rng_state(state["random"])
 
     def start_from(self, finished: Path) -> None:
-        """Take over the finished network of a diffusers folder, which says nothing about what it has seen."""
+        """Take over the finished network of a diffusers folder, which says nothing about what it
+        has seen.
+        """
         tensors = _diffusers().UNet2DModel.from_pretrained(finished / "unet").state_dict()
         self.network.load_state_dict(tensors)
         self.average.load_state_dict(tensors)
@@ -157,7 +165,9 @@ class DiffusionTrainer:
 
 
 def make_network(settings: Settings) -> UNet2DModel:
-    """A U-Net with one residual block a resolution: 3.7 million parameters with the default channels."""
+    """A U-Net with one residual block a resolution: 3.7 million parameters with the default
+    channels.
+    """
     plain = len(settings.channels) - 1
     return _diffusers().UNet2DModel(
         sample_size=settings.resolution,
@@ -181,7 +191,9 @@ def make_scheduler() -> DDIMScheduler:
 
 
 def _diffusers() -> ModuleType:
-    """The package; it imports torchvision where that is installed, even one that doesn't fit this torch."""
+    """The package; it imports torchvision where that is installed, even one that doesn't fit this
+    torch.
+    """
     ensure_torchvision()
     import diffusers
 

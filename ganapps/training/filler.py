@@ -1,8 +1,9 @@
 """Train the filler of holes: python -m ganapps.training.filler --data DIR --out DIR
 
-Liu 2018: a U-Net of partial convolutions that never sees what is in a hole. DIR holds photographs, and portraits' shards where
-they lie there too. At first it learns by the plain difference alone; then by the paper's other losses too, in the features of
-EfficientNet-Lite0, where the paper has VGG's, and its encoder's batch norms rest (section 3.3). `--side 256` goes on with larger crops.
+Liu 2018: a U-Net of partial convolutions that never sees what is in a hole. DIR holds photographs,
+and portraits' shards where they lie there too. At first it learns by the plain difference alone;
+then by the paper's other losses too, in the features of EfficientNet-Lite0, where the paper has
+VGG's, and its encoder's batch norms rest (section 3.3). `--side 256` goes on with larger crops.
 """
 
 from __future__ import annotations
@@ -23,17 +24,20 @@ from ganapps.training.features import FeatureNetwork
 
 SHARES = (0.05, 0.30)  # of a picture that is missing
 BOXES = 0.3  # how many of the shapes are boxes; the others are strokes
+# a box's sides, a stroke's width, as shares of the picture's shorter side
 BOX, STROKE = (
     (0.08, 0.3),
     (0.02, 0.09),
-)  # a box's sides, a stroke's width, as shares of the picture's shorter side
+)
 FINEST = 3  # of the feature maps: 1/4, 1/8 and 1/16 of the side
 SHEET = 8
 
 
 @dataclass(frozen=True)
 class Settings(averaged.Settings):
-    """What a run may change; weights of the losses are relative to each other, those of hole and valid are the paper's."""
+    """What a run may change; weights of the losses are relative to each other, those of hole and
+    valid are the paper's.
+    """
 
     widths: tuple[int, ...] = (32, 64, 128, 192, 192, 192)
     kernels: tuple[int, ...] = (7, 5, 5, 3, 3, 3)
@@ -63,7 +67,9 @@ class FillerTrainer(AveragedTrainer):
         self.features = features or FeatureNetwork()
 
     def judge(self, whole: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """The paper's loss (section 3.3); `apart` is the difference in the holes in levels of 255."""
+        """The paper's loss (section 3.3); `apart` is the difference in the holes in levels of
+        255.
+        """
         s, side = self.settings, whole.shape[-1]
         known = holes(len(whole), side, side)
         self._rest()
@@ -92,7 +98,9 @@ class FillerTrainer(AveragedTrainer):
         return torch.cat([whole * known, filled, whole]) * 2 - 1
 
     def _rest(self) -> None:
-        """Batch norms of the encoder keep their statistics once features are looked at: holes would go on shifting them."""
+        """Batch norms of the encoder keep their statistics once features are looked at: holes would
+        go on shifting them.
+        """
         self.network.train()
         if self.seen >= self.settings.plain:
             for name, module in self.network.named_modules():
@@ -100,7 +108,9 @@ class FillerTrainer(AveragedTrainer):
                     module.eval()
 
     def _seen_apart(self, made: Tensor, filled: Tensor, whole: Tensor) -> tuple[Tensor, Tensor]:
-        """How far both the network's picture and the filled one are from the true one: in features and in style."""
+        """How far both the network's picture and the filled one are from the true one: in features
+        and in style.
+        """
         with precision.quick():
             with torch.no_grad():
                 real = self.features(whole * 2 - 1)[:FINEST]
@@ -128,7 +138,9 @@ def gram(x: Tensor) -> Tensor:
 
 
 def roughness(x: Tensor, known: Tensor) -> Tensor:
-    """Mean difference of neighbours of which at least one is in a hole or beside one (the paper's total variation)."""
+    """Mean difference of neighbours of which at least one is in a hole or beside one (the paper's
+    total variation).
+    """
     near = F.max_pool2d(1 - known, 3, 1, 1)
     down = (x[:, :, 1:] - x[:, :, :-1]).abs() * near[:, :, 1:] * near[:, :, :-1]
     across = (x[..., 1:] - x[..., :-1]).abs() * near[..., 1:] * near[..., :-1]

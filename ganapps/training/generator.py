@@ -1,6 +1,8 @@
-"""A StyleGAN2 generator to train: Karras et al. 2020, skip architecture, labels as in "ADA", in NVIDIA's tensor layout.
+"""A StyleGAN2 generator to train: Karras et al. 2020, skip architecture, labels as in "ADA", in
+NVIDIA's tensor layout.
 
-`ganapps.networks.stylegan2` draws with the same tensors, quicker; here everything stays trainable and nothing is folded.
+`ganapps.networks.stylegan2` draws with the same tensors, quicker; here everything stays trainable
+and nothing is folded.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ TAPS = (1, 3, 3, 1)
 
 
 class Dense(nn.Module):
-    """Linear layer with equalized learning rate: the weight is stored at unit spread and scaled where it is used."""
+    """Linear layer with equalized learning rate: the weight is stored at unit spread and scaled
+    where it is used.
+    """
 
     def __init__(self, inputs: int, outputs: int, rate: float = 1, bias: float = 0) -> None:
         super().__init__()
@@ -49,7 +53,9 @@ class Mapping(nn.Module):
 
 
 class Layer(nn.Module):
-    """Modulated 3x3 convolution, noise, bias, leaky ReLU (section 2.2 of the paper); with `up` it doubles the sides."""
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU (section 2.2 of the paper); with `up` it
+    doubles the sides.
+    """
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, up: bool) -> None:
         super().__init__()
@@ -63,7 +69,8 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: str) -> Tensor:
         style = self.affine(w)
-        # Scaling weights by a style and demodulating them is scaling what goes in and what comes out: one kernel for the batch.
+        # Scaling weights by a style and demodulating them is scaling what goes in and what comes
+        # out: one kernel for the batch.
         demodulation = (style.float().square() @ self.weight.square().sum((2, 3)).T + 1e-8).rsqrt()
         x = x * style[:, :, None, None].to(x.dtype)
         x = self._double(x) if self.up else F.conv2d(x, self.weight, padding=1)
@@ -71,9 +78,8 @@ class Layer(nn.Module):
         return _activate(x + self.bias[:, None, None].to(x.dtype))
 
     def _double(self, x: Tensor) -> Tensor:
-        return _blur(
-            F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2), (1, 1)
-        )  # [N, C, 2H+1, 2W+1] -> [N, C, 2H, 2W]
+        # [N, C, 2H+1, 2W+1] -> [N, C, 2H, 2W]
+        return _blur(F.conv_transpose2d(x, self.weight.transpose(0, 1), stride=2), (1, 1))
 
     def _noise(self, x: Tensor, kind: str) -> Tensor:
         noise = (
@@ -124,7 +130,9 @@ class Block(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """ws [N, num_ws, w_dim] -> pictures at every resolution from 4 up, each the sum of all parts so far."""
+    """ws [N, num_ws, w_dim] -> pictures at every resolution from 4 up, each the sum of all parts so
+    far.
+    """
 
     def __init__(self, resolution: int, w_dim: int, channel_base: int, channel_max: int) -> None:
         super().__init__()
@@ -134,7 +142,9 @@ class Synthesis(nn.Module):
             self.add_module(f"b{r}", Block(inputs, outputs, w_dim, r))
 
     def forward(self, ws: Tensor, noise: str = "random", depth: int | None = None) -> list[Tensor]:
-        """`depth`: how many resolutions, counted as in a slice; None for all, -1 for all but the largest."""
+        """`depth`: how many resolutions, counted as in a slice; None for all, -1 for all but the
+        largest.
+        """
         x, pictures, first = None, [], 0
         for r in self.resolutions[:depth]:
             count = 2 if x is None else 3
@@ -145,7 +155,9 @@ class Synthesis(nn.Module):
 
 
 class Generator(nn.Module):
-    """z and labels -> pictures [N, 3, r, r] around -1..1, one per resolution r = 4 ... `resolution`."""
+    """z and labels -> pictures [N, 3, r, r] around -1..1, one per resolution r = 4 ...
+    `resolution`.
+    """
 
     def __init__(
         self,
@@ -182,8 +194,9 @@ class Generator(nn.Module):
         return w[:, None].expand(-1, self.num_ws, -1)
 
     def grow(self, state: dict[str, Tensor]) -> None:
-        """Take over the tensors of a generator of any size: blocks that it lacks keep their random start, their colours faint at first, and
-        blocks too large for this one are left out."""
+        """Take over the tensors of a generator of any size: blocks that it lacks keep their random
+        start, their colours faint at first, and blocks too large for this one are left out.
+        """
         missing = self.load_state_dict(state, strict=False)
         assert all(name.startswith("synthesis.b") for name in missing.unexpected_keys), (
             missing.unexpected_keys
@@ -227,7 +240,9 @@ def _binomial() -> Tensor:
 
 
 def _blur(x: Tensor, padding: tuple[int, int]) -> Tensor:
-    """Binomial 4-tap filter both ways, with the gain 4 that makes up for the zeros between doubled pixels."""
+    """Binomial 4-tap filter both ways, with the gain 4 that makes up for the zeros between doubled
+    pixels.
+    """
     taps = (torch.tensor(TAPS, dtype=x.dtype, device=x.device) / 4).expand(x.shape[1], 1, 4)
     x = F.pad(x, padding * 2)
     x = F.conv2d(x, taps[:, :, None], groups=x.shape[1])

@@ -2,8 +2,10 @@
 
 python -m ganapps.training.label_file --data DIR --generator OUT/heads-128.safetensors --out OUT
 
-Every control is moved to its far ends on 32 faces, and a reader, which learned on real portraits through a network that no training
-saw, says how far the faces followed: 1 is as far as real portraits with those labels. It writes heads-128.labels.safetensors and, to look at, a sheet of the far ends.
+Every control is moved to its far ends on 32 faces, and a reader, which learned on real portraits
+through a network that no training saw, says how far the faces followed: 1 is as far as real
+portraits with those labels. It writes heads-128.labels.safetensors and, to look at, a sheet of the
+far ends.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ def read_generator(path: Path) -> Generator:
 
 
 def always_the_same(generator: Generator) -> Draw:
-    """A function from label rows [N, 44] to faces [N, 3, S, S] that gives the n-th row the n-th z, whatever else changes."""
+    """A function from label rows [N, 44] to faces [N, 3, S, S] that gives the n-th row the n-th z,
+    whatever else changes.
+    """
     z = torch.randn(FACES, generator.z_dim, generator=torch.Generator().manual_seed(1))
     return lambda rows: generator(z, torch.from_numpy(rows), psi=PSI).clamp(-1, 1)
 
@@ -62,7 +66,9 @@ def always_the_same(generator: Generator) -> Draw:
 def followed(
     control: dict[str, Any], rows: np.ndarray, draw: Draw, eyes: reader.Reader
 ) -> tuple[float, list[Tensor]]:
-    """How far faces follow a control (1 = as real portraits do), and the first faces of each far end."""
+    """How far faces follow a control (1 = as real portraits do), and the first faces of each far
+    end.
+    """
     ends = controls.extremes(control)
     names = sorted({name for end in ends for name in end})
     columns = [NAMES.index(name) for name in names]

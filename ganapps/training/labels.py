@@ -1,4 +1,6 @@
-"""What the face generator is told about a picture: 44 numbers around 0, made from the renderer's description of it."""
+"""What the face generator is told about a picture: 44 numbers around 0, made from the renderer's
+description of it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,8 @@ GLASSES = ("none", "dark", "light")
 SHIRTS = ("crew", "suit", "vneck", "turtle", "scoop")
 RGB = ("red", "green", "blue")
 
-# label = scale * x + shift, for everything that is one number in the description. The scales bring each to a spread of about 1.
+# label = scale * x + shift, for everything that is one number in the description. The scales bring
+# each to a spread of about 1.
 NUMBERS: dict[str, tuple[float, float]] = {
     "gender": (2, -1),
     "age": (1 / 15, -42 / 15),
@@ -84,8 +87,9 @@ MIRRORED = np.array(
 def label_row(description: Mapping[str, Any], background: Sequence[float]) -> np.ndarray:
     """The renderer's description of a picture -> float32 [44], in the order of `NAMES`.
 
-    `background` is the sRGB colour of the picture's two upper corners, 0..1 (`background_colour`): the description has only
-    words for it. The hair's colour is linear light in the description; its square root is close enough to sRGB here.
+    `background` is the sRGB colour of the picture's two upper corners, 0..1 (`background_colour`):
+    the description has only words for it. The hair's colour is linear light in the description; its
+    square root is close enough to sRGB here.
     """
     values = {name: scale * description[name] + shift for name, (scale, shift) in NUMBERS.items()}
     values |= {f"hair_{style}": PRESENT * (description["hair"] == style) for style in HAIR}
@@ -103,7 +107,9 @@ def corner_side(size: int) -> int:
 
 
 def background_colour(picture: np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 3] -> the mean colour of its two upper corners (a tenth of the width each), float [3] in 0..1."""
+    """uint8 [H, W, 3] -> the mean colour of its two upper corners (a tenth of the width each),
+    float [3] in 0..1.
+    """
     edge = corner_side(picture.shape[1])
     corners = np.concatenate(
         [picture[:edge, :edge].reshape(-1, 3), picture[:edge, -edge:].reshape(-1, 3)]

@@ -1,4 +1,6 @@
-"""One loop for every training: go on where it stopped, save whole files, draw a sheet, say how fast it goes."""
+"""One loop for every training: go on where it stopped, save whole files, draw a sheet, say how fast
+it goes.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,10 @@ SAVE_SECONDS, SAY_SECONDS = 600, 60
 
 
 class Trainer(Protocol):
-    """What the loop needs: `seen` pictures so far, one `step`, a `sheet` of samples, all state as one tree, the finished files; and to go
-    on from such a finished file (or folder), which holds no more than the network."""
+    """What the loop needs: `seen` pictures so far, one `step`, a `sheet` of samples, all state as
+    one tree, the finished files; and to go on from such a finished file (or folder), which holds no
+    more than the network.
+    """
 
     seen: int
 
@@ -36,10 +40,12 @@ class Trainer(Protocol):
 
 
 def run(trainer: Trainer, out: Path, pictures: int, start: Path | None = None) -> None:
-    """Train until `pictures` were seen. `out` holds state.pt, sheet.png and the exported weights, new every ten minutes.
+    """Train until `pictures` were seen. `out` holds state.pt, sheet.png and the exported weights,
+    new every ten minutes.
 
-    Goes on from `out`/state.pt where there is one, else from `start` where one is given: another run's state.pt, or a finished file or
-    folder. Asked to end (SIGTERM, Ctrl+C) it ends the step, saves, and returns.
+    Goes on from `out`/state.pt where there is one, else from `start` where one is given: another
+    run's state.pt, or a finished file or folder. Asked to end (SIGTERM, Ctrl+C) it ends the step,
+    saves, and returns.
     """
     out.mkdir(parents=True, exist_ok=True)
     asked = EndAsked()
@@ -60,14 +66,18 @@ def run(trainer: Trainer, out: Path, pictures: int, start: Path | None = None) -
 
 
 class EndAsked:
-    """Whether somebody asked this training to end; a signal must not tear a step or a file apart."""
+    """Whether somebody asked this training to end; a signal must not tear a step or a file
+    apart.
+    """
 
     def __init__(self) -> None:
         self.to_end = False
 
     @contextlib.contextmanager
     def heard(self) -> Iterator[None]:
-        """Within it, the first SIGTERM or SIGINT only sets `to_end`; a second one ends the process as ever."""
+        """Within it, the first SIGTERM or SIGINT only sets `to_end`; a second one ends the process
+        as ever.
+        """
         before = {
             number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)
         }
@@ -83,7 +93,9 @@ class EndAsked:
 
 
 def save(trainer: Trainer, out: Path) -> None:
-    """State, sheet and weights; a run that is killed meanwhile leaves the files of the time before."""
+    """State, sheet and weights; a run that is killed meanwhile leaves the files of the time
+    before.
+    """
     torch.save(trainer.state(), out / "state.new")
     os.replace(out / "state.new", out / "state.pt")
     write_sheet(trainer.sheet(), out / "sheet.png")
@@ -91,7 +103,9 @@ def save(trainer: Trainer, out: Path) -> None:
 
 
 def write_sheet(pictures: Tensor, path: Path, columns: int = 8) -> None:
-    """Pictures [N, 3, H, W] in -1..1 as one PNG of rows of eight; a last row that is not full is left out."""
+    """Pictures [N, 3, H, W] in -1..1 as one PNG of rows of eight; a last row that is not full is
+    left out.
+    """
     n, c, h, w = pictures.shape
     rows = n // columns
     grid = (
@@ -109,7 +123,9 @@ def to_bytes(x: Tensor) -> np.ndarray:
 
 
 def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Exponential moving average: average = decay * average + (1 - decay) * network; buffers are copied."""
+    """Exponential moving average: average = decay * average + (1 - decay) * network; buffers are
+    copied.
+    """
     with torch.no_grad():
         torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
         for kept, new in zip(average.buffers(), network.buffers(), strict=True):
@@ -127,15 +143,18 @@ def descend(loss: Tensor, *optimizers: torch.optim.Optimizer) -> float:
 
 
 def falling(seen: int, pictures: int, last: int | None = None) -> float:
-    """The learning rate's factor: 1 at first, then down to a twentieth in a straight line over the `last` pictures (else a third of all)."""
+    """The learning rate's factor: 1 at first, then down to a twentieth in a straight line over the
+    `last` pictures (else a third of all).
+    """
     return min(1.0, max(0.05, (pictures - seen) / (last or pictures / 3)))
 
 
 def arguments(
     description: str, pictures: int, resolution: int | None = None, side: int | None = None
 ) -> argparse.Namespace:
-    """What every training command accepts; `resolution` is the default of those that draw in several, `side` of those that
-    look at crops of several sizes."""
+    """What every training command accepts; `resolution` is the default of those that draw in
+    several, `side` of those that look at crops of several sizes.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument(
         "--data", type=Path, required=True, help="folder of heads128-*.tar, or of photographs"

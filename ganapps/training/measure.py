@@ -1,13 +1,16 @@
-"""How good and how varied the shipped models' faces are, against the portraits that were held back: writes weights/quality.toml.
+"""How good and how varied the shipped models' faces are, against the portraits that were held back:
+writes weights/quality.toml.
 
-python -m ganapps.training.measure --data DIR                          every model and setting; the diffusion model takes an hour or more
-python -m ganapps.training.measure --data DIR --model heads-128 --values 0.7
-python -m ganapps.training.measure --seconds                           only how long a picture takes on one core here
-python -m ganapps.training.measure --data DIR --model heads-128 --file OUT/heads-128.safetensors      one that does not ship: only says it
+python -m ganapps.training.measure --data DIR                          every model and setting; the
+diffusion model takes an hour or more python -m ganapps.training.measure --data DIR --model
+heads-128 --values 0.7 python -m ganapps.training.measure --seconds                           only
+how long a picture takes on one core here python -m ganapps.training.measure --data DIR --model
+heads-128 --file OUT/heads-128.safetensors      one that does not ship: only says it
 
-Distances are in EfficientNet-Lite0's features, so none of them is a FID; the GANs' critic looked through the same network, which
-favours them. So there are those of EfficientNet-Lite2 beside them (no training saw it; it is of the same family), and the sliced
-Wasserstein distance, which needs no network. Everything is compared at 64 px.
+Distances are in EfficientNet-Lite0's features, so none of them is a FID; the GANs' critic looked
+through the same network, which favours them. So there are those of EfficientNet-Lite2 beside them
+(no training saw it; it is of the same family), and the sliced Wasserstein distance, which needs no
+network. Everything is compared at 64 px.
 """
 
 from __future__ import annotations
@@ -49,15 +52,19 @@ SECONDS = (
     "processor seconds a picture in the app, float32 on one core of an x86-64 machine (AVX-512)"
 )
 ABOUT = {
-    "command": "python -m ganapps.training.measure --data DIR; python -m ganapps.training.measure --seconds",
+    "command": "python -m ganapps.training.measure --data DIR; python -m ganapps.training.measure "
+    "--seconds",
     "reference": "the 500 held-back portraits of heads128, at 64 px",
-    "features": "EfficientNet-Lite0 (lite2_: EfficientNet-Lite2), means of the last two resolutions' maps at 128 px; not Inception, so no FID. "
+    "features": "EfficientNet-Lite0 (lite2_: EfficientNet-Lite2), means of the last two "
+    "resolutions' maps at 128 px; not Inception, so no FID. "
     "The GANs' critic looked through Lite0.",
 }
 
 
 class Ruler:
-    """What made pictures are held against: held-back pictures and learned ones [N, 3, 64, 64] in -1..1, and the networks that look."""
+    """What made pictures are held against: held-back pictures and learned ones [N, 3, 64, 64] in
+    -1..1, and the networks that look.
+    """
 
     def __init__(
         self, held_back: Tensor, learned: Tensor, lite0: nn.Module, lite2: nn.Module | None = None
@@ -73,11 +80,12 @@ class Ruler:
         self.known = distances.pooled(lite0, learned)
 
     def measure(self, made: Tensor) -> dict[str, float]:
-        """Figures of made pictures [N, 3, 64, 64], by their names in `quality.Measured`: Fréchet distance (Heusel 2017, other
-        features), precision and recall (Kynkäänniemi 2019), diversity, sliced Wasserstein distance (Karras 2018).
+        """Figures of made pictures [N, 3, 64, 64], by their names in `quality.Measured`: Fréchet
+        distance (Heusel 2017, other features), precision and recall (Kynkäänniemi 2019), diversity,
+        sliced Wasserstein distance (Karras 2018).
 
-        `nearest` is the median distance of a made face to the nearest learned one, over that of a held-back one: much below 1 is
-        learned by heart.
+        `nearest` is the median distance of a made face to the nearest learned one, over that of a
+        held-back one: much below 1 is learned by heart.
         """
         found: dict[str, float] = {}
         for prefix, network in self.networks.items():
@@ -119,7 +127,9 @@ def sampler(
 
 
 def seconds_of(app: engine.Engine, row: Measured, pictures: int) -> float:
-    """Processor seconds that the app takes for one picture, once the model is loaded: other work on the machine doesn't count."""
+    """Processor seconds that the app takes for one picture, once the model is loaded: other work on
+    the machine doesn't count.
+    """
     settings: dict[str, Any] = (
         {"psi": row.value} if row.setting == "psi" else {"steps": int(row.steps or row.value)}
     )
@@ -154,7 +164,9 @@ def _short(value: Any) -> Any:
 
 
 def put(rows: Iterable[Measured], row: Measured) -> list[Measured]:
-    """The rows with this one in the place of the same model's at the same setting, whose seconds it keeps."""
+    """The rows with this one in the place of the same model's at the same setting, whose seconds it
+    keeps.
+    """
     kept = {(r.model, r.setting, r.value): r for r in rows}
     old = kept.get((row.model, row.setting, row.value))
     kept[row.model, row.setting, row.value] = (

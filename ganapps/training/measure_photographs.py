@@ -26,10 +26,11 @@ from ganapps.tasks import figures
 from ganapps.training import cyclegan, loop, srresnet
 from ganapps.training.photographs import load, shrink
 
+# pixels: short side of a translated photograph; of the cells whose mean colours are compared
 SIDE, CELL = (
     256,
     8,
-)  # pixels: short side of a translated photograph; of the cells whose mean colours are compared
+)
 LARGE = 384  # short side of the true large picture
 COLUMNS, MIDDLE = 8, 144  # of a sheet: pictures, pixels of each
 

@@ -1,10 +1,13 @@
 """How well filler, denoiser and scratch detector do on the photographs that were held back.
 
-python -m ganapps.training.measure_repair --data DIR --filler OUT/filler-ours.safetensors --denoiser ... --scratches ... [--sheet PNG]
+python -m ganapps.training.measure_repair --data DIR --filler OUT/filler-ours.safetensors --denoiser
+... --scratches ... [--sheet PNG]
 
-Each is measured on the 18 photographs, 256 px the short side, always with the same damage. The filler beside OpenCV's Telea (2004) at
-holes of 10 to 25 %, by the PSNR inside the holes; the denoiser beside what was given, at four kinds of damage; the detector by the share
-of damaged pixels found and of found pixels that are damaged. With `--sheet` the first eight are drawn: as given, as made, as they were.
+Each is measured on the 18 photographs, 256 px the short side, always with the same damage. The
+filler beside OpenCV's Telea (2004) at holes of 10 to 25 %, by the PSNR inside the holes; the
+denoiser beside what was given, at four kinds of damage; the detector by the share of damaged pixels
+found and of found pixels that are damaged. With `--sheet` the first eight are drawn: as given, as
+made, as they were.
 """
 
 from __future__ import annotations
@@ -35,13 +38,14 @@ DAMAGES: dict[str, tuple[float, int | None]] = {
     "noise 15, JPEG 50": (15 / 255, 50),
 }
 
-Fill = Callable[
-    [Tensor, Tensor], Tensor
-]  # pictures and what is known of them -> filled pictures, all [N, C, H, W]
+# pictures and what is known of them -> filled pictures, all [N, C, H, W]
+Fill = Callable[[Tensor, Tensor], Tensor]
 
 
 def fillers(pictures: Sequence[Tensor], fill: Fill) -> dict[str, float]:
-    """Pictures [1, 3, H, W] in 0..1: mean PSNR in dB inside of holes that are always the same; the largest change outside."""
+    """Pictures [1, 3, H, W] in 0..1: mean PSNR in dB inside of holes that are always the same; the
+    largest change outside.
+    """
     rows, changed = [], 0.0
     for number, whole in enumerate(pictures):
         known = hole(number, whole)
@@ -90,7 +94,9 @@ def damaged(number: int, whole: Tensor, noise: float, quality: int | None) -> Te
 
 
 def detectors(pictures: Sequence[Tensor], find: Callable[[Tensor], Tensor]) -> dict[str, float]:
-    """`find` says above 0 where damage is: shares of all damage `found`, of what it says that is `right`, and their `f1`."""
+    """`find` says above 0 where damage is: shares of all damage `found`, of what it says that is
+    `right`, and their `f1`.
+    """
     hits = said = true = 0.0
     for number, whole in enumerate(pictures):
         hurt, truth = repeatable(number, lambda: scratched(whole))

@@ -2,8 +2,9 @@
 
 python -m ganapps.training.nearest --data DIR --out weights --model heads-128 heads-ddpm-64
 
-For each model NAME.nearest.png: a row of 16 faces (seeds 0 to 15, psi 1 or 25 steps), then rows of their first, second and third
-neighbours in EfficientNet-Lite0's features, mirrored where the mirror image is nearer. Trainings see both.
+For each model NAME.nearest.png: a row of 16 faces (seeds 0 to 15, psi 1 or 25 steps), then rows of
+their first, second and third neighbours in EfficientNet-Lite0's features, mirrored where the mirror
+image is nearer. Trainings see both.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ SETTINGS = {"faces": ("psi", 1.0), "denoise": ("steps", 25.0)}
 def neighbours(
     features: nn.Module, made: Tensor, learned: Tensor, count: int = NEIGHBOURS
 ) -> tuple[Tensor, Tensor]:
-    """Pictures [N, 3, S, S], [M, 3, S, S] in -1..1 -> the nearest learned ones [N, count, 3, S, S], and their distances [N, count]."""
+    """Pictures [N, 3, S, S], [M, 3, S, S] in -1..1 -> the nearest learned ones [N, count, 3, S, S],
+    and their distances [N, count].
+    """
     both = torch.cat([learned, learned.flip(3)])
     apart = torch.cdist(distances.pooled(features, made), distances.pooled(features, both))
     nearest = apart.topk(count, largest=False)
@@ -35,7 +38,9 @@ def neighbours(
 
 
 def sheet(made: Tensor, found: Tensor, path: Path) -> None:
-    """Rows of made pictures, their first neighbours, their second ones, ...: few colours, so that it stays small."""
+    """Rows of made pictures, their first neighbours, their second ones, ...: few colours, so that
+    it stays small.
+    """
     rows = torch.cat([made[:, None], found], 1).transpose(0, 1).flatten(0, 1)
     loop.write_sheet(rows, path, columns=len(made))
     Image.open(path).quantize(COLOURS).save(path, optimize=True)
@@ -64,7 +69,8 @@ def main() -> None:
         found, apart = neighbours(features, made, learned)
         sheet(made, found, chosen.out / f"{checkpoint.id}.nearest.png")
         print(
-            f"{checkpoint.id}: median distance to the nearest {apart[:, 0].median():.3f}, least {apart.min():.3f}"
+            f"{checkpoint.id}: median distance to the nearest {apart[:, 0].median():.3f}, least "
+            f"{apart.min():.3f}"
         )
 
 

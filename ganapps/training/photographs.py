@@ -19,10 +19,11 @@ import numpy as np
 from PIL import Image
 
 LONGEST = 1024  # pixels of the long side of a kept picture
+# every eighth of a source is for measurements; of the others every second one becomes a painting
 HELD_BACK, PAINTED = (
     8,
     2,
-)  # every eighth of a source is for measurements; of the others every second one becomes a painting
+)
 ENDINGS = (".jpg", ".png", ".webp")
 WALLPAPERS = {  # package -> the names that are photographs; the last folder that says which one
     "lomiri-wallpapers-16.04": """Bridge_by_Sander_Klootwijk Dragonfly_by_Bolly Picture_0B_by_freespace Picture_1A_by_freespace
@@ -33,13 +34,14 @@ WALLPAPERS = {  # package -> the names that are photographs; the last folder tha
     "plasma-workspace-wallpapers": "BytheWater ColdRipple ColorfulCups EveningGlow FallenLeaf Kite OneStandsOut Path summer_1am",
 }
 GCOMPRIS = ("erase", "explore_farm_animals", "explore_monuments", "explore_world_animals")
+# a licence of its own; a cut-out; grey; from the air
 LEFT_OUT = (
     "kangaroo",
     "cabrillo",
     "castleClinton",
     "castillodeSanMarcos",
     "fortSumter",
-)  # a licence of its own; a cut-out; grey; from the air
+)
 SAMPLES = {
     "skimage": "data: astronaut chelsea coffee rocket motorcycle_left",
     "sklearn": "datasets/images: china flower",

@@ -4,7 +4,9 @@ import torch
 
 
 def has_bfloat16() -> bool:
-    """Does this processor compute in bfloat16 (AVX512-BF16, AMX)? Where it only imitates it, float32 takes half the time or less."""
+    """Does this processor compute in bfloat16 (AVX512-BF16, AMX)? Where it only imitates it,
+    float32 takes half the time or less.
+    """
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 

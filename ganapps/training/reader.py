@@ -1,4 +1,6 @@
-"""Reads labels off pictures: ridge regression on frozen features of real portraits, to see whether made faces do what they were told."""
+"""Reads labels off pictures: ridge regression on frozen features of real portraits, to see whether
+made faces do what they were told.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ CHUNK = 50
 
 @dataclass(frozen=True)
 class Reader:
-    """A linear map from features to labels, and `slope` [44]: how far it follows true labels on portraits it never saw (1 = fully)."""
+    """A linear map from features to labels, and `slope` [44]: how far it follows true labels on
+    portraits it never saw (1 = fully).
+    """
 
     features: nn.Module
     mean: Tensor
@@ -54,13 +58,17 @@ def learn(features: nn.Module, portraits: Portraits, held_back: Portraits) -> Re
 
 
 def slope(asked: Tensor, read: Tensor) -> Tensor:
-    """[N, K] each -> [K]: by how much `read` rises for each unit `asked` rises; 0 where nothing was asked to change."""
+    """[N, K] each -> [K]: by how much `read` rises for each unit `asked` rises; 0 where nothing was
+    asked to change.
+    """
     asked, read = asked - asked.mean(0), read - read.mean(0)
     return (asked * read).sum(0) / asked.square().sum(0).clamp(min=1e-8)
 
 
 def describe(features: nn.Module, pictures: Tensor) -> Tensor:
-    """Pictures [N, 3, S, S] in -1..1 -> one row of numbers each: colours in 8 x 8 cells and the feature maps in coarse ones."""
+    """Pictures [N, 3, S, S] in -1..1 -> one row of numbers each: colours in 8 x 8 cells and the
+    feature maps in coarse ones.
+    """
     rows = []
     with torch.no_grad():
         for x in pictures.split(CHUNK):

@@ -1,7 +1,7 @@
 """Pictures by seed from the files that ship, in batches, as the app makes them one by one.
 
-`python -m ganapps.training.samples --data DIR --file weights/heads-128.safetensors` writes the card's sheet beside a face generator: seeds 0
-to 15 at variety 0.7, not selected.
+`python -m ganapps.training.samples --data DIR --file weights/heads-128.safetensors` writes the
+card's sheet beside a face generator: seeds 0 to 15 at variety 0.7, not selected.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ def from_generator(path: Path, psi: float, labels: np.ndarray) -> Sample:
 
 
 def from_diffusion(folder: Path, steps: int, eta: float = 0) -> Sample:
-    """Samples of a diffusers folder by DDIM, noise by seed; `eta` of a step's noise is drawn anew (0: none, 1: all, as DDPM does)."""
+    """Samples of a diffusers folder by DDIM, noise by seed; `eta` of a step's noise is drawn anew
+    (0: none, 1: all, as DDPM does).
+    """
     ensure_torchvision()
     from diffusers import DDIMScheduler, UNet2DModel
 

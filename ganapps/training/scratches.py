@@ -1,7 +1,8 @@
 """Train the finder of scratches: python -m ganapps.training.scratches --data DIR --out DIR
 
-Scratches, hairs, dust and folds are drawn onto photographs and portraits, some of them faded first, and a U-Net (Ronneberger 2015) says
-where. Nobody marked real damage for it: it knows what is drawn here.
+Scratches, hairs, dust and folds are drawn onto photographs and portraits, some of them faded first,
+and a U-Net (Ronneberger 2015) says where. Nobody marked real damage for it: it knows what is drawn
+here.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ class ScratchTrainer(AveragedTrainer):
         super().__init__(ScratchDetector(settings.widths), heaps, settings, pictures)
 
     def judge(self, whole: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Cross entropy, and how little found and true damage overlap (Milletari 2016); the share found and the share right."""
+        """Cross entropy, and how little found and true damage overlap (Milletari 2016); the share
+        found and the share right.
+        """
         damaged, truth = scratched(whole)
         with precision.quick():
             said = self.network(damaged).float()

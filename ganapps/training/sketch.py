@@ -1,7 +1,9 @@
-"""Teach the face generator's small picture from its twins alone: python -m ganapps.training.sketch --data DIR --out DIR
+"""Teach the face generator's small picture from its twins alone: python -m ganapps.training.sketch
+--data DIR --out DIR
 
-No critic and no features of made pictures, so it is three times as quick as `ganapps.training.faces`, and far surer: pose, light,
-colours and background come to say what labels and z say. The result is soft; `faces` goes on from the same folder and sharpens it.
+No critic and no features of made pictures, so it is three times as quick as
+`ganapps.training.faces`, and far surer: pose, light, colours and background come to say what labels
+and z say. The result is soft; `faces` goes on from the same folder and sharpens it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ MOMENTUM = 0.9  # nobody moves the target here, as a critic would
 
 
 class Sketch:
-    """A `FaceTrainer` whose generator learns with its encoder alone, at half its resolution (Kingma 2014: an autoencoder whose z is noisy)."""
+    """A `FaceTrainer` whose generator learns with its encoder alone, at half its resolution (Kingma
+    2014: an autoencoder whose z is noisy).
+    """
 
     def __init__(self, faces: FaceTrainer, pictures: int) -> None:
         self.faces, self.pictures = faces, pictures

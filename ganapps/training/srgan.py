@@ -1,8 +1,11 @@
-"""Train SRGAN, four times the size: python -m ganapps.training.srgan --data DIR --out DIR --start weights/srresnet-x4-ours.safetensors
+"""Train SRGAN, four times the size: python -m ganapps.training.srgan --data DIR --out DIR --start
+weights/srresnet-x4-ours.safetensors
 
-Ledig 2017: goes on from SRResNet (its finished file, or a run's state.pt) with a loss for looks. Closeness is now judged in the features of EfficientNet-Lite0,
-where the paper has VGG's; a critic, taught beside it, says whether a picture looks real; and a little of the plain difference stays. Both judges are blind to a faint grid, which a
-network that makes sixteen pixels of one draws all too easily, so a fourth loss looks for nothing else.
+Ledig 2017: goes on from SRResNet (its finished file, or a run's state.pt) with a loss for looks.
+Closeness is now judged in the features of EfficientNet-Lite0, where the paper has VGG's; a critic,
+taught beside it, says whether a picture looks real; and a little of the plain difference stays.
+Both judges are blind to a faint grid, which a network that makes sixteen pixels of one draws all
+too easily, so a fourth loss looks for nothing else.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ class Settings(srresnet.Settings):
 
 
 def critic(width: int) -> nn.Sequential:
-    """[N, 3, S, S] in 0..1 -> a score for each of overlapping patches, [N, 1, S / 16, S / 16]; above 0 is real."""
+    """[N, 3, S, S] in 0..1 -> a score for each of overlapping patches, [N, 1, S / 16, S / 16];
+    above 0 is real.
+    """
     layers: list[nn.Module] = [
         nn.Conv2d(3, width, 3, stride=2, padding=1),
         nn.LeakyReLU(0.2, inplace=True),
@@ -77,7 +82,9 @@ class SRGANTrainer(SRResNetTrainer):
         self.critic_optimizer = torch.optim.Adam(self.critic.parameters(), lr=settings.critic_rate)
 
     def judge(self, made: Tensor, large: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """Features, the critic's opinion, the plain difference and the grid, weighed; teaches the critic first."""
+        """Features, the critic's opinion, the plain difference and the grid, weighed; teaches the
+        critic first.
+        """
         s = self.settings
         plain = (made - large).abs().mean()
         grid = (places(made) - places(large)).abs().mean()
@@ -131,15 +138,19 @@ class SRGANTrainer(SRResNetTrainer):
 
 
 def places(x: Tensor) -> Tensor:
-    """[N, 3, S, S] -> [N, 48, ...]: how bright each of the 16 pixels that one became is, the mean over squares of 12 x 12 such sixteens. Where a
-    network draws a grid, some of them are brighter than others everywhere; texture of any kind is so only by chance."""
+    """[N, 3, S, S] -> [N, 48, ...]: how bright each of the 16 pixels that one became is, the mean
+    over squares of 12 x 12 such sixteens. Where a network draws a grid, some of them are brighter
+    than others everywhere; texture of any kind is so only by chance.
+    """
     return F.avg_pool2d(F.pixel_unshuffle(x, SCALE), 12)
 
 
 def _part(*pictures: Tensor) -> list[Tensor]:
-    """The same square of all, anywhere, of any size from 64 px: both judges look at every second pixel of their every second pixel, always the
-    same ones of a picture that is never moved, and the generator would draw a grid for them. The features enlarge what is smaller than
-    they are, so they meet pixels of many sizes too."""
+    """The same square of all, anywhere, of any size from 64 px: both judges look at every second
+    pixel of their every second pixel, always the same ones of a picture that is never moved, and
+    the generator would draw a grid for them. The features enlarge what is smaller than they are, so
+    they meet pixels of many sizes too.
+    """
     most = pictures[0].shape[-1]
     side = int(torch.randint(min(SMALLEST, most), most + 1, ()))
     y, x = (int(torch.randint(most - side + 1, ())) for _ in range(2))

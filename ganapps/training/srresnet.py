@@ -1,7 +1,8 @@
 """Train SRResNet, four times the size: python -m ganapps.training.srresnet --data DIR --out DIR
 
-Ledig 2017, section 2.1 and 3.2: learned for closeness alone, here by the absolute difference. It begins as bilinear enlargement,
-which the network can express exactly, so a short training only adds to that. `ganapps.training.srgan` goes on from its state.
+Ledig 2017, section 2.1 and 3.2: learned for closeness alone, here by the absolute difference. It
+begins as bilinear enlargement, which the network can express exactly, so a short training only adds
+to that. `ganapps.training.srgan` goes on from its state.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from ganapps.training.photographs import load, shrink
 
 SCALE, CROP, SHEET = 4, 96, 8
 SIDES = (320, 480, 2000)  # short sides in pixels, the last one as it is
-CAMERA = 0.5  # how often a small picture comes through the camera chain instead of bicubic shrinking alone
+# how often a small picture comes through the camera chain instead of bicubic shrinking alone
+CAMERA = 0.5
+# pixels of the large picture; of 1; of JPEG
 BLUR, NOISE, QUALITY = (
     (0.6, 2.4),
     (0.0, 0.025),
     (50, 95),
-)  # pixels of the large picture; of 1; of JPEG
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,9 @@ class Double(nn.Module):
 
 
 class Generator(nn.Module):
-    """Pictures [N, 3, H, W] in 0..1 -> [N, 3, 4 H, 4 W]. Its tensors have the names that Lornatang's published files have."""
+    """Pictures [N, 3, H, W] in 0..1 -> [N, 3, 4 H, 4 W]. Its tensors have the names that
+    Lornatang's published files have.
+    """
 
     def __init__(self, width: int, blocks: int) -> None:
         super().__init__()
@@ -91,8 +96,10 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def _begin_bilinear(self) -> None:
-        """Three channels carry the picture through, doubled twice by bilinear weights; the others start without a say, and with the same
-        kernel for all four pixels that one becomes (Aitken 2017), or they would bring a grid when they get one."""
+        """Three channels carry the picture through, doubled twice by bilinear weights; the others
+        start without a say, and with the same kernel for all four pixels that one becomes (Aitken
+        2017), or they would bring a grid when they get one.
+        """
         nn.init.zeros_(self.conv2[1].weight)
         for convolution in (self.conv1[0], self.conv3):
             for colour in range(3):
@@ -100,9 +107,8 @@ class Generator(nn.Module):
                 convolution.weight[colour, colour, 4, 4] = 1
                 convolution.bias[colour] = 0
         self.conv3.weight[:, 3:] = 0
-        near = torch.tensor(
-            [[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]]
-        )  # of the pixels before, at and after, for either half
+        # of the pixels before, at and after, for either half
+        near = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])
         for double in self.upsampling:
             convolution = double.upsample_block[0]
             kernels = convolution.weight.unflatten(0, (-1, 4))
@@ -117,7 +123,9 @@ class Generator(nn.Module):
 
 
 class SRResNetTrainer:
-    """The network, its average, and the large pictures it learns from: uint8 [H, W, 3], no side below 96."""
+    """The network, its average, and the large pictures it learns from: uint8 [H, W, 3], no side
+    below 96.
+    """
 
     name = "srresnet-x4-ours"
 
@@ -143,9 +151,8 @@ class SRResNetTrainer:
         loss.backward()
         self.optimizer.step()
         self.seen += len(large)
-        half_life = min(
-            self.settings.half_life, 1 + self.seen / 5
-        )  # short at first: nobody misses the beginnings
+        # short at first: nobody misses the beginnings
+        half_life = min(self.settings.half_life, 1 + self.seen / 5)
         loop.follow(self.average, self.generator, 0.5 ** (len(large) / half_life))
         return losses
 
@@ -155,7 +162,9 @@ class SRResNetTrainer:
         return apart, {"apart": 255 * apart.item()}
 
     def sheet(self) -> Tensor:
-        """Rows of eight crops: small ones enlarged by bicubic, by the network, and the true ones; -1..1."""
+        """Rows of eight crops: small ones enlarged by bicubic, by the network, and the true ones;
+        -1..1.
+        """
         state = torch.get_rng_state()
         torch.manual_seed(7)
         large = crops(self.heap, SHEET)
@@ -200,7 +209,9 @@ class SRResNetTrainer:
             network.load_state_dict(tensors | counts)
 
     def export(self, out: Path) -> None:
-        """The averaged network in float16, its batch norms' statistics too, in the layout that `ganapps.networks.srresnet` reads."""
+        """The averaged network in float16, its batch norms' statistics too, in the layout that
+        `ganapps.networks.srresnet` reads.
+        """
         tensors = {
             k: v.half().contiguous()
             for k, v in self.average.state_dict().items()
@@ -212,7 +223,9 @@ class SRResNetTrainer:
 
 
 def crops(heap: Sequence[np.ndarray], count: int) -> Tensor:
-    """Random squares of 96 pixels out of random pictures, turned and mirrored: [N, 3, 96, 96] in 0..1."""
+    """Random squares of 96 pixels out of random pictures, turned and mirrored: [N, 3, 96, 96] in
+    0..1.
+    """
     picked = []
     for _ in range(count):
         pixels = heap[int(torch.randint(len(heap), ()))]
@@ -232,7 +245,9 @@ def crops(heap: Sequence[np.ndarray], count: int) -> Tensor:
 
 
 def damaged(large: Tensor) -> Tensor:
-    """[N, 3, S, S] -> [N, 3, S / 4, S / 4], 0..1 in 255 levels: bicubic, and about half of them through the camera chain."""
+    """[N, 3, S, S] -> [N, 3, S / 4, S / 4], 0..1 in 255 levels: bicubic, and about half of them
+    through the camera chain.
+    """
     return torch.stack(
         [camera(x) if torch.rand(()) < CAMERA else shrunk(x) for x in large]
     ).contiguous(memory_format=torch.channels_last)

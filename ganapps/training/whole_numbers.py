@@ -1,7 +1,8 @@
 """Halve a checkpoint: python -m ganapps.training.whole_numbers IN.safetensors OUT.safetensors
 
-Large convolutions are kept as whole numbers of -127..127, with a scale for each output channel: `NAME.weight` and `NAME.weight_scale`, as
-compressed-tensors names them. `ganapps.formats` reads that. Look at what it does to the pictures before you ship it.
+Large convolutions are kept as whole numbers of -127..127, with a scale for each output channel:
+`NAME.weight` and `NAME.weight_scale`, as compressed-tensors names them. `ganapps.formats` reads
+that. Look at what it does to the pictures before you ship it.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+# numbers of a convolution from which on it is worth it; the largest whole number
 LARGE, MOST = (
     500_000,
     127,
-)  # numbers of a convolution from which on it is worth it; the largest whole number
+)
+# of a channel's largest weight: the one with the least square error is taken
 CLIPS = (
     1.0,
     0.95,
     0.9,
     0.85,
     0.8,
-)  # of a channel's largest weight: the one with the least square error is taken
+)
 
 
 def whole(weight: Tensor) -> tuple[Tensor, Tensor]:

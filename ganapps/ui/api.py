@@ -32,7 +32,9 @@ def publish(engine: Engine) -> None:
 
 
 def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterator[Answer]]:
-    """The endpoint, with null for what is left at its default, and with one sentence for whatever goes wrong."""
+    """The endpoint, with null for what is left at its default, and with one sentence for whatever
+    goes wrong.
+    """
     defaults = {name: p.default for name, p in inspect.signature(endpoint).parameters.items()}
 
     @functools.wraps(endpoint)
@@ -76,14 +78,16 @@ def _faces(engine: Engine) -> Callable:
             count: how many faces, 1 to 64.
             psi: variety: 0 is the average face, 1 all the variety there is.
             model: a model of the catalogue, or owner/repo:file@revision of the Hub.
-            labels: what to set on a model with labels, such as {"beard": 0.8}; the rest is drawn by the seed.
+            labels: what to set on a model with labels, such as {"beard": 0.8}; the rest is drawn by
+                the seed.
             mix: a second seed whose styles take the layers from mix_from to mix_to; empty for none.
             mix_from: first layer of the second seed.
             mix_to: last layer of the second seed.
             cutoff: psi acts in this many first layers only; 0 for all.
             noise: fine detail: const, random (by the seed) or none.
             precision: auto, float32, bfloat16 or float16.
-            weights: a checkpoint file of your own, in place of the model; a recipe names it by its sha256.
+            weights: a checkpoint file of your own, in place of the model; a recipe names it by its
+                sha256.
 
         Returns:
             The PNG files, each with its recipe inside, and {"recipe", "report"}.
@@ -124,7 +128,8 @@ def _upscale(engine: Engine) -> Callable:
         seed: str | None = None,
         noise_level: int | None = None,
     ) -> Iterator[Answer]:
-        """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with the result.
+        """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with
+        the result.
 
         Args:
             picture: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
@@ -137,13 +142,16 @@ def _upscale(engine: Engine) -> Callable:
             keep_place: keep where the photograph was taken (GPS).
             precision: auto, float32, bfloat16 or float16.
             denoise: of a model with a twin that leaves noise: how much is removed, 0 to 1.
-            weights: a checkpoint file of your own, in place of the model; a recipe names it by its sha256.
+            weights: a checkpoint file of your own, in place of the model; a recipe names it by its
+                sha256.
             steps: of a diffusion model, for each tile, 1 to 1000.
             seed: of its noise: a number, or any text.
-            noise_level: how noisy the small picture itself is made first, of a model that can: the more, the more is invented.
+            noise_level: how noisy the small picture itself is made first, of a model that can: the
+                more, the more is invented.
 
         Returns:
-            The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured on it.
+            The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured
+            on it.
         """
         settings = {
             "scale": scale or None,
@@ -189,12 +197,14 @@ def _translate(engine: Engine) -> Callable:
         Args:
             picture: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
             model: a model of the catalogue, or owner/repo:file@revision of the Hub.
-            labels: of a model with labels: {"7": 1} for style 7, {"Young": 1} for an attribute of a face.
+            labels: of a model with labels: {"7": 1} for style 7, {"Young": 1} for an attribute of a
+                face.
             strength: 1 is the network's result, 0 the picture itself.
             keep_colours: give the result the picture's colours.
             keep_place: keep where the photograph was taken (GPS).
             precision: auto, float32, bfloat16 or float16.
-            weights: a checkpoint file of your own, in place of the model; a recipe names it by its sha256.
+            weights: a checkpoint file of your own, in place of the model; a recipe names it by its
+                sha256.
             prompt: of an editor: what should change.
             steps: of an editor, 1 to 1000.
             guidance: how closely it follows the text.
@@ -230,7 +240,9 @@ def _told(seed: str | None, **settings: float | None) -> dict[str, Any]:
 
 
 def _path(given: object, name: str) -> str:
-    """The path of an uploaded file, as Gradio hands it over. Raises UserError where it is no such file."""
+    """The path of an uploaded file, as Gradio hands it over. Raises UserError where it is no such
+    file.
+    """
     path = given.get("path") if isinstance(given, dict) else getattr(given, "path", None)
     if given is None:
         raise UserError("The argument {name} is missing: a picture belongs there.", name=name)
@@ -257,24 +269,28 @@ def _compare(engine: Engine) -> Callable:
         picture: gr.FileData | None = None,
         gan_steps: int = 1,
     ) -> Iterator[Answer]:
-        """Race a GAN against a diffusion model on one clock. Streams: each answer holds the pictures made so far and what each side spent.
+        """Race a GAN against a diffusion model on one clock. Streams: each answer holds the
+        pictures made so far and what each side spent.
 
         Args:
             seed: a number, or any text.
             steps: steps of a diffusion picture, 1 to 1000.
             fair: pictures, seconds, calls or memory: what both sides get the same of.
-            gan: a model of the catalogue: of faces, a quick one of text to image, an upscaler or a translator.
+            gan: a model of the catalogue: of faces, a quick one of text to image, an upscaler or a
+                translator.
             diffusion: the diffusion model of the same kind.
             psi: the GAN's variety.
-            scheduler: ddim, ddpm, dpm++, euler, unipc, lcm or consistency; empty for what suits the model.
+            scheduler: ddim, ddpm, dpm++, euler, unipc, lcm or consistency; empty for what suits the
+                model.
             eta: fresh noise in each DDIM step, 0 to 1.
             prompt: what is to be seen (text to image), or to be done (translators that read).
             picture: for upscalers and translators: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
             gan_steps: steps of the first model where it takes any (text to image).
 
         Returns:
-            The PNG files, each with its recipe inside, and {"race", "seconds", "network_calls", "pictures", "joules", "one_picture", "reports"}, the
-            GAN's first; "one_picture" says what one costs: parameters, operations counted by torch, peak memory with the network.
+            The PNG files, each with its recipe inside, and {"race", "seconds", "network_calls",
+            "pictures", "joules", "one_picture", "reports"}, the GAN's first; "one_picture" says
+            what one costs: parameters, operations counted by torch, peak memory with the network.
         """
         kind = between(engine, (gan, diffusion))
         asked = Race(

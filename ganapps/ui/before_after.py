@@ -1,4 +1,6 @@
-"""Your picture in and the result beside it: an upload box that opens nothing, and a before/after that mouse, touch and keyboard move."""
+"""Your picture in and the result beside it: an upload box that opens nothing, and a before/after
+that mouse, touch and keyboard move.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +23,11 @@ from ganapps.ui.words import say, t
 
 
 def picture_box(label: object, elem_id: str) -> gr.Image:
-    """The upload box every picture-to-picture tab begins with; its value is the path of the file as it came.
+    """The upload box every picture-to-picture tab begins with; its value is the path of the file as
+    it came.
 
-    Gradio's own opens a picture before our code sees it, so that a hostile one ends in a bare error; here ganapps.uploads opens it.
+    Gradio's own opens a picture before our code sees it, so that a hostile one ends in a bare
+    error; here ganapps.uploads opens it.
     """
     return common.by_path(
         gr.Image(
@@ -69,27 +73,36 @@ def example(event: gr.SelectData) -> str:
 def before_after(
     before: str, after: str, lang: str, see_through: bool = False, strength: float = 1.0
 ) -> str:
-    """Two pictures of one shape on each other, addresses as `served` gives them; a range input, laid over them, is the handle.
+    """Two pictures of one shape on each other, addresses as `served` gives them; a range input,
+    laid over them, is the handle.
 
-    `strength` below 1 lets the first shine through the second, which is the same as mixing them; no picture that is `see_through` itself.
+    `strength` below 1 lets the first shine through the second, which is the same as mixing them; no
+    picture that is `see_through` itself.
     """
     labels = {
         k: html.escape(say(lang, k))
         for k in ("Before", "After", "Before and after: arrow keys move the edge", "Lens")
     }
     return (
-        f'<figure class="compare{" see-through" if see_through else ""}" style="--strength:{strength:g}">'
-        f'<img class="before" src="{html.escape(before)}" alt="{labels["Before"]}"><img class="after" src="{html.escape(after)}" alt="{labels["After"]}">'
-        f'<span class="edge"></span><span class="tag left">{labels["Before"]}</span><span class="tag right">{labels["After"]}</span>'
+        f'<figure class="compare{" see-through" if see_through else ""}" '
+        f'style="--strength:{strength:g}">'
+        f'<img class="before" src="{html.escape(before)}" alt="{labels["Before"]}">'
+        f'<img class="after" src="{html.escape(after)}" alt="{labels["After"]}">'
+        f'<span class="edge"></span><span class="tag left">{labels["Before"]}</span>'
+        f'<span class="tag right">{labels["After"]}</span>'
         f'<span class="lens" aria-hidden="true"><i></i><i><b></b></i></span>'
-        f'<input type="range" min="0" max="100" step="1" value="50" aria-label="{labels["Before and after: arrow keys move the edge"]}">'
-        f'<button type="button" class="lens-button" aria-pressed="false">{labels["Lens"]}</button></figure>'
+        '<input type="range" min="0" max="100" step="1" value="50" '
+        f'aria-label="{labels["Before and after: arrow keys move the edge"]}">'
+        f'<button type="button" class="lens-button" aria-pressed="false">{labels["Lens"]}</button>'
+        "</figure>"
     )
 
 
 @dataclass(frozen=True)
 class Last:
-    """The last run: its upload, its result at full strength (paths), its recipe (JSON), its report (plain values)."""
+    """The last run: its upload, its result at full strength (paths), its recipe (JSON), its report
+    (plain values).
+    """
 
     upload: str
     raw: str
@@ -98,18 +111,21 @@ class Last:
 
 
 class ResultArea:
-    """Where the result of a picture-to-picture run stands: before and after, its line and figures; what one can take away: the picture, a report,
-    a link; and strength and colours, which act at once, without the network.
+    """Where the result of a picture-to-picture run stands: before and after, its line and figures;
+    what one can take away: the picture, a report, a link; and strength and colours, which act at
+    once, without the network.
 
-    `last` holds the last run, `file` the path of the finished picture, `traces` every path that was made of it on this machine's disk.
+    `last` holds the last run, `file` the path of the finished picture, `traces` every path that was
+    made of it on this machine's disk.
     """
 
     def __init__(self, engine: Engine, name: str, note: str) -> None:
-        """`note` says what the picture of the first visit is: `examples/shown/NAME-before.webp` and `-after`."""
+        """`note` says what the picture of the first visit is: `examples/shown/NAME-before.webp` and
+        `-after`.
+        """
         self.engine, self.name = engine, name
-        self.shown = [
-            common.served(SHOWN / f"{name}-{side}.webp") for side in ("before", "after")
-        ]  # the first visit never shows an empty page
+        # the first visit never shows an empty page
+        self.shown = [common.served(SHOWN / f"{name}-{side}.webp") for side in ("before", "after")]
         self.view = gr.HTML(before_after(*self.shown, "en"), elem_id=f"{name}-view")
         self.line = gr.HTML(f'<div class="line">{html.escape(note)}</div>', elem_id=f"{name}-line")
         self.facts = gr.HTML(elem_id=f"{name}-facts")
@@ -123,16 +139,17 @@ class ResultArea:
         self.last, self.file, self.traces = gr.State(None), gr.State(None), gr.State([])
 
     def buttons(self) -> None:
-        """What one can take away, in the row that is being laid out; and the two controls start to act."""
+        """What one can take away, in the row that is being laid out; and the two controls start to
+        act.
+        """
         name = self.name
         self.download = gr.HTML(common.download(None, "Download", "en"), elem_id=f"{name}-download")
         self.report = gr.HTML(common.download(None, "Report", "en"), elem_id=f"{name}-report")
         self.copy = gr.Button(t("Copy link"), size="sm", elem_id=f"{name}-copy")
         self.link = gr.Textbox(visible="hidden", elem_id=f"{name}-link", label=t("Link"))
         self.copy.click(None, self.link, None, js=common.copies(f"{name}-copy"))
-        self.strength.change(
-            None, self.strength, None, js=STRONGER.replace("NAME", name)
-        )  # what is seen changes at once, the file follows
+        # what is seen changes at once, the file follows
+        self.strength.change(None, self.strength, None, js=STRONGER.replace("NAME", name))
         asked, made = (
             {self.last, self.traces, self.strength, self.colours},
             [self.view, self.download, self.report, self.link, self.file, self.line],
@@ -200,7 +217,9 @@ class ResultArea:
         )
 
     def _view(self, kept: Kept, last: Last, traces: list[str], lang: str) -> str:
-        """Both pictures, the second at full strength: the page itself lets the first shine through, unless they are see-through themselves."""
+        """Both pictures, the second at full strength: the page itself lets the first shine through,
+        unless they are see-through themselves.
+        """
         before, after = kept.beside["before"], kept.beside["after"]
         strength, colours = kept.recipe.settings["strength"], kept.recipe.settings["keep_colours"]
         if _see_through(kept):
@@ -272,7 +291,8 @@ class ResultArea:
             {}
             if picture is None
             else {
-                self.view: f'<img class="part" src="{html.escape(self.address(picture, traces))}" alt="">'
+                self.view: f'<img class="part" src="{html.escape(self.address(picture, traces))}" '
+                'alt="">'
             }
         )
 

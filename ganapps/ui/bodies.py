@@ -1,4 +1,6 @@
-"""The body of a request, read within bounds: text is small, and a file inside it (a data URI) goes to the disk as it comes."""
+"""The body of a request, read within bounds: text is small, and a file inside it (a data URI) goes
+to the disk as it comes.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from ganapps.ui.visitors import address, header
 
 MOST_TEXT = 2**20  # bytes of a request beside its files
 MOST_FILES = 16  # data URIs in one request
-DRAINED = (
-    10**9
-)  # bytes of a refused body that are read all the same: before, no client looks at the answer
+# bytes of a refused body that are read all the same: before, no client looks at the answer
+DRAINED = 10**9
 LONGEST_START = 200  # bytes of what stands before the comma of a data URI
-# A quote without a backslash before it begins a text, for what ends one is never followed by `data:`.
+# A quote without a backslash before it begins a text, for what ends one is never followed by
+# `data:`.
 START = re.compile(rb'(?<!\\)"data:[\w.+/\\-]{0,100}(?:;[\w=.-]{0,60})?;base64,')
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -30,7 +32,9 @@ class Unreadable(UserError):
 
 
 class Body:
-    """What comes of one request's body; `files` are the paths of what came as data URIs, by what stands for each in the text."""
+    """What comes of one request's body; `files` are the paths of what came as data URIs, by what
+    stands for each in the text.
+    """
 
     def __init__(self, scope: MutableMapping[str, Any], receive: Receive) -> None:
         """Both as the server gives them."""
@@ -43,7 +47,9 @@ class Body:
         self._small = length.isdigit() and int(length) <= MOST_TEXT
 
     async def read(self) -> bytes:
-        """The text. Raises UserError where it, or a file in it, is too large; what came of files is gone then."""
+        """The text. Raises UserError where it, or a file in it, is too large; what came of files is
+        gone then.
+        """
         try:
             while not self._ended:
                 self._take(await self._more())
@@ -115,7 +121,8 @@ class Body:
         self._looked = len(self._text)
         if self._looked > MOST_TEXT:
             raise UserError(
-                "This request has over {most} MB: a file goes to /gradio_api/upload first, or as a data URI.",
+                "This request has over {most} MB: a file goes to /gradio_api/upload first, or as a "
+                "data URI.",
                 most=MOST_TEXT // 2**20,
             )
         return rest
@@ -154,7 +161,8 @@ class _File:
             content = binascii.a2b_base64(text[:whole])
         except binascii.Error as e:
             raise Unreadable(
-                "A data URI can't be read: write it as data:image/png;base64, and then the file in base64."
+                "A data URI can't be read: write it as data:image/png;base64, and then the file in "
+                "base64."
             ) from e
         self._room -= len(content)
         if self._room < 0:

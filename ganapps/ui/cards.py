@@ -1,4 +1,6 @@
-"""What is said of a model: chips beside its name, and its card, with pictures of what it does where it ships with the app."""
+"""What is said of a model: chips beside its name, and its card, with pictures of what it does where
+it ships with the app.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,8 @@ KINDS = {
     "diffusion": "diffusion, no GAN",
 }
 SURE = {"high": "known to be there", "medium": "probably there", "low": "perhaps there"}
-PICTURES = (
-    Path(__file__).parent / "examples" / "cards"
-)  # ROW-N.webp: the example N as the model makes it (training/cards.py)
+# ROW-N.webp: the example N as the model makes it (training/cards.py)
+PICTURES = Path(__file__).parent / "examples" / "cards"
 
 
 def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
@@ -88,7 +89,8 @@ def _source(source: Source, lang: str) -> str:
 
 def _pictures(checkpoint: Checkpoint, lang: str) -> str:
     shown = "".join(
-        f'<img src="{html.escape(common.served(p))}" alt="{html.escape(say(lang, "What {model} makes of an example", model=checkpoint.title))}">'
+        f'<img src="{html.escape(common.served(p))}" '
+        f'alt="{html.escape(say(lang, "What {model} makes of an example", model=checkpoint.title))}">'
         for p in sorted(PICTURES.glob(f"{checkpoint.id}-?.webp"))
     )
     return f'<div class="card-pictures">{shown}</div>' if shown else ""

@@ -1,4 +1,6 @@
-"""Quality over seconds as a chart: the GAN one point for each psi, the diffusion model a line over its steps; and the same numbers as a table."""
+"""Quality over seconds as a chart: the GAN one point for each psi, the diffusion model a line over
+its steps; and the same numbers as a table.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ from dataclasses import dataclass
 from ganapps.ui.words import say
 
 LEFT, RIGHT, TOP, BOTTOM = 56, 18, 30, 52
-ENDS = ' text-anchor="end"'  # words that would leave the drawing on the right end where they would begin
+# words that would leave the drawing on the right end where they would begin
+ENDS = ' text-anchor="end"'
 FIGURES = {
     "frechet": "Nearness (Fréchet distance)",
     "precision": "Realism (precision)",
@@ -23,13 +26,16 @@ READING = {
     "precision": "How many of its pictures could be real ones: higher is better.",
     "recall": "How much of the real variety it covers: higher is better.",
     "diversity": "How far its pictures lie apart: 1 is as far as the real ones do.",
-    "lite2_frechet": "The Fréchet distance again, seen by a network that no training looked through: lower is nearer.",
+    "lite2_frechet": "The Fréchet distance again, seen by a network that no training looked "
+    "through: lower is nearer.",
 }
 
 
 @dataclass(frozen=True)
 class Point:
-    """One measured setting of a model: seconds a picture, its figures by name, and whether it is what the controls say now."""
+    """One measured setting of a model: seconds a picture, its figures by name, and whether it is
+    what the controls say now.
+    """
 
     label: str
     seconds: float
@@ -40,8 +46,9 @@ class Point:
 
 @dataclass(frozen=True)
 class Line:
-    """A model's measured settings. `mark` is "square" or "circle"; `here`: its seconds were measured on this machine in this visit.
-    `named`: its title stands beside it."""
+    """A model's measured settings. `mark` is "square" or "circle"; `here`: its seconds were
+    measured on this machine in this visit. `named`: its title stands beside it.
+    """
 
     title: str
     mark: str
@@ -52,7 +59,9 @@ class Line:
 
 @dataclass(frozen=True)
 class Scale:
-    """Values from `low` to `high` (as logarithms or as they are) to places from `start` to `end`."""
+    """Values from `low` to `high` (as logarithms or as they are) to places from `start` to
+    `end`.
+    """
 
     low: float
     high: float
@@ -65,7 +74,9 @@ class Scale:
 
 @dataclass(frozen=True)
 class Frame:
-    """A drawing's size in pixels: one for a desk, one for a phone, so that the words keep their size. The style sheet shows one of them."""
+    """A drawing's size in pixels: one for a desk, one for a phone, so that the words keep their
+    size. The style sheet shows one of them.
+    """
 
     name: str
     width: int
@@ -102,8 +113,10 @@ def _drawing(lines: Sequence[Line], figure: str, lang: str, frame: Frame) -> str
         for line in lines
     )
     return (
-        f'<svg class="chart {frame.name}" viewBox="0 0 {frame.width} {frame.height}" role="img" aria-labelledby="{frame.name}-title {frame.name}-text">'
-        f'<title id="{frame.name}-title">{html.escape(title)}</title><desc id="{frame.name}-text">{html.escape(described)}</desc>{drawn}</svg>'
+        f'<svg class="chart {frame.name}" viewBox="0 0 {frame.width} {frame.height}" role="img" '
+        f'aria-labelledby="{frame.name}-title {frame.name}-text">'
+        f'<title id="{frame.name}-title">{html.escape(title)}</title><desc id="{frame.name}-text">'
+        f"{html.escape(described)}</desc>{drawn}</svg>"
     )
 
 
@@ -128,7 +141,10 @@ def table(lines: Sequence[Line], lang: str) -> str:
                 + "".join(f"<td>{html.escape(c)}</td>" for c in cells[1:])
                 + "</tr>"
             )
-    return f'<div class="numbers"><table class="card"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return (
+        f'<div class="numbers"><table class="card"><thead><tr>{head}</tr></thead><tbody>'
+        f"{body}</tbody></table></div>"
+    )
 
 
 def _setting(label: str, lang: str) -> str:
@@ -168,22 +184,29 @@ def _grid(x: Scale, y: Scale, ticks: Sequence[float], figure: str, lang: str, fr
     parts = []
     for tick in ticks:
         parts.append(
-            f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{frame.width - RIGHT}"/><text class="tick" x="{LEFT - 8}" y="{y(tick):.1f}" dy=".35em" text-anchor="end">{tick:g}</text>'
+            f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{frame.width - RIGHT}"/>'
+            f'<text class="tick" x="{LEFT - 8}" y="{y(tick):.1f}" dy=".35em" text-anchor="end">'
+            f"{tick:g}</text>"
         )
     for power in range(math.ceil(x.low), math.floor(x.high) + 1):
         parts.append(
             f'<path class="grid" d="M{x(power):.1f} {TOP}V{frame.height - BOTTOM}"/>'
-            f'<text class="tick" x="{x(power):.1f}" y="{frame.height - BOTTOM + 20}" text-anchor="middle">{10.0**power:g} s</text>'
+            f'<text class="tick" x="{x(power):.1f}" y="{frame.height - BOTTOM + 20}" '
+            f'text-anchor="middle">{10.0**power:g} s</text>'
         )
     parts.append(
-        f'<text class="axis" x="{frame.width - RIGHT}" y="{frame.height - 8}" text-anchor="end">{html.escape(say(lang, "Seconds a picture"))}</text>'
-        f'<text class="axis" x="{LEFT}" y="{TOP - 10}">{html.escape(say(lang, FIGURES[figure]))}</text>'
+        f'<text class="axis" x="{frame.width - RIGHT}" y="{frame.height - 8}" text-anchor="end">'
+        f"{html.escape(say(lang, 'Seconds a picture'))}</text>"
+        f'<text class="axis" x="{LEFT}" y="{TOP - 10}">'
+        f"{html.escape(say(lang, FIGURES[figure]))}</text>"
     )
     return "".join(parts)
 
 
 def _line(line: Line, figure: str, x: Scale, y: Scale, lang: str) -> str:
-    """A model: its points joined, each with its setting beside it and a tooltip; those of the controls' setting ringed."""
+    """A model: its points joined, each with its setting beside it and a tooltip; those of the
+    controls' setting ringed.
+    """
     points = [p for p in line.points if figure in p.figures]
     if not points:
         return ""
@@ -192,7 +215,8 @@ def _line(line: Line, figure: str, x: Scale, y: Scale, lang: str) -> str:
     parts = [f'<path class="trade" d="{joined}"/>']
     for p, (a, b) in zip(points, places):
         said = html.escape(
-            f"{line.title}, {_setting(p.label, lang)}: {_short(p.seconds)} s, {say(lang, FIGURES[figure])} {p.figures[figure]:.3g}"
+            f"{line.title}, {_setting(p.label, lang)}: {_short(p.seconds)} s, "
+            f"{say(lang, FIGURES[figure])} {p.figures[figure]:.3g}"
         )
         ring = f'<circle class="now" cx="{a:.1f}" cy="{b:.1f}" r="11"/>' if p.now else ""
         shape = (
@@ -206,14 +230,16 @@ def _line(line: Line, figure: str, x: Scale, y: Scale, lang: str) -> str:
     for p, (a, b) in _spaced(points, places):
         left = a > x.end - 70
         parts.append(
-            f'<text class="label{" now" if p.now else ""}" x="{a - 14 if left else a + 14:.1f}" y="{b:.1f}" dy=".35em"{ENDS if left else ""}>'
+            f'<text class="label{" now" if p.now else ""}" x="{a - 14 if left else a + 14:.1f}" '
+            f'y="{b:.1f}" dy=".35em"{ENDS if left else ""}>'
             f"{html.escape(_setting(p.label, lang))}</text>"
         )
     if line.named:
         a, b = min(places, key=lambda place: place[1])
         left = a > x.start + 0.6 * (x.end - x.start)
         parts.append(
-            f'<text class="name" x="{a + 6 if left else a - 6:.1f}" y="{b - 18:.1f}"{ENDS if left else ""}>{html.escape(line.title)}</text>'
+            f'<text class="name" x="{a + 6 if left else a - 6:.1f}" '
+            f'y="{b - 18:.1f}"{ENDS if left else ""}>{html.escape(line.title)}</text>'
         )
     return f'<g class="series {line.mark}">{"".join(parts)}</g>'
 
@@ -221,7 +247,9 @@ def _line(line: Line, figure: str, x: Scale, y: Scale, lang: str) -> str:
 def _spaced(
     points: Sequence[Point], places: Sequence[tuple[float, float]]
 ) -> list[tuple[Point, tuple[float, float]]]:
-    """The labels that have room: the controls' own first, then those that lie 18 apart from all taken."""
+    """The labels that have room: the controls' own first, then those that lie 18 apart from all
+    taken.
+    """
     order = sorted(
         range(len(points)), key=lambda i: (not points[i].now, i not in (0, len(points) - 1), i)
     )

@@ -1,4 +1,6 @@
-"""What every tab shows the same way: price, report line, progress, refusals; and a run as files to show."""
+"""What every tab shows the same way: price, report line, progress, refusals; and a run as files to
+show.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,12 @@ from ganapps.ui.words import say
 log = logging.getLogger("ganapps")
 DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}  # one slot for whatever computes
 QUIET = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+# what takes time in the window
 BUSY = {
     "show_progress": "hidden",
     "api_visibility": "private",
     **DEVICE,
-}  # what takes time in the window
+}
 PAUSE = 0.2  # seconds between two looks at what goes on in small steps: a browser has to draw them
 
 
@@ -45,11 +48,16 @@ def language(request: gr.Request | None) -> str:
 
 def privacy(lang: str) -> str:
     """What happens to an upload, beside every upload box."""
-    return f'<div class="privacy">{html.escape(say(lang, "Your picture is worked on here, is not logged or passed on, and is deleted after about an hour."))}</div>'
+    return (
+        '<div class="privacy">'
+        f"{html.escape(say(lang, 'Your picture is worked on here, is not logged or passed on, and is deleted after about an hour.'))}</div>"
+    )
 
 
 def stops(button: gr.Button, events: list, then: Callable, inputs: object, outputs: list) -> None:
-    """`button` ends `events`; `then` fills `outputs` only after that, or a last message still under way would be shown over it."""
+    """`button` ends `events`; `then` fills `outputs` only after that, or a last message still under
+    way would be shown over it.
+    """
     button.click(None, None, None, cancels=events, queue=False, api_visibility="private").then(
         then, inputs, outputs, **QUIET
     )
@@ -63,7 +71,8 @@ def served(path: str | Path) -> str:
 def download(path: str | Path | None, words: str, lang: str) -> str:
     """A link that saves a file of Gradio's cache; None: greyed, nothing is there yet.
 
-    Not a DownloadButton: when other updates come at the same moment, Gradio can lose the one that enables it.
+    Not a DownloadButton: when other updates come at the same moment, Gradio can lose the one that
+    enables it.
     """
     name = html.escape(say(lang, words))
     if path is None:
@@ -72,7 +81,8 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
 
 
 def by_path(box: gr.components.Component) -> gr.components.Component:
-    """The box, whose value is the path of the file as it came, or a list of paths; `incoming.Window` has looked at them.
+    """The box, whose value is the path of the file as it came, or a list of paths;
+    `incoming.Window` has looked at them.
 
     Gradio's own boxes open a picture before our code sees it, or leave an empty file behind.
     """
@@ -102,7 +112,9 @@ def price_line(price: Price, lang: str) -> str:
 
 
 def together(prices: Iterable[Price], seconds_of: Callable[[list[float]], float] = sum) -> Price:
-    """The price of runs that share one device: seconds add up (or as `seconds_of` has it), the largest memory counts."""
+    """The price of runs that share one device: seconds add up (or as `seconds_of` has it), the
+    largest memory counts.
+    """
     prices = list(prices)
     each, loads = [p.seconds for p in prices], [p.download for p in prices]
     return Price(
@@ -113,7 +125,9 @@ def together(prices: Iterable[Price], seconds_of: Callable[[list[float]], float]
 
 
 def copies(button: str) -> str:
-    """The script of a button with that id: a recipe's link, with this page's address before it, is copied."""
+    """The script of a button with that id: a recipe's link, with this page's address before it, is
+    copied.
+    """
     return COPY.replace("BUTTON", button)
 
 
@@ -176,7 +190,10 @@ def waiting_line(result: Result, lang: str) -> str:
 
 def refusal(error: UserError, lang: str) -> str:
     """A sentence for the person, where the result would be."""
-    return f'<div class="refusal" role="alert">{html.escape(say(lang, error.template, **error.values))}</div>'
+    return (
+        '<div class="refusal" role="alert">'
+        f"{html.escape(say(lang, error.template, **error.values))}</div>"
+    )
 
 
 def bug() -> UserError:
@@ -206,7 +223,9 @@ def _line(text: str, progress: tuple[float, float] | None, below: str) -> str:
 
 @dataclass
 class Shown:
-    """A run as the window shows it: files with captions, the line under them, one recipe a file, the whole run's recipe."""
+    """A run as the window shows it: files with captions, the line under them, one recipe a file,
+    the whole run's recipe.
+    """
 
     line: str
     recipe: Recipe
@@ -224,7 +243,8 @@ class Shown:
 def show(
     results: Iterable[Result], recipe: Recipe, lang: str, keep: Callable[[Path], str] = files.keep
 ) -> Iterator[Shown]:
-    """The run's results as files that are kept for this visitor; with `str` for `keep`, they are gone when the iterator ends.
+    """The run's results as files that are kept for this visitor; with `str` for `keep`, they are
+    gone when the iterator ends.
 
     A refusal is a last Shown with its sentence; a bug is logged and shown as a neutral one.
     """
@@ -292,8 +312,9 @@ def _archive(shown: Shown, folder: Path) -> Path:
 
 
 def seed(text: Any) -> Any:
-    """What stands in a seed box: a number where it is one, else the words; an empty box is 0. What is no text and no number is left
-    to whoever checks the setting."""
+    """What stands in a seed box: a number where it is one, else the words; an empty box is 0. What
+    is no text and no number is left to whoever checks the setting.
+    """
     if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         return text
     text = str(text).strip() or "0"

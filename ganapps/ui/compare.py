@@ -1,4 +1,6 @@
-"""The compare tab: a GAN and a diffusion model race on one clock, what each of them cost, and what each of them gave."""
+"""The compare tab: a GAN and a diffusion model race on one clock, what each of them cost, and what
+each of them gave.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,11 @@ FAIR = [
     ("equal memory", "memory"),
 ]
 SCHEDULERS = ["ddim", "ddpm", "dpm++", "euler", "unipc", "lcm", "consistency"]
+# a text to begin with
 SHOWN = {
     "text": "a photograph of a red fox in the snow",
     "translate": "turn the horses into zebras",
-}  # a text to begin with
+}
 
 
 class CompareTab:
@@ -74,9 +77,8 @@ class CompareTab:
             self.quality.stage,
             self.films.stage,
         ]
-        self.measured = gr.State(
-            {}
-        )  # model -> seconds of one network call, from this visit's races
+        # model -> seconds of one network call, from this visit's races
+        self.measured = gr.State({})
         self.asked = {
             self.kind,
             self.gan,
@@ -108,7 +110,10 @@ class CompareTab:
         )
         with gr.Row(
             elem_classes="lanes"
-        ):  # any value: when the kind changes, Gradio's own check still knows the last kind's models; the engine checks
+            # any value: when the kind changes, Gradio's own check still knows the last kind's
+            # models;
+            # the engine checks
+        ):
             with gr.Group():
                 self.gan = gr.Dropdown(
                     self._choices(FACES, 0, "en"),
@@ -461,7 +466,8 @@ class CompareTab:
         return common.warning(
             say(
                 lang,
-                "Not the same pictures: {gan} learned from {one}, {diffusion} from {other}. Compare the cost, not the looks.",
+                "Not the same pictures: {gan} learned from {one}, {diffusion} from {other}. "
+                "Compare the cost, not the looks.",
                 gan=titles[0],
                 one=data[0],
                 diffusion=titles[1],
@@ -479,9 +485,8 @@ class CompareTab:
             prices = [self.engine.price(r, self._uploads(values)) for r in asked.recipes]
         except UserError as e:
             return common.refusal(e, lang)
-        both = (
-            (lambda each: 2 * max(each)) if asked.fair == "seconds" else sum
-        )  # with equal seconds each takes what the dearer one does
+        # with equal seconds each takes what the dearer one does
+        both = (lambda each: 2 * max(each)) if asked.fair == "seconds" else sum
         return common.price_line(common.together(prices, both), lang)
 
     def linked(self, values: Mapping) -> str:
@@ -489,7 +494,9 @@ class CompareTab:
         return self.race(values).to_link()
 
     def dropped(self, values: Mapping, request: gr.Request) -> dict:
-        """A race or a picture of ours, dropped: both sides come back, or the one that made the picture."""
+        """A race or a picture of ours, dropped: both sides come back, or the one that made the
+        picture.
+        """
         lang = common.language(request)
         try:
             found = races.from_file(values[self.track.restore])
@@ -514,12 +521,15 @@ class CompareTab:
         ):
             said = say(
                 lang,
-                "The settings are back. Choose the picture again: no upload is ever kept in a recipe.",
+                "The settings are back. Choose the picture again: no upload is ever kept in a "
+                "recipe.",
             )
         return updates | {self.track.sentence: common.plain("", said)}
 
     def _uploads(self, values: Mapping) -> list[str]:
-        """The picture that both sides work on, where they work on one. Raises UserError where it is missing."""
+        """The picture that both sides work on, where they work on one. Raises UserError where it is
+        missing.
+        """
         if pairs.named(values[self.kind]).brings != "picture":
             return []
         if not values[self.picture]:

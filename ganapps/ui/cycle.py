@@ -1,4 +1,6 @@
-"""The cycle check of the translate tab: does the twin take the picture back, and the losses of CycleGAN on this picture."""
+"""The cycle check of the translate tab: does the twin take the picture back, and the losses of
+CycleGAN on this picture.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from ganapps.ui.words import say
 LOSSES = {
     "cycle": (
         "Cycle-consistency loss",
-        "mean |F(G(x)) - x|: x is your picture, G the way there, F the way back, values from -1 to 1",
+        "mean |F(G(x)) - x|: x is your picture, G the way there, F the way back, values from -1 to "
+        "1",
     ),
     "back": (
         "Identity loss of F",
@@ -23,7 +26,8 @@ LOSSES = {
     ),
     "there": (
         "Identity loss of G",
-        "mean |G(y) - y|: so should G; y is the translated picture, in place of a real one of that domain",
+        "mean |G(y) - y|: so should G; y is the translated picture, in place of a real one of that "
+        "domain",
     ),
 }
 
@@ -31,7 +35,9 @@ LOSSES = {
 def check(
     engine: Engine, last: Last, row: Checkpoint, address: Callable[[object], str], lang: str
 ) -> Iterator[tuple[str, str]]:
-    """The report's line and what is found so far. `row` made the last result and has a twin; `address` says where the page finds a picture."""
+    """The report's line and what is found so far. `row` made the last result and has a twin;
+    `address` says where the page finds a picture.
+    """
     losses: dict[str, float] = {}
     frames = ""
     for name, model, picture in (
@@ -40,9 +46,8 @@ def check(
         ("there", row.id, last.raw),
     ):
         recipe = Recipe("translate", model, {})
-        for shown in common.show(
-            engine.run(recipe, [picture]), recipe, lang, keep=str
-        ):  # only looked at
+        # only looked at
+        for shown in common.show(engine.run(recipe, [picture]), recipe, lang, keep=str):
             if shown.archive:
                 made = shown.files[-1][0]
                 losses[name] = engine.distance(last.upload if name == "cycle" else picture, made)
@@ -67,16 +72,21 @@ def _frames(
         (back.map, say(lang, "where it differs")),
     ]
     pictures = "".join(
-        f'<figure><img src="{html.escape(address(p))}" alt="{html.escape(w)}"><figcaption>{html.escape(w)}</figcaption></figure>'
+        f'<figure><img src="{html.escape(address(p))}" alt="{html.escape(w)}"><figcaption>'
+        f"{html.escape(w)}</figcaption></figure>"
         for p, w in frames
     )
-    return f'<div class="cycle">{pictures}</div><p class="verdict">{html.escape(say(lang, "Returns {percent} % of your picture.", percent=back.percent))}</p>'
+    return (
+        f'<div class="cycle">{pictures}</div><p class="verdict">'
+        f"{html.escape(say(lang, 'Returns {percent} % of your picture.', percent=back.percent))}</p>"
+    )
 
 
 def _table(losses: Mapping[str, float], lang: str) -> str:
     """The losses that are known."""
     rows = "".join(
-        f'<tr><th scope="row">{html.escape(say(lang, LOSSES[name][0]))}</th><td>{loss:.4f}</td><td>{html.escape(say(lang, LOSSES[name][1]))}</td></tr>'
+        f'<tr><th scope="row">{html.escape(say(lang, LOSSES[name][0]))}</th><td>{loss:.4f}</td><td>'
+        f"{html.escape(say(lang, LOSSES[name][1]))}</td></tr>"
         for name, loss in losses.items()
     )
     return f'<table class="card"><tbody>{rows}</tbody></table>' if rows else ""

@@ -1,4 +1,6 @@
-"""What a diffusion model beside the GANs of a tab can be told: steps, seed, guidance, noise. Shown with such a model only."""
+"""What a diffusion model beside the GANs of a tab can be told: steps, seed, guidance, noise. Shown
+with such a model only.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,15 @@ DIALS = {  # setting: what it is called, lowest, highest, step
 
 
 class Dials:
-    """A slider for each setting of `DIALS` that one of the tab's diffusion models has in its row, and a seed."""
+    """A slider for each setting of `DIALS` that one of the tab's diffusion models has in its row,
+    and a seed.
+    """
 
     def __init__(self, task: str, rows: list[Checkpoint], first: Checkpoint) -> None:
+        # the first row's count
         starts = {
             name: row.defaults[name] for row in reversed(rows) for name in DIALS if _has(row, name)
-        }  # the first row's count
+        }
         with gr.Group(visible=first.kind == "diffusion", elem_id=f"{task}-dials") as self.group:
             self.sliders = {
                 name: _slider(name, starts[name], task, _has(first, name))

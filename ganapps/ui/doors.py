@@ -1,5 +1,6 @@
-"""What every request passes before Gradio sees it: known hosts, own origins, no foreign addresses, bounded bodies, right
-arguments, and patience with wrong passwords."""
+"""What every request passes before Gradio sees it: known hosts, own origins, no foreign addresses,
+bounded bodies, right arguments, and patience with wrong passwords.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +32,14 @@ SERVED = re.compile(r"/(?:file|proxy)[=/](.*)", re.DOTALL)
 LONG = 60_000  # bytes of an address with its query; from 64 KiB on Gradio fails
 CALL = re.compile(r"/gradio_api/(?:call|run|api)/(v2/)?([^/]+)/?$")
 JOIN = re.compile(r"/gradio_api/queue/join/?$")
-UPLOAD = re.compile(
-    r"/gradio_api/upload/?$"
-)  # has bounds of its own, and goes to the disk as it comes
+# has bounds of its own, and goes to the disk as it comes
+UPLOAD = re.compile(r"/gradio_api/upload/?$")
+# wrong passwords that cost nothing; then seconds, doubled each time, at most
 FREE, WAIT, LONGEST_WAIT = (
     3,
     1.0,
     60.0,
-)  # wrong passwords that cost nothing; then seconds, doubled each time, at most
+)
 ADDRESSES = 10_000  # whose wrong passwords are remembered
 LONGEST_SESSION = 64  # characters of a session's name; Gradio's own have 11 or 32
 DEEPEST = 64  # lists and objects within one another
@@ -52,7 +53,9 @@ class Refused(Exception):
         self.status, self.said = status, said
 
     def answer(self, scope: Scope, **headers: str) -> Response:
-        """The sentence in the visitor's language: as text to a browser that opens a page, else under the names that Gradio's page reads."""
+        """The sentence in the visitor's language: as text to a browser that opens a page, else
+        under the names that Gradio's page reads.
+        """
         sentence = say(language(scope), self.said.template, **self.said.values)
         if "text/html" in Headers(scope=scope).get("accept", ""):
             return PlainTextResponse(sentence, self.status, headers)
@@ -60,9 +63,11 @@ class Refused(Exception):
 
 
 def known_hosts(host: str | None, more: Collection[str], shared: bool) -> tuple[str, ...]:
-    """The names by which this app may be called, besides addresses of digits, which no foreign name server can point here.
+    """The names by which this app may be called, besides addresses of digits, which no foreign name
+    server can point here.
 
-    A page of another name that leads to this machine (DNS rebinding) could otherwise talk to the app as if it were its own.
+    A page of another name that leads to this machine (DNS rebinding) could otherwise talk to the
+    app as if it were its own.
     """
     names = [
         "localhost",
@@ -91,7 +96,9 @@ def middleware(hosts: Collection[str]) -> list[Middleware]:
 
 
 class Callers:
-    """Refuses unknown hosts, other pages' requests, and addresses that Gradio would fetch for whoever asks."""
+    """Refuses unknown hosts, other pages' requests, and addresses that Gradio would fetch for
+    whoever asks.
+    """
 
     def __init__(self, app: ASGIApp, hosts: tuple[str, ...]) -> None:
         self.app, self.hosts = app, hosts
@@ -106,7 +113,9 @@ class Callers:
             await self.app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
-        """Raises Refused. A Space is reached through its platform's proxy only, which goes by the name itself: there no name is looked at."""
+        """Raises Refused. A Space is reached through its platform's proxy only, which goes by the
+        name itself: there no name is looked at.
+        """
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONG:
             raise Refused(414, UserError("This address is too long."))
         headers = Headers(scope=scope)
@@ -119,7 +128,8 @@ class Callers:
                 raise Refused(
                     403,
                     UserError(
-                        "The host {host} is not known here: start the app with --host-name {host} to serve it under this name.",
+                        "The host {host} is not known here: start the app with --host-name {host} "
+                        "to serve it under this name.",
                         host=name[:100] or "-",
                     ),
                 )
@@ -148,7 +158,9 @@ class Callers:
         )
 
     def _own(self, origin: str, host: str, headers: Headers) -> bool:
-        """Is the page that asks one of this app's? A proxy may call the app by another name than it is called itself."""
+        """Is the page that asks one of this app's? A proxy may call the app by another name than it
+        is called itself.
+        """
         if origin == "null":  # a frame without an origin, unless the browser says that it is ours
             return headers.get("sec-fetch-site") == "same-origin"
         name = _name(urlsplit(origin).netloc)
@@ -166,7 +178,9 @@ def _name(host: str) -> str:
 
 
 class Cookies:
-    """A cookie goes with requests of this app's own pages only; inside a Space it has to cross Hugging Face's frame."""
+    """A cookie goes with requests of this app's own pages only; inside a Space it has to cross
+    Hugging Face's frame.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -192,13 +206,14 @@ class Cookies:
 
 
 class Passwords:
-    """After some wrong passwords an address waits before its next try is looked at; others don't."""
+    """After some wrong passwords an address waits before its next try is looked at; others
+    don't.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._wrong: OrderedDict[str, tuple[int, float]] = (
-            OrderedDict()
-        )  # address: how many, and until when it waits
+        # address: how many, and until when it waits
+        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (
@@ -306,7 +321,9 @@ def _deep(value: Any) -> bool:
 
 
 async def drained(receive: Receive, message: Message) -> None:
-    """Read what is left of a refused request after `message`, up to a gigabyte: a client hears an answer only when it has sent all."""
+    """Read what is left of a refused request after `message`, up to a gigabyte: a client hears an
+    answer only when it has sent all.
+    """
     read = 0
     while message.get("more_body", False) and read < bodies.DRAINED:
         message = await receive()
@@ -314,7 +331,9 @@ async def drained(receive: Receive, message: Message) -> None:
 
 
 def _arguments(scope: Scope, body: bytes) -> bytes:
-    """The body of a call, for an endpoint or an event that there is, with right arguments. Raises Refused."""
+    """The body of a call, for an endpoint or an event that there is, with right arguments. Raises
+    Refused.
+    """
     call = CALL.search(scope["path"])
     if call and call[2] != "predict":
         return _of_endpoint(scope["app"].get_blocks(), call[2], bool(call[1]), body)
@@ -324,7 +343,9 @@ def _arguments(scope: Scope, body: bytes) -> bytes:
 
 
 def _of_endpoint(blocks: Any, name: str, by_name: bool, body: bytes) -> bytes:
-    """A call by name, only with arguments that there are; by place, with null for those that were left out."""
+    """A call by name, only with arguments that there are; by place, with null for those that were
+    left out.
+    """
     known = _parameters(blocks, name)
     if known is None:
         there = ", ".join(f.api_name for f in blocks.fns.values() if f.api_visibility == "public")

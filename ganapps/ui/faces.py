@@ -107,7 +107,9 @@ class FacesTab:
         self.price = gr.HTML('<div class="price"></div>', elem_id="faces-price")
 
     def _controls(self, checkpoint) -> Controls:
-        """Ticking a label reveals its slider, list or colour; what is not ticked is left to the seed."""
+        """Ticking a label reveals its slider, list or colour; what is not ticked is left to the
+        seed.
+        """
         labels = self.engine.controls(checkpoint)
         with gr.Group(visible=checkpoint == self.first, elem_classes="describe") as group:
             ticks = gr.CheckboxGroup(
@@ -411,8 +413,9 @@ class FacesTab:
             yield {self.line: said}
 
     def _offer(self, recipe: Recipe, lang: str) -> str:
-        """What a page says instead of drawing where that would fetch a model: nothing comes from the Hub without a click. "" where
-        nothing would."""
+        """What a page says instead of drawing where that would fetch a model: nothing comes from
+        the Hub without a click. "" where nothing would.
+        """
         try:
             if not self.engine.fetches(recipe):
                 return ""
@@ -439,9 +442,8 @@ class FacesTab:
         )
 
     def _shown(self, recipe: Recipe, lang: str, weights: str | None = None) -> Iterator[dict]:
-        if not (
-            _first_visit(recipe) and self._wall
-        ):  # what was drawn before is there at once: nothing to stop
+        # what was drawn before is there at once: nothing to stop
+        if not (_first_visit(recipe) and self._wall):
             yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
         missing = False
         for shown in common.show(self._results(recipe, weights), recipe, lang):
@@ -467,7 +469,9 @@ class FacesTab:
         }
 
     def _results(self, recipe: Recipe, weights: str | None) -> Iterator[Result]:
-        """The run; the wall of the first visit is drawn once and kept, so that a visit costs nothing."""
+        """The run; the wall of the first visit is drawn once and kept, so that a visit costs
+        nothing.
+        """
         if not _first_visit(recipe):
             yield from self.engine.run(recipe, (), weights)
         else:

@@ -1,4 +1,6 @@
-"""A visitor's files: which paths from outside are opened, where uploads and results lie, and how much of them is kept."""
+"""A visitor's files: which paths from outside are opened, where uploads and results lie, and how
+much of them is kept.
+"""
 
 from __future__ import annotations
 
@@ -28,30 +30,34 @@ VISITOR_MOST = 4 * 10**9  # bytes of one visitor's uploads, and as many of their
 ALL_MOST = 32 * 10**9  # bytes of everybody's
 LEAST = 2**18  # bytes that a file counts for at least, so that many small ones are not free either
 NESTED = 64  # tables and lists inside each other; what a page sends has a few
+# of a file, and their types
 PARTS = {
     "size": int,
     "orig_name": str,
     "mime_type": str,
     "is_stream": bool,
     "meta": Mapping,
-}  # of a file, and their types
+}
 LOOKS = 10.0  # seconds until files that were deleted by age are noticed
 
-VISITOR: ContextVar[str] = ContextVar(
-    "visitor", default=""
-)  # whose event this is: a session, or an address
+# whose event this is: a session, or an address
+VISITOR: ContextVar[str] = ContextVar("visitor", default="")
 
 
 def folder() -> Path:
-    """The folder in which all uploads and results lie, each in a folder of its own that nobody can guess."""
+    """The folder in which all uploads and results lie, each in a folder of its own that nobody can
+    guess.
+    """
     return Path(os.path.abspath(get_upload_folder()))
 
 
 def taken(path: str) -> str:
-    """A path that came from outside, as one to open: of a visitor's upload or result, or of an example.
+    """A path that came from outside, as one to open: of a visitor's upload or result, or of an
+    example.
 
-    Whoever knows such a path may use it. Any other is refused by one UserError, whether something lies there or not:
-    nothing outside of the two folders is looked at, and a link that leads out of them is not followed.
+    Whoever knows such a path may use it. Any other is refused by one UserError, whether something
+    lies there or not: nothing outside of the two folders is looked at, and a link that leads out of
+    them is not followed.
     """
     named = Path(os.path.abspath(path))  # by its words alone, without a look at the disk
     for place in (folder(), EXAMPLES):
@@ -60,14 +66,17 @@ def taken(path: str) -> str:
             if inside is not None:
                 return str(place / inside)
     raise UserError(
-        "{file} is not a file that was brought here: choose it again. (A program sends it to /gradio_api/upload "
+        "{file} is not a file that was brought here: choose it again. (A program sends it to "
+        "/gradio_api/upload "
         "first, and gives the path that comes back.)",
         file=Path(path).name[:60] or "This",
     )
 
 
 def _inside(named: Path, place: Path) -> Path | None:
-    """Where in `place` a path leads, links followed; None where it leads out, or to the place itself."""
+    """Where in `place` a path leads, links followed; None where it leads out, or to the place
+    itself.
+    """
     try:
         real = named.resolve()
     except (OSError, ValueError, RuntimeError):  # a name too long, a zero byte, links in a ring
@@ -76,11 +85,11 @@ def _inside(named: Path, place: Path) -> Path | None:
 
 
 def checked(value: Any, depth: int = NESTED) -> Any:
-    """What a request brings, with each file in it named by a path that may be opened. Raises UserError, also for what is
-    nested more than `depth` deep.
+    """What a request brings, with each file in it named by a path that may be opened. Raises
+    UserError, also for what is nested more than `depth` deep.
 
-    A file is anything that has a path or an address: the path of an upload, this app's own address of a file, or the
-    file itself as a data URI, which becomes an upload.
+    A file is anything that has a path or an address: the path of an upload, this app's own address
+    of a file, or the file itself as a data URI, which becomes an upload.
     """
     if not isinstance(value, (list, tuple, Mapping)):
         return value
@@ -103,7 +112,9 @@ def checked(value: Any, depth: int = NESTED) -> Any:
 
 
 def _told(file: Mapping[str, Any]) -> dict[str, Any]:
-    """What is said of a file besides where it is, nulls left out. Raises UserError for what Gradio would stumble over."""
+    """What is said of a file besides where it is, nulls left out. Raises UserError for what Gradio
+    would stumble over.
+    """
     for part, kind in PARTS.items():
         value = file.get(part)
         fits = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
@@ -133,7 +144,8 @@ def _written(address: str, name: object) -> str:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as e:
         raise UserError(
-            "A data URI can't be read: write it as data:image/png;base64, and then the file in base64."
+            "A data URI can't be read: write it as data:image/png;base64, and then the file in "
+            "base64."
         ) from e
     with ROOM.place(VISITOR.get()) as place:
         ROOM.grow(place, len(content))
@@ -145,7 +157,9 @@ def _written(address: str, name: object) -> str:
 
 
 def keep(path: str | Path) -> str:
-    """A finished file, from where it was made into a folder of its own: the path there. Raises UserError where there is no room."""
+    """A finished file, from where it was made into a folder of its own: the path there. Raises
+    UserError where there is no room.
+    """
     path = Path(path)
     with ROOM.place(VISITOR.get()) as place:
         ROOM.grow(place, path.stat().st_size)
@@ -158,7 +172,9 @@ def keep(path: str | Path) -> str:
 
 
 def check_room() -> None:
-    """Raises UserError where this visitor has no room left: better before a long run than after it."""
+    """Raises UserError where this visitor has no room left: better before a long run than after
+    it.
+    """
     ROOM.check(VISITOR.get())
 
 
@@ -172,7 +188,9 @@ def delete(paths: Iterable[str | None]) -> None:
 
 
 class Room:
-    """How much of whom lies in the folder: each place in it belongs to a visitor, and counts until it is empty."""
+    """How much of whom lies in the folder: each place in it belongs to a visitor, and counts until
+    it is empty.
+    """
 
     def __init__(self, visitor_most: int = VISITOR_MOST, all_most: int = ALL_MOST) -> None:
         """Both in bytes."""
@@ -181,9 +199,8 @@ class Room:
         self._places: dict[Path, tuple[str, int]] = {}  # whose it is, and the bytes that came
         self._used: Counter[str] = Counter()  # by visitor
         self._used_by_all = 0
-        self._filling: set[Path] = (
-            set()
-        )  # those that may be empty, for their files are still on their way
+        # those that may be empty, for their files are still on their way
+        self._filling: set[Path] = set()
         self._looked = time.monotonic()
 
     def used(self, visitor: str) -> int:
@@ -199,7 +216,8 @@ class Room:
     def place(self, visitor: str) -> Iterator[Path]:
         """A new folder with a name that nobody can guess, to be filled.
 
-        When the filling fails, it is gone with all that is in it. A disk that takes no more is a UserError.
+        When the filling fails, it is gone with all that is in it. A disk that takes no more is a
+        UserError.
         """
         place = folder() / secrets.token_hex(16)
         with self._lock:
@@ -211,7 +229,8 @@ class Room:
         except OSError as e:
             self._drop(place)
             raise UserError(
-                "The disk of this machine takes no more ({why}): press Delete it now, or try again later.",
+                "The disk of this machine takes no more ({why}): press Delete it now, or try again "
+                "later.",
                 why=e.strerror or type(e).__name__,
             ) from e
         except BaseException:
@@ -222,7 +241,9 @@ class Room:
                 self._filling.discard(place)
 
     def grow(self, place: Path, count: int) -> None:
-        """Count what comes into a place. Raises UserError, and counts nothing, where it is too much."""
+        """Count what comes into a place. Raises UserError, and counts nothing, where it is too
+        much.
+        """
         self._count(place, self._places[place][0], count)
 
     def left(self, place: Path) -> None:
@@ -246,14 +267,16 @@ class Room:
             self._look()
         if self._used[visitor] + count > self.visitor_most:
             raise UserError(
-                "Your pictures and results here take {used}, and at most {most} are kept for one visitor: press "
+                "Your pictures and results here take {used}, and at most {most} are kept for one "
+                "visitor: press "
                 "Delete it now, or wait until they are deleted, about an hour after they came.",
                 used=said(self._used[visitor]),
                 most=said(self.visitor_most),
             )
         if self._used_by_all + count > self.all_most:
             raise UserError(
-                "The pictures and results of all visitors take {used}, and at most {most} are kept here: press "
+                "The pictures and results of all visitors take {used}, and at most {most} are kept "
+                "here: press "
                 "Delete it now, or try again later.",
                 used=said(self._used_by_all),
                 most=said(self.all_most),

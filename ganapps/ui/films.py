@@ -1,4 +1,6 @@
-"""Between two seeds: a short film through each model's noise, side by side, and how evenly each one walks."""
+"""Between two seeds: a short film through each model's noise, side by side, and how evenly each one
+walks.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,9 @@ class Films:
         return {self.head: _head(lang)}
 
     def events(self, race: Callable[[Mapping], Race], asked: set) -> list:
-        """Wire the button; `race` makes of the tab's widgets what they ask for. The events that Stop may end."""
+        """Wire the button; `race` makes of the tab's widgets what they ask for. The events that
+        Stop may end.
+        """
         self._race = race
         self.asked = asked | {self.frames}
         shown = [self.line, *self.films, self.go, self.stop]
@@ -69,7 +73,9 @@ class Films:
         return [going]
 
     def recipes(self, values: Mapping) -> list[Recipe]:
-        """The two films. Raises UserError for a race that is not one of faces: nothing else has a noise that both share."""
+        """The two films. Raises UserError for a race that is not one of faces: nothing else has a
+        noise that both share.
+        """
         walks = {"faces": "walk", "denoise": "drift"}
         sides = self._race(values).recipes
         if any(side.task not in walks for side in sides):
@@ -132,9 +138,13 @@ class Films:
 def _head(lang: str) -> str:
     lead = say(
         lang,
-        "From the seed above to the next one and back, along the great circle through each model's noise. The smoother the film, the smoother that space.",
+        "From the seed above to the next one and back, along the great circle through each model's "
+        "noise. The smoother the film, the smoother that space.",
     )
-    return f'<h2>{html.escape(say(lang, "Between two seeds"))}</h2><p class="lead">{html.escape(lead)}</p>'
+    return (
+        f'<h2>{html.escape(say(lang, "Between two seeds"))}</h2><p class="lead">'
+        f"{html.escape(lead)}</p>"
+    )
 
 
 def _film(path: str, kept: Kept, lang: str) -> str:
@@ -146,6 +156,8 @@ def _film(path: str, kept: Kept, lang: str) -> str:
         largest=f"{kept.figures['largest_step']:.1f}",
     )
     return (
-        f'<figure class="walk"><img src="{html.escape(common.served(path))}" alt="{html.escape(kept.caption)}"><figcaption>{html.escape(said)}</figcaption></figure>'
+        '<figure class="walk">'
+        f'<img src="{html.escape(common.served(path))}" alt="{html.escape(kept.caption)}">'
+        f"<figcaption>{html.escape(said)}</figcaption></figure>"
         + common.download(path, "Download", lang)
     )

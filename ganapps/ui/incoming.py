@@ -1,4 +1,6 @@
-"""What comes in over HTTP: every request of an event goes through one check, every upload into a folder of its own."""
+"""What comes in over HTTP: every request of an event goes through one check, every upload into a
+folder of its own.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ MINUTE = 60.0  # seconds in which a page may ask how far its upload has come
 
 
 class Window(gr.Blocks):
-    """Gradio's window with a door and a net: no event sees a path before `files.checked` has, and none ends without a word.
+    """Gradio's window with a door and a net: no event sees a path before `files.checked` has, and
+    none ends without a word.
 
     Of an exception that is no gr.Error, Gradio tells a client `{"error": null}`.
     """
@@ -45,9 +48,8 @@ class Window(gr.Blocks):
         files.VISITOR.set(_visitor(request, session_hash, event_id))
         try:
             inputs = await asyncio.to_thread(files.checked, inputs)
-            if event_id is None and getattr(
-                block_fn, "queue", False
-            ):  # past the queue, and so past its limits
+            # past the queue, and so past its limits
+            if event_id is None and getattr(block_fn, "queue", False):
                 raise UserError("Runs wait in the queue: POST to /gradio_api/call/NAME.")
             return await super().process_api(
                 block_fn,
@@ -75,7 +77,9 @@ def _said(error: UserError, request: gr.Request | None) -> gr.Error:
 
 
 def _visitor(request: gr.Request | None, session: str | None, event: str | None) -> str:
-    """The session; a program that names none gets a new one with every call from Gradio, so there it is the address."""
+    """The session; a program that names none gets a new one with every call from Gradio, so there
+    it is the address.
+    """
     if session and session != event:
         return session
     return visitors.address(request.request.scope) if request is not None else ""
@@ -83,10 +87,11 @@ def _visitor(request: gr.Request | None, session: str | None, event: str | None)
 
 def routes() -> list[Route]:
     """Routes that stand before Gradio's own of the same addresses."""
+    # both write what nobody asked this app to keep
     closed = (
         "/gradio_api/deep_link",
         "/gradio_api/process_recording",
-    )  # both write what nobody asked this app to keep
+    )
     return [
         Route("/gradio_api/upload", upload, methods=["POST"]),
         *(Route(path, _closed, methods=["GET", "POST"]) for path in closed),
@@ -98,7 +103,9 @@ async def _closed(request: Request) -> Response:
 
 
 async def upload(request: Request) -> Response:
-    """Gradio's upload, but into a folder of its own, counted while it comes, and gone when it is cut off."""
+    """Gradio's upload, but into a folder of its own, counted while it comes, and gone when it is
+    cut off.
+    """
     if not await _let_in(request):
         return JSONResponse({"detail": "Not authenticated"}, status_code=401)
     upload_id = request.query_params.get("upload_id")

@@ -1,4 +1,6 @@
-"""What a race shows: a clock with two sides, a lane for each, and afterwards one sentence and a table of what each cost."""
+"""What a race shows: a clock with two sides, a lane for each, and afterwards one sentence and a
+table of what each cost.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ WALL = 60  # finished pictures shown in a lane
 KEPT = 240  # finished pictures of a side that can be downloaded: the recipe makes the others again
 FRAMES = 64  # of the film strip
 LARGE = 900  # pixels a side of a result that is looked at alone
-SHORTEST = 1.0  # seconds: a GPU's energy counter moves in steps, so shorter work has no joules worth telling
+# seconds: a GPU's energy counter moves in steps, so shorter work has no joules worth telling
+SHORTEST = 1.0
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,8 @@ class Lane:
 
     thumbs: list[str] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)
-    film: list[tuple[str, str]] = field(
-        default_factory=list
-    )  # (x_t, guess of x_0) of each step of the last picture
+    # (x_t, guess of x_0) of each step of the last picture
+    film: list[tuple[str, str]] = field(default_factory=list)
     report: Report | None = None
     done: float = 0.0
     stopped: bool = False
@@ -44,7 +46,9 @@ class Lane:
     large: bool = False  # it works on an upload
 
     def take(self, lap: Lap, folder: Path) -> None:
-        """Add what a lap of this side brought; finished pictures are kept in `folder`, each with its recipe inside."""
+        """Add what a lap of this side brought; finished pictures are kept in `folder`, each with
+        its recipe inside.
+        """
         result = lap.result
         self.large = bool(result.recipe.pictures)
         self.report, self.done = result.report, result.done / max(result.total, 1)
@@ -59,7 +63,9 @@ class Lane:
 
 
 def _looked_at(kept: Kept) -> str:
-    """A finished picture to look at: what was made of an upload is shown large, for there is only one."""
+    """A finished picture to look at: what was made of an upload is shown large, for there is only
+    one.
+    """
     picture = images.to_picture(kept.picture) if hasattr(kept.picture, "shape") else kept.picture
     return images.address(picture, LARGE if kept.recipe.pictures else 256)
 
@@ -85,14 +91,17 @@ def clock(
         words += [say(lang, "stopped")] if lane.stopped else []
         width = 100 * min(1.0, lane.done) if running else 0
         sides.append(
-            f"<div><b>{html.escape(name)}</b><output>{spent:.2f} s</output><span>{html.escape(' · '.join(words))}</span>"
+            f"<div><b>{html.escape(name)}</b><output>{spent:.2f} s</output><span>"
+            f"{html.escape(' · '.join(words))}</span>"
             f'<i class="bar"><b style="width:{width:.0f}%"></b></i></div>'
         )
     return f'<div class="clock{" running" if running else ""}" role="timer">{"".join(sides)}</div>'
 
 
 def wall(lane: Lane, made: int, lang: str, address: Callable[[Path], str] | None = None) -> str:
-    """A side's finished pictures, the last ones; once the race is over each is a link to its file, which holds its recipe."""
+    """A side's finished pictures, the last ones; once the race is over each is a link to its file,
+    which holds its recipe.
+    """
     if not lane.thumbs:
         return ""
     first = max(0, len(lane.thumbs) - WALL)
@@ -100,7 +109,8 @@ def wall(lane: Lane, made: int, lang: str, address: Callable[[Path], str] | None
     for thumb, file in zip(lane.thumbs[first:], lane.files[first:]):
         picture = f'<img src="{thumb}" alt="{html.escape(file.stem)}">'
         cells.append(
-            f'<a href="{html.escape(address(file))}" download="{html.escape(file.name)}">{picture}</a>'
+            f'<a href="{html.escape(address(file))}" download="{html.escape(file.name)}">'
+            f"{picture}</a>"
             if address
             else picture
         )
@@ -123,7 +133,9 @@ def wall(lane: Lane, made: int, lang: str, address: Callable[[Path], str] | None
 
 
 def easel(lane: Lane, lang: str, below: str = "", scrub: bool = False) -> str:
-    """The picture that comes out of the noise; afterwards the film strip of its steps, to be stepped through, and what stands `below` it."""
+    """The picture that comes out of the noise; afterwards the film strip of its steps, to be
+    stepped through, and what stands `below` it.
+    """
     if not lane.film:
         return ""
     words = (
@@ -132,8 +144,10 @@ def easel(lane: Lane, lang: str, below: str = "", scrub: bool = False) -> str:
     )
     x_t, x_0 = lane.film[-1]
     two = (
-        f'<div class="easel"><figure><img class="noise" src="{x_t}" alt="{words[0]}"><figcaption>x<sub>t</sub>: {words[0]}</figcaption></figure>'
-        f'<figure><img class="guess" src="{x_0}" alt="{words[1]}"><figcaption>x<sub>0</sub>: {words[1]}</figcaption></figure></div>'
+        f'<div class="easel"><figure><img class="noise" src="{x_t}" alt="{words[0]}"><figcaption>'
+        f"x<sub>t</sub>: {words[0]}</figcaption></figure>"
+        f'<figure><img class="guess" src="{x_0}" alt="{words[1]}"><figcaption>x<sub>0</sub>'
+        f": {words[1]}</figcaption></figure></div>"
     )
     shown = thinned(lane.film, FRAMES if scrub else 16)
     strip = "".join(
@@ -149,7 +163,8 @@ def easel(lane: Lane, lang: str, below: str = "", scrub: bool = False) -> str:
     last = len(shown) - 1
     slider = (
         (
-            f'<input class="scrub" type="range" min="0" max="{last}" value="{last}" aria-label="{html.escape(say(lang, "Step through the film"))}">'
+            f'<input class="scrub" type="range" min="0" max="{last}" value="{last}" '
+            f'aria-label="{html.escape(say(lang, "Step through the film"))}">'
             f"<output>{len(lane.film)} / {len(lane.film)}</output>"
         )
         if scrub and last
@@ -160,7 +175,9 @@ def easel(lane: Lane, lang: str, below: str = "", scrub: bool = False) -> str:
 
 
 def whole(lane: Lane, made: int, lang: str, address: Callable[[Path], str]) -> str:
-    """A lane once the race is over. The one picture that a film ended in is not shown again: its link stands beside the film."""
+    """A lane once the race is over. The one picture that a film ended in is not shown again: its
+    link stands beside the film.
+    """
     if lane.film and len(lane.files) == 1:
         file = lane.files[0]
         return easel(
@@ -188,7 +205,8 @@ def sentence(names: Names, lap: Lap, lang: str) -> str:
     if made != 1:
         said = say(
             lang,
-            "In the {seconds} that {diffusion} took for {count} pictures, {gan} made {faces} in {own}.",
+            "In the {seconds} that {diffusion} took for {count} pictures, {gan} made {faces} in "
+            "{own}.",
             **facts,
         )
     elif facts["own"] == facts["seconds"]:
@@ -228,14 +246,17 @@ def _many(ratio: float) -> str:
 
 
 def fairness(asked: Race, names: Names, lap: Lap, lang: str) -> str:
-    """What equal memory means here, in one sentence with its figures; the other kinds say it by their name."""
+    """What equal memory means here, in one sentence with its figures; the other kinds say it by
+    their name.
+    """
     if asked.fair != "memory" or None in lap.rehearsed:
         return ""
     costs = [r.memory for r in lap.rehearsed]
     dear = costs.index(max(costs))
     said = say(
         lang,
-        "Equal memory: the {size} that one picture of {dear} needs, network included, hold {light}'s network and {count} of its pictures at once.",
+        "Equal memory: the {size} that one picture of {dear} needs, network included, hold "
+        "{light}'s network and {count} of its pictures at once.",
         size=size(costs[dear]),
         dear=names.spoken[dear],
         light=names.spoken[1 - dear],
@@ -293,7 +314,10 @@ def figures(
         + "</tr>"
         for k, v in lines.items()
     )
-    return f'<table class="card two"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return (
+        f'<table class="card two"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody>'
+        "</table>"
+    )
 
 
 def _flops(cost: Rehearsed | None, lang: str) -> str:

@@ -1,4 +1,6 @@
-"""Many pictures at once: a row each, one that is refused does not stop the rest, and a ZIP with a manifest at the end."""
+"""Many pictures at once: a row each, one that is refused does not stop the rest, and a ZIP with a
+manifest at the end.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ from ganapps.ui.words import say, t
 
 
 class Many:
-    """The box for the pictures, the button, the rows; `archives` are the paths of the ZIPs that were made of them."""
+    """The box for the pictures, the button, the rows; `archives` are the paths of the ZIPs that
+    were made of them.
+    """
 
     def __init__(self, engine: Engine, name: str, words: object) -> None:
         self.engine = engine
@@ -42,7 +46,9 @@ class Many:
     def results(
         self, recipe: Recipe, weights: str | None, values: Mapping, lang: str
     ) -> Iterator[dict]:
-        """The same recipe on all of them: a table with a row each, at the end with a link to the ZIP."""
+        """The same recipe on all of them: a table with a row each, at the end with a link to the
+        ZIP.
+        """
         pictures: list[str] = values[self.box] or []
         if not pictures:
             yield {

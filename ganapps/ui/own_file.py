@@ -1,4 +1,6 @@
-"""The box for a checkpoint file of one's own: examined when it comes, and in the model's place until it is taken out or another is chosen."""
+"""The box for a checkpoint file of one's own: examined when it comes, and in the model's place
+until it is taken out or another is chosen.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from ganapps.ui.words import say, t
 
 
 class OwnFile:
-    """`box` holds the file's path, `name` what recipes call it, `kind` what network it holds ("" for none)."""
+    """`box` holds the file's path, `name` what recipes call it, `kind` what network it holds (""
+    for none).
+    """
 
     def __init__(self, engine: Engine, task: str) -> None:
         self.engine = engine
@@ -37,7 +41,9 @@ class OwnFile:
     def listen(
         self, model: gr.Dropdown, chips: gr.HTML, card: gr.HTML, line: gr.HTML
     ) -> gr.events.Dependency:
-        """Examine what comes; a model chosen from the list takes its place. The event of a file that came or left."""
+        """Examine what comes; a model chosen from the list takes its place. The event of a file
+        that came or left.
+        """
         model.input(lambda: None, None, self.box, **common.QUIET)
         return self.box.change(
             self.came,
@@ -51,7 +57,9 @@ class OwnFile:
         return values[self.box]
 
     def checkpoint(self, values: Mapping, otherwise: str) -> str:
-        """What the recipe calls the model: the file, where there is one, unless a recipe that was restored asks for another file."""
+        """What the recipe calls the model: the file, where there is one, unless a recipe that was
+        restored asks for another file.
+        """
         return (
             values[self.name]
             if values[self.box] and values[self.name] and not otherwise.startswith("sha256:")
@@ -96,6 +104,7 @@ class OwnFile:
 def _about(lang: str) -> str:
     said = say(
         lang,
-        "safetensors, .pth, .pt, .pkl, .onnx: read as data, never run, and gone after about an hour. A recipe names it by its sha256 and asks for it again.",
+        "safetensors, .pth, .pt, .pkl, .onnx: read as data, never run, and gone after about an "
+        "hour. A recipe names it by its sha256 and asks for it again.",
     )
     return f'<div class="privacy">{html.escape(said)}</div>'

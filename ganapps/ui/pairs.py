@@ -1,4 +1,6 @@
-"""The kinds of race: who may run against whom, with what settings, and what a person has to bring."""
+"""The kinds of race: who may run against whom, with what settings, and what a person has to
+bring.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,9 @@ Brings = Literal["seed", "text", "picture"]
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of race. `tasks` are those of the two sides, `kinds` the kinds of model that may run there (none: any), `first` the pair
-    to begin with, `spoken` how a sentence calls the two."""
+    """One kind of race. `tasks` are those of the two sides, `kinds` the kinds of model that may run
+    there (none: any), `first` the pair to begin with, `spoken` how a sentence calls the two.
+    """
 
     id: str
     title: str
@@ -48,7 +51,9 @@ class Kind:
         left: Mapping[str, Any],
         right: Mapping[str, Any],
     ) -> tuple[Recipe, Recipe]:
-        """Both sides' recipes: of what is known of each side, the settings that its task has; None is left to the model."""
+        """Both sides' recipes: of what is known of each side, the settings that its task has; None
+        is left to the model.
+        """
         return tuple(
             self._recipe(side, model, precision, given)
             for side, (model, given) in enumerate(zip(models, (left, right)))
@@ -56,9 +61,8 @@ class Kind:
 
     def _recipe(self, side: int, model: str, precision: str, given: Mapping[str, Any]) -> Recipe:
         known = inspect.signature(TASKS[self.tasks[side]].function).parameters
-        more = (
-            {"inspect": False} if self.brings == "picture" else {}
-        )  # heat maps are no network's work
+        # heat maps are no network's work
+        more = {"inspect": False} if self.brings == "picture" else {}
         return Recipe(
             self.tasks[side],
             model,
@@ -163,7 +167,9 @@ def between(engine: Engine, models: Sequence[str]) -> Kind:
 
 
 def side_of(recipe: Recipe, kind: Kind) -> tuple[Kind, int]:
-    """Where one recipe belongs: in the kind shown now if it fits, else in the first that it fits. Raises UserError for a stranger."""
+    """Where one recipe belongs: in the kind shown now if it fits, else in the first that it fits.
+    Raises UserError for a stranger.
+    """
     models = TASKS[recipe.task].models if recipe.task in TASKS else None
     for candidate in (kind, *KINDS):
         sides = [TASKS[task].models for task in candidate.tasks if task in TASKS]

@@ -1,4 +1,6 @@
-"""What every tab that works on a picture has: the upload, the model, one big button, the result, every model at once, many pictures."""
+"""What every tab that works on a picture has: the upload, the model, one big button, the result,
+every model at once, many pictures.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,9 @@ from ganapps.ui.words import say, t
 
 @dataclass(frozen=True)
 class Words:
-    """What a tab calls its big button, the button for many pictures, its contact sheet; `note` says what the first visit shows; `next` is the
-    tab that results can be sent to."""
+    """What a tab calls its big button, the button for many pictures, its contact sheet; `note` says
+    what the first visit shows; `next` is the tab that results can be sent to.
+    """
 
     go: object
     go_all: object
@@ -38,8 +41,10 @@ class Words:
 
 
 class PictureTab:
-    """One layout and one behaviour; a tab says what differs: its own widgets (`panel`, `actions`, `below`, `more`), what they ask for and how a
-    recipe fills them, and what it shows beside a result."""
+    """One layout and one behaviour; a tab says what differs: its own widgets (`panel`, `actions`,
+    `below`, `more`), what they ask for and how a recipe fills them, and what it shows beside a
+    result.
+    """
 
     def __init__(self, engine: Engine, task: str, words: Words) -> None:
         """`task` is also what the ids of the tab's elements begin with."""
@@ -83,7 +88,9 @@ class PictureTab:
         """Widgets that few people turn."""
 
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
-        """The settings that `own_widgets` ask for; `row` None: a model that is not in the catalogue."""
+        """The settings that `own_widgets` ask for; `row` None: a model that is not in the
+        catalogue.
+        """
         return self.dials.settings(values, row)
 
     def restored(self, recipe: Recipe) -> dict:
@@ -95,7 +102,9 @@ class PictureTab:
         return self.dials.chosen(row)
 
     def file_came(self, kind: str, model: str, request: gr.Request) -> dict:
-        """Updates for a person's own file that holds a network of this kind; "" for the model again."""
+        """Updates for a person's own file that holds a network of this kind; "" for the model
+        again.
+        """
         controls = self.model_chosen(self.engine.row(model), common.language(request))
         return dict.fromkeys(controls, gr.skip()) | self.dials.chosen(None) if kind else controls
 
@@ -108,7 +117,9 @@ class PictureTab:
         return {}
 
     def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
-        """For the contact sheet: a picture, small or cropped, and what its cell without a model says ("": no such cell)."""
+        """For the contact sheet: a picture, small or cropped, and what its cell without a model
+        says ("": no such cell).
+        """
         return upload, ""
 
     def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
@@ -312,7 +323,9 @@ class PictureTab:
         )
 
     def opened(self, request: gr.Request) -> dict:
-        """The words that depend on the visitor's language, and the settings of the link that was followed."""
+        """The words that depend on the visitor's language, and the settings of the link that was
+        followed.
+        """
         lang = common.language(request)
         linked = self._linked(dict(request.query_params), lang)
         model = linked.pop(self.model, self.first.id)
@@ -375,10 +388,10 @@ class PictureTab:
                     )
                 if shown.ended:
                     yield self.area.stopped_view(held.it, values[self.area.traces])
-                unfinished = self.area.stopped_view(
-                    held.it, values[self.area.traces]
-                )  # of a run that was refused on its way
-            except UserError as e:  # a disk that became full, or the visitor's room, when the result was being shown
+                # of a run that was refused on its way
+                unfinished = self.area.stopped_view(held.it, values[self.area.traces])
+            # a disk that became full, or the visitor's room, when the result was being shown
+            except UserError as e:
                 yield {self.area.line: common.refusal(e, lang)}
         yield self.busy(False) | unfinished
 
@@ -472,9 +485,11 @@ class PictureTab:
         own = recipe.checkpoint.startswith("sha256:")
         said = say(
             lang,
-            "The settings are back. Choose the picture again, and under More your checkpoint file: no upload is ever kept in a recipe."
+            "The settings are back. Choose the picture again, and under More your checkpoint file: "
+            "no upload is ever kept in a recipe."
             if own
-            else "The settings are back. Choose the picture again: no upload is ever kept in a recipe.",
+            else "The settings are back. Choose the picture again: no upload is ever kept in a "
+            "recipe.",
         )
         return {
             self.model: recipe.checkpoint if known else self.first.id,

@@ -1,4 +1,6 @@
-"""Quality over seconds: the chart of what was measured of the pair, moved to this machine's seconds once it has raced."""
+"""Quality over seconds: the chart of what was measured of the pair, moved to this machine's seconds
+once it has raced.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class Quality:
         return [self.head, self.figure, self.chart, self.table]
 
     def opened(self, lang: str) -> dict:
-        """The words in the visitor's language; the chart itself comes with the first change of a control."""
+        """The words in the visitor's language; the chart itself comes with the first change of a
+        control.
+        """
         return {
             self.head: _head(lang),
             self.figure: gr.update(
@@ -48,7 +52,9 @@ class Quality:
         }
 
     def listen(self, controls: list) -> None:
-        """Draw anew when a visitor comes and whenever a control moves: GAN, diffusion model, psi, steps, eta, and what this visit measured."""
+        """Draw anew when a visitor comes and whenever a control moves: GAN, diffusion model, psi,
+        steps, eta, and what this visit measured.
+        """
         controls = [*controls, self.figure]
         gr.on(
             [gr.context.Context.root_block.load, *(w.change for w in controls)],
@@ -82,7 +88,8 @@ class Quality:
         ]
         if not lines:
             return (
-                f'<p class="lead">{html.escape(say(lang, "Nobody has measured these two yet: choose the pair that ships with the app."))}</p>',
+                '<p class="lead">'
+                f"{html.escape(say(lang, 'Nobody has measured these two yet: choose the pair that ships with the app.'))}</p>",
                 "",
             )
         notes = [
@@ -99,7 +106,9 @@ class Quality:
         )
 
     def _gan(self, model: str, psi: float, measured: Mapping[str, float]) -> Line | None:
-        """One point for each psi; one network call makes a picture, so this visit's seconds are the same for all."""
+        """One point for each psi; one network call makes a picture, so this visit's seconds are the
+        same for all.
+        """
         rows = sorted(
             (r for r in self.rows if r["model"] == model and r["setting"] == "psi"),
             key=lambda r: r["value"],
@@ -116,7 +125,9 @@ class Quality:
     def _diffusion(
         self, model: str, steps: int, eta: float, measured: Mapping[str, float]
     ) -> list[Line | None]:
-        """A line over the steps, and one over eta where that was measured: a call costs what this visit's races say."""
+        """A line over the steps, and one over eta where that was measured: a call costs what this
+        visit's races say.
+        """
         mine = [r for r in self.rows if r["model"] == model]
         walk = sorted((r for r in mine if r["setting"] == "steps"), key=lambda r: r["value"])
         noisy = sorted((r for r in mine if r["setting"] == "eta"), key=lambda r: r["value"])
@@ -183,7 +194,8 @@ def _head(lang: str) -> str:
         + html.escape(
             say(
                 lang,
-                "Where each model stands, and how psi, steps and eta move it. The ring is the measured setting nearest to the controls above.",
+                "Where each model stands, and how psi, steps and eta move it. The ring is the "
+                "measured setting nearest to the controls above.",
             )
         )
         + "</p>"
@@ -196,12 +208,15 @@ def _caveat(figure: str, lang: str) -> str:
         return ""
     return say(
         lang,
-        "None of these is an FID: they look through EfficientNet-Lite0. The GAN's critic learned through the same network, which favours the GAN.",
+        "None of these is an FID: they look through EfficientNet-Lite0. The GAN's critic learned "
+        "through the same network, which favours the GAN.",
     )
 
 
 def _counts_note(lines: list[Line], lang: str) -> str:
-    """How many pictures the figures are of: few make a Fréchet distance larger, so unequal counts are said."""
+    """How many pictures the figures are of: few make a Fréchet distance larger, so unequal counts
+    are said.
+    """
     counts = sorted({p.pictures for line in lines for p in line.points})
     if len(counts) == 1:
         return say(lang, "Measured on {count} pictures of each.", count=counts[0])
@@ -219,11 +234,13 @@ def _seconds_note(lines: list[Line], lang: str) -> str:
     if any(line.here for line in lines):
         return say(
             lang,
-            "Seconds of filled marks: of this visit's races, on this machine; of hollow ones: from the table that ships, measured on another machine.",
+            "Seconds of filled marks: of this visit's races, on this machine; of hollow ones: from "
+            "the table that ships, measured on another machine.",
         )
     return say(
         lang,
-        "Seconds: from the table that ships, measured on another machine (hollow marks). A race moves them to this one's.",
+        "Seconds: from the table that ships, measured on another machine (hollow marks). A race "
+        "moves them to this one's.",
     )
 
 

@@ -1,4 +1,6 @@
-"""Between the tabs: a result goes on into another tab's upload box, and a link opens the tab it is for."""
+"""Between the tabs: a result goes on into another tab's upload box, and a link opens the tab it is
+for.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,9 @@ from ganapps.ui.words import say
 
 
 class Sheet:
-    """A gallery with seconds and licence under each picture; `tried` holds the model of each cell, "" where there is none."""
+    """A gallery with seconds and licence under each picture; `tried` holds the model of each cell,
+    "" where there is none.
+    """
 
     def __init__(self, engine: Engine, task: str, words: object) -> None:
         self.engine, self.task = engine, task
@@ -44,7 +46,9 @@ class Sheet:
         self.gallery.select(self.picked, self.tried, [model, own, file], **common.QUIET)
 
     def picked(self, tried: list[str], event: gr.SelectData) -> tuple:
-        """The model of the cell that was clicked, in place of whatever else was asked for; a person's own file stays where it is."""
+        """The model of the cell that was clicked, in place of whatever else was asked for; a
+        person's own file stays where it is.
+        """
         chosen = tried[event.index] if event.index < len(tried) else ""
         return (chosen, "", None) if chosen else (gr.skip(), gr.skip(), gr.skip())
 
@@ -62,14 +66,18 @@ class Sheet:
         traces: list[str],
         lang: str,
     ) -> Iterator[dict]:
-        """Cell by cell, a person's own file first. `settings` of a row, None for the file, may leave it out: None. `plain` is what stands under
-        the picture as no model made it, "" for no such cell. A model that is refused says so in `line`, and the rest goes on. The cells' files
-        are added to `traces`. Raises UserError where there is no room for them."""
+        """Cell by cell, a person's own file first. `settings` of a row, None for the file, may
+        leave it out: None. `plain` is what stands under the picture as no model made it, "" for no
+        such cell. A model that is refused says so in `line`, and the rest goes on. The cells' files
+        are added to `traces`. Raises UserError where there is no room for them.
+        """
         cells: list[tuple] = []
         refused = ""
 
         def add(made: Any, caption: str, model: str) -> None:
-            """As a file: a picture itself Gradio would write again with every cell, while the page reads it."""
+            """As a file: a picture itself Gradio would write again with every cell, while the page
+            reads it.
+            """
             path = Path(folder) / f"{len(cells)}.png"
             with images.room():
                 made.save(path, compress_level=1)

@@ -37,7 +37,9 @@ MONO = ["ui-monospace", "SFMono-Regular", "DejaVu Sans Mono", "Noto Sans Mono CJ
 
 
 def theme() -> gr.themes.Base:
-    """Warm neutrals, one accent, one-pixel lines, no shadows, system fonts: nothing is asked from outside."""
+    """Warm neutrals, one accent, one-pixel lines, no shadows, system fonts: nothing is asked from
+    outside.
+    """
     return gr.themes.Base(
         primary_hue=INDIGO,
         secondary_hue=PAPER,

@@ -28,9 +28,8 @@ class Running:
     lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(), Lane()))
     stopped: set[int] = field(default_factory=set)
     lap: Lap | None = None
-    seen: dict[int, tuple] = field(
-        default_factory=dict
-    )  # how full each lane was when a browser last looked
+    # how full each lane was when a browser last looked
+    seen: dict[int, tuple] = field(default_factory=dict)
 
 
 class Track:
@@ -106,7 +105,9 @@ class Track:
         return update
 
     def over(self, running: Running, rows: Sequence, folder: Path, lang: str) -> dict:
-        """The clock has stopped: everything that can be looked at, stepped through and taken home."""
+        """The clock has stopped: everything that can be looked at, stepped through and taken
+        home.
+        """
         if running.lap is None:
             return {self.clock: lanes.clock(running.names, running.lanes, None, lang)}
         self._look(running, lang)

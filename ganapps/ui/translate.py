@@ -1,4 +1,6 @@
-"""The translate tab: your picture in another domain, every model on it at once, and whether the twin can take it back."""
+"""The translate tab: your picture in another domain, every model on it at once, and whether the
+twin can take it back.
+"""
 
 from __future__ import annotations
 
@@ -177,7 +179,9 @@ class TranslateTab(PictureTab):
         return self.settings(values, row) if values[self.prompt].strip() else None
 
     def and_back(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
-        """The cycle check: the result goes back through the other generator F, and the losses of the paper on this picture."""
+        """The cycle check: the result goes back through the other generator F, and the losses of
+        the paper on this picture.
+        """
         lang = common.language(request)
         last: Last | None = values[self.area.last]
         if not last:
@@ -188,7 +192,8 @@ class TranslateTab(PictureTab):
             yield {
                 self.area.line: common.refusal(
                     UserError(
-                        "The model of this result has no twin that goes back: choose one that has, and translate again."
+                        "The model of this result has no twin that goes back: choose one that has, "
+                        "and translate again."
                     ),
                     lang,
                 )
@@ -210,5 +215,7 @@ class TranslateTab(PictureTab):
 
 
 def _attributes(row: Checkpoint | None) -> list[str]:
-    """What a StarGAN sets on a face, by name: its row's own names, else those of the published one."""
+    """What a StarGAN sets on a face, by name: its row's own names, else those of the published
+    one.
+    """
     return list(row.classes if row and row.classes else FACE)

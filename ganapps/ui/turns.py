@@ -1,4 +1,6 @@
-"""Gradio's queue and sessions, bounded: nobody takes every place, a run that nobody waits for ends, and nothing stays of a call."""
+"""Gradio's queue and sessions, bounded: nobody takes every place, a run that nobody waits for ends,
+and nothing stays of a call.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,9 @@ class Turns(Queue):
         self._watching = asyncio.ensure_future(self._watch())
 
     async def push(self, body: Any, request: Any, username: str | None) -> Any:
-        """Gradio's, for visitors who have not too many runs already. Raises HTTPException 429 with the sentence."""
+        """Gradio's, for visitors who have not too many runs already. Raises HTTPException 429 with
+        the sentence.
+        """
         self._tidy(time.monotonic())
         asks = address(request.scope)
         try:
@@ -80,7 +84,9 @@ class Turns(Queue):
         return pushed
 
     async def process_events(self, events: list[Event], *rest: Any) -> None:
-        """Gradio's, within the time limit; a call without a session of its own leaves none behind."""
+        """Gradio's, within the time limit; a call without a session of its own leaves none
+        behind.
+        """
         try:
             with runs.limited(self.time_limit):
                 await super().process_events(events, *rest)
@@ -91,7 +97,9 @@ class Turns(Queue):
 
     @contextmanager
     def heard(self, name: str) -> Iterator[None]:
-        """While somebody listens to the run or the session of that name; what was told is let go."""
+        """While somebody listens to the run or the session of that name; what was told is let
+        go.
+        """
         with self.listeners.listening(name):
             yield
         self._tidy(time.monotonic())
@@ -156,7 +164,9 @@ def _run(event: Event) -> Run:
 
 
 def _notice_lost_connections(server: Any) -> None:
-    """A connection whose other end is silent is given up after LOST seconds, where the system can."""
+    """A connection whose other end is silent is given up after LOST seconds, where the system
+    can.
+    """
     option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux; others take as long as they take
     for listening in getattr(server, "servers", ()):
         for each in listening.sockets if option else ():
@@ -198,7 +208,9 @@ class Sessions(StateHolder):
 
 
 class Listening:
-    """ASGI middleware that tells the queue who listens: to a run, to a session's runs, or by an open page."""
+    """ASGI middleware that tells the queue who listens: to a run, to a session's runs, or by an
+    open page.
+    """
 
     def __init__(self, app: Any) -> None:
         self.app = app

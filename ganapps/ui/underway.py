@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-GRACE = 10.0  # seconds after a run was cut off in which Stop may still ask: Gradio ends a run first and asks then
+# seconds after a run was cut off in which Stop may still ask: Gradio ends a run first and asks then
+GRACE = 10.0
 
 
 @dataclass
@@ -19,7 +20,9 @@ class Held:
 
 
 class Underway:
-    """By session, of one kind of run. A session has one such run at a time; of two, the later one counts."""
+    """By session, of one kind of run. A session has one such run at a time; of two, the later one
+    counts.
+    """
 
     def __init__(self) -> None:
         self._held: dict[str, Held] = {}
@@ -30,8 +33,10 @@ class Underway:
 
     @contextmanager
     def of(self, session: str) -> Iterator[Held]:
-        """A run of this session. When it ends by itself, what it holds is gone at once; when it is cut off, by Stop or because
-        the visitor left, `GRACE` seconds later, for the two look the same from here."""
+        """A run of this session. When it ends by itself, what it holds is gone at once; when it is
+        cut off, by Stop or because the visitor left, `GRACE` seconds later, for the two look the
+        same from here.
+        """
         held = self._held[session] = Held()
         try:
             yield held

@@ -1,4 +1,6 @@
-"""The upscale tab: your picture enlarged, before and after on each other, every model on a crop, and what was invented."""
+"""The upscale tab: your picture enlarged, before and after on each other, every model on a crop,
+and what was invented.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ SIZES = [
 
 
 class UpscaleTab(PictureTab):
-    """What enlarging has of its own: how large, tiles, a true picture to measure against, a crop to try all models on, heat maps."""
+    """What enlarging has of its own: how large, tiles, a true picture to measure against, a crop to
+    try all models on, heat maps.
+    """
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(
@@ -76,7 +80,8 @@ class UpscaleTab(PictureTab):
             "",
             label=t("Crop: x, y, width, height"),
             info=t(
-                "Drag on your picture, click it, or type: on this part every model is tried. Empty: its middle."
+                "Drag on your picture, click it, or type: on this part every model is tried. "
+                "Empty: its middle."
             ),
             placeholder="40, 60, 96, 96",
             max_lines=1,
@@ -140,7 +145,9 @@ class UpscaleTab(PictureTab):
         } | super().model_chosen(row, lang)
 
     def own_events(self) -> list:
-        """The width where it is asked for. (A drag on the picture fills the crop's field: window.js.)"""
+        """The width where it is asked for. (A drag on the picture fills the crop's field:
+        window.js.)
+        """
         self.size.change(
             lambda size: gr.update(visible=size == "width"), self.size, self.width, **common.QUIET
         )
@@ -179,7 +186,9 @@ class UpscaleTab(PictureTab):
 
 
 def _box(text: str) -> list[int] | None:
-    """[x, y, width, height] of what stands in the crop's field, None where it is empty. Raises UserError."""
+    """[x, y, width, height] of what stands in the crop's field, None where it is empty. Raises
+    UserError.
+    """
     numbers = re.findall(r"-?\d{1,6}", text)
     if text.strip() and (len(numbers) != 4 or not re.fullmatch(r"[\s,;x\d-]*", text)):
         raise UserError("A crop is four whole numbers: x, y, width, height.")

@@ -1,4 +1,6 @@
-"""Why the two differ: short texts beside the figures, each claim with the figure on this page or the paper that it rests on."""
+"""Why the two differ: short texts beside the figures, each claim with the figure on this page or
+the paper that it rests on.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ CALLS, SECONDS, QUALITY, FILM = (
 TEXTS = (
     (
         "One pass against many",
-        "A GAN turns its noise into a picture in one call of its network; a diffusion model takes the noise away a little at a time and calls its "
+        "A GAN turns its noise into a picture in one call of its network; a diffusion model takes "
+        "the noise away a little at a time and calls its "
         "network once for each step ({ddpm}). Counted here: {calls}. What it costs here: {seconds}.",
         {
             "ddpm": "Ho 2020, arXiv:2006.11239",
@@ -26,14 +29,18 @@ TEXTS = (
     ),
     (
         "The forger and the police",
-        "A GAN is two networks that fight: one forges pictures, the other tells them from real ones, and both get better by it ({gan}). "
-        "What remains is the forger. A diffusion model is one network with one task: to say what noise was added to a picture ({ddpm}).",
+        "A GAN is two networks that fight: one forges pictures, the other tells them from real "
+        "ones, and both get better by it ({gan}). "
+        "What remains is the forger. A diffusion model is one network with one task: to say what "
+        "noise was added to a picture ({ddpm}).",
         {"gan": "Goodfellow 2014, arXiv:1406.2661", "ddpm": "Ho 2020, arXiv:2006.11239"},
     ),
     (
         "Calm or stormy training",
-        "A fight has no loss that simply falls: it can circle or tip over ({converge}). Gradient penalties ({penalty}) and losses that compare real and forged "
-        "pictures in pairs ({r3gan}) tame it. Saying what noise was added is plain regression, as steady as learning to copy.",
+        "A fight has no loss that simply falls: it can circle or tip over ({converge}). Gradient "
+        "penalties ({penalty}) and losses that compare real and forged "
+        "pictures in pairs ({r3gan}) tame it. Saying what noise was added is plain regression, as "
+        "steady as learning to copy.",
         {
             "converge": "Mescheder 2018, arXiv:1801.04406",
             "penalty": "Gulrajani 2017, arXiv:1704.00028",
@@ -42,7 +49,8 @@ TEXTS = (
     ),
     (
         "What is left out",
-        "Nobody punishes a forger for pictures that he never draws, so a GAN may leave out whole kinds of them ({modes}); for a diffusion model every training picture "
+        "Nobody punishes a forger for pictures that he never draws, so a GAN may leave out whole "
+        "kinds of them ({modes}); for a diffusion model every training picture "
         "counts, and it covers more ({beat}). Recall measures just that ({recall}): {quality}.",
         {
             "modes": "Salimans 2016, arXiv:1606.03498",
@@ -53,8 +61,10 @@ TEXTS = (
     ),
     (
         "Each has its own knob",
-        "Psi draws every face of the GAN towards the average one: nearer to real, less varied ({style}). A diffusion model trades seconds for quality by its steps, and eta "
-        "says how much fresh noise each step adds ({ddim}). Move them and watch the ring: {quality}.",
+        "Psi draws every face of the GAN towards the average one: nearer to real, less varied "
+        "({style}). A diffusion model trades seconds for quality by its steps, and eta "
+        "says how much fresh noise each step adds ({ddim}). Move them and watch the ring: "
+        "{quality}.",
         {
             "style": "Karras 2018, arXiv:1812.04948",
             "ddim": "Song 2020, arXiv:2010.02502",
@@ -63,13 +73,15 @@ TEXTS = (
     ),
     (
         "Which space is smooth",
-        "A GAN's generator is one smooth function, so a small step in its noise is a small step in the picture. With eta 0 a diffusion model is a function of its noise too "
+        "A GAN's generator is one smooth function, so a small step in its noise is a small step in "
+        "the picture. With eta 0 a diffusion model is a function of its noise too "
         "({ddim}), but many calls deep, and the picture may jump. See both walk: {films}.",
         {"ddim": "Song 2020, arXiv:2010.02502", "films": ("between two seeds", FILM)},
     ),
     (
         "The middle",
-        "A diffusion model can be taught to draw in few steps: by halving them again and again ({distil}), by going straight to the end ({consistency}), or with a GAN's "
+        "A diffusion model can be taught to draw in few steps: by halving them again and again "
+        "({distil}), by going straight to the end ({consistency}), or with a GAN's "
         "critic as the judge ({turbo}), which is how the two came together.",
         {
             "distil": "Salimans 2022, arXiv:2202.00512",
@@ -83,14 +95,17 @@ TEXTS = (
 def why(lang: str) -> str:
     """All texts, as a quiet grid."""
     cells = "".join(
-        f"<section><h3>{html.escape(say(lang, title))}</h3><p>{_linked(text, links, lang)}</p></section>"
+        f"<section><h3>{html.escape(say(lang, title))}</h3><p>{_linked(text, links, lang)}</p>"
+        "</section>"
         for title, text, links in TEXTS
     )
     return f'<div class="why">{cells}</div>'
 
 
 def _linked(text: str, links: dict, lang: str) -> str:
-    """A text with its links: a paper (by its arXiv number) or a figure on this page. Nothing is fetched until a person follows one."""
+    """A text with its links: a paper (by its arXiv number) or a figure on this page. Nothing is
+    fetched until a person follows one.
+    """
     made = {}
     for name, target in links.items():
         if isinstance(target, tuple):
@@ -98,7 +113,8 @@ def _linked(text: str, links: dict, lang: str) -> str:
         else:
             number = target.rpartition("arXiv:")[2]
             made[name] = (
-                f'<a href="https://arxiv.org/abs/{number}" target="_blank" rel="noopener noreferrer">{html.escape(target)}</a>'
+                f'<a href="https://arxiv.org/abs/{number}" target="_blank" rel="noopener '
+                f'noreferrer">{html.escape(target)}</a>'
             )
     marked = html.escape(say(lang, text, **{name: f"[{name}]" for name in links}), quote=False)
     return re.sub(r"\[(\w+)\]", lambda found: made[found[1]], marked)

@@ -66,8 +66,10 @@ def build(engine: Engine) -> gr.Blocks:
 
 
 def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
-    """Keyword arguments of `launch` that belong to the window itself: looks, languages, what it keeps to itself, and its doors. `hosts`: the
-    names it may be called by, as `known_hosts` gives them; none: this machine's own."""
+    """Keyword arguments of `launch` that belong to the window itself: looks, languages, what it
+    keeps to itself, and its doors. `hosts`: the names it may be called by, as `known_hosts` gives
+    them; none: this machine's own.
+    """
     return {
         "theme": theme(),
         "css_paths": [HERE / "window.css", HERE / "compare.css"],
@@ -99,6 +101,8 @@ def _head(engine: Engine, lang: str, hub: bool | None) -> str:
     if hub is not None:
         facts.append(say(lang, "Hub reachable") if hub else say(lang, "Hub offline"))
     return (
-        f'<header id="head"><div><h1>ganapps</h1><span class="about">{html.escape(say(lang, "Faces, upscaling, translation, and GAN against diffusion"))}</span></div>'
-        f'<span class="pill"><i class="{"" if hub else "off"}"></i>{html.escape(" · ".join(facts))}</span></header>'
+        '<header id="head"><div><h1>ganapps</h1><span class="about">'
+        f"{html.escape(say(lang, 'Faces, upscaling, translation, and GAN against diffusion'))}</span></div>"
+        f'<span class="pill"><i class="{"" if hub else "off"}"></i>'
+        f"{html.escape(' · '.join(facts))}</span></header>"
     )

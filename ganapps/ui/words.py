@@ -14,7 +14,9 @@ CHINESE = WINDOW | RACE | MODELS | DOORS
 
 
 def say(lang: str, template: str, **values: object) -> str:
-    """A sentence in the visitor's language, its fields filled. English where no translation is known."""
+    """A sentence in the visitor's language, its fields filled. English where no translation is
+    known.
+    """
     if lang == "zh":
         template = CHINESE.get(template, template)
     return template.format(**{name: _value(lang, value) for name, value in values.items()})

@@ -1,4 +1,6 @@
-"""A file that a person brings -> an upright picture and what is kept beside it, or one sentence why not."""
+"""A file that a person brings -> an upright picture and what is kept beside it, or one sentence why
+not.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,12 @@ STAMP = re.compile(r"\d{4}:\d\d:\d\d \d\d:\d\d:\d\d")
 class Upload:
     """A picture as it came, upright.
 
-    `pixels` [H, W, C], uint8 or uint16; C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; alpha is not multiplied in. `icc`
-    is the colour profile that the values are meant in (None: sRGB), `date` like "2024:05:31 18:02:07", `gps` an EXIF
-    block with nothing but the place, to be put back only when asked. `size` (W, H) and `sha256` of the file go into
-    recipes; `changes` are sentences for the report. `name`, the visitor's own, is for showing it to them again: never
-    for logs or names of results, so no repr has it.
+    `pixels` [H, W, C], uint8 or uint16; C: 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; alpha is not
+    multiplied in. `icc` is the colour profile that the values are meant in (None: sRGB), `date`
+    like "2024:05:31 18:02:07", `gps` an EXIF block with nothing but the place, to be put back only
+    when asked. `size` (W, H) and `sha256` of the file go into recipes; `changes` are sentences for
+    the report. `name`, the visitor's own, is for showing it to them again: never for logs or names
+    of results, so no repr has it.
     """
 
     pixels: np.ndarray = field(repr=False)
@@ -52,8 +55,8 @@ class Upload:
 def open_upload(path: str | Path) -> Upload:
     """The picture in a file: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF, whatever its name says.
 
-    The first frame or page alone is read. All refusals but broken pixels are made from the header, before any pixel is
-    decoded. Raises UserError.
+    The first frame or page alone is read. All refusals but broken pixels are made from the header,
+    before any pixel is decoded. Raises UserError.
     """
     with _opened(path) as file:
         header = _header(file)
@@ -77,13 +80,17 @@ def open_upload(path: str | Path) -> Upload:
 
 
 def shows(path: str | Path) -> bool:
-    """Can a browser show the picture in a file as it is? Of the kinds that come in, none shows a TIFF. Raises UserError."""
+    """Can a browser show the picture in a file as it is? Of the kinds that come in, none shows a
+    TIFF. Raises UserError.
+    """
     with _opened(path) as file:
         return kinds.reader(file.read(512)) is not tiff.header
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
-    """Width and height of the picture in a file as it will stand upright; no pixel is decoded. Raises UserError."""
+    """Width and height of the picture in a file as it will stand upright; no pixel is decoded.
+    Raises UserError.
+    """
     with _opened(path) as file:
         header = _header(file)
         turned = _exif(header, [])[0] in (5, 6, 7, 8)
@@ -115,7 +122,9 @@ def _unreadable(error: Exception) -> UserError:
 
 
 def _header(file: BinaryIO) -> Header:
-    """The checked header of the picture in a file. Of what is no picture, or too large, only the first bytes are read."""
+    """The checked header of the picture in a file. Of what is no picture, or too large, only the
+    first bytes are read.
+    """
     data = Stored(file)
     start = data[:512]
     if not start:
@@ -151,7 +160,8 @@ def _check_size(size: tuple[int, int]) -> None:
 def _check_memory(header: Header) -> None:
     if header.memory > MOST_MEMORY:
         raise UserError(
-            "This {kind} of {width} x {height} pixels would take {need} MB of memory to read, at most {most} MB are "
+            "This {kind} of {width} x {height} pixels would take {need} MB of memory to read, at "
+            "most {most} MB are "
             "accepted: make it smaller, or save it as PNG with 8 bits a colour, which takes less.",
             kind=header.kind,
             width=header.size[0],
@@ -168,9 +178,8 @@ def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, byt
     exif = header.exif[6:] if header.exif[:6] == b"Exif\0\0" else header.exif
     try:
         base = ifd.first(exif, {ifd.ORIENTATION, ifd.DATE, ifd.EXIF}, 4096)
-        turned = (
-            header.turned if header.kind == "AVIF" else base.number(ifd.ORIENTATION, 1)
-        )  # whose EXIF does not count
+        # whose EXIF does not count
+        turned = header.turned if header.kind == "AVIF" else base.number(ifd.ORIENTATION, 1)
         return turned, _date(exif, base) or header.date, ifd.gps_alone(exif)
     except (ValueError, EOFError):
         changes.append(("Its EXIF data is damaged and was ignored, so it may lie on its side.", {}))

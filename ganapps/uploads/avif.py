@@ -1,4 +1,6 @@
-"""The header of an AVIF (AV1 Image File Format 1.1): its boxes, and how large the pictures in its AV1 stream say they are."""
+"""The header of an AVIF (AV1 Image File Format 1.1): its boxes, and how large the pictures in its
+AV1 stream say they are.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ BOXES = 2000  # of one box or file
 ITEMS = 2000
 META = 1_000_000  # bytes of the box that says what is where
 MEMORY = {8: 13, 10: 20, 12: 20}  # bits -> bytes a pixel while it is decoded, measured
-# Turned by so many quarters against the clock, then mirrored (0: up and down, 1: left and right) -> as EXIF counts it.
+# Turned by so many quarters against the clock, then mirrored (0: up and down, 1: left and right) ->
+# as EXIF counts it.
 TURNED = {(0, 0): 4, (0, 1): 2, (1, None): 8, (1, 0): 5, (1, 1): 7, (2, None): 3, (2, 0): 2, (2, 1): 4,
           (3, None): 6, (3, 0): 7, (3, 1): 5}  # fmt: skip
 
@@ -40,14 +43,15 @@ class _Box:
 
 @dataclass
 class _Meta:
-    """What the meta box says: the picture's item, each item's kind and places, and the primary's properties."""
+    """What the meta box says: the picture's item, each item's kind and places, and the primary's
+    properties.
+    """
 
     primary: int = -1
     kinds: dict[int, bytes] = field(default_factory=dict)
     places: dict[int, list[range]] = field(default_factory=dict)
-    hidden: list[int] = field(
-        default_factory=list
-    )  # where the names stand of items that the decoder need not see
+    # where the names stand of items that the decoder need not see
+    hidden: list[int] = field(default_factory=list)
     properties: list[_Box] = field(default_factory=list)
     of_primary: list[_Box] = field(default_factory=list)
 
@@ -203,7 +207,9 @@ class _Cursor:
 
 
 def _file(data: Data, boxes: list[_Box], top: _Box, meta: _Meta) -> Pieces:
-    """The file with only its still picture for a decoder to see: the rest keeps its place under another name."""
+    """The file with only its still picture for a decoder to see: the rest keeps its place under
+    another name.
+    """
     parts: list[bytes | range] = []
     for box in boxes:
         if box is top:
@@ -237,7 +243,9 @@ def _turned(data: Data, own: Mapping[bytes, list[_Box]]) -> int:
 def _colours(
     data: Data, boxes: list[_Box]
 ) -> tuple[bytes | None, light.Light | None, tuple[Sentence, ...]]:
-    """The profile, what the numbers mean, and what to say of senseless ones. Raises UserError for HDR."""
+    """The profile, what the numbers mean, and what to say of senseless ones. Raises UserError for
+    HDR.
+    """
     icc, meant, said = None, None, ()
     for box in boxes:
         kind = data[box.body : box.body + 4]
@@ -274,8 +282,9 @@ def _exif(data: Data, meta: _Meta) -> bytes | None:
 
 
 def _decoded(data: Data, places: list[range]) -> int:
-    """The most pixels that an AV1 stream's frames can have, by its sequence headers (AV1, 5.5). The boxes may say less:
-    the decoder would unpack it all and shrink it."""
+    """The most pixels that an AV1 stream's frames can have, by its sequence headers (AV1, 5.5). The
+    boxes may say less: the decoder would unpack it all and shrink it.
+    """
     most = 0
     for place in places:
         at = place.start
@@ -307,8 +316,9 @@ def _leb128(data: Data, at: int) -> tuple[int, int]:
 
 
 def _frame(sequence: bytes) -> int:
-    """The most pixels of a frame by one sequence header. Only of still pictures are the sizes of all frames in it: of
-    others, as many as its frame headers have bits for."""
+    """The most pixels of a frame by one sequence header. Only of still pictures are the sizes of
+    all frames in it: of others, as many as its frame headers have bits for.
+    """
     bits = _Bits(sequence)
     bits.take(4)
     reduced = bits.take(1)

@@ -7,12 +7,13 @@ from ganapps.uploads.header import Header
 from ganapps.uploads.stored import Data, Pieces, unpacked
 
 PACKED = 4_000_000  # bytes, and twice as many pixels: run-lengths are unpacked step by step
+# bits -> bytes a pixel while it is decoded: Pillow's picture and ours
 MEMORY = {
     1: 3,
     2: 5,
     4: 5,
     8: 5,
-}  # bits -> bytes a pixel while it is decoded: Pillow's picture and ours
+}
 
 
 def header(data: Data) -> Header:

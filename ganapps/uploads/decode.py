@@ -58,19 +58,19 @@ SPACES = {
 STRIP = 500_000  # pixels that are converted at a time
 
 Convert = Callable[[np.ndarray], np.ndarray]
-Join = Callable[
-    [list[Image.Image]], np.ndarray
-]  # the same rows of each of a region's pictures -> [h, W, C]
+# the same rows of each of a region's pictures -> [h, W, C]
+Join = Callable[[list[Image.Image]], np.ndarray]
 
 
 def pixels(
     header: Header, orientation: int, changes: list[Sentence]
 ) -> tuple[np.ndarray, bytes | None]:
-    """[H, W, C] as in Upload, upright, and the colour profile they are meant in. What had to be converted is added to
-    `changes`.
+    """[H, W, C] as in Upload, upright, and the colour profile they are meant in. What had to be
+    converted is added to `changes`.
 
-    Each part is converted and put where it belongs at once, so that there is never more than the result and one part.
-    Raises UserError for a file that ends early, is damaged, or holds pixels of an unknown kind.
+    Each part is converted and put where it belongs at once, so that there is never more than the
+    result and one part. Raises UserError for a file that ends early, is damaged, or holds pixels of
+    an unknown kind.
     """
     canvas = _Canvas(header.size, orientation)
     if header.kind == "PNG":
@@ -105,8 +105,9 @@ def pixels(
 
 
 def as_stored(made: np.ndarray, orientation: int) -> np.ndarray:
-    """A view on an upright picture [H, W, C] in which its pixels lie as they were stored with this EXIF orientation, 1 to
-    8; other numbers turn nothing."""
+    """A view on an upright picture [H, W, C] in which its pixels lie as they were stored with this
+    EXIF orientation, 1 to 8; other numbers turn nothing.
+    """
     if orientation in (2, 3, 6, 7):
         made = made[:, ::-1]
     if orientation in (3, 4, 7, 8):
@@ -136,8 +137,9 @@ class _Canvas:
 
 
 def _of_png(header: Header, grey: bool, changes: list[Sentence]) -> Convert:
-    """From the file's numbers to pixels: entries of the palette looked up, the transparent colour as alpha, other light
-    as sRGB."""
+    """From the file's numbers to pixels: entries of the palette looked up, the transparent colour
+    as alpha, other light as sRGB.
+    """
     light = header.light
     if light is not None:
         changes.append(
@@ -157,7 +159,9 @@ def _of_png(header: Header, grey: bool, changes: list[Sentence]) -> Convert:
 
 
 def _key(header: Header) -> tuple[int, ...] | None:
-    """The transparent colour of a PNG in its pixels' own range; the file states it in its own depth."""
+    """The transparent colour of a PNG in its pixels' own range; the file states it in its own
+    depth.
+    """
     channels = {0: 1, 2: 3}.get(header.colours)
     if channels is None or header.key is None or len(header.key) != 2 * channels:
         return None
@@ -171,8 +175,9 @@ def _keyed(made: np.ndarray, key: tuple[int, ...]) -> np.ndarray:
 
 
 def _table(palette: bytes, clear: int | bytes | None, grey: bool) -> np.ndarray:
-    """[256, C]: the pixel of each entry. A palette of greys gives grey ones where `grey`; `clear` is the transparent
-    entry, or all alphas."""
+    """[256, C]: the pixel of each entry. A palette of greys gives grey ones where `grey`; `clear`
+    is the transparent entry, or all alphas.
+    """
     colours = np.zeros((256, 4), np.uint8)
     colours[:, 3] = 255
     listed = np.frombuffer(palette[: len(palette) // 3 * 3], np.uint8).reshape(-1, 3)[:256]
@@ -211,8 +216,10 @@ def _loaded(picture: Image.Image) -> Image.Image:
 
 
 def _pictures(header: Header, region: Region) -> tuple[str, list[Image.Image]]:
-    """What Pillow makes of a region, and its mode. It has one 16 bit mode, grey; of colours it keeps one byte of each pair,
-    so they are decoded twice: high bytes, then low; the mode is then how they lie ("RGB;16B")."""
+    """What Pillow makes of a region, and its mode. It has one 16 bit mode, grey; of colours it
+    keeps one byte of each pair, so they are decoded twice: high bytes, then low; the mode is then
+    how they lie ("RGB;16B").
+    """
     opened = [_opened(header, region, file) for file in (region.file, *region.planes)]
     mode = opened[0].mode
     if header.depth == 16 and mode not in ("I;16", "I;16B", "CMYK", "LAB"):
@@ -289,7 +296,9 @@ def _raw_mode(picture: Image.Image) -> str:
 
 
 def _read_as(picture: Image.Image, mode: str) -> None:
-    """From now on Pillow takes from each pixel the bytes that it takes when it is told that they lie like this."""
+    """From now on Pillow takes from each pixel the bytes that it takes when it is told that they
+    lie like this.
+    """
     tiles = (
         t._replace(args=mode if isinstance(t.args, str) else (mode, *t.args[1:]))
         for t in picture.tile

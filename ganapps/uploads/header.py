@@ -1,6 +1,7 @@
 """What a picture file claims before any pixel is decoded.
 
-A decoder sees only the parts that its pixels need: texts, thumbnails, further frames and unknown chunks never reach it.
+A decoder sees only the parts that its pixels need: texts, thumbnails, further frames and unknown
+chunks never reach it.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ EXTRAS = 16_000_000  # bytes a file may carry beside its pixels: profile, EXIF, 
 
 @dataclass(frozen=True)
 class Region:
-    """Some rows of a picture, `top` to `bottom`, as a file of their own. `planes` are the files of the second and further
-    colours of a 16 bit TIFF that keeps them apart."""
+    """Some rows of a picture, `top` to `bottom`, as a file of their own. `planes` are the files of
+    the second and further colours of a 16 bit TIFF that keeps them apart.
+    """
 
     top: int
     bottom: int
@@ -31,14 +33,16 @@ class Region:
 class Header:
     """A picture's claims, and what its decoder needs.
 
-    `kind` is Pillow's word for the format, `size` (W, H) as stored, `file` a file of the first picture alone (of a PNG,
-    its packed rows), `several` whether more frames or pages follow. `regions` are the pieces that can be decoded one
-    after the other, where the format has such. `memory` is how many bytes decoding takes at most, the result included.
-    `icc`, `exif` (a TIFF block) and `date` are as found, unchecked; an empty profile is a damaged one. `turned` is an
-    orientation as EXIF counts it that stands outside of EXIF. `depth` is in bits a sample; `key` the transparent colour,
-    or the alphas of the palette, of a PNG; `colours`, `interlaced` and `palette` are a PNG's too; `inverted`: its 0 is
-    white. `light` is what its numbers mean where that is not sRGB and no profile says so. `overlooked` are sentences on
-    what is wrong with the file and did not matter.
+    `kind` is Pillow's word for the format, `size` (W, H) as stored, `file` a file of the first
+    picture alone (of a PNG, its packed rows), `several` whether more frames or pages follow.
+    `regions` are the pieces that can be decoded one after the other, where the format has such.
+    `memory` is how many bytes decoding takes at most, the result included. `icc`, `exif` (a TIFF
+    block) and `date` are as found, unchecked; an empty profile is a damaged one. `turned` is an
+    orientation as EXIF counts it that stands outside of EXIF. `depth` is in bits a sample; `key`
+    the transparent colour, or the alphas of the palette, of a PNG; `colours`, `interlaced` and
+    `palette` are a PNG's too; `inverted`: its 0 is white. `light` is what its numbers mean where
+    that is not sRGB and no profile says so. `overlooked` are sentences on what is wrong with the
+    file and did not matter.
     """
 
     kind: str
@@ -75,7 +79,8 @@ def damaged() -> UserError:
 
 def overloaded() -> UserError:
     return UserError(
-        "This picture carries more than {most} MB beside its pixels: save it again without texts and previews.",
+        "This picture carries more than {most} MB beside its pixels: save it again without texts "
+        "and previews.",
         most=EXTRAS // 1_000_000,
     )
 

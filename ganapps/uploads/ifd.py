@@ -1,4 +1,6 @@
-"""The tables (IFDs) of TIFF files and EXIF blocks, read within bounds and written small (TIFF 6.0; EXIF 2.32)."""
+"""The tables (IFDs) of TIFF files and EXIF blocks, read within bounds and written small (TIFF 6.0;
+EXIF 2.32).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 
 from ganapps.uploads.stored import Data, unpacked
 
+# bytes of each kind
 WIDTHS = {
     1: 1,
     2: 1,
@@ -25,30 +28,33 @@ WIDTHS = {
     16: 8,
     17: 8,
     18: 8,
-}  # bytes of each kind
+}
+# the kinds that are whole numbers, as struct spells them
 NUMBERS = {
     1: "B",
     3: "H",
     4: "I",
     13: "I",
     16: "Q",
-}  # the kinds that are whole numbers, as struct spells them
+}
 ENTRIES = 1024  # of one table; a photograph has under 100
 ORIENTATION, DATE, EXIF, GPS, ICC, DATE_TAKEN = 274, 306, 34665, 34853, 34675, 36867
 
 
 @dataclass(frozen=True)
 class Table:
-    """The wanted tags of one table: {tag: (kind, raw bytes)} in byte `order` ("<" or ">"), and where the next page's
-    table begins (0: none)."""
+    """The wanted tags of one table: {tag: (kind, raw bytes)} in byte `order` ("<" or ">"), and
+    where the next page's table begins (0: none).
+    """
 
     order: str
     tags: Mapping[int, tuple[int, bytes]]
     next: int = 0
 
     def numbers(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
-        """The whole numbers of a tag; `default` where it is missing. Raises ValueError where it holds something
-        else."""
+        """The whole numbers of a tag; `default` where it is missing. Raises ValueError where it
+        holds something else.
+        """
         if tag not in self.tags:
             return default
         kind, raw = self.tags[tag]
@@ -66,8 +72,9 @@ class Table:
 
 
 def first(data: Data, wanted: Collection[int], most: int) -> Table:
-    """The first table of a TIFF file or an EXIF block, classic or BigTIFF. Raises ValueError for a damaged one,
-    EOFError where it leaves the file."""
+    """The first table of a TIFF file or an EXIF block, classic or BigTIFF. Raises ValueError for a
+    damaged one, EOFError where it leaves the file.
+    """
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
         raise ValueError("no byte order")
@@ -84,8 +91,9 @@ def first(data: Data, wanted: Collection[int], most: int) -> Table:
 def table(
     data: Data, at: int, order: str, wanted: Collection[int], most: int, big: bool = False
 ) -> Table:
-    """The `wanted` tags of the table at byte `at`, together at most `most` bytes. Raises ValueError, EOFError where it
-    leaves the file."""
+    """The `wanted` tags of the table at byte `at`, together at most `most` bytes. Raises
+    ValueError, EOFError where it leaves the file.
+    """
     head, entry, word = ("Q", "HHQ", "Q") if big else ("H", "HHI", "I")
     (count,) = _unpack(order + head, data, at)
     if count > ENTRIES:
@@ -115,13 +123,14 @@ def table(
 
 
 def written(order: str, tags: Mapping[int, tuple[int, bytes]], at: int) -> bytes:
-    """The bytes of a classic table with these tags that will stand at byte `at`; no further page follows."""
+    """The bytes of a classic table with these tags that will stand at byte `at`; no further page
+    follows.
+    """
     entries, values = b"", b""
     free = at + 2 + 12 * len(tags) + 4
     for tag, (kind, raw) in sorted(tags.items()):
-        if (
-            kind == 16
-        ):  # eight-byte numbers of BigTIFF: every offset of a file we accept fits in four
+        # eight-byte numbers of BigTIFF: every offset of a file we accept fits in four
+        if kind == 16:
             raw, kind = (
                 struct.pack(
                     f"{order}{len(raw) // 8}I", *struct.unpack(f"{order}{len(raw) // 8}Q", raw)
@@ -136,15 +145,17 @@ def written(order: str, tags: Mapping[int, tuple[int, bytes]], at: int) -> bytes
 
 
 def gps_alone(exif: Data) -> bytes | None:
-    """An EXIF block that holds only the GPS table of `exif`; None where it has none. Raises ValueError and EOFError as
-    `first`."""
+    """An EXIF block that holds only the GPS table of `exif`; None where it has none. Raises
+    ValueError and EOFError as `first`.
+    """
     order, place = _place(exif)
     return _block(order, {GPS: place}) if place else None
 
 
 def block(date: str | None, gps: bytes | None) -> bytes | None:
-    """An EXIF block with the date that a picture was taken at and the place of `gps` (a block of `gps_alone`); None
-    without either."""
+    """An EXIF block with the date that a picture was taken at and the place of `gps` (a block of
+    `gps_alone`); None without either.
+    """
     order, place = _place(gps) if gps else ("<", {})
     wanted = {EXIF: {DATE_TAKEN: (2, date.encode("ascii") + b"\0")} if date else {}, GPS: place}
     wanted = {pointer: tags for pointer, tags in wanted.items() if tags}

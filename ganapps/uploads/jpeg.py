@@ -9,16 +9,16 @@ from ganapps.errors import UserError
 from ganapps.uploads.header import EXTRAS, Header, cut_off, damaged, overloaded, unknown_pixels
 from ganapps.uploads.stored import BLOCK, Data, Pieces, unpacked
 
-PASSES = 3_000_000_000  # pixels times scans of a progressive picture: its decoder walks over all of it once a scan
+# pixels times scans of a progressive picture: its decoder walks over all of it once a scan
+PASSES = 3_000_000_000
 PROGRESSIVE = {0xC2, 0xCA}
 FRAME = {
     0xC0,
     0xC1,
     0xC9,
 } | PROGRESSIVE  # baseline, extended, progressive, and the last two with arithmetic coding
-OTHER_FRAME = (
-    {*range(0xC0, 0xD0)} - FRAME - {0xC4, 0xC8, 0xCC}
-)  # lossless and hierarchical: hardly any program reads them
+# lossless and hierarchical: hardly any program reads them
+OTHER_FRAME = {*range(0xC0, 0xD0)} - FRAME - {0xC4, 0xC8, 0xCC}
 ALONE = {0x01, *range(0xD0, 0xD8)}  # markers that stand without a length
 SEGMENTS = 20_000  # before the first scan
 MARKER = re.compile(rb"\xff[^\x00\xff]")
@@ -55,7 +55,8 @@ def header(data: Data) -> Header:
     said = (
         (
             (
-                "Bytes that belong to nothing stand between the parts of this JPEG; they were passed over.",
+                "Bytes that belong to nothing stand between the parts of this JPEG; they were "
+                "passed over.",
                 {},
             ),
         )
@@ -68,14 +69,17 @@ def header(data: Data) -> Header:
 
 
 def check_passes(header: Header) -> None:
-    """Refuses a picture whose scans would take too long; reads all of the file, some at a time. Raises UserError."""
+    """Refuses a picture whose scans would take too long; reads all of the file, some at a time.
+    Raises UserError.
+    """
     scans, last = 0, b""
     for block in header.file.blocks():
         scans += (last + block).count(b"\xff\xda")
         last = block[-1:]
     if scans > 16 and scans * header.size[0] * header.size[1] > PASSES:
         raise UserError(
-            "This JPEG has {count} scans, so it would take too long to read: save it again with another program.",
+            "This JPEG has {count} scans, so it would take too long to read: save it again with "
+            "another program.",
             count=scans,
         )
 
@@ -88,8 +92,9 @@ def _size(frame: bytes) -> tuple[int, int]:
 
 
 def _memory(frame: bytes, whole: bool) -> float:
-    """Bytes a pixel while it is decoded: Pillow's picture, and then ours beside it, or before it, where the picture is in
-    many scans, the `whole` of its coefficients, two bytes each."""
+    """Bytes a pixel while it is decoded: Pillow's picture, and then ours beside it, or before it,
+    where the picture is in many scans, the `whole` of its coefficients, two bytes each.
+    """
     count = frame[5]
     shares = [(frame[7 + 3 * i] >> 4) * (frame[7 + 3 * i] & 15) for i in range(count)]
     stored, made = (1, 1) if count == 1 else (4, 3)
@@ -97,7 +102,9 @@ def _memory(frame: bytes, whole: bool) -> float:
 
 
 def _needed(marker: int, body: bytes) -> bool:
-    """Does the decoder need this segment? Of comments and application data, only what tells how colours are coded."""
+    """Does the decoder need this segment? Of comments and application data, only what tells how
+    colours are coded.
+    """
     if marker == 0xE0:
         return body.startswith(b"JFIF")
     if marker == 0xEE:
@@ -106,8 +113,10 @@ def _needed(marker: int, body: bytes) -> bool:
 
 
 def _segments(data: Data) -> Iterator[tuple[int, int, int, bool]]:
-    """(marker, first byte of its length, byte after it, did bytes that belong to nothing stand before it) up to the end
-    of the file or of the picture. Such bytes are passed over, as every decoder does."""
+    """(marker, first byte of its length, byte after it, did bytes that belong to nothing stand
+    before it) up to the end of the file or of the picture. Such bytes are passed over, as every
+    decoder does.
+    """
     at = 2
     for _ in range(SEGMENTS):
         at, stray = _marker(data, at)
@@ -132,7 +141,9 @@ def _segments(data: Data) -> Iterator[tuple[int, int, int, bool]]:
 
 
 def _marker(data: Data, at: int) -> tuple[int, bool]:
-    """Where the next marker stands, the end of the file where none does; and is there anything but filling before it?"""
+    """Where the next marker stands, the end of the file where none does; and is there anything but
+    filling before it?
+    """
     first = at
     while at < len(data):
         if at - first > EXTRAS:

@@ -1,4 +1,6 @@
-"""Which format a file is, by its bytes and never by its name; and what else people mistake for a picture."""
+"""Which format a file is, by its bytes and never by its name; and what else people mistake for a
+picture.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ READERS: dict[bytes, Reader] = {
 
 
 def reader(start: bytes) -> Reader:
-    """The function that reads headers of files that begin like this. Raises UserError where it is no picture."""
+    """The function that reads headers of files that begin like this. Raises UserError where it is
+    no picture.
+    """
     for magic, function in READERS.items():
         if re.match(magic, start, re.DOTALL):
             return function
@@ -60,5 +64,6 @@ def _impostor(start: bytes) -> UserError:
             "This is an HEIC picture, which can't be read here: save it as JPEG or PNG first."
         )
     return UserError(
-        "This is not a picture that can be read here: PNG, JPEG, WebP, AVIF, TIFF, BMP and GIF are accepted."
+        "This is not a picture that can be read here: PNG, JPEG, WebP, AVIF, TIFF, BMP and GIF are "
+        "accepted."
     )

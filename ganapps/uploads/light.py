@@ -1,5 +1,6 @@
-"""Numbers that are not sRGB's, as a PNG (W3C, third edition) or an AVIF may say: how much light they mean, and of which
-primaries (ITU-T H.273)."""
+"""Numbers that are not sRGB's, as a PNG (W3C, third edition) or an AVIF may say: how much light
+they mean, and of which primaries (ITU-T H.273).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import numpy as np
 
 WHITE = (0.3127, 0.3290)  # D65
 SRGB = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, *WHITE)  # x and y of red, green, blue and white
+# code -> chromaticities
 PRIMARIES = {
     1: SRGB,
     4: (0.67, 0.33, 0.21, 0.71, 0.14, 0.08, 0.310, 0.316),
@@ -18,7 +20,7 @@ PRIMARIES = {
     7: (0.63, 0.34, 0.31, 0.595, 0.155, 0.07, *WHITE),
     9: (0.708, 0.292, 0.170, 0.797, 0.131, 0.046, *WHITE),
     12: (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, *WHITE),
-}  # code -> chromaticities
+}
 GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}  # code -> exponent
 VIDEO = {1, 6, 14, 15}  # shown by the same screens as sRGB, and by viewers as if they were it
 HDR = {16: "PQ", 18: "HLG"}
@@ -28,7 +30,9 @@ ALIKE = 0.003  # of a chromaticity, within which programs round
 
 @dataclass(frozen=True)
 class Light:
-    """What a picture's numbers mean: light is number ** `gamma` (None: coded as sRGB), of these `primaries`."""
+    """What a picture's numbers mean: light is number ** `gamma` (None: coded as sRGB), of these
+    `primaries`.
+    """
 
     gamma: float | None
     primaries: tuple[float, ...] = SRGB
@@ -56,8 +60,9 @@ class Light:
 
 
 def of_png(gama: bytes | None, chrm: bytes | None) -> Light | None:
-    """What the chunks gAMA and cHRM say; None where that is sRGB as near as programs write it. Raises ValueError for a
-    senseless one."""
+    """What the chunks gAMA and cHRM say; None where that is sRGB as near as programs write it.
+    Raises ValueError for a senseless one.
+    """
     if gama is None and chrm is None:
         return None
     (share,) = struct.unpack(">I", gama) if gama else (45455,)
@@ -72,8 +77,9 @@ def of_png(gama: bytes | None, chrm: bytes | None) -> Light | None:
 
 
 def of_codes(primaries: int, transfer: int) -> Light | None:
-    """What two numbers of H.273 say; None for sRGB and for what nobody says (2). Raises KeyError for numbers unknown here,
-    those of HDR among them."""
+    """What two numbers of H.273 say; None for sRGB and for what nobody says (2). Raises KeyError
+    for numbers unknown here, those of HDR among them.
+    """
     known = SRGB if primaries == 2 else PRIMARIES[primaries]
     if transfer in (2, 13) or transfer in VIDEO:
         return _told(None, known)
@@ -88,8 +94,9 @@ def _told(gamma: float | None, primaries: tuple[float, ...]) -> Light | None:
 
 
 def _matrix(primaries: tuple[float, ...]) -> np.ndarray:
-    """[3, 3] from light of these primaries to that of sRGB's, white to white. Raises ValueError where they span
-    nothing."""
+    """[3, 3] from light of these primaries to that of sRGB's, white to white. Raises ValueError
+    where they span nothing.
+    """
     made = np.linalg.solve(_to_xyz(SRGB), _to_xyz(primaries))
     if not np.isfinite(made).all() or np.abs(made).max() > 100:
         raise ValueError("no primaries")

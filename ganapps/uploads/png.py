@@ -1,4 +1,6 @@
-"""The header of a PNG (W3C PNG, third edition): all but the chunks that its pixels need is left out."""
+"""The header of a PNG (W3C PNG, third edition): all but the chunks that its pixels need is left
+out.
+"""
 
 from __future__ import annotations
 
@@ -82,8 +84,9 @@ def _chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _light(found: Mapping[bytes, bytes]) -> tuple[light.Light | None, tuple[Sentence, ...]]:
-    """What the numbers mean, by the chunk that counts most; and what to say of one that means nothing. Raises UserError for
-    HDR."""
+    """What the numbers mean, by the chunk that counts most; and what to say of one that means
+    nothing. Raises UserError for HDR.
+    """
     try:
         if b"cICP" in found:
             primaries, transfer, matrix, whole = found[b"cICP"]
@@ -105,7 +108,9 @@ def _light(found: Mapping[bytes, bytes]) -> tuple[light.Light | None, tuple[Sent
 
 
 def _iccp(chunk: bytes | None) -> bytes | None:
-    """The profile of an iCCP chunk. One that unpacks beyond bounds is a bomb; a damaged one is empty."""
+    """The profile of an iCCP chunk. One that unpacks beyond bounds is a bomb; a damaged one is
+    empty.
+    """
     if chunk is None:
         return None
     unpack = zlib.decompressobj()

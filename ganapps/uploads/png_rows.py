@@ -1,4 +1,6 @@
-"""The pixels of a PNG, some rows at a time: unpacked, unfiltered, put together; only the rows at hand are in memory."""
+"""The pixels of a PNG, some rows at a time: unpacked, unfiltered, put together; only the rows at
+hand are in memory.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,7 @@ PASSES = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
+# bytes a pixel -> the mode whose filters reach as far
 MODES = {
     1: "L",
     2: "LA",
@@ -30,12 +33,14 @@ MODES = {
     4: "RGBA",
     6: "RGB",
     8: "RGBA",
-}  # bytes a pixel -> the mode whose filters reach as far
+}
 
 
 def samples(header: Header) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """(rows, columns, [h, w, C]) of parts that make up the picture: numbers as they stand in the file, uint8 or uint16;
-    entries of the palette where it has one. Raises UserError where the file ends before, or is damaged."""
+    """(rows, columns, [h, w, C]) of parts that make up the picture: numbers as they stand in the
+    file, uint8 or uint16; entries of the palette where it has one. Raises UserError where the file
+    ends before, or is damaged.
+    """
     packed = _Packed(header.file)
     bits = KINDS[header.colours] * header.depth
     for left, top, across, down in PASSES if header.interlaced else ((0, 0, 1, 1),):
@@ -95,8 +100,9 @@ class _Packed:
 
 
 def _unfiltered(rows: bytes, above: bytes, reach: int) -> np.ndarray:
-    """[h, bytes] of filtered rows, whose filters reach `reach` bytes back and into the row `above`. Pillow does it, as if
-    they were a picture of another kind: only the reach counts."""
+    """[h, bytes] of filtered rows, whose filters reach `reach` bytes back and into the row `above`.
+    Pillow does it, as if they were a picture of another kind: only the reach counts.
+    """
     packed = zlib.compress(b"\0" + above + rows, 0)
     size = (len(above) // reach, 1 + len(rows) // (len(above) + 1))
     try:

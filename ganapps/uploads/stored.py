@@ -1,5 +1,6 @@
-"""A file that is read only where somebody looks, and files put together from pieces of it: none is ever whole in
-memory."""
+"""A file that is read only where somebody looks, and files put together from pieces of it: none is
+ever whole in memory.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ BLOCK = 65_536  # bytes that are kept of the place last looked at
 
 
 class Stored:
-    """A file as a sequence of bytes: an index gives a number, a slice gives bytes, and nothing else is read.
+    """A file as a sequence of bytes: an index gives a number, a slice gives bytes, and nothing else
+    is read.
 
-    Raises OSError where the disk does, IndexError for a byte beyond the end; a slice beyond the end is shorter.
+    Raises OSError where the disk does, IndexError for a byte beyond the end; a slice beyond the end
+    is shorter.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -51,13 +54,17 @@ Data = bytes | Stored
 
 
 def unpacked(form: str, data: Data, at: int) -> tuple[int, ...]:
-    """What stands at byte `at`, as `struct` spells it. Raises struct.error where the data end before."""
+    """What stands at byte `at`, as `struct` spells it. Raises struct.error where the data end
+    before.
+    """
     return struct.unpack(form, data[at : at + struct.calcsize(form)])
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """A file made of bytes and of ranges of `data`, one after the other; it may be opened again and again."""
+    """A file made of bytes and of ranges of `data`, one after the other; it may be opened again and
+    again.
+    """
 
     data: Data
     parts: tuple[bytes | range, ...]

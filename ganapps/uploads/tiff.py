@@ -18,7 +18,8 @@ STRIPS, STRIP_SIZES, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES = 273, 279, 322,
 ROWS, SUBFILE, SUBTABLES, DNG = 278, 254, 330, 50706
 LAYOUT = {WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, SIGN}
 PLACES = {STRIPS, STRIP_SIZES, TILE_WIDTH, TILE_HEIGHT, TILES, TILE_SIZES}
-# And: order of bits, rows a strip, options of fax, predictor, palette, tables of JPEG, four of YCbCr and CMYK.
+# And: order of bits, rows a strip, options of fax, predictor, palette, tables of JPEG, four of
+# YCbCr and CMYK.
 PIXELS = LAYOUT | PLACES | {ROWS, 266, 292, 293, 317, 320, 347, 529, 530, 531, 532}
 SINGLE = PIXELS - {
     BITS,
@@ -79,11 +80,14 @@ def header(data: Data) -> Header:
 
 
 def _check_raw(found: ifd.Table, data: Data) -> None:
-    """A camera's raw file begins with a small preview, and its picture is in tables that no program here reads."""
+    """A camera's raw file begins with a small preview, and its picture is in tables that no program
+    here reads.
+    """
     preview = found.number(SUBFILE) & 1 and SUBTABLES in found.tags
     if DNG in found.tags or preview or data[8:10] == b"CR":
         raise UserError(
-            "This is a camera's raw file (such as DNG), of which only a small preview could be read: "
+            "This is a camera's raw file (such as DNG), of which only a small preview could be "
+            "read: "
             "develop it with the camera's program and save it as TIFF or JPEG first."
         )
 
@@ -105,7 +109,9 @@ def _check_samples(found: ifd.Table) -> None:
 
 
 def _check_pieces(found: ifd.Table, length: int) -> None:
-    """Where the strips or tiles lie. Those that lie over each other would be read again and again."""
+    """Where the strips or tiles lie. Those that lie over each other would be read again and
+    again.
+    """
     tiled = TILES in found.tags
     starts, sizes = (
         found.numbers(TILES if tiled else STRIPS),
@@ -124,8 +130,9 @@ def _check_pieces(found: ifd.Table, length: int) -> None:
 
 
 def _memory(found: ifd.Table, bands: _Bands) -> int:
-    """Bytes that decoding takes: the result, and of the largest band Pillow's pictures, what a strip or tile of it is
-    unpacked into, and the file's own bytes."""
+    """Bytes that decoding takes: the result, and of the largest band Pillow's pictures, what a
+    strip or tile of it is unpacked into, and the file's own bytes.
+    """
     width, height, samples = found.number(WIDTH), found.number(HEIGHT), found.number(SAMPLES, 1)
     wide = 2 if max(found.numbers(BITS, (1,))) == 16 else 1
     coloured = found.number(PHOTOMETRIC) in (3, 5, 8)  # a palette, CMYK, Lab: they become RGB
@@ -162,8 +169,10 @@ def _planes(found: ifd.Table) -> tuple[dict[int, tuple[int, bytes]], ...]:
 
 
 class _Bands:
-    """The strips or tiles of one set of tags in bands: whole rows of them, of some million pixels, which can be decoded one
-    after the other. `rows` are the pixel rows of each but the last, `largest` is the most bytes that one has in the file."""
+    """The strips or tiles of one set of tags in bands: whole rows of them, of some million pixels,
+    which can be decoded one after the other. `rows` are the pixel rows of each but the last,
+    `largest` is the most bytes that one has in the file.
+    """
 
     def __init__(self, data: Data, order: str, tags: dict[int, tuple[int, bytes]]) -> None:
         self._data, self._order, self._tags = data, order, tags
@@ -179,16 +188,17 @@ class _Bands:
         if found.number(COMPRESSION, 1) == 1 and not tiled and len(self._pieces) == self._sets:
             side = self._cut(found, width, side)
         down = -(-self._height // side)
-        if (
-            len(self._pieces) != self._sets * self._across * down
-        ):  # another arrangement: all of it at once
+        # another arrangement: all of it at once
+        if len(self._pieces) != self._sets * self._across * down:
             side, down, self._across, self._sets = self._height, 1, len(self._pieces), 1
         self._down, self._some = down, max(1, BAND // max(1, width * side))
         self.rows = self._some * side
         self.largest = max((sum(size for _, size in band) for band in self._bands()), default=0)
 
     def _cut(self, found: ifd.Table, width: int, side: int) -> int:
-        """Cuts strips as high as the picture, of plain numbers, into lower ones; how high those are."""
+        """Cuts strips as high as the picture, of plain numbers, into lower ones; how high those
+        are.
+        """
         bits = max(found.numbers(BITS, (1,))) * (found.number(SAMPLES, 1) if self._sets == 1 else 1)
         row, rows = -(-width * bits // 8), max(1, BAND // max(1, width))
         if rows >= side or any(size < row * self._height for _, size in self._pieces):

@@ -10,7 +10,8 @@ from ganapps.uploads.stored import Data, Pieces, unpacked
 
 PIXELS = (b"VP8X", b"ALPH", b"VP8 ", b"VP8L", b"ANIM", b"ANMF")  # the chunks that make a picture
 FLAGS = 0b00010010  # of VP8X, those that stay: alpha, animation (not ICC, EXIF, XMP)
-MEMORY = 17  # bytes a pixel while it is decoded, measured: its library keeps several pictures of four bytes each
+# bytes a pixel while it is decoded, measured: its library keeps several pictures of four bytes each
+MEMORY = 17
 
 
 def header(data: Data) -> Header:
@@ -41,8 +42,9 @@ def header(data: Data) -> Header:
 
 
 def _chunks(data: Data, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """(name, first byte, length) of at most a thousand chunks: EXIF stands behind the frames, and nobody waits for it
-    beyond that."""
+    """(name, first byte, length) of at most a thousand chunks: EXIF stands behind the frames, and
+    nobody waits for it beyond that.
+    """
     at = 12
     for _ in range(1000):
         if at + 8 > end:
@@ -67,7 +69,9 @@ def _chunk(data: Data, name: bytes, start: int, length: int) -> tuple[bytes | ra
 
 
 def _canvas(extended: bytes | None, data: Data, first: int) -> tuple[int, int]:
-    """The size: of the VP8X chunk, else of the picture's own header, whose chunk begins at `first`."""
+    """The size: of the VP8X chunk, else of the picture's own header, whose chunk begins at
+    `first`.
+    """
     if extended:
         return int.from_bytes(extended[4:7], "little") + 1, int.from_bytes(
             extended[7:10], "little"

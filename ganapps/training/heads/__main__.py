@@ -1,7 +1,9 @@
-"""Renders portraits as shards for the trainings: python -m ganapps.training.heads --assets DIR --out DIR --end 5000
+"""Renders portraits as shards for the trainings: python -m ganapps.training.heads --assets DIR
+--out DIR --end 5000
 
-Run it again to go on after a stop; a picture that is there already is kept. One processor core renders about 45 pictures a minute;
-for more, start one process a core with `--part 0/2` and `--part 1/2` into the same folder, and `--pack` when all are done.
+Run it again to go on after a stop; a picture that is there already is kept. One processor core
+renders about 45 pictures a minute; for more, start one process a core with `--part 0/2` and `--part
+1/2` into the same folder, and `--pack` when all are done.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ SHARD = 1000
 
 
 def render(out: Path, assets: Path, wanted: range, seed: int, size: int, samples: int) -> None:
-    """Pictures `wanted` of the data set `seed` as OUT/NNNNNN.jpg, each with its description beside it as .json."""
+    """Pictures `wanted` of the data set `seed` as OUT/NNNNNN.jpg, each with its description beside
+    it as .json.
+    """
     studio = None
     for index in wanted:
         picture, description = out / f"{index:06}.jpg", out / f"{index:06}.json"
         if description.exists():
             continue
-        # Blender takes a second to import and a process to itself: only when there is something to render.
+        # Blender takes a second to import and a process to itself: only when there is something to
+        # render.
         from ganapps.training.heads.people import describe
         from ganapps.training.heads.studio import Studio
 
@@ -37,7 +42,8 @@ def render(out: Path, assets: Path, wanted: range, seed: int, size: int, samples
 
 
 def pack(out: Path, end: int, start: int = 0) -> None:
-    """Whole shards of 1,000: heads128-NN.tar, and the rest in a last one. Raises FileNotFoundError for a picture that is missing.
+    """Whole shards of 1,000: heads128-NN.tar, and the rest in a last one. Raises FileNotFoundError
+    for a picture that is missing.
 
     `start`, where a shard begins, leaves out those that were packed elsewhere.
     """

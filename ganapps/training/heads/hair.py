@@ -1,4 +1,6 @@
-"""Hair: meshes with painted strands for most styles; beards and cropped hair as thin triangles grown from the skin."""
+"""Hair: meshes with painted strands for most styles; beards and cropped hair as thin triangles
+grown from the skin.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +93,9 @@ def _direction(
     on_top: np.ndarray,
     chance: np.ndarray,
 ) -> np.ndarray:
-    """Unit vectors [N, 3]: combed hair, a beard that hangs, both in soft clumps and never into the skin."""
+    """Unit vectors [N, 3]: combed hair, a beard that hangs, both in soft clumps and never into the
+    skin.
+    """
     clumps = np.sin(start @ np.array([[9.0, 4, 6], [5, 11, 3], [4, 6, 10]]).T + chance[0, :3] * 6)
     down = np.stack([np.sign(start[:, 0]) * 0.15, -np.ones(len(start)), 0 * start[:, 0]], 1)
     comb = np.array([person["comb"], 0.25, -0.6 if person["comb"] > 0 else 0.4])
@@ -114,7 +118,9 @@ def _plant(
     chance: np.ndarray,
     stock: Stock,
 ) -> None:
-    """One triangle a strand, its foot just under the skin; the object's unused triangles are hidden in the first point."""
+    """One triangle a strand, its foot just under the skin; the object's unused triangles are hidden
+    in the first point.
+    """
     side = np.cross(towards, [0, 0, 1.0])
     side *= (0.007 + 0.010 * chance[:, 2:3]) / np.maximum(
         np.linalg.norm(side, axis=1, keepdims=True), 1e-3

@@ -1,4 +1,6 @@
-"""Light from all around as a small panorama, and a blurred background behind the head; both in linear light."""
+"""Light from all around as a small panorama, and a blurred background behind the head; both in
+linear light.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ FILL_RADIUS = 7  # degrees
 
 
 def _directions() -> tuple[np.ndarray, np.ndarray]:
-    """Where each pixel of the panorama lies: unit vectors [H, W, 3], and the part of the sphere it covers [H, W, 1]."""
+    """Where each pixel of the panorama lies: unit vectors [H, W, 3], and the part of the sphere it
+    covers [H, W, 1].
+    """
     azimuth = -((np.arange(WIDTH) + 0.5) / WIDTH - 0.5) * 2 * np.pi
     elevation = (0.5 - (np.arange(HEIGHT) + 0.5) / HEIGHT) * np.pi
     a, e = np.meshgrid(azimuth, elevation)
@@ -28,7 +32,9 @@ UP = (DIRECTIONS[..., 2:] + 1) / 2
 
 
 def panorama(person: dict[str, Any], chance: np.random.Generator) -> np.ndarray:
-    """[64, 128, 3], so bright that a face in it is well exposed, but for the person's own exposure."""
+    """[64, 128, 3], so bright that a face in it is well exposed, but for the person's own
+    exposure.
+    """
     cool = _tint(-0.5 * person["light_temp"] + chance.normal(0, 0.3))
     light = (
         _ambient(1 - person["contrast"] * 0.85, cool) + _lamps(person, cool, chance) + _rim(chance)
@@ -91,7 +97,9 @@ def _fill(person: dict[str, Any], others: float) -> np.ndarray | float:
 
 
 def _on_the_face(light: np.ndarray, person: dict[str, Any]) -> float:
-    """How bright a face is in this light: from the front, or from the side where that is much brighter."""
+    """How bright a face is in this light: from the front, or from the side where that is much
+    brighter.
+    """
     front = np.maximum(DIRECTIONS @ _direction(0, 15), 0)[..., None]
     side = np.maximum(DIRECTIONS @ _direction(np.sign(person["light_az"]) * 40, 20), 0)[..., None]
     from_front, from_side = (
@@ -101,7 +109,9 @@ def _on_the_face(light: np.ndarray, person: dict[str, Any]) -> float:
 
 
 def background(person: dict[str, Any], chance: np.random.Generator) -> np.ndarray:
-    """[64, 64, 3]: plain, a gradient, or shapes out of focus; a little darker towards the corners."""
+    """[64, 64, 3]: plain, a gradient, or shapes out of focus; a little darker towards the
+    corners.
+    """
     y, x = np.mgrid[0:BACKGROUND, 0:BACKGROUND] / (BACKGROUND - 1.0)
     colours = np.ones((BACKGROUND, BACKGROUND, 1)) * _colour(chance)
     if person["background"] == "gradient":

@@ -1,4 +1,6 @@
-"""What things are made of: skin, eyes, cloth, and textured cards for hair, brows, lashes, teeth and suits."""
+"""What things are made of: skin, eyes, cloth, and textured cards for hair, brows, lashes, teeth and
+suits.
+"""
 
 from __future__ import annotations
 
@@ -133,7 +135,9 @@ def card(
 
 
 def hair_card(texture: Path) -> bpy.types.Material:
-    """A tinted sheet of hair, trimmed with a ragged edge where it is painted `cut`; its strands break up the gloss."""
+    """A tinted sheet of hair, trimmed with a ragged edge where it is painted `cut`; its strands
+    break up the gloss.
+    """
     made, n = material(texture.stem)
     image = n.add("TexImage", image=picture(f"tex-{texture.stem}", _sheet(texture, tinted=True)))
     colour = n.mix(1.0, image.outputs[0], n.colour("tint"), "MULTIPLY")
@@ -154,7 +158,9 @@ def hair_card(texture: Path) -> bpy.types.Material:
 
 
 def _sheet(texture: Path, tinted: bool) -> np.ndarray:
-    """A texture in linear light with its alpha [H, W, 4]; tinted: grey, around 1 where it isn't clear."""
+    """A texture in linear light with its alpha [H, W, 4]; tinted: grey, around 1 where it isn't
+    clear.
+    """
     rgba = np.asarray(Image.open(texture).convert("RGBA"), np.float32) / 255
     colour, alpha = linear(rgba[..., :3]), rgba[..., 3:]
     if tinted:

@@ -1,4 +1,5 @@
-"""MakeHuman's meshes in plain numpy: OBJ files, shape targets, and meshes that are fitted to the body.
+"""MakeHuman's meshes in plain numpy: OBJ files, shape targets, and meshes that are fitted to the
+body.
 
 Units are MakeHuman's: decimetres, y up, z to the front.
 """
@@ -13,7 +14,9 @@ import numpy as np
 
 
 class Mesh:
-    """A Wavefront file: vertices [V, 3], uvs [U, 2]; for each face its vertex numbers, uv numbers and group."""
+    """A Wavefront file: vertices [V, 3], uvs [U, 2]; for each face its vertex numbers, uv numbers
+    and group.
+    """
 
     def __init__(self, path: Path) -> None:
         vertices, uvs = [], []
@@ -51,17 +54,20 @@ class Mesh:
 
 
 class Piece:
-    """Part of a mesh: faces in its own vertex numbers, `ids` [N] the same vertices in the whole mesh."""
+    """Part of a mesh: faces in its own vertex numbers, `ids` [N] the same vertices in the whole
+    mesh.
+    """
 
     def __init__(self, faces: list[list[int]], face_uvs: list[list[int]], ids: np.ndarray) -> None:
         self.faces, self.face_uvs, self.ids = faces, face_uvs, ids
 
 
 class Fitted:
-    """A mesh that follows the body, such as hair or a suit: NAME.obj and how it is fitted, NAME.mhclo.
+    """A mesh that follows the body, such as hair or a suit: NAME.obj and how it is fitted,
+    NAME.mhclo.
 
-    Each vertex is a weighted sum of three of the body's, plus an offset that grows with the body. `hidden`: the body's vertices
-    that lie under it.
+    Each vertex is a weighted sum of three of the body's, plus an offset that grows with the body.
+    `hidden`: the body's vertices that lie under it.
     """
 
     def __init__(self, stem: Path) -> None:
@@ -102,7 +108,9 @@ class Fitted:
 
 
 class Human:
-    """The base mesh and all its targets; the first start packs the targets into one file beside them."""
+    """The base mesh and all its targets; the first start packs the targets into one file beside
+    them.
+    """
 
     def __init__(self, assets: Path) -> None:
         self.base = Mesh(assets / "base.obj")
@@ -141,9 +149,11 @@ class Human:
 def macro_weights(
     gender: float, age: float, muscle: float, weight: float, ancestry: Mapping[str, float]
 ) -> dict[str, float]:
-    """MakeHuman's large targets for a body: gender 0 (female) .. 1 (male), age from 25, muscle and weight 0..1, ancestry's sum 1.
+    """MakeHuman's large targets for a body: gender 0 (female) .. 1 (male), age from 25, muscle and
+    weight 0..1, ancestry's sum 1.
 
-    25 is the age of the "young" shape, so that nobody is ever mixed with the child targets; proportions are half way to ideal.
+    25 is the age of the "young" shape, so that nobody is ever mixed with the child targets;
+    proportions are half way to ideal.
     """
     assert age >= 25, f"age {age}: younger shapes are not read"
     old = float(np.clip((age - 25) / 65, 0, 1))

@@ -1,8 +1,9 @@
 """Who is in picture number i: every choice, from one random stream per index.
 
-Nothing else in this room draws by chance, but from the `noise_seed` and `shirt_n` in a description. Adults only, 18 to 75 years;
-the body never mixes in MakeHuman's child shapes. The order of the draws is part of the data set: a change makes other people.
-From index 5000 on people are drawn by the kinder of two `Rules`; those before stay who they are.
+Nothing else in this room draws by chance, but from the `noise_seed` and `shirt_n` in a description.
+Adults only, 18 to 75 years; the body never mixes in MakeHuman's child shapes. The order of the
+draws is part of the data set: a change makes other people. From index 5000 on people are drawn by
+the kinder of two `Rules`; those before stay who they are.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ Description = dict[str, Any]
 
 @dataclass(frozen=True)
 class Rules:
-    """What differs between the first 5,000 people and the later ones: chances, and (mean, deviation) of normal draws."""
+    """What differs between the first 5,000 people and the later ones: chances, and (mean,
+    deviation) of normal draws.
+    """
 
     hair_chances: Mapping[str, list[float]]
     styles: Mapping[str, Mapping[str, float]]
@@ -108,7 +111,8 @@ FIRST = Rules(
     raised=0,
     kind_to_eyes=False,
 )
-# People smiled seldom, frowned, had dark hair like helmets and eyes in the dark: faces that learned from them did so too.
+# People smiled seldom, frowned, had dark hair like helmets and eyes in the dark: faces that learned
+# from them did so too.
 KINDER = Rules(
     {
         "african": [0.72, 0.18, 0.05, 0.01, 0.02, 0.01, 0.01, 0],
@@ -152,7 +156,9 @@ FRIENDLY = ("eyebrows/eyebrows-angle", "mouth/mouth-angles")
 
 
 def describe(index: int, seed: int = 0) -> Description:
-    """Picture `index` of the data set `seed` as a flat dict of plain values, the labels of the picture."""
+    """Picture `index` of the data set `seed` as a flat dict of plain values, the labels of the
+    picture.
+    """
     chance = _Chance(
         np.random.default_rng([seed, index]), KINDER if index >= KINDER_FROM else FIRST
     )
@@ -392,9 +398,8 @@ def _clothes(person: Description, chance: _Chance) -> None:
 def _light(person: Description, chance: _Chance) -> None:
     rng = chance.rng
     person["light"] = str(rng.choice(LIGHTS, p=[0.25, 0.25, 0.2, 0.12, 0.18]))
-    person["light_az"] = round(
-        chance.normal(0, 40, -85, 85), 1
-    )  # degrees; + to the picture's right
+    # degrees; + to the picture's right
+    person["light_az"] = round(chance.normal(0, 40, -85, 85), 1)
     person["light_el"] = round(chance.between(5, 55), 1)
     person["light_temp"] = round(chance.normal(0, 0.6, -1.2, 1.2), 2)  # - cool, + warm
     person["contrast"] = round(chance.between(0.15, 0.9), 2)
@@ -404,15 +409,15 @@ def _light(person: Description, chance: _Chance) -> None:
 
 
 def _kind_light(person: Description, chance: _Chance) -> None:
-    """A soft lamp beside the camera, whose share of the light on the face is `fill`: it lights the eyes, and shines back from them."""
+    """A soft lamp beside the camera, whose share of the light on the face is `fill`: it lights the
+    eyes, and shines back from them.
+    """
     person["fill"] = round(chance.between(0.15, 0.45), 2)
     person["fill_az"], person["fill_el"] = (
         round(chance.normal(0, 14, -30, 30), 1),
         round(chance.between(8, 30), 1),
     )
-    person["eye_gloss"] = round(
-        chance.between(1.5, 3), 2
-    )  # how many times as bright as a cornea's the reflection is
-    person["eye_white"] = round(
-        chance.between(1.05, 1.25), 2
-    )  # how many times as bright the eyeballs are as those of the first people
+    # how many times as bright as a cornea's the reflection is
+    person["eye_gloss"] = round(chance.between(1.5, 3), 2)
+    # how many times as bright the eyeballs are as those of the first people
+    person["eye_white"] = round(chance.between(1.05, 1.25), 2)

@@ -1,4 +1,6 @@
-"""A person's skin: MakeHuman's skins mixed by age, ancestry and sex, tinted; and its painted parts."""
+"""A person's skin: MakeHuman's skins mixed by age, ancestry and sex, tinted; and its painted
+parts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What has been made so far: materials, meshes and objects, each made once and used again for the next picture."""
+"""What has been made so far: materials, meshes and objects, each made once and used again for the
+next picture.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Turns a description into a picture with Blender's path tracer, on the processor.
 
-One studio lives as long as its process: meshes and materials are made once; from picture to picture only vertices, colours, the
-skin and the light change.
+One studio lives as long as its process: meshes and materials are made once; from picture to picture
+only vertices, colours, the skin and the light change.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from ganapps.training.heads.stock import Stock
 
 
 class Studio:
-    """A scene with a camera and light; `assets` is the folder that `assets.py` fills, `size` the picture's side in pixels."""
+    """A scene with a camera and light; `assets` is the folder that `assets.py` fills, `size` the
+    picture's side in pixels.
+    """
 
     def __init__(self, assets: Path, size: int = 128, samples: int = 24) -> None:
         self.human, self.stock = Human(assets), Stock(assets)
@@ -36,7 +38,9 @@ class Studio:
         self.world = _add_world(self.scene)
 
     def render(self, person: dict[str, Any]) -> Image.Image:
-        """The picture of a description from `people.describe`; the same one each time, but for rounding."""
+        """The picture of a description from `people.describe`; the same one each time, but for
+        rounding.
+        """
         chance = np.random.default_rng(person["noise_seed"])
         self.stock.put_away()
         self._pose(Figure(self.human, person), chance)
@@ -123,7 +127,9 @@ class Studio:
         return made
 
     def _aim(self, figure: Figure) -> None:
-        """The camera, so that eyes and mouth lie as in FFHQ's crop (Karras 2019), but for zoom and shift."""
+        """The camera, so that eyes and mouth lie as in FFHQ's crop (Karras 2019), but for zoom and
+        shift.
+        """
         p = figure.person
         left, right, *mouth = figure.pose(
             np.stack([figure.eyes["l"], figure.eyes["r"], *figure.vertices[self.anatomy.mouth]])
