@@ -139,7 +139,8 @@ def compare(here: Engine, rounds: int) -> None:
         plain, charged, waited = (min(column) for column in zip(*measured))
         share = statistics.median(charged / plain for plain, charged, _ in measured)
         print(
-            f"| {title} | {plain:.4f} | {charged:.4f} | {waited:.4f} | {100 * (share - 1):+.1f} % |",
+            f"| {title} | {plain:.4f} | {charged:.4f} | {waited:.4f} "
+            f"| {100 * (share - 1):+.1f} % |",
             flush=True,
         )
 

@@ -280,7 +280,8 @@ def table(arguments: argparse.Namespace) -> None:
             line = f"| {model} | {side} | {mine.seconds / megapixels:.2f} | {mine.peak / 1e6:.0f} |"
             if arguments.originals:
                 other = best(rounds["theirs"])
-                line += f" {other.seconds / megapixels:.2f} | {other.peak / 1e6:.0f} | {mine.seconds / other.seconds:.2f} |"
+                line += f" {other.seconds / megapixels:.2f} | {other.peak / 1e6:.0f} |"
+                line += f" {mine.seconds / other.seconds:.2f} |"
                 line += f" {mine.share:.0%}, {other.share:.0%} |"
             print(line, flush=True)
 

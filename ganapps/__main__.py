@@ -51,7 +51,8 @@ def flags() -> argparse.ArgumentParser:
     )
     doctor_ = commands.add_parser(
         "doctor",
-        help="versions, devices, cache, Hub, and every model that is here against its golden values",
+        help="versions, devices, cache, Hub, and every model that is here against its golden "
+        "values",
     )
     doctor_.add_argument(
         "--update",

@@ -72,7 +72,8 @@ def machine(engine: Engine, offline: bool = False) -> Iterator[str]:
     ):
         yield f"{what}: {folder}, {size(_bytes(folder))}"
     asked = not offline and engine.hub_answers()
-    yield f"Hub: {constants.ENDPOINT}, {'not asked (offline)' if offline else 'reachable' if asked else 'not reachable'}"
+    reachable = "reachable" if asked else "not reachable"
+    yield f"Hub: {constants.ENDPOINT}, {'not asked (offline)' if offline else reachable}"
 
 
 def models(engine: Engine, update: bool = False, golden: Path = GOLDEN) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ def _shortened(value: object) -> object:
     """A value as it may stand in a sentence; numbers stay what they are, for formats and plurals,
     and so do refusals, whose own values are short already.
     """
-    if isinstance(value, UserError) or isinstance(value, (int, float)) and abs(value) < 1e15:
+    if isinstance(value, UserError) or (isinstance(value, (int, float)) and abs(value) < 1e15):
         return value
     text = str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

@@ -132,7 +132,7 @@ def size(count: float) -> str:
         if count >= step:
             return (
                 f"{count / step:.0f} {unit}"
-                if count >= 100 * step or unit == "MB" and count >= 10 * step
+                if count >= 100 * step or (unit == "MB" and count >= 10 * step)
                 else f"{count / step:.1f} {unit}"
             )
     return f"{count / 1e3:.0f} kB" if count >= 1e3 else "under 1 kB"
@@ -205,7 +205,7 @@ def _give_back() -> None:
     try:
         ctypes.CDLL(None).malloc_trim(0)
     except (OSError, AttributeError, TypeError):
-        return None
+        return
 
 
 _STATUS = Path("/proc/self/status")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import Any
 from urllib.error import HTTPError
@@ -40,7 +41,7 @@ def called(url: str, name: str, body: Any, positional: bool = False) -> tuple[st
         lines = stream.read().decode().splitlines()
     events = [
         (line[7:], json.loads(data[6:]))
-        for line, data in zip(lines, lines[1:])
+        for line, data in itertools.pairwise(lines)
         if line.startswith("event: ")
     ]
     return events[-1]

@@ -430,7 +430,6 @@ def _long() -> dict[str, tuple[bytes, str]]:
     )
     counts = mapping(**{f"k{i}": b"K\x01" for i in range(20_000)}) + save_as(0)
     counter = name("collections", "Counter")
-    # fmt: skip
     return {
         "nested tuples": (stream(b"N" + b"\x85" * 100_000, {}), TOO_MUCH),
         "nested lists": (stream(b"]" * 100_000 + b"a" * 99_999, {}), TOO_MUCH),

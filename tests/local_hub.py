@@ -264,7 +264,7 @@ def _refusal(repository: Repository | None, token: str | None) -> tuple[int, str
         return 403, "Access to this resource is disabled."
     if door == "gated" and token != "accepted":
         return 403 if token else 401, "GatedRepo"
-    if door == "missing" or door == "private" and token != "accepted":
+    if door == "missing" or (door == "private" and token != "accepted"):
         return 404 if token else 401, "RepoNotFound"
     return None
 

@@ -23,8 +23,6 @@ from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
     DDPMScheduler,
-    LCMScheduler,
-    PNDMScheduler,
     UNet2DConditionModel,
     UNet2DModel,
     VQModel,

@@ -77,8 +77,13 @@ def test_what_a_person_would_trip_over_is_noticed(browser: Browser, url: str) ->
     )
     page.goto(f"{url}page")
     assert faults == []
-    page.evaluate("""async () => { console.error("oops"); console.warn("fine"); setTimeout(() => { throw new Error("broken"); });
-        await fetch("/nothing-here"); await fetch("http://127.0.0.1:9/").catch(() => 0); }""")
+    page.evaluate("""async () => {
+        console.error("oops");
+        console.warn("fine");
+        setTimeout(() => { throw new Error("broken"); });
+        await fetch("/nothing-here");
+        await fetch("http://127.0.0.1:9/").catch(() => 0);
+    }""")
     page.wait_for_timeout(200)
     context.close()
     for sign in (

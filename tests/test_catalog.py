@@ -17,7 +17,10 @@ id = "mine"
 title = "Mine"
 task = "faces"
 network = "stylegan2"
-sources = [{ repo = "me/mine", file = "mine.pkl", revision = "main", size = 12 }, { file = "mine.safetensors" }]
+sources = [
+    { repo = "me/mine", file = "mine.pkl", revision = "main", size = 12 },
+    { file = "mine.safetensors" },
+]
 format = "nvidia"
 licence = "CC0-1.0"
 commercial = "yes"
@@ -93,7 +96,7 @@ def test_the_licence_bears_out_what_is_said_of_commercial_use() -> None:
         borne_out = {
             "yes": free and not bound,
             "no": bound,
-            "unknown": OPEN.search(row.licence) is not None or free and bound,
+            "unknown": OPEN.search(row.licence) is not None or (free and bound),
         }
         assert borne_out[row.commercial], (row.id, row.licence, row.commercial)
 
@@ -110,7 +113,7 @@ def test_own_rows_come_after_the_shipped_ones(
     (tmp_path / "own.toml").write_text(ROW)
     monkeypatch.setenv("GANAPPS_CATALOG", str(tmp_path / "own.toml"))
     rows = catalog.load(NETWORKS)
-    assert list(rows)[0] == "heads-128" and list(rows)[-1] == "mine"
+    assert next(iter(rows)) == "heads-128" and list(rows)[-1] == "mine"
     assert rows["mine"].sources == (
         Source("mine.pkl", "me/mine", "main", size=12),
         Source("mine.safetensors"),
@@ -145,7 +148,8 @@ FAULTS = {
     ),
     "unknown commercial": (
         ROW.replace('"yes"', '"maybe"'),
-        "Row mine of the catalogue has the unknown commercial maybe: accepted are no, unknown, yes.",
+        "Row mine of the catalogue has the unknown commercial maybe: "
+        "accepted are no, unknown, yes.",
     ),
     "no licence": (
         ROW.replace('licence = "CC0-1.0"\n', ""),

@@ -4,6 +4,7 @@ waits its turn, and says what it cost.
 
 from __future__ import annotations
 
+import itertools
 import json
 import pickle
 import threading
@@ -198,7 +199,7 @@ def test_two_runs_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     threads = [threading.Thread(target=run, args=(n,)) for n in (1, 2)]
     [t.start() for t in threads]
     [t.join() for t in threads]
-    assert len(order) == 32 and sum(a != b for a, b in zip(order, order[1:])) >= 8, order
+    assert len(order) == 32 and sum(a != b for a, b in itertools.pairwise(order)) >= 8, order
 
 
 def test_sixteen_pictures_do_not_need_sixteen_times_the_memory_of_one(tmp_path: Path) -> None:

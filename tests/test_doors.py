@@ -118,7 +118,7 @@ def test_no_event_opens_a_path_of_this_machine(
         for path in (secret, missing):
             sent = inputs.copy()
             sent[place] = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
-            status, answer = post(
+            _status, answer = post(
                 url, "run/predict", {"data": sent, "fn_index": number, "session_hash": "walker"}
             )
             said.append(str(answer).replace(path.name, "NAME"))
@@ -476,7 +476,7 @@ def test_one_who_asks_too_often_is_told_and_nobody_is_shut_out(
         assert answers[:3] == [200, 200, 200]
         assert answers[3:] == [429, 429]
         began = time.monotonic()
-        kind, answer = called(url, "faces", {"model": "heads-64"})
+        kind, _answer = called(url, "faces", {"model": "heads-64"})
         assert kind == "complete"
         assert time.monotonic() - began < 30, "not after 192 faces that nobody waits for"
 

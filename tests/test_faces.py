@@ -178,9 +178,12 @@ TABLE = from_table(
         "names": '["r", "g", "b"]',
         "controls": """[
     {"id": "hair", "title": "Hair", "kind": "choice", "options": {"red": {"r": 1.0}, "none": {}}},
-    {"id": "sky", "title": "Sky", "kind": "colour", "weights": {"r": [1, 0], "g": [1, 0], "b": [2, -1]}},
-    {"id": "age", "title": "Age", "kind": "number", "min": 18, "max": 90, "weights": {"b": [0.1, 0]}},
-    {"id": "mood", "title": "Mood", "kind": "number", "min": 0, "max": 1, "weights": {"b": [1, 0]}, "works": false}]""",
+    {"id": "sky", "title": "Sky", "kind": "colour",
+     "weights": {"r": [1, 0], "g": [1, 0], "b": [2, -1]}},
+    {"id": "age", "title": "Age", "kind": "number", "min": 18, "max": 90,
+     "weights": {"b": [0.1, 0]}},
+    {"id": "mood", "title": "Mood", "kind": "number", "min": 0, "max": 1,
+     "weights": {"b": [1, 0]}, "works": false}]""",
     },
 )
 

@@ -362,7 +362,8 @@ from skimage import data
 from ganapps.tasks import colours, figures, resample
 torch.set_num_threads(1)
 def peak():
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) * 1024
+    lines = open("/proc/self/status")
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) * 1024
 source = np.ascontiguousarray(np.tile(data.astronaut(), (3, 4, 1))[:1500, :2000])
 result, said = resample.resize(source, (4000, 3000)), {}
 for name, work in {"consistency": lambda: figures.consistency(result, source),

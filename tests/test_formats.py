@@ -74,7 +74,6 @@ def test_nested_dicts_become_dotted_names_and_plain_values_settings(tmp_path, wr
     network(torch.randn(1, 3, 2, 2)).sum().backward()
     optimizer.step()
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, [3, 4])  # holds a Counter
-    # fmt: skip
     content = dict(
         epoch=200,
         psnr=float("nan"),
@@ -209,7 +208,7 @@ def test_nvidia_pickle(tmp_path, protocol):
 
 
 def test_nvidia_pickle_with_the_names_of_older_numpy(tmp_path):
-    content, ema = nvidia_snapshot(3)
+    content, _ema = nvidia_snapshot(3)
     older = content.replace(b"numpy._core.multiarray\n", b"numpy.core.multiarray\n")
     assert older != content
     contents = read(put(tmp_path, older))

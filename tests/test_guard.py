@@ -674,7 +674,7 @@ def test_a_race_that_is_over_its_time_shows_what_it_has(engine: Engine) -> None:
     laps = tab.track.laps
 
     def over(*given: object) -> Iterator[dict]:
-        for i, update in enumerate(laps(*given)):
+        for _i, update in enumerate(laps(*given)):
             yield update
             if given[1].lap:
                 raise RunEnded(

@@ -184,7 +184,6 @@ def by_hand(marker: str) -> dict[str, bytes]:
     mkdir, path = name(os.mkdir.__module__, "mkdir"), text(marker)
     newborn, plain = name("hostile", "Newborn"), name("hostile", "Plain")
     module, thing = text("os"), text("mkdir")
-    # fmt: skip
     return {
         "REDUCE": mkdir + path + b"\x85R",
         "REDUCE through a memo": mkdir + b"q\x000h\x00" + path + b"\x85R",
@@ -261,7 +260,6 @@ def test_each_instruction_that_calls(tmp_path, marker, extension, kind):
         assert_refused(beside)
 
 
-# fmt: skip
 @pytest.mark.parametrize(
     "payload",
     [

@@ -20,9 +20,10 @@ HEADINGS = {
 }
 START = """# The models
 
-Every row of `weights/catalog.toml`, made from it (`python -m tests.test_models_page`). Sources are tried in this order. Of each, how
-well it is known that it holds the file: high, its public pages list it or many programs fetch it there; medium, a few programs do, or
-its name follows from its neighbours'; low, a single mention, or pages that disagree. What ships lies in `weights/`.
+Every row of `weights/catalog.toml`, made from it (`python -m tests.test_models_page`). Sources are
+tried in this order. Of each, how well it is known that it holds the file: high, its public pages
+list it or many programs fetch it there; medium, a few programs do, or its name follows from its
+neighbours'; low, a single mention, or pages that disagree. What ships lies in `weights/`.
 """
 
 
@@ -36,10 +37,12 @@ def page(rows: dict[str, Checkpoint]) -> str:
 
 
 def table(heading: str, rows: list[Checkpoint]) -> Iterator[str]:
-    yield f"\n## {heading}\n\n| model | method | commercial use | licence | sources |\n|---|---|---|---|---|\n"
+    yield f"\n## {heading}\n\n| model | method | commercial use | licence | sources |\n"
+    yield "|---|---|---|---|---|\n"
     for row in rows:
         places = "<br>".join(place(source) for source in row.sources)
-        yield f"| {row.title}<br>`{row.id}` | {row.paper} | {row.commercial} | {row.licence} | {places} |\n"
+        cells = (f"{row.title}<br>`{row.id}`", row.paper, row.commercial, row.licence, places)
+        yield f"| {' | '.join(cells)} |\n"
 
 
 def place(source: Source) -> str:

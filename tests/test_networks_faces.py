@@ -471,7 +471,10 @@ def test_strangers_are_not_recognised(shapes: Mapping[str, tuple[int, ...]]) -> 
 def test_no_tensor_may_be_missing(case: str) -> None:
     name, tensors, settings, _ = CASES[case]
     given = tensors()
-    optional = r"w_avg|w_mean|latent_avg|noises\.|resample_filter|kernel$|num_batches_tracked|Embedding|embed|skip"
+    optional = (
+        r"w_avg|w_mean|latent_avg|noises\.|resample_filter|kernel$|num_batches_tracked"
+        r"|Embedding|embed|skip"
+    )
     for key in [key for key in given if not re.search(optional, key)]:
         with pytest.raises(ValueError) as refusal:
             networks.build(

@@ -210,7 +210,7 @@ def test_gradio_and_tempfile_write_into_it(tmp_path: Path, ending: str) -> None:
         timeout=PATIENCE,
         check=True,
     ).stdout.split()
-    assert [Path(path) for path in said if f"/{ending}" in path][0].is_relative_to(tmp_path)
+    assert next(Path(path) for path in said if f"/{ending}" in path).is_relative_to(tmp_path)
     assert files(tmp_path) == [], "gone with the process"
 
 

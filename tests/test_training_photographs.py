@@ -1,4 +1,6 @@
-"""The trainings on photographs in miniature: the gathering and its split, one step of each, going on where it stopped, files the app can read."""
+"""The trainings on photographs in miniature: the gathering and its split, one step of each, going
+on where it stopped, files the app can read.
+"""
 
 from __future__ import annotations
 
@@ -125,7 +127,9 @@ def test_shrinking_goes_by_the_short_side_and_never_enlarges():
 
 
 def resource_file(files: dict[str, bytes]) -> bytes:
-    """A Qt resource file, format 3: one folder called "pictures" that holds `files`; the last one is marked as compressed."""
+    """A Qt resource file, format 3: one folder called "pictures" that holds `files`; the last one
+    is marked as compressed.
+    """
     names, contents, tree = b"", b"", b""
 
     def name(text: str) -> int:

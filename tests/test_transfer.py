@@ -310,7 +310,8 @@ def test_a_person_with_a_slow_line_can_ask_for_patience(monkeypatch):
 CHILD = """
 from ganapps import hub
 from ganapps.catalog import Checkpoint, Source
-row = Checkpoint("x", "X", "faces", "stylegan2", (Source("m.pt", "ann/faces"),), "torch", "MIT", "yes", "-", "-", 1, "-")
+source = Source("m.pt", "ann/faces")
+row = Checkpoint("x", "X", "faces", "stylegan2", (source,), "torch", "MIT", "yes", "-", "-", 1, "-")
 steps = hub.fetch(row)
 try:
     while True:

@@ -170,7 +170,7 @@ class Failing(nn.Module):
         y = self.network(*given)
         return (
             y
-            if self.value is None or self.value == 1.0 and not torch.is_autocast_enabled("cpu")
+            if self.value is None or (self.value == 1.0 and not torch.is_autocast_enabled("cpu"))
             else y * float("nan")
         )
 
@@ -205,7 +205,8 @@ def test_a_full_disk_is_a_sentence(network: Layered) -> None:
     full = OSError(errno.ENOSPC, "No space left on device")
     with pytest.raises(
         UserError,
-        match=r"needs room for temporary files, and there is none \(No space left on device\): make it smaller",
+        match=r"needs room for temporary files, and there is none \(No space left on device\): "
+        r"make it smaller",
     ):
         steps(Failing(network, strip=full), upload(40, 40, 3))
 

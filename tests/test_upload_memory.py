@@ -114,7 +114,8 @@ from pathlib import Path
 from ganapps import uploads
 from ganapps.uploads import open_upload, size_of
 def status(name):
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name)) * 1024
+    lines = open("/proc/self/status")
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 def peak(work):
     open("/proc/self/clear_refs", "w").write("5")
     before = status("VmRSS")

@@ -607,7 +607,8 @@ from pathlib import Path
 from ganapps.errors import UserError
 from ganapps.uploads import open_upload
 def status(name):
-    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith(name)) * 1024
+    lines = open("/proc/self/status")
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024
 said = {}
 for path in sorted(Path(sys.argv[1]).iterdir()):
     open("/proc/self/clear_refs", "w").write("5")

@@ -198,7 +198,8 @@ def test_a_png_dropped_anywhere_on_the_tab_brings_its_settings_back(
         const files = new DataTransfer();
         files.items.add(new File([new Uint8Array(bytes)], "ours.png", {type: "image/png"}));
         for (const kind of ["dragover", "drop"])
-            document.querySelector("#faces-price").dispatchEvent(new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: files}));
+            document.querySelector("#faces-price").dispatchEvent(
+                new DragEvent(kind, {bubbles: true, cancelable: true, dataTransfer: files}));
     }""",
         [list(path.read_bytes())],
     )

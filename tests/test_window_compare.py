@@ -213,7 +213,8 @@ def test_a_damaged_link_is_one_sentence(browser: Browser, url: str) -> None:
     page = browser.new_context(locale="en-GB").new_page()
     page.goto(
         url
-        + "?race=luck&gan=task%3Dfaces%26checkpoint%3Dheads-64&diffusion=task%3Ddenoise%26checkpoint%3Dheads-ddpm-64"
+        + "?race=luck&gan=task%3Dfaces%26checkpoint%3Dheads-64"
+        + "&diffusion=task%3Ddenoise%26checkpoint%3Dheads-ddpm-64"
     )
     expect(page.locator("#compare-sentence [role=alert]")).to_contain_text("can't be fair by luck")
     page.context.close()

@@ -147,8 +147,10 @@ def test_a_picture_is_pasted(page: Page, cup: Path) -> None:
     open_tab(page, "Translate")
     choose(page, "translate-model", "26 painted styles")
     page.evaluate(
-        """async data => { const picture = await (await fetch("data:image/png;base64," + data)).blob();
-                     await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]); }""",
+        """async data => {
+            const picture = await (await fetch("data:image/png;base64," + data)).blob();
+            await navigator.clipboard.write([new ClipboardItem({"image/png": picture})]);
+        }""",
         base64.b64encode(cup.read_bytes()).decode(),
     )
     page.locator("#translate-picture").get_by_label("Paste from clipboard").click()

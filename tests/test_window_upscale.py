@@ -124,9 +124,13 @@ def shown(page: Page, side: str) -> bytes:
 
 def drag(page: Page, left: float, top: float, right: float, bottom: float) -> None:
     """With the mouse over the picture in the box; in shares of it."""
-    box = page.locator("#upscale-picture .image-frame img").evaluate("""e => { const b = e.getBoundingClientRect(), z = Math.min(b.width / e.naturalWidth, b.height / e.naturalHeight,
-        getComputedStyle(e).objectFit === "scale-down" ? 1 : Infinity), w = e.naturalWidth * z, h = e.naturalHeight * z;
-        return [b.left + (b.width - w) / 2, b.top + (b.height - h) / 2, w, h]; }""")
+    box = page.locator("#upscale-picture .image-frame img").evaluate("""e => {
+        const b = e.getBoundingClientRect();
+        const most = getComputedStyle(e).objectFit === "scale-down" ? 1 : Infinity;
+        const z = Math.min(b.width / e.naturalWidth, b.height / e.naturalHeight, most);
+        const w = e.naturalWidth * z, h = e.naturalHeight * z;
+        return [b.left + (b.width - w) / 2, b.top + (b.height - h) / 2, w, h];
+    }""")
     page.mouse.move(box[0] + left * box[2], box[1] + top * box[3])
     page.mouse.down()
     page.mouse.move(box[0] + right * box[2], box[1] + bottom * box[3], steps=4)

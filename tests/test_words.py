@@ -22,6 +22,7 @@ ERRORS = ("UserError", "WeightsError", "RunEnded", "Unreadable")
 # functions that look words up, and which of their arguments is the template
 WINDOW = {
     "say": 1,
+    "escaped": 1,
     "t": 0,
 }
 

@@ -67,7 +67,7 @@ class Record:
     into it.
     """
 
-    __slots__ = ("name", "args", "state", "pairs", "entries")
+    __slots__ = ("args", "entries", "name", "pairs", "state")
 
     def __init__(self, name: str, args: tuple) -> None:
         self.name = name

@@ -306,7 +306,7 @@ def _bytes(value: object) -> memoryview | None:
     if type(value) is memoryview:
         return value
     text = value.args[0] if _is_encoded(value) else None
-    if type(text) is not str or not text.isascii() and max(text) > "\xff":
+    if type(text) is not str or (not text.isascii() and max(text) > "\xff"):
         return None
     return memoryview(text.encode("latin1"))
 

@@ -398,7 +398,8 @@ def _unwritable(error: OSError, title: str) -> WeightsError:
             folder=folder,
         )
     return WeightsError(
-        "{title} can't be written to {folder} ({why}): set HF_HOME to a folder that can be written.",
+        "{title} can't be written to {folder} ({why}): "
+        "set HF_HOME to a folder that can be written.",
         title=title,
         folder=folder,
         why=error.strerror,

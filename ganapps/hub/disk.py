@@ -86,10 +86,8 @@ def on_disk(source: Source, typed: bool = False) -> Iterator[Located]:
     if source.repo is None:
         places.append(WEIGHTS / source.file)
     for place in places:
-        if (
-            place.is_file()
-            or place.is_dir()
-            and all((place / name).is_file() for name in source.files)
+        if place.is_file() or (
+            place.is_dir() and all((place / name).is_file() for name in source.files)
         ):
             yield Located(place, source, None, source.sha256)
     for folder in dict.fromkeys((home(False), home(typed))):

@@ -8,6 +8,7 @@ session tell a `Watch` what goes on in that thread.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -287,8 +288,6 @@ def _body(watch: Watch, response: Any) -> _Body:
 
 
 def _shut(connection: socket.socket) -> None:
-    try:
-        # the plain socket's: an encrypted one says goodbye first
+    with contextlib.suppress(OSError):  # closed already, which is what was wanted
+        # The plain socket's: an encrypted one says goodbye first.
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
-    except OSError:
-        pass  # closed already, which is what was wanted

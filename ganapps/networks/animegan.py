@@ -42,10 +42,8 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     plain = {name.removeprefix("module.") for name in shapes}
     # then its names must do, under a wrapper or bare
     named = any(name.endswith(FIRST) for name in shapes)
-    return (
-        {FIRST, LAST, "block_c.1.layers.0.1.weight"} <= plain
-        or not named
-        and SHAPES <= set(shapes.values())
+    return {FIRST, LAST, "block_c.1.layers.0.1.weight"} <= plain or (
+        not named and set(shapes.values()) >= SHAPES
     )
 
 

@@ -5,7 +5,7 @@ Convolutional Networks for Biomedical Image Segmentation".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count
+from itertools import count, pairwise
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ class ScratchDetector(nn.Module):
         self.multiple = 2 ** (len(widths) - 1)
         self.down = nn.ModuleList(_pair(i, o) for i, o in zip((3, *widths), widths))
         outwards = widths[::-1]
-        self.up = nn.ModuleList(_pair(i + o, o) for i, o in zip(outwards, outwards[1:]))
+        self.up = nn.ModuleList(_pair(i + o, o) for i, o in pairwise(outwards))
         self.last = nn.Conv2d(widths[0], 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -197,7 +197,7 @@ class _Run:
         """
         layer, end = self.layers[number], number == len(self.layers) - 1
         sums = Sums() if layer.norm else None
-        keep = None if layer.again or end and not layer.norm else self._place(number)
+        keep = None if layer.again or (end and not layer.norm) else self._place(number)
         if end and not layer.norm:
             self.result = torch.empty(1, *self.sizes[number])
         late: tuple[int, Tensor] | None = (
@@ -244,13 +244,16 @@ class _Run:
         """
         sources = self.layers[number].sources
         if (
-            len(sources) == 1
-            and sources[0] in self.kept
-            and self.last_use[sources[0]] <= number
-            and self.layers[number].stride == 1
+            (
+                len(sources) == 1
+                and sources[0] in self.kept
+                and self.last_use[sources[0]] <= number
+                and self.layers[number].stride == 1
+            )
+            and self.sizes[sources[0]] == self.sizes[number]
+            and self.layers[number].resize is None
         ):
-            if self.sizes[sources[0]] == self.sizes[number] and self.layers[number].resize is None:
-                return self.kept[sources[0]]
+            return self.kept[sources[0]]
         size = self.sizes[number]
         spare, self.spare = self.spare, None
         if spare is not None and spare.numel() == size[0] * size[1] * size[2]:

@@ -143,7 +143,8 @@ def _nvidia_name(name: str) -> str:
     for pattern, place in _PLACES:
         match = re.fullmatch(pattern, name)
         if match and match["rest"] in _RESTS:
-            return f"{place(int(match['n']) if 'n' in match.groupdict() else 0)}.{_RESTS[match['rest']]}"
+            number = int(match.groupdict().get("n") or 0)
+            return f"{place(number)}.{_RESTS[match['rest']]}"
     return name
 
 

@@ -4,6 +4,7 @@ diffusion model's x_T.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -111,7 +112,7 @@ def evenness(film: list[Image.Image]) -> dict[str, float]:
     where it jumps most.
     """
     pixels = [np.asarray(p.convert("RGB"), np.float32) for p in film]
-    steps = [float(np.sqrt(np.mean((b - a) ** 2))) for a, b in zip(pixels, pixels[1:])]
+    steps = [float(np.sqrt(np.mean((b - a) ** 2))) for a, b in itertools.pairwise(pixels)]
     return {"mean_step": round(sum(steps) / len(steps), 3), "largest_step": round(max(steps), 3)}
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ MOST = 512 * 768  # pixels: it learned on 512 x 512, and what it costs grows wit
 class Editing(Tally):
     """One picture's way through an editor; spoken to as a translator's run is."""
 
-    figures: dict = {}
+    figures: ClassVar[dict] = {}
 
     def __init__(
         self,

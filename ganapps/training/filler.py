@@ -9,7 +9,6 @@ VGG's, and its encoder's batch norms rest (section 3.3). `--side 256` goes on wi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch

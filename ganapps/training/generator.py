@@ -170,16 +170,16 @@ class Generator(nn.Module):
         channel_max: int = 256,
     ) -> None:
         super().__init__()
-        self.settings = dict(
-            z_dim=z_dim,
-            c_dim=label_dim,
-            w_dim=w_dim,
-            img_resolution=resolution,
-            img_channels=3,
-            mapping_num_layers=depth,
-            channel_base=channel_base,
-            channel_max=channel_max,
-        )
+        self.settings = {
+            "z_dim": z_dim,
+            "c_dim": label_dim,
+            "w_dim": w_dim,
+            "img_resolution": resolution,
+            "img_channels": 3,
+            "mapping_num_layers": depth,
+            "channel_base": channel_base,
+            "channel_max": channel_max,
+        }
         self.z_dim, self.num_ws = z_dim, 2 * int(log2(resolution)) - 2
         self.mapping = Mapping(z_dim, label_dim, w_dim, depth)
         self.synthesis = Synthesis(resolution, w_dim, channel_base, channel_max)

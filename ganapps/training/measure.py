@@ -43,10 +43,11 @@ SETTINGS: dict[str, tuple[tuple[str, float], ...]] = {
     "denoise": (("steps", 10), ("steps", 25), ("steps", 50), ("steps", 250), ("eta", 1)),
 }
 HEADER = """\
-# How good the faces of the models that ship are, as measured; ganapps/quality.py reads it and explains every figure.
-# [about]: what the figures are against and where the seconds were taken. Each row is a model at one setting: psi of a GAN; steps (of
-# DDIM, eta 0) or eta (at 25 steps) of a diffusion model. The fewer pictures, the larger a Frechet distance and the smaller recall
-# come out: compare rows of as many pictures only.
+# How good the faces of the models that ship are, as measured; ganapps/quality.py reads it and
+# explains every figure. [about]: what the figures are against and where the seconds were taken.
+# Each row is a model at one setting: psi of a GAN; steps (of DDIM, eta 0) or eta (at 25 steps) of a
+# diffusion model. The fewer pictures, the larger a Frechet distance and the smaller recall come
+# out: compare rows of as many pictures only.
 """
 SECONDS = (
     "processor seconds a picture in the app, float32 on one core of an x86-64 machine (AVX-512)"
@@ -191,10 +192,9 @@ def _figures(chosen: argparse.Namespace) -> None:
     for checkpoint in map(app.row, chosen.model):
         file = chosen.file or catalog.WEIGHTS / checkpoint.sources[0].file
         for setting, value in SETTINGS[checkpoint.task]:
-            if (
-                chosen.values
-                and value not in chosen.values
-                or chosen.setting not in (None, setting)
+            if (chosen.values and value not in chosen.values) or chosen.setting not in (
+                None,
+                setting,
             ):
                 continue
             made = pictures(

@@ -1,11 +1,13 @@
 """How well translators and upscalers do on the photographs that were held back.
 
-python -m ganapps.training.measure_photographs --data DIR --translators FOLDER
-python -m ganapps.training.measure_photographs --data DIR --upscalers weights/srgan-x4-ours.safetensors weights/spanx4.safetensors
+python -m ganapps.training.measure_photographs --data DIR --translators FOLDER python -m
+ganapps.training.measure_photographs --data DIR --upscalers weights/srgan-x4-ours.safetensors
+weights/spanx4.safetensors
 
-A translator meets the true pair that its training never saw: the held-back photograph, painted by the network that painted the
-training's paintings. An upscaler meets the photograph itself, shrunk by bicubic or through the camera chain. With `--sheet PNG` the middles
-of the first eight are drawn below each other, as given, as made, as they should be.
+A translator meets the true pair that its training never saw: the held-back photograph, painted by
+the network that painted the training's paintings. An upscaler meets the photograph itself, shrunk
+by bicubic or through the camera chain. With `--sheet PNG` the middles of the first eight are drawn
+below each other, as given, as made, as they should be.
 """
 
 from __future__ import annotations
@@ -45,8 +47,9 @@ def translators(
 ) -> dict[str, float]:
     """True pairs uint8 [H, W, 3] of equal sizes, multiples of 8; mean differences in levels of 255.
 
-    `photo to painting` and `painting to photo` against the hidden truth, beside doing `nothing`, all pixels and as `colours` (means of
-    8 x 8 pixels); `cycle` there and back from a photograph and from a painting.
+    `photo to painting` and `painting to photo` against the hidden truth, beside doing `nothing`,
+    all pixels and as `colours` (means of 8 x 8 pixels); `cycle` there and back from a photograph
+    and from a painting.
     """
     rows = [
         _pair(*(cyclegan.to_tensor(x[None]) for x in pair), a2b, b2a)
@@ -58,7 +61,9 @@ def translators(
 def upscalers(
     large: Sequence[np.ndarray], small: Sequence[np.ndarray], enlarge: Enlarge
 ) -> dict[str, float]:
-    """Pictures uint8 [4 H, 4 W, 3] and [H, W, 3]: means of `psnr_db`, `ssim` against the truth and `consistency_db` with what was given."""
+    """Pictures uint8 [4 H, 4 W, 3] and [H, W, 3]: means of `psnr_db`, `ssim` against the truth and
+    `consistency_db` with what was given.
+    """
     made = [enlarge(x) for x in small]
     rows = [
         figures.against_truth(m, truth) | {"consistency_db": figures.consistency(m, x).db}
@@ -98,7 +103,9 @@ def held_back(folder: Path, side: int, multiple: int) -> list[np.ndarray]:
 
 
 def network_of(path: Path) -> nn.Module:
-    """The network in a safetensors file, of whatever kind the app recognises; ValueError where it is none."""
+    """The network in a safetensors file, of whatever kind the app recognises; ValueError where it
+    is none.
+    """
     tensors = load_file(path)
     name = networks.recognise({key: tuple(tensor.shape) for key, tensor in tensors.items()})
     if name is None:
@@ -135,7 +142,9 @@ def _cells(x: Tensor) -> Tensor:
 
 
 def made_small(large: np.ndarray, through: Callable[[Tensor], Tensor]) -> np.ndarray:
-    """uint8 [4 H, 4 W, 3] -> [H, W, 3], shrunk by one of `ganapps.training.srresnet`, always with the same chance."""
+    """uint8 [4 H, 4 W, 3] -> [H, W, 3], shrunk by one of `ganapps.training.srresnet`, always with
+    the same chance.
+    """
     torch.manual_seed(0)
     return (
         (through(torch.from_numpy(large.copy()).permute(2, 0, 1).float() / 255) * 255)
@@ -169,7 +178,9 @@ def painted_rows(
 
 
 def draw(rows: Sequence[Sequence[np.ndarray]], path: Path) -> None:
-    """The middles of pictures uint8 [H, W, 3] in rows, as a PNG of 256 colours; no side below 144."""
+    """The middles of pictures uint8 [H, W, 3] in rows, as a PNG of 256 colours; no side below
+    144.
+    """
 
     def middle(x: np.ndarray) -> np.ndarray:
         y, x0 = ((side - MIDDLE) // 2 for side in x.shape[:2])

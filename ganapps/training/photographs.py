@@ -1,7 +1,8 @@
 """Real photographs from places anyone can fetch: python -m ganapps.training.photographs --out DIR
 
-Debian packages, on Debian or Ubuntu (`apt-get download`), and the sample pictures of scikit-image and scikit-learn, where they
-are installed. Chosen by looking at everything the packages hold: no drawings, no renderings, no people but one astronaut.
+Debian packages, on Debian or Ubuntu (`apt-get download`), and the sample pictures of scikit-image
+and scikit-learn, where they are installed. Chosen by looking at everything the packages hold: no
+drawings, no renderings, no people but one astronaut.
 """
 
 from __future__ import annotations
@@ -30,8 +31,10 @@ WALLPAPERS = {  # package -> the names that are photographs; the last folder tha
         Wine_by_Jakkub_Mede aitzgorri_by_Aitzol_Berasategi friends_by_Aitzol_Berasategi greentock_by_Peter_Nerlich
         life_by_Aitzol_Berasategi picosdeeuropa_by_Aitzol_Berasategi seeding_by_Clements_Engelhardt sunset_by_Aitzol_Berasategi""",
     "lomiri-wallpapers-20.04": "Kleiber_by_Lukas_Baubkus",
-    "mate-backgrounds": "Aqua Dune FreshFlower Garden GreenMeadow LadyBird RainDrops Storm TwoWings YellowFlower",
-    "plasma-workspace-wallpapers": "BytheWater ColdRipple ColorfulCups EveningGlow FallenLeaf Kite OneStandsOut Path summer_1am",
+    "mate-backgrounds": "Aqua Dune FreshFlower Garden GreenMeadow LadyBird RainDrops Storm "
+    "TwoWings YellowFlower",
+    "plasma-workspace-wallpapers": "BytheWater ColdRipple ColorfulCups EveningGlow FallenLeaf Kite "
+    "OneStandsOut Path summer_1am",
 }
 GCOMPRIS = ("erase", "explore_farm_animals", "explore_monuments", "explore_world_animals")
 # a licence of its own; a cut-out; grey; from the air
@@ -50,7 +53,9 @@ SAMPLES = {
 
 @dataclass(frozen=True)
 class Photograph:
-    """A picture uint8 [H, W, 3], its name and what it is for: "photo", "painting" (to be painted) or "held-back"."""
+    """A picture uint8 [H, W, 3], its name and what it is for: "photo", "painting" (to be painted)
+    or "held-back".
+    """
 
     name: str
     pixels: np.ndarray
@@ -58,7 +63,9 @@ class Photograph:
 
 
 def load(folder: Path, *uses: str) -> list[Photograph]:
-    """The gathered photographs for these uses, by name. Raises FileNotFoundError where there are none."""
+    """The gathered photographs for these uses, by name. Raises FileNotFoundError where there are
+    none.
+    """
     paths = sorted(Path(folder).glob("*.png"))
     if not paths:
         raise FileNotFoundError(
@@ -73,7 +80,9 @@ def load(folder: Path, *uses: str) -> list[Photograph]:
 
 
 def split(names: list[str]) -> dict[str, str]:
-    """What each photograph is for, decided by its place among its source's names ("source.name"): one use each, no picture in two."""
+    """What each photograph is for, decided by its place among its source's names ("source.name"):
+    one use each, no picture in two.
+    """
     places: dict[str, int] = {}
     uses = {}
     for name in sorted(names):
@@ -86,7 +95,9 @@ def split(names: list[str]) -> dict[str, str]:
 
 
 def shrink(pixels: np.ndarray, side: int) -> np.ndarray:
-    """uint8 [H, W, 3] with its short side brought to `side` pixels; the picture itself where it is no larger."""
+    """uint8 [H, W, 3] with its short side brought to `side` pixels; the picture itself where it is
+    no larger.
+    """
     height, width = pixels.shape[:2]
     factor = side / min(height, width)
     if factor >= 1:
@@ -99,7 +110,9 @@ def shrink(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def resources(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """The uncompressed files of one Qt resource file (.rcc, formats 1 to 3): (path, content). Raises ValueError for anything else."""
+    """The uncompressed files of one Qt resource file (.rcc, formats 1 to 3): (path, content).
+    Raises ValueError for anything else.
+    """
     if data[:4] != b"qres":
         raise ValueError("not a Qt resource file")
     version, tree, contents, names = struct.unpack(">4I", data[4:20])

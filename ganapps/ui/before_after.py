@@ -19,7 +19,7 @@ from ganapps.errors import UserError
 from ganapps.recipe import from_json
 from ganapps.report import Kept, Part
 from ganapps.ui import common, files
-from ganapps.ui.words import say, t
+from ganapps.ui.words import escaped, say, t
 
 
 def picture_box(label: object, elem_id: str) -> gr.Image:
@@ -80,7 +80,7 @@ def before_after(
     picture that is `see_through` itself.
     """
     labels = {
-        k: html.escape(say(lang, k))
+        k: escaped(lang, k)
         for k in ("Before", "After", "Before and after: arrow keys move the edge", "Lens")
     }
     return (
@@ -318,7 +318,9 @@ def _see_through(kept: Kept) -> bool:
     return kept.beside["after"].mode in ("LA", "RGBA")
 
 
-STRONGER = """(strength) => { document.querySelector("#NAME-view .compare")?.style.setProperty("--strength", strength); }"""
+STRONGER = """(strength) => {
+  document.querySelector("#NAME-view .compare")?.style.setProperty("--strength", strength);
+}"""
 FIGURES = {
     "consistency_db": "shrunk back it equals the original to {n} dB",
     "drift": "colours moved by {n} (1 is just visible)",

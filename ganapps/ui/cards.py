@@ -11,7 +11,7 @@ from ganapps.catalog import Checkpoint, Source
 from ganapps.engine import Engine
 from ganapps.report import size
 from ganapps.ui import common
-from ganapps.ui.words import say
+from ganapps.ui.words import escaped, say
 
 KINDS = {
     "GAN": "GAN",
@@ -38,9 +38,7 @@ def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
         else words
     )
     facts.append(say(lang, "here") if here else say(lang, "not here yet"))
-    marks = [
-        f'<span class="chip {checkpoint.commercial}">{html.escape(say(lang, commercial))}</span>'
-    ]
+    marks = [f'<span class="chip {checkpoint.commercial}">{escaped(lang, commercial)}</span>']
     marks += [f'<span class="chip">{html.escape(f)}</span>' for f in facts]
     return f'<div class="chips">{"".join(marks)}</div>'
 
@@ -49,8 +47,8 @@ def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
     """Everything the catalogue knows of a model, as a table, under pictures of what it does."""
     sources = "<br>".join(_source(s, lang) for s in checkpoint.sources)
     rows = {
-        "Likes": html.escape(say(lang, checkpoint.likes)),
-        "Can't do": html.escape(say(lang, checkpoint.cannot)),
+        "Likes": escaped(lang, checkpoint.likes),
+        "Can't do": escaped(lang, checkpoint.cannot),
         "Trained on": html.escape(checkpoint.trained_on),
         "Method": html.escape(checkpoint.paper),
         "Note": html.escape(checkpoint.note),
@@ -66,9 +64,7 @@ def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
         "On this machine": say(lang, "here") if here else say(lang, "not here yet"),
     }
     body = "".join(
-        f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{v}</td></tr>"
-        for k, v in rows.items()
-        if v
+        f"<tr><th scope=row>{escaped(lang, k)}</th><td>{v}</td></tr>" for k, v in rows.items() if v
     )
     return f'{_pictures(checkpoint, lang)}<table class="card"><tbody>{body}</tbody></table>'
 
@@ -90,7 +86,7 @@ def _source(source: Source, lang: str) -> str:
 def _pictures(checkpoint: Checkpoint, lang: str) -> str:
     shown = "".join(
         f'<img src="{html.escape(common.served(p))}" '
-        f'alt="{html.escape(say(lang, "What {model} makes of an example", model=checkpoint.title))}">'
+        f'alt="{escaped(lang, "What {model} makes of an example", model=checkpoint.title)}">'
         for p in sorted(PICTURES.glob(f"{checkpoint.id}-?.webp"))
     )
     return f'<div class="card-pictures">{shown}</div>' if shown else ""

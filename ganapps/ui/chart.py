@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ganapps.ui.words import say
+from ganapps.ui.words import escaped, say
 
 LEFT, RIGHT, TOP, BOTTOM = 56, 18, 30, 52
 # words that would leave the drawing on the right end where they would begin
@@ -124,7 +124,7 @@ def table(lines: Sequence[Line], lang: str) -> str:
     """The numbers of all charts."""
     names = [f for f in FIGURES if any(f in p.figures for line in lines for p in line.points)]
     head = "".join(
-        f"<th scope=col>{html.escape(say(lang, w))}</th>"
+        f"<th scope=col>{escaped(lang, w)}</th>"
         for w in ("Setting", "Seconds a picture", *(FIGURES[f] for f in names), "Pictures measured")
     )
     body = ""
@@ -196,9 +196,9 @@ def _grid(x: Scale, y: Scale, ticks: Sequence[float], figure: str, lang: str, fr
         )
     parts.append(
         f'<text class="axis" x="{frame.width - RIGHT}" y="{frame.height - 8}" text-anchor="end">'
-        f"{html.escape(say(lang, 'Seconds a picture'))}</text>"
+        f"{escaped(lang, 'Seconds a picture')}</text>"
         f'<text class="axis" x="{LEFT}" y="{TOP - 10}">'
-        f"{html.escape(say(lang, FIGURES[figure]))}</text>"
+        f"{escaped(lang, FIGURES[figure])}</text>"
     )
     return "".join(parts)
 

@@ -26,7 +26,7 @@ from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
 from ganapps.runs import RunEnded
 from ganapps.ui import files
-from ganapps.ui.words import say
+from ganapps.ui.words import escaped, say
 
 log = logging.getLogger("ganapps")
 DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}  # one slot for whatever computes
@@ -48,10 +48,12 @@ def language(request: gr.Request | None) -> str:
 
 def privacy(lang: str) -> str:
     """What happens to an upload, beside every upload box."""
-    return (
-        '<div class="privacy">'
-        f"{html.escape(say(lang, 'Your picture is worked on here, is not logged or passed on, and is deleted after about an hour.'))}</div>"
+    promise = escaped(
+        lang,
+        "Your picture is worked on here, is not logged or passed on, and is deleted after about "
+        "an hour.",
     )
+    return f'<div class="privacy">{promise}</div>'
 
 
 def stops(button: gr.Button, events: list, then: Callable, inputs: object, outputs: list) -> None:
@@ -74,7 +76,7 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
     Not a DownloadButton: when other updates come at the same moment, Gradio can lose the one that
     enables it.
     """
-    name = html.escape(say(lang, words))
+    name = escaped(lang, words)
     if path is None:
         return f'<span class="download off">{name}</span>'
     return f'<a class="download" href="{html.escape(served(path))}" download>{name}</a>'
@@ -134,7 +136,14 @@ def copies(button: str) -> str:
 COPY = """async (link) => {
   const address = location.origin + location.pathname + link;
   try { await navigator.clipboard.writeText(address); }
-  catch { const box = document.createElement("textarea"); box.value = address; document.body.append(box); box.select(); document.execCommand("copy"); box.remove(); }
+  catch {
+    const box = document.createElement("textarea");
+    box.value = address;
+    document.body.append(box);
+    box.select();
+    document.execCommand("copy");
+    box.remove();
+  }
   const button = document.querySelector("#BUTTON"), text = button.textContent;
   button.textContent = "✓"; setTimeout(() => { button.textContent = text; }, 1200);
 }"""
@@ -191,8 +200,7 @@ def waiting_line(result: Result, lang: str) -> str:
 def refusal(error: UserError, lang: str) -> str:
     """A sentence for the person, where the result would be."""
     return (
-        '<div class="refusal" role="alert">'
-        f"{html.escape(say(lang, error.template, **error.values))}</div>"
+        f'<div class="refusal" role="alert">{escaped(lang, error.template, **error.values)}</div>'
     )
 
 

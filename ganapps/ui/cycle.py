@@ -12,7 +12,7 @@ from ganapps.engine import Engine
 from ganapps.recipe import Recipe
 from ganapps.ui import common
 from ganapps.ui.before_after import Last
-from ganapps.ui.words import say
+from ganapps.ui.words import escaped, say
 
 LOSSES = {
     "cycle": (
@@ -78,15 +78,15 @@ def _frames(
     )
     return (
         f'<div class="cycle">{pictures}</div><p class="verdict">'
-        f"{html.escape(say(lang, 'Returns {percent} % of your picture.', percent=back.percent))}</p>"
+        f"{escaped(lang, 'Returns {percent} % of your picture.', percent=back.percent)}</p>"
     )
 
 
 def _table(losses: Mapping[str, float], lang: str) -> str:
     """The losses that are known."""
     rows = "".join(
-        f'<tr><th scope="row">{html.escape(say(lang, LOSSES[name][0]))}</th><td>{loss:.4f}</td><td>'
-        f"{html.escape(say(lang, LOSSES[name][1]))}</td></tr>"
+        f'<tr><th scope="row">{escaped(lang, LOSSES[name][0])}</th><td>{loss:.4f}</td><td>'
+        f"{escaped(lang, LOSSES[name][1])}</td></tr>"
         for name, loss in losses.items()
     )
     return f'<table class="card"><tbody>{rows}</tbody></table>' if rows else ""

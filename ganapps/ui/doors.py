@@ -153,7 +153,7 @@ class Callers:
             ipaddress.ip_address(host)
             return True
         return any(
-            host == known or known.startswith("*.") and host.endswith(known[1:])
+            host == known or (known.startswith("*.") and host.endswith(known[1:]))
             for known in self.hosts
         )
 
@@ -167,7 +167,7 @@ class Callers:
         if "." in name and name in self.hosts:  # a proxy that tells another name, or none
             return True
         forwarded = _name(headers.get("x-forwarded-host", "").split(",")[0].strip())
-        return name == host or name == forwarded and self._known(name)
+        return name == host or (name == forwarded and self._known(name))
 
 
 def _name(host: str) -> str:

@@ -16,7 +16,7 @@ from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.report import Kept
 from ganapps.ui import common
-from ganapps.ui.words import say, t
+from ganapps.ui.words import escaped, say, t
 
 
 class Films:
@@ -107,7 +107,7 @@ class Films:
         yield {
             self.go: gr.update(visible=False),
             self.stop: gr.update(visible=True),
-            **{film: "" for film in self.films},
+            **dict.fromkeys(self.films, ""),
         }
         last: dict = {}
         seen = 0.0
@@ -141,10 +141,7 @@ def _head(lang: str) -> str:
         "From the seed above to the next one and back, along the great circle through each model's "
         "noise. The smoother the film, the smoother that space.",
     )
-    return (
-        f'<h2>{html.escape(say(lang, "Between two seeds"))}</h2><p class="lead">'
-        f"{html.escape(lead)}</p>"
-    )
+    return f'<h2>{escaped(lang, "Between two seeds")}</h2><p class="lead">{html.escape(lead)}</p>'
 
 
 def _film(path: str, kept: Kept, lang: str) -> str:

@@ -13,7 +13,7 @@ from ganapps import images
 from ganapps.race import Lap, Race
 from ganapps.rehearsal import Rehearsed
 from ganapps.report import Kept, Report, seconds, size
-from ganapps.ui.words import say
+from ganapps.ui.words import escaped, say
 
 WALL = 60  # finished pictures shown in a lane
 KEPT = 240  # finished pictures of a side that can be downloaded: the recipe makes the others again
@@ -125,7 +125,7 @@ def wall(lane: Lane, made: int, lang: str, address: Callable[[Path], str] | None
     )
     unseen = made - len(cells)
     more = (
-        f'<p class="unseen">{html.escape(say(lang, "and {count} more", count=unseen))}</p>'
+        f'<p class="unseen">{escaped(lang, "and {count} more", count=unseen)}</p>'
         if unseen > 0
         else ""
     )
@@ -139,8 +139,8 @@ def easel(lane: Lane, lang: str, below: str = "", scrub: bool = False) -> str:
     if not lane.film:
         return ""
     words = (
-        html.escape(say(lang, "the noisy picture")),
-        html.escape(say(lang, "what it takes it for")),
+        escaped(lang, "the noisy picture"),
+        escaped(lang, "what it takes it for"),
     )
     x_t, x_0 = lane.film[-1]
     two = (
@@ -164,7 +164,7 @@ def easel(lane: Lane, lang: str, below: str = "", scrub: bool = False) -> str:
     slider = (
         (
             f'<input class="scrub" type="range" min="0" max="{last}" value="{last}" '
-            f'aria-label="{html.escape(say(lang, "Step through the film"))}">'
+            f'aria-label="{escaped(lang, "Step through the film")}">'
             f"<output>{len(lane.film)} / {len(lane.film)}</output>"
         )
         if scrub and last
@@ -307,9 +307,7 @@ def figures(
         "Parameters": "figure-parameters",
     }
     body = "".join(
-        f'<tr id="{anchors.get(k, "")}"><th scope=row>{html.escape(say(lang, k))}</th>'.replace(
-            ' id=""', ""
-        )
+        f'<tr id="{anchors.get(k, "")}"><th scope=row>{escaped(lang, k)}</th>'.replace(' id=""', "")
         + "".join(f"<td>{html.escape(x)}</td>" for x in v)
         + "</tr>"
         for k, v in lines.items()

@@ -12,7 +12,7 @@ import gradio as gr
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.ui import cards, common, files
-from ganapps.ui.words import say, t
+from ganapps.ui.words import escaped, say, t
 
 
 class OwnFile:
@@ -84,7 +84,7 @@ class OwnFile:
         chips = "".join(f'<span class="chip">{html.escape(fact)}</span>' for fact in facts)
         rows = {"File": given.name, "Method": given.network, "Parameters": f"{given.parameters:,}"}
         body = "".join(
-            f"<tr><th scope=row>{html.escape(say(lang, k))}</th><td>{html.escape(v)}</td></tr>"
+            f"<tr><th scope=row>{escaped(lang, k)}</th><td>{html.escape(v)}</td></tr>"
             for k, v in rows.items()
         )
         return (

@@ -13,7 +13,7 @@ from ganapps import quality
 from ganapps.engine import Engine
 from ganapps.ui import common
 from ganapps.ui.chart import FIGURES, READING, Line, Point, chart, table
-from ganapps.ui.words import say, t
+from ganapps.ui.words import escaped, say, t
 
 
 class Quality:
@@ -87,11 +87,11 @@ class Quality:
             if line and line.points
         ]
         if not lines:
-            return (
-                '<p class="lead">'
-                f"{html.escape(say(lang, 'Nobody has measured these two yet: choose the pair that ships with the app.'))}</p>",
-                "",
+            nobody = escaped(
+                lang,
+                "Nobody has measured these two yet: choose the pair that ships with the app.",
             )
+            return f'<p class="lead">{nobody}</p>', ""
         notes = [
             say(lang, READING[figure]),
             _caveat(figure, lang),
@@ -190,7 +190,7 @@ def _nearest(rows: list, value: float) -> Mapping | None:
 
 def _head(lang: str) -> str:
     return (
-        f'<h2>{html.escape(say(lang, "Quality over seconds"))}</h2><p class="lead">'
+        f'<h2>{escaped(lang, "Quality over seconds")}</h2><p class="lead">'
         + html.escape(
             say(
                 lang,

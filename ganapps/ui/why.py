@@ -7,7 +7,7 @@ from __future__ import annotations
 import html
 import re
 
-from ganapps.ui.words import say
+from ganapps.ui.words import escaped, say
 
 CALLS, SECONDS, QUALITY, FILM = (
     "#figure-calls",
@@ -19,8 +19,8 @@ TEXTS = (
     (
         "One pass against many",
         "A GAN turns its noise into a picture in one call of its network; a diffusion model takes "
-        "the noise away a little at a time and calls its "
-        "network once for each step ({ddpm}). Counted here: {calls}. What it costs here: {seconds}.",
+        "the noise away a little at a time and calls its network once for each step ({ddpm}). "
+        "Counted here: {calls}. What it costs here: {seconds}.",
         {
             "ddpm": "Ho 2020, arXiv:2006.11239",
             "calls": ("network calls a picture", CALLS),
@@ -95,8 +95,7 @@ TEXTS = (
 def why(lang: str) -> str:
     """All texts, as a quiet grid."""
     cells = "".join(
-        f"<section><h3>{html.escape(say(lang, title))}</h3><p>{_linked(text, links, lang)}</p>"
-        "</section>"
+        f"<section><h3>{escaped(lang, title)}</h3><p>{_linked(text, links, lang)}</p></section>"
         for title, text, links in TEXTS
     )
     return f'<div class="why">{cells}</div>'
@@ -109,7 +108,7 @@ def _linked(text: str, links: dict, lang: str) -> str:
     made = {}
     for name, target in links.items():
         if isinstance(target, tuple):
-            made[name] = f'<a href="{target[1]}">{html.escape(say(lang, target[0]))}</a>'
+            made[name] = f'<a href="{target[1]}">{escaped(lang, target[0])}</a>'
         else:
             number = target.rpartition("arXiv:")[2]
             made[name] = (

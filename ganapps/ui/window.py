@@ -16,7 +16,7 @@ from ganapps.ui.faces import FacesTab
 from ganapps.ui.theme import theme
 from ganapps.ui.translate import TranslateTab
 from ganapps.ui.upscale import UpscaleTab
-from ganapps.ui.words import I18N, say, t
+from ganapps.ui.words import I18N, escaped, say, t
 
 HERE = Path(__file__).parent
 
@@ -102,7 +102,7 @@ def _head(engine: Engine, lang: str, hub: bool | None) -> str:
         facts.append(say(lang, "Hub reachable") if hub else say(lang, "Hub offline"))
     return (
         '<header id="head"><div><h1>ganapps</h1><span class="about">'
-        f"{html.escape(say(lang, 'Faces, upscaling, translation, and GAN against diffusion'))}</span></div>"
+        f"{escaped(lang, 'Faces, upscaling, translation, and GAN against diffusion')}</span></div>"
         f'<span class="pill"><i class="{"" if hub else "off"}"></i>'
         f"{html.escape(' · '.join(facts))}</span></header>"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import gradio as gr
 
 from ganapps.errors import UserError
@@ -20,6 +22,11 @@ def say(lang: str, template: str, **values: object) -> str:
     if lang == "zh":
         template = CHINESE.get(template, template)
     return template.format(**{name: _value(lang, value) for name, value in values.items()})
+
+
+def escaped(lang: str, template: str, **values: object) -> str:
+    """`say`, for the inside of HTML."""
+    return html.escape(say(lang, template, **values))
 
 
 def _value(lang: str, value: object) -> object:

@@ -27,8 +27,19 @@ META = 1_000_000  # bytes of the box that says what is where
 MEMORY = {8: 13, 10: 20, 12: 20}  # bits -> bytes a pixel while it is decoded, measured
 # Turned by so many quarters against the clock, then mirrored (0: up and down, 1: left and right) ->
 # as EXIF counts it.
-TURNED = {(0, 0): 4, (0, 1): 2, (1, None): 8, (1, 0): 5, (1, 1): 7, (2, None): 3, (2, 0): 2, (2, 1): 4,
-          (3, None): 6, (3, 0): 7, (3, 1): 5}  # fmt: skip
+TURNED = {
+    (0, 0): 4,
+    (0, 1): 2,
+    (1, None): 8,
+    (1, 0): 5,
+    (1, 1): 7,
+    (2, None): 3,
+    (2, 0): 2,
+    (2, 1): 4,
+    (3, None): 6,
+    (3, 0): 7,
+    (3, 1): 5,
+}
 
 
 @dataclass(frozen=True)

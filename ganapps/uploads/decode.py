@@ -347,7 +347,8 @@ def _to_srgb(mode: str, icc: bytes | None, changes: list[Sentence]) -> Join:
     else:
         changes.append(
             (
-                "Its CMYK colours have no usable profile, so their conversion to sRGB is only near.",
+                "Its CMYK colours have no usable profile, "
+                "so their conversion to sRGB is only near.",
                 {},
             )
         )

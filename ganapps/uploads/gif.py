@@ -19,7 +19,7 @@ def header(data: Data) -> Header:
         if frames and start >= len(data):
             following = "nothing"
             break
-        if data[start] == 0x3B or frames and data[start] == 0x2C:
+        if data[start] == 0x3B or (frames and data[start] == 0x2C):
             following = "end" if data[start] == 0x3B else "frame"
             break
         if data[start] == 0x2C:

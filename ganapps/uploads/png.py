@@ -41,8 +41,7 @@ def header(data: Data) -> Header:
         depth not in DEPTHS.get(colours, ())
         or ways[:2] != [0, 0]
         or ways[2] > 1
-        or colours == 3
-        and b"PLTE" not in found
+        or (colours == 3 and b"PLTE" not in found)
     ):
         raise unknown_pixels()
     overlooked = () if ended else (("This PNG has no end mark, but its picture is whole.", {}),)

@@ -121,10 +121,8 @@ def _check_pieces(found: ifd.Table, length: int) -> None:
         raise damaged()
     if any(start + size > length for start, size in zip(starts, sizes, strict=True)):
         raise cut_off()
-    if (
-        sum(sizes) > 2 * length
-        or tiled
-        and not 0 < found.number(TILE_WIDTH) * found.number(TILE_HEIGHT) <= TILE
+    if sum(sizes) > 2 * length or (
+        tiled and not 0 < found.number(TILE_WIDTH) * found.number(TILE_HEIGHT) <= TILE
     ):
         raise damaged()
 

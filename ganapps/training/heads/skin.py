@@ -5,7 +5,7 @@ parts.
 from __future__ import annotations
 
 import colorsys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def _variant(name: str, share: float, skins: Path) -> np.ndarray:
     return _crisp(first) * (1 - share) + _crisp(second) * share
 
 
-@lru_cache(maxsize=None)
+@cache
 def _crisp(path: Path) -> np.ndarray:
     """A skin in linear light, sharpened: the small textures soften pores and wrinkles."""
     image = Image.open(path).convert("RGB")
