@@ -92,8 +92,8 @@ def main() -> None:
             "Set --password USER:PASSWORD.",
             file=sys.stderr,
         )
-    from ganapps import temporary
     from ganapps.errors import UserError
+    from ganapps.pictures import temporary
 
     try:
         temporary.settle()

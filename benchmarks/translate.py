@@ -34,7 +34,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import test_networks_translate as layouts
 
 from ganapps.networks import build
-from ganapps.networks.layered import Layered
+from ganapps.networks.translate.layered import Layered
 from ganapps.report import Meter
 
 NETWORKS: dict[str, tuple[str, Callable[[], dict[str, Tensor]]]] = {

@@ -35,13 +35,14 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from ganapps import formats, networks
-from ganapps.catalog import WEIGHTS
+from ganapps import networks
 from ganapps.device import Device
-from ganapps.networks.srresnet import SRResNet
+from ganapps.models import formats
+from ganapps.models.catalog import WEIGHTS
+from ganapps.networks.upscale.srresnet import SRResNet
+from ganapps.pictures.uploads import Upload
 from ganapps.report import Meter
 from ganapps.tasks.upscale import upscale
-from ganapps.uploads import Upload
 
 MODELS = {
     "realesrgan-x4plus": "upscalers",
@@ -74,7 +75,7 @@ def weights(model: str) -> dict[str, torch.Tensor]:
     """The shipped tensors; for SRGAN random ones under ChangyuLiu's names."""
     if model != "srgan":
         return formats.read(WEIGHTS / f"{model}.safetensors").tensors
-    from ganapps.networks.srresnet import _as_lornatang
+    from ganapps.networks.upscale.srresnet import _as_lornatang
 
     torch.manual_seed(0)
     return {
@@ -204,7 +205,7 @@ def original_network(model: str, originals: Path) -> nn.Module:
 
 def span_of_spandrel(state: dict[str, torch.Tensor]) -> nn.Module:
     """Its unfolded form: the folded convolution as the middle of three, between identities."""
-    from ganapps.networks.upscalers import _spandrel
+    from ganapps.networks.upscale.upscalers import _spandrel
 
     _spandrel()
     from spandrel.architectures.SPAN import SPAN

@@ -73,8 +73,8 @@ def main(words: list[str] | None = None) -> int:
     """
     options = flags().parse_args(words)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from ganapps import temporary
     from ganapps.errors import UserError
+    from ganapps.pictures import temporary
 
     try:
         if words is None:  # a process of its own
@@ -146,7 +146,7 @@ def _race(options: argparse.Namespace) -> int:
 
 def _kept(result: Result, folder: Path, already: int) -> list[Path]:
     """The result's pictures as files in `folder`, which is made where it is missing."""
-    from ganapps import images
+    from ganapps.pictures import images
 
     folder.mkdir(parents=True, exist_ok=True)
     return images.keep_all(result.made, folder, already)
@@ -159,7 +159,7 @@ def _race_report(folder: Path, report: dict, files: list[list[Path]]) -> None:
 
 
 def _report(folder: Path, report: dict) -> None:
-    from ganapps import images
+    from ganapps.pictures import images
 
     folder.mkdir(parents=True, exist_ok=True)
     images.save_text(images.as_json(report), folder / "report.json")
@@ -195,7 +195,7 @@ def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:
     """The picture that a chain works on, made anew by the recipe before: its path in `folder`, or
     nothing where nothing stands before.
     """
-    from ganapps import images
+    from ganapps.pictures import images
 
     if not asked.before:
         return []
@@ -219,7 +219,8 @@ def _tell(result: Result) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from ganapps import doctor, engine
+    from ganapps import engine
+    from ganapps.measure import doctor
 
     # models are checked as they lie here; only the Hub's line asks the Hub
     here = engine.start(options.device, offline=True)

@@ -12,15 +12,17 @@ from typing import Any, Literal
 import spaces
 from PIL import Image
 
-from ganapps import __version__, hub, images, own_file, runs, runtime, schema
-from ganapps.catalog import Checkpoint
+from ganapps import __version__, schema
 from ganapps.errors import UserError, WeightsError
-from ganapps.flops import Flops
-from ganapps.prices import Ledger, Price, folder
+from ganapps.measure.flops import Flops
+from ganapps.measure.prices import Ledger, Price, folder
+from ganapps.models import hub, own_file, runtime
+from ganapps.models.catalog import Checkpoint
+from ganapps.models.runtime import Runtime
+from ganapps.pictures import images
+from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_picture
 from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
-from ganapps.runs import RunEnded
-from ganapps.runtime import Runtime
 from ganapps.tasks import (
     between,
     cycle,
@@ -35,7 +37,8 @@ from ganapps.tasks import (
     translate,
     upscale,
 )
-from ganapps.uploads import open_upload, shows, size_of
+from ganapps.workers import runs
+from ganapps.workers.runs import RunEnded
 
 Rehearsal = Literal["", "flops", "memory", "both"]
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ganapps import energy
+from ganapps.measure import energy
 from ganapps.recipe import Recipe
 
 # an English template and its values, as in errors.UserError

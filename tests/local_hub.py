@@ -19,10 +19,10 @@ from urllib.parse import unquote
 import pytest
 from huggingface_hub import constants
 
-from ganapps import hub
-from ganapps.catalog import Checkpoint, Source
 from ganapps.errors import WeightsError
-from ganapps.hub import disk, transfer
+from ganapps.models import hub
+from ganapps.models.catalog import Checkpoint, Source
+from ganapps.models.hub import disk, transfer
 
 # kept by their sha256 and served by the second host, as the real Hub does
 LARGE = (

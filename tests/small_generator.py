@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ganapps.catalog import Checkpoint, Source
 from ganapps.device import Device
 from ganapps.engine import Engine
-from ganapps.hub import Located, Progress
-from ganapps.prices import Ledger
-from ganapps.runtime import Ready, Runtime
+from ganapps.measure.prices import Ledger
+from ganapps.models.catalog import Checkpoint, Source
+from ganapps.models.hub import Located, Progress
+from ganapps.models.runtime import Ready, Runtime
 
 
 class Small(nn.Module):

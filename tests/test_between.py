@@ -10,9 +10,9 @@ import torch
 from small_generator import Small
 from test_denoise import CPU, network
 
-from ganapps import images
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.pictures import images
 from ganapps.recipe import Recipe, from_file
 from ganapps.tasks.between import drift, evenness, slerp, walk
 from ganapps.tasks.denoise import denoise

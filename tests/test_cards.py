@@ -9,10 +9,10 @@ import io
 import pytest
 from PIL import Image
 
-from ganapps.catalog import SURE, Checkpoint
 from ganapps.engine import Engine
-from ganapps.ui import cards
-from ganapps.ui.before_after import EXAMPLES
+from ganapps.models.catalog import SURE, Checkpoint
+from ganapps.ui.parts import cards
+from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.words import CHINESE
 
 

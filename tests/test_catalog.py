@@ -7,20 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from ganapps import catalog, networks
-from ganapps.catalog import WEIGHTS, Checkpoint, Source
+from ganapps import networks
 from ganapps.errors import UserError
+from ganapps.models import catalog
+from ganapps.models.catalog import WEIGHTS, Checkpoint, Source
 
 NETWORKS = {*networks.NAMES, "r3gan", "stylegan"}
+SOURCES = (
+    'sources = [{ repo = "me/mine", file = "mine.pkl", revision = "main", size = 12 }, '
+    '{ file = "mine.safetensors" }]'
+)
 ROW = """[[checkpoint]]
 id = "mine"
 title = "Mine"
 task = "faces"
 network = "stylegan2"
-sources = [
-    { repo = "me/mine", file = "mine.pkl", revision = "main", size = 12 },
-    { file = "mine.safetensors" },
-]
+SOURCES
 format = "nvidia"
 licence = "CC0-1.0"
 commercial = "yes"
@@ -28,7 +30,7 @@ trained_on = "my own drawings"
 paper = "StyleGAN2"
 parameters = 1_000
 data = "drawings"
-"""
+""".replace("SOURCES", SOURCES)
 
 
 def read(tmp_path: Path, text: str) -> dict[str, Checkpoint]:

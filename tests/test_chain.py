@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganapps import __main__, images
+from ganapps import __main__
 from ganapps.engine import Engine
+from ganapps.pictures import images
 from ganapps.recipe import Recipe, from_picture
 
 FACE = Recipe("faces", "heads-64", {"seed": 7, "count": 1})

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ganapps.ui.chart import FIGURES, READING, Line, Point, chart, table
+from ganapps.ui.parts.chart import FIGURES, READING, Line, Point, chart, table
 
 GAN = Line(
     "Forger",
@@ -121,7 +121,7 @@ def test_the_table_has_the_same_numbers() -> None:
 
 
 def test_its_words_are_there_in_chinese() -> None:
-    from ganapps.ui.why import TEXTS
+    from ganapps.ui.parts.why import TEXTS
     from ganapps.ui.words import CHINESE
 
     wanted = [

@@ -11,8 +11,8 @@ from test_networks_translate import made, resnet
 
 from ganapps import networks
 from ganapps.device import Device
+from ganapps.pictures.uploads import Upload
 from ganapps.tasks import cycle, translate
-from ganapps.uploads import Upload
 
 NOISE = np.random.default_rng(1).integers(0, 256, (40, 32, 3), np.uint8)
 

@@ -20,8 +20,8 @@ from small_diffusion import decoder, folder, unet
 
 from ganapps.device import Device
 from ganapps.errors import UserError, WeightsError
-from ganapps.formats import folders
-from ganapps.networks import diffusion
+from ganapps.models.formats import folders
+from ganapps.networks.diffusion import diffusion
 from ganapps.tasks import sampling
 from ganapps.tasks.denoise import denoise
 from ganapps.tasks.labels import from_classes

@@ -20,10 +20,10 @@ from small_stable import latent_upscaler, theirs, upscaler
 
 from ganapps.device import Device
 from ganapps.errors import UserError
-from ganapps.formats import folders
-from ganapps.networks import diffusion_upscaler
+from ganapps.models.formats import folders
+from ganapps.networks.diffusion import diffusion_upscaler
+from ganapps.pictures.uploads import Upload, open_upload
 from ganapps.tasks.upscale import upscale
-from ganapps.uploads import Upload, open_upload
 
 CPU = Device("cpu")
 WRITERS = {"text": upscaler, "latent": latent_upscaler}

@@ -16,10 +16,11 @@ import pytest
 import torch
 from small_generator import Plain, Small, SmallRuntime, pixels, said, small_engine
 
-from ganapps import __main__, images, recipe
+from ganapps import __main__, recipe
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.hub import Progress
+from ganapps.models.hub import Progress
+from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
 

@@ -17,11 +17,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganapps import runs, ui
+from ganapps import ui
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.report import Part
-from ganapps.ui import doors, files, turns
+from ganapps.ui import doors
+from ganapps.ui.doors import files, turns
+from ganapps.workers import runs
 from tests.api import called, post
 from tests.window import served
 
@@ -518,8 +520,8 @@ def test_flat_tables_over_many_calls(engine: Engine) -> None:
 def test_a_canvas_goes_with_its_run_and_its_visitor(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ganapps.ui import common, picture_tab
-    from ganapps.ui.upscale import UpscaleTab
+    from ganapps.ui.parts import common, picture_tab
+    from ganapps.ui.tabs.upscale import UpscaleTab
 
     with gr.Blocks():
         tab = UpscaleTab(engine)

@@ -21,12 +21,12 @@ from small_stable import UNCHECKED, folder, theirs
 from ganapps.device import Device
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.formats import folders
-from ganapps.networks import stable_diffusion
+from ganapps.models.formats import folders
+from ganapps.networks.diffusion import stable_diffusion
+from ganapps.pictures.uploads import Upload, open_upload
 from ganapps.recipe import Recipe
 from ganapps.tasks import text
 from ganapps.tasks.translate import translate
-from ganapps.uploads import Upload, open_upload
 
 CPU = Device("cpu")
 

@@ -20,7 +20,7 @@ from snapshot_files import (
 from torch import Tensor, nn
 
 from ganapps.errors import WeightsError
-from ganapps.formats import read
+from ganapps.models.formats import read
 
 
 def put(folder: Path, content: bytes, name: str = "checkpoint") -> Path:

@@ -18,12 +18,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganapps import images, prices
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.measure import prices
+from ganapps.pictures import images
 from ganapps.recipe import Recipe, from_file
 from ganapps.report import Kept
-from ganapps.ui import api, common
+from ganapps.ui import api
+from ganapps.ui.parts import common
 from tests.local_hub import FILE, cache, hurry, partial_files, refusal, server, source
 from tests.picture_files import noise
 
@@ -239,7 +241,7 @@ def test_a_command_on_a_full_disk(tiny: Path, tmp_path: Path) -> None:
 def test_a_download_on_a_full_disk(server, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tiny / "hub"))
     # as if another program had taken the room meanwhile
-    monkeypatch.setattr("ganapps.hub.disk.SPARE", -(10**9))
+    monkeypatch.setattr("ganapps.models.hub.disk.SPARE", -(10**9))
     commit = server.publish("ann/faces", {FILE: bytes(1_000_000)})
     assert refusal(source(commit)).startswith(
         "The disk became full before Faces was complete: make room in"

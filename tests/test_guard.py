@@ -23,15 +23,16 @@ import httpx
 import pytest
 
 import app as command
-from ganapps import runs
 from ganapps import ui as rooms
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
-from ganapps.runs import Listeners, Run, RunEnded
-from ganapps.ui import common, doors, files, turns, visitors
-from ganapps.ui.compare import CompareTab
-from ganapps.ui.doors import Bodies, Cookies
+from ganapps.ui import doors
+from ganapps.ui.doors import Bodies, Cookies, files, turns, visitors
+from ganapps.ui.parts import common
+from ganapps.ui.tabs.compare import CompareTab
+from ganapps.workers import runs
+from ganapps.workers.runs import Listeners, Run, RunEnded
 
 ROOT = Path(__file__).resolve().parent.parent
 META = {"_type": "gradio.FileData"}

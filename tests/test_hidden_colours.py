@@ -13,14 +13,15 @@ from PIL import Image
 from skimage import data
 from torch import nn
 
-from ganapps import formats, networks
-from ganapps.catalog import WEIGHTS
+from ganapps import networks
 from ganapps.device import Device
 from ganapps.engine import Engine
+from ganapps.models import formats
+from ganapps.models.catalog import WEIGHTS
+from ganapps.pictures.uploads import Upload
 from ganapps.recipe import Recipe
 from ganapps.report import Step
 from ganapps.tasks import cycle, figures, hidden, translate, upscale
-from ganapps.uploads import Upload
 from tests.test_denoised_tiles import network as diffusion_upscaler
 from tests.test_networks_translate import made, resnet, stargan, unet
 

@@ -26,14 +26,14 @@ from safetensors.torch import save
 from snapshot_files import archive, legacy_stream, nvidia_snapshot, r3gan_snapshot, stand_ins, truth
 
 from ganapps.errors import WeightsError
-from ganapps.formats import read
+from ganapps.models.formats import read
 
 SECONDS = 20  # for one file; the worst takes 3 on a quiet machine, and this one may be busy
 MEMORY = 512 * 2**20  # bytes beyond what Python and PyTorch take themselves
 CHILD = f"""
 import json, os, resource, sys, time
 from ganapps.errors import WeightsError
-from ganapps.formats import read
+from ganapps.models.formats import read
 taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (taken + {MEMORY}, taken + {MEMORY}))
 for path in sys.argv[1:]:

@@ -30,10 +30,10 @@ from local_hub import (
     source,
 )
 
-from ganapps import hub
-from ganapps.catalog import Source
 from ganapps.errors import UserError
-from ganapps.hub import disk, transfer
+from ganapps.models import hub
+from ganapps.models.catalog import Source
+from ganapps.models.hub import disk, transfer
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 

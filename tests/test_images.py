@@ -15,11 +15,11 @@ import torch
 from PIL import Image
 from skimage import data
 
-from ganapps import images
 from ganapps.errors import UserError, WeightsError
+from ganapps.pictures import images
+from ganapps.pictures.uploads import ifd, open_upload
 from ganapps.recipe import Recipe, from_file
 from ganapps.report import Kept
-from ganapps.uploads import ifd, open_upload
 from tests.picture_files import SRGB, noise, photograph, unpacked
 
 

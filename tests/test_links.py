@@ -13,10 +13,10 @@ import pytest
 
 from ganapps import schema
 from ganapps.engine import TASKS, Engine
-from ganapps.ui.compare import CompareTab
-from ganapps.ui.faces import FacesTab
-from ganapps.ui.translate import TranslateTab
-from ganapps.ui.upscale import UpscaleTab
+from ganapps.ui.tabs.compare import CompareTab
+from ganapps.ui.tabs.faces import FacesTab
+from ganapps.ui.tabs.translate import TranslateTab
+from ganapps.ui.tabs.upscale import UpscaleTab
 
 WRONG = [
     "null",

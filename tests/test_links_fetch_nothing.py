@@ -12,13 +12,13 @@ import pytest
 from local_hub import FILE, WEIGHTS, cache, finish, hurry, server
 
 from ganapps import engine as engines
-from ganapps import hub, runtime
 from ganapps.engine import Engine
+from ganapps.models import hub, runtime
 from ganapps.recipe import Recipe
-from ganapps.ui.compare import CompareTab
-from ganapps.ui.faces import FacesTab
-from ganapps.ui.translate import TranslateTab
-from ganapps.ui.upscale import UpscaleTab
+from ganapps.ui.tabs.compare import CompareTab
+from ganapps.ui.tabs.faces import FacesTab
+from ganapps.ui.tabs.translate import TranslateTab
+from ganapps.ui.tabs.upscale import UpscaleTab
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 
@@ -28,8 +28,8 @@ PLACE = f"ann/faces:{FILE}"
 @pytest.fixture
 def here(server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     """An engine that may ask the local Hub; the shipped models are where they were."""
-    from ganapps.catalog import WEIGHTS as shipped
-    from ganapps.hub import disk
+    from ganapps.models.catalog import WEIGHTS as shipped
+    from ganapps.models.hub import disk
 
     monkeypatch.setattr(disk, "WEIGHTS", shipped)
     server.publish("ann/faces", {FILE: os.urandom(300_000)})

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from small_generator import Small, pixels, small_engine
 
-from ganapps import __main__, doctor, engine, race, recipe
-from ganapps.hub import Progress
+from ganapps import __main__, engine, race, recipe
+from ganapps.measure import doctor
+from ganapps.models.hub import Progress
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
 

@@ -12,7 +12,7 @@ from small_training import Eyes, diffusion_trainer, face_trainer, portraits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.quality import Measured
+from ganapps.measure.quality import Measured
 from ganapps.recipe import Recipe
 from ganapps.training import distances, measure, nearest, samples
 

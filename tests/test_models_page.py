@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ganapps import catalog, networks
-from ganapps.catalog import Checkpoint, Source
+from ganapps import networks
+from ganapps.models import catalog
+from ganapps.models.catalog import Checkpoint, Source
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "models.md"
 HEADINGS = {

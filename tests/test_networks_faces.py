@@ -23,7 +23,7 @@ from face_layouts import dcgan, made, nvidia, r3gan, rosinality, stylegan
 from torch import Tensor, nn
 
 from ganapps import networks
-from ganapps.networks import stylegan2
+from ganapps.networks.faces import stylegan2
 
 GOLDEN = Path(__file__).parent / "golden" / "faces.npz"
 Settings = dict[str, object]

@@ -23,8 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from ganapps import networks
-from ganapps.networks import narrow, winograd
-from ganapps.networks.layered import Layered
+from ganapps.networks.translate import narrow, winograd
+from ganapps.networks.translate.layered import Layered
 
 GOLDEN = Path(__file__).parent / "golden" / "translate.npz"
 Shapes = dict[str, tuple[int, ...]]

@@ -14,8 +14,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganapps import formats, networks
-from ganapps.catalog import WEIGHTS
+from ganapps import networks
+from ganapps.models import formats
+from ganapps.models.catalog import WEIGHTS
 from tests import upscaler_files as files
 from tests.upscaler_files import lively, under
 
@@ -172,7 +173,7 @@ def test_span_whole_and_folded() -> None:
 @pytest.mark.filterwarnings("ignore:torch.meshgrid")
 @pytest.mark.parametrize("maker", ["SwinIR", "RealCUGAN", "PLKSR", "OmniSR"])
 def test_other_families_come_through_spandrel_unchanged(maker: str) -> None:
-    from ganapps.networks.upscalers import _spandrel
+    from ganapps.networks.upscale.upscalers import _spandrel
 
     spandrel = _spandrel()
     with torch.random.fork_rng([]):
@@ -320,7 +321,8 @@ def test_the_random_state_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_faces_never_wait_for_spandrel() -> None:
     program = (
-        "import sys, torch\nfrom ganapps import networks, formats\nfrom ganapps.catalog import "
+        "import sys, torch\nfrom ganapps import networks\nfrom ganapps.models import formats\nfrom "
+        "ganapps.models.catalog import "
         "WEIGHTS\n"
         "for name in ('heads-64', 'spanx4'):\n"
         "    tensors = formats.read(WEIGHTS / f'{name}.safetensors').tensors\n"

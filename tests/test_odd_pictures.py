@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.uploads import Upload, light, open_upload, size_of
+from ganapps.pictures.uploads import Upload, light, open_upload, size_of
 from tests.picture_files import SRGB, bitmap_with_alpha, chunk, noise, png, saved, table
 from tests.picture_files import tiff as written
 
@@ -324,7 +324,7 @@ LARGE_STREAM = saved(np.zeros((3000, 3000, 3), np.uint8), "AVIF", speed=10)
 
 def test_an_avif_is_as_large_as_its_stream(opened: Open, tmp_path: Path) -> None:
     """Its boxes may claim less: the decoder would unpack all of the stream first."""
-    from ganapps import uploads
+    from ganapps.pictures import uploads
 
     (tmp_path / "x").write_bytes(patched(LARGE_STREAM, b"ispe", 8, struct.pack(">II", 64, 64)))
     with (tmp_path / "x").open("rb") as file:

@@ -21,9 +21,10 @@ from test_networks_translate import animegan as shapes
 from test_networks_translate import made, picture
 from upscaler_files import swinir_onnx
 
-from ganapps import formats, networks
+from ganapps import networks
 from ganapps.errors import WeightsError
-from ganapps.formats import read
+from ganapps.models import formats
+from ganapps.models.formats import read
 
 
 def weights() -> dict[str, torch.Tensor]:

@@ -20,10 +20,11 @@ from skimage import data
 from small_generator import pixels
 from test_runtime import dcgan
 
-from ganapps import __main__, networks, own_file, recipe
+from ganapps import __main__, networks, recipe
 from ganapps.engine import Engine
 from ganapps.errors import UserError, WeightsError
-from ganapps.prices import Ledger
+from ganapps.measure.prices import Ledger
+from ganapps.models import own_file
 from ganapps.recipe import Recipe
 from tests import upscaler_files as files
 

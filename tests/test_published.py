@@ -20,14 +20,15 @@ from test_networks_faces import dcgan, made, nvidia, rosinality, stylegan
 from test_networks_translate import CASES
 from upscaler_files import swinir_onnx
 
-from ganapps import catalog, networks
-from ganapps.catalog import Checkpoint
+from ganapps import networks
 from ganapps.device import Device
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError, WeightsError
-from ganapps.prices import Ledger
+from ganapps.measure.prices import Ledger
+from ganapps.models import catalog
+from ganapps.models.catalog import Checkpoint
+from ganapps.models.runtime import Runtime
 from ganapps.recipe import Recipe
-from ganapps.runtime import Runtime
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 

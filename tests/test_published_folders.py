@@ -19,9 +19,10 @@ from PIL import Image
 from safetensors.torch import load_file, save
 from test_published import engine
 
-from ganapps import catalog, networks, schema
-from ganapps.catalog import Source
+from ganapps import networks, schema
 from ganapps.engine import TASKS, Engine
+from ganapps.models import catalog
+from ganapps.models.catalog import Source
 from ganapps.recipe import Recipe
 
 __all__ = ["cache", "engine", "hurry", "server"]  # fixtures

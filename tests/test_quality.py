@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ganapps import catalog, networks, quality
-from ganapps.quality import Measured
+from ganapps import networks
+from ganapps.measure import quality
+from ganapps.measure.quality import Measured
+from ganapps.models import catalog
 from ganapps.training import measure
 
 ROW = Measured(

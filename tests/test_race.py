@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ganapps import images, recipe
 from ganapps import race as races
+from ganapps import recipe
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.pictures import images
 from ganapps.race import Lap, Race, race
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces

@@ -17,7 +17,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.race import Lap, Race, race
 from ganapps.recipe import Recipe, from_picture
-from ganapps.ui import pairs
+from ganapps.ui.parts import pairs
 from tests.window import choose, open_tab, served
 
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from ganapps import images, recipe
+from ganapps import recipe
 from ganapps.errors import UserError
+from ganapps.pictures import images
 from ganapps.recipe import Recipe, from_file, from_json, from_link
 
 FULL = Recipe(

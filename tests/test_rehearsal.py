@@ -9,11 +9,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from ganapps import energy
 from ganapps.engine import TASKS, Engine
-from ganapps.flops import Flops
+from ganapps.measure import energy
+from ganapps.measure.flops import Flops
+from ganapps.race.rehearsal import Rehearsed, rehearse
 from ganapps.recipe import Recipe
-from ganapps.rehearsal import Rehearsed, rehearse
 from ganapps.report import Meter, Step
 
 GAN, DIFFUSION = (

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ganapps import prices, report
-from ganapps.prices import Ledger, folder
+from ganapps import report
+from ganapps.measure import prices
+from ganapps.measure.prices import Ledger, folder
 from ganapps.report import Meter, Report
 
 
@@ -164,7 +165,7 @@ def test_two_processes_do_not_lose_each_other_s_prices(tmp_path: Path) -> None:
 def test_many_processes_write_at_once(tmp_path: Path) -> None:
     path = tmp_path / "prices.json"
     code = (
-        "import sys; from pathlib import Path; from ganapps.prices import Ledger\nfor i in "
+        "import sys; from pathlib import Path; from ganapps.measure.prices import Ledger\nfor i in "
         "range(20): Ledger(Path(sys.argv[1])).add(sys.argv[2] + str(i), 1.0, 1, 1)"
     )
     writers = [subprocess.Popen([sys.executable, "-c", code, str(path), name]) for name in "xyz"]

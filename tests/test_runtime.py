@@ -15,13 +15,13 @@ from small_generator import pixels
 from torch import nn
 
 from ganapps import engine as engines
-from ganapps import runtime
-from ganapps.catalog import Checkpoint, Source
 from ganapps.device import Device
 from ganapps.errors import UserError, WeightsError
-from ganapps.hub import Located
+from ganapps.models import runtime
+from ganapps.models.catalog import Checkpoint, Source
+from ganapps.models.hub import Located
+from ganapps.models.runtime import Runtime
 from ganapps.recipe import Recipe
-from ganapps.runtime import Runtime
 
 ROW = """[[checkpoint]]
 id = "mine"

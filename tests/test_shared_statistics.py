@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganapps import networks
-from ganapps.networks import shared_statistics, winograd
-from ganapps.networks.layered import Layer, Layered
-from ganapps.networks.sums import Sums
+from ganapps.networks.translate import shared_statistics, winograd
+from ganapps.networks.translate.layered import Layer, Layered
+from ganapps.networks.translate.sums import Sums
 
 STRIP = 60_000  # bytes: about ten strips of the small pictures here
 CASES_IN_STRIPS = [

@@ -10,12 +10,12 @@ import gradio as gr
 import pytest
 from PIL import Image
 
-from ganapps.catalog import Checkpoint, Source
 from ganapps.engine import Engine, Result
 from ganapps.errors import WeightsError
+from ganapps.models.catalog import Checkpoint, Source
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Report
-from ganapps.ui.sheet import Sheet
+from ganapps.ui.parts.sheet import Sheet
 
 GREY = Image.new("L", (4, 4))
 

@@ -13,8 +13,9 @@ from torch.nn import functional as F
 
 from ganapps import networks
 from ganapps.device import Device
-from ganapps.networks import bounds, upscalers
+from ganapps.networks import bounds
 from ganapps.networks.torchvision_ops import ensure_torchvision
+from ganapps.networks.upscale import upscalers
 from ganapps.tasks import tiles
 from ganapps.tasks.tile_run import TileRun
 

@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 from filelock import FileLock
 
-from ganapps import temporary
+from ganapps.pictures import temporary
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 120  # seconds that a start may take on a busy machine
@@ -167,7 +167,7 @@ def test_the_living_are_left_alone(tmp_path: Path) -> None:
     with FileLock(tmp_path / "run-living.lock"):
         # of another process: a lock of this one would let itself in again
         code = (
-            "import sys; from pathlib import Path; from ganapps import temporary; "
+            "import sys; from pathlib import Path; from ganapps.pictures import temporary; "
             "temporary.sweep(Path(sys.argv[1]))"
         )
         subprocess.run(
@@ -195,7 +195,7 @@ def test_old_files_go_and_young_ones_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", ["kept", "work"])
 def test_gradio_and_tempfile_write_into_it(tmp_path: Path, ending: str) -> None:
     code = (
-        "import os, tempfile; from ganapps import temporary; temporary.settle(); "
+        "import os, tempfile; from ganapps.pictures import temporary; temporary.settle(); "
         "print(os.environ['GRADIO_TEMP_DIR'], tempfile.mkdtemp())"
     )
     environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {
@@ -219,7 +219,7 @@ def settled(folder: Path, then: str) -> subprocess.CompletedProcess:
     environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {
         "TMPDIR": str(folder)
     }
-    code = f"import os, signal, time\nfrom ganapps import temporary\n{then}"
+    code = f"import os, signal, time\nfrom ganapps.pictures import temporary\n{then}"
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
@@ -280,7 +280,7 @@ def test_the_command_line_ends_so_too(tmp_path: Path) -> None:
         tmp_path,
         "import sys\nfrom ganapps import __main__\nsys.argv = ['ganapps', 'doctor', '--offline', "
         "'--device', 'cpu']\n"
-        "from ganapps import doctor\ndoctor.machine = lambda *_: os.kill(os.getpid(), "
+        "from ganapps.measure import doctor\ndoctor.machine = lambda *_: os.kill(os.getpid(), "
         "signal.SIGTERM)\n__main__.main()",
     )
     assert "KeyboardInterrupt" in ended.stderr

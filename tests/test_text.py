@@ -20,8 +20,8 @@ from small_stable import FILES, LENGTH, UNCHECKED, folder, schedule, theirs, voc
 
 from ganapps.device import Device
 from ganapps.errors import UserError, WeightsError
-from ganapps.formats import Contents, folders
-from ganapps.networks import stable_diffusion
+from ganapps.models.formats import Contents, folders
+from ganapps.networks.diffusion import stable_diffusion
 from ganapps.tasks import sampling, text
 
 CPU = Device("cpu")

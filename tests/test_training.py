@@ -22,7 +22,7 @@ from safetensors import safe_open
 from small_training import Eyes, diffusion_trainer, face_trainer, portraits, same
 from torch.nn import functional as F
 
-from ganapps.networks import stylegan2
+from ganapps.networks.faces import stylegan2
 from ganapps.training import (
     augment,
     controls,

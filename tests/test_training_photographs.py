@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps import formats, networks
-from ganapps.networks import styles26
+from ganapps import networks
+from ganapps.models import formats
+from ganapps.networks.translate import styles26
 from ganapps.training import (
     cyclegan,
     loop,

@@ -30,8 +30,8 @@ from local_hub import (
     source,
 )
 
-from ganapps import hub
-from ganapps.hub import transfer
+from ganapps.models import hub
+from ganapps.models.hub import transfer
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 
@@ -308,8 +308,8 @@ def test_a_person_with_a_slow_line_can_ask_for_patience(monkeypatch):
 
 
 CHILD = """
-from ganapps import hub
-from ganapps.catalog import Checkpoint, Source
+from ganapps.models import hub
+from ganapps.models.catalog import Checkpoint, Source
 source = Source("m.pt", "ann/faces")
 row = Checkpoint("x", "X", "faces", "stylegan2", (source,), "torch", "MIT", "yes", "-", "-", 1, "-")
 steps = hub.fetch(row)

@@ -14,10 +14,10 @@ from torch import nn
 from ganapps import networks
 from ganapps.device import Device
 from ganapps.errors import UserError
-from ganapps.networks.layered import Layered
+from ganapps.networks.translate.layered import Layered
+from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
 from ganapps.tasks import labels, translate
-from ganapps.uploads import Upload
 
 CPU = Device("cpu")
 

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganapps import uploads
 from ganapps.errors import UserError
-from ganapps.uploads import decode, open_upload, png_rows, size_of, tiff
-from ganapps.uploads.stored import Pieces, Stored
+from ganapps.pictures import uploads
+from ganapps.pictures.uploads import decode, open_upload, png_rows, size_of, tiff
+from ganapps.pictures.uploads.stored import Pieces, Stored
 from tests.picture_files import chunk, png, saved
 from tests.picture_files import tiff as written
 from tests.test_uploads import LOSSLESS
@@ -111,8 +111,8 @@ def material() -> SimpleNamespace:
 METER = """
 import json, sys
 from pathlib import Path
-from ganapps import uploads
-from ganapps.uploads import open_upload, size_of
+from ganapps.pictures import uploads
+from ganapps.pictures.uploads import open_upload, size_of
 def status(name):
     lines = open("/proc/self/status")
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024

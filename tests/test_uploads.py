@@ -22,7 +22,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from ganapps.errors import UserError
-from ganapps.uploads import Upload, open_upload, size_of, webp
+from ganapps.pictures.uploads import Upload, open_upload, size_of, webp
 from tests.picture_files import (
     SRGB,
     bitmap,
@@ -605,7 +605,7 @@ METER = """
 import json, resource, sys, time
 from pathlib import Path
 from ganapps.errors import UserError
-from ganapps.uploads import open_upload
+from ganapps.pictures.uploads import open_upload
 def status(name):
     lines = open("/proc/self/status")
     return next(int(line.split()[1]) for line in lines if line.startswith(name)) * 1024

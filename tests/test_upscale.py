@@ -15,16 +15,18 @@ from skimage import data
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps import device, formats, images, networks
+from ganapps import device, networks
 from ganapps import engine as engines
-from ganapps.catalog import WEIGHTS
 from ganapps.device import Device
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.models import formats
+from ganapps.models.catalog import WEIGHTS
+from ganapps.pictures import images
+from ganapps.pictures.uploads import Upload
 from ganapps.recipe import Recipe
 from ganapps.report import Made, Step
 from ganapps.tasks import tile_run, upscale
-from ganapps.uploads import Upload
 from tests import upscaler_files as files
 from tests.upscaler_files import lively
 

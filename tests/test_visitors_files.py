@@ -24,11 +24,13 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
 from ganapps.report import Part
-from ganapps.ui import common, compare, files, underway
-from ganapps.ui.files import EXAMPLES, LEAST, Room
-from ganapps.ui.translate import TranslateTab
-from ganapps.ui.underway import Underway
-from ganapps.ui.upscale import UpscaleTab
+from ganapps.ui.doors import files
+from ganapps.ui.doors.files import EXAMPLES, LEAST, Room
+from ganapps.ui.parts import common, underway
+from ganapps.ui.parts.underway import Underway
+from ganapps.ui.tabs import compare
+from ganapps.ui.tabs.translate import TranslateTab
+from ganapps.ui.tabs.upscale import UpscaleTab
 
 REFUSED = "is not a file that was brought here"
 VISITOR = SimpleNamespace(headers={}, session_hash="me")

@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 from safetensors import safe_open
 
-from ganapps import catalog, doctor, hub, networks, runtime
 from ganapps import engine as engines
-from ganapps.catalog import WEIGHTS, Checkpoint, Source
+from ganapps import networks
 from ganapps.errors import WeightsError
-from ganapps.hub import disk
+from ganapps.measure import doctor
+from ganapps.models import catalog, hub, runtime
+from ganapps.models.catalog import WEIGHTS, Checkpoint, Source
+from ganapps.models.hub import disk
 from ganapps.recipe import Recipe
 
 MOST = 100_000_000  # bytes of the whole folder

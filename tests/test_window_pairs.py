@@ -18,8 +18,8 @@ from test_networks_translate import made, resnet, stargan
 
 from ganapps import engine
 from ganapps.recipe import from_picture
-from ganapps.ui.before_after import EXAMPLES
-from ganapps.ui.cycle import LOSSES
+from ganapps.ui.parts.before_after import EXAMPLES
+from ganapps.ui.parts.cycle import LOSSES
 from ganapps.ui.words import CHINESE
 from tests.window import choose, open_tab, run, served, unfold
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from ganapps.engine import Engine
 from ganapps.recipe import from_link, from_picture
-from ganapps.ui.before_after import EXAMPLES
+from ganapps.ui.parts.before_after import EXAMPLES
 from tests.window import choose, open_tab, run
 
 

@@ -87,7 +87,7 @@ def test_every_refusal_is_a_literal_template() -> None:
                 and text(node.args[0]) is None
             ):
                 loose.append(f"{path.relative_to(ROOT)}: {ast.unparse(node)}")
-    assert loose == ["ganapps/formats/refusals.py: WeightsError(template, file=file)"], (
+    assert loose == ["ganapps/models/formats/refusals.py: WeightsError(template, file=file)"], (
         "its templates stand in IMPOSTORS"
     )
 

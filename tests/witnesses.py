@@ -76,7 +76,7 @@ def made(engine: Engine, folder: Path) -> Iterator[tuple[str, Path]]:
     """Each witness's name and its file in `folder`, its recipe inside; later ones work on earlier
     ones.
     """
-    from ganapps import images
+    from ganapps.pictures import images
 
     Image.open(EXAMPLE).convert("RGB").crop(CROP).save(folder / "crop.png")
     for name, (asked, source) in WITNESSES.items():

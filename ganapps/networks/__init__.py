@@ -13,27 +13,15 @@ from torch import Tensor, nn
 
 from ganapps.networks import bounds
 
-# A name here is a file beside this one with `recognise` and `build`. Where two could match, the
-# first is asked first.
-NAMES: tuple[str, ...] = (
-    "stylegan2",
-    "r3gan",
-    "dcgan",
-    "stylegan",
-    "diffusion_upscaler",
-    "stable_diffusion",
-    "diffusion",
-    "cyclegan",
-    "pix2pix",
-    "animegan",
-    "stargan",
-    "styles26",
-    "cartoongan",
-    "interpolated",
-    "srresnet",
-    "span",
-    "upscalers",
-)
+# A name here is a file of that room with `recognise` and `build`. Where two could match, the first
+# is asked first.
+ROOMS: Mapping[str, tuple[str, ...]] = {
+    "faces": ("stylegan2", "r3gan", "dcgan", "stylegan"),
+    "diffusion": ("diffusion_upscaler", "stable_diffusion", "diffusion"),
+    "translate": ("cyclegan", "pix2pix", "animegan", "stargan", "styles26", "cartoongan"),
+    "upscale": ("interpolated", "srresnet", "span", "upscalers"),
+}
+NAMES = tuple(name for names in ROOMS.values() for name in names)
 
 
 # What training programs put around a generator's own names, averages first; one may stand inside
@@ -217,7 +205,8 @@ def _copy(tensor: Tensor, like: Tensor) -> Tensor:
 
 
 def _module(name: str) -> ModuleType:
-    return import_module(f"{__name__}.{name}")
+    room = next(room for room, names in ROOMS.items() if name in names)
+    return import_module(f"{__name__}.{room}.{name}")
 
 
 def _written(tensor: Tensor) -> str:

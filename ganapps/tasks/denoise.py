@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ganapps.device import Device
 from ganapps.errors import UserError
-from ganapps.images import from_tensor
+from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.schema import Range
 from ganapps.tasks import sampling

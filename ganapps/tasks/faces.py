@@ -16,7 +16,7 @@ from torch import nn
 
 from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
-from ganapps.images import from_tensor
+from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Sentence, Step
 from ganapps.schema import Range
 from ganapps.tasks.labels import Labels

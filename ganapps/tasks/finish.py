@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ganapps.errors import UserError
-from ganapps.images import eight_bits, to_picture
+from ganapps.pictures.images import eight_bits, to_picture
 from ganapps.tasks import colours, resample
 
 SHOWN = 1600  # pixels of the longer side of what a page shows; the file has all

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ganapps.device import Device, all_finite
 from ganapps.errors import UserError
-from ganapps.images import from_tensor
+from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Sentence, Step
 from ganapps.schema import Longest, Range
 from ganapps.tasks import sampling

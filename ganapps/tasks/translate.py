@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
-from ganapps.images import from_tensor
+from ganapps.pictures.images import from_tensor
+from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
 from ganapps.schema import Range
 from ganapps.tasks import finish, hidden
@@ -22,7 +23,6 @@ from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.tally import Tally
 from ganapps.tasks.text import Guidance, Prompt, Steps
-from ganapps.uploads import Upload
 
 # bytes: larger pictures go through a processor in strips, so that Stop is heard and memory stays
 # bounded

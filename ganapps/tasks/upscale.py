@@ -10,6 +10,7 @@ from torch import nn
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Part, Step
 from ganapps.schema import Range
 from ganapps.tasks import figures, finish, hidden, planes, resample, tiles
@@ -17,7 +18,6 @@ from ganapps.tasks.denoised_tiles import DenoisedTiles
 from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.tile_run import TileRun
-from ganapps.uploads import Upload
 
 INSPECTED = 64_000_000  # pixels: of larger results no heat maps are made
 

@@ -11,8 +11,8 @@ from PIL import Image
 
 from ganapps import engine
 from ganapps.recipe import Recipe
-from ganapps.ui.before_after import EXAMPLES
-from ganapps.ui.cards import PICTURES
+from ganapps.ui.parts.before_after import EXAMPLES
+from ganapps.ui.parts.cards import PICTURES
 
 SIDE = 448  # pixels of the longer side that the model sees
 SHOWN = 200

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganapps.networks import styles26
+from ganapps.networks.translate import styles26
 from ganapps.training import loop, precision
 from ganapps.training.photographs import Photograph, load, shrink
 
@@ -288,8 +288,8 @@ class CycleTrainer:
                 networks[way].load_state_dict(tensors)
 
     def export(self, out: Path) -> None:
-        """The averaged generators in float16, in the layout that `ganapps.networks.cyclegan`
-        reads.
+        """The averaged generators in float16, in the layout that
+        `ganapps.networks.translate.cyclegan` reads.
         """
         for way, name in FILES.items():
             tensors = {

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ganapps.networks.denoiser import Denoiser
+from ganapps.networks.repair.denoiser import Denoiser
 from ganapps.training import averaged, loop, precision
 from ganapps.training.averaged import AveragedTrainer, Heap, gathered, repeatable
 

@@ -388,7 +388,7 @@ def corners(x: Tensor) -> Tensor:
 
 def write_generator(generator: Generator, path: Path, seen: int) -> None:
     """A generator's tensors with its constructor's settings as metadata: what
-    `ganapps.networks.stylegan2` reads.
+    `ganapps.networks.faces.stylegan2` reads.
 
     In float16, half the bytes: a face changes by less than half of one of 255 levels.
     """

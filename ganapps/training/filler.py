@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks.partial import PartialUNet
+from ganapps.networks.repair.partial import PartialUNet
 from ganapps.training import averaged, loop, precision
 from ganapps.training.averaged import AveragedTrainer, Heap, gathered, repeatable
 from ganapps.training.features import FeatureNetwork

@@ -1,8 +1,8 @@
 """A StyleGAN2 generator to train: Karras et al. 2020, skip architecture, labels as in "ADA", in
 NVIDIA's tensor layout.
 
-`ganapps.networks.stylegan2` draws with the same tensors, quicker; here everything stays trainable
-and nothing is folded.
+`ganapps.networks.faces.stylegan2` draws with the same tensors, quicker; here everything stays
+trainable and nothing is folded.
 """
 
 from __future__ import annotations

@@ -29,8 +29,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps import catalog, engine, quality
-from ganapps.quality import Measured
+from ganapps import engine
+from ganapps.measure import quality
+from ganapps.measure.quality import Measured
+from ganapps.models import catalog
 from ganapps.recipe import Recipe
 from ganapps.training import distances, samples
 from ganapps.training.data import Portraits, load
@@ -43,8 +45,8 @@ SETTINGS: dict[str, tuple[tuple[str, float], ...]] = {
     "denoise": (("steps", 10), ("steps", 25), ("steps", 50), ("steps", 250), ("eta", 1)),
 }
 HEADER = """\
-# How good the faces of the models that ship are, as measured; ganapps/quality.py reads it and
-# explains every figure. [about]: what the figures are against and where the seconds were taken.
+# How good the faces of the models that ship are, as measured; ganapps/measure/quality.py reads it
+# and explains every figure. [about]: what the figures are against and where the seconds were taken.
 # Each row is a model at one setting: psi of a GAN; steps (of DDIM, eta 0) or eta (at 25 steps) of a
 # diffusion model. The fewer pictures, the larger a Frechet distance and the smaller recall come
 # out: compare rows of as many pictures only.

@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ganapps.networks import denoiser, partial, scratches
+from ganapps.networks.repair import denoiser, partial, scratches
 from ganapps.training import filler, loop
 from ganapps.training.averaged import repeatable
 from ganapps.training.denoiser import damage

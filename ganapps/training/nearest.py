@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ganapps import catalog, engine
+from ganapps import engine
+from ganapps.models import catalog
 from ganapps.training import distances, loop, measure
 from ganapps.training.data import load
 from ganapps.training.features import FeatureNetwork

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganapps.networks.scratches import ScratchDetector
+from ganapps.networks.repair.scratches import ScratchDetector
 from ganapps.training import averaged, loop, precision
 from ganapps.training.averaged import AveragedTrainer, Heap, gathered, repeatable
 

@@ -210,7 +210,7 @@ class SRResNetTrainer:
 
     def export(self, out: Path) -> None:
         """The averaged network in float16, its batch norms' statistics too, in the layout that
-        `ganapps.networks.srresnet` reads.
+        `ganapps.networks.upscale.srresnet` reads.
         """
         tensors = {
             k: v.half().contiguous()

@@ -1,8 +1,8 @@
 """Halve a checkpoint: python -m ganapps.training.whole_numbers IN.safetensors OUT.safetensors
 
 Large convolutions are kept as whole numbers of -127..127, with a scale for each output channel:
-`NAME.weight` and `NAME.weight_scale`, as compressed-tensors names them. `ganapps.formats` reads
-that. Look at what it does to the pictures before you ship it.
+`NAME.weight` and `NAME.weight_scale`, as compressed-tensors names them. `ganapps.models.formats`
+reads that. Look at what it does to the pictures before you ship it.
 """
 
 from __future__ import annotations

@@ -12,13 +12,14 @@ from typing import Any
 
 import gradio as gr
 
-from ganapps import images
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.pictures import images
 from ganapps.race import Race, race, report
 from ganapps.recipe import Recipe
-from ganapps.ui import common, files
-from ganapps.ui.pairs import FACES, between, given
+from ganapps.ui.doors import files
+from ganapps.ui.parts import common
+from ganapps.ui.parts.pairs import FACES, between, given
 
 log = logging.getLogger("ganapps")
 Answer = tuple[list[gr.FileData], dict]

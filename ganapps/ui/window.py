@@ -10,12 +10,14 @@ from typing import Any
 import gradio as gr
 
 from ganapps.engine import Engine
-from ganapps.ui import api, common, doors, incoming, sending, turns
-from ganapps.ui.compare import CompareTab
-from ganapps.ui.faces import FacesTab
+from ganapps.ui import api, doors
+from ganapps.ui.doors import incoming, turns
+from ganapps.ui.parts import common, sending
+from ganapps.ui.tabs.compare import CompareTab
+from ganapps.ui.tabs.faces import FacesTab
+from ganapps.ui.tabs.translate import TranslateTab
+from ganapps.ui.tabs.upscale import UpscaleTab
 from ganapps.ui.theme import theme
-from ganapps.ui.translate import TranslateTab
-from ganapps.ui.upscale import UpscaleTab
 from ganapps.ui.words import I18N, escaped, say, t
 
 HERE = Path(__file__).parent

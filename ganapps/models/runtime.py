@@ -1,0 +1,200 @@
+"""Turns a checkpoint into a network that is ready on this machine, and keeps it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+
+from torch import nn
+
+from ganapps import networks
+from ganapps.device import Device, pick
+from ganapps.errors import UserError, WeightsError
+from ganapps.models import catalog, formats, hub, own_file
+from ganapps.models.catalog import WEIGHTS, Checkpoint, Source
+from ganapps.models.formats import folders
+
+SHARE = 0.4  # of a device's memory that networks may stay in
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A network on its device, and its parameter count."""
+
+    network: nn.Module
+    parameters: int
+
+
+class Runtime:
+    """Checkpoints by id, their files, and the networks made of them; one lock for the device.
+
+    Networks are loaded once and the longest unused ones leave when they fill 40 % of the device's
+    memory.
+    """
+
+    def __init__(
+        self, catalog: Mapping[str, Checkpoint], device: Device, offline: bool = False
+    ) -> None:
+        self.catalog, self.device, self.offline = dict(catalog), device, offline
+        self.lock = threading.Lock()
+        self._ready: OrderedDict[tuple, Ready] = OrderedDict()
+        self._loading = threading.Lock()
+        # one person's file at a time, and nobody else waits for it
+        self._examining = threading.Lock()
+        self._room = SHARE * device.free_memory()
+
+    def checkpoint(self, name: str, task: str) -> Checkpoint:
+        """The row called `name`, or one made up for `owner/repo:file@revision` or for a person's
+        own file. Raises UserError for neither.
+        """
+        if name in self.catalog:
+            return self.catalog[name]
+        if own_file.is_own(name):
+            return stranger(Source(name), task)
+        if ":" not in name:
+            raise UserError(
+                "The model {name} is not in the catalogue: choose one of the list, or type "
+                "owner/repo:file@revision.",
+                name=name,
+            )
+        return stranger(hub.parse(name), task)
+
+    def located(
+        self, checkpoint: Checkpoint, revision: str | None = None
+    ) -> Generator[hub.Progress, None, hub.Located]:
+        """The checkpoint's file on this disk, fetched if need be: yields Progress while it
+        downloads. `revision`: of the Hub, instead of the row's.
+        """
+        if own_file.is_own(checkpoint.id):
+            raise own_file.missing(checkpoint)
+        return (yield from hub.fetch(_revised(checkpoint, revision), offline=self.offline))
+
+    def fetches(self, checkpoint: Checkpoint, revision: str | None = None) -> bool:
+        """May `located` fetch something from the Hub?"""
+        return not (
+            self.offline
+            or own_file.is_own(checkpoint.id)
+            or hub.settled(_revised(checkpoint, revision))
+        )
+
+    def network(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
+        """The network of a file, from memory or loaded now. A person's own file is loaded for each
+        run, and nothing of it is kept.
+
+        Raises WeightsError if the file is not what the row says.
+        """
+        if own_file.is_own(checkpoint.id):
+            with self._examining:
+                return self._load(replace(checkpoint, title=located.path.name[:80]), located)
+        key = (str(located.path), located.path.stat().st_mtime_ns, checkpoint.id)
+        with self._loading:
+            if key not in self._ready:
+                self._ready[key] = self._load(checkpoint, located)
+            self._ready.move_to_end(key)
+            while (
+                len(self._ready) > 1
+                and sum(4 * r.parameters for r in self._ready.values()) > self._room
+            ):
+                self._ready.popitem(last=False)
+            return self._ready[key]
+
+    def own_file(self, path: str) -> own_file.Given:
+        """What a person's checkpoint file holds. Raises WeightsError where that is no network known
+        here.
+        """
+        located = own_file.located(path)
+        with self._examining:
+            kind, network = _built(stranger(located.source, ""), located, located.path.name[:80])
+        return own_file.Given(
+            str(located.source), kind, sum(p.numel() for p in network.parameters())
+        )
+
+    def labels(self, checkpoint: Checkpoint) -> formats.Contents | None:
+        """The label rows that ship with a conditional model, or None. Raises WeightsError if their
+        file is not the row's.
+        """
+        if not checkpoint.labels:
+            return None
+        return formats.read(
+            hub.intact(WEIGHTS / checkpoint.labels, checkpoint.labels_sha256, checkpoint.title)
+        )
+
+    def _load(self, checkpoint: Checkpoint, located: hub.Located) -> Ready:
+        _, network = _built(checkpoint, located, checkpoint.title)
+        network = network.to(self.device.name)
+        return Ready(network, sum(p.numel() for p in network.parameters()))
+
+
+def _revised(checkpoint: Checkpoint, revision: str | None) -> Checkpoint:
+    """The row with another revision of its Hub sources, where one is given."""
+    if not revision:
+        return checkpoint
+    return replace(
+        checkpoint,
+        sources=tuple(replace(s, revision=revision) if s.repo else s for s in checkpoint.sources),
+    )
+
+
+def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[str, nn.Module]:
+    """The network in a file on the processor, and its name. Raises WeightsError."""
+    files = located.source.files
+    contents = (
+        folders.read(located.path, files, title) if files else formats.read(located.path, title)
+    )
+    try:
+        kind = checkpoint.network or networks.recognise(
+            {k: tuple(t.shape) for k, t in contents.tensors.items()}
+        )
+    except ValueError as e:
+        raise WeightsError("{file} can't be used: {why}.", file=title, why=e) from e
+    if kind is None and (
+        why := networks.why_not({k: tuple(t.shape) for k, t in contents.tensors.items()})
+    ):
+        raise WeightsError("{file} can't be used: {why}.", file=title, why=why)
+    if kind is None:
+        raise WeightsError(
+            "{file} holds {count} tensors in a layout that no network here knows: nothing was run.",
+            file=title,
+            count=len(contents.tensors),
+        )
+    try:
+        network = networks.build(
+            kind, contents.tensors, {**contents.settings, **checkpoint.settings}
+        )
+    except ValueError as e:
+        raise WeightsError(
+            "{file} is not a {network} checkpoint as expected: {why}",
+            file=title,
+            network=kind,
+            why=e,
+        ) from e
+    return kind, network.eval().requires_grad_(False)
+
+
+def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Runtime:
+    """A runtime for this machine. Raises UserError for a device that is not there or a faulty
+    catalogue.
+    """
+    return Runtime(catalog.load(networks.NAMES, own_catalog), pick(device), offline)
+
+
+def stranger(source: Source, task: str) -> Checkpoint:
+    """A row for a checkpoint that the catalogue does not know: its layout is recognised when it is
+    read.
+    """
+    return Checkpoint(
+        id=str(source),
+        title=str(source),
+        task=task,
+        network="",
+        sources=(source,),
+        format="torch",
+        licence="unknown: see its page on the Hub",
+        commercial="unknown",
+        trained_on="unknown",
+        paper="unknown",
+        parameters=0,
+        data="unknown",
+    )

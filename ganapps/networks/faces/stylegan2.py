@@ -1,0 +1,431 @@
+"""StyleGAN2 generator: Karras et al. 2020, "Analyzing and Improving the Image Quality of StyleGAN";
+labels as ADA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganapps.networks import load_strictly
+from ganapps.networks.faces.stylegan2_layouts import BlockShape, read, recognise
+
+__all__ = ["StyleGAN2", "build", "recognise"]
+
+# What keeps it quick and small on a CPU: scaling a kernel by a style per input and a demodulation
+# per output is
+# scaling its input and its output, so that one kernel serves the whole batch. A block sees a few
+# rows around each row,
+# so that a large one is made in strips that stay in the cache. Gains fold into weights: lrelu(g x)
+# = g lrelu(x), g > 0.
+SLOPE = 0.2
+STRIP = {"cpu": 1 << 21}  # numbers in a strip of a block's output: 8 MiB on a CPU
+WHOLE = 1 << 28  # elsewhere
+
+
+class MappingNetwork(nn.Module):
+    """z and label -> one w per layer (section "Style-based generator"; labels as in ADA,
+    appendix).
+    """
+
+    def __init__(
+        self, z_dim: int, label_dim: int, widths: Sequence[int], embedding: int, num_ws: int
+    ) -> None:
+        super().__init__()
+        self.z_dim, self.label_dim, self.num_ws, self.depth = z_dim, label_dim, num_ws, len(widths)
+        if label_dim:
+            self.embed = nn.Linear(label_dim, embedding)
+        for number, (inputs, outputs) in enumerate(zip([z_dim + embedding, *widths], widths)):
+            self.add_module(f"fc{number}", nn.Linear(inputs, outputs))
+        self.register_buffer("w_avg", torch.zeros(widths[-1]))
+
+    def forward(
+        self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
+    ) -> Tensor:
+        """z [N, z_dim], c [N, label_dim] -> ws [N, num_ws, w_dim], the first `cutoff` (all) pulled
+        to `w_avg`.
+        """
+        ws = self.one_w(z, c).unsqueeze(1).repeat(1, self.num_ws, 1)
+        if psi != 1:
+            ws[:, :cutoff] = self.w_avg.lerp(ws[:, :cutoff], psi)
+        return ws
+
+    def one_w(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """z [N, z_dim], c [N, label_dim] -> w [N, w_dim], not truncated."""
+        with exactly(z):
+            x = _unit_length(z.to(self.w_avg.dtype))
+            if self.label_dim:
+                assert c is not None and c.shape[1] == self.label_dim, (
+                    f"this network needs labels [N, {self.label_dim}]"
+                )
+                x = torch.cat([x, _unit_length(self.embed(c.to(x.dtype)))], dim=1)
+            for number in range(self.depth):
+                x = F.leaky_relu(self.get_submodule(f"fc{number}")(x), SLOPE)
+        return x
+
+    def fold(self, rate: float) -> None:
+        """Put the runtime scales of equalized learning rate and the activation's gain into the
+        weights.
+        """
+        if self.label_dim:
+            self.embed.weight /= sqrt(self.label_dim)
+        for number in range(self.depth):
+            layer = self.get_submodule(f"fc{number}")
+            layer.weight *= rate * sqrt(2 / layer.in_features)
+            layer.bias *= rate * sqrt(2)
+
+    def average(self, count: int = 4096) -> Tensor:
+        """The mean w of `count` fixed random z, as rosinality's tools estimate it; labels, if any,
+        are all zero.
+        """
+        z = torch.randn(count, self.z_dim, generator=torch.Generator().manual_seed(0))
+        return self.one_w(z, z.new_zeros(count, self.label_dim)).mean(dim=0)
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated 3x3 convolution, noise, bias, leaky ReLU; with `up`, the convolution doubles the
+    sides.
+    """
+
+    def __init__(
+        self, w_dim: int, inputs: int, outputs: int, resolution: int, up: bool, noise: bool
+    ) -> None:
+        super().__init__()
+        self.resolution, self.up, self.has_noise = resolution, up, noise
+        self.gain, self.clamp = sqrt(2), None
+        self.affine = nn.Linear(w_dim, inputs)
+        self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
+        self.bias = nn.Parameter(torch.empty(outputs))
+        if noise:
+            self.register_buffer("noise_const", torch.empty(resolution, resolution))
+            self.noise_strength = nn.Parameter(torch.empty(()))
+
+    def fold(self, fir: Tensor, gain: float, clamp: float | None) -> None:
+        """Put every constant into the weights; `fir` [4, 4] is the low-pass filter that follows
+        up-sampling.
+        """
+        outputs, inputs = self.weight.shape[:2]
+        self.gain, self.clamp = gain, clamp and clamp * gain / sqrt(2)
+        self.affine.weight /= sqrt(self.affine.in_features)
+        # demodulation makes this void, save that float16 can't overflow
+        self.weight /= sqrt(inputs * 9)
+        self.epsilon = 1e-8 / (inputs * 9)
+        self.register_buffer("energy", self.weight.square().sum(dim=(2, 3)), persistent=False)
+        self.bias *= gain
+        if self.has_noise:
+            self.noise_strength *= gain
+            self.noise_const *= self.noise_strength
+        kernel = self.weight.transpose(0, 1) if self.up else self.weight
+        self.weight = nn.Parameter(
+            kernel.contiguous(memory_format=torch.channels_last), requires_grad=False
+        )
+        if self.up:
+            blur = (fir.flip(0, 1) * 4).expand(outputs, 1, 4, 4)
+            self.register_buffer(
+                "blur", blur.contiguous(memory_format=torch.channels_last), persistent=False
+            )
+
+    def scales(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """w [N, w_dim] -> the style of the input [N, in, 1, 1] and the demodulation of the output
+        [N, out, 1, 1].
+        """
+        with exactly(w):
+            style = self.affine(w)
+            demodulation = self.gain * (style.square() @ self.energy.t() + self.epsilon).rsqrt()
+        return style[:, :, None, None], demodulation[:, :, None, None]
+
+    def noise(self, kind: str, generators: Sequence[torch.Generator] | None) -> Tensor | None:
+        """What is added to every channel: [1 or N, 1, resolution, resolution], or None."""
+        if kind == "none" or not self.has_noise:
+            return None
+        if kind == "const":
+            return self.noise_const[None, None]
+        side = self.resolution
+        drawn = [
+            torch.randn(1, side, side, generator=each, device=each.device) for each in generators
+        ]
+        return torch.stack(drawn).to(self.bias) * self.noise_strength
+
+    def convolve(self, x: Tensor, style: Tensor) -> Tensor:
+        """[N, in, h, w] -> [N, out, h, w], or twice the sides; not yet demodulated."""
+        if not self.up:
+            return F.conv2d(x * style, self.weight, padding=1)
+        x = F.conv_transpose2d(x * style, self.weight, stride=2)  # [N, out, 2h + 1, 2w + 1]
+        return F.conv2d(x, self.blur, padding=1, groups=x.shape[1])  # [N, out, 2h, 2w]
+
+    def activate(self, x: Tensor, demodulation: Tensor, noise: Tensor | None) -> Tensor:
+        """In place: demodulate, add noise and bias, leaky ReLU, clamp."""
+        x = x.mul_(demodulation).add_(self.bias[:, None, None])
+        if noise is not None:
+            x = x.add_(noise)
+        x = F.leaky_relu_(x, SLOPE)
+        return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
+
+
+class ToRGB(nn.Module):
+    """Modulated 1x1 convolution without demodulation, to colours."""
+
+    def __init__(self, w_dim: int, inputs: int, colours: int) -> None:
+        super().__init__()
+        self.clamp: float | None = None
+        self.affine = nn.Linear(w_dim, inputs)
+        self.weight = nn.Parameter(torch.empty(colours, inputs, 1, 1))
+        self.bias = nn.Parameter(torch.empty(colours))
+
+    def fold(self, clamp: float | None) -> None:
+        """Put the runtime scales into the weights."""
+        self.clamp = clamp
+        self.affine.weight /= sqrt(self.affine.in_features)
+        self.weight /= sqrt(self.affine.out_features)
+
+    def kernel(self, w: Tensor) -> Tensor:
+        """w [N, w_dim] -> the weights of each picture [N, in, colours]."""
+        with exactly(w):
+            return self.affine(w).unsqueeze(2) * self.weight[:, :, 0, 0].t()
+
+    def forward(self, x: Tensor, kernel: Tensor) -> Tensor:
+        """x [N, in, h, w] -> [N, colours, h, w]."""
+        # [N, h w, in], a view when channels come last
+        flat = x.permute(0, 2, 3, 1).reshape(len(x), -1, x.shape[1])
+        y = torch.baddbmm(self.bias, flat, kernel)  # [N, h w, colours]
+        y = y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
+        return y.view(len(x), x.shape[2], x.shape[3], -1).permute(0, 3, 1, 2)
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution: a doubling layer (not in the first), a layer; perhaps a residual and a share
+    of the picture.
+    """
+
+    def __init__(self, w_dim: int, shape: BlockShape, noise: bool) -> None:
+        super().__init__()
+        self.shape, side = shape, shape.resolution
+        if shape.inputs:
+            self.conv0 = SynthesisLayer(w_dim, shape.inputs, shape.outputs, side, True, noise)
+        else:
+            self.const = nn.Parameter(torch.empty(shape.outputs, side, side))
+        self.conv1 = SynthesisLayer(w_dim, shape.outputs, shape.outputs, side, False, noise)
+        if shape.skip:
+            self.skip = nn.Conv2d(shape.inputs, shape.outputs, 1, bias=False)
+        if shape.colours:
+            self.torgb = ToRGB(w_dim, shape.outputs, shape.colours)
+        # the layers in the order of their w
+        self.names = ("conv0", "conv1") if shape.inputs else ("conv1",)
+
+    def fold(self, fir: Tensor, clamp: float | None) -> None:
+        """Put every constant into the weights; a block with a residual halves the variance of both
+        branches.
+        """
+        if self.shape.inputs:
+            self.conv0.fold(fir, sqrt(2), clamp)
+        self.conv1.fold(fir, 1.0 if self.shape.skip else sqrt(2), clamp)
+        if self.shape.skip:
+            self.skip.weight *= sqrt(0.5 / self.shape.inputs)
+            self.register_buffer(
+                "widen",
+                (fir * 4).expand(self.shape.outputs, 1, 4, 4).contiguous(),
+                persistent=False,
+            )
+        if self.shape.colours:
+            self.torgb.fold(clamp)
+
+    def forward(
+        self, x: Tensor | None, ws: Tensor, noises: list, keep: bool
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """x [N, in, h, h], ws [N, layers + 1, w_dim] -> (features, if `keep`, and own picture, if
+        any), at 2h.
+        """
+        shape, count = self.shape, len(ws)
+        if x is None:
+            x = self.const.expand(count, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        side = shape.resolution
+        scales = [getattr(self, name).scales(w) for name, w in zip(self.names, ws.unbind(1))]
+        kernel = self.torgb.kernel(ws[:, len(self.names)]) if shape.colours else None
+        features = _empty(x, shape.outputs, side) if keep else None
+        picture = _empty(x, shape.colours, side) if shape.colours else None
+        for some, rows in _pieces(count, shape.outputs, side, STRIP.get(x.device.type, WHOLE)):
+            mine = [(style[some], demodulation[some]) for style, demodulation in scales]
+            theirs = [
+                noise if noise is None or len(noise) == 1 else noise[some] for noise in noises
+            ]
+            y = self.rows(x[some], mine, theirs, rows.start, rows.stop)
+            if features is not None:
+                features[some, :, rows] = y
+            if picture is not None:
+                picture[some, :, rows] = self.torgb(y, kernel[some])
+        return features, picture
+
+    def rows(self, x: Tensor, scales: list, noises: list, top: int, bottom: int) -> Tensor:
+        """Rows `top` to `bottom` (even numbers) of the features, from the rows of x that they can
+        see.
+        """
+        side = self.shape.resolution
+        # a 3x3 convolution sees one row more on each side
+        low, high = (
+            max(top - 1, 0),
+            min(bottom + 1, side),
+        )
+        first, last = (
+            (0, side) if not self.shape.inputs else (max(top - 4, 0), min(bottom + 4, side))
+        )
+        if self.shape.inputs:
+            x = x[:, :, first // 2 : last // 2]
+            y = self.conv0.convolve(x, scales[0][0])[:, :, low - first : high - first]
+            y = self.conv0.activate(y, scales[0][1], _cut(noises[0], low, high))
+        else:
+            y = x
+        style, demodulation = scales[-1]
+        y = self.conv1.convolve(y, style)[:, :, top - low : bottom - low]
+        y = self.conv1.activate(y, demodulation, _cut(noises[-1], top, bottom))
+        if self.shape.skip:
+            wide = F.conv_transpose2d(
+                self.skip(x), self.widen, stride=2, padding=1, groups=y.shape[1]
+            )
+            y = y.add_(wide[:, :, top - first : bottom - first])
+        return y
+
+
+class SynthesisNetwork(nn.Module):
+    """ws -> picture; architectures "skip" (a picture from every block), "resnet" and "orig" (one
+    from the last).
+    """
+
+    def __init__(self, w_dim: int, shapes: Sequence[BlockShape], noise: bool) -> None:
+        super().__init__()
+        self.sides = [shape.resolution for shape in shapes]
+        for shape in shapes:
+            self.add_module(f"b{shape.resolution}", SynthesisBlock(w_dim, shape, noise))
+        self.num_ws = 2 * len(shapes)
+
+    def fold(self, fir: Tensor, clamp: float | None) -> None:
+        """Put every constant into the weights."""
+        for side in self.sides:
+            self.get_submodule(f"b{side}").fold(fir, clamp)
+        colours = self.get_submodule(f"b{self.sides[-1]}").shape.colours
+        self.register_buffer(
+            "widen", (fir * 4).expand(colours, 1, 4, 4).contiguous(), persistent=False
+        )
+
+    def forward(
+        self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None
+    ) -> Tensor:
+        """ws [N, num_ws, w_dim] -> x [N, 3, H, H], about -1 to 1, not clamped.
+
+        `noise` is "const" (what the file holds), "none", or "random": then `generators` has one per
+        picture.
+        """
+        assert ws.shape[1] == self.num_ws, (
+            f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
+        )
+        check_noise(noise, generators, len(ws))
+        x = picture = None
+        first = 0
+        for side in self.sides:
+            block = self.get_submodule(f"b{side}")
+            noises = [getattr(block, name).noise(noise, generators) for name in block.names]
+            x, own = block(
+                x, ws[:, first : first + len(block.names) + 1], noises, keep=side != self.sides[-1]
+            )
+            first += len(block.names)
+            if picture is not None:
+                with exactly(ws):
+                    wide = F.conv_transpose2d(
+                        picture, self.widen, stride=2, padding=1, groups=picture.shape[1]
+                    )
+                own = wide.add_(own)
+            picture = own
+        return picture.expand(-1, 3, -1, -1)  # grey is three times the same
+
+
+class StyleGAN2(nn.Module):
+    """The generator; `value_range` is that of its pictures."""
+
+    value_range = (-1.0, 1.0)
+
+    def __init__(self, mapping: MappingNetwork, synthesis: SynthesisNetwork) -> None:
+        super().__init__()
+        self.mapping, self.synthesis = mapping, synthesis
+        self.z_dim, self.label_dim, self.num_ws = mapping.z_dim, mapping.label_dim, mapping.num_ws
+        self.resolution = synthesis.sides[-1]
+
+    @property
+    def w_avg(self) -> Tensor:
+        """The average w [w_dim], to which truncation pulls."""
+        return self.mapping.w_avg
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """z [N, z_dim], c [N, label_dim] -> x [N, 3, H, H], constant noise, no truncation."""
+        return self.synthesis(self.mapping(z, c))
+
+
+def check_noise(noise: str, generators: Sequence[torch.Generator] | None, count: int) -> None:
+    """Raises ValueError for an unknown kind of noise, or random noise without a generator for each
+    picture.
+    """
+    if noise not in ("const", "random", "none"):
+        raise ValueError(f"noise is {noise!r}; known are const, random and none")
+    if noise == "random" and (generators is None or len(generators) != count):
+        raise ValueError(f"random noise needs one generator per picture, {count}")
+
+
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
+    """The generator of a checkpoint in NVIDIA's or rosinality's layout (see
+    `stylegan2_layouts.read`), float32, folded.
+
+    Raises ValueError that names a tensor that is missing, left over or of the wrong shape. A file
+    without an average w gets that of fixed random z.
+    """
+    layout = read(tensors, settings)
+    with torch.device("meta"):
+        num_ws = 2 * len(layout.blocks)
+        mapping = MappingNetwork(
+            layout.z_dim, layout.label_dim, layout.widths, layout.embedding, num_ws
+        )
+        network = StyleGAN2(
+            mapping, SynthesisNetwork(layout.widths[-1], layout.blocks, layout.noise)
+        )
+    unknown_average = "mapping.w_avg" not in layout.state
+    w_avg = torch.zeros(layout.widths[-1]) if unknown_average else layout.state["mapping.w_avg"]
+    load_strictly(network, {**layout.state, "mapping.w_avg": w_avg})
+    with torch.no_grad():
+        network.mapping.fold(layout.rate)
+        network.synthesis.fold(layout.fir, layout.clamp)
+        if unknown_average:
+            network.mapping.w_avg.copy_(network.mapping.average())
+    return network
+
+
+def exactly(x: Tensor) -> torch.autocast:
+    """A block in float32 within one of lower precision, for what is small and steers every
+    pixel.
+    """
+    return torch.autocast(x.device.type, enabled=False)
+
+
+def _unit_length(x: Tensor) -> Tensor:
+    return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+def _cut(noise: Tensor | None, top: int, bottom: int) -> Tensor | None:
+    return None if noise is None else noise[:, :, top:bottom]
+
+
+def _empty(like: Tensor, channels: int, side: int) -> Tensor:
+    size = (len(like), channels, side, side)
+    return torch.empty(
+        size, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+    )
+
+
+def _pieces(count: int, channels: int, side: int, limit: int) -> list[tuple[slice, slice]]:
+    """Which pictures and which rows to do at a time, so that a piece has at most about `limit`
+    numbers.
+    """
+    pictures = max(limit // (channels * side * side), 1)
+    rows = side if pictures > 1 else min(max(limit // (channels * side) // 2 * 2, 8), side)
+    starts = [(n, top) for n in range(0, count, pictures) for top in range(0, side, rows)]
+    return [(slice(n, n + pictures), slice(top, min(top + rows, side))) for n, top in starts]

@@ -1,0 +1,1 @@
+"""Networks that carry a picture into another domain."""

@@ -1,0 +1,353 @@
+"""CycleGAN's ResNet generators: Zhu et al. 2017, "Unpaired Image-to-Image Translation using
+Cycle-Consistent Adversarial Networks"; and CUT's, with anti-aliased sampling: Park et al. 2020,
+"Contrastive Learning for Unpaired Image-to-Image Translation".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganapps.networks.taking import STATISTICS, Taking, member
+from ganapps.networks.translate.layered import Layer, Layered
+
+PADDINGS = {"reflect": "reflect", "replicate": "replicate", "zero": "constant"}
+COURSE = "upfeature.conv.weight"  # names of the Computer Vision Course's network
+DRAWING = "model0.1.weight"  # names of Informative Drawings
+
+
+@dataclass(frozen=True)
+class Names:
+    """What a file calls the parts: (convolution, norm) of each layer; a norm's name is None where
+    there's none at all.
+    """
+
+    head: tuple[str, str | None]
+    down: tuple[tuple[str, str], ...]
+    blocks: tuple[tuple[str, str, str, str], ...]
+    up: tuple[tuple[str, str], ...]
+    tail: str
+    down_filters: tuple[str, ...] = ()
+    up_filters: tuple[str, ...] = ()
+
+
+def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Is this a ResNet generator in one of the published layouts (of a pair: the first, G_A)?"""
+    plain = {name.removeprefix("module."): shape for name, shape in shapes.items()}
+    if COURSE in plain or DRAWING in plain:
+        return "res0.conv1.weight" in plain or "model2.0.conv_block.1.weight" in plain
+    return any(
+        _resnet({n[len(p) :]: s for n, s in plain.items() if n.startswith(p)})
+        for p in ("", "G_A.", "G_B.")
+    )
+
+
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
+    """The generator of a checkpoint, float32; blocks, widths and norms are read from names and
+    shapes.
+
+    `settings`: `member` names one network of a file that holds several ("G_A"); `padding`
+    ("reflect", "replicate", "zero") of the blocks; `head_activation` is tanh, sigmoid or none;
+    `statistics` "running" lets a batch-norm file use its running statistics (eval mode), "picture"
+    those of the picture, as the official test script does; `resize` "bilinear" is that of the `+`
+    networks. Dropout is off. Raises ValueError that names a tensor that is missing, left over or of
+    the wrong shape.
+    """
+    state = member(tensors, settings.get("member"))
+    if "member" not in settings and any(name.startswith("G_A.") for name in state):
+        state = member(state, "G_A")
+    state = {re.sub(r"^(?=\d+\.)", "model.", name): tensor for name, tensor in state.items()}
+    names = (
+        _course(state)
+        if COURSE in state
+        else _drawing(state)
+        if DRAWING in state
+        else _sequential(state)
+    )
+    return _Generator(Taking(state), names, settings, course=COURSE in state).network()
+
+
+def _resnet(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    blocks = any(
+        re.fullmatch(r"(model\.)?\d+\.(conv_block|block)\.\d\.weight", name) for name in shapes
+    )
+    first = next((shapes[n] for n in ("model.1.weight", "1.weight") if n in shapes), ())
+    return blocks and len(first) == 4 and first[2:] == (7, 7)
+
+
+def _sequential(state: Mapping[str, Tensor]) -> Names:
+    """junyanz's numbers, and whatever was made after them: block names, dropout and CUT's filters
+    shift the indices.
+    """
+    numbers = sorted(
+        {int(m[1]) for m in (re.match(r"model\.(\d+)\.", name) for name in state) if m}
+    )
+    kinds = {n: _kind(state, n) for n in numbers}
+    convolutions = [n for n in numbers if kinds[n] == "convolution"]
+    blocks = [n for n in numbers if kinds[n] == "block"]
+    before, after = (
+        sum(n < blocks[0] for n in convolutions) if blocks else 0,
+        sum(n > blocks[-1] for n in convolutions) if blocks else 0,
+    )
+    if not before == after == len(convolutions) / 2 > 1:
+        raise ValueError(
+            "model.N should hold as many convolutions before residual blocks as behind them, "
+            f"found {before} and {after}"
+        )
+    sampled = [(f"model.{n}", f"model.{n + 1}") for n in convolutions[1:-1]]
+    head, tail = convolutions[0], convolutions[-1]
+    filters = [n for n in numbers if kinds[n] == "filter"]
+    return Names(
+        (f"model.{head}", f"model.{head + 1}"),
+        tuple(p for p, n in zip(sampled, convolutions[1:]) if n < blocks[0]),
+        tuple(_in_block(state, n) for n in blocks),
+        tuple(p for p, n in zip(sampled, convolutions[1:]) if n > blocks[0]),
+        f"model.{tail}",
+        tuple(f"model.{n}.filt" for n in filters if n < blocks[0]),
+        tuple(f"model.{n}.filt" for n in filters if n > blocks[0]),
+    )
+
+
+def _kind(state: Mapping[str, Tensor], number: int) -> str:
+    weight = state.get(f"model.{number}.weight")
+    if weight is not None:
+        return "convolution" if weight.dim() == 4 else "norm"
+    if f"model.{number}.filt" in state:
+        return "filter"
+    return (
+        "block"
+        if any(re.match(rf"model\.{number}\.(conv_)?block\.", name) for name in state)
+        else "norm"
+    )
+
+
+def _in_block(state: Mapping[str, Tensor], number: int) -> tuple[str, str, str, str]:
+    inside = {
+        m[1]: t
+        for name, t in state.items()
+        if (m := re.fullmatch(rf"model\.{number}\.((?:conv_)?block\.\d+)\.weight", name))
+    }
+    first, *rest = [name for name in sorted(inside) if inside[name].dim() == 4] or ["conv_block.1"]
+    second = rest[0] if rest else re.sub(r"\d+$", "5", first)
+    return tuple(
+        f"model.{number}.{name}" for name in (first, _after(first), second, _after(second))
+    )
+
+
+def _after(name: str) -> str:
+    return re.sub(r"\d+$", lambda m: str(int(m[0]) + 1), name)
+
+
+def _course(state: Mapping[str, Tensor]) -> Names:
+    count = len({name.split(".")[0] for name in state if re.match(r"res\d+\.", name)})
+    return Names(
+        ("upfeature.conv", None),
+        tuple((f"encoder{n}.conv1", f"encoder{n}.norm") for n in (1, 2)),
+        tuple(
+            (f"res{n}.conv1", f"res{n}.norm", f"res{n}.conv2", f"res{n}.norm") for n in range(count)
+        ),
+        tuple((f"decoder{n}.conv1", f"decoder{n}.norm") for n in (1, 2)),
+        "downfeature.conv",
+    )
+
+
+def _drawing(state: Mapping[str, Tensor]) -> Names:
+    count = len({name.split(".")[1] for name in state if name.startswith("model2.")})
+    return Names(
+        ("model0.1", "model0.2"),
+        (("model1.0", "model1.1"), ("model1.3", "model1.4")),
+        tuple(tuple(f"model2.{n}.conv_block.{k}" for k in (1, 2, 5, 6)) for n in range(count)),
+        (("model3.0", "model3.1"), ("model3.3", "model3.4")),
+        "model4.1",
+    )
+
+
+class _Generator:
+    """Builds the layers one after another, from the tensors they are called."""
+
+    def __init__(self, taking: Taking, names: Names, settings: Mapping, course: bool) -> None:
+        self.taking, self.names, self.settings, self.course = taking, names, settings, course
+        self.layers: list[Layer] = []
+        self.width = 0
+        self.down_filters, self.up_filters = iter(names.down_filters), iter(names.up_filters)
+        padding = settings.get("padding", "reflect")
+        if padding not in PADDINGS:
+            raise ValueError(f"padding is {padding!r} and should be one of {', '.join(PADDINGS)}")
+        self.padding = PADDINGS[padding]
+        self.running = settings.get("statistics", "running") == "running"
+        norms = [
+            names.head[1],
+            *(norm for _, norm in (*names.down, *names.up)),
+            *(norm for b in names.blocks for norm in b[1::2]),
+        ]
+        self.affine = any(f"{norm}.weight" in taking for norm in norms)
+        self.batch = (
+            f"{names.head[1]}.running_mean" in taking and f"{names.head[0]}.bias" not in taking
+        )
+
+    def network(self) -> Layered:
+        names = self.names
+        colours = self._colours(names.head[0])
+        self.width = colours
+        self._layer(*names.head, 7, pad=(3,) * 4, padding="reflect", again=True)
+        for down in names.down:
+            self._down(*down)
+        for block in names.blocks:
+            self._block(*block)
+        for up in names.up:
+            self._up(*up)
+        end = self.settings.get(
+            "head_activation", "sigmoid" if names.tail == "model4.1" else "tanh"
+        )
+        self._layer(
+            names.tail,
+            None,
+            7,
+            pad=(3,) * 4,
+            padding="reflect",
+            activation=None if end == "none" else end,
+        )
+        self.taking.forget(STATISTICS)
+        self.taking.finish()
+        if self.width not in (1, 3):
+            raise ValueError(
+                f"{names.tail}.weight should make a picture of 1 or 3 channels, not {self.width}"
+            )
+        ranges = {"value_range": (0.0, 1.0), "output_range": (0.0, 1.0)} if end == "sigmoid" else {}
+        network = Layered(self.layers, multiple=2 ** len(names.down), **ranges)
+        network.channels = colours
+        return network.to(memory_format=torch.channels_last).eval()
+
+    def _colours(self, head: str) -> int:
+        shape = self.taking.shape(f"{head}.weight")
+        if len(shape) != 4 or shape[1] not in (1, 3):
+            raise ValueError(f"{head}.weight should take a picture of 1 or 3 channels")
+        return shape[1]
+
+    def _down(self, convolution: str, norm: str) -> None:
+        if not self.names.down_filters:
+            padding = "reflect" if self.course else "constant"
+            return self._layer(convolution, norm, 3, pad=(1,) * 4, padding=padding, stride=2)
+        self._layer(convolution, norm, 3, pad=(1,) * 4, again=len(self.layers) == 1)
+        weight = self._filter(self.down_filters, 3)
+        self._add(
+            Layer(
+                weight,
+                sources=[len(self.layers) - 1],
+                pad=(1,) * 4,
+                padding="reflect",
+                stride=2,
+                groups=self.width,
+            )
+        )
+
+    def _block(self, first: str, first_norm: str, second: str, second_norm: str) -> None:
+        came = len(self.layers) - 1
+        self._layer(first, first_norm, 3, pad=(1,) * 4, padding=self.padding, outputs=self.width)
+        self._layer(
+            second,
+            second_norm,
+            3,
+            pad=(1,) * 4,
+            padding=self.padding,
+            outputs=self.width,
+            activation=None,
+            add=came,
+        )
+
+    def _up(self, convolution: str, norm: str) -> None:
+        # of the others the next would have to make too much anew
+        again = (convolution, norm) == self.names.up[-1]
+        if self.names.up_filters:
+            self._filter(self.up_filters, 4)  # the same as bilinear doubling, which is quicker
+            return self._layer(convolution, norm, 3, pad=(1,) * 4, resize="bilinear", again=again)
+        shape = self.taking.shape(f"{convolution}.weight")
+        if self.settings.get("resize") == "bilinear":
+            return self._layer(
+                convolution, norm, 3, pad=(1,) * 4, padding="reflect", resize="corners", again=again
+            )
+        if shape[:2] == (self.width // 2, self.width):  # huggan's decoder
+            return self._layer(convolution, norm, 3, pad=(1,) * 4, resize="nearest", again=again)
+        self._layer(convolution, norm, 3, pad=(1,) * 4, stride=2, transposed=True, again=again)
+
+    def _filter(self, filters: Iterator[str], side: int) -> Tensor:
+        """CUT's binomial filter, as the file has it; ValueError for another, which bilinear
+        doubling would not be.
+        """
+        name = next(filters, "a further filt")
+        found = self.taking.tensor(name, (self.width, 1, side, side))
+        row = torch.tensor({3: [1.0, 2.0, 1.0], 4: [1.0, 3.0, 3.0, 1.0]}[side])
+        expected = row.outer(row) / row.sum() ** 2 * (4 if side == 4 else 1)
+        if not torch.allclose(found, expected.expand_as(found), atol=1e-3):
+            raise ValueError(f"{name} is not the binomial filter of CUT")
+        return found
+
+    def _layer(
+        self,
+        convolution: str,
+        norm: str | None,
+        kernel: int,
+        *,
+        outputs: int | None = None,
+        activation: str | None = "relu",
+        transposed: bool = False,
+        **rest: object,
+    ) -> None:
+        weight, bias = self.taking.convolution(
+            convolution,
+            self.width,
+            kernel,
+            outputs,
+            transposed=transposed,
+            bias=not self.batch or norm is None,
+        )
+        self.width = weight.shape[1 if transposed else 0]
+        options: dict = {}
+        if norm is None:
+            activation = activation if convolution == self.names.tail else None
+        elif self.batch:
+            weight, bias, options = self._batch(norm, weight, transposed)
+        else:
+            options = {
+                "norm": "instance",
+                "scale": self._vector(f"{norm}.weight"),
+                "shift": self._vector(f"{norm}.bias"),
+            }
+        self._add(
+            Layer(
+                weight,
+                bias,
+                sources=[len(self.layers) - 1],
+                activation=activation,
+                transposed=transposed,
+                **options,
+                **rest,
+            )
+        )
+
+    def _batch(
+        self, norm: str, weight: Tensor, transposed: bool
+    ) -> tuple[Tensor, Tensor | None, dict]:
+        """A batch norm: folded into the convolution, or with the picture's own statistics."""
+        scale, shift, mean, variance = (
+            self.taking.tensor(f"{norm}.{n}", (self.width,))
+            for n in ("weight", "bias", "running_mean", "running_var")
+        )
+        if not self.running:
+            return weight, None, {"norm": "instance", "scale": scale, "shift": shift}
+        rate = scale * (variance + 1e-5).rsqrt()
+        return (
+            weight * rate.view(*((1, -1) if transposed else (-1, 1)), 1, 1),
+            shift - mean * rate,
+            {},
+        )
+
+    def _vector(self, name: str) -> Tensor | None:
+        return self.taking.tensor(name, (self.width,)) if self.affine else None
+
+    def _add(self, layer: Layer) -> None:
+        self.layers.append(layer)

@@ -1,0 +1,439 @@
+"""Picture-to-picture networks as lists of layers, so that a whole picture and strips of it are
+computed by the same code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganapps.networks.translate import narrow, shared_statistics, winograd
+from ganapps.networks.translate.sums import Sums
+
+CHUNK = 1 << 19  # numbers of a layer that are made at a time
+PICTURE = -1  # as a source: the network's input
+
+
+class Layer(nn.Module):
+    """Join the sources, resize, pad, convolve, normalise by statistics of the picture, add an
+    earlier layer, activate; each optional.
+
+    `sources`: earlier layers whose channels are joined; `take`: which of the joined channels, in
+    which order. `first`: what is done to them before all ("relu"). `resize` doubles the sides:
+    "nearest", "bilinear", "corners" (bilinear, corners aligned), "halves" (bilinear as TensorFlow 1
+    did it: between two pixels comes their mean). `pad`: left, right, top, bottom, by `padding`
+    ("reflect", "replicate", "constant"). `norm`: "instance" (each channel by itself), "layer" (all
+    channels together), "spread" (so too, epsilon added to the deviation) or None; its scale and
+    shift are [C], or [styles, C] tables that a condition mixes. `again`: so cheap that strips make
+    it anew rather than keep it.
+    """
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        *,
+        sources: Sequence[int],
+        take: Sequence[int] | None = None,
+        first: str | None = None,
+        resize: str | None = None,
+        pad: Sequence[int] = (0, 0, 0, 0),
+        padding: str = "constant",
+        stride: int = 1,
+        groups: int = 1,
+        transposed: bool = False,
+        norm: str | None = None,
+        scale: Tensor | None = None,
+        shift: Tensor | None = None,
+        epsilon: float = 1e-5,
+        add: int | None = None,
+        dropout: float = 0.0,
+        activation: str | float | None = None,
+        again: bool = False,
+    ) -> None:
+        super().__init__()
+        self.sources, self.add, self.first, self.resize, self.stride, self.groups = (
+            tuple(sources),
+            add,
+            first,
+            resize,
+            stride,
+            groups,
+        )
+        self.pad, self.padding, self.transposed, self.norm, self.epsilon = (
+            tuple(pad),
+            padding,
+            transposed,
+            norm,
+            epsilon,
+        )
+        self.dropout, self.activation, self.again = dropout, activation, again
+        self.take = None if take is None else tuple(take)
+        for name, tensor in (
+            ("weight", weight),
+            ("bias", bias),
+            ("scale", scale),
+            ("shift", shift),
+        ):
+            self.register_parameter(
+                name, None if tensor is None else nn.Parameter(tensor, requires_grad=False)
+            )
+        plain = weight is not None and not transposed and stride == groups == 1
+        outputs, inputs, kernel = weight.shape[:3] if plain else (0, 0, 0)
+        fast = kernel == 3 and min(inputs, outputs) >= winograd.CHANNELS
+        few = kernel >= narrow.KERNEL and outputs <= narrow.OUTPUTS < inputs
+        self.register_buffer("fast", winograd.transform(weight) if fast else None, persistent=False)
+        self.register_buffer("columns", narrow.transform(weight) if few else None, persistent=False)
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the output for sources of this size."""
+        factor = 2 if self.resize or self.transposed else 1
+        return tuple(
+            factor * s if self.stride == 1 or self.transposed else -(-s // self.stride)
+            for s in (height, width)
+        )
+
+    def channels(self, inputs: int) -> int:
+        """Channels of the output for sources of `inputs` channels together."""
+        if self.weight is not None:
+            return self.weight.shape[1 if self.transposed else 0]
+        return len(self.take) if self.take else inputs
+
+    def needs(self, first: int, last: int, height: int) -> tuple[int, int]:
+        """Which rows of the sources (`height` of them) the output's rows `first` to `last` come
+        from; the last one is excluded.
+        """
+        first, last = self._convolved(first, last, 2 * height if self.resize else height)
+        if self.resize == "corners":
+            below, above, _ = _corners(torch.tensor([first, last - 1]), height)
+            return int(below[0]), int(above[1]) + 1
+        if self.resize:
+            before, after = self.resize == "bilinear", self.resize in ("bilinear", "halves")
+            return max(0, first // 2 - before), min(height, (last - 1) // 2 + 1 + after)
+        return first, last
+
+    def raw(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
+        """Rows `first` to `last` of the output before its norm.
+
+        x [1, C, h, w]: rows of the joined sources, from row `start` of `height`; at least those
+        that `needs` names.
+        """
+        low, high = self.needs(first, last, height)
+        x, start = self._taken(x[:, :, low - start : high - start]), low
+        if self.resize:
+            wanted = self._convolved(first, last, 2 * height)
+            x = self._doubled(x, start, *wanted, height)
+            start, height = wanted[0], 2 * height
+        if self.weight is None:
+            return x[:, :, first - start : last - start]
+        if self.transposed:
+            return self._transposed(x, start, first, last)
+        x = x[:, :, slice(*(row - start for row in self._convolved(first, last, height)))]
+        above = max(0, self.pad[2] - first * self.stride)
+        below = max(0, (last - 1) * self.stride - self.pad[2] + self.weight.shape[2] - height)
+        if any((*self.pad[:2], above, below)):
+            x = F.pad(x, (*self.pad[:2], above, below), mode=self.padding)
+        return self._convolution(x)
+
+    def _convolution(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
+            if self.fast is not None:
+                y = winograd.convolve(x, self.fast)
+                return (
+                    y
+                    if self.bias is None or self.norm == "instance"
+                    else y.add_(self.bias[:, None, None])
+                )
+            if self.columns is not None:
+                return narrow.convolve(x, self.columns, self.weight.shape[0], self.bias)
+        return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
+
+    def affine(self, sums: Sums, condition: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """What to multiply and to add, [C, 1, 1] each, so that the picture with these sums is
+        normalised; None: nothing.
+        """
+        if self.norm is None:
+            return None
+        mean, variance = sums.mean, sums.variance
+        if self.norm != "instance":
+            whole = mean.mean()
+            mean, variance = whole, (variance + mean**2).mean() - whole**2
+        rate = (
+            1 / (variance.sqrt() + self.epsilon)
+            if self.norm == "spread"
+            else (variance + self.epsilon).rsqrt()
+        )
+        scale, shift = (None if t is None else t.cpu().double() for t in (self.scale, self.shift))
+        if scale is not None and scale.dim() == 2:
+            scale, shift = condition.cpu().double() @ scale, condition.cpu().double() @ shift
+        scale = rate if scale is None else rate * scale
+        shift = -mean * scale if shift is None else shift - mean * scale
+        count = len(sums.mean)
+        return tuple(t.float().expand(count).reshape(-1, 1, 1) for t in (scale, shift))
+
+    def finish(
+        self,
+        y: Tensor,
+        affine: tuple[Tensor, Tensor] | None,
+        added: Tensor | None,
+        own: bool = True,
+    ) -> Tensor:
+        """The output of rows `y` made by `raw`; `own`: they may be overwritten."""
+        if affine is not None:
+            y = y.float()
+            scale, shift = (t.to(y.device) for t in affine)
+            y = torch.addcmul(shift, y, scale, out=y if own else None)
+        elif not own:
+            y = y.clone()
+        if added is not None:
+            y = y.add_(added)
+        if self.activation == "relu":
+            return y.relu_()
+        if self.activation in ("tanh", "sigmoid"):
+            return getattr(torch, f"{self.activation}_")(y)
+        return y if self.activation is None else F.leaky_relu_(y, self.activation)
+
+    def _taken(self, x: Tensor) -> Tensor:
+        if self.take is not None:
+            low, count = self.take[0], len(self.take)
+            in_order = self.take == tuple(range(low, low + count))
+            x = x[:, low : low + count] if in_order else x[:, list(self.take)]
+        return x.relu() if self.first == "relu" else x
+
+    def _convolved(self, first: int, last: int, height: int) -> tuple[int, int]:
+        """Rows that the convolution alone needs of its `height`."""
+        if self.weight is None:
+            return first, last
+        kernel, top = self.weight.shape[2], self.pad[2]
+        if self.transposed:
+            return max(0, -(-(first + top - kernel + 1) // self.stride)), min(
+                height, (last - 1 + top) // self.stride + 1
+            )
+        return max(0, first * self.stride - top), min(
+            height, (last - 1) * self.stride - top + kernel
+        )
+
+    def _transposed(self, x: Tensor, start: int, first: int, last: int) -> Tensor:
+        """A transposed convolution that doubles the sides; `pad` is what it cuts off."""
+        kernel, cut = self.weight.shape[2], self.pad[2]
+        low, high = self._convolved(first, last, 1 << 60)
+        x = x[:, :, max(0, low - start) : high - start]
+        low = max(low, start)
+        y = F.conv_transpose2d(
+            x, self.weight, self.bias, self.stride, (0, cut), (0, 2 * cut + self.stride - kernel)
+        )
+        begin = low * self.stride - cut
+        return y[:, :, first - begin : last - begin]
+
+    def _doubled(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
+        """Rows `first` to `last` of x at twice the size; x holds what `needs` names."""
+        if self.resize == "halves":
+            return _halves(_halves(x, 2), 3)[:, :, first - 2 * start : last - 2 * start]
+        if self.resize != "corners":
+            x = F.interpolate(
+                x,
+                scale_factor=2.0,
+                mode=self.resize,
+                align_corners=None if self.resize == "nearest" else False,
+            )
+            return x[:, :, first - 2 * start : last - 2 * start]
+        if last - first == 2 * height:
+            return F.interpolate(
+                x, size=(2 * height, 2 * x.shape[3]), mode="bilinear", align_corners=True
+            )
+        below, above, weight = _corners(torch.arange(first, last, device=x.device), height)
+        rows = F.interpolate(
+            x, size=(x.shape[2], 2 * x.shape[3]), mode="bilinear", align_corners=True
+        ).permute(0, 2, 3, 1)[0]
+        rows = torch.lerp(
+            rows.index_select(0, below - start),
+            rows.index_select(0, above - start),
+            weight[:, None, None].to(rows),
+        )
+        return rows[None].permute(0, 3, 1, 2)
+
+
+def _corners(rows: Tensor, height: int) -> tuple[Tensor, Tensor, Tensor]:
+    """For rows at twice the size, corners aligned: the row before, the row after, and how far
+    towards the latter.
+    """
+    places = rows.float() * ((height - 1) / (2 * height - 1))
+    below = places.long().clamp_(max=height - 1)
+    return below, (below + 1).clamp_(max=height - 1), places - below
+
+
+def _halves(x: Tensor, side: int) -> Tensor:
+    """x twice as long: behind each pixel its mean with the next one, behind the last itself
+    again.
+    """
+    count = x.shape[side]
+    beyond = torch.cat([x.narrow(side, 1, count - 1), x.narrow(side, count - 1, 1)], side)
+    return torch.stack([x, (x + beyond) / 2], side + 1).flatten(side, side + 1)
+
+
+class Layered(nn.Module):
+    """A picture-to-picture network of layers; output of the size of its input, in the same value
+    range unless `output_range` differs.
+    """
+
+    scale = 1
+    minimum = 8
+    channels = 3
+    # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
+    precisions: tuple[str, ...] = ("float16",)
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        *,
+        multiple: int = 4,
+        value_range: tuple[float, float] = (-1.0, 1.0),
+        output_range: tuple[float, float] = (-1.0, 1.0),
+        labels: int = 0,
+        styles: int = 0,
+        reach: int | None = None,
+    ) -> None:
+        """`labels`: how many planes of a condition join the picture's channels; `styles`: how many
+        a condition mixes instead.
+        """
+        super().__init__()
+        self.layers = nn.ModuleList(layers)
+        self.multiple, self.value_range, self.output_range = multiple, value_range, output_range
+        self.planes, self.styles, self.label_dim, self.reach = (
+            labels,
+            styles,
+            labels or styles,
+            reach,
+        )
+        self.last_use = {
+            s: n
+            for n, layer in enumerate(layers)
+            for s in (*layer.sources, *([] if layer.add is None else [layer.add]))
+        }
+
+    def forward(
+        self, x: Tensor, condition: Tensor | None = None, seed: int | None = None
+    ) -> Tensor:
+        """x [N, 3, H, W] in `value_range`, H and W multiples of `multiple` -> [N, 1 or 3, H, W] in
+        `output_range`, float32.
+
+        `condition` [N, labels] (StarGAN's attributes) or [N, styles] (how much of each style);
+        `seed` draws what dropout drops, None: nothing is dropped. A picture does not depend on its
+        batch.
+        """
+        assert not x.shape[2] % self.multiple and not x.shape[3] % self.multiple, (
+            f"sides must be multiples of {self.multiple}"
+        )
+        if condition is not None and len(condition) != len(x):
+            condition = condition.expand(len(x), -1)
+        one = [
+            self._one(x[n : n + 1], None if condition is None else condition[n], seed)
+            for n in range(len(x))
+        ]
+        return torch.cat(one).float().contiguous()
+
+    def in_strips(
+        self, x: Tensor, condition: Tensor | None = None, seed: int | None = None, **more: int
+    ) -> Generator[tuple[int, int], None, Tensor]:
+        """The same for one large picture, strip by strip in bounded memory: see
+        `shared_statistics.run`.
+        """
+        return shared_statistics.run(self, x, condition, seed=seed, **more)
+
+    def prepared(self, x: Tensor, condition: Tensor | None) -> Tensor:
+        """What the first layer sees: x, and a plane for each label."""
+        if self.planes:
+            assert condition is not None and condition.shape == (self.planes,), (
+                f"this network needs {self.planes} labels"
+            )
+            x = torch.cat(
+                [x, condition.to(x)[None, :, None, None].expand(1, -1, *x.shape[2:])], dim=1
+            )
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def _one(self, x: Tensor, condition: Tensor | None, seed: int | None) -> Tensor:
+        made = {PICTURE: self.prepared(x, condition)}
+        for number, layer in enumerate(self.layers):
+            y = self._made(layer, made, condition)
+            made[number] = self.dropped(y, number, 0, y.shape[2], seed)
+            for source in {*layer.sources, layer.add} - {None}:
+                if self.last_use[source] == number:
+                    del made[source]
+        return made[len(self.layers) - 1]
+
+    def dropped(self, y: Tensor, number: int, first: int, height: int, seed: int | None) -> Tensor:
+        """Rows from `first` of what layer `number` makes, `height` of them in all, with the dropout
+        that `seed` draws.
+        """
+        rate = self.layers[number].dropout
+        if seed is None or not rate:
+            return y
+        generator = torch.Generator().manual_seed((seed * 1009 + number) % (1 << 63))
+        kept = (
+            torch.rand(y.shape[1], height, y.shape[3], generator=generator)[
+                :, first : first + y.shape[2]
+            ]
+            >= rate
+        )
+        return y.mul_(kept.to(y) / (1 - rate))
+
+    def _made(self, layer: Layer, made: dict[int, Tensor], condition: Tensor | None) -> Tensor:
+        """The output of one layer on the whole picture."""
+        x = (
+            made[layer.sources[0]]
+            if len(layer.sources) == 1
+            else torch.cat([made[s] for s in layer.sources], dim=1)
+        )
+        y, sums = self._raw(layer, x)
+        affine = layer.affine(sums, condition) if layer.norm else None
+        added = None if layer.add is None else made[layer.add]
+        return layer.finish(y, affine, added, own=layer.weight is not None)
+
+    def _raw(self, layer: Layer, x: Tensor) -> tuple[Tensor, Sums]:
+        """A layer before its norm and its sums; on a processor so few rows at a time that they stay
+        in its caches.
+        """
+        height, sums = x.shape[2], Sums()
+        last, width = layer.size(*x.shape[2:])
+        widest = max(layer.channels(x.shape[1]), x.shape[1] * (2 if layer.resize else 1))
+        rows = max(8, CHUNK // (widest * max(width, x.shape[3])) // 4 * 4)
+        if x.device.type != "cpu" or layer.weight is None or rows >= last:
+            y = layer.raw(x, 0, 0, last, height)
+            return y, sums.gather(y) if layer.norm else sums
+        for first in range(0, last, rows):
+            piece = layer.raw(x, 0, first, min(first + rows, last), height)
+            if not first:
+                y = piece.new_empty(1, last, width, piece.shape[1]).permute(0, 3, 1, 2)
+            y[:, :, first : first + rows] = piece
+            if layer.norm:
+                sums.gather(piece)
+        return y, sums
+
+    def sizes(self, height: int, width: int) -> dict[int, tuple[int, int, int]]:
+        """(channels, height, width) of what every layer makes of a picture of this size."""
+        sizes = {PICTURE: (self.channels + self.planes, height, width)}
+        for number, layer in enumerate(self.layers):
+            inputs = sum(sizes[s][0] for s in layer.sources)
+            sizes[number] = (layer.channels(inputs), *layer.size(*sizes[layer.sources[0]][1:]))
+        return sizes
+
+    def memory(self, height: int, width: int) -> int:
+        """Bytes that `forward` holds at its peak for one picture, about: what later layers need,
+        and a layer's input and output twice.
+        """
+        count = {n: 4 * c * h * w for n, (c, h, w) in self.sizes(height, width).items()}
+        alive, peak = {PICTURE}, 0
+        for number, layer in enumerate(self.layers):
+            peak = max(
+                peak,
+                sum(count[n] for n in alive)
+                + 2 * count[number]
+                + sum(count[s] for s in layer.sources),
+            )
+            alive = {
+                n for n in alive | {number} if self.last_use.get(n, -2) > number or n == number
+            }
+        return peak

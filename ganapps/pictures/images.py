@@ -1,0 +1,266 @@
+"""Pictures in and out: picture <-> tensor, and files that people can keep."""
+
+from __future__ import annotations
+
+import base64
+import errno
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+
+from ganapps.errors import UserError
+from ganapps.pictures import png_file
+from ganapps.pictures.uploads import ifd
+from ganapps.recipe import CHUNK, Recipe, png_info
+from ganapps.report import Kept, Part
+
+
+def from_tensor(
+    x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)
+) -> list[Image.Image]:
+    """Pictures of a batch [N, 1 or 3, H, W] with values in `value_range`, clamped.
+
+    From (-1, 1) the byte is `trunc(x * 127.5 + 128)`, as the official StyleGAN scripts make it, so
+    known seeds give the known bytes.
+    """
+    low, high = value_range
+    scale = 255.0 / (high - low)
+    scaled = (x.float() * scale).add_(0.5 - low * scale).clamp_(0, 255)
+    # numpy takes a third of torch's time
+    bytes_ = (
+        torch.from_numpy(scaled.numpy().astype(np.uint8))
+        if scaled.is_cpu
+        else scaled.to(torch.uint8)
+    )
+    # in this order, for bytes move quicker than floats
+    pixels = bytes_.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return [Image.fromarray(p[..., 0] if p.shape[-1] == 1 else p) for p in pixels]
+
+
+def to_tensor(pixels: np.ndarray, value_range: tuple[float, float] = (0.0, 1.0)) -> torch.Tensor:
+    """[1, C, H, W] float32 with values in `value_range` from [H, W, C] uint8 or uint16; a new one,
+    on the processor.
+    """
+    low, high = value_range
+    x = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32, order="C"))
+    return x.mul_((high - low) / np.iinfo(pixels.dtype).max).add_(low)[None]
+
+
+def to_pixels(
+    x: torch.Tensor, value_range: tuple[float, float] = (0.0, 1.0), bits: int = 8
+) -> np.ndarray:
+    """[H, W, C] uint8, or uint16 where `bits` is 16, from [1, C, H, W] with values in
+    `value_range`, clamped and rounded.
+    """
+    low, high = value_range
+    most = 2**bits - 1
+    scaled = (x[0].float() - low).mul_(most / (high - low)).add_(0.5).clamp_(0, most)
+    return np.ascontiguousarray(
+        scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint16 if bits == 16 else np.uint8)
+    )
+
+
+def to_picture(pixels: np.ndarray) -> Image.Image:
+    """A picture of 8 bits to look at from [H, W, C], C 1 to 4; 16 bits are rounded to 8."""
+    if pixels.dtype == np.uint16:
+        pixels = eight_bits(pixels)
+    return Image.fromarray(np.ascontiguousarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels))
+
+
+def eight_bits(pixels: np.ndarray) -> np.ndarray:
+    """uint8 nearest to uint16 `pixels` [H, W, C] as shares of the whole range, row by row."""
+    made = np.empty(pixels.shape, np.uint8)
+    for row, wide in zip(made, pixels, strict=True):
+        row[:] = (wide.astype(np.uint32) * 255 + 32895) >> 16  # exact for all of them
+    return made
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """What is written inside. Raises UserError where a disk is full."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UserError(
+            "The disk of this machine is full, so nothing was kept: make room on it and try again."
+        ) from e
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Where to write a file that shall be at `path` as a whole or not at all. Raises UserError
+    where the disk is full.
+    """
+    part = path.with_name(f".{path.name}.part")
+    with room():
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def keep(kept: Kept, folder: Path, index: int) -> Path:
+    """The file in `folder` that a finished picture is kept as, its recipe inside: a PNG, or a WebP
+    film.
+
+    Its name tells what it is (`heads-64-seed-7.png`); `index`, the picture's place in its run,
+    keeps other tasks' names apart.
+    """
+    words = f"{kept.recipe.checkpoint.split('/')[-1].split(':')[0]}-{kept.caption}"
+    words = "".join(c if c.isalnum() or c in ".-" else "-" for c in words)[:80] + (
+        "" if kept.recipe.task == "faces" else f"-{index}"
+    )
+    if kept.frames:
+        return save_film(kept.frames, folder / f"{words}.webp", kept.frames_per_second, kept.recipe)
+    if isinstance(kept.picture, np.ndarray):
+        return save_pixels(kept.picture, folder / f"{words}.png", kept.recipe, **kept.about)
+    return save_png(kept.picture, folder / f"{words}.png", kept.recipe)
+
+
+def keep_all(made: Sequence[Kept], folder: Path, already: int) -> list[Path]:
+    """All of them as files in `folder`, each with its recipe inside, or none; `already`: how many
+    of their run lie there. Raises UserError where the disk is full.
+    """
+    files: list[Path] = []
+    try:
+        for index, kept in enumerate(made, already):
+            files.append(keep(kept, folder, index))
+    except (OSError, UserError):
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise
+    return files
+
+
+def save_png(picture: Image.Image, path: Path, recipe: Recipe) -> Path:
+    """`path`, written without loss, the recipe inside."""
+    with whole(path) as part:
+        picture.save(part, format="PNG", pnginfo=png_info(recipe), compress_level=4)
+    return path
+
+
+def save_plain(pixels: np.ndarray, path: Path) -> Path:
+    """`path`, a PNG of [H, W, C] with 8 bits to work on here, without a recipe."""
+    with whole(path) as part:
+        to_picture(pixels).save(part, format="PNG")
+    return path
+
+
+def save_pixels(
+    pixels: np.ndarray,
+    path: Path,
+    recipe: Recipe,
+    *,
+    icc: bytes | None = None,
+    date: str | None = None,
+    gps: bytes | None = None,
+    quality: int = 92,
+) -> Path:
+    """`path`, a PNG, JPEG (.jpg) or WebP by its ending, of [H, W, C] uint8 or uint16, the recipe
+    inside.
+
+    `icc`, `date` and `gps` are those of an Upload; a profile for other kinds of colours is left
+    out. PNG keeps 16 bits and alpha; a JPEG has neither, so it is laid on white; WebP has 8 bits,
+    and is without loss where `quality` is 100.
+    """
+    icc = icc if icc and icc[16:20] == (b"GRAY" if pixels.shape[2] < 3 else b"RGB ") else None
+    exif = ifd.block(date, gps)
+    if path.suffix == ".png":
+        with whole(path) as part:
+            png_file.write(part, pixels, {CHUNK: recipe.to_json()}, icc, exif)
+        return path
+    picture, more = (
+        to_picture(pixels),
+        {"icc_profile": icc, "exif": b"Exif\0\0" + exif if exif else b"", "quality": quality},
+    )
+    said = recipe.to_json().encode()
+    with whole(path) as part:
+        if path.suffix == ".webp":
+            picture.save(part, format="WEBP", lossless=quality == 100, exact=True, xmp=said, **more)
+        else:
+            buffer = io.BytesIO()  # straight to a file Pillow would not tell that the disk is full
+            dense = 0 if quality > 90 else 2
+            _on_white(picture).save(buffer, format="JPEG", comment=said, subsampling=dense, **more)
+            part.write_bytes(buffer.getbuffer())
+    return path
+
+
+def _on_white(picture: Image.Image) -> Image.Image:
+    if picture.mode not in ("LA", "RGBA"):
+        return picture
+    colours = "L" if picture.mode == "LA" else "RGB"
+    paper = Image.new(colours, picture.size, "white")
+    paper.paste(picture.convert(colours), mask=picture.getchannel("A"))
+    return paper
+
+
+def address(picture: Image.Image, side: int = 256) -> str:
+    """A picture as text that a page can show at once (a data URI): small and lossy, for looking at
+    while something runs.
+    """
+    buffer = io.BytesIO()
+    if max(picture.size) > side:
+        picture = ImageOps.contain(picture, (side, side))
+    picture.save(buffer, "WEBP", quality=88)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def part_picture(part: Part, side: int = 1600) -> Image.Image | None:
+    """What is finished of a large picture, to look at; None where nothing is."""
+    if not part.finished:
+        return None
+    picture = to_picture(part.pixels[: part.finished])
+    return picture if max(picture.size) <= side else ImageOps.contain(picture, (side, side))
+
+
+def save_film(
+    frames: Sequence[Image.Image], path: Path, frames_per_second: int, recipe: Recipe
+) -> Path:
+    """`path`, an endless animated WebP; the recipe stands in its XMP block."""
+    first, *others = frames
+    with whole(path) as part:
+        first.save(
+            part,
+            format="WEBP",
+            save_all=True,
+            append_images=others,
+            duration=round(1000 / frames_per_second),
+            loop=0,
+            quality=90,
+            method=2,
+            xmp=recipe.to_json().encode(),
+        )
+    return path
+
+
+def save_zip(files: Iterable[Path], path: Path, texts: dict[str, str]) -> Path:
+    """`path`, a ZIP of `files` under their own names and of `texts` by name."""
+    with whole(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+        for file in files:
+            archive.write(file, file.name)
+        for name, text in texts.items():
+            archive.writestr(name, text)
+    return path
+
+
+def save_text(text: str, path: Path) -> Path:
+    """`path`, a file of `text` in UTF-8."""
+    with whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return path
+
+
+def as_json(values: dict[str, Any]) -> str:
+    """Plain values as indented JSON, for the files that go with pictures."""
+    return json.dumps(values, indent=1, ensure_ascii=False)

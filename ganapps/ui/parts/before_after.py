@@ -1,0 +1,350 @@
+"""Your picture in and the result beside it: an upload box that opens nothing, and a before/after
+that mouse, touch and keyboard move.
+"""
+
+from __future__ import annotations
+
+import html
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ganapps.engine import Engine
+from ganapps.errors import UserError
+from ganapps.pictures import images
+from ganapps.recipe import from_json
+from ganapps.report import Kept, Part
+from ganapps.ui.doors import files
+from ganapps.ui.parts import common
+from ganapps.ui.words import escaped, say, t
+
+
+def picture_box(label: object, elem_id: str) -> gr.Image:
+    """The upload box every picture-to-picture tab begins with; its value is the path of the file as
+    it came.
+
+    Gradio's own opens a picture before our code sees it, so that a hostile one ends in a bare
+    error; here ganapps.pictures.uploads opens it.
+    """
+    return common.by_path(
+        gr.Image(
+            label=label,
+            type="filepath",
+            image_mode=None,
+            sources=["upload", "clipboard", "webcam"],
+            elem_id=elem_id,
+            height=220,
+            format="png",
+            buttons=[],
+        )
+    )
+
+
+FOLDER = Path(__file__).parents[1] / "examples"
+SHOWN = FOLDER / "shown"
+EXAMPLES = sorted(FOLDER.glob("*.png"))
+
+
+def examples(name: str) -> gr.Gallery:
+    """Three pictures that one click takes."""
+    return gr.Gallery(
+        [(str(p), p.stem) for p in EXAMPLES],
+        columns=3,
+        height="auto",
+        allow_preview=False,
+        show_label=False,
+        label=t("Examples"),
+        buttons=[],
+        interactive=False,
+        format="png",
+        elem_id=f"{name}-examples",
+        elem_classes=["wall", "examples"],
+    )
+
+
+def example(event: gr.SelectData) -> str:
+    """The path of the example that was clicked."""
+    return str(EXAMPLES[event.index])
+
+
+def before_after(
+    before: str, after: str, lang: str, see_through: bool = False, strength: float = 1.0
+) -> str:
+    """Two pictures of one shape on each other, addresses as `served` gives them; a range input,
+    laid over them, is the handle.
+
+    `strength` below 1 lets the first shine through the second, which is the same as mixing them; no
+    picture that is `see_through` itself.
+    """
+    labels = {
+        k: escaped(lang, k)
+        for k in ("Before", "After", "Before and after: arrow keys move the edge", "Lens")
+    }
+    return (
+        f'<figure class="compare{" see-through" if see_through else ""}" '
+        f'style="--strength:{strength:g}">'
+        f'<img class="before" src="{html.escape(before)}" alt="{labels["Before"]}">'
+        f'<img class="after" src="{html.escape(after)}" alt="{labels["After"]}">'
+        f'<span class="edge"></span><span class="tag left">{labels["Before"]}</span>'
+        f'<span class="tag right">{labels["After"]}</span>'
+        f'<span class="lens" aria-hidden="true"><i></i><i><b></b></i></span>'
+        '<input type="range" min="0" max="100" step="1" value="50" '
+        f'aria-label="{labels["Before and after: arrow keys move the edge"]}">'
+        f'<button type="button" class="lens-button" aria-pressed="false">{labels["Lens"]}</button>'
+        "</figure>"
+    )
+
+
+@dataclass(frozen=True)
+class Last:
+    """The last run: its upload, its result at full strength (paths), its recipe (JSON), its report
+    (plain values).
+    """
+
+    upload: str
+    raw: str
+    recipe: str
+    report: Mapping[str, Any]
+
+
+class ResultArea:
+    """Where the result of a picture-to-picture run stands: before and after, its line and figures;
+    what one can take away: the picture, a report, a link; and strength and colours, which act at
+    once, without the network.
+
+    `last` holds the last run, `file` the path of the finished picture, `traces` every path that was
+    made of it on this machine's disk.
+    """
+
+    def __init__(self, engine: Engine, name: str, note: str) -> None:
+        """`note` says what the picture of the first visit is: `examples/shown/NAME-before.webp` and
+        `-after`.
+        """
+        self.engine, self.name = engine, name
+        # the first visit never shows an empty page
+        self.shown = [common.served(SHOWN / f"{name}-{side}.webp") for side in ("before", "after")]
+        self.view = gr.HTML(before_after(*self.shown, "en"), elem_id=f"{name}-view")
+        self.line = gr.HTML(f'<div class="line">{html.escape(note)}</div>', elem_id=f"{name}-line")
+        self.facts = gr.HTML(elem_id=f"{name}-facts")
+        with gr.Row(elem_classes="pair"):
+            self.strength = gr.Slider(
+                0, 1, 1, step=0.05, label=t("Strength"), elem_id=f"{name}-strength"
+            )
+            self.colours = gr.Checkbox(
+                False, label=t("Keep the original colours"), elem_id=f"{name}-colours"
+            )
+        self.last, self.file, self.traces = gr.State(None), gr.State(None), gr.State([])
+
+    def buttons(self) -> None:
+        """What one can take away, in the row that is being laid out; and the two controls start to
+        act.
+        """
+        name = self.name
+        self.download = gr.HTML(common.download(None, "Download", "en"), elem_id=f"{name}-download")
+        self.report = gr.HTML(common.download(None, "Report", "en"), elem_id=f"{name}-report")
+        self.copy = gr.Button(t("Copy link"), size="sm", elem_id=f"{name}-copy")
+        self.link = gr.Textbox(visible="hidden", elem_id=f"{name}-link", label=t("Link"))
+        self.copy.click(None, self.link, None, js=common.copies(f"{name}-copy"))
+        # what is seen changes at once, the file follows
+        self.strength.change(None, self.strength, None, js=STRONGER.replace("NAME", name))
+        asked, made = (
+            {self.last, self.traces, self.strength, self.colours},
+            [self.view, self.download, self.report, self.link, self.file, self.line],
+        )
+        self.strength.change(self.mixed, asked, made, trigger_mode="always_last", **common.QUIET)
+        self.colours.input(self.recoloured, asked, made, trigger_mode="always_last", **common.QUIET)
+
+    def opened(self, lang: str) -> dict:
+        """The first visit, in the visitor's language."""
+        return {
+            self.view: before_after(*self.shown, lang),
+            self.download: common.download(None, "Download", lang),
+            self.report: common.download(None, "Report", lang),
+        }
+
+    def cleared(self, lang: str) -> dict:
+        """Nothing."""
+        return self.opened(lang) | {
+            self.view: "",
+            self.line: '<div class="line"></div>',
+            self.facts: "",
+            self.link: "",
+            self.last: None,
+            self.file: None,
+            self.traces: [],
+        }
+
+    @property
+    def outputs(self) -> list:
+        """What `arrived` and `outcome` fill."""
+        return [
+            self.view,
+            self.line,
+            self.facts,
+            self.download,
+            self.report,
+            self.link,
+            self.last,
+            self.file,
+        ]
+
+    def arrived(self, shown: common.Shown, upload: str, values: Mapping, lang: str) -> dict:
+        """A run's result, made at full strength, as the two controls want it."""
+        kept, traces = shown.kept[-1], values[self.traces]
+        last = Last(
+            upload,
+            self._stored(shown.files[-1][0], traces),
+            kept.recipe.to_json(),
+            shown.report.as_dict() | {"figures": dict(kept.figures)},
+        )
+        update = {self.facts: figures_line(kept.figures, lang), self.last: last}
+        if values[self.strength] < 1 or values[self.colours]:
+            kept = self.engine.finished(
+                kept.recipe, upload, last.raw, values[self.strength], values[self.colours]
+            )
+            return update | self.outcome(kept, None, last, traces, lang)
+        return update | self.outcome(kept, last.raw, last, traces, lang)
+
+    def outcome(
+        self, kept: Kept, path: str | None, last: Last, traces: list[str], lang: str
+    ) -> dict:
+        """A finished picture on view; `path`: its file, where it lies in Gradio's cache already."""
+        return {self.view: self._view(kept, last, traces, lang)} | self._files(
+            kept, path, last, traces, lang
+        )
+
+    def _view(self, kept: Kept, last: Last, traces: list[str], lang: str) -> str:
+        """Both pictures, the second at full strength: the page itself lets the first shine through,
+        unless they are see-through themselves.
+        """
+        before, after = kept.beside["before"], kept.beside["after"]
+        strength, colours = kept.recipe.settings["strength"], kept.recipe.settings["keep_colours"]
+        if _see_through(kept):
+            return before_after(
+                self.address(before, traces), self.address(after, traces), lang, see_through=True
+            )
+        if strength < 1:
+            after = self.engine.finished(kept.recipe, last.upload, last.raw, 1.0, colours).beside[
+                "after"
+            ]
+        return before_after(
+            self.address(before, traces), self.address(after, traces), lang, strength=strength
+        )
+
+    def _files(
+        self, kept: Kept, path: str | None, last: Last, traces: list[str], lang: str
+    ) -> dict:
+        """What one can take away of it."""
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            path = path or self._stored(images.keep(kept, Path(folder), 0), traces)
+            report = Path(folder) / f"{Path(path).stem}-report.json"
+            images.save_text(
+                images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}),
+                report,
+            )
+            report = self._stored(report, traces)
+        return {
+            self.download: common.download(path, "Download", lang),
+            self.report: common.download(report, "Report", lang),
+            self.link: kept.recipe.to_link(),
+            self.file: path,
+        }
+
+    def mixed(self, values: Mapping, request: gr.Request) -> dict:
+        """Another strength: the page has shown it already, and the file follows."""
+        return self._finished(values, request, _see_through)
+
+    def recoloured(self, values: Mapping, request: gr.Request) -> dict:
+        """The original's colours, or no longer."""
+        return self._finished(values, request, lambda kept: True)
+
+    def _finished(self, values: Mapping, request: gr.Request, seen: Callable[[Kept], bool]) -> dict:
+        """The last result otherwise; `seen`: does what is on view change?"""
+        last: Last | None = values[self.last]
+        if not last:
+            return {self.line: gr.skip()}
+        lang = common.language(request)
+        try:
+            kept = self.engine.finished(
+                from_json(last.recipe),
+                last.upload,
+                last.raw,
+                values[self.strength],
+                values[self.colours],
+            )
+            traces = values[self.traces]
+            return (
+                self.outcome(kept, None, last, traces, lang)
+                if seen(kept)
+                else self._files(kept, None, last, traces, lang)
+            )
+        except UserError as e:
+            return {self.line: common.refusal(e, lang)}
+
+    def stopped_view(self, part: Part | None, traces: list[str]) -> dict:
+        """The part that was done when a run was stopped."""
+        picture = images.part_picture(part) if part else None
+        return (
+            {}
+            if picture is None
+            else {
+                self.view: f'<img class="part" src="{html.escape(self.address(picture, traces))}" '
+                'alt="">'
+            }
+        )
+
+    def address(self, picture: object, traces: list[str]) -> str:
+        """Where the page finds a picture that is only looked at."""
+        return common.served(self.file_of(picture, traces))
+
+    def file_of(self, picture: object, traces: list[str]) -> str:
+        """The path of a picture that is only looked at."""
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            path = Path(folder) / "shown.png"
+            with images.room():
+                picture.save(path, compress_level=1)
+            return self._stored(path, traces)
+
+    def _stored(self, path: str | Path, traces: list[str]) -> str:
+        """The path of a file that is kept for this visitor."""
+        traces.append(files.keep(path))
+        return traces[-1]
+
+
+def _see_through(kept: Kept) -> bool:
+    return kept.beside["after"].mode in ("LA", "RGBA")
+
+
+STRONGER = """(strength) => {
+  document.querySelector("#NAME-view .compare")?.style.setProperty("--strength", strength);
+}"""
+FIGURES = {
+    "consistency_db": "shrunk back it equals the original to {n} dB",
+    "drift": "colours moved by {n} (1 is just visible)",
+    "seam": "seams: {n} of 255",
+    "invented": "invented detail: {n} of 255",
+    "psnr_db": "PSNR {n} dB",
+    "ssim": "SSIM {n}",
+    "denoise": "denoise strength {n}",
+    "untiled_difference": "strips differ from the whole by at most {n} of 255",
+}
+
+
+def figures_line(figures: Mapping, lang: str) -> str:
+    """The figures of a result, in words."""
+    said = [say(lang, FIGURES[k], n=f"{figures[k]:.4g}") for k in FIGURES if k in figures]
+    if figures.get("tiles"):
+        said.insert(
+            0,
+            say(
+                lang,
+                "one tile" if figures["tiles"] == 1 else "{count} tiles of {n} px",
+                count=figures["tiles"],
+                n=figures.get("tile", ""),
+            ),
+        )
+    return f'<div class="line">{html.escape(" · ".join(said))}</div>' if said else ""

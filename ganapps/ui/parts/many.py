@@ -1,0 +1,119 @@
+"""Many pictures at once: a row each, one that is refused does not stop the rest, and a ZIP with a
+manifest at the end.
+"""
+
+from __future__ import annotations
+
+import html
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import gradio as gr
+
+from ganapps.engine import Engine, Result
+from ganapps.errors import UserError
+from ganapps.pictures import images
+from ganapps.recipe import Recipe
+from ganapps.report import seconds
+from ganapps.ui.doors import files
+from ganapps.ui.parts import common
+from ganapps.ui.words import say, t
+
+
+class Many:
+    """The box for the pictures, the button, the rows; `archives` are the paths of the ZIPs that
+    were made of them.
+    """
+
+    def __init__(self, engine: Engine, name: str, words: object) -> None:
+        self.engine = engine
+        self.box = common.by_path(
+            gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files")
+        )
+        self.go = gr.Button(words, size="sm", elem_id=f"{name}-files-go")
+        self.rows = gr.HTML(elem_id=f"{name}-rows")
+        self.archives = gr.State([])
+
+    def paths(self, values: Mapping) -> list[str]:
+        """What of it lies on this machine's disk."""
+        return [*(values[self.box] or []), *values[self.archives]]
+
+    def cleared(self) -> dict:
+        """No pictures."""
+        return {self.box: None, self.rows: "", self.archives: []}
+
+    def results(
+        self, recipe: Recipe, weights: str | None, values: Mapping, lang: str
+    ) -> Iterator[dict]:
+        """The same recipe on all of them: a table with a row each, at the end with a link to the
+        ZIP.
+        """
+        pictures: list[str] = values[self.box] or []
+        if not pictures:
+            yield {
+                self.rows: common.refusal(
+                    UserError("There is no picture yet: drop one into the box."), lang
+                )
+            }
+            return
+        rows = [[Path(f).name[:40], say(lang, "waiting")] for f in pictures]
+        done, manifest, began = [], [], time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            for index, file in enumerate(pictures):
+                try:
+                    for result in self.engine.run(recipe, [file], weights):
+                        rows[index][1] = _left(
+                            result, index, len(pictures), time.monotonic() - began, lang
+                        )
+                        yield {self.rows: _table(rows)}
+                    done.append(_kept(result, Path(folder), index))
+                    manifest.append(
+                        {
+                            "file": done[-1].name,
+                            "recipe": common.plain_recipe(result.made[-1].recipe),
+                            "report": result.report.as_dict(),
+                        }
+                    )
+                    rows[index][1] = say(
+                        lang, "done in {seconds}", seconds=seconds(result.report.seconds)
+                    )
+                except UserError as e:
+                    manifest.append({"file": None, "refused": str(e)})
+                    rows[index][1] = say(lang, e.template, **e.values)
+                yield {self.rows: _table(rows)}
+            try:
+                archive = images.save_zip(
+                    done,
+                    Path(folder) / "pictures.zip",
+                    {"manifest.json": images.as_json({"pictures": manifest})},
+                )
+                values[self.archives].append(files.keep(archive))
+            except UserError as e:  # the disk is full, or the visitor's room
+                yield {self.rows: _table(rows) + common.refusal(e, lang)}
+                return
+        yield {
+            self.rows: _table(rows)
+            + common.download(values[self.archives][-1], "Download all", lang)
+        }
+
+
+def _left(result: Result, index: int, count: int, passed: float, lang: str) -> str:
+    share = index + min(1.0, result.done / max(result.total, 1))
+    left = passed * (count / max(share, 0.05) - 1)
+    return f"{result.done:.0f} / {result.total:.0f} · " + say(
+        lang, "about {seconds} left", seconds=seconds(left)
+    )
+
+
+def _kept(result: Result, folder: Path, index: int) -> Path:
+    path = images.keep(result.made[-1], folder, index)
+    return path.rename(path.with_name(f"{index + 1:03d}-{path.name}"))
+
+
+def _table(rows: list[list[str]]) -> str:
+    body = "".join(
+        f"<tr><th scope=row>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows
+    )
+    return f'<table class="card"><tbody>{body}</tbody></table>'

@@ -1,0 +1,119 @@
+"""The contact sheet: every model that is here on one small picture, and a click takes one."""
+
+from __future__ import annotations
+
+import html
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ganapps.engine import Engine
+from ganapps.models.catalog import Checkpoint
+from ganapps.pictures import images
+from ganapps.recipe import Recipe
+from ganapps.report import seconds
+from ganapps.ui.doors import files
+from ganapps.ui.parts import common
+from ganapps.ui.words import say
+
+
+class Sheet:
+    """A gallery with seconds and licence under each picture; `tried` holds the model of each cell,
+    "" where there is none.
+    """
+
+    def __init__(self, engine: Engine, task: str, words: object) -> None:
+        self.engine, self.task = engine, task
+        self.gallery = gr.Gallery(
+            label=words,
+            show_label=False,
+            columns=4,
+            object_fit="cover",
+            height="auto",
+            format="png",
+            type="filepath",
+            buttons=[],
+            interactive=False,
+            elem_id=f"{task}-sheet",
+            elem_classes=["wall", "sheet", "later"],
+        )
+        self.tried = gr.State([])
+
+    def listen(self, model: gr.Dropdown, own: gr.Textbox, file: gr.File) -> None:
+        """A click on a cell takes its model."""
+        self.gallery.select(self.picked, self.tried, [model, own, file], **common.QUIET)
+
+    def picked(self, tried: list[str], event: gr.SelectData) -> tuple:
+        """The model of the cell that was clicked, in place of whatever else was asked for; a
+        person's own file stays where it is.
+        """
+        chosen = tried[event.index] if event.index < len(tried) else ""
+        return (chosen, "", None) if chosen else (gr.skip(), gr.skip(), gr.skip())
+
+    def cleared(self) -> dict:
+        """No pictures."""
+        return {self.gallery: [], self.tried: []}
+
+    def filled(
+        self,
+        picture: str,
+        settings: Callable[[Checkpoint | None], Mapping[str, Any] | None],
+        weights: str | None,
+        plain: str,
+        line: gr.HTML,
+        traces: list[str],
+        lang: str,
+    ) -> Iterator[dict]:
+        """Cell by cell, a person's own file first. `settings` of a row, None for the file, may
+        leave it out: None. `plain` is what stands under the picture as no model made it, "" for no
+        such cell. A model that is refused says so in `line`, and the rest goes on. The cells' files
+        are added to `traces`. Raises UserError where there is no room for them.
+        """
+        cells: list[tuple] = []
+        refused = ""
+
+        def add(made: Any, caption: str, model: str) -> None:
+            """As a file: a picture itself Gradio would write again with every cell, while the page
+            reads it.
+            """
+            path = Path(folder) / f"{len(cells)}.png"
+            with images.room():
+                made.save(path, compress_level=1)
+            traces.append(files.keep(path))
+            cells.append(((traces[-1], caption), model))
+
+        rows = [
+            (c.id, c.title, c.licence.split(";")[0][:28], None, settings(c))
+            for c in self.engine.rows(self.task)
+            if self.engine.here(c)
+        ]
+        file_first = [("", say(lang, "your file"), "", weights, settings(None))] if weights else []
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            for model, title, licence, file, asked in [*file_first, *rows]:
+                if asked is None:
+                    continue
+                recipe = Recipe(self.task, model or "file", asked)
+                *_, shown = common.show(
+                    self.engine.run(recipe, [picture], file), recipe, lang, keep=str
+                )
+                if shown.failed:
+                    refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
+                    yield {line: refused}
+                    if shown.ended:
+                        return
+                    continue
+                beside = shown.kept[-1].beside
+                if plain and not cells:
+                    add(beside["before"], plain, "")
+                add(
+                    beside["after"],
+                    " · ".join(x for x in (title, seconds(shown.report.seconds), licence) if x),
+                    model,
+                )
+                yield {
+                    self.gallery: [cell for cell, _ in cells],
+                    self.tried: [model for _, model in cells],
+                }

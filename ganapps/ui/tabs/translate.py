@@ -1,0 +1,221 @@
+"""The translate tab: your picture in another domain, every model on it at once, and whether the
+twin can take it back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ganapps.engine import FACE, Engine
+from ganapps.errors import UserError
+from ganapps.models.catalog import Checkpoint
+from ganapps.recipe import Recipe, from_json
+from ganapps.ui.parts import common, cycle
+from ganapps.ui.parts.before_after import Last
+from ganapps.ui.parts.picture_tab import PictureTab, Words
+from ganapps.ui.words import say, t
+
+SMALL = 256  # pixels of the longer side of the picture on which all models are tried
+
+
+class TranslateTab(PictureTab):
+    """What translating has of its own: styles, the other direction, the cycle check."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(
+            engine,
+            "translate",
+            Words(
+                t("Translate"),
+                t("Translate all"),
+                t("Every model on it"),
+                "example: coffee, photo-to-painting",
+                "upscale",
+                t("Send to Upscale"),
+            ),
+        )
+
+    def panel(self) -> None:
+        """The other direction; styles; attributes of a face; what an editor is told."""
+        self.switch = gr.Button(
+            t("The other way"), size="sm", visible=bool(self.first.back), elem_id="translate-switch"
+        )
+        self.style = gr.Slider(
+            0,
+            25,
+            0,
+            step=1,
+            label=t("Style"),
+            visible=self.first.network == "styles26",
+            elem_id="translate-style",
+        )
+        self.face = gr.CheckboxGroup(
+            list(FACE),
+            label=t("What the face should have"),
+            visible=self.first.network == "stargan",
+            elem_id="translate-face",
+        )
+        self.prompt = gr.Textbox(
+            "",
+            label=t("What should change"),
+            visible=self.first.kind == "diffusion",
+            max_lines=3,
+            max_length=400,
+            elem_id="translate-prompt",
+        )
+        self.own_widgets += [self.style, self.face, self.prompt]
+
+    def actions(self) -> None:
+        """The cycle check."""
+        self.cycle_go = gr.Button(
+            t("And back again"),
+            size="sm",
+            visible=bool(self.first.back),
+            elem_id="translate-cycle-go",
+        )
+
+    def below(self) -> None:
+        """What the cycle check found."""
+        self.cycle = gr.HTML(elem_id="translate-cycle")
+
+    def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
+        """The style, the attributes or the words, of a model that takes them."""
+        network = row.network if row else values[self.weights.kind]
+        if network == "styles26":
+            return {"labels": {str(int(values[self.style])): 1.0}}
+        if network == "stargan":
+            return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
+        return (
+            {"prompt": values[self.prompt]} if row and row.kind == "diffusion" else {}
+        ) | super().settings(values, row)
+
+    def restored(self, recipe: Recipe) -> dict:
+        """The style, the attributes, the words."""
+        row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
+        style = next(iter(chosen), "0")
+        known = _attributes(row)
+        return {
+            self.style: gr.update(
+                value=int(style) if style.isdecimal() and len(style) < 3 else 0,
+                visible=bool(row) and row.network == "styles26",
+            ),
+            self.face: gr.update(
+                choices=known,
+                value=[name for name in chosen if name in known],
+                visible=bool(row) and row.network == "stargan",
+            ),
+            self.prompt: gr.update(
+                value=recipe.settings.get("prompt", ""),
+                visible=bool(row) and row.kind == "diffusion",
+            ),
+        } | super().restored(recipe)
+
+    def own_events(self) -> list:
+        """The other direction; there and back."""
+        self.switch.click(
+            lambda model: self.engine.row(model).back or model,
+            self.model,
+            self.model,
+            **common.QUIET,
+        )
+        return [
+            self.cycle_go.click(
+                self.and_back,
+                {self.area.last, self.area.traces},
+                [self.cycle, self.area.line, self.go, self.stop],
+                **common.BUSY,
+            )
+        ]
+
+    def model_chosen(self, row: Checkpoint, lang: str) -> dict:
+        """Its way back, its styles, its attributes, its words."""
+        back = gr.update(visible=bool(row.back))
+        return (
+            {
+                self.switch: back,
+                self.cycle_go: back,
+                self.prompt: gr.update(visible=row.kind == "diffusion"),
+            }
+            | self._controls(row.network, row, lang)
+            | super().model_chosen(row, lang)
+        )
+
+    def file_came(self, kind: str, model: str, request: gr.Request) -> dict:
+        """The controls of a person's own file, or of the model again."""
+        lang = common.language(request)
+        return (
+            self._controls(kind, None, lang) | self.dials.chosen(None)
+            if kind
+            else self.model_chosen(self.engine.row(model), lang)
+        )
+
+    def _controls(self, network: str, row: Checkpoint | None, lang: str) -> dict:
+        choices = [(say(lang, name), name) for name in _attributes(row)]
+        return {
+            self.style: gr.update(visible=network == "styles26"),
+            self.face: gr.update(choices=choices, visible=network == "stargan"),
+        }
+
+    def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:
+        """The cycle check was of the result before."""
+        return self.cleared()
+
+    def cleared(self) -> dict:
+        """No cycle check."""
+        return {self.cycle: ""}
+
+    def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
+        """All models on the picture made small."""
+        return self.engine.shrunk(upload, SMALL, folder), ""
+
+    def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
+        """An editor is told what the field says, and is left out where that is nothing."""
+        if row is None or row.kind != "diffusion":
+            return {}
+        return self.settings(values, row) if values[self.prompt].strip() else None
+
+    def and_back(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """The cycle check: the result goes back through the other generator F, and the losses of
+        the paper on this picture.
+        """
+        lang = common.language(request)
+        last: Last | None = values[self.area.last]
+        if not last:
+            yield {self.area.line: common.refusal(UserError("Translate a picture first."), lang)}
+            return
+        row = self.engine.row(from_json(last.recipe).checkpoint)
+        if row is None or not row.back:
+            yield {
+                self.area.line: common.refusal(
+                    UserError(
+                        "The model of this result has no twin that goes back: choose one that has, "
+                        "and translate again."
+                    ),
+                    lang,
+                )
+            }
+            return
+        yield self.busy(True)
+        try:
+            for line, found in cycle.check(
+                self.engine,
+                last,
+                row,
+                lambda picture: self.area.address(picture, values[self.area.traces]),
+                lang,
+            ):
+                yield {self.area.line: line, self.cycle: found}
+        except UserError as e:  # there is no room for its pictures
+            yield {self.area.line: common.refusal(e, lang)}
+        yield self.busy(False)
+
+
+def _attributes(row: Checkpoint | None) -> list[str]:
+    """What a StarGAN sets on a face, by name: its row's own names, else those of the published
+    one.
+    """
+    return list(row.classes if row and row.classes else FACE)

@@ -1,0 +1,195 @@
+"""The upscale tab: your picture enlarged, before and after on each other, every model on a crop,
+and what was invented.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ganapps.engine import Engine
+from ganapps.errors import UserError
+from ganapps.models.catalog import Checkpoint
+from ganapps.recipe import Recipe
+from ganapps.ui.parts import common
+from ganapps.ui.parts.before_after import figures_line, picture_box
+from ganapps.ui.parts.picture_tab import PictureTab, Words
+from ganapps.ui.words import say, t
+
+CROP = 96  # pixels a side of the part on which all models are tried
+SIZES = [
+    ("as the model does", "own"),
+    ("2x", "2"),
+    ("3x", "3"),
+    ("4x", "4"),
+    ("8x", "8"),
+    ("a width in pixels", "width"),
+]
+
+
+class UpscaleTab(PictureTab):
+    """What enlarging has of its own: how large, tiles, a true picture to measure against, a crop to
+    try all models on, heat maps.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(
+            engine,
+            "upscale",
+            Words(
+                t("Enlarge"),
+                t("Enlarge all"),
+                t("Every model on a crop"),
+                "example: cat, realesrgan-x4plus",
+                "translate",
+                t("Send to Translate"),
+            ),
+        )
+
+    def panel(self) -> None:
+        """How large, and how much noise is removed."""
+        self.size = gr.Dropdown(
+            SIZES, value="own", label=t("How large"), filterable=False, elem_id="upscale-size"
+        )
+        self.width = gr.Number(
+            1920,
+            label=t("Width in pixels"),
+            precision=0,
+            minimum=1,
+            visible=False,
+            elem_id="upscale-width",
+        )
+        self.denoise = gr.Slider(
+            0,
+            1,
+            0.5,
+            step=0.05,
+            label=t("Denoise"),
+            visible=self.first.network == "interpolated",
+            elem_id="upscale-denoise",
+        )
+        self.own_widgets += [self.size, self.width, self.denoise]
+
+    def below(self) -> None:
+        """Where the crop is, and what was invented."""
+        self.crop = gr.Textbox(
+            "",
+            label=t("Crop: x, y, width, height"),
+            info=t(
+                "Drag on your picture, click it, or type: on this part every model is tried. "
+                "Empty: its middle."
+            ),
+            placeholder="40, 60, 96, 96",
+            max_lines=1,
+            max_length=60,
+            elem_id="upscale-crop",
+        )
+        self.heat = gr.Gallery(
+            label=t("What was invented"),
+            show_label=False,
+            columns=2,
+            object_fit="contain",
+            height="auto",
+            format="png",
+            type="filepath",
+            buttons=["fullscreen"],
+            interactive=False,
+            elem_id="upscale-heat",
+            elem_classes=["wall", "later"],
+        )
+
+    def more(self) -> None:
+        """Tiles, 16 bits, a true picture."""
+        self.tile = gr.Number(
+            0, label=t("Tile in pixels (0: by the memory)"), precision=0, minimum=0, maximum=4096
+        )
+        self.sixteen = gr.Checkbox(True, label=t("A picture of 16 bits stays one"))
+        self.truth = picture_box(t("The true picture, to measure against"), "upscale-truth")
+        self.own_widgets += [self.tile, self.sixteen]
+        self.beside_widgets += [self.truth, self.crop]
+
+    def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
+        """Size, tiles, noise."""
+        settings: dict[str, Any] = {
+            "sixteen_bit": values[self.sixteen],
+            "tile": int(values[self.tile] or 0) or None,
+        }
+        if row and row.network == "interpolated":
+            settings["denoise"] = values[self.denoise]
+        if values[self.size] == "width":
+            settings["width"] = int(values[self.width] or 0)
+        elif values[self.size] != "own":
+            settings["scale"] = float(values[self.size])
+        return settings | super().settings(values, row)
+
+    def restored(self, recipe: Recipe) -> dict:
+        """Size, tiles, noise."""
+        s = recipe.settings
+        size = "width" if s["width"] else f"{s['scale']:g}" if s["scale"] in (2, 3, 4, 8) else "own"
+        return {
+            self.size: size,
+            self.width: gr.update(value=s["width"] or 1920, visible=size == "width"),
+            self.tile: s["tile"] or 0,
+            self.sixteen: s["sixteen_bit"],
+            self.denoise: 1.0 if s["denoise"] is None else s["denoise"],
+        } | super().restored(recipe)
+
+    def model_chosen(self, row: Checkpoint, lang: str) -> dict:
+        """Its choice of noise, where it has one."""
+        return {
+            self.denoise: gr.update(visible=row.network == "interpolated")
+        } | super().model_chosen(row, lang)
+
+    def own_events(self) -> list:
+        """The width where it is asked for. (A drag on the picture fills the crop's field:
+        window.js.)
+        """
+        self.size.change(
+            lambda size: gr.update(visible=size == "width"), self.size, self.width, **common.QUIET
+        )
+        return []
+
+    def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:
+        """Heat maps, and the distance from the true picture."""
+        kept = shown.kept[-1]
+        traces = values[self.area.traces]
+        heat = [
+            (self.area.file_of(kept.beside[n], traces), say(lang, n))
+            for n in ("contradicted", "invented")
+            if n in kept.beside
+        ]
+        update: dict = {self.heat: heat}
+        if values[self.truth]:
+            update[self.area.facts] = figures_line(
+                kept.figures | self.engine.against_truth(shown.files[-1][0], values[self.truth]),
+                lang,
+            )
+        return update
+
+    def cleared(self) -> dict:
+        """No heat maps."""
+        return {self.heat: []}
+
+    def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
+        """All models on one crop."""
+        return self.engine.cropped(
+            upload, _box(values[self.crop]), CROP, folder
+        ), "bicubic, no network"
+
+    def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
+        """Without heat maps."""
+        return {"inspect": False}
+
+
+def _box(text: str) -> list[int] | None:
+    """[x, y, width, height] of what stands in the crop's field, None where it is empty. Raises
+    UserError.
+    """
+    numbers = re.findall(r"-?\d{1,6}", text)
+    if text.strip() and (len(numbers) != 4 or not re.fullmatch(r"[\s,;x\d-]*", text)):
+        raise UserError("A crop is four whole numbers: x, y, width, height.")
+    return [int(n) for n in numbers] or None
