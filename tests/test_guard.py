@@ -767,6 +767,22 @@ def test_a_closed_page_and_a_lost_stream_free_the_device(
     wait(lambda: not any(house.queue.active_jobs))
 
 
+def test_a_page_that_is_left_says_so(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a visitor's runs keep is let go then; it is an event like others, but nobody waits."""
+    functions = house.window.fns.values()
+    leaving = next(f for f in functions if any(event == "unload" for _, event in f.targets))
+    gone: list[str | None] = []
+
+    def left(request: gr.Request) -> None:
+        gone.append(request.session_hash)
+
+    monkeypatch.setattr(leaving, "fn", left)
+    with house.client().stream("GET", "heartbeat/leaver") as page:
+        next(page.iter_raw())
+        assert not gone
+    wait(lambda: gone == ["leaver"])
+
+
 def test_a_run_whose_messages_nobody_reads_ends(
     house: House, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

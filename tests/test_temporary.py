@@ -234,7 +234,10 @@ def settled(folder: Path, then: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_whoever_asks_it_to_end_nothing_stays(tmp_path: Path, name: str) -> None:
     ended = settled(
-        tmp_path, f"temporary.settle()\nos.kill(os.getpid(), signal.{name})\ntime.sleep(60)"
+        tmp_path,
+        # as it is where nobody started the tests with nohup
+        f"signal.signal(signal.{name}, signal.SIG_DFL)\ntemporary.settle()\n"
+        f"os.kill(os.getpid(), signal.{name})\ntime.sleep(60)",
     )
     assert "KeyboardInterrupt" in ended.stderr
     assert files(tmp_path) == []

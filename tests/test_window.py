@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 
 from ganapps.recipe import Recipe, from_picture, png_info
 from tests.test_runtime import dcgan
-from tests.window import unfold
+from tests.window import go, unfold
 
 WALL = "#faces-wall .thumbnail-item"
 LINE = "#faces-line"
@@ -163,7 +163,7 @@ def test_a_link_makes_exactly_this_again(faces: Page, url: str) -> None:
     first = wall_files(faces)
     link = faces.locator("#faces-link textarea, #faces-link input").input_value()
     assert "seed=99" in link and "checkpoint=" in link
-    faces.goto(url + link)
+    go(faces, url + link)
     expect(faces.locator(WALL)).to_have_count(2)
     expect(faces.get_by_label("Seed: a number or any words")).to_have_value("99")
     assert [Image.open(io.BytesIO(b)).tobytes() for b in wall_files(faces)] == [

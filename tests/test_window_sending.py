@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from ganapps.engine import Engine
 from ganapps.recipe import from_link, from_picture
 from ganapps.ui.parts.before_after import EXAMPLES
-from tests.window import choose, open_tab, run
+from tests.window import choose, go, open_tab, run
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_link_brings_the_settings_back_but_no_picture(page: Page, url: str, sm
         and "small" not in link
         and not recipe.pictures
     )
-    page.goto(link)
+    go(page, link)
     expect(page.get_by_role("tab", name="Translate")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#translate-model input")).to_have_value("26 painted styles")
     expect(page.get_by_label("number input for Style")).to_have_value("7")
@@ -124,9 +124,7 @@ def test_a_link_brings_the_settings_back_but_no_picture(page: Page, url: str, sm
 
 
 def test_a_damaged_link_is_one_sentence(page: Page, url: str) -> None:
-    # a page that is left while it opens complains
-    page.locator("#faces-archive a").wait_for(state="attached")
-    page.goto(url + "?task=upscale&checkpoint=spanx4&scale=900")
+    go(page, url + "?task=upscale&checkpoint=spanx4&scale=900")
     expect(page.get_by_role("tab", name="Upscale")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#upscale-line [role=alert]")).to_contain_text("The setting scale is 900")
 

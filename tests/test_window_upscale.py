@@ -124,7 +124,9 @@ def shown(page: Page, side: str) -> bytes:
 
 def drag(page: Page, left: float, top: float, right: float, bottom: float) -> None:
     """With the mouse over the picture in the box; in shares of it."""
-    box = page.locator("#upscale-picture .image-frame img").evaluate("""e => {
+    shown = page.locator("#upscale-picture .image-frame img")
+    expect(shown).to_have_js_property("complete", True)
+    box = shown.evaluate("""e => {
         const b = e.getBoundingClientRect();
         const most = getComputedStyle(e).objectFit === "scale-down" ? 1 : Infinity;
         const z = Math.min(b.width / e.naturalWidth, b.height / e.naturalHeight, most);

@@ -6,11 +6,14 @@ widgets take back whatever is typed. A person is not that quick.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
+
+LEFT_BEHIND = re.compile("AbortError: signal is aborted|Connection errored out")
 
 if TYPE_CHECKING:
     from ganapps.engine import Engine
@@ -31,6 +34,15 @@ def served(engine: Engine) -> Iterator[str]:
     )
     yield address
     window.close()
+
+
+def go(page: Page, address: str) -> None:
+    """From an open page to another address. What Gradio's client says to the console of streams
+    that it leaves open is no fault.
+    """
+    before = len(page.faults)
+    page.goto(address)
+    page.faults[before:] = [f for f in page.faults[before:] if not LEFT_BEHIND.search(f)]
 
 
 def open_tab(page: Page, title: str) -> None:

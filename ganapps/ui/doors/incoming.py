@@ -49,7 +49,7 @@ class Window(gr.Blocks):
         try:
             inputs = await asyncio.to_thread(files.checked, inputs)
             # past the queue, and so past its limits
-            if event_id is None and getattr(block_fn, "queue", False):
+            if event_id is None and _waits(block_fn):
                 raise UserError("Runs wait in the queue: POST to /gradio_api/call/NAME.")
             return await super().process_api(
                 block_fn,
@@ -74,6 +74,14 @@ def _said(error: UserError, request: gr.Request | None) -> gr.Error:
     return gr.Error(
         say(common.language(request), error.template, **error.values), print_exception=False
     )
+
+
+def _waits(function: Any) -> bool:
+    """Is this a run, which waits in the queue? What Gradio does when a page is left is none, though
+    it is marked alike.
+    """
+    leaving = any(event == "unload" for _, event in function.targets)
+    return function.queue and not leaving
 
 
 def _visitor(request: gr.Request | None, session: str | None, event: str | None) -> str:
