@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
@@ -168,6 +169,69 @@ SMALL: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "IPT": ("IPT", {"num_layers": 1}),
 }
+# Other kinds of some, which need other sides of a picture: under the architecture's name, and more
+# words.
+OTHER_KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ESRGAN x2": (
+        "ESRGAN",
+        {"in_nc": 12, "num_filters": 8, "num_blocks": 1, "scale": 4, "shuffle_factor": 2},
+    ),
+    "ESRGAN x1": (
+        "ESRGAN",
+        {"in_nc": 48, "num_filters": 8, "num_blocks": 1, "scale": 4, "shuffle_factor": 4},
+    ),
+    "ESRGAN plus": ("ESRGAN", {"num_filters": 8, "num_blocks": 1, "scale": 2, "plus": True}),
+    "KBNet l": (
+        "KBNet_l",
+        {
+            "dim": 24,
+            "num_blocks": [1] * 4,
+            "num_refinement_blocks": 1,
+            "heads": [1] * 4,
+            "ffn_expansion_factor": 2,
+        },
+    ),
+    "PLKSR plain": ("PLKSR", {"dim": 16, "n_blocks": 1, "upscaling_factor": 2}),
+    "RCAN unshuffled": (
+        "RCAN",
+        {
+            "scale": 2,
+            "n_resgroups": 1,
+            "n_resblocks": 1,
+            "n_feats": 8,
+            "reduction": 4,
+            "unshuffle_mod": True,
+        },
+    ),
+    "RealCUGAN fast": ("UpCunet2x_fast", {}),
+    "SAFMNBCIE x4": (
+        "SAFMNBCIE",
+        {"dim": 16, "n_blocks": 1, "num_layers": 1, "upscaling_factor": 4},
+    ),
+    "SwinIR of JPEG": (
+        "SwinIR",
+        {
+            "embed_dim": 12,
+            "depths": [1],
+            "num_heads": [2],
+            "window_size": 7,
+            "upscale": 1,
+            "img_range": 255.0,
+        },
+    ),
+    "SwinIR unshuffled": (
+        "SwinIR",
+        {
+            "embed_dim": 12,
+            "depths": [1],
+            "num_heads": [2],
+            "window_size": 8,
+            "upscale": 4,
+            "upsampler": "nearest+conv",
+            "start_unshuffle": 2,
+        },
+    ),
+}
 
 
 def module(name: str) -> nn.Module:
@@ -175,7 +239,8 @@ def module(name: str) -> nn.Module:
     ensure_torchvision()
     import spandrel
 
-    kind, settings = SMALL[name]
+    kind, settings = (SMALL | OTHER_KINDS)[name]
+    name = name.partition(" ")[0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = getattr(importlib.import_module(f"spandrel.architectures.{name}"), kind)(
@@ -189,3 +254,22 @@ def module(name: str) -> nn.Module:
         for weight in network.parameters():
             weight.add_(0.02 * torch.randn(weight.shape, generator=chance))
     return network.eval()
+
+
+def tensors(name: str) -> dict[str, Tensor]:
+    """The tensors of a file of it."""
+    state = dict(module(name).state_dict())
+    if name == "SwinIR unshuffled":  # such files say by this name that they fold
+        state = {
+            key.replace("conv_first.", "conv_first.1."): tensor for key, tensor in state.items()
+        }
+    return state
+
+
+def original(name: str) -> Callable[[Tensor], Tensor]:
+    """spandrel's own network of that file, called as spandrel calls it, and nothing filled up."""
+    import spandrel
+
+    descriptor = spandrel.ModelLoader().load_from_state_dict(tensors(name))
+    descriptor.model.eval()
+    return lambda x: descriptor._call_fn(descriptor.model, x)

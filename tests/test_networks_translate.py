@@ -21,10 +21,12 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ganapps import networks
 from ganapps.networks.translate import narrow, winograd
 from ganapps.networks.translate.layered import Layered
+from ganapps.tasks import translate
 
 GOLDEN = Path(__file__).parent / "golden" / "translate.npz"
 Shapes = dict[str, tuple[int, ...]]
@@ -442,6 +444,96 @@ def test_a_picture_depends_on_nothing_but_itself(case: str) -> None:
     assert torch.equal(together[1:], alone) and torch.equal(torch.get_rng_state(), state)
     assert not network.training and not any(p.requires_grad for p in network.parameters())
     assert sum(p.numel() for p in network.parameters()) > 1000
+
+
+@pytest.mark.parametrize("case", QUICK)
+def test_a_picture_is_filled_up_to_what_the_layers_need_and_no_further(case: str) -> None:
+    """With half of `multiple`, maps that are joined, or the result, would have other sides."""
+    network = built(case)
+
+    def fits(side: int) -> bool:
+        sizes = network.sizes(side, side)
+        joined = [{sizes[source][1:] for source in layer.sources} for layer in network.layers]
+        return all(len(some) == 1 for some in joined) and sizes[len(network.layers) - 1][1:] == (
+            side,
+            side,
+        )
+
+    step = network.multiple
+    assert fits(512) and fits(512 + step)
+    assert step == 1 or not fits(512 + step // 2)
+
+
+class AnimeGAN(nn.Module):
+    """bryandlee's generator, written plainly, called as his program is: maps grow to the sides that
+    they had.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        down = (0, 1, 0, 1)
+        self.block_a = nn.Sequential(
+            self.layer(3, 32, 7, 3), self.layer(32, 64, 3, down, 2), self.layer(64, 64)
+        )
+        self.block_b = nn.Sequential(self.layer(64, 128, 3, down, 2), self.layer(128, 128))
+        inverted = [self.inverted(width) for width in (128, 256, 256, 256)]
+        self.block_c = nn.Sequential(self.layer(128, 128), *inverted, self.layer(256, 128))
+        self.block_d = nn.Sequential(self.layer(128, 128), self.layer(128, 128))
+        self.block_e = nn.Sequential(
+            self.layer(128, 64), self.layer(64, 64), self.layer(64, 32, 7, 3)
+        )
+        self.out_layer = nn.Sequential(nn.Conv2d(32, 3, 1, bias=False), nn.Tanh())
+
+    @staticmethod
+    def layer(
+        inputs: int,
+        outputs: int,
+        kernel: int = 3,
+        pad: int | tuple[int, ...] = 1,
+        stride: int = 1,
+        groups: int = 1,
+    ) -> nn.Module:
+        convolution = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=groups > 1)
+        return nn.Sequential(
+            nn.ReflectionPad2d(pad), convolution, nn.GroupNorm(1, outputs), nn.LeakyReLU(0.2)
+        )
+
+    def inverted(self, width: int) -> nn.Module:
+        block, wide = nn.Module(), 2 * width
+        first, second = self.layer(width, wide, 1, 0), self.layer(wide, wide, groups=wide)
+        block.layers = nn.Sequential(
+            first, second, nn.Conv2d(wide, 256, 1, bias=False), nn.GroupNorm(1, 256)
+        )
+        return block
+
+    def forward(self, x: Tensor) -> Tensor:
+        half = self.block_a(x)
+        first, *inverted, last = self.block_c
+        y = first(self.block_b(half))
+        for block in inverted:
+            made = block.layers(y)
+            y = made + y if made.shape == y.shape else made
+        y = F.interpolate(last(y), half.shape[2:], mode="bilinear", align_corners=True)
+        y = F.interpolate(self.block_d(y), x.shape[2:], mode="bilinear", align_corners=True)
+        return self.out_layer(self.block_e(y))
+
+
+@pytest.mark.parametrize("size", [(32, 40), (45, 61), (46, 39), (9, 11)])
+def test_animegan_is_the_originals_at_odd_sizes(size: tuple[int, int]) -> None:
+    """His program fills up nothing; so nothing is filled up here, whole and in strips."""
+    original = AnimeGAN().eval()
+    original.load_state_dict(made(animegan()))
+    network = networks.build("animegan", made(animegan()), {})
+    x = picture(*size)
+    with torch.inference_mode():
+        theirs = original(x)
+        assert translate._padded(network, x) is x
+        whole, strips = network(x), translate._run_out(network.in_strips(x, room=0, strip=60_000))
+    assert off(whole, theirs) < 1e-4 and off(strips, theirs) < 1e-4
+    if size == (32, 40):
+        assert off(theirs, torch.from_numpy(np.load(GOLDEN)["animegan"])) < 1e-4, (
+            "the twin is the original"
+        )
 
 
 def test_half_precision_files_are_computed_in_float32() -> None:

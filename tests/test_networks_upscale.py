@@ -287,6 +287,44 @@ def test_what_ships_is_recognised(file: str, kind: str) -> None:
     assert networks.recognise(shapes(formats.read(WEIGHTS / f"{file}.safetensors").tensors)) == kind
 
 
+REACHES: dict[str, tuple[nn.Module, str, int]] = {
+    "Compact, 32 convolutions": (files.Compact(convolutions=32), "upscalers", 34),
+    "SPAN": (files.SPAN(), "span", 21),
+    "ChangyuLiu": (files.Lornatang(blocks=3, doublings=2), "srresnet", 4 + 2 * 3 + 1 + 2 + 1),
+    "ChangyuLiu, 16 blocks": (
+        files.Lornatang(blocks=16, doublings=2),
+        "srresnet",
+        4 + 2 * 16 + 1 + 2 + 1,
+    ),
+    "leftthomas": (files.Leftthomas(blocks=2, doublings=1), "srresnet", 4 + 2 * 2 + 1 + 1 + 2),
+    "BasicSR x3": (files.BasicSR(blocks=3, scale=3), "srresnet", 1 + 2 * 3 + 1 + 1),
+}
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_the_reach_is_what_its_layers_see(name: str) -> None:
+    """The twin: of a pixel that is no number, the original makes no numbers so far around, or a
+    pixel less where the last layers look at a part of one.
+    """
+    reference, kind, reach = REACHES[name]
+    network = read_back(lively(reference).state_dict(), kind)
+    middle = reach + 4
+    x = torch.rand(1, 3, 1, 2 * middle + 1, generator=torch.Generator().manual_seed(5))
+    x[..., middle] = float("nan")
+    with torch.no_grad():
+        seen = reference(x).isnan().any(2).any(1).view(-1, network.scale).any(1).nonzero()
+    assert network.reach == reach
+    assert reach - 1 <= middle - int(seen.min()) <= reach
+    assert reach - 1 <= int(seen.max()) - middle <= reach
+
+
+@pytest.mark.parametrize("shuffle", [1, 2, 4])
+def test_a_deep_esrgan_is_told_by_steps_of_its_features(shuffle: int) -> None:
+    """What photographs showed holds behind the folding, where a step is so many pixels."""
+    network = networks.build("upscalers", files.RRDB(blocks=6, shuffle=shuffle).state_dict(), {})
+    assert (network.reach, network.step) == (56 * shuffle, shuffle)
+
+
 def test_strips_are_the_whole() -> None:
     reference = lively(files.RRDB())
     network = networks.build("upscalers", reference.state_dict(), {})

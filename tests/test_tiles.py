@@ -4,6 +4,8 @@ one.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,30 @@ def test_windows_cover_all_and_their_weights_add_up_to_one(
     shared = [before + axis.side - after for before, after in zip(axis.starts, axis.starts[1:])]
     asked = min(-(-overlap // multiple), tile // multiple // 2) * multiple
     assert all(s >= asked for s in shared), "neighbours share at least what was asked for"
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    length=st.integers(1, 900),
+    tile=st.integers(16, 256),
+    overlap=st.integers(0, 90),
+    multiple=st.sampled_from([1, 2, 8, 7]),
+    step=st.sampled_from([1, 2, 8, 16, 64, 7]),
+)
+def test_windows_begin_where_a_network_sees_alike(
+    length: int, tile: int, overlap: int, multiple: int, step: int
+) -> None:
+    axis = tiles.axis(length, tile, overlap, multiple, step)
+    assert axis.side <= max(tile, multiple) and axis.side % multiple == 0
+    assert axis.starts[0] == 0 and len(set(axis.starts)) == len(axis.starts)
+    whole = -(-length // multiple) * multiple
+    assert axis.starts[-1] + axis.side == whole, "the last one ends with the picture"
+    most = tile // multiple
+    asked = min(-(-overlap // multiple), most // 2)
+    assert all(b + axis.side - a >= asked * multiple for b, a in zip(axis.starts, axis.starts[1:]))
+    aligned = math.lcm(multiple, step)
+    if 2 * aligned // multiple - 1 <= most - asked:
+        assert all(start % aligned == 0 for start in axis.starts)
 
 
 def test_no_window_more_than_needed() -> None:

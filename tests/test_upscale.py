@@ -139,7 +139,7 @@ def test_tiled_is_untiled(name: str) -> None:
     ("name", "tile", "size"),
     [
         ("realesr-animevideov3-x4", 80, 190),
-        ("spanx4", 80, 190),
+        ("spanx4", 96, 190),
         ("realesrgan-x4plus-anime", 224, 250),
     ],
 )

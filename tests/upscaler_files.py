@@ -5,6 +5,7 @@ published names.
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Mapping
 
@@ -210,6 +211,23 @@ class RRDB(nn.Module):
                 0.2,
             )
         return self.conv_last(F.leaky_relu(self.conv_hr(y), 0.2))
+
+
+def rrdb_name(name: str, naming: str, blocks: int, ups: int) -> str:
+    """What another program calls the tensor `name` of an RRDB."""
+    if naming == "BasicSR":
+        return name
+    if naming == "RealSR":
+        name = re.sub(r"^body\.(\d+)\.rdb(\d)", r"RRDB_trunk.\1.RDB\2", name)
+        name = name.replace("conv_body", "trunk_conv").replace("conv_hr", "HRconv")
+        return re.sub(r"^conv_up(\d)", r"upconv\1", name)
+    inside = ".0" if naming == "old" else ""
+    name = re.sub(r"^body\.(\d+)\.rdb(\d)\.(conv\d)", rf"model.1.sub.\1.RDB\2.\3{inside}", name)
+    name = name.replace("conv_first", "model.0").replace("conv_body", f"model.1.sub.{blocks}")
+    name = re.sub(r"^conv_up(\d)", lambda found: f"model.{3 * int(found[1])}", name)
+    return name.replace("conv_hr", f"model.{3 * ups + 2}").replace(
+        "conv_last", f"model.{3 * ups + 4}"
+    )
 
 
 class Compact(nn.Module):

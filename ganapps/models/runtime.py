@@ -143,22 +143,7 @@ def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[st
     contents = (
         folders.read(located.path, files, title) if files else formats.read(located.path, title)
     )
-    try:
-        kind = checkpoint.network or networks.recognise(
-            {k: tuple(t.shape) for k, t in contents.tensors.items()}
-        )
-    except ValueError as e:
-        raise WeightsError("{file} can't be used: {why}.", file=title, why=e) from e
-    if kind is None and (
-        why := networks.why_not({k: tuple(t.shape) for k, t in contents.tensors.items()})
-    ):
-        raise WeightsError("{file} can't be used: {why}.", file=title, why=why)
-    if kind is None:
-        raise WeightsError(
-            "{file} holds {count} tensors in a layout that no network here knows: nothing was run.",
-            file=title,
-            count=len(contents.tensors),
-        )
+    kind = checkpoint.network or _recognised(contents, title)
     try:
         network = networks.build(
             kind, contents.tensors, {**contents.settings, **checkpoint.settings}
@@ -171,6 +156,33 @@ def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[st
             why=e,
         ) from e
     return kind, network.eval().requires_grad_(False)
+
+
+def _recognised(contents: formats.Contents, title: str) -> str:
+    """The network whose layout a stranger's tensors have. Raises WeightsError that says what they
+    are instead.
+    """
+    shapes = {name: tuple(tensor.shape) for name, tensor in contents.tensors.items()}
+    try:
+        if kind := networks.recognise(shapes):
+            return kind
+        judge = networks.is_discriminator(shapes)
+        why = None if judge else networks.why_not(shapes)
+    except ValueError as e:
+        raise WeightsError("{file} can't be used: {why}.", file=title, why=e) from e
+    if judge:
+        raise WeightsError(
+            "{file} looks like a discriminator, which judges pictures and makes none. "
+            "Choose the generator's file of the same model.",
+            file=title,
+        )
+    if why:
+        raise WeightsError("{file} can't be used: {why}.", file=title, why=why)
+    raise WeightsError(
+        "{file} holds {count} tensors in a layout that no network here knows: nothing was run.",
+        file=title,
+        count=len(shapes),
+    )
 
 
 def start(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Runtime:

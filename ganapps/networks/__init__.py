@@ -4,14 +4,35 @@ their tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from importlib import import_module
+from itertools import count
 from types import ModuleType
-from typing import Any
+from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 
 from ganapps.networks import bounds
+from ganapps.networks.places import places, under, unwrapped
+from ganapps.networks.taking import Misfit, check_kinds, load_strictly, misfit, written
+
+__all__ = [
+    "build",
+    "check_resolution",
+    "check_scale",
+    "check_signs",
+    "found",
+    "is_discriminator",
+    "length",
+    "load_strictly",
+    "recognise",
+    "shape_of",
+    "why_not",
+]
+
+Value = TypeVar("Value")
 
 # A name here is a file of that room with `recognise` and `build`. Where two could match, the first
 # is asked first.
@@ -23,159 +44,157 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
 }
 NAMES = tuple(name for names in ROOMS.values() for name in names)
 
-
-# What training programs put around a generator's own names, averages first; one may stand inside
-# another.
-WRAPPERS = (
-    "g_ema.",
-    "G_ema.",
-    "params_ema.",
-    "ema_state_dict.",
-    "ema.",
-    "state_dict.",
-    "model_state_dict.",
-    "generator_state_dict.",
-    "G_state_dict.",
-    "netG_state_dict.",
-    "params.",
-    "model.",
-    "generator.",
-    "netG.",
-    "net_g.",
-    "netG_A2B.",
-    "net.",
-    "G.",
-    "module.",
-    "_orig_mod.",
-)
-NESTED = 3  # wrappers inside each other
+# Tensors of a network that its files keep beside it: rosinality's average w.
+BESIDE = {"stylegan2": ("latent_avg",)}
+# Where judges with labels, whose outputs are many, take the picture: StyleGAN2's and R3GAN's.
+JUDGES = (".fromrgb.weight", ".ExtractionLayer.Layer.weight")
+FEW = 5  # tensors that are no network
+# the share of a file's tensors that may be wrong where we still say which network it was meant to
+# be
+NEAR = 0.2
+LARGEST_SCALE = 16
 
 
 def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
     """The network `name` with the weights `tensors`: float32, ready to run, without gradients.
 
-    `tensors` are a checkpoint's tensors under their published names, `settings` what the file or
-    its catalogue row says of the constructor. Raises ValueError where the name is unknown or a
-    tensor is missing, left over or misshapen.
+    `tensors` are a checkpoint's tensors under their published names, wherever in the file they
+    stand; `settings` what the file or its catalogue row says of the constructor. `member` there
+    names one of several networks ("G_A"). Raises ValueError where the name is unknown, a tensor is
+    missing, left over, misshapen or no weight, or where building takes far more than the file
+    holds.
     """
     if name not in NAMES:
         raise ValueError(f"there is no network {name!r}; known are {', '.join(NAMES)}")
-    bounds.check_names(tensors)
-    if "nodes" not in settings:  # an ONNX file holds other constants too
-        bounds.check_kinds(tensors)
-    tensors = _unwrapped(tensors, _prefix(tensors, (name,)))
-    with bounds.building(tensors):
+    state = found(name, tensors, settings)
+    if state is not None:
+        return _built(name, state, settings)
+    errors = []
+    for state in _candidates(tensors, settings).values():
         try:
-            return _module(name).build(tensors, settings)
-        except RuntimeError as e:  # torch's own, of shapes that do not go together
-            raise ValueError(" ".join(str(e).split())[:250]) from e
+            return _built(name, state, settings)
+        except ValueError as error:
+            errors.append(error)
+    raise min(errors, key=_faults)
+
+
+def _built(name: str, state: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
+    if "nodes" not in settings:  # an ONNX file holds other constants too
+        check_kinds(state)
+    with bounds.building(state):
+        try:
+            return _module(name).build(state, settings)
+        except RuntimeError as error:  # torch's own, of shapes that do not go together
+            raise ValueError(" ".join(str(error).split())[:250]) from error
+
+
+def found(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> dict[str, Tensor] | None:
+    """Of all tensors of a file those of the network `name`, by its own names; None where it does
+    not stand there.
+    """
+    for prefix, state in _candidates(tensors, settings).items():
+        if _module(name).recognise(_shapes(state)):
+            return _with_beside(name, prefix, state, tensors)
+    return None
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     """The name of the network that a checkpoint with tensors of these names and shapes is, None for
     a stranger. Raises ValueError for names that claim more layers than there are tensors.
     """
-    bounds.check_names(shapes)
-    part = _unwrapped(shapes, _prefix(shapes, NAMES))
-    return next((name for name in NAMES if _module(name).recognise(part)), None)
-
-
-def _prefix(tensors: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Under which wrappers one of the networks `names` stands in a file; "" where it stands bare,
-    or nowhere.
-    """
-    shapes = {name: tuple(getattr(tensor, "shape", tensor)) for name, tensor in tensors.items()}
-    prefixes = ["", *_wrappers(shapes)]
-    # spandrel, which has wrappers of its own, comes last
-    ours = [name for name in names if name != "upscalers"]
-    for some in (ours, [name for name in names if name not in ours]):
-        for prefix in prefixes:
-            part = _unwrapped(shapes, prefix)
-            if any(_module(name).recognise(part) for name in some):
-                return prefix
-    return ""
-
-
-def _wrappers(names: Mapping[str, Any]) -> Iterator[str]:
-    """The wrappers that a file's names have, the outer ones before those inside them."""
-    outer = [""]
-    for _ in range(NESTED):
-        outer = [
-            before + wrapper
-            for before in outer
-            for wrapper in WRAPPERS
-            if any(name.startswith(before + wrapper) for name in names)
-        ]
-        yield from outer
-
-
-def _unwrapped(tensors: Mapping[str, Any], prefix: str) -> Mapping[str, Any]:
-    return (
-        {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        if prefix
-        else tensors
-    )
+    candidates = _candidates(shapes, {})
+    for name in NAMES:
+        if any(_module(name).recognise(inner) for inner in candidates.values()):
+            return name
+    return None
 
 
 def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
-    """What is wrong with a stranger that has the names of a network here, but not its shapes; None
-    where it has other names.
+    """What keeps a stranger, whose names are nearly those of a network here, from being one; None
+    for other names.
     """
-    return _module("upscalers").why_not(shapes) or None
+    candidates = [inner for inner in _candidates(shapes, {}).values() if len(inner) >= FEW]
+    shares: dict[str, float] = {}
+    with torch.device("meta"):
+        for inner in candidates:
+            state = {name: torch.empty(shape) for name, shape in inner.items()}
+            for name in NAMES:
+                said, faults = _misfit(name, state)
+                shares[said] = min(faults / len(state), shares.get(said, math.inf))
+    said = min(shares, key=shares.get, default="")
+    if said and shares[said] <= NEAR:
+        return said
+    return next(filter(None, map(_module("upscalers").why_not, candidates)), None)
 
 
-def load_strictly(
-    module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str
-) -> nn.Module:
-    """`module` with the values of `state` (copied, in the module's types), in eval mode and without
-    gradients.
+def _misfit(name: str, state: Mapping[str, Tensor]) -> tuple[str, float]:
+    """What is wrong with these tensors as the network `name`, and how many of them are."""
+    try:
+        _built(name, state, {})
+    except ValueError as error:
+        return str(error) if str(error).startswith("as ") else f"as {name}: {error}", _faults(error)
+    return "", math.inf
 
-    `published` is what `state` calls a tensor that the module calls so. `module` may stand on the
-    meta device: then nothing was allocated for it until here. Raises ValueError that names what
-    `state` lacks, what it has too much, or the shape that does not fit.
+
+def is_discriminator(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Do these tensors look like a judge of pictures: a picture comes in, one number for a patch or
+    for all of it, or one for each label, goes out?
     """
-    own = {published(name): tensor for name, tensor in module.state_dict().items()}
-    faults = [f"{name} is missing" for name in own if name not in state]
-    faults += [f"{name} is left over" for name in state if name not in own]
-    for name in own:
-        if name in state and state[name].shape != own[name].shape:
-            faults.append(f"{name} is {_written(state[name])} and should be {_written(own[name])}")
-    if faults:
-        more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-        raise ValueError("; ".join(faults[:3]) + more)
-    copies = {
-        name: _copy(state[published(name)], tensor) for name, tensor in module.state_dict().items()
+    weights = {
+        name: shape for name, shape in shapes.items() if len(shape) in (2, 4) and min(shape) > 0
     }
-    module.load_state_dict(copies, assign=True)
-    return module.eval().requires_grad_(False)
+    pictures = [
+        shape
+        for shape in weights.values()
+        if len(shape) == 4 and shape[1] in (3, 6) and shape[2] in (1, 3, 4)
+    ]
+    if len(weights) < 3 or not pictures:
+        return False
+    if any(sign in f".{name}" for name in weights for sign in JUDGES):
+        return True
+    last = [shape for shape in weights.values() if shape[0] == 1 and shape[1] > 1]
+    return any(len(shape) == 2 or shape[2] > 1 for shape in last)  # a map of 1x1 is a mask
 
 
-def prefix_of(
-    names: Mapping[str, object], prefixes: Sequence[str], needed: Sequence[str]
-) -> str | None:
-    """The first prefix under which all of `needed` stand, None if there is none."""
-    return next(
-        (prefix for prefix in prefixes if all(prefix + name in names for name in needed)), None
-    )
+def _candidates(values: Mapping[str, Value], settings: Mapping) -> dict[str, dict[str, Value]]:
+    """What may be a network's own tensors, by the prefix that they have in the file, the best
+    first.
+    """
+    member = settings.get("member")
+    plain = {unwrapped(name): value for name, value in values.items()}
+    if len(plain) < len(values):
+        raise ValueError("it holds tensors of one name twice, with and without module.")
+    values = plain
+    prefixes = [""] if "nodes" in settings else places(values, member)
+    if not prefixes:
+        raise ValueError(f"no tensor's name starts with {member}.")
+    candidates: dict[str, dict[str, Value]] = {}
+    refused: ValueError | None = None
+    for prefix in prefixes:
+        inner = under(prefix, values)
+        try:
+            bounds.check_names(inner)
+            candidates[prefix] = inner
+        except ValueError as error:
+            refused = error
+    if refused and not candidates:
+        raise refused
+    return candidates
 
 
-def inside(
-    tensors: Mapping[str, Tensor], prefixes: Sequence[str], needed: Sequence[str]
+def _with_beside(
+    name: str, prefix: str, state: dict[str, Tensor], tensors: Mapping[str, Tensor]
 ) -> dict[str, Tensor]:
-    """The tensors under the first prefix that has all of `needed`, without the prefix; other
-    networks stay out.
+    beside = BESIDE.get(name, ()) if prefix else ()
+    return {other: tensors[other] for other in beside if other in tensors} | state
 
-    Raises ValueError that names what no prefix has.
-    """
-    prefix = prefix_of(tensors, prefixes, needed)
-    if prefix is None:
-        nearest = max(prefixes, key=lambda p: sum(p + name in tensors for name in needed))
-        raise ValueError(
-            "; ".join(f"{name} is missing" for name in needed if nearest + name not in tensors)
-        )
-    return {
-        name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)
-    }
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _faults(error: ValueError) -> float:
+    return error.faults if isinstance(error, Misfit) else math.inf
 
 
 def shape_of(
@@ -185,11 +204,25 @@ def shape_of(
     names it.
     """
     if name not in state:
-        raise ValueError(f"{name} is missing")
+        raise Misfit(f"{name} is missing", 1)
     shape = tuple(state[name].shape)
     if 0 in shape or dimensions not in (None, len(shape)):
-        raise ValueError(f"{name} is {_written(state[name])}, which is no shape for it")
+        raise Misfit(f"{name} is {written(shape)}, which is no shape for it", 1)
     return shape
+
+
+def check_signs(names: Mapping[str, object], needed: Sequence[str]) -> None:
+    """Raises ValueError that names those of `needed` that are missing."""
+    missing = [f"{name} is missing" for name in needed if name not in names]
+    if len(missing) == len(needed):
+        raise ValueError("; ".join(missing))
+    if missing:
+        raise misfit(missing)
+
+
+def length(names: Mapping[str, object], name: str) -> int:
+    """How many of `name` (with {} for the number, from 0) there are in a row."""
+    return next(number for number in count() if name.format(number) not in names)
 
 
 def check_resolution(side: int) -> None:
@@ -197,17 +230,16 @@ def check_resolution(side: int) -> None:
     here holds.
     """
     if side > 4096:
-        raise ValueError(f"it makes pictures of {side} px; at most 4096 are drawn")
+        said = f"{side} px" if side < 2**63 else "too many px"
+        raise ValueError(f"it makes pictures of {said}; at most 4096 are drawn")
 
 
-def _copy(tensor: Tensor, like: Tensor) -> Tensor:
-    return tensor.detach().to(like.dtype, copy=True).contiguous()
+def check_scale(scale: int) -> None:
+    """Raises ValueError if a file promises an enlargement that no published network makes."""
+    if not 0 < scale <= LARGEST_SCALE:
+        raise ValueError(f"it enlarges {scale} times; at most {LARGEST_SCALE} are known")
 
 
 def _module(name: str) -> ModuleType:
     room = next(room for room, names in ROOMS.items() if name in names)
     return import_module(f"{__name__}.{room}.{name}")
-
-
-def _written(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "one number"

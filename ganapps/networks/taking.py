@@ -1,37 +1,144 @@
-"""A published file's tensors, taken one layer at a time and checked, so that nothing is missing and
-nothing is left over.
+"""A published file's tensors, taken by name and checked: nothing missing, nothing left over, all of
+it real weights.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 STATISTICS = re.compile(r".*(running_mean|running_var|num_batches_tracked)")
+NUMBERS = {
+    torch.bool: "yes or no",
+    torch.complex64: "complex numbers",
+    torch.complex128: "complex numbers",
+}
+# How names of weights end; what else is whole counts batches, or is a table of places.
+WEIGHTS = ("weight", "bias", "kernel")
+SHOWN = 3  # faults in a sentence
+# What torch says where a state dict does not fit a module.
+UNMATCHED = re.compile(r"(Missing|Unexpected) key\(s\) in state_dict: (.*?)\. ")
+MISSHAPEN = re.compile(
+    r"size mismatch for (\S+): .*?torch\.Size\(\[(.*?)\]\).*?torch\.Size\(\[(.*?)\]\)"
+)
 
 
-def member(tensors: Mapping[str, Tensor], prefix: str | None = None) -> dict[str, Tensor]:
-    """The tensors of one network of a file, DataParallel's `module.` gone: those under `prefix.`,
-    or all.
+class Misfit(ValueError):
+    """Tensors that are not those of a network; `faults` says how many are missing, left over or of
+    another shape.
     """
-    plain = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-    if prefix:
-        plain = {
-            name[len(prefix) + 1 :].removeprefix("module."): t
-            for name, t in plain.items()
-            if name.startswith(prefix + ".")
-        }
-        if not plain:
-            raise ValueError(f"no tensor's name starts with {prefix}.")
-    return plain
+
+    def __init__(self, sentence: str, faults: int) -> None:
+        super().__init__(sentence)
+        self.faults = faults
+
+
+def misfit(faults: Sequence[str]) -> Misfit:
+    """The error that names the first of `faults`."""
+    more = f" (and {len(faults) - SHOWN} more)" if len(faults) > SHOWN else ""
+    return Misfit("; ".join(faults[:SHOWN]) + more, len(faults))
+
+
+def written(shape: Sequence[int | None]) -> str:
+    """A shape for people: 64x3x7x7."""
+    return "x".join("any" if side is None else str(side) for side in shape) or "one number"
+
+
+def fault(name: str, tensor: Tensor, shape: Sequence[int | None]) -> str | None:
+    """What is wrong with a tensor that should be of this shape (None stands for any number) and
+    hold a network's weights.
+    """
+    fits = tensor.dim() == len(shape) and all(
+        want in (None, got) for want, got in zip(shape, tensor.shape)
+    )
+    if not fits:
+        return f"{name} is {written(tensor.shape)} and should be {written(shape)}"
+    if not tensor.numel():
+        return f"{name} is empty ({written(tensor.shape)})"
+    return wrong_kind(name, tensor)
+
+
+def wrong_kind(name: str, tensor: Tensor) -> str | None:
+    """What is wrong with a weight that is no floating-point number."""
+    if tensor.is_floating_point():
+        return None
+    kind = NUMBERS.get(tensor.dtype, f"whole numbers ({str(tensor.dtype).removeprefix('torch.')})")
+    lack = f" without their {name[:120]}_scale" if tensor.dtype == torch.int8 else ""
+    return f"{name[:120]} holds {kind}{lack}, where weights are floating-point numbers"
+
+
+def check_kinds(tensors: Mapping[str, Tensor]) -> None:
+    """Raises ValueError where what is called a weight is no floating-point number, whoever loads
+    it.
+    """
+    for name, tensor in tensors.items():
+        wrong = wrong_kind(name, tensor) if name.rpartition(".")[2].startswith(WEIGHTS) else None
+        if wrong:
+            raise Misfit(wrong, 1)
+
+
+def load_strictly(
+    module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str
+) -> nn.Module:
+    """`module` with the values of `state` (copied, in the module's types), in eval mode and without
+    gradients.
+
+    `published` is what `state` calls a tensor that the module calls so. `module` may stand on the
+    meta device: then nothing was allocated for it until here. Raises ValueError that names what
+    `state` lacks, what it has too much, the shape that does not fit, or what is no weight.
+    """
+    own = {published(name): tensor for name, tensor in module.state_dict().items()}
+    faults = [f"{name} is missing" for name in own if name not in state]
+    faults += [f"{name} is left over" for name in state if name not in own]
+    for name in own:
+        if name in state:
+            counts = not own[name].is_floating_point()  # batch norms count, and nobody reads it
+            like = state[name].float() if counts and not state[name].is_complex() else state[name]
+            faults += [wrong] if (wrong := fault(name, like, own[name].shape)) else []
+    if faults:
+        raise misfit(faults)
+    copies = {
+        name: _copy(state[published(name)], like.dtype)
+        for name, like in module.state_dict().items()
+    }
+    module.load_state_dict(copies, assign=True)
+    return module.eval().requires_grad_(False)
+
+
+def _copy(tensor: Tensor, like: torch.dtype) -> Tensor:
+    return tensor.detach().to(like, copy=True).contiguous()
+
+
+def stumbled(kind: str, error: Exception) -> ValueError:
+    """What torch or a library says of the tensors of a network of this kind, in our words where
+    they are known.
+    """
+    said = " ".join(str(error).split())
+    if isinstance(error, KeyError):
+        return Misfit(f"as {kind}: {str(error.args[0])[:120]} is missing", 1)
+    faults = [
+        f"{name} is {_sides(got)} and should be {_sides(want)}"
+        for name, got, want in MISSHAPEN.findall(said)
+    ]
+    for state, names in UNMATCHED.findall(said + " "):
+        word = "missing" if state == "Missing" else "left over"
+        faults += [f"{name} is {word}" for name in re.findall('"(.*?)"', names)]
+    if not faults:
+        return ValueError(f"as {kind}: {type(error).__name__}: {said[:250]}")
+    named = misfit(faults)
+    return Misfit(f"as {kind}: {named}"[:400], named.faults)
+
+
+def _sides(shape: str) -> str:
+    return shape.replace(", ", "x") or "one number"
 
 
 class Taking:
     """Hands out tensors by name as float32 copies; ValueError names one that is missing, of the
-    wrong shape, or left over.
+    wrong shape, no weight, or left over.
     """
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
@@ -43,23 +150,16 @@ class Taking:
     def shape(self, name: str) -> tuple[int, ...]:
         """The shape of a tensor that is still there. Raises ValueError that names it if not."""
         if name not in self._left:
-            raise ValueError(f"{name} is missing")
+            raise Misfit(f"{name} is missing", len(self._left) + 1)
         return tuple(self._left[name].shape)
 
     def tensor(self, name: str, shape: tuple[int | None, ...]) -> Tensor:
         """The tensor of that name; None in `shape` stands for any number."""
-        if name not in self._left:
-            raise ValueError(f"{name} is missing")
-        found = self._left.pop(name)
-        if found.dim() != len(shape) or any(
-            want not in (None, got) for want, got in zip(shape, found.shape)
-        ):
-            said = (
-                "x".join("any" if n is None else str(n) for n in s) or "one number"
-                for s in (found.shape, shape)
-            )
-            raise ValueError("{} is {} and should be {}".format(name, *said))
-        return found.detach().to(torch.float32, copy=True).contiguous()
+        self.shape(name)
+        wrong = fault(name, self._left[name], shape)
+        if wrong:
+            raise Misfit(wrong, len(self._left))
+        return _copy(self._left.pop(name), torch.float32)
 
     def convolution(
         self,
@@ -86,6 +186,4 @@ class Taking:
     def finish(self) -> None:
         """Raise ValueError if anything is left over."""
         if self._left:
-            names = list(self._left)
-            more = f" (and {len(names) - 3} more)" if len(names) > 3 else ""
-            raise ValueError("; ".join(f"{name} is left over" for name in names[:3]) + more)
+            raise misfit([f"{name} is left over" for name in self._left])

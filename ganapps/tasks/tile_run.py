@@ -43,6 +43,8 @@ class TileRun(Tally):
         # one window fades into the next where both have seen all they look at
         self.reach = GLOBAL_OVERLAP if network.reach is None else network.reach
         self.overlap = 2 * (self.reach + tiles.RAMP)
+        # where tiles begin for it to see alike
+        self.step = getattr(network, "step", network.multiple)
         self.most: int | None = None  # pixels a side, after a memory was full
 
     def tile(self) -> int:
@@ -58,11 +60,9 @@ class TileRun(Tally):
         """The tiles of this side and overlap, each by default this network's; says so where they
         are too small to share what it looks at.
         """
+        overlap = self.overlap if overlap is None else overlap
         layout = tiles.grid(
-            *self.source.shape[:2],
-            tile or self.tile(),
-            self.overlap if overlap is None else overlap,
-            self.network.multiple,
+            *self.source.shape[:2], tile or self.tile(), overlap, self.network.multiple, self.step
         )
         if any(
             len(axis.starts) > 1 and axis.overlap < 2 * self.reach
@@ -159,7 +159,7 @@ class TileRun(Tally):
             )
 
     def _in_parts(self, x: Tensor) -> Tensor:
-        layout = tiles.grid(*x.shape[2:], self.most, self.overlap, self.network.multiple)
+        layout = tiles.grid(*x.shape[2:], self.most, self.overlap, self.network.multiple, self.step)
         pixels = x.permute(0, 2, 3, 1).numpy()
         parts = [[] for _ in x]
         for top in layout.rows.starts:

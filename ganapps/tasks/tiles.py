@@ -74,24 +74,45 @@ class Grid:
         return len(self.rows.starts) * len(self.columns.starts)
 
 
-def grid(height: int, width: int, tile: int, overlap: int, multiple: int = 1) -> Grid:
+def grid(
+    height: int, width: int, tile: int, overlap: int, multiple: int = 1, step: int = 1
+) -> Grid:
     """Windows of at most `tile` pixels a side over a picture, neighbours sharing `overlap` or a
-    little more (less only where the tile is too small for it). Sides and starts are multiples of
-    `multiple`; the last window may then stand out of the picture.
+    little more (less only where the tile is too small for it). Sides are multiples of `multiple`;
+    the last window may then stand out of the picture. Starts are multiples of `multiple` and, where
+    the tile is large enough for it, of `step`.
     """
-    return Grid(axis(height, tile, overlap, multiple), axis(width, tile, overlap, multiple))
+    return Grid(
+        axis(height, tile, overlap, multiple, step), axis(width, tile, overlap, multiple, step)
+    )
 
 
-def axis(length: int, tile: int, overlap: int, multiple: int = 1) -> Axis:
+def axis(length: int, tile: int, overlap: int, multiple: int = 1, step: int = 1) -> Axis:
     """The windows of one direction: as few as possible, all of the same side, evenly spread."""
     units, most = -(-length // multiple), max(1, tile // multiple)
     if units <= most:
         return Axis(length, units * multiple, (0,))
     shared = min(-(-overlap // multiple), most // 2)
+    step = math.lcm(step, multiple) // multiple
+    if 2 * step - 1 > most - shared:
+        step = 1  # no such windows are small enough
     count = math.ceil((units - shared) / (most - shared))
-    side = math.ceil((units + (count - 1) * shared) / count)
-    starts = tuple((i * (units - side) // (count - 1)) * multiple for i in range(count))
+    while (side := _side(units, count, shared, step)) > most:
+        count += 1
+    steps = (units - side) // step
+    starts = tuple(i * steps // (count - 1) * step * multiple for i in range(count))
     return Axis(length, side * multiple, starts)
+
+
+def _side(units: int, count: int, shared: int, step: int) -> int:
+    """The smallest side with which `count` windows share so much and begin at multiples of `step`,
+    the last one where it ends with the picture; all in units.
+    """
+    side = math.ceil((units + (count - 1) * shared) / count)
+    side += (units - side) % step
+    while math.ceil((units - side) // step / (count - 1)) * step > side - shared:
+        side += step
+    return side
 
 
 def window(pixels: np.ndarray, top: int, left: int, height: int, width: int) -> np.ndarray:

@@ -12,12 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganapps.networks import check_resolution, load_strictly, shape_of
+from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
 
-FIRST = "main.0.weight"
-# Where files keep the generator, the best first: a running average, a training snapshot, a bare
-# state dict.
-PREFIXES = ("avgG.", "netG_state_dict.", "netG.", "")
+FIRST, NORM = "main.0.weight", "main.1.running_mean"
 
 
 class DCGAN(nn.Module):
@@ -58,8 +55,11 @@ class DCGAN(nn.Module):
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Is this a DCGAN generator of 4x4 transposed convolutions, `main.N`?"""
-    return _prefix(shapes) is not None
+    """Is this a DCGAN generator of 4x4 transposed convolutions, `main.N`? (A discriminator has no
+    batch norm after `main.0`.)
+    """
+    first = shapes.get(FIRST, ())
+    return len(first) == 4 and first[2:] == (4, 4) and shapes.get(NORM) == first[1:2]
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
@@ -70,18 +70,14 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
     statistics instead. Raises ValueError that names a tensor that is missing, left over or of the
     wrong shape.
     """
-    prefix = _prefix(tensors)
-    if prefix is None:
-        raise ValueError(
-            f"{FIRST} is missing, or is no transposed 4x4 convolution before a batch norm"
-        )
-    state = {
-        name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)
+    check_signs(tensors, (FIRST, NORM))
+    numbers = {
+        int(match[1]) for match in map(re.compile(r"main\.(\d{1,9})\.").match, tensors) if match
     }
-    last = max(
-        int(match[1]) for match in map(re.compile(r"main\.(\d{1,9})\.").match, state) if match
-    )
-    shapes = [shape_of(state, f"main.{number}.weight", 4) for number in range(0, last + 3, 3)]
+    check_resolution(2 << min(max(numbers) // 3 + 1, 64))
+    shapes = [
+        shape_of(tensors, f"main.{number}.weight", 4) for number in range(0, max(numbers) + 3, 3)
+    ]
     colours = shapes[-1][1:2]
     if colours not in ((1,), (3,)):
         raise ValueError(
@@ -90,28 +86,14 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
     channels = [shape[0] for shape in shapes] + [*colours]
     with torch.device("meta"):
         network = DCGAN(
-            channels, [f"main.{3 * number}.bias" in state for number in range(len(shapes))]
+            channels, [f"main.{3 * number}.bias" in tensors for number in range(len(shapes))]
         )
-    check_resolution(network.resolution)
     counters = {
         name: torch.zeros((), dtype=torch.long)
         for name in network.state_dict()
         if name.endswith("num_batches_tracked")
     }
     # files of old have no counters, and nothing needs them
-    load_strictly(network, {**counters, **state})
+    load_strictly(network, {**counters, **tensors})
     network.fold()
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
-
-
-def _prefix(names: Mapping) -> str | None:
-    """Which of the file's networks is the generator: a discriminator has no batch norm after
-    `main.0`.
-    """
-    for prefix in (each + wrapped for each in PREFIXES for wrapped in ("", "module.")):
-        first, norm = names.get(prefix + FIRST), names.get(f"{prefix}main.1.running_mean")
-        if first is not None and norm is not None:
-            first, norm = tuple(getattr(first, "shape", first)), tuple(getattr(norm, "shape", norm))
-            if len(first) == 4 and first[2:] == (4, 4) and norm == first[1:2]:
-                return prefix
-    return None

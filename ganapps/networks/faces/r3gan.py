@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import check_resolution, inside, load_strictly, prefix_of, shape_of
+from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
 
 SLOPE = 0.2
-PREFIXES = ("G_ema.Model.", "Model.", "")
 FIRST = "MainLayers.0.Layers.0.Basis"
 BLEND = "MainLayers.0.Layers.0.LinearLayer.weight"
 NEEDED = (FIRST, "AggregationLayer.Layer.weight")
@@ -135,7 +134,7 @@ class R3GAN(nn.Module):
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this an R3GAN generator?"""
-    return prefix_of(shapes, PREFIXES, NEEDED) is not None
+    return set(NEEDED) <= shapes.keys()
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> R3GAN:
@@ -146,17 +145,15 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> R3GAN:
     (a difference of about 0.01). Raises ValueError that names a tensor that is missing, left over
     or of the wrong shape.
     """
-    state = inside(tensors, PREFIXES, NEEDED)
-    embedding, label_dim = (
-        shape_of(state, "EmbeddingLayer.weight", 2) if "EmbeddingLayer.weight" in state else (0, 0)
-    )
-    z_dim = shape_of(state, BLEND, 2)[1] - embedding
+    check_signs(tensors, NEEDED)
+    labelled = "EmbeddingLayer.weight" in tensors
+    embedding, label_dim = shape_of(tensors, "EmbeddingLayer.weight", 2) if labelled else (0, 0)
+    z_dim = shape_of(tensors, BLEND, 2)[1] - embedding
     if z_dim < 1:
         raise ValueError(f"{BLEND} takes nothing from z")
     with torch.device("meta"):
-        network = R3GAN(z_dim, label_dim, embedding, _stages(state))
-    check_resolution(network.resolution)
-    return load_strictly(network, state, _published).to(memory_format=torch.channels_last)
+        network = R3GAN(z_dim, label_dim, embedding, _stages(tensors))
+    return load_strictly(network, tensors, _published).to(memory_format=torch.channels_last)
 
 
 def _stages(state: Mapping[str, Tensor]) -> list[StageShape]:
@@ -164,6 +161,7 @@ def _stages(state: Mapping[str, Tensor]) -> list[StageShape]:
     places = {(int(match[1]), int(match[2])) for match in found if match}
     stages, inputs = [], shape_of(state, FIRST, 3)[0]
     for number in range(1 + max(stage for stage, _ in places)):
+        check_resolution(4 << number)
         count = max((block for stage, block in places if stage == number), default=0)
         prefix = f"MainLayers.{number}.Layers"
         blocks = [_block(state, f"{prefix}.{block}") for block in range(1, count + 1)]

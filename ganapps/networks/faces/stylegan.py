@@ -13,12 +13,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import check_resolution, inside, load_strictly, prefix_of, shape_of
+from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
 from ganapps.networks.faces.stylegan2 import check_noise, exactly
 
 SLOPE = 0.2
 NEEDED = ("synthesis.initial_conv1.adain.style_scale.weight", "mapping.mapping.0.weight")
-PREFIXES = ("generator_state_dict.", "")
 
 
 class MappingNetwork(nn.Module):
@@ -199,7 +198,7 @@ class StyleGAN(nn.Module):
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this that AdaIN generator?"""
-    return prefix_of(shapes, PREFIXES, NEEDED) is not None
+    return set(NEEDED) <= shapes.keys()
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
@@ -209,12 +208,12 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
     is that of fixed random z, unless the file knows it. Raises ValueError that names a tensor that
     is missing, left over or of the wrong shape.
     """
-    state = inside(tensors, PREFIXES, NEEDED)
+    check_signs(tensors, NEEDED)
+    state = dict(tensors)
     with torch.device("meta"):
         network = StyleGAN(
             _widths(state), _channels(state), shape_of(state, "synthesis.to_rgb.weight", 4)[0]
         )
-    check_resolution(network.resolution)
     for name in [name for name in state if name.endswith("blur.kernel")]:
         if state[name].shape != (1, 1, 3, 3):
             raise ValueError(f"{name} is not a 3x3 filter")
@@ -241,5 +240,8 @@ def _channels(state: Mapping[str, Tensor]) -> list[int]:
         (int(m[1]) for m in map(re.compile(r"synthesis\.blocks\.(\d{1,9})\.").match, state) if m),
         default=-1,
     )
-    names = ["initial_conv1", *(f"blocks.{number}" for number in range(0, last + 1, 2))]
-    return [shape_of(state, f"synthesis.{name}.conv.weight", 4)[0] for name in names]
+    channels = [shape_of(state, "synthesis.initial_conv1.conv.weight", 4)[0]]
+    for number in range(0, last + 1, 2):
+        check_resolution(4 << len(channels))
+        channels.append(shape_of(state, f"synthesis.blocks.{number}.conv.weight", 4)[0])
+    return channels

@@ -4,7 +4,8 @@ labels as ADA.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import sqrt
 
 import torch
@@ -22,9 +23,42 @@ __all__ = ["StyleGAN2", "build", "recognise"]
 # rows around each row,
 # so that a large one is made in strips that stay in the cache. Gains fold into weights: lrelu(g x)
 # = g lrelu(x), g > 0.
-SLOPE = 0.2
 STRIP = {"cpu": 1 << 21}  # numbers in a strip of a block's output: 8 MiB on a CPU
 WHOLE = 1 << 28  # elsewhere
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What follows a layer: `apply` works in place where it can, `gain` keeps the variance.
+
+    `scales` says whether f(g x) = g f(x) for g > 0; then gains go into the weights before it.
+    """
+
+    apply: Callable[[Tensor], Tensor]
+    gain: float = 1.0
+    scales: bool = False
+
+    def before(self, rest: float = 1.0) -> float:
+        """The gain that goes into the weights, `rest` being another that the layer has."""
+        return self.gain * rest if self.scales else 1.0
+
+    def after(self, rest: float = 1.0) -> float:
+        """The gain of what `apply` gives."""
+        return 1.0 if self.scales else self.gain * rest
+
+
+# By NVIDIA's names.
+ACTIVATIONS: Mapping[str, Activation] = {
+    "lrelu": Activation(lambda x: F.leaky_relu_(x, 0.2), sqrt(2), scales=True),
+    "relu": Activation(torch.relu_, sqrt(2), scales=True),
+    "linear": Activation(lambda x: x, scales=True),
+    "tanh": Activation(torch.tanh_),
+    "sigmoid": Activation(torch.sigmoid_),
+    "elu": Activation(F.elu_),
+    "selu": Activation(torch.selu_),
+    "softplus": Activation(F.softplus),
+    "swish": Activation(F.silu, sqrt(2)),
+}
 
 
 class MappingNetwork(nn.Module):
@@ -37,6 +71,7 @@ class MappingNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.z_dim, self.label_dim, self.num_ws, self.depth = z_dim, label_dim, num_ws, len(widths)
+        self.activation = ACTIVATIONS["lrelu"]
         if label_dim:
             self.embed = nn.Linear(label_dim, embedding)
         for number, (inputs, outputs) in enumerate(zip([z_dim + embedding, *widths], widths)):
@@ -64,19 +99,22 @@ class MappingNetwork(nn.Module):
                 )
                 x = torch.cat([x, _unit_length(self.embed(c.to(x.dtype)))], dim=1)
             for number in range(self.depth):
-                x = F.leaky_relu(self.get_submodule(f"fc{number}")(x), SLOPE)
+                x = self.activation.apply(self.get_submodule(f"fc{number}")(x))
+                x = _times(x, self.activation.after())
         return x
 
-    def fold(self, rate: float) -> None:
+    def fold(self, rate: float, activation: str = "lrelu") -> None:
         """Put the runtime scales of equalized learning rate and the activation's gain into the
         weights.
         """
+        self.activation = ACTIVATIONS[activation]
+        gain = self.activation.before()
         if self.label_dim:
             self.embed.weight /= sqrt(self.label_dim)
         for number in range(self.depth):
             layer = self.get_submodule(f"fc{number}")
-            layer.weight *= rate * sqrt(2 / layer.in_features)
-            layer.bias *= rate * sqrt(2)
+            layer.weight *= rate * gain / sqrt(layer.in_features)
+            layer.bias *= rate * gain
 
     def average(self, count: int = 4096) -> Tensor:
         """The mean w of `count` fixed random z, as rosinality's tools estimate it; labels, if any,
@@ -87,7 +125,7 @@ class MappingNetwork(nn.Module):
 
 
 class SynthesisLayer(nn.Module):
-    """Modulated 3x3 convolution, noise, bias, leaky ReLU; with `up`, the convolution doubles the
+    """Modulated 3x3 convolution, noise, bias, activation; with `up`, the convolution doubles the
     sides.
     """
 
@@ -96,7 +134,12 @@ class SynthesisLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.resolution, self.up, self.has_noise = resolution, up, noise
-        self.gain, self.clamp = sqrt(2), None
+        self.activation, self.gain, self.after, self.clamp = (
+            ACTIVATIONS["lrelu"],
+            sqrt(2),
+            1.0,
+            None,
+        )
         self.affine = nn.Linear(w_dim, inputs)
         self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.empty(outputs))
@@ -104,12 +147,16 @@ class SynthesisLayer(nn.Module):
             self.register_buffer("noise_const", torch.empty(resolution, resolution))
             self.noise_strength = nn.Parameter(torch.empty(()))
 
-    def fold(self, fir: Tensor, gain: float, clamp: float | None) -> None:
-        """Put every constant into the weights; `fir` [4, 4] is the low-pass filter that follows
-        up-sampling.
+    def fold(self, fir: Tensor, rest: float, clamp: float | None, activation: str) -> None:
+        """Put every constant into the weights.
+
+        `fir` [h, w] is the low-pass filter that follows up-sampling, `rest` the gain beside the
+        activation's own.
         """
         outputs, inputs = self.weight.shape[:2]
-        self.gain, self.clamp = gain, clamp and clamp * gain / sqrt(2)
+        self.activation = ACTIVATIONS[activation]
+        self.gain = gain = self.activation.before(rest)
+        self.after, self.clamp = self.activation.after(rest), clamp and clamp * rest
         self.affine.weight /= sqrt(self.affine.in_features)
         # demodulation makes this void, save that float16 can't overflow
         self.weight /= sqrt(inputs * 9)
@@ -124,7 +171,7 @@ class SynthesisLayer(nn.Module):
             kernel.contiguous(memory_format=torch.channels_last), requires_grad=False
         )
         if self.up:
-            blur = (fir.flip(0, 1) * 4).expand(outputs, 1, 4, 4)
+            blur = (fir.flip(0, 1) * 4).expand(outputs, 1, *fir.shape)
             self.register_buffer(
                 "blur", blur.contiguous(memory_format=torch.channels_last), persistent=False
             )
@@ -155,14 +202,14 @@ class SynthesisLayer(nn.Module):
         if not self.up:
             return F.conv2d(x * style, self.weight, padding=1)
         x = F.conv_transpose2d(x * style, self.weight, stride=2)  # [N, out, 2h + 1, 2w + 1]
-        return F.conv2d(x, self.blur, padding=1, groups=x.shape[1])  # [N, out, 2h, 2w]
+        return _blurred(x, self.blur)  # [N, out, 2h, 2w]
 
     def activate(self, x: Tensor, demodulation: Tensor, noise: Tensor | None) -> Tensor:
-        """In place: demodulate, add noise and bias, leaky ReLU, clamp."""
+        """In place: demodulate, add noise and bias, activate, clamp."""
         x = x.mul_(demodulation).add_(self.bias[:, None, None])
         if noise is not None:
             x = x.add_(noise)
-        x = F.leaky_relu_(x, SLOPE)
+        x = _times(self.activation.apply(x), self.after)
         return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
 
 
@@ -215,21 +262,19 @@ class SynthesisBlock(nn.Module):
             self.torgb = ToRGB(w_dim, shape.outputs, shape.colours)
         # the layers in the order of their w
         self.names = ("conv0", "conv1") if shape.inputs else ("conv1",)
+        self.sees = 4
 
-    def fold(self, fir: Tensor, clamp: float | None) -> None:
+    def fold(self, fir: Tensor, clamp: float | None, activation: str) -> None:
         """Put every constant into the weights; a block with a residual halves the variance of both
         branches.
         """
+        self.sees = _sees(len(fir))
         if self.shape.inputs:
-            self.conv0.fold(fir, sqrt(2), clamp)
-        self.conv1.fold(fir, 1.0 if self.shape.skip else sqrt(2), clamp)
+            self.conv0.fold(fir, 1.0, clamp, activation)
+        self.conv1.fold(fir, sqrt(0.5) if self.shape.skip else 1.0, clamp, activation)
         if self.shape.skip:
             self.skip.weight *= sqrt(0.5 / self.shape.inputs)
-            self.register_buffer(
-                "widen",
-                (fir * 4).expand(self.shape.outputs, 1, 4, 4).contiguous(),
-                persistent=False,
-            )
+            self.register_buffer("widen", _kernels(fir, self.shape.outputs), persistent=False)
         if self.shape.colours:
             self.torgb.fold(clamp)
 
@@ -269,10 +314,9 @@ class SynthesisBlock(nn.Module):
             max(top - 1, 0),
             min(bottom + 1, side),
         )
-        first, last = (
-            (0, side) if not self.shape.inputs else (max(top - 4, 0), min(bottom + 4, side))
-        )
+        first, last = 0, side
         if self.shape.inputs:
+            first, last = max(top - self.sees, 0), min(bottom + self.sees, side)
             x = x[:, :, first // 2 : last // 2]
             y = self.conv0.convolve(x, scales[0][0])[:, :, low - first : high - first]
             y = self.conv0.activate(y, scales[0][1], _cut(noises[0], low, high))
@@ -282,9 +326,7 @@ class SynthesisBlock(nn.Module):
         y = self.conv1.convolve(y, style)[:, :, top - low : bottom - low]
         y = self.conv1.activate(y, demodulation, _cut(noises[-1], top, bottom))
         if self.shape.skip:
-            wide = F.conv_transpose2d(
-                self.skip(x), self.widen, stride=2, padding=1, groups=y.shape[1]
-            )
+            wide = _doubled(self.skip(x), self.widen)
             y = y.add_(wide[:, :, top - first : bottom - first])
         return y
 
@@ -301,14 +343,12 @@ class SynthesisNetwork(nn.Module):
             self.add_module(f"b{shape.resolution}", SynthesisBlock(w_dim, shape, noise))
         self.num_ws = 2 * len(shapes)
 
-    def fold(self, fir: Tensor, clamp: float | None) -> None:
+    def fold(self, fir: Tensor, clamp: float | None, activation: str = "lrelu") -> None:
         """Put every constant into the weights."""
         for side in self.sides:
-            self.get_submodule(f"b{side}").fold(fir, clamp)
+            self.get_submodule(f"b{side}").fold(fir, clamp, activation)
         colours = self.get_submodule(f"b{self.sides[-1]}").shape.colours
-        self.register_buffer(
-            "widen", (fir * 4).expand(colours, 1, 4, 4).contiguous(), persistent=False
-        )
+        self.register_buffer("widen", _kernels(fir, colours), persistent=False)
 
     def forward(
         self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None
@@ -333,9 +373,7 @@ class SynthesisNetwork(nn.Module):
             first += len(block.names)
             if picture is not None:
                 with exactly(ws):
-                    wide = F.conv_transpose2d(
-                        picture, self.widen, stride=2, padding=1, groups=picture.shape[1]
-                    )
+                    wide = _doubled(picture, self.widen)
                 own = wide.add_(own)
             picture = own
         return picture.expand(-1, 3, -1, -1)  # grey is three times the same
@@ -380,6 +418,9 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
     without an average w gets that of fixed random z.
     """
     layout = read(tensors, settings)
+    for activation in (layout.activation, layout.mapping_activation):
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {activation!r}; known are {', '.join(ACTIVATIONS)}")
     with torch.device("meta"):
         num_ws = 2 * len(layout.blocks)
         mapping = MappingNetwork(
@@ -392,8 +433,8 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
     w_avg = torch.zeros(layout.widths[-1]) if unknown_average else layout.state["mapping.w_avg"]
     load_strictly(network, {**layout.state, "mapping.w_avg": w_avg})
     with torch.no_grad():
-        network.mapping.fold(layout.rate)
-        network.synthesis.fold(layout.fir, layout.clamp)
+        network.mapping.fold(layout.rate, layout.mapping_activation)
+        network.synthesis.fold(layout.fir, layout.clamp, layout.activation)
         if unknown_average:
             network.mapping.w_avg.copy_(network.mapping.average())
     return network
@@ -408,6 +449,47 @@ def exactly(x: Tensor) -> torch.autocast:
 
 def _unit_length(x: Tensor) -> Tensor:
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
+
+
+def _times(x: Tensor, gain: float) -> Tensor:
+    return x if gain == 1 else x * gain
+
+
+def _kernels(fir: Tensor, channels: int) -> Tensor:
+    """The filter of doubled pictures, for each channel: [channels, 1, h, w]."""
+    return (fir * 4).expand(channels, 1, *fir.shape).contiguous()
+
+
+def _blurred(x: Tensor, kernels: Tensor) -> Tensor:
+    """x [N, C, 2h + 1, 2w + 1], doubled by a 3x3 convolution -> [N, C, 2h, 2w], low-passed."""
+    groups = x.shape[1]
+    (above, below), (left, right) = [
+        ((taps + 1) // 2 - 1, taps // 2 - 1) for taps in kernels.shape[2:]
+    ]
+    if (above, left) == (below, right):
+        return F.conv2d(x, kernels, padding=(above, left), groups=groups)
+    return F.conv2d(F.pad(x, (left, right, above, below)), kernels, groups=groups)
+
+
+def _doubled(x: Tensor, kernels: Tensor) -> Tensor:
+    """x [N, C, h, w] -> [N, C, 2h, 2w]: zeros between the pixels, low-passed."""
+    groups = x.shape[1]
+    (above, below), (left, right) = [
+        (taps // 2 - 1, (taps + 1) // 2 - 1) for taps in kernels.shape[2:]
+    ]
+    if (above, left) == (below, right):
+        return F.conv_transpose2d(x, kernels, stride=2, padding=(above, left), groups=groups)
+    whole = F.conv_transpose2d(x, kernels, stride=2, groups=groups)
+    return F.pad(whole, (-left, -right, -above, -below))
+
+
+def _sees(taps: int) -> int:
+    """How many rows beyond its own (an even number) a strip needs, when the low-pass filter has so
+    many.
+    """
+    above = (taps + 1) // 2 - 1
+    most = max(above + 3, taps - above + 1)
+    return most + most % 2
 
 
 def _cut(noise: Tensor | None, top: int, bottom: int) -> Tensor | None:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganapps.networks import check_resolution, inside, prefix_of, shape_of
+from ganapps.networks import check_resolution, check_signs, shape_of
+from ganapps.networks.taking import written
 
-# What tells the layouts from others, and where files keep them.
+# What tells the layouts from others.
 NVIDIA = ("synthesis.b4.const", "synthesis.b4.conv1.affine.weight", "mapping.fc0.weight")
-NVIDIA_PREFIXES = ("G_ema.", "")
 ROSINALITY = ("input.input", "conv1.conv.modulation.weight", "style.1.weight")
-ROSINALITY_PREFIXES = ("g_ema.", "")
 CLAMP_OF_STYLEGAN3_REPOSITORY = 256.0
+LONGEST_FILTER = 32  # taps; the published ones have 4
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Layout:
 
     state: dict[str, Tensor]
     blocks: tuple[BlockShape, ...]
-    fir: Tensor  # [4, 4], sums to 1
+    fir: Tensor  # [h, w], the low-pass filter of up-sampling
     noise: bool
     z_dim: int
     label_dim: int
@@ -48,23 +48,24 @@ class Layout:
     widths: tuple[int, ...]  # of the mapping layers; the last is w_dim
     clamp: float | None
     rate: float  # learning rate multiplier of the mapping
+    activation: str  # of the synthesis, by NVIDIA's name
+    mapping_activation: str
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this a StyleGAN2 generator in a layout that we read?"""
-    layouts = ((NVIDIA_PREFIXES, NVIDIA), (ROSINALITY_PREFIXES, ROSINALITY))
-    return any(prefix_of(shapes, *layout) is not None for layout in layouts)
+    return any(set(layout) <= shapes.keys() for layout in (NVIDIA, ROSINALITY))
 
 
 def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
     """The generator in a file. What shapes say is read from shapes; ValueError names the tensor
     that is missing or odd.
 
-    Shapes don't say three things. The clamp of activations is `conv_clamp`: where a pickle leaves
-    it out it is that constructor's default (none in the ADA repository, whose settings are nested;
-    256 in the StyleGAN3 repository, whose are flat), and none where nothing is known: it guards
+    Shapes don't say four things. The clamp of activations is `conv_clamp`: where a pickle leaves it
+    out it is that constructor's default (none in the ADA repository, whose settings are nested; 256
+    in the StyleGAN3 repository, whose are flat), and none where nothing is known: it guards
     float16, and float32 pictures hardly ever meet it. The mapping's `lr_multiplier` is 0.01 if not
-    given. The activation is leaky ReLU; another is refused.
+    given. The activations of synthesis and mapping are leaky ReLU if not given.
     """
     state = _state(tensors)
     fir = _take_filter(state)
@@ -85,26 +86,28 @@ def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
         label_dim=label_dim,
         embedding=embedding,
         widths=tuple(shape[0] for shape in mapping),
-        clamp=told["conv_clamp"],
-        rate=told["lr_multiplier"],
+        clamp=_number("conv_clamp", told["conv_clamp"]),
+        rate=_number("lr_multiplier", told["lr_multiplier"]),
+        activation=str(told["activation"]),
+        mapping_activation=str(told["mapping_activation"]),
     )
 
 
 def _state(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The generator's tensors under NVIDIA's names, whatever the layout; other networks of the file
-    are left out.
-    """
+    """The generator's tensors under NVIDIA's names, whatever the layout."""
     if not _is_rosinality(tensors):
-        return inside(tensors, NVIDIA_PREFIXES, NVIDIA)
-    state = inside(tensors, ROSINALITY_PREFIXES, ROSINALITY)
-    average = state.pop("latent_avg", tensors.get("latent_avg"))
+        check_signs(tensors, NVIDIA)
+        return dict(tensors)
+    check_signs(tensors, ROSINALITY)
+    state = dict(tensors)
+    average = state.pop("latent_avg", None)
     return _from_rosinality(state) | (
         {} if average is None else {"mapping.w_avg": average.reshape(-1)}
     )
 
 
 def _is_rosinality(names: Mapping[str, object]) -> bool:
-    return any(prefix + ROSINALITY[0] in names for prefix in ROSINALITY_PREFIXES)
+    return sum(name in names for name in ROSINALITY) > sum(name in names for name in NVIDIA)
 
 
 def _from_rosinality(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -176,18 +179,22 @@ _RESTS = {
 
 
 def _take_filter(state: dict[str, Tensor]) -> Tensor:
-    """The low-pass filter [4, 4] of up-sampling, taken out of `state`; 1 3 3 1 where the file has
+    """The low-pass filter [h, w] of up-sampling, taken out of `state`; 1 3 3 1 where the file has
     none.
+
+    A long one is kept as its taps [n], for both directions alike.
     """
     found = [state.pop(name) for name in list(state) if name.endswith("resample_filter")]
-    if not found:
-        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-        return torch.outer(taps, taps)
-    if any(
-        each.shape != (4, 4) or not torch.allclose(each.float(), found[0].float()) for each in found
+    first = found[0].float() if found else torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    if any(each.shape != first.shape or not torch.allclose(each.float(), first) for each in found):
+        raise ValueError("resample_filter is not the same filter everywhere")
+    if (
+        first.dim() not in (1, 2)
+        or not 0 < max(first.shape, default=0) <= LONGEST_FILTER
+        or not first.numel()
     ):
-        raise ValueError("resample_filter is not the same 4x4 filter everywhere")
-    return found[0].float()
+        raise ValueError(f"resample_filter is {written(first.shape)}, which is no shape for it")
+    return torch.outer(first, first) if first.dim() == 1 else first
 
 
 def _blocks(state: Mapping[str, Tensor]) -> tuple[BlockShape, ...]:
@@ -212,27 +219,39 @@ def _blocks(state: Mapping[str, Tensor]) -> tuple[BlockShape, ...]:
     return tuple(blocks)
 
 
-def _constructor(settings: Mapping) -> dict[str, float | None]:
-    """`conv_clamp` and `lr_multiplier`: the row's word first, then the pickled layers', then the
+def _constructor(settings: Mapping) -> dict[str, object]:
+    """What shapes don't say: the row's word first, then the pickled layers', then the
     constructor's.
+
+    A row's `activation` is that of both parts.
     """
     pickled = settings.get("G_ema") or {}
     nested = "synthesis_kwargs" in pickled
     said = {
         "conv_clamp": CLAMP_OF_STYLEGAN3_REPOSITORY if pickled and not nested else None,
         "lr_multiplier": 0.01,
+        "activation": "lrelu",
+        "mapping_activation": "lrelu",
     }
     synthesis = pickled.get("synthesis_kwargs") or {} if nested else pickled
     modules = pickled.get("modules") or {}
     dense = modules.get("mapping.fc0") or {}
     if "bias_gain" in dense:
         dense = dense | {"lr_multiplier": dense["bias_gain"]}
+    mapping = [_of_mapping(part) for part in (pickled.get("mapping_kwargs") or {}, dense)]
     convolution = modules.get("synthesis.b4.conv1") or {}
-    for part in (pickled.get("mapping_kwargs") or {}, synthesis, dense, convolution, settings):
-        if part.get("activation", "lrelu") != "lrelu":
-            raise ValueError(f"activation is {part['activation']!r}; only lrelu is known")
+    row = {"mapping_activation": settings["activation"]} if "activation" in settings else {}
+    for part in (*mapping, synthesis, convolution, settings, row):
         said |= {name: part[name] for name in said if name in part}
-    return {name: _number(name, value) for name, value in said.items()}
+    return said
+
+
+def _of_mapping(part: Mapping) -> dict:
+    """What one of the mapping's parts says, its activation under the mapping's name."""
+    return {
+        ("mapping_activation" if name == "activation" else name): value
+        for name, value in part.items()
+    }
 
 
 def _number(name: str, value: object) -> float | None:

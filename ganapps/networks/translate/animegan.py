@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganapps.networks.taking import Taking, member
-from ganapps.networks.translate.layered import Layer, Layered
+from ganapps.networks.taking import Taking
+from ganapps.networks.translate.layered import PICTURE, Layer, Layered
 
 FIRST, LAST = "block_a.0.1.weight", "out_layer.0.weight"
 LEAK = 0.2
@@ -39,12 +39,9 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this an AnimeGANv2 generator: by bryandlee's names, or, as ONNX files name nothing, by the
     shapes?
     """
-    plain = {name.removeprefix("module.") for name in shapes}
-    # then its names must do, under a wrapper or bare
-    named = any(name.endswith(FIRST) for name in shapes)
-    return {FIRST, LAST, "block_c.1.layers.0.1.weight"} <= plain or (
-        not named and set(shapes.values()) >= SHAPES
-    )
+    if any(name.endswith(FIRST) for name in shapes):
+        return {FIRST, LAST, "block_c.1.layers.0.1.weight"} <= set(shapes)
+    return set(shapes.values()) >= SHAPES
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
@@ -57,33 +54,37 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     """
     if "nodes" in settings:
         nodes = settings["nodes"]
-        generator = _Generator(Taking(_named(tensors, nodes)), _resize(nodes), TINY)
+        generator, multiple = _Generator(Taking(_named(tensors, nodes)), _resize(nodes), TINY), 4
+    elif settings.get("align_corners", True):
+        # as bryandlee's program grows maps: to the sides that they had, odd ones too
+        generator, multiple = _Generator(Taking(tensors), "corners", back=True), 1
     else:
-        generator = _Generator(
-            Taking(member(tensors)),
-            "corners" if settings.get("align_corners", True) else "bilinear",
-        )
-    network = Layered(generator.layers)
+        generator, multiple = _Generator(Taking(tensors), "bilinear"), 4
+    network = Layered(generator.layers, multiple=multiple)
     return network.to(memory_format=torch.channels_last).eval()
 
 
 class _Generator:
     """Builds the five blocks of the paper's figure, one convolution after another."""
 
-    def __init__(self, taking: Taking, resize: str, epsilon: float = 1e-5) -> None:
+    def __init__(
+        self, taking: Taking, resize: str, epsilon: float = 1e-5, back: bool = False
+    ) -> None:
+        """`back`: maps grow to the sides that they had on the way down, else to twice theirs."""
         self.taking, self.layers, self.width, self.epsilon = taking, [], 3, epsilon
         self.normed("block_a.0", 32, kernel=7, again=True)
         self.normed("block_a.1", 64, stride=2)
         self.normed("block_a.2", 64)
+        half, whole = (len(self.layers) - 1, PICTURE) if back else (None, None)
         self.normed("block_b.0", 128, stride=2)
         self.normed("block_b.1", 128)
         self.normed("block_c.0", 128)
         for number in range(1, 5):
             self.inverted(f"block_c.{number}.layers", 256)
         self.normed("block_c.5", 128)
-        self.normed("block_d.0", 128, resize=resize)
+        self.normed("block_d.0", 128, resize=resize, like=half)
         self.normed("block_d.1", 128)
-        self.normed("block_e.0", 64, resize=resize)
+        self.normed("block_e.0", 64, resize=resize, like=whole)
         self.normed("block_e.1", 64)
         self.normed("block_e.2", 32, kernel=7)
         weight, _ = taking.convolution("out_layer.0", self.width, 1, 3, bias=False)

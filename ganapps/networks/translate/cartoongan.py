@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ganapps.networks.taking import Taking, member
+from ganapps.networks.taking import Taking
 from ganapps.networks.translate.layered import Layer, Layered
 
 EPSILON = 1e-3  # added to the standard deviation
@@ -25,12 +25,11 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     """The generator of a checkpoint, float32. Raises ValueError that names a tensor that is
     missing, left over or of the wrong shape.
     """
-    state = member(tensors)
-    generator = _Generator(Taking(state))
+    generator = _Generator(Taking(tensors))
     generator.convolution("first", "n", 5, again=True)
     for name in ("d1", "d2"):
         generator.down(name)
-    for number in range(len({name.split(".")[1] for name in state if name.startswith("res.")})):
+    for number in range(len({name.split(".")[1] for name in tensors if name.startswith("res.")})):
         generator.basic(f"res.{number}.m")
     for name in ("u1", "u2"):
         generator.convolution(f"{name}.c", None, 1, resize="bilinear", again=name == "u2")

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganapps.networks.taking import STATISTICS, Taking, member
+from ganapps.networks import length
+from ganapps.networks.taking import STATISTICS, Taking
 from ganapps.networks.translate.layered import Layer, Layered
 
 PADDINGS = {"reflect": "reflect", "replicate": "replicate", "zero": "constant"}
@@ -36,31 +37,23 @@ class Names:
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Is this a ResNet generator in one of the published layouts (of a pair: the first, G_A)?"""
-    plain = {name.removeprefix("module."): shape for name, shape in shapes.items()}
-    if COURSE in plain or DRAWING in plain:
-        return "res0.conv1.weight" in plain or "model2.0.conv_block.1.weight" in plain
-    return any(
-        _resnet({n[len(p) :]: s for n, s in plain.items() if n.startswith(p)})
-        for p in ("", "G_A.", "G_B.")
-    )
+    """Is this a ResNet generator in one of the published layouts?"""
+    if COURSE in shapes or DRAWING in shapes:
+        return "res0.conv1.weight" in shapes or "model2.0.conv_block.1.weight" in shapes
+    return _resnet(shapes)
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     """The generator of a checkpoint, float32; blocks, widths and norms are read from names and
     shapes.
 
-    `settings`: `member` names one network of a file that holds several ("G_A"); `padding`
-    ("reflect", "replicate", "zero") of the blocks; `head_activation` is tanh, sigmoid or none;
-    `statistics` "running" lets a batch-norm file use its running statistics (eval mode), "picture"
-    those of the picture, as the official test script does; `resize` "bilinear" is that of the `+`
-    networks. Dropout is off. Raises ValueError that names a tensor that is missing, left over or of
-    the wrong shape.
+    `settings`: `padding` ("reflect", "replicate", "zero") of the blocks; `head_activation` is tanh,
+    sigmoid or none; `statistics` "running" lets a batch-norm file use its running statistics (eval
+    mode), "picture" those of the picture, as the official test script does; `resize` "bilinear" is
+    that of the `+` networks. Dropout is off. Raises ValueError that names a tensor that is missing,
+    left over or of the wrong shape.
     """
-    state = member(tensors, settings.get("member"))
-    if "member" not in settings and any(name.startswith("G_A.") for name in state):
-        state = member(state, "G_A")
-    state = {re.sub(r"^(?=\d+\.)", "model.", name): tensor for name, tensor in state.items()}
+    state = {re.sub(r"^(?=\d+\.)", "model.", name): tensor for name, tensor in tensors.items()}
     names = (
         _course(state)
         if COURSE in state
@@ -83,12 +76,10 @@ def _sequential(state: Mapping[str, Tensor]) -> Names:
     """junyanz's numbers, and whatever was made after them: block names, dropout and CUT's filters
     shift the indices.
     """
-    numbers = sorted(
-        {int(m[1]) for m in (re.match(r"model\.(\d+)\.", name) for name in state) if m}
-    )
-    kinds = {n: _kind(state, n) for n in numbers}
-    convolutions = [n for n in numbers if kinds[n] == "convolution"]
-    blocks = [n for n in numbers if kinds[n] == "block"]
+    parts = _parts(state)
+    kinds = {n: _kind(parts[n]) for n in sorted(parts)}
+    convolutions = [n for n in kinds if kinds[n] == "convolution"]
+    blocks = [n for n in kinds if kinds[n] == "block"]
     before, after = (
         sum(n < blocks[0] for n in convolutions) if blocks else 0,
         sum(n > blocks[-1] for n in convolutions) if blocks else 0,
@@ -100,11 +91,11 @@ def _sequential(state: Mapping[str, Tensor]) -> Names:
         )
     sampled = [(f"model.{n}", f"model.{n + 1}") for n in convolutions[1:-1]]
     head, tail = convolutions[0], convolutions[-1]
-    filters = [n for n in numbers if kinds[n] == "filter"]
+    filters = [n for n in kinds if kinds[n] == "filter"]
     return Names(
         (f"model.{head}", f"model.{head + 1}"),
         tuple(p for p, n in zip(sampled, convolutions[1:]) if n < blocks[0]),
-        tuple(_in_block(state, n) for n in blocks),
+        tuple(_in_block(parts[n], n) for n in blocks),
         tuple(p for p, n in zip(sampled, convolutions[1:]) if n > blocks[0]),
         f"model.{tail}",
         tuple(f"model.{n}.filt" for n in filters if n < blocks[0]),
@@ -112,24 +103,28 @@ def _sequential(state: Mapping[str, Tensor]) -> Names:
     )
 
 
-def _kind(state: Mapping[str, Tensor], number: int) -> str:
-    weight = state.get(f"model.{number}.weight")
-    if weight is not None:
-        return "convolution" if weight.dim() == 4 else "norm"
-    if f"model.{number}.filt" in state:
+def _parts(state: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    """The tensors of each model.N, by what follows the number."""
+    parts: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in state.items():
+        if match := re.fullmatch(r"model\.(\d{1,9})\.(.+)", name):
+            parts.setdefault(int(match[1]), {})[match[2]] = tensor
+    return parts
+
+
+def _kind(part: Mapping[str, Tensor]) -> str:
+    if "weight" in part:
+        return "convolution" if part["weight"].dim() == 4 else "norm"
+    if "filt" in part:
         return "filter"
-    return (
-        "block"
-        if any(re.match(rf"model\.{number}\.(conv_)?block\.", name) for name in state)
-        else "norm"
-    )
+    return "block" if any(re.match(r"(conv_)?block\.", name) for name in part) else "norm"
 
 
-def _in_block(state: Mapping[str, Tensor], number: int) -> tuple[str, str, str, str]:
+def _in_block(part: Mapping[str, Tensor], number: int) -> tuple[str, str, str, str]:
     inside = {
         m[1]: t
-        for name, t in state.items()
-        if (m := re.fullmatch(rf"model\.{number}\.((?:conv_)?block\.\d+)\.weight", name))
+        for name, t in part.items()
+        if (m := re.fullmatch(r"((?:conv_)?block\.\d+)\.weight", name))
     }
     first, *rest = [name for name in sorted(inside) if inside[name].dim() == 4] or ["conv_block.1"]
     second = rest[0] if rest else re.sub(r"\d+$", "5", first)
@@ -143,7 +138,7 @@ def _after(name: str) -> str:
 
 
 def _course(state: Mapping[str, Tensor]) -> Names:
-    count = len({name.split(".")[0] for name in state if re.match(r"res\d+\.", name)})
+    count = length(state, "res{}.conv1.weight")
     return Names(
         ("upfeature.conv", None),
         tuple((f"encoder{n}.conv1", f"encoder{n}.norm") for n in (1, 2)),
@@ -156,7 +151,7 @@ def _course(state: Mapping[str, Tensor]) -> Names:
 
 
 def _drawing(state: Mapping[str, Tensor]) -> Names:
-    count = len({name.split(".")[1] for name in state if name.startswith("model2.")})
+    count = length(state, "model2.{}.conv_block.1.weight")
     return Names(
         ("model0.1", "model0.2"),
         (("model1.0", "model1.1"), ("model1.3", "model1.4")),

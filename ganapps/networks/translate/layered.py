@@ -24,11 +24,12 @@ class Layer(nn.Module):
     `sources`: earlier layers whose channels are joined; `take`: which of the joined channels, in
     which order. `first`: what is done to them before all ("relu"). `resize` doubles the sides:
     "nearest", "bilinear", "corners" (bilinear, corners aligned), "halves" (bilinear as TensorFlow 1
-    did it: between two pixels comes their mean). `pad`: left, right, top, bottom, by `padding`
-    ("reflect", "replicate", "constant"). `norm`: "instance" (each channel by itself), "layer" (all
-    channels together), "spread" (so too, epsilon added to the deviation) or None; its scale and
-    shift are [C], or [styles, C] tables that a condition mixes. `again`: so cheap that strips make
-    it anew rather than keep it.
+    did it: between two pixels comes their mean). `like`: of "corners", the layer whose sides it
+    takes instead, which may be odd. `pad`: left, right, top, bottom, by `padding` ("reflect",
+    "replicate", "constant"). `norm`: "instance" (each channel by itself), "layer" (all channels
+    together), "spread" (so too, epsilon added to the deviation) or None; its scale and shift are
+    [C], or [styles, C] tables that a condition mixes. `again`: so cheap that strips make it anew
+    rather than keep it.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Layer(nn.Module):
         take: Sequence[int] | None = None,
         first: str | None = None,
         resize: str | None = None,
+        like: int | None = None,
         pad: Sequence[int] = (0, 0, 0, 0),
         padding: str = "constant",
         stride: int = 1,
@@ -63,6 +65,7 @@ class Layer(nn.Module):
             stride,
             groups,
         )
+        self.like = like
         self.pad, self.padding, self.transposed, self.norm, self.epsilon = (
             tuple(pad),
             padding,
@@ -91,10 +94,13 @@ class Layer(nn.Module):
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the output for sources of this size."""
         factor = 2 if self.resize or self.transposed else 1
-        return tuple(
-            factor * s if self.stride == 1 or self.transposed else -(-s // self.stride)
-            for s in (height, width)
-        )
+        if self.stride == 1 or self.transposed:
+            return factor * height, factor * width
+        left, right, top, bottom = self.pad
+        tall, wide = self.weight.shape[2:]
+        return (height + top + bottom - tall) // self.stride + 1, (
+            width + left + right - wide
+        ) // self.stride + 1
 
     def channels(self, inputs: int) -> int:
         """Channels of the output for sources of `inputs` channels together."""
@@ -102,31 +108,41 @@ class Layer(nn.Module):
             return self.weight.shape[1 if self.transposed else 0]
         return len(self.take) if self.take else inputs
 
-    def needs(self, first: int, last: int, height: int) -> tuple[int, int]:
-        """Which rows of the sources (`height` of them) the output's rows `first` to `last` come
-        from; the last one is excluded.
+    def needs(self, first: int, last: int, height: int, made: int) -> tuple[int, int]:
+        """Which rows of the sources (`height` of them) the output's rows `first` to `last`, of
+        `made`, come from; the last one is excluded.
         """
-        first, last = self._convolved(first, last, 2 * height if self.resize else height)
+        first, last = self._convolved(first, last, made if self.resize else height)
         if self.resize == "corners":
-            below, above, _ = _corners(torch.tensor([first, last - 1]), height)
+            below, above, _ = _corners(torch.tensor([first, last - 1]), height, made)
             return int(below[0]), int(above[1]) + 1
         if self.resize:
             before, after = self.resize == "bilinear", self.resize in ("bilinear", "halves")
             return max(0, first // 2 - before), min(height, (last - 1) // 2 + 1 + after)
         return first, last
 
-    def raw(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
-        """Rows `first` to `last` of the output before its norm.
+    def raw(
+        self,
+        x: Tensor,
+        start: int,
+        first: int,
+        last: int,
+        height: int,
+        size: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """Rows `first` to `last` of the output before its norm; `size` is that of all of it (None:
+        what `size` says).
 
         x [1, C, h, w]: rows of the joined sources, from row `start` of `height`; at least those
         that `needs` names.
         """
-        low, high = self.needs(first, last, height)
+        size = size or self.size(height, x.shape[3])
+        low, high = self.needs(first, last, height, size[0])
         x, start = self._taken(x[:, :, low - start : high - start]), low
         if self.resize:
-            wanted = self._convolved(first, last, 2 * height)
-            x = self._doubled(x, start, *wanted, height)
-            start, height = wanted[0], 2 * height
+            wanted = self._convolved(first, last, size[0])
+            x = self._resized(x, start, *wanted, height, size)
+            start, height = wanted[0], size[0]
         if self.weight is None:
             return x[:, :, first - start : last - start]
         if self.transposed:
@@ -228,8 +244,12 @@ class Layer(nn.Module):
         begin = low * self.stride - cut
         return y[:, :, first - begin : last - begin]
 
-    def _doubled(self, x: Tensor, start: int, first: int, last: int, height: int) -> Tensor:
-        """Rows `first` to `last` of x at twice the size; x holds what `needs` names."""
+    def _resized(
+        self, x: Tensor, start: int, first: int, last: int, height: int, size: tuple[int, int]
+    ) -> Tensor:
+        """Rows `first` to `last` of x at this `size`, about twice its own; x holds what `needs`
+        names.
+        """
         if self.resize == "halves":
             return _halves(_halves(x, 2), 3)[:, :, first - 2 * start : last - 2 * start]
         if self.resize != "corners":
@@ -240,13 +260,11 @@ class Layer(nn.Module):
                 align_corners=None if self.resize == "nearest" else False,
             )
             return x[:, :, first - 2 * start : last - 2 * start]
-        if last - first == 2 * height:
-            return F.interpolate(
-                x, size=(2 * height, 2 * x.shape[3]), mode="bilinear", align_corners=True
-            )
-        below, above, weight = _corners(torch.arange(first, last, device=x.device), height)
+        if last - first == size[0]:
+            return F.interpolate(x, size=size, mode="bilinear", align_corners=True)
+        below, above, weight = _corners(torch.arange(first, last, device=x.device), height, size[0])
         rows = F.interpolate(
-            x, size=(x.shape[2], 2 * x.shape[3]), mode="bilinear", align_corners=True
+            x, size=(x.shape[2], size[1]), mode="bilinear", align_corners=True
         ).permute(0, 2, 3, 1)[0]
         rows = torch.lerp(
             rows.index_select(0, below - start),
@@ -256,11 +274,11 @@ class Layer(nn.Module):
         return rows[None].permute(0, 3, 1, 2)
 
 
-def _corners(rows: Tensor, height: int) -> tuple[Tensor, Tensor, Tensor]:
-    """For rows at twice the size, corners aligned: the row before, the row after, and how far
-    towards the latter.
+def _corners(rows: Tensor, height: int, made: int) -> tuple[Tensor, Tensor, Tensor]:
+    """For rows of `made`, out of `height`, corners aligned: the row before, the row after, and how
+    far towards the latter.
     """
-    places = rows.float() * ((height - 1) / (2 * height - 1))
+    places = rows.float() * ((height - 1) / (made - 1))
     below = places.long().clamp_(max=height - 1)
     return below, (below + 1).clamp_(max=height - 1), places - below
 
@@ -355,9 +373,9 @@ class Layered(nn.Module):
         return x.contiguous(memory_format=torch.channels_last)
 
     def _one(self, x: Tensor, condition: Tensor | None, seed: int | None) -> Tensor:
-        made = {PICTURE: self.prepared(x, condition)}
+        made, sizes = {PICTURE: self.prepared(x, condition)}, self.sizes(*x.shape[2:])
         for number, layer in enumerate(self.layers):
-            y = self._made(layer, made, condition)
+            y = self._made(layer, made, condition, sizes[number][1:])
             made[number] = self.dropped(y, number, 0, y.shape[2], seed)
             for source in {*layer.sources, layer.add} - {None}:
                 if self.last_use[source] == number:
@@ -380,31 +398,33 @@ class Layered(nn.Module):
         )
         return y.mul_(kept.to(y) / (1 - rate))
 
-    def _made(self, layer: Layer, made: dict[int, Tensor], condition: Tensor | None) -> Tensor:
-        """The output of one layer on the whole picture."""
+    def _made(
+        self, layer: Layer, made: dict[int, Tensor], condition: Tensor | None, size: tuple[int, int]
+    ) -> Tensor:
+        """The output of one layer on the whole picture, of this size."""
         x = (
             made[layer.sources[0]]
             if len(layer.sources) == 1
             else torch.cat([made[s] for s in layer.sources], dim=1)
         )
-        y, sums = self._raw(layer, x)
+        y, sums = self._raw(layer, x, size)
         affine = layer.affine(sums, condition) if layer.norm else None
         added = None if layer.add is None else made[layer.add]
         return layer.finish(y, affine, added, own=layer.weight is not None)
 
-    def _raw(self, layer: Layer, x: Tensor) -> tuple[Tensor, Sums]:
+    def _raw(self, layer: Layer, x: Tensor, size: tuple[int, int]) -> tuple[Tensor, Sums]:
         """A layer before its norm and its sums; on a processor so few rows at a time that they stay
         in its caches.
         """
         height, sums = x.shape[2], Sums()
-        last, width = layer.size(*x.shape[2:])
+        last, width = size
         widest = max(layer.channels(x.shape[1]), x.shape[1] * (2 if layer.resize else 1))
         rows = max(8, CHUNK // (widest * max(width, x.shape[3])) // 4 * 4)
         if x.device.type != "cpu" or layer.weight is None or rows >= last:
-            y = layer.raw(x, 0, 0, last, height)
+            y = layer.raw(x, 0, 0, last, height, size)
             return y, sums.gather(y) if layer.norm else sums
         for first in range(0, last, rows):
-            piece = layer.raw(x, 0, first, min(first + rows, last), height)
+            piece = layer.raw(x, 0, first, min(first + rows, last), height, size)
             if not first:
                 y = piece.new_empty(1, last, width, piece.shape[1]).permute(0, 3, 1, 2)
             y[:, :, first : first + rows] = piece
@@ -417,7 +437,12 @@ class Layered(nn.Module):
         sizes = {PICTURE: (self.channels + self.planes, height, width)}
         for number, layer in enumerate(self.layers):
             inputs = sum(sizes[s][0] for s in layer.sources)
-            sizes[number] = (layer.channels(inputs), *layer.size(*sizes[layer.sources[0]][1:]))
+            size = (
+                layer.size(*sizes[layer.sources[0]][1:])
+                if layer.like is None
+                else sizes[layer.like][1:]
+            )
+            sizes[number] = (layer.channels(inputs), *size)
         return sizes
 
     def memory(self, height: int, width: int) -> int:

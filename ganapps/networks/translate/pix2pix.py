@@ -9,7 +9,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ganapps.networks.taking import STATISTICS, Taking, member
+from ganapps.networks import length
+from ganapps.networks.taking import STATISTICS, Taking
 from ganapps.networks.translate.layered import PICTURE, Layer, Layered
 
 LEAK = 0.2
@@ -19,8 +20,7 @@ OTHER = "down1.model.0.weight"  # names of the U-Net of the Hub's huggan event
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this a U-Net generator in one of the published layouts?"""
-    plain = {name.removeprefix("module.") for name in shapes}
-    return {FIRST, LAST} <= plain or {OTHER, "final.2.weight"} <= plain
+    return {FIRST, LAST} <= shapes.keys() or {OTHER, "final.2.weight"} <= shapes.keys()
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
@@ -32,14 +32,13 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     where `forward` is given a seed. Raises ValueError that names a tensor that is missing, left
     over or of the wrong shape.
     """
-    state = member(tensors, settings.get("member"))
-    generator = _Generator(Taking(state), settings.get("statistics", "picture") == "running")
+    generator = _Generator(Taking(tensors), settings.get("statistics", "picture") == "running")
     depth = (
-        sum(name.startswith("down") for name in state if name.endswith("model.0.weight"))
-        if OTHER in state
-        else _depth(state)
+        length({"down0.model.0.weight": None, **tensors}, "down{}.model.0.weight") - 1
+        if OTHER in tensors
+        else _depth(tensors)
     )
-    (generator.other if OTHER in state else generator.nested)(depth)
+    (generator.other if OTHER in tensors else generator.nested)(depth)
     generator.taking.forget(STATISTICS)
     generator.taking.finish()
     colours = generator.layers[-1].channels(0)

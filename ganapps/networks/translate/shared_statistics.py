@@ -142,11 +142,11 @@ class _Run:
     def raw(self, number: int, first: int, last: int) -> Tensor:
         """Rows of a layer before its norm."""
         layer = self.layers[number]
-        height = self.sizes[layer.sources[0]][1]
-        low, high = layer.needs(first, last, height)
+        height, size = self.sizes[layer.sources[0]][1], self.sizes[number][1:]
+        low, high = layer.needs(first, last, height, size[0])
         rows = [self.finished(source, low, high) for source in layer.sources]
         return layer.raw(
-            rows[0] if len(rows) == 1 else torch.cat(rows, dim=1), low, first, last, height
+            rows[0] if len(rows) == 1 else torch.cat(rows, dim=1), low, first, last, height, size
         )
 
     def strips(self, number: int) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ganapps.networks.taking import STATISTICS, Taking, member
+from ganapps.networks.taking import STATISTICS, Taking
 from ganapps.networks.translate.layered import Layer, Layered
 
 FIRST = "main.0.weight"
@@ -18,13 +18,12 @@ FIRST = "main.0.weight"
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this a StarGAN generator? (Its discriminator's first convolution is 4x4.)"""
-    plain = {name.removeprefix("module."): shape for name, shape in shapes.items()}
-    first = plain.get(FIRST, ())
+    first = shapes.get(FIRST, ())
     return (
         len(first) == 4
         and first[2:] == (7, 7)
         and first[1] > 3
-        and any(re.fullmatch(r"main\.\d+\.main\.0\.weight", n) for n in plain)
+        and any(re.fullmatch(r"main\.\d+\.main\.0\.weight", n) for n in shapes)
     )
 
 
@@ -36,12 +35,11 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
     are not used. Raises ValueError that names a tensor that is missing, left over or of the wrong
     shape.
     """
-    state = member(tensors)
-    taking = Taking(state)
+    taking = Taking(tensors)
     taking.forget(STATISTICS)
     labels = _inputs(taking) - 3
     blocks = sorted(
-        {int(m[1]) for m in (re.match(r"main\.(\d+)\.main\.", name) for name in state) if m}
+        {int(m[1]) for m in (re.match(r"main\.(\d{1,9})\.main\.", name) for name in tensors) if m}
     )
     generator = _Generator(taking, 3 + labels)
     generator.layer("main.0", 7, pad=(3,) * 4, again=True)

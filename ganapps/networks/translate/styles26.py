@@ -4,13 +4,13 @@ Representation For Artistic Style".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from ganapps.networks.taking import Taking, member
+from ganapps.networks import length
+from ganapps.networks.taking import Taking
 from ganapps.networks.translate.layered import Layer, Layered
 
 
@@ -25,11 +25,8 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
-    state = member(tensors)
-    network = _Network(Taking(state))
-    blocks = 1 + max(
-        (int(m[1]) for m in (re.match(r"res\.(\d+)\.", name) for name in state) if m), default=-1
-    )
+    network = _Network(Taking(tensors))
+    blocks = length(tensors, "res.{}.0.w")
     for number, (kernel, stride) in enumerate(((9, 1), (3, 2), (3, 2))):
         network.layer(f"contract.{number}", kernel, stride=stride, again=number == 0)
     for number in range(blocks):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ganapps import networks
 from ganapps.networks.upscale import upscalers
 
 FACTS = (
@@ -21,6 +22,7 @@ FACTS = (
     "multiple",
     "minimum",
     "reach",
+    "step",
     "tile",
     "memory",
     "precisions",
@@ -74,7 +76,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Interpolated:
         }
         if not own:
             raise ValueError(f"{side} is missing: no tensor's name starts with {prefix}")
-        sides.append(upscalers.build(own, {}))
+        sides.append(upscalers.build(networks.found("upscalers", own, {}) or own, settings))
     shapes = [{name: tuple(t.shape) for name, t in side.state_dict().items()} for side in sides]
     if shapes[0] != shapes[1]:
         raise ValueError("its two files hold networks of different shapes")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import load_strictly, shape_of
+from ganapps.networks import check_scale, check_signs, load_strictly, shape_of
 
 # of DIV2K's colours; networks trained without it carry a tensor called no_norm
 MEAN = (
@@ -18,8 +18,7 @@ MEAN = (
     0.4371,
     0.4040,
 )
-PREFIXES = ("params_ema.", "params.", "state_dict.", "model_state_dict.", "")
-FIRST = "conv_1.eval_conv.weight"
+SIGNS = ("conv_1.eval_conv.weight", "block_6.c3_r.eval_conv.weight")
 
 
 class Conv(nn.Module):
@@ -63,7 +62,7 @@ class SPAN(nn.Module):
         384,
         4_000,
     )
-    reach = 16  # 1 + 6 * 3 + 2 pixels by its convolutions; beyond 16 measured under 0.01/255
+    reach = 1 + 6 * 3 + 1 + 1  # pixels: the 3x3 convolutions that follow one another
 
     def __init__(self, colours: int, width: int, scale: int, norm: bool) -> None:
         super().__init__()
@@ -95,7 +94,7 @@ class SPAN(nn.Module):
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this a SPAN, whole or with its three-fold convolutions already folded?"""
-    return _prefix(shapes) is not None
+    return set(SIGNS) <= shapes.keys()
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> SPAN:
@@ -104,32 +103,16 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> SPAN:
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
-    prefix = _prefix(tensors)
-    if prefix is None:
-        raise ValueError(f"{FIRST} is missing, or its block_6")
-    state = {
-        name[len(prefix) :]: tensor.float()
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
+    check_signs(tensors, SIGNS)
+    state = dict(tensors)
     norm = state.pop("no_norm", None) is None
     for name in [n.removesuffix(".sk.weight") for n in state if n.endswith(".sk.weight")]:
         _fold(state, name)
-    width, colours = shape_of(state, FIRST, 4)[:2]
+    width, colours = shape_of(state, SIGNS[0], 4)[:2]
     scale = max(1, round((shape_of(state, "upsampler.0.weight", 4)[0] / colours) ** 0.5))
+    check_scale(scale)
     network = load_strictly(SPAN(colours, width, scale, norm and colours == 3), state)
     return network.to(memory_format=torch.channels_last)
-
-
-def _prefix(names: Mapping) -> str | None:
-    return next(
-        (
-            p
-            for p in PREFIXES
-            if p + FIRST in names and p + "block_6.c3_r.eval_conv.weight" in names
-        ),
-        None,
-    )
 
 
 def _fold(state: dict[str, Tensor], name: str) -> None:

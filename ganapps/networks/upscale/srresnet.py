@@ -15,17 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganapps.networks import load_strictly, shape_of
+from ganapps.networks import check_scale, check_signs, length, load_strictly, shape_of
 
-# Where files keep the generator, the best first: a running average, then the last step of training.
-PREFIXES = ("ema_state_dict.", "state_dict.", "params_ema.", "params.", "")
-# of torch.compile, of DataParallel, of both
-WRAPPINGS = (
-    "",
-    "_orig_mod.",
-    "module.",
-    "module._orig_mod.",
-)
 # The tensors that tell the layouts apart.
 SIGNS = {
     "lornatang": ("conv1.0.weight", "trunk.0.rcb.0.weight", "upsampling.0.upsample_block.0.weight"),
@@ -79,17 +70,21 @@ class Upscaler(nn.Module):
     value_range = (0.0, 1.0)
     multiple = minimum = 1
     precisions = ("bfloat16", "float16")
-    reach = 32  # of 42 by 33 convolutions; the outermost pixels have little say
     # the quickest side where memory allows; bytes per input pixel in float32
     tile, memory = (
         384,
         12_000,
     )
 
-    def __init__(self, colours: int, factors: list[int]) -> None:
+    def __init__(self, colours: int, factors: list[int], small: int, large: int) -> None:
+        """Its layers look `small` pixels around before it grows, and `large` pixels of its result
+        afterwards.
+        """
         super().__init__()
         self.channels = colours
         self.scale = math.prod(factors)
+        growing = sum(1 / math.prod(factors[:grown]) for grown in range(len(factors)))
+        self.reach = math.ceil(small + growing + large / self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, C, H, W], 0 to 1 -> [N, C, scale * H, scale * W]."""
@@ -109,7 +104,7 @@ class SRResNet(Upscaler):
         """`bias`: convolutions before a batch norm have one too. `tanh`: the output is (tanh + 1) /
         2, else as it is.
         """
-        super().__init__(colours, factors)
+        super().__init__(colours, factors, small=4 + 2 * blocks + 1, large=4)
         self.tanh = tanh
         self.head = nn.Sequential(nn.Conv2d(colours, width, 9, padding=4), nn.PReLU())
         self.blocks = nn.Sequential(*(Block(width, True, bias, nn.PReLU()) for _ in range(blocks)))
@@ -167,7 +162,7 @@ class MSRResNet(Upscaler):
     """
 
     def __init__(self, colours: int, width: int, blocks: int, factors: list[int]) -> None:
-        super().__init__(colours, factors)
+        super().__init__(colours, factors, small=1 + 2 * blocks, large=2)
         self.head = nn.Sequential(
             nn.Conv2d(colours, width, 3, padding=1), nn.LeakyReLU(0.1, inplace=True)
         )
@@ -202,35 +197,26 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
-    found = _layout(tensors)
-    if found is None:
-        raise ValueError(
-            f"neither {', '.join(signs[0] for signs in SIGNS.values())} is there with its "
-            "companions"
+    state = {_modern(name): tensor for name, tensor in tensors.items()}
+    layout = _layout(state)
+    if layout is None:
+        check_signs(
+            state, max(SIGNS.values(), key=lambda signs: sum(sign in state for sign in signs))
         )
-    prefix, layout = found
-    state = {
-        _modern(name[len(prefix) :]): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }
     network, spelling = {"lornatang": _lornatang, "leftthomas": _leftthomas, "basicsr": _basicsr}[
         layout
     ](state)
+    check_scale(network.scale)
     load_strictly(network, {**_counters(network, spelling), **state}, spelling)
     if isinstance(network, SRResNet):
         network.fold()
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
-def _layout(names: Mapping) -> tuple[str, str] | None:
-    """The prefix of the best generator in the file, and whose layout it is."""
+def _layout(names: Mapping) -> str | None:
+    """Whose layout these names are."""
     known = {_modern(name) for name in names}
-    for prefix in (kept + wrapped for kept in PREFIXES for wrapped in WRAPPINGS):
-        for layout, signs in SIGNS.items():
-            if all(prefix + sign in known for sign in signs):
-                return prefix, layout
-    return None
+    return next((layout for layout, signs in SIGNS.items() if known.issuperset(signs)), None)
 
 
 def _modern(name: str) -> str:
@@ -238,13 +224,8 @@ def _modern(name: str) -> str:
     return re.sub(r"\bconv_block([123])\.", r"conv\1.", name)
 
 
-def _length(state: Mapping, name: str) -> int:
-    """How many of `name` (with {} for the number, from 0) there are in a row."""
-    return next(i for i in count() if name.format(i) not in state)
-
-
 def _factors(state: Mapping, name: str, width: int) -> list[int]:
-    return [_factor(state, name.format(i), width) for i in range(_length(state, name))]
+    return [_factor(state, name.format(i), width) for i in range(length(state, name))]
 
 
 def _factor(state: Mapping, name: str, width: int) -> int:
@@ -254,7 +235,7 @@ def _factor(state: Mapping, name: str, width: int) -> int:
 
 def _lornatang(state: Mapping[str, Tensor]) -> tuple[SRResNet, Callable[[str], str]]:
     width, colours = shape_of(state, "conv1.0.weight", 4)[:2]
-    blocks = _length(state, "trunk.{}.rcb.0.weight")
+    blocks = length(state, "trunk.{}.rcb.0.weight")
     factors = _factors(state, "upsampling.{}.upsample_block.0.weight", width)
     with torch.device("meta"):
         network = SRResNet(
@@ -316,7 +297,7 @@ def _basicsr(state: Mapping[str, Tensor]) -> tuple[MSRResNet, Callable[[str], st
         _factor(state, f"upconv{i}.weight", width) for i in (1, 2) if f"upconv{i}.weight" in state
     ]
     with torch.device("meta"):
-        network = MSRResNet(colours, width, _length(state, "body.{}.conv1.weight"), factors)
+        network = MSRResNet(colours, width, length(state, "body.{}.conv1.weight"), factors)
     return network, _as_basicsr
 
 

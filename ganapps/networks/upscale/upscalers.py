@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -13,57 +14,65 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganapps.networks.taking import stumbled
 from ganapps.networks.torchvision_ops import ensure_torchvision
-from ganapps.networks.upscale import swinir_onnx
+from ganapps.networks.upscale import span, swinir_onnx
 
-# Where files keep the network, the best first. Old ESRGAN names begin with "model." themselves, so
-# what is left must be
-# recognised.
-PREFIXES = (
-    "params_ema.",
-    "params-ema.",
-    "ema.",
-    "model_state_dict.",
-    "state_dict.",
-    "params.",
-    "model.",
-    "net.",
-    "generator.",
-    "",
-)
-WRAPPINGS = ("", "module.", "_orig_mod.", "netG.", "net_g.")
-# They repair faces or fill holes: another task, with other inputs.
-OTHERS = ("GFPGAN", "RestoreFormer", "LaMa", "MMRealSR", "IPT")
-# Of each family: `reach`, the input pixels beyond which a pixel's surroundings change it by less
-# than 1/255 (measured
-# on photographs for the shipped ones, bounded for the others; None: all of the picture counts).
-# Where a network's own
-# layers look less far than that, they count. Then `tile`, the side that is quickest where memory
-# allows, and `memory`,
-# bytes per input pixel in float32.
-FACTS: Mapping[str, tuple[int | None, int, int]] = {
-    "ESRGAN": (56, 768, 3_600),
-    "Compact": (1_000, 640, 800),  # a straight line of convolutions: they say it themselves
-    "SPAN": (16, 384, 4_000),
-    "PLKSR": (32, 384, 6_000),
-    "HAT": (None, 256, 24_000),
-    "SwinIR": (None, 192, 16_000),
-    "SwiftSRGAN": (1_000, 384, 4_000),
-    "RealCUGAN": (None, 384, 8_000),
-    "AuraSR": (None, 256, 60_000),
-    "RCAN": (None, 256, 8_000),
-    "SAFMN": (None, 384, 8_000),
-    "OmniSR": (None, 256, 16_000),
-    "MMRealSR": (None, 256, 16_000),
+# They take or make something else than a picture to enlarge.
+OTHERS: Mapping[str, str] = {
+    "GFPGAN": "it repairs faces, and is no upscaler of pictures",
+    "RestoreFormer": "it repairs faces, and is no upscaler of pictures",
+    "LaMa": "it fills holes that a mask marks, and is no upscaler of pictures",
+    "MMRealSR": "it is told what to do by two dials, which nothing here sets",
+    "IPT": "it is told what to do by the choice of a head, which nothing here makes",
 }
-UNKNOWN = (None, 256, 16_000)
-# nothing but convolutions: what these add up to is all they see
-STRAIGHT = (
-    "ESRGAN",
-    "Compact",
-    "SPAN",
-    "SwiftSRGAN",
+# Of each family: `tile`, the side that is quickest where memory allows, and `memory`, bytes per
+# input pixel in float32.
+COSTS: Mapping[str, tuple[int, int]] = {
+    "ESRGAN": (768, 3_600),
+    "Compact": (640, 800),
+    "SPAN": (span.SPAN.tile, span.SPAN.memory),
+    "PLKSR": (384, 6_000),
+    "HAT": (256, 24_000),
+    "SwinIR": (192, 16_000),
+    "SwiftSRGAN": (384, 4_000),
+    "RealCUGAN": (384, 8_000),
+    "AuraSR": (256, 60_000),
+    "RCAN": (256, 8_000),
+    "SAFMN": (384, 8_000),
+    "OmniSR": (256, 16_000),
+}
+UNKNOWN = (256, 16_000)
+# Nothing but convolutions: what these add up to is all that they see.
+STRAIGHT = ("ESRGAN", "Compact", "SPAN", "SwiftSRGAN")
+# Steps of an ESRGAN's features beyond which surroundings change a pixel by less than 1/255,
+# measured on photographs with
+# the weights that ship: its blocks add a fifth of themselves to their input, three deep, so that
+# the outer ones of the
+# 350 that its layers see have no say.
+ESRGAN_REACH = 56
+# (multiple, minimum) of a picture's sides where spandrel asks for more than the layers need: the
+# first two fill up by
+# themselves, as their authors do, the third halves twice.
+SIDES: Mapping[str, tuple[int, int]] = {
+    "CRAFT": (1, 16),
+    "DITN": (1, 8),
+    "RetinexFormer": (4, 4),
+}
+# pixels: windows, pools and halvings of networks that see all of their picture begin at multiples
+# of it
+WINDOW = 16
+GROWTH = 32  # channels by which each layer of a dense block of spandrel's ESRGAN widens it
+# A tensor of a dense block, by each of an ESRGAN's namings: (block, dense block, convolution,
+# role).
+DENSE = re.compile(
+    r"(?:model\.1\.sub|RRDB_trunk|body)\.(\d+)\.(?:RDB|rdb)([123])\.conv([1-5]|1x1)(?:\.0)?\.(weight|bias)"
 )
+# what BasicSR's other activations leave of what is negative
+SLOPES = {
+    "relu": 0.0,
+    "leakyrelu": 0.1,
+}
 # rows of the small picture that an ESRGAN's last part, 16 times as large, is made of at a time
 STRIP = 64
 TAIL_REACH = 4  # rows of the small picture that this part looks beyond
@@ -72,6 +81,11 @@ TAIL_REACH = 4  # rows of the small picture that this part looks beyond
 class Upscaler(nn.Module):
     """x [N, channels, H, W] in 0 to 1 -> [N, channels, scale * H, scale * W], and what the task
     must know to cut tiles.
+
+    H and W are multiples of `multiple` and at least `minimum`. Beyond `reach` pixels nothing
+    changes a pixel (of an ESRGAN: by less than 1/255); None: it may see all of its picture. Moved
+    by `step` pixels, a picture gives the same result, moved. `tile` and `memory` are what the
+    family costs, `precisions` the lower ones that it bears.
     """
 
     value_range = (0.0, 1.0)
@@ -81,10 +95,10 @@ class Upscaler(nn.Module):
         self.family = descriptor.architecture.id
         self.body, self._call = descriptor.model, descriptor._call_fn
         self.scale, self.channels = descriptor.scale, descriptor.input_channels
-        need = descriptor.size_requirements
-        self.multiple, self.minimum = _multiple(descriptor), max(need.minimum, 1)
-        reach, self.tile, self.memory = FACTS.get(self.family, UNKNOWN)
-        self.reach = min(reach, _farthest(self.body)) if self.family in STRAIGHT else reach
+        self.multiple, self.minimum = _sides(descriptor)
+        self.tile, self.memory = COSTS.get(self.family, UNKNOWN)
+        self.reach = _reach(self.body, self.family)
+        self.step = self.multiple if self.reach else math.lcm(self.multiple, _window(self.body))
         self.precisions = tuple(
             name
             for name, works in (
@@ -113,25 +127,54 @@ class Upscaler(nn.Module):
         return torch.cat(made)
 
 
-def _multiple(descriptor: Any) -> int:
-    """What both sides must be multiples of. An ESRGAN that first folds pixels into channels needs
-    them to fold evenly, and fills up by mirroring itself: more than that would move its edges.
+def _sides(descriptor: Any) -> tuple[int, int]:
+    """What both sides of a picture must be multiples of, and how long they are at least: what its
+    layers can't do without, for any more moves the right and bottom edges away from what the
+    authors' programs make.
     """
-    if descriptor.architecture.id == "ESRGAN":
-        return descriptor.model.shuffle_factor or 1
-    return descriptor.size_requirements.multiple_of
+    family, body, need = descriptor.architecture.id, descriptor.model, descriptor.size_requirements
+    multiple, minimum = SIDES.get(family, (need.multiple_of, need.minimum))
+    if family == "ESRGAN":
+        multiple = body.shuffle_factor or 1
+    elif family == "DRCT":
+        multiple = minimum = body.window_size
+    elif family == "KBNet":
+        multiple = min(multiple, 8)  # three halvings; one kind of it fills up by itself
+    elif family == "SAFMNBCIE":
+        # its pools, of eight pixels of what it has folded, lie alike in tiles then
+        multiple = 8 * body.to_feat[0].downscale_factor
+    elif family == "RCAN":
+        # one that folds fills up by itself, with a mirror image: of one pixel there is none
+        minimum = getattr(body, "downscale_factor", 1)
+    elif family == "SwinIR" and body.start_unshuffle > 1:  # its windows lie behind the folding
+        multiple = body.start_unshuffle * body.window_size
+    return multiple, max(minimum, multiple, 1)
+
+
+def _reach(body: nn.Module, family: str) -> int | None:
+    """How many input pixels away something may lie that a pixel depends on; None: anywhere."""
+    if family not in STRAIGHT:
+        return None
+    # behind a folding, a step is so many pixels
+    folded = getattr(body, "shuffle_factor", None) or 1
+    steps = _farthest(body)
+    return folded * (min(steps, ESRGAN_REACH) if family == "ESRGAN" else steps)
+
+
+def _window(body: nn.Module) -> int:
+    own = getattr(body, "window_size", None)
+    return own if isinstance(own, int) else WINDOW
 
 
 def _farthest(body: nn.Module) -> int:
-    """How many input pixels the convolutions can look around at most: what each adds, one after the
+    """How many pixels the convolutions can look around at most: what each adds, one after the
     other.
     """
     added = 0
     for layer in body.modules():
         if isinstance(layer, nn.Conv2d):
             added += max((k - 1) * d // 2 for k, d in zip(layer.kernel_size, layer.dilation))
-    # behind a folding, a step is so many pixels
-    return added * (getattr(body, "shuffle_factor", None) or 1)
+    return added
 
 
 class InFloat32(nn.Module):
@@ -192,18 +235,18 @@ def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
     """The network of a checkpoint, float32; of ONNX files, whose `settings` have `nodes`, SwinIR.
-    Raises ValueError that says what spandrel does not know, misses or has left over.
+
+    `act_type` ("relu" or "leakyrelu"), which training programs keep as well under `network_g`,
+    `opt` or `args`, is the activation of a Compact that has no PReLU. Raises ValueError that says
+    what spandrel does not know, misses or has left over.
     """
     if "nodes" in settings:
         tensors = swinir_onnx.named(tensors, settings["nodes"])
-    network = Upscaler(
-        _loaded(
-            {
-                name: tensor.float() if tensor.is_floating_point() else tensor
-                for name, tensor in tensors.items()
-            }
-        )
-    )
+    wide = {
+        name: tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    network = Upscaler(_loaded(wide, lambda: _slope(settings)))
     _channels_last(network.float())
     if network.family == "ESRGAN":
         _in_strips(network)
@@ -247,19 +290,58 @@ def _spandrel() -> ModuleType:
 
 def _found(names: Mapping[str, Any]) -> tuple[Any, dict[str, Any]] | None:
     """The architecture, and the tensors under the names that it knows them by."""
-    for prefix in PREFIXES:
-        if not any(name.startswith(prefix) for name in names):
-            continue
-        state = {
-            name[len(prefix) :]: value for name, value in names.items() if name.startswith(prefix)
-        }
-        for wrapping in WRAPPINGS:
-            if all(name.startswith(wrapping) for name in state):
-                state = {_kair(name[len(wrapping) :]): value for name, value in state.items()}
-        for support in _spandrel().MAIN_REGISTRY.architectures("detection"):
-            if support.detect(state):
-                return support.architecture, state
+    state = {_kair(name): value for name, value in names.items()}
+    for support in _spandrel().MAIN_REGISTRY.architectures("detection"):
+        if support.detect(state):
+            return support.architecture, state
+    if _without_prelu(state):
+        return _spandrel().MAIN_REGISTRY["Compact"].architecture, state
     return None
+
+
+def _without_prelu(names: Mapping[str, Any]) -> bool:
+    """Is this a Compact whose activations, between its convolutions, have no weights?"""
+    convolutions = {name.rpartition(".")[0] for name in names}
+    kinds = {name.rpartition(".")[2] for name in names}
+    expected = {f"body.{2 * number}" for number in range(len(convolutions))}
+    return kinds == {"weight", "bias"} and convolutions == expected and len(expected) > 2
+
+
+def _with_prelu(state: Mapping[str, Tensor], slope: float) -> dict[str, Tensor]:
+    """The same Compact with PReLUs that do what its activations do."""
+    width, last = state["body.0.weight"].shape[0], len(state) - 2
+    like = state["body.0.weight"]
+    slopes = {f"body.{place}.weight": like.new_full((width,), slope) for place in range(1, last, 2)}
+    return {**state, **slopes}
+
+
+def _slope(settings: Mapping) -> float:
+    """What is left of negative numbers. Raises ValueError where nothing says it."""
+    option = settings.get("opt")
+    places = (settings, settings.get("network_g"), option, settings.get("args"))
+    places += (option.get("network_g"),) if isinstance(option, Mapping) else ()
+    told = next(
+        (
+            place["act_type"]
+            for place in places
+            if isinstance(place, Mapping) and "act_type" in place
+        ),
+        None,
+    )
+    if told in SLOPES:
+        return SLOPES[told]
+    said = (
+        "nothing beside them says which"
+        if told is None
+        else f"act_type beside them is {str(told)[:40]!r}"
+    )
+    raise ValueError(
+        "as Compact: its tensors hold no PReLU, so that its activation is ReLU or LeakyReLU, and "
+        f"{said}: the setting "
+        "act_type, 'relu' or 'leakyrelu', would tell it, in the metadata of a safetensors file or "
+        "beside the weights of "
+        "a PyTorch file"
+    )
 
 
 def _kair(name: str) -> str:
@@ -269,24 +351,26 @@ def _kair(name: str) -> str:
     return re.sub(r"^(model\.1\.sub\.\d+\.RDB\d\.conv\d)\.(weight|bias)$", r"\1.0.\2", name)
 
 
-def _loaded(tensors: Mapping[str, Tensor]) -> Any:
-    """spandrel's description of the network with these weights. Raises ValueError where they are
-    none that it can load whole.
+def _loaded(tensors: Mapping[str, Tensor], slope: Callable[[], float] = lambda: 0.0) -> Any:
+    """spandrel's description of the network with these weights; `slope` says what activations
+    without weights leave of negative numbers. Raises ValueError where they are none that it can
+    load whole.
     """
     found = _found(tensors)
     if found is None:
         raise ValueError("no upscaler that spandrel knows has these tensors")
     architecture, state = found
     if architecture.id in OTHERS:
-        raise ValueError(
-            f"as {architecture.id}: it repairs faces, fills holes, or is told what to do; it is no "
-            "upscaler of pictures"
-        )
+        raise ValueError(f"as {architecture.id}: {OTHERS[architecture.id]}")
     if "conv_up1.weight" in state and "conv_up2.weight" not in state:
         raise ValueError(f"as {architecture.id}: conv_up2.weight is missing")
+    if _without_prelu(state):
+        state = _with_prelu(state, slope())
     given = {name: tuple(value.shape) for name, value in state.items()}
     try:
-        descriptor = architecture.load(state)
+        descriptor = (
+            _grown(architecture, state) if architecture.id == "ESRGAN" else architecture.load(state)
+        )
     except (
         KeyError,
         IndexError,
@@ -297,8 +381,7 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
         ZeroDivisionError,
         RuntimeError,
     ) as error:
-        why = " ".join(str(error).split())[:250]
-        raise ValueError(f"as {architecture.id}: {type(error).__name__}: {why}") from error
+        raise stumbled(architecture.id, error) from error
     # its loader passes over names that it does not know
     if len(descriptor.model.state_dict()) < len(given) and architecture.id == "ESRGAN":
         raise ValueError(
@@ -316,3 +399,42 @@ def _loaded(tensors: Mapping[str, Tensor]) -> Any:
     if descriptor.size_requirements.square:
         raise ValueError(f"as {architecture.id}: it takes square pictures only")
     return descriptor
+
+
+def _grown(architecture: Any, state: dict[str, Tensor]) -> Any:
+    """spandrel's description of an ESRGAN whose dense blocks grow by as many channels as the file
+    says.
+
+    spandrel makes such that grow by GROWTH alone: it loads all but the dense blocks, whose
+    convolutions are put in here.
+    """
+    dense = {name: found for name in state if (found := DENSE.fullmatch(name))}
+    sizes = {found[3]: len(state[name]) for name, found in dense.items() if found[4] == "weight"}
+    growth, width = sizes.get("1", GROWTH), sizes.get("5", 0)
+    if growth == GROWTH:
+        return architecture.load(state)
+    shown = dict(state)
+    for name, found in dense.items():
+        shape, needed = tuple(state[name].shape), _dense_shape(found, width, growth)
+        if shape != needed:
+            raise ValueError(f"{name} is {shape} and should be {needed}")
+        shown[name] = state[name].new_zeros(()).expand(_dense_shape(found, width, GROWTH))
+    descriptor = architecture.load(shown)
+    for name, found in dense.items():
+        block, number, kind, role = found.groups()
+        place = f"model.1.sub.{block}.RDB{number}.conv{kind}"
+        layer = descriptor.model.get_submodule(place if kind == "1x1" else f"{place}.0")
+        setattr(layer, role, nn.Parameter(state[name].clone(), requires_grad=False))
+        layer.out_channels, layer.in_channels = layer.weight.shape[:2]
+    return descriptor
+
+
+def _dense_shape(found: re.Match[str], width: int, growth: int) -> tuple[int, ...]:
+    """What a tensor of a dense block is like: each convolution sees the block's input and all that
+    came before it.
+    """
+    _, _, kind, role = found.groups()
+    if kind == "1x1":
+        return growth, width, 1, 1
+    outputs = width if kind == "5" else growth
+    return (outputs,) if role == "bias" else (outputs, width + (int(kind) - 1) * growth, 3, 3)

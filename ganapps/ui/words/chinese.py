@@ -249,6 +249,7 @@ CHINESE = {
     "{file} holds no weights. Choose another file of the same model.": "{file} 不含权重。请选同一模型的其他文件。",
     "{file} holds no {wanted}, only {found}. Choose another file of the same model.": "{file} 没有 {wanted}，只有 {found}。请选同一模型的其他文件。",
     "{file} holds {count} tensors in a layout that no network here knows: nothing was run.": "{file} 含 {count} 个张量，其布局此处没有网络认识：未运行任何内容。",
+    "{file} looks like a discriminator, which judges pictures and makes none. Choose the generator's file of the same model.": "{file} 看起来是判别器，它评判图片而不生成图片。请选同一模型的生成器文件。",
     "{file} is a Git LFS pointer, the label of a file and not the file itself. Fetch the real one with `git lfs pull`, or let this app download it.": "{file} 是 Git LFS 指针，不是文件本身。请用 `git lfs pull` 获取，或让本应用下载。",
     "{file} is a TorchScript program, which this app never runs. Use a file with the weights alone (a state dict).": "{file} 是 TorchScript 程序，本应用从不运行。请用只含权重的文件（state dict）。",
     "{file} is a folder or a device, not a file. Name the checkpoint file itself.": "{file} 是文件夹或设备，不是文件。请指定权重文件本身。",
