@@ -168,23 +168,20 @@ def test_every_row_of_the_table_is_there() -> None:
 
 def test_no_placeholder_is_left() -> None:
     words = re.compile(
-        "TO"
-        + "DO|FIX"
-        + "ME|XX"
-        + "X|raise NotImplemented"
-        + "Error|# no"
-        + "qa|type: ig"
-        + "nore|pragma: no co"
-        + "ver"
+        "TO" + "DO|FIX" + "ME|XX" + "X|raise NotImplemented" + "Error|pragma: no co" + "ver"
     )
+    # allowed where the reason stands beside it
+    silenced = re.compile("# (?:no" + r"qa|type: ig" + r"nore)(?!(?:: |\[)[\w, -]+\]?  # \w.{7})")
     found = [
         f"{p.relative_to(ROOT)}:{i}"
         for folder in ("ganapps", "tests", "benchmarks")
         for p in sorted((ROOT / folder).rglob("*.py"))
         for i, line in enumerate(p.read_text().splitlines(), 1)
-        if words.search(line)
+        if words.search(line) or silenced.search(line)
     ]
     assert found == []
+    assert silenced.search("x = 1  # type: ig" + "nore[misc]")
+    assert not silenced.search("x = 1  # type: ig" + "nore[misc]  # torch's stubs lack it")
 
 
 def test_no_handler_swallows_every_error() -> None:
