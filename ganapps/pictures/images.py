@@ -22,6 +22,8 @@ from ganapps.pictures.uploads import ifd
 from ganapps.recipe import CHUNK, Recipe, png_info
 from ganapps.report import Kept, Part
 
+Picture = Image.Image
+
 
 def from_tensor(
     x: torch.Tensor, value_range: tuple[float, float] = (-1.0, 1.0)
@@ -66,6 +68,11 @@ def to_pixels(
     return np.ascontiguousarray(
         scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint16 if bits == 16 else np.uint8)
     )
+
+
+def picture_of(kept: Kept) -> Picture:
+    """What is kept, as Pillow has it."""
+    return kept.picture if isinstance(kept.picture, Picture) else to_picture(kept.picture)
 
 
 def to_picture(pixels: np.ndarray) -> Image.Image:

@@ -34,7 +34,7 @@ class Window(gr.Blocks):
     Of an exception that is no gr.Error, Gradio tells a client `{"error": null}`.
     """
 
-    async def process_api(
+    async def process_api(  # type: ignore[override]  # the rest goes on as it came
         self,
         block_fn: Any,
         inputs: list,
@@ -51,7 +51,7 @@ class Window(gr.Blocks):
             # past the queue, and so past its limits
             if event_id is None and _waits(block_fn):
                 raise UserError("Runs wait in the queue: POST to /gradio_api/call/NAME.")
-            return await super().process_api(
+            return await super().process_api(  # type: ignore[misc]  # what *more holds comes before
                 block_fn,
                 inputs,
                 *more,
@@ -90,7 +90,9 @@ def _visitor(request: gr.Request | None, session: str | None, event: str | None)
     """
     if session and session != event:
         return session
-    return visitors.address(request.request.scope) if request is not None else ""
+    if request is None or request.request is None:
+        return ""
+    return visitors.address(request.request.scope)
 
 
 def routes() -> list[Route]:

@@ -92,7 +92,7 @@ class Turns(Queue):
                 await super().process_events(events, *rest)
         finally:
             for event in events:
-                if event.session_hash == event._id:
+                if event.session_hash == event._id and self.server_app:
                     self.server_app.state_holder.forget(event._id)
 
     @contextmanager
@@ -179,7 +179,8 @@ class Session(SessionState):
 
     def __init__(self, window: gr.Blocks) -> None:
         nothing_to_copy = SimpleNamespace(default_config=window.default_config, blocks={})
-        super().__init__(nothing_to_copy)  # the copy is most of the work, too
+        # the copy is most of the work, too
+        super().__init__(nothing_to_copy)  # type: ignore[arg-type]  # it asks for no more of it
 
     def __setitem__(self, key: int, value: Any) -> None:
         super().__setitem__(key, value)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
+from gradio.i18n import I18nData
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
@@ -23,7 +25,7 @@ from ganapps.ui.parts import common
 from ganapps.ui.words import escaped, say, t
 
 
-def picture_box(label: object, elem_id: str) -> gr.Image:
+def picture_box(label: I18nData, elem_id: str) -> gr.Image:
     """The upload box every picture-to-picture tab begins with; its value is the path of the file as
     it came.
 
@@ -126,8 +128,9 @@ class ResultArea:
         """
         self.engine, self.name = engine, name
         # the first visit never shows an empty page
-        self.shown = [common.served(SHOWN / f"{name}-{side}.webp") for side in ("before", "after")]
-        self.view = gr.HTML(before_after(*self.shown, "en"), elem_id=f"{name}-view")
+        self.before = common.served(SHOWN / f"{name}-before.webp")
+        self.after = common.served(SHOWN / f"{name}-after.webp")
+        self.view = gr.HTML(before_after(self.before, self.after, "en"), elem_id=f"{name}-view")
         self.line = gr.HTML(f'<div class="line">{html.escape(note)}</div>', elem_id=f"{name}-line")
         self.facts = gr.HTML(elem_id=f"{name}-facts")
         with gr.Row(elem_classes="pair"):
@@ -151,17 +154,15 @@ class ResultArea:
         self.copy.click(None, self.link, None, js=common.copies(f"{name}-copy"))
         # what is seen changes at once, the file follows
         self.strength.change(None, self.strength, None, js=STRONGER.replace("NAME", name))
-        asked, made = (
-            {self.last, self.traces, self.strength, self.colours},
-            [self.view, self.download, self.report, self.link, self.file, self.line],
-        )
+        asked: set[Block] = {self.last, self.traces, self.strength, self.colours}
+        made = [self.view, self.download, self.report, self.link, self.file, self.line]
         self.strength.change(self.mixed, asked, made, trigger_mode="always_last", **common.QUIET)
         self.colours.input(self.recoloured, asked, made, trigger_mode="always_last", **common.QUIET)
 
     def opened(self, lang: str) -> dict:
         """The first visit, in the visitor's language."""
         return {
-            self.view: before_after(*self.shown, lang),
+            self.view: before_after(self.before, self.after, lang),
             self.download: common.download(None, "Download", lang),
             self.report: common.download(None, "Report", lang),
         }
@@ -195,6 +196,7 @@ class ResultArea:
     def arrived(self, shown: common.Shown, upload: str, values: Mapping, lang: str) -> dict:
         """A run's result, made at full strength, as the two controls want it."""
         kept, traces = shown.kept[-1], values[self.traces]
+        assert shown.report is not None, "what is kept was reported"
         last = Last(
             upload,
             self._stored(shown.files[-1][0], traces),
@@ -246,10 +248,10 @@ class ResultArea:
                 images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}),
                 report,
             )
-            report = self._stored(report, traces)
+            kept_report = self._stored(report, traces)
         return {
             self.download: common.download(path, "Download", lang),
-            self.report: common.download(report, "Report", lang),
+            self.report: common.download(kept_report, "Report", lang),
             self.link: kept.recipe.to_link(),
             self.file: path,
         }
@@ -297,11 +299,11 @@ class ResultArea:
             }
         )
 
-    def address(self, picture: object, traces: list[str]) -> str:
+    def address(self, picture: images.Picture, traces: list[str]) -> str:
         """Where the page finds a picture that is only looked at."""
         return common.served(self.file_of(picture, traces))
 
-    def file_of(self, picture: object, traces: list[str]) -> str:
+    def file_of(self, picture: images.Picture, traces: list[str]) -> str:
         """The path of a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             path = Path(folder) / "shown.png"

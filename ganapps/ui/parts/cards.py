@@ -71,7 +71,7 @@ def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
 
 def about(engine: Engine, model: str, lang: str) -> tuple[str, str]:
     """Chips and card of the row `model`."""
-    checkpoint = engine.row(model)
+    checkpoint = common.row(engine, model)
     here = engine.here(checkpoint)
     return chips(checkpoint, here, lang), card(checkpoint, here, lang)
 

@@ -12,10 +12,11 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import gradio as gr
+from starlette.requests import Request
 
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError, WeightsError
@@ -29,18 +30,32 @@ from ganapps.ui.words import escaped, say
 from ganapps.workers.runs import RunEnded
 
 log = logging.getLogger("ganapps")
-DEVICE = {"concurrency_id": "device", "concurrency_limit": 1}  # one slot for whatever computes
-QUIET = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+# one slot for whatever computes
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 # what takes time in the window
-BUSY = {
+BUSY: dict[str, Any] = {
     "show_progress": "hidden",
     "api_visibility": "private",
     **DEVICE,
 }
+Box = TypeVar("Box", bound=gr.components.Component)
 PAUSE = 0.2  # seconds between two looks at what goes on in small steps: a browser has to draw them
 
 
-def language(request: gr.Request | None) -> str:
+def row(engine: Engine, name: str) -> Checkpoint:
+    """The catalogue's row of that id. Raises UserError where there is none."""
+    found = engine.row(name)
+    if found is None:
+        raise UserError(
+            "The model {name} is not in the catalogue: choose one of the list, or type "
+            "owner/repo:file@revision.",
+            name=name,
+        )
+    return found
+
+
+def language(request: gr.Request | Request | None) -> str:
     """The visitor's language, of those the window has: "zh" or "en"."""
     wanted = (request.headers.get("accept-language") or "") if request else ""
     return "zh" if wanted.lower().startswith("zh") else "en"
@@ -82,7 +97,7 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
     return f'<a class="download" href="{html.escape(served(path))}" download>{name}</a>'
 
 
-def by_path(box: gr.components.Component) -> gr.components.Component:
+def by_path(box: Box) -> Box:
     """The box, whose value is the path of the file as it came, or a list of paths;
     `incoming.Window` has looked at them.
 
@@ -94,7 +109,7 @@ def by_path(box: gr.components.Component) -> gr.components.Component:
             return None
         return [file.path for file in payload.root] if hasattr(payload, "root") else payload.path
 
-    box.preprocess = paths
+    box.preprocess = paths  # type: ignore[method-assign]  # of this one box
     return box
 
 
@@ -118,11 +133,12 @@ def together(prices: Iterable[Price], seconds_of: Callable[[list[float]], float]
     largest memory counts.
     """
     prices = list(prices)
-    each, loads = [p.seconds for p in prices], [p.download for p in prices]
+    each = [p.seconds for p in prices if p.seconds is not None]
+    loads = [p.download for p in prices if p.download is not None]
     return Price(
-        None if None in each else seconds_of(each),
+        seconds_of(each) if len(each) == len(prices) else None,
         max((p.memory for p in prices if p.memory), default=None),
-        None if None in loads else sum(loads),
+        sum(loads) if len(loads) == len(prices) else None,
     )
 
 
@@ -263,11 +279,9 @@ def show(
             for result in results:
                 _add(shown, result, Path(name), lang, keep)
                 yield shown
-            if shown.files:
-                shown.line, shown.archive = (
-                    report_line(shown.report, lang),
-                    keep(_archive(shown, Path(name))),
-                )
+            if shown.files and shown.report:
+                shown.line = report_line(shown.report, lang)
+                shown.archive = keep(_archive(shown, shown.report, Path(name)))
                 yield shown
         except UserError as e:
             shown.line, shown.failed, shown.missing = (
@@ -307,10 +321,10 @@ def plain_recipe(recipe: Recipe) -> dict:
     return json.loads(recipe.to_json())
 
 
-def _archive(shown: Shown, folder: Path) -> Path:
+def _archive(shown: Shown, report: Report, folder: Path) -> Path:
     texts = {
         "recipe.json": shown.recipe.to_json(),
-        "report.json": images.as_json(shown.report.as_dict()),
+        "report.json": images.as_json(report.as_dict()),
     }
     return images.save_zip(
         [Path(p) for p, _ in shown.files],

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ganapps.engine import Engine
 from ganapps.models.catalog import Checkpoint
+from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.ui.parts import common
 from ganapps.ui.parts.before_after import Last
@@ -33,7 +34,7 @@ LOSSES = {
 
 
 def check(
-    engine: Engine, last: Last, row: Checkpoint, address: Callable[[object], str], lang: str
+    engine: Engine, last: Last, row: Checkpoint, address: Callable[[images.Picture], str], lang: str
 ) -> Iterator[tuple[str, str]]:
     """The report's line and what is found so far. `row` made the last result and has a twin;
     `address` says where the page finds a picture.
@@ -62,7 +63,11 @@ def check(
 
 
 def _frames(
-    engine: Engine, upload: str, shown: common.Shown, address: Callable[[object], str], lang: str
+    engine: Engine,
+    upload: str,
+    shown: common.Shown,
+    address: Callable[[images.Picture], str],
+    lang: str,
 ) -> str:
     """The picture's way: there, back, where it differs, and how much of it returned."""
     back, beside = engine.returned(upload, shown.files[-1][0]), shown.kept[-1].beside

@@ -53,7 +53,8 @@ class Lane:
         self.large = bool(result.recipe.pictures)
         self.report, self.done = result.report, result.done / max(result.total, 1)
         if len(result.preview) == 2:
-            self.film.append(tuple(images.address(p) for p in result.preview))
+            noise, guess = (images.address(p) for p in result.preview)
+            self.film.append((noise, guess))
         elif self.film_ends and not result.made:  # another picture has begun
             self.film, self.film_ends = [], False
         self.film_ends = self.film_ends or bool(result.made)
@@ -66,8 +67,7 @@ def _looked_at(kept: Kept) -> str:
     """A finished picture to look at: what was made of an upload is shown large, for there is only
     one.
     """
-    picture = images.to_picture(kept.picture) if hasattr(kept.picture, "shape") else kept.picture
-    return images.address(picture, LARGE if kept.recipe.pictures else 256)
+    return images.address(images.picture_of(kept), LARGE if kept.recipe.pictures else 256)
 
 
 def thinned(film: Sequence, most: int = FRAMES) -> list[int]:
@@ -249,9 +249,9 @@ def fairness(asked: Race, names: Names, lap: Lap, lang: str) -> str:
     """What equal memory means here, in one sentence with its figures; the other kinds say it by
     their name.
     """
-    if asked.fair != "memory" or None in lap.rehearsed:
+    costs = [r.memory for r in lap.rehearsed if r and r.memory is not None]
+    if asked.fair != "memory" or len(costs) < len(lap.rehearsed):
         return ""
-    costs = [r.memory for r in lap.rehearsed]
     dear = costs.index(max(costs))
     said = say(
         lang,

@@ -9,8 +9,10 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
@@ -27,7 +29,7 @@ class Many:
     were made of them.
     """
 
-    def __init__(self, engine: Engine, name: str, words: object) -> None:
+    def __init__(self, engine: Engine, name: str, words: I18nData) -> None:
         self.engine = engine
         self.box = common.by_path(
             gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files")
@@ -59,7 +61,9 @@ class Many:
             }
             return
         rows = [[Path(f).name[:40], say(lang, "waiting")] for f in pictures]
-        done, manifest, began = [], [], time.monotonic()
+        done: list[Path] = []
+        manifest: list[dict[str, Any]] = []
+        began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             for index, file in enumerate(pictures):
                 try:

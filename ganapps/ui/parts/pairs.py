@@ -54,9 +54,10 @@ class Kind:
         """Both sides' recipes: of what is known of each side, the settings that its task has; None
         is left to the model.
         """
-        return tuple(
-            self._recipe(side, model, precision, given)
-            for side, (model, given) in enumerate(zip(models, (left, right)))
+        first, second = models
+        return (
+            self._recipe(0, first, precision, left),
+            self._recipe(1, second, precision, right),
         )
 
     def _recipe(self, side: int, model: str, precision: str, given: Mapping[str, Any]) -> Recipe:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
@@ -33,12 +34,12 @@ class Words:
     what the first visit shows; `next` is the tab that results can be sent to.
     """
 
-    go: object
-    go_all: object
-    every: object
+    go: I18nData
+    go_all: I18nData
+    every: I18nData
     note: str
     next: str
-    send: object
+    send: I18nData
 
 
 class PictureTab:
@@ -106,7 +107,7 @@ class PictureTab:
         """Updates for a person's own file that holds a network of this kind; "" for the model
         again.
         """
-        controls = self.model_chosen(self.engine.row(model), common.language(request))
+        controls = self.model_chosen(common.row(self.engine, model), common.language(request))
         return dict.fromkeys(controls, gr.skip()) | self.dials.chosen(None) if kind else controls
 
     def cleared(self) -> dict:
@@ -170,7 +171,7 @@ class PictureTab:
             }
             self.restore = common.by_path(
                 gr.UploadButton(
-                    t("Restore from a PNG"),
+                    t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
                     file_types=[".png", ".json"],
                     size="sm",
                     elem_id=f"{name}-restore",
@@ -447,7 +448,7 @@ class PictureTab:
             view = {self.area.line: common.refusal(e, lang)}
         return self.busy(False) | view
 
-    def left(self, session: str) -> None:
+    def left(self, session: str | None) -> None:
         """A visitor has gone: nothing of theirs stays in memory."""
         self._parts.take(session)
 
@@ -507,7 +508,7 @@ class PictureTab:
         lang = common.language(request)
         chips, card = cards.about(self.engine, model, lang)
         return {self.chips: chips, self.card: card} | self.model_chosen(
-            self.engine.row(model), lang
+            common.row(self.engine, model), lang
         )
 
     def priced(self, values: Mapping, request: gr.Request) -> str:

@@ -56,8 +56,10 @@ class Quality:
         steps, eta, and what this visit measured.
         """
         controls = [*controls, self.figure]
+        window = gr.context.Context.root_block
+        assert window is not None, "events are wired inside the window"
         gr.on(
-            [gr.context.Context.root_block.load, *(w.change for w in controls)],
+            [window.load, *(w.change for w in controls)],
             self.drawn,
             controls,
             [self.chart, self.table],

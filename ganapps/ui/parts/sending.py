@@ -5,6 +5,7 @@ for.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import gradio as gr
 
@@ -36,9 +37,11 @@ def connect(tabs: gr.Tabs, faces: FacesTab, others: Mapping[str, PictureTab]) ->
         faces.line,
     )
     for tab in others.values():
-        wire(
-            tab.sends, lambda values, tab=tab: values[tab.area.file], {tab.area.file}, tab.area.line
-        )
+        wire(tab.sends, partial(_result, tab), {tab.area.file}, tab.area.line)
+
+
+def _result(tab: PictureTab, values: Mapping) -> str | None:
+    return values[tab.area.file]
 
 
 def opened(request: gr.Request) -> dict:

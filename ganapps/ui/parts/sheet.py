@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from ganapps.engine import Engine
 from ganapps.models.catalog import Checkpoint
@@ -25,7 +26,7 @@ class Sheet:
     "" where there is none.
     """
 
-    def __init__(self, engine: Engine, task: str, words: object) -> None:
+    def __init__(self, engine: Engine, task: str, words: I18nData) -> None:
         self.engine, self.task = engine, task
         self.gallery = gr.Gallery(
             label=words,
@@ -99,7 +100,7 @@ class Sheet:
                 *_, shown = common.show(
                     self.engine.run(recipe, [picture], file), recipe, lang, keep=str
                 )
-                if shown.failed:
+                if shown.failed or shown.report is None:
                     refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
                     yield {line: refused}
                     if shown.ended:

@@ -61,7 +61,7 @@ class Track:
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="compare-copy")
             self.restore = common.by_path(
                 gr.UploadButton(
-                    t("Restore from a PNG"),
+                    t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
                     file_types=[".png", ".json", ".webp"],
                     size="sm",
                     elem_id="compare-restore",
@@ -100,16 +100,16 @@ class Track:
             state = (len(lane.thumbs), len(lane.film))
             if running.seen.get(side) != state:
                 running.seen[side] = state
-                update[place] = lanes.easel(lane, lang) or lanes.wall(
-                    lane, running.lap.pictures[side], lang
-                )
+                made = running.lap.pictures[side] if running.lap else 0
+                update[place] = lanes.easel(lane, lang) or lanes.wall(lane, made, lang)
         return update
 
     def over(self, running: Running, rows: Sequence, folder: Path, lang: str) -> dict:
         """The clock has stopped: everything that can be looked at, stepped through and taken
         home.
         """
-        if running.lap is None:
+        lap = running.lap
+        if lap is None:
             return {self.clock: lanes.clock(running.names, running.lanes, None, lang)}
         self._look(running, lang)
 
@@ -119,7 +119,7 @@ class Track:
         report = images.as_json(
             races.report(
                 running.asked,
-                running.lap,
+                lap,
                 [lane.report for lane in running.lanes],
                 [lane.stopped for lane in running.lanes],
             )
@@ -130,10 +130,9 @@ class Track:
             made, folder / "race.zip", {"race.json": running.asked.to_json(), "report.json": report}
         )
         shown = [
-            lanes.whole(lane, running.lap.pictures[i], lang, kept)
-            for i, lane in enumerate(running.lanes)
+            lanes.whole(lane, lap.pictures[i], lang, kept) for i, lane in enumerate(running.lanes)
         ]
-        return self.told(running, rows, lang) | {
+        return self.told(running, lap, rows, lang) | {
             self.left: shown[0],
             self.right: shown[1],
             self.link: running.asked.to_link(),
@@ -141,32 +140,31 @@ class Track:
             self.report: common.download(files.keep(folder / "report.json"), "Report", lang),
         }
 
-    def told(self, running: Running, rows: Sequence, lang: str) -> dict:
+    def told(self, running: Running, lap: Lap, rows: Sequence, lang: str) -> dict:
         """What the race cost either side, and whether it was fair."""
         titles = [
             row.title if row else recipe.checkpoint
             for row, recipe in zip(rows, running.asked.recipes)
         ]
         data = [row.data if row else say(lang, "unknown") for row in rows]
-        said = lanes.sentence(running.names, running.lap, lang) + lanes.fairness(
-            running.asked, running.names, running.lap, lang
+        said = lanes.sentence(running.names, lap, lang) + lanes.fairness(
+            running.asked, running.names, lap, lang
         )
         return {
-            self.clock: lanes.clock(running.names, running.lanes, running.lap, lang),
+            self.clock: lanes.clock(running.names, running.lanes, lap, lang),
             self.sentence: said,
-            self.figures: lanes.figures(
-                running.names, titles, data, running.lanes, running.lap, lang
-            ),
+            self.figures: lanes.figures(running.names, titles, data, running.lanes, lap, lang),
         }
 
 
 def names_of(kind: Kind, rows: Sequence, lang: str) -> Names:
     """What a race of this kind calls its sides."""
     if kind is FACES or None in rows:
-        return Names(
-            (say(lang, "GAN"), say(lang, "Diffusion")), tuple(say(lang, s) for s in kind.spoken)
-        )
-    return Names(tuple(r.title for r in rows), tuple(r.title for r in rows))
+        first, second = kind.spoken
+        spoken = (say(lang, first), say(lang, second))
+        return Names((say(lang, "GAN"), say(lang, "Diffusion")), spoken)
+    titles = (rows[0].title, rows[1].title)
+    return Names(titles, titles)
 
 
 def noted(measured: Mapping[str, float], running: Running) -> dict[str, float]:

@@ -25,14 +25,14 @@ class Underway:
     """
 
     def __init__(self) -> None:
-        self._held: dict[str, Held] = {}
+        self._held: dict[str | None, Held] = {}
 
     def __len__(self) -> int:
         """How many runs hold something."""
         return len(self._held)
 
     @contextmanager
-    def of(self, session: str) -> Iterator[Held]:
+    def of(self, session: str | None) -> Iterator[Held]:
         """A run of this session. When it ends by itself, what it holds is gone at once; when it is
         cut off, by Stop or because the visitor left, `GRACE` seconds later, for the two look the
         same from here.
@@ -50,19 +50,19 @@ class Underway:
             raise
         self._let_go(session, held)
 
-    def look(self, session: str) -> Any:
+    def look(self, session: str | None) -> Any:
         """What the session's run holds now, or None."""
         held = self._held.get(session)
         return held.it if held else None
 
-    def take(self, session: str) -> Any:
+    def take(self, session: str | None) -> Any:
         """The same, and it is held no longer."""
         held, it = self._held.pop(session, None), None
         if held:
             it, held.it = held.it, None
         return it
 
-    def _let_go(self, session: str, held: Held) -> None:
+    def _let_go(self, session: str | None, held: Held) -> None:
         held.it = None
         if self._held.get(session) is held:
             del self._held[session]

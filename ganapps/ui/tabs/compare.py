@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from ganapps import race as races
 from ganapps.engine import Engine
@@ -80,7 +81,7 @@ class CompareTab:
         ]
         # model -> seconds of one network call, from this visit's races
         self.measured = gr.State({})
-        self.asked = {
+        self.asked: set[Block] = {
             self.kind,
             self.gan,
             self.diffusion,
@@ -591,7 +592,7 @@ class CompareTab:
         except Exception:
             log.exception("a race failed")
             yield {self.track.sentence: common.refusal(common.bug(), lang)}
-        embedded = " + ".join(self.engine.row(name).title for name in FACES.first)
+        embedded = " + ".join(common.row(self.engine, name).title for name in FACES.first)
         yield {
             self.go: gr.update(visible=True),
             self.stop: gr.update(visible=False),
@@ -600,7 +601,7 @@ class CompareTab:
             ),
         }
 
-    def left(self, session: str) -> None:
+    def left(self, session: str | None) -> None:
         """A visitor has gone: nothing of theirs stays in memory."""
         self._running.take(session)
 
@@ -613,4 +614,4 @@ class CompareTab:
         for lane in running.lanes:
             lane.stopped = True
         rows = [self.engine.row(r.checkpoint) for r in running.asked.recipes]
-        return update | self.track.told(running, rows, lang)
+        return update | self.track.told(running, running.lap, rows, lang)

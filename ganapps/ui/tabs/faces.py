@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from ganapps.engine import TASKS, Engine, Result
 from ganapps.errors import UserError
+from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_file, from_json, from_link
 from ganapps.report import size
 from ganapps.schema import bounds
@@ -106,7 +108,7 @@ class FacesTab:
         )
         self.price = gr.HTML('<div class="price"></div>', elem_id="faces-price")
 
-    def _controls(self, checkpoint) -> Controls:
+    def _controls(self, checkpoint: Checkpoint) -> Controls:
         """Ticking a label reveals its slider, list or colour; what is not ticked is left to the
         seed.
         """
@@ -164,7 +166,7 @@ class FacesTab:
             }
             self.restore = common.by_path(
                 gr.UploadButton(
-                    t("Restore from a PNG"),
+                    t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
                     file_types=[".png", ".json"],
                     size="sm",
                     elem_id="faces-restore",
@@ -271,7 +273,7 @@ class FacesTab:
         """Updates that show a recipe in the widgets."""
         s = recipe.settings
         known = self.engine.row(recipe.checkpoint) is not None
-        updates = {
+        updates: dict[Block, Any] = {
             self.model: recipe.checkpoint if known else gr.skip(),
             self.own: "" if known else recipe.checkpoint,
             self.seed: str(s.get("seed", 0)),
@@ -447,7 +449,7 @@ class FacesTab:
             yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
         missing = False
         for shown in common.show(self._results(recipe, weights), recipe, lang):
-            update = {self.line: shown.line}
+            update: dict[Block, Any] = {self.line: shown.line}
             if shown.files:
                 update |= {self.wall: shown.files, self.made: shown.recipes}
             if shown.archive:
@@ -481,7 +483,7 @@ class FacesTab:
                 yield result
             self._wall = drawn
 
-    def extra(self, task: str, place: gr.Gallery | gr.Image):
+    def extra(self, task: str, place: gr.Gallery | gr.Image) -> Callable[..., Iterator[dict]]:
         """The handler that shows a strip or a film in its place."""
 
         def run(values: Mapping, request: gr.Request) -> Iterator[dict]:
@@ -529,7 +531,7 @@ class FacesTab:
     def chosen(self, model: str, request: gr.Request) -> list:
         """Another model: its chips, card and labels."""
         lang = common.language(request)
-        checkpoint = self.engine.row(model)
+        checkpoint = common.row(self.engine, model)
         here = self.engine.here(checkpoint)
         groups = [gr.update(visible=k.checkpoint == model) for k in self.controls]
         return [cards.chips(checkpoint, here, lang), cards.card(checkpoint, here, lang), *groups]

@@ -101,23 +101,23 @@ class TranslateTab(PictureTab):
         return {
             self.style: gr.update(
                 value=int(style) if style.isdecimal() and len(style) < 3 else 0,
-                visible=bool(row) and row.network == "styles26",
+                visible=row is not None and row.network == "styles26",
             ),
             self.face: gr.update(
                 choices=known,
                 value=[name for name in chosen if name in known],
-                visible=bool(row) and row.network == "stargan",
+                visible=row is not None and row.network == "stargan",
             ),
             self.prompt: gr.update(
                 value=recipe.settings.get("prompt", ""),
-                visible=bool(row) and row.kind == "diffusion",
+                visible=row is not None and row.kind == "diffusion",
             ),
         } | super().restored(recipe)
 
     def own_events(self) -> list:
         """The other direction; there and back."""
         self.switch.click(
-            lambda model: self.engine.row(model).back or model,
+            lambda model: common.row(self.engine, model).back or model,
             self.model,
             self.model,
             **common.QUIET,
@@ -150,7 +150,7 @@ class TranslateTab(PictureTab):
         return (
             self._controls(kind, None, lang) | self.dials.chosen(None)
             if kind
-            else self.model_chosen(self.engine.row(model), lang)
+            else self.model_chosen(common.row(self.engine, model), lang)
         )
 
     def _controls(self, network: str, row: Checkpoint | None, lang: str) -> dict:

@@ -165,7 +165,10 @@ class UpscaleTab(PictureTab):
         update: dict = {self.heat: heat}
         if values[self.truth]:
             update[self.area.facts] = figures_line(
-                kept.figures | self.engine.against_truth(shown.files[-1][0], values[self.truth]),
+                {
+                    **kept.figures,
+                    **self.engine.against_truth(shown.files[-1][0], values[self.truth]),
+                },
                 lang,
             )
         return update
