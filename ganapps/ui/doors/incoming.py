@@ -126,7 +126,7 @@ async def upload(request: Request) -> Response:
     except UserError as e:
         await drained(request.receive, body.last)
         return PlainTextResponse(
-            say(common.language(request), e.template, **e.values), status_code=413
+            say(visitors.language(request.scope), e.template, **e.values), status_code=413
         )
     except MultiPartException as e:
         return PlainTextResponse(

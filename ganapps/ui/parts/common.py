@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 import gradio as gr
-from starlette.requests import Request
 
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError, WeightsError
@@ -55,7 +54,7 @@ def row(engine: Engine, name: str) -> Checkpoint:
     return found
 
 
-def language(request: gr.Request | Request | None) -> str:
+def language(request: gr.Request | None) -> str:
     """The visitor's language, of those the window has: "zh" or "en"."""
     wanted = (request.headers.get("accept-language") or "") if request else ""
     return "zh" if wanted.lower().startswith("zh") else "en"
