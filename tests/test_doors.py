@@ -22,7 +22,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.report import Part
 from ganapps.ui import doors
-from ganapps.ui.doors import files, turns
+from ganapps.ui.doors import callers, files, passwords, turns
 from ganapps.workers import runs
 from tests.api import called, post
 from tests.window import served
@@ -324,10 +324,10 @@ def test_a_refused_host_is_told_the_flag(url: str) -> None:
 
 def test_a_space_and_a_shared_link_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPACE_ID", "me/gans")
-    callers = doors.Callers(lambda *_: None, doors.known_hosts(None, (), shared=True))
-    assert callers._known("me-gans.hf.space")
-    assert callers._known("0123456789abcdef.gradio.live")
-    assert not callers._known("hf.space.evil.example")
+    door = callers.Callers(lambda *_: None, doors.known_hosts(None, (), shared=True))
+    assert door._known("me-gans.hf.space")
+    assert door._known("0123456789abcdef.gradio.live")
+    assert not door._known("hf.space.evil.example")
 
 
 # -- 3: passwords

@@ -27,8 +27,9 @@ from ganapps import ui as rooms
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
-from ganapps.ui import doors
-from ganapps.ui.doors import Bodies, Cookies, files, turns, visitors
+from ganapps.ui.doors import callers, files, passwords, turns, visitors
+from ganapps.ui.doors.callers import Cookies
+from ganapps.ui.doors.calls import Bodies
 from ganapps.ui.parts import common
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.workers import runs
@@ -129,7 +130,7 @@ def test_another_name_is_refused_with_what_to_do(house: House, headers: dict[str
     """
     for path in ("startup-events", "file=x", "heartbeat/me"):
         answer = house.client().get(path, headers=headers)
-        name = doors._name(next(iter(headers.values())).split(",")[0])
+        name = callers._name(next(iter(headers.values())).split(",")[0])
         assert answer.status_code == 403
         assert (
             answer.json()["error"]
@@ -470,8 +471,8 @@ def test_a_cookie_goes_with_no_foreign_request_but_in_a_space(
 def test_another_address_is_not_slowed_down(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doors, "WAIT", 1000.0)
-    monkeypatch.setattr(doors, "LONGEST_WAIT", 1000.0)
+    monkeypatch.setattr(passwords, "WAIT", 1000.0)
+    monkeypatch.setattr(passwords, "LONGEST_WAIT", 1000.0)
     served = launched(engine, auth=("ada", "right"))
     house = next(served)
 

@@ -19,7 +19,8 @@ from starlette.routing import Route
 from starlette.types import Message, Receive
 
 from ganapps.errors import UserError
-from ganapps.ui.doors import drained, files, visitors
+from ganapps.ui.doors import files, visitors
+from ganapps.ui.doors.calls import drained
 from ganapps.ui.parts import common
 from ganapps.ui.words import say
 
