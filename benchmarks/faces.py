@@ -2,17 +2,20 @@
 as Markdown.
 
     python benchmarks/faces.py [--threads 2] [--rounds 5] [--only stylegan2-256] [--original PATH]
+    [--original3 PATH]
 
-PATH is a checkout of NVlabs/stylegan2-ada-pytorch: then its reference path draws the same pictures
-from the same weights in turn with ours, and the table has the ratio of the times (the median over
-rounds), of the peaks, and the largest relative difference. Every measurement has a process of its
-own. Peak memory is the weights and what drawing needs at most, without Python and PyTorch.
+The first PATH is a checkout of NVlabs/stylegan2-ada-pytorch, the second one of NVlabs/stylegan3:
+then their reference paths draw the same pictures from the same weights in turn with ours, and the
+table has the ratio of the times (the median over rounds), of the peaks, and the largest relative
+difference. Every measurement has a process of its own. Peak memory is the weights and what drawing
+needs at most, without Python and PyTorch.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import resource
 import statistics
 import subprocess
@@ -75,6 +78,99 @@ def stylegan2_state(sizes: Style2) -> dict[str, Tensor]:
     return {name: tensor * 100 if ".fc" in name else tensor for name, tensor in state.items()}
 
 
+@dataclass(frozen=True)
+class Style3:
+    """The sizes of a StyleGAN3: T, or with `turns` R."""
+
+    resolution: int
+    channel_base: int
+    channel_max: int
+    turns: bool
+    width: int = 512
+    labels: int = 0
+
+
+STYLE3 = {
+    "stylegan3-t-256": Style3(256, 16384, 512, turns=False),
+    "stylegan3-r-256": Style3(256, 32768, 1024, turns=True),
+}
+LAYERS, CRITICAL, MARGIN = 14, 2, 10  # as published
+
+
+def round_filter(taps: int = 12, cutoff: float = 0.2) -> Tensor:
+    """A low-pass filter [12, 12] as round as the published ones: a jinc under a Kaiser window;
+    `cutoff` in waves a sample.
+    """
+    along = torch.arange(taps) - (taps - 1) / 2
+    radius = torch.hypot(along[:, None], along)
+    window = torch.kaiser_window(taps, periodic=False, beta=2.5)
+    kernel = (
+        torch.special.bessel_j1(2 * math.pi * cutoff * radius)
+        / (math.pi * radius)
+        * torch.outer(window, window)
+    )
+    return kernel / kernel.sum()
+
+
+def stylegan3_state(sizes: Style3) -> dict[str, Tensor]:
+    """Random tensors under NVIDIA's names; the layers' bandwidths grow geometrically (Karras 2021,
+    appendix C.1).
+    """
+    steps = [min(n / (LAYERS - CRITICAL), 1) for n in range(LAYERS + 1)]
+    cutoffs = [2 * (sizes.resolution / 4) ** step for step in steps]
+    stopbands = [2**2.1 * (sizes.resolution / 2 * 2**0.3 / 2**2.1) ** step for step in steps]
+    rates = [2 ** math.ceil(math.log2(min(2 * band, sizes.resolution))) for band in stopbands]
+    channels = [
+        round(min(sizes.channel_base / 2 / cutoff, sizes.channel_max)) for cutoff in cutoffs[:-1]
+    ] + [3]
+    width, first = sizes.width, channels[0]
+    shapes: dict[str, tuple[int, ...]] = {"mapping.w_avg": (width,)}
+    for number in range(2):
+        shapes |= {
+            f"mapping.fc{number}.weight": (width, width),
+            f"mapping.fc{number}.bias": (width,),
+        }
+    leaves = {
+        "weight": (first, first),
+        "affine.weight": (4, width),
+        "affine.bias": (4,),
+        "transform": (3, 3),
+    }
+    shapes |= {f"synthesis.input.{leaf}": shape for leaf, shape in leaves.items()}
+    shapes |= {"synthesis.input.freqs": (first, 2), "synthesis.input.phases": (first,)}
+    for number, outputs in enumerate(channels):
+        last, inputs = number == LAYERS, channels[max(number - 1, 0)]
+        side = sizes.resolution if number >= LAYERS - 1 else rates[number] + 2 * MARGIN
+        kernel = 1 if last or sizes.turns else 3
+        leaves = {
+            "weight": (outputs, inputs, kernel, kernel),
+            "bias": (outputs,),
+            "magnitude_ema": (),
+        }
+        leaves |= {"affine.weight": (inputs, width), "affine.bias": (inputs,)}
+        if not last:
+            leaves["up_filter"] = (12 * rates[number] // rates[max(number - 1, 0)],)
+            leaves["down_filter"] = (
+                (12, 12) if sizes.turns and number < LAYERS - CRITICAL else (12,)
+            )
+        shapes |= {
+            f"synthesis.L{number}_{side}_{outputs}.{leaf}": shape for leaf, shape in leaves.items()
+        }
+    state = random_state(
+        {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    )
+    filters = {name: shape for name, shape in shapes.items() if name.endswith("_filter")}
+    state |= {
+        name: round_filter() if len(shape) == 2 else state[name] * 0.2
+        for name, shape in filters.items()
+    }
+    state |= {
+        name: tensor.abs() + 1 for name, tensor in state.items() if name.endswith("magnitude_ema")
+    }
+    state |= {name: tensor * 100 for name, tensor in state.items() if ".fc" in name}
+    return state | {"synthesis.input.transform": torch.eye(3)}
+
+
 def r3gan() -> nn.Module:
     """FFHQ 256."""
     widths = (768, 768, 768, 768, 384, 192, 96)
@@ -108,10 +204,15 @@ def dcgan() -> nn.Module:
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
+SIZES = {**STYLE2, **STYLE3}
 BUILDERS: dict[str, Callable[[], nn.Module]] = {
     **{
         name: lambda sizes=sizes: build("stylegan2", stylegan2_state(sizes), {"conv_clamp": CLAMP})
         for name, sizes in STYLE2.items()
+    },
+    **{
+        name: lambda sizes=sizes: build("stylegan3", stylegan3_state(sizes), {})
+        for name, sizes in STYLE3.items()
     },
     "r3gan-256": r3gan,
     "stylegan-adain-128": stylegan,
@@ -131,8 +232,25 @@ def random_state(shapes: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def original(checkout: str, sizes: Style2) -> Callable[[Tensor, Tensor | None], Tensor]:
+def original3(checkout: str, sizes: Style3) -> Callable[[Tensor, Tensor | None], Tensor]:
+    """NVIDIA's own StyleGAN3 with the same weights."""
+    sys.path.insert(0, checkout)
+    from training.networks_stylegan3 import Generator  # the reader's checkout
+
+    kernel = {"conv_kernel": 1, "use_radial_filters": True} if sizes.turns else {}
+    told = {"channel_base": sizes.channel_base, "channel_max": sizes.channel_max, **kernel}
+    network = Generator(
+        sizes.width, 0, sizes.width, sizes.resolution, 3, mapping_kwargs={"num_layers": 2}, **told
+    )
+    network.load_state_dict(stylegan3_state(sizes))
+    network.eval().requires_grad_(False)
+    return lambda z, c: network(z, torch.zeros(len(z), 0))
+
+
+def original(checkout: str, sizes: Style2 | Style3) -> Callable[[Tensor, Tensor | None], Tensor]:
     """NVIDIA's own generator with the same weights."""
+    if isinstance(sizes, Style3):
+        return original3(checkout, sizes)
     sys.path.insert(0, checkout)
     from training.networks import Generator  # the reader's checkout
 
@@ -169,7 +287,7 @@ class Result:
 def measure_time(name: str, batch: int, rounds: int, checkout: str | None) -> Result:
     """In turn with the original, if there is one; the first round warms up."""
     ours, z, c = prepared(name, batch)
-    theirs = original(checkout, STYLE2[name]) if checkout and name in STYLE2 else None
+    theirs = original(checkout, SIZES[name]) if checkout and name in SIZES else None
     times, ratios, difference = [], [], None
     for _ in range(rounds + 1):
         picture, seconds = timed(lambda: ours(z, c))
@@ -199,9 +317,9 @@ def prepared(
     name: str, batch: int, checkout: str | None = None
 ) -> tuple[Callable, Tensor, Tensor | None]:
     """What draws, and what it draws from."""
-    draw = original(checkout, STYLE2[name]) if checkout else BUILDERS[name]()
-    labels = STYLE2[name].labels if name in STYLE2 else 0
-    width = STYLE2[name].width if name in STYLE2 else draw.z_dim
+    draw = original(checkout, SIZES[name]) if checkout else BUILDERS[name]()
+    labels = SIZES[name].labels if name in SIZES else 0
+    width = SIZES[name].width if name in SIZES else draw.z_dim
     generator = torch.Generator().manual_seed(1)
     c = torch.randn(batch, labels, generator=generator) if labels else None
     return draw, torch.randn(batch, width, generator=generator), c
@@ -250,11 +368,12 @@ def child(options: argparse.Namespace, *more: str) -> Result:
 def row(options: argparse.Namespace, name: str, batch: int) -> str:
     """One line of the table."""
     case = ["--case", name, "--batch", str(batch)]
-    source = ["--original", options.original] if options.original and name in STYLE2 else []
+    checkout = options.original3 if name in STYLE3 else options.original if name in STYLE2 else None
+    source = ["--original", checkout] if checkout else []
     result = child(options, *case, "--measure", "time", *source)
     result.peak = child(options, *case, "--measure", "peak").peak
     cells = [name, str(batch), f"{result.seconds:.3f}", f"{result.peak:.0f}"]
-    if options.original:
+    if options.original or options.original3:
         cells += ["", "", ""]
     if source:
         result.peak_ratio = result.peak / child(options, *case, "--measure", "peak", *source).peak
@@ -275,6 +394,7 @@ def main() -> None:
     parser.add_argument(
         "--original", help="a checkout of NVlabs/stylegan2-ada-pytorch to compare with"
     )
+    parser.add_argument("--original3", help="a checkout of NVlabs/stylegan3 to compare with")
     parser.add_argument("--case", choices=BUILDERS, help=argparse.SUPPRESS)
     parser.add_argument("--measure", choices=["time", "peak"], help=argparse.SUPPRESS)
     parser.add_argument("--batch", type=int, help=argparse.SUPPRESS)
@@ -291,7 +411,8 @@ def main() -> None:
         print(json.dumps(asdict(measure_peak(options.case, options.batch, options.original))))
     else:
         heads = ["network", "batch", "seconds per picture", "peak MiB"]
-        heads += ["time / original", "peak / original", "difference"] if options.original else []
+        beside = options.original or options.original3
+        heads += ["time / original", "peak / original", "difference"] if beside else []
         print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
         for name in [options.only] if options.only else BUILDERS:
             for batch in BATCHES:

@@ -184,19 +184,54 @@ def r3gan_snapshot(
 class Network:
     """NVIDIA's TensorFlow network: a state with the text of its program and arrays."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        variables: dict | None = None,
+        told: dict | None = None,
+        components: dict | None = None,
+    ) -> None:
+        variables = {"w": numpy.zeros(3, "f4")} if variables is None else variables
         self.state = dict(
-            version=4, name=name, build_module_src=SOURCE, variables=[("w", numpy.zeros(3, "f4"))]
+            version=4,
+            name=name,
+            static_kwargs=EasyDict(told or {}),
+            components=EasyDict(components or {}),
+            build_module_src=SOURCE,
+            build_func_name="G",
+            variables=list(variables.items()),
         )
 
     def __getstate__(self) -> dict:
         return self.state
 
 
-def tensorflow_snapshot(protocol: int) -> bytes:
-    """A file of NVIDIA's TensorFlow program: three networks, G, D and Gs."""
-    with stand_ins({Network: ("dnnlib.tflib.network", "Network")}):
-        return pickle.dumps(tuple(Network(name) for name in ("G", "D", "Gs")), protocol)
+TENSORFLOW = {Network: ("dnnlib.tflib.network", "Network"), EasyDict: PLACES[EasyDict]}
+
+
+def tensorflow_snapshot(protocol: int, alone: bool = False) -> bytes:
+    """A file of NVIDIA's TensorFlow program: three networks, G, D and Gs; or one `alone`."""
+    networks = tuple(Network(name) for name in ("G", "D", "Gs"))
+    with stand_ins(TENSORFLOW):
+        return pickle.dumps(networks[2] if alone else networks, protocol)
+
+
+def tensorflow_networks(tensors: dict[str, torch.Tensor], told: dict, protocol: int = 4) -> bytes:
+    """The same, where Gs holds `tensors` (named `mapping/Dense0/weight` and the like) and was told
+    `told`.
+    """
+    arrays: dict[str, dict] = {"": {}, "mapping": {}, "synthesis": {}}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition("/")
+        part, rest = (part, rest) if part in arrays else ("", name)
+        array = numpy.array(tensor.numpy(), order="C")
+        # TensorFlow gives single numbers as scalars
+        arrays[part][rest] = array if array.shape else array[()]
+    inner = {part: Network(f"G_{part}", arrays[part]) for part in ("mapping", "synthesis")}
+    with stand_ins(TENSORFLOW):
+        return pickle.dumps(
+            (Network("G"), Network("D"), Network("Gs", arrays[""], told, inner)), protocol
+        )
 
 
 def truth(network: nn.Module) -> dict[str, torch.Tensor]:

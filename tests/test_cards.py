@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganapps.engine import Engine
 from ganapps.models.catalog import SURE, Checkpoint
-from ganapps.ui.parts import cards
+from ganapps.ui.parts import cards, common
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.words import CHINESE
 
@@ -55,17 +55,23 @@ def test_every_translator_that_ships_shows_what_it_does(
 
 
 def test_every_domain_has_a_chinese_name(engine: Engine) -> None:
+    rows = [*engine.rows("translate"), *engine.rows("faces")]
+    assert sorted({domain for row in rows for domain in row.domains if domain not in CHINESE}) == []
+
+
+def test_generators_of_one_domain_stand_together_and_faces_come_first(engine: Engine) -> None:
+    listed = common.choices(engine, "faces", "en")
+    drawn = [engine.row(name).domains for _, name in listed]
     assert (
-        sorted(
-            {
-                domain
-                for row in engine.rows("translate")
-                for domain in row.domains
-                if domain not in CHINESE
-            }
-        )
-        == []
+        listed[0][1] == "heads-128"
+        and drawn == sorted(drawn, key=lambda domains: drawn.index(domains))
+        and not drawn[0]
     )
+    assert any(title.startswith("churches: StyleGAN2") for title, _ in listed)
+    assert any(
+        title.startswith("教堂: StyleGAN2") for title, _ in common.choices(engine, "faces", "zh")
+    )
+    assert {name for _, name in listed} == {row.id for row in engine.rows("faces")}
 
 
 def test_the_chips_say_what_is_no_gan_and_the_two_domains(engine: Engine) -> None:

@@ -14,6 +14,7 @@ from snapshot_files import (
     legacy_stream,
     nvidia_snapshot,
     r3gan_snapshot,
+    tensorflow_networks,
     tensorflow_snapshot,
     truth,
 )
@@ -242,9 +243,23 @@ def test_r3gan_is_known_by_what_it_holds_not_by_its_modules_names(tmp_path, prot
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
-def test_networks_of_the_tensorflow_program_are_refused_with_what_to_do(tmp_path, protocol):
+def test_networks_of_the_tensorflow_program_are_read_as_data(tmp_path, protocol):
+    path = put(
+        tmp_path,
+        tensorflow_networks(
+            {"synthesis/w": torch.ones(2, 3), "lod": torch.zeros(())}, {"resolution": 8}, protocol
+        ),
+    )
+    contents = read(path)
+    assert_same(contents.tensors, {"Gs.synthesis/w": torch.ones(2, 3), "Gs.lod": torch.zeros(())})
+    assert contents.settings == {"Gs": {"resolution": 8}}
+    assert set(read(path, wanted=("D",)).tensors) == {"D.w"}
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4])
+def test_a_network_of_the_tensorflow_program_alone_is_refused_with_what_to_do(tmp_path, protocol):
     with pytest.raises(WeightsError) as caught:
-        read(put(tmp_path, tensorflow_snapshot(protocol), "stylegan2-car-config-f.pkl"))
+        read(put(tmp_path, tensorflow_snapshot(protocol, alone=True), "stylegan2-car-config-f.pkl"))
     assert str(caught.value) == (
         "stylegan2-car-config-f.pkl is a network of NVIDIA's older TensorFlow program, which this "
         "app can't read. "

@@ -26,15 +26,29 @@ tried in this order. Of each, how well it is known that it holds the file: high,
 list it or many programs fetch it there; medium, a few programs do, or its name follows from its
 neighbours'; low, a single mention, or pages that disagree. What ships lies in `weights/`.
 """
+FASHION = """
+No row draws fashion: the generators of clothed people on the Hub (StyleGAN-Human) are twice as high
+as wide, which is not drawn here, and those of clothes lie in programs' folders, in no model's
+repository.
+"""
 
 
 def page(rows: dict[str, Checkpoint]) -> str:
     """The whole of docs/models.md."""
-    return START + "".join(
-        line
-        for task, heading in HEADINGS.items()
-        for line in table(heading, [r for r in rows.values() if r.task == task])
-    )
+    parts = []
+    for task, heading in HEADINGS.items():
+        of_task = [row for row in rows.values() if row.task == task]
+        domains = list(dict.fromkeys(drawn(row) for row in of_task))
+        for domain in domains:
+            title = f"{heading}: {domain}" if domain else heading
+            parts += table(title, [row for row in of_task if drawn(row) == domain])
+        parts += [FASHION] if task == "faces" else []
+    return START + "".join(parts)
+
+
+def drawn(row: Checkpoint) -> str:
+    """What a generator draws that is no face; "" for faces, and for other tasks."""
+    return row.domains[0] if row.task == "faces" and row.domains else ""
 
 
 def table(heading: str, rows: list[Checkpoint]) -> Iterator[str]:

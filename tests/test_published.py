@@ -10,6 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import test_networks_biggan
+import test_networks_progan
+import test_networks_stylegan1
+import test_networks_stylegan3
 import torch
 from local_hub import LocalHub, cache, hurry, server
 from onnx_files import animegan as as_onnx
@@ -44,6 +48,12 @@ FILES = {
         {"g_ema": made(rosinality()), "latent_avg": torch.zeros(12)}
     ),
     "stylegan-ffhq-128": lambda: save(made(stylegan())),
+    "progan-celebahq-1024": lambda: torch_file(test_networks_progan.genforce()),
+    "stylegan1-animefaces-512": lambda: torch_file(test_networks_stylegan1.genforce()),
+    "stylegan3-t-afhqv2-512": lambda: torch_file(
+        {"state_dict": test_networks_stylegan3.state("t"), "epoch": 7}
+    ),
+    "biggan-deep-128": lambda: torch_file(test_networks_biggan.state()),
 }
 STRANGERS = {
     "rosinality": lambda: torch_file({"g_ema": made(rosinality())}),

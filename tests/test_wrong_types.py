@@ -197,7 +197,7 @@ def test_a_file_s_nulls_are_left_out(url: str) -> None:
         ("run/nobody", {"data": []}, "There is no endpoint nobody"),
         ("api/nobody", {"data": []}, "There is no endpoint nobody"),
         ("call/" + "n" * 9000, {"data": []}, "There is no endpoint nnn"),
-        ("call/faces", {"data": [None] * 30}, "30 arguments came, 12 are accepted: seed, count"),
+        ("call/faces", {"data": [None] * 30}, "30 arguments came, 15 are accepted: seed, count"),
         ("run/predict", {"data": [], "fn_index": 10**9}, "There is no event 1000000000"),
         ("run/predict", {"data": [], "fn_index": -1}, "There is no event -1"),
         (

@@ -55,10 +55,11 @@ class Checkpoint:
     `settings` go to the network's builder, `defaults` are settings of its task that suit it,
     `labels` names a shipped file of label rows and `labels_sha256` is its hash, `classes` the
     classes of a conditional network, `data` the data set (comparisons insist on the same one),
-    `parameters` is a count, `note` what a person should know. Of a translator: `domains` are what
-    it takes and what it makes, `back` is the row that goes the other way, `paired` says that it
-    learned from pairs of pictures, `likes` what pictures it is good at, `cannot` what it can't do
-    (as the rest of "It can't ...").
+    `parameters` is a count, `note` what a person should know. `domains` of a generator: what it
+    draws where that is no faces ("churches"); rows of one domain stand together. Of a translator:
+    `domains` are what it takes and what it makes, `back` is the row that goes the other way,
+    `paired` says that it learned from pairs of pictures, `likes` what pictures it is good at,
+    `cannot` what it can't do (as the rest of "It can't ...").
     """
 
     id: str

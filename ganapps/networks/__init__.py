@@ -37,7 +37,10 @@ Value = TypeVar("Value")
 # A name here is a file of that room with `recognise` and `build`. Where two could match, the first
 # is asked first.
 ROOMS: Mapping[str, tuple[str, ...]] = {
-    "faces": ("stylegan2", "r3gan", "dcgan", "stylegan"),
+    "faces": (
+        *("stylegan2", "r3gan", "dcgan", "stylegan"),
+        *("stylegan3", "stylegan1", "progan", "biggan"),
+    ),
     "diffusion": ("diffusion_upscaler", "stable_diffusion", "diffusion"),
     "translate": ("cyclegan", "pix2pix", "animegan", "stargan", "styles26", "cartoongan"),
     "upscale": ("interpolated", "srresnet", "span", "upscalers"),

@@ -13,7 +13,7 @@ OWN = "model"  # with it the names of CycleGAN, pix2pix and ESRGAN themselves be
 WRAPPERS = ("module", "_orig_mod")
 DEEPEST = 5  # words before a name: state_dict.netG._orig_mod.module.
 MOST_PLACES = 40  # that are looked at, the best first
-AVERAGES = {"ema", "avg", "average", "averaged", "running"}
+AVERAGES = {"ema", "avg", "average", "averaged", "running", "smooth"}
 GENERATORS = {"g", "gen", "generator", "netg"}
 HOLDERS = {
     "state",

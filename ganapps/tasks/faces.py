@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -25,6 +26,9 @@ Seed = int | str
 Noise = Literal["const", "random", "none"]
 Psi = Annotated[float, Range(-2.0, 2.0)]
 Layer = Annotated[int, Range(0, 31)]
+Turn = Annotated[float, Range(-180.0, 180.0)]
+Shift = Annotated[float, Range(-1.0, 1.0)]
+PLACING = ("turn", "right", "down")
 SEEDS = 2**32
 # seeded for every face: making a new one takes thirty times as long
 _random, _drawing = (
@@ -60,25 +64,46 @@ def generate(
     mix_to: Layer = 31,
     labels: dict[str, Any] | None = None,
     noise: Noise = "const",
+    turn: Turn | None = None,
+    right: Shift | None = None,
+    down: Shift | None = None,
 ) -> Iterator[Step]:
     """Faces of the seeds seed, seed + 1, ..., as many as `count`.
 
     `psi` pulls every face towards the average one (1: not at all, 0: the average), in the first
     `cutoff` layers or in all. `mix` is a second seed whose styles take the layers from `mix_from`
     to `mix_to` (style mixing). `labels` sets named labels of a conditional model; what is left
-    alone is drawn by the seed. `noise` is the fine detail: fixed, by the seed, or none. Source of
-    z: RandomState(seed).randn(1, z_dim), as every StyleGAN tool. A picture does not depend on
-    `count`.
+    alone is drawn by the seed. `noise` is the fine detail: fixed, by the seed, or none. `turn`
+    (degrees), `right` and `down` (of the picture's side) turn and move what a StyleGAN3 draws.
+    Source of z: RandomState(seed).randn(1, z_dim), as every StyleGAN tool. A picture does not
+    depend on `count`.
     """
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
-    make = Maker(network, device, labels_of_model, labels, noise)
+    make = Maker(
+        network,
+        device,
+        labels_of_model,
+        labels,
+        noise,
+        Placing(turn or 0.0, right or 0.0, down or 0.0),
+    )
     z, rows = make.drawn(numbers)
     ws = make.ws(z, rows, psi, cutoff)
     if mix is not None and network.num_ws:
         ws[:, mix_from : mix_to + 1] = make.ws(*make.drawn([number(mix)]), psi, cutoff)[
             :, mix_from : mix_to + 1
         ]
-    idle = _idle(network, generate, psi=psi, cutoff=cutoff, mix=mix, noise=noise)
+    idle = _idle(
+        network,
+        generate,
+        psi=psi,
+        cutoff=cutoff,
+        mix=mix,
+        noise=noise,
+        turn=turn,
+        right=right,
+        down=down,
+    )
     yield from make.wall(
         ws,
         rows,
@@ -174,23 +199,32 @@ def loop(
 
 
 def _idle(network: nn.Module, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
-    """What to say where settings of `function` were turned that only a style space gives a
-    meaning.
+    """What to say where settings of `function` were turned that mean nothing to this network, each
+    sentence about some of them.
     """
-    if network.num_ws:
-        return ()
     defaults = inspect.signature(function).parameters
-    turned = ", ".join(name for name, value in settings.items() if value != defaults[name].default)
-    return (
-        (
+    turned = [name for name, value in settings.items() if value != defaults[name].default]
+    placing = [name for name in turned if name in PLACING]
+    rest = [name for name in turned if name not in PLACING]
+    said: list[tuple[str, list[str]]] = []
+    if not network.num_ws:
+        said.append(("This model has no style space, so this has no effect: {settings}.", rest))
+    elif not getattr(network, "has_noise", True):
+        said.append(
             (
-                "This model has no style space, so this has no effect: {settings}.",
-                {"settings": turned},
-            ),
+                "This model has no noise, so this has no effect: {settings}.",
+                [name for name in rest if name == "noise"],
+            )
         )
-        if turned
-        else ()
-    )
+    if not getattr(network, "places", False):
+        said.append(
+            (
+                "This model's pictures can't be turned or moved, "
+                "so this has no effect: {settings}.",
+                placing,
+            )
+        )
+    return tuple((sentence, {"settings": ", ".join(names)}) for sentence, names in said if names)
 
 
 def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
@@ -209,6 +243,15 @@ def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
     return curve.flatten(0, 1)
 
 
+@dataclass(frozen=True)
+class Placing:
+    """How what a network draws is turned (degrees) and moved (of the picture's side)."""
+
+    turn: float = 0.0
+    right: float = 0.0
+    down: float = 0.0
+
+
 class Maker:
     """One run's way from seeds to pictures: labels, noise, batches sized to the device, retries
     that are told.
@@ -221,6 +264,7 @@ class Maker:
         table: Labels | None,
         chosen: Mapping[str, Any] | None,
         noise: Noise,
+        placing: Placing = Placing(),
     ) -> None:
         if not hasattr(network, "z_dim"):
             raise UserError("This model does not draw from seeds: choose a face model.")
@@ -234,6 +278,12 @@ class Maker:
             noise,
         )
         self.batch = batch_size(network.resolution, device)
+        moved = placing != Placing() and getattr(network, "places", False)
+        self.placed = (
+            {"rotation": placing.turn, "translation": (placing.right, placing.down)}
+            if moved
+            else {}
+        )
         self._calls = 0
 
     def calls(self) -> int:
@@ -362,7 +412,9 @@ class Maker:
                 if self.noise == "random"
                 else None
             )
-            return self.network.synthesis(ws, noise=self.noise, generators=generators).float()
+            return self.network.synthesis(
+                ws, noise=self.noise, generators=generators, **self.placed
+            ).float()
 
 
 def _joined(batches: list[torch.Tensor]) -> torch.Tensor:

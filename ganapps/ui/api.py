@@ -71,6 +71,9 @@ def _faces(engine: Engine) -> Callable:
         noise: str = "const",
         precision: str = "auto",
         weights: gr.FileData | None = None,
+        turn: float = 0,
+        right: float = 0,
+        down: float = 0,
     ) -> Iterator[Answer]:
         """Draw faces from seeds with a GAN. Streams: each answer holds the pictures made so far.
 
@@ -89,6 +92,9 @@ def _faces(engine: Engine) -> Callable:
             precision: auto, float32, bfloat16 or float16.
             weights: a checkpoint file of your own, in place of the model; a recipe names it by its
                 sha256.
+            turn: of a StyleGAN3: turn the picture, in degrees.
+            right: of a StyleGAN3: move it to the right, 1 is the picture's width.
+            down: of a StyleGAN3: move it down, likewise.
 
         Returns:
             The PNG files, each with its recipe inside, and {"recipe", "report"}.
@@ -103,6 +109,9 @@ def _faces(engine: Engine) -> Callable:
             "mix_to": mix_to,
             "cutoff": cutoff or None,
             "noise": noise,
+            "turn": turn or None,
+            "right": right or None,
+            "down": down or None,
         }
         yield from answers(engine, Recipe("faces", model, settings, precision), (), weights)
 

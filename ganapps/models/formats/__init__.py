@@ -19,9 +19,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from ganapps.models.formats import onnx, pytorch, refusals
+from ganapps.models.formats import onnx, pytorch, refusals, tensorflow
 from ganapps.models.formats.pickles import Budget
-from ganapps.models.formats.snapshots import read_snapshot
+from ganapps.models.formats.snapshots import opened, read_snapshot
 from ganapps.models.formats.storages import NAMED, STREAM_MAGIC
 
 LARGEST_HEADER = 16 * 2**20  # bytes of a safetensors header; one of a thousand tensors takes 0.1 MB
@@ -52,8 +52,9 @@ def read(
 
     `wanted` are the top-level names whose tensors are taken if they are there (('params_ema',),
     ('G_ema', 'D')), to save memory. Without it all are taken, except from NVIDIA's and R3GAN's
-    pickles: there only G_ema, the network that makes the pictures. Their buffers are all there,
-    also those that a state dict leaves out (`settings['G_ema']['non_persistent']` names them).
+    pickles: there only G_ema (Gs where TensorFlow wrote them), the network that makes the pictures.
+    Their buffers are all there, also those that a state dict leaves out
+    (`settings['G_ema']['non_persistent']` names them).
 
     A snapshot's settings hold for each network its class name, constructor arguments and plain
     attributes, and for the taken ones `modules`, the same for every module inside. Safetensors
@@ -190,7 +191,10 @@ def _wanted(
 def _read_pickle(
     path: str, data: memoryview, budget: Budget, wanted: tuple[str, ...] | None
 ) -> Contents:
-    return Contents(*read_snapshot(data, budget, wanted))
+    value, snapshot = opened(data, budget)
+    if tensorflow.is_network(value):
+        return Contents(*tensorflow.read_networks(value, snapshot, wanted))
+    return Contents(*read_snapshot(value, snapshot, wanted))
 
 
 def _read_onnx(

@@ -26,6 +26,7 @@ LONGEST_TEXT = 4096
 LARGEST_KEY, LARGEST_NUMBER = 2**31, 2**63
 LONGEST_LINE = 512
 ORDERED_DICT, COUNTER = "collections.OrderedDict", "collections.Counter"
+TENSORFLOW_NETWORK = "dnnlib.tflib.network.Network"  # of NVIDIA's program, whose arrays are read
 # the name of the record that stands for a persistent id; no Python name has a space
 PERSISTENT = "persistent id"
 
@@ -140,7 +141,7 @@ class Reader:
         self.insist(type(module) is str and type(name) is str)
         self.insist(all(part.isidentifier() for part in (*module.split("."), name)))
         text = f"{module}.{name}"
-        if text.startswith("dnnlib.tflib."):
+        if text.startswith("dnnlib.tflib.") and text != TENSORFLOW_NETWORK:
             raise tensorflow(self.budget.file)
         if not self.allowed(text):
             raise foreign(self.budget.file, text)

@@ -180,8 +180,17 @@ class Snapshot:
             raise claims_too_much(self.budget.file)
 
 
+def opened(data: memoryview, budget: Budget) -> tuple[object, Snapshot]:
+    """What a plain pickle holds, as inert records, and an empty snapshot for what is taken out of
+    it.
+    """
+    value = Reader(data, budget, _allowed).value()
+    # twice, for protocol 2 writes bytes as text that is decoded first
+    return value, Snapshot(budget, 2 * len(data))
+
+
 def read_snapshot(
-    data: memoryview, budget: Budget, wanted: tuple[str, ...] | None
+    value: object, snapshot: Snapshot, wanted: tuple[str, ...] | None
 ) -> tuple[dict[str, Tensor], dict]:
     """Tensors ('G_ema.mapping.fc0.weight') and settings ({'G_ema': {'z_dim': 512, ...},
     'training_set_kwargs': ...}).
@@ -191,8 +200,8 @@ def read_snapshot(
     module inside it, by its dotted name; and `non_persistent`, the names of the buffers that a
     state dict would leave out (they are among the tensors). Raises `WeightsError`.
     """
-    value = Reader(data, budget, _allowed).value()
-    root = _mapping(value)
+    budget = snapshot.budget
+    root = mapping(value)
     networks = {
         name: network
         for name, value in (root or {}).items()
@@ -207,8 +216,6 @@ def read_snapshot(
         name: value for name, raw in root.items() if (value := plain(raw, budget)) is not NOT_PLAIN
     }
     settings |= {name: network.settings(budget) for name, network in networks.items()}
-    # twice, for protocol 2 writes bytes as text that is decoded first
-    snapshot = Snapshot(budget, 2 * len(data))
     for name in chosen:
         settings[name] |= _take_network(snapshot, name, networks[name])
     return snapshot.tensors, settings
@@ -235,7 +242,7 @@ def _allowed(name: str) -> bool:
 
 def _stranger(value: object, file: str) -> WeightsError:
     """What to say of a pickle without a network: the class that it is made of, if there is one."""
-    inside = _mapping(value)
+    inside = mapping(value)
     for record in (value, *(inside or {}).values()):
         if type(record) is Record and record.name not in (*KNOWN, PERSISTENT_OBJECT):
             return foreign(file, record.name)
@@ -278,8 +285,8 @@ def _network(value: object) -> Network | None:
     if type(value) is not Record:
         return None
     if value.name == PERSISTENT_OBJECT:
-        meta = (_mapping(value.args[0]) if value.args else None) or {}
-        name, state = meta.get("class_name"), _mapping(meta.get("state"))
+        meta = (mapping(value.args[0]) if value.args else None) or {}
+        name, state = meta.get("class_name"), mapping(meta.get("state"))
     else:
         name, state = value.name.rpartition(".")[2], value.state
     if (
@@ -291,7 +298,7 @@ def _network(value: object) -> Network | None:
     return Network(name, state)
 
 
-def _mapping(value: object) -> dict | None:
+def mapping(value: object) -> dict | None:
     """A dict, or what was put into an object that is a kind of dict (NVIDIA's EasyDict)."""
     pairs = value.pairs if type(value) is Record else value
     return pairs if type(pairs) is dict else None
@@ -344,7 +351,7 @@ def plain(value: object, budget: Budget, depth: int = 0) -> object:
     if isinstance(value, (list, tuple)) and len(value) <= LONGEST_LIST:
         entries = [plain(entry, budget, depth + 1) for entry in value]
         return NOT_PLAIN if any(entry is NOT_PLAIN for entry in entries) else entries
-    pairs = value.state if type(value) is Record and value.name in NAMESPACES else _mapping(value)
+    pairs = value.state if type(value) is Record and value.name in NAMESPACES else mapping(value)
     if isinstance(pairs, dict):
         found = {
             key: entry

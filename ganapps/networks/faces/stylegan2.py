@@ -389,6 +389,7 @@ class StyleGAN2(nn.Module):
         self.mapping, self.synthesis = mapping, synthesis
         self.z_dim, self.label_dim, self.num_ws = mapping.z_dim, mapping.label_dim, mapping.num_ws
         self.resolution = synthesis.sides[-1]
+        self.has_noise = synthesis.get_submodule("b4").conv1.has_noise
 
     @property
     def w_avg(self) -> Tensor:

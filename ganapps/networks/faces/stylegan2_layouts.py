@@ -1,5 +1,5 @@
-"""How published StyleGAN2 files name tensors and settings: NVIDIA's layout, and rosinality's in
-NVIDIA's names.
+"""How published StyleGAN2 files name tensors and settings: NVIDIA's layout, and rosinality's and
+TensorFlow's in NVIDIA's names.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ganapps.networks import check_resolution, check_signs, shape_of
+from ganapps.networks.faces import tensorflow_names
 from ganapps.networks.taking import written
 
 # What tells the layouts from others.
@@ -54,7 +55,8 @@ class Layout:
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this a StyleGAN2 generator in a layout that we read?"""
-    return any(set(layout) <= shapes.keys() for layout in (NVIDIA, ROSINALITY))
+    known = any(set(layout) <= shapes.keys() for layout in (NVIDIA, ROSINALITY))
+    return known or tensorflow_names.is_stylegan2(shapes)
 
 
 def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
@@ -67,6 +69,8 @@ def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
     float16, and float32 pictures hardly ever meet it. The mapping's `lr_multiplier` is 0.01 if not
     given. The activations of synthesis and mapping are leaky ReLU if not given.
     """
+    if tensorflow_names.is_stylegan2(tensors):
+        tensors, settings = tensorflow_names.stylegan2(tensors, settings)
     state = _state(tensors)
     fir = _take_filter(state)
     blocks = _blocks(state)

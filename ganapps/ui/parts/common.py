@@ -349,8 +349,16 @@ def here_first(engine: Engine, models: str) -> Checkpoint:
 
 
 def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
-    """The model list: title, and whether it is here yet."""
-    return [
-        (c.title if engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id)
-        for c in engine.rows(models)
-    ]
+    """The model list: title, and whether it is here yet. Generators of something else than faces
+    say it first, and stand together.
+    """
+    rows = engine.rows(models)
+    drawn = {row.id: row.domains[0] if models == "faces" and row.domains else "" for row in rows}
+    groups = list(dict.fromkeys(["", *drawn.values()]))
+    listed = []
+    for row in sorted(rows, key=lambda row: groups.index(drawn[row.id])):
+        title = f"{say(lang, drawn[row.id])}: {row.title}" if drawn[row.id] else row.title
+        listed.append(
+            (title if engine.here(row) else f"{title} ({say(lang, 'not here yet')})", row.id)
+        )
+    return listed

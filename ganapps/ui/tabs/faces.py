@@ -62,6 +62,9 @@ class FacesTab:
             self.mix_from,
             self.mix_to,
             self.noise,
+            self.turn,
+            self.right,
+            self.down,
             self.precision,
             *self.weights.asked,
             *(c for k in self.controls for c in (k.ticks, *k.by_id.values())),
@@ -227,6 +230,25 @@ class FacesTab:
                 label=t("Fine detail (noise)"),
                 filterable=False,
             )
+            with gr.Row(elem_classes="pair"):
+                self.turn = gr.Number(
+                    0,
+                    label=t("StyleGAN3: turn (degrees)"),
+                    minimum=-180,
+                    maximum=180,
+                    elem_id="faces-turn",
+                )
+                self.right = gr.Number(
+                    0,
+                    label=t("move right"),
+                    minimum=-1,
+                    maximum=1,
+                    step=0.05,
+                    elem_id="faces-right",
+                )
+                self.down = gr.Number(
+                    0, label=t("move down"), minimum=-1, maximum=1, step=0.05, elem_id="faces-down"
+                )
             self.precision = gr.Dropdown(
                 ["auto", "float32", "bfloat16", "float16"],
                 value="auto",
@@ -264,6 +286,9 @@ class FacesTab:
                 "mix": common.seed(values[self.mix]) if values[self.mix].strip() else None,
                 "mix_from": values[self.mix_from],
                 "mix_to": values[self.mix_to],
+                "turn": values[self.turn] or None,
+                "right": values[self.right] or None,
+                "down": values[self.down] or None,
             }
         elif task == "loop":
             settings |= {"count": min(6, max(2, int(values[self.count]))), "psi": values[self.psi]}
@@ -285,6 +310,9 @@ class FacesTab:
             self.mix_to: s.get("mix_to", 31),
             self.noise: s.get("noise", "const"),
             self.precision: recipe.precision,
+            self.turn: s.get("turn") or 0,
+            self.right: s.get("right") or 0,
+            self.down: s.get("down") or 0,
         }
         for controls in self.controls:
             chosen = (s.get("labels") or {}) if controls.checkpoint == recipe.checkpoint else {}

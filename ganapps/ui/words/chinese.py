@@ -141,6 +141,8 @@ CHINESE = {
     "A newer {repo} could not be fetched, so the copy on this machine was used.": "未能取得更新的 {repo}，因此使用了本机上的副本。",
     "The model's file is not the one this recipe was made with.": "模型文件与此配方当时所用的不同。",
     "The picture is not the one this recipe was made with.": "图片与此配方当时所用的不同。",
+    "This model has no noise, so this has no effect: {settings}.": "此模型没有噪声，以下设置无效：{settings}。",
+    "This model's pictures can't be turned or moved, so this has no effect: {settings}.": "此模型的图片不能旋转或平移，以下设置无效：{settings}。",
     "This model has no style space, so this has no effect: {settings}.": "此模型没有风格空间，以下设置无效：{settings}。",
     # downloads
     "Asking the Hub for {title}": "正在向 Hub 请求 {title}",
@@ -164,6 +166,9 @@ CHINESE = {
     "The device {name} is not there: accepted are auto, cpu, cuda, cuda:1, mps.": "没有设备 {name}：可接受 auto、cpu、cuda、cuda:1、mps。",
     "The device has not enough memory for one picture of this model: choose a smaller one, or --device cpu.": "设备内存不够此模型生成一张图：请选更小的模型，或用 --device cpu。",
     "This model has no labels: leave them out, or choose a model that has.": "此模型没有标签：请去掉标签，或选有标签的模型。",
+    "StyleGAN3: turn (degrees)": "StyleGAN3：旋转（度）",
+    "move right": "右移",
+    "move down": "下移",
     "This model has no style space, so it has no average face to come from: choose a StyleGAN.": "此模型没有风格空间，因此没有平均脸：请选 StyleGAN。",
     "This model's weights give no picture: its output is not finite.": "此模型的权重得不到图片：输出不是有限值。",
     "This is not a recipe: a table with task and checkpoint is expected.": "这不是配方：应为含 task 与 checkpoint 的表。",

@@ -1,0 +1,422 @@
+"""StyleGAN3 generators T, R: Karras et al. 2021, "Alias-Free Generative Adversarial Networks"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import cos, isfinite, nan, pi, radians, sin, sqrt
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.faces.resampling import LONGEST, Resampling
+from ganapps.networks.faces.stylegan2 import MappingNetwork, check_noise, exactly
+
+# What keeps it quick on a CPU: scaling a kernel by a style per input and a demodulation per output
+# is scaling its input and its output (as in stylegan2.py), and filters are small matrices
+# (resampling.py), a few channels at a time, so that the finer grid on which the activation acts
+# never leaves the cache.
+NEEDED = ("synthesis.input.freqs", "synthesis.input.affine.weight", "mapping.fc0.weight")
+SLOPE = 0.2
+PLACE = re.compile(r"synthesis\.(L(\d{1,3})_(\d{1,5})_\d{1,5})\.")
+STRIP = {"cpu": 1 << 19}  # numbers of the finer grid at a time: 2 MiB
+WHOLE = 1 << 26  # elsewhere
+# What the constructor takes where it is told nothing.
+MARGIN = 10  # pixels around the picture
+FIRST_CUTOFF = 2.0  # bandwidth of the input, in waves per picture
+CLAMP = 256.0
+OUTPUT_SCALE = 0.25
+LARGEST_FACTOR = 16
+LARGEST_SIDE = 4096 + 2 * 64
+
+
+@dataclass(frozen=True)
+class LayerShape:
+    """What one layer is made of; sizes are sides of its square pictures, `up` and `down` the
+    factors of its filters."""
+
+    name: str
+    inputs: int
+    outputs: int
+    kernel: int
+    in_size: int
+    out_size: int
+    up: int
+    down: int
+    up_taps: tuple[int, ...]  # shapes of its filters; () is none
+    down_taps: tuple[int, ...]
+    clamp: float | None
+
+    @property
+    def fine(self) -> int:
+        """The side of the finer grid on which the activation acts."""
+        kept = (self.out_size - 1) * self.down + 1
+        return kept + (self.down_taps[0] - 1 if self.down_taps else 0)
+
+    @property
+    def before(self) -> int:
+        """Zeros before the first sample of the finer grid (appendix C.3: samples lie in the middle
+        of their pixels)."""
+        total = self.fine - (self.in_size + self.kernel - 1) * self.up
+        total += self.up_taps[0] - 1 if self.up_taps else 0
+        return (total + self.up) // 2
+
+
+class SynthesisInput(nn.Module):
+    """Fourier features, turned and moved as w says, and as the caller does."""
+
+    def __init__(self, w_dim: int, channels: int, size: int, rate: float, bandwidth: float) -> None:
+        """`rate` in samples and `bandwidth` in waves per picture; `size` in samples."""
+        super().__init__()
+        self.size, self.rate, self.bandwidth = size, rate, bandwidth
+        self.weight = nn.Parameter(torch.empty(channels, channels))
+        self.affine = nn.Linear(w_dim, 4)
+        self.register_buffer("transform", torch.empty(3, 3))
+        self.register_buffer("freqs", torch.empty(channels, 2))
+        self.register_buffer("phases", torch.empty(channels))
+
+    def fold(self) -> None:
+        """Put the runtime scales into the weights."""
+        self.affine.weight /= sqrt(self.affine.in_features)
+        self.weight /= sqrt(len(self.weight))
+
+    def forward(self, w: Tensor, rotation: float, translation: tuple[float, float]) -> Tensor:
+        """w [N, w_dim] -> [N, channels, size, size]; `rotation` in degrees, `translation` in
+        pictures, right and down."""
+        with exactly(w):
+            transform = (
+                self.learned(w) @ self.transform @ placed(rotation, translation).to(self.transform)
+            )
+            phases = self.phases + (self.freqs @ transform[:, :2, 2:]).squeeze(2)  # [N, channels]
+            freqs = self.freqs @ transform[:, :2, :2]  # [N, channels, 2]
+            over = (freqs.norm(dim=2) - self.bandwidth) / (self.rate / 2 - self.bandwidth)
+            amplitudes = (1 - over).clamp(0, 1)  # what the grid can't carry fades out
+            along = (torch.arange(self.size, device=w.device) + 0.5 - self.size / 2) / self.rate
+            x, y = along[None, :, None], along[:, None, None]
+            # each [size, size, channels]
+            waves = [x * f[:, 0] + y * f[:, 1] + p for f, p in zip(freqs, phases)]
+            features = torch.sin(torch.stack(waves) * (2 * pi)) * amplitudes[:, None, None]
+            return (features @ self.weight.t()).permute(0, 3, 1, 2)
+
+    def learned(self, w: Tensor) -> Tensor:
+        """w [N, w_dim] -> [N, 3, 3]: the inverse of a rotation and then a translation of the
+        picture."""
+        t = self.affine(w)
+        t = t / t[:, :2].norm(dim=1, keepdim=True)
+        rotation, translation = (
+            torch.eye(3, device=w.device).repeat(len(w), 1, 1) for _ in range(2)
+        )
+        rotation[:, 0, 0] = rotation[:, 1, 1] = t[:, 0]
+        rotation[:, 0, 1] = -t[:, 1]
+        rotation[:, 1, 0] = t[:, 1]
+        translation[:, :2, 2] = -t[:, 2:]
+        return rotation @ translation
+
+
+class SynthesisLayer(nn.Module):
+    """Modulated convolution, bias, then leaky ReLU on a finer grid between two low-pass filters
+    (figure 4b)."""
+
+    def __init__(self, w_dim: int, shape: LayerShape, last: bool) -> None:
+        super().__init__()
+        self.shape, self.last = shape, last
+        self.affine = nn.Linear(w_dim, shape.inputs)
+        self.weight = nn.Parameter(
+            torch.empty(shape.outputs, shape.inputs, shape.kernel, shape.kernel)
+        )
+        self.bias = nn.Parameter(torch.empty(shape.outputs))
+        self.register_buffer("magnitude_ema", torch.empty(()))
+        if shape.up_taps:
+            self.register_buffer("up_filter", torch.empty(shape.up_taps))
+        if shape.down_taps:
+            self.register_buffer("down_filter", torch.empty(shape.down_taps))
+
+    def fold(self) -> None:
+        """Put every constant into the weights, and filters into matrices."""
+        self.affine.weight /= sqrt(self.affine.in_features)
+        gain = self.magnitude_ema.rsqrt()
+        if self.last:
+            self.weight *= gain / sqrt(self.shape.inputs)  # its kernel is 1x1
+            return
+        self.weight /= self.weight.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        self.register_buffer("energy", self.weight.square().sum(dim=(2, 3)), persistent=False)
+        self.weight *= gain
+        self.up, self.down = self.resamplings()
+
+    def resamplings(self) -> tuple[Resampling, Resampling]:
+        """To the finer grid, with the gain of the filter and of the activation; and from it."""
+        shape, one = self.shape, torch.ones(1)
+        up, down = getattr(self, "up_filter", one), getattr(self, "down_filter", one)
+        both = shape.up**2 * sqrt(2)
+        up = up.double() * (sqrt(both) if up.dim() == 1 else both)
+        side = shape.in_size + shape.kernel - 1
+        return Resampling(up, side, shape.fine, up=shape.up, before=shape.before), Resampling(
+            down, shape.fine, shape.out_size, down=shape.down
+        )
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """x [N, in, in_size, in_size], w [N, w_dim] -> [N, out, out_size, out_size]."""
+        with exactly(w):
+            style = self.affine(w)  # [N, in]
+            if not self.last:
+                style = style * style.square().mean(dim=1, keepdim=True).rsqrt()
+                demodulation = (style.square() @ self.energy.t() + 1e-8).rsqrt()[:, :, None, None]
+        x = F.conv2d(x * style[:, :, None, None], self.weight, padding=self.shape.kernel - 1)
+        with exactly(w):
+            bias = self.bias[:, None, None]
+            if self.last:
+                return self.clamped(x.float() + bias)
+            return self.filtered(torch.addcmul(bias, x.float(), demodulation))
+
+    def filtered(self, x: Tensor) -> Tensor:
+        """The activation on the finer grid, a few channels at a time."""
+        flat = x.flatten(0, 1)
+        several = max(STRIP.get(x.device.type, WHOLE) // self.shape.fine**2, 1)
+        parts = [
+            self.down(self.clamped(F.leaky_relu(self.up(part), SLOPE)))
+            for part in flat.split(several)
+        ]
+        return torch.cat(parts).unflatten(0, x.shape[:2])
+
+    def clamped(self, x: Tensor) -> Tensor:
+        """x, perhaps changed in place, within the file's bounds."""
+        return x if self.shape.clamp is None else x.clamp_(-self.shape.clamp, self.shape.clamp)
+
+
+class SynthesisNetwork(nn.Module):
+    """ws -> picture."""
+
+    def __init__(
+        self, w_dim: int, channels: int, shapes: Sequence[LayerShape], rate: float, bandwidth: float
+    ) -> None:
+        super().__init__()
+        self.input = SynthesisInput(w_dim, channels, shapes[0].in_size, rate, bandwidth)
+        self.names = [shape.name for shape in shapes]
+        for shape in shapes:
+            self.add_module(shape.name, SynthesisLayer(w_dim, shape, last=shape is shapes[-1]))
+        self.num_ws = len(shapes) + 1
+        self.scale = OUTPUT_SCALE
+
+    def fold(self) -> None:
+        """Put every constant into the weights."""
+        self.input.fold()
+        for name in self.names:
+            self.get_submodule(name).fold()
+
+    def forward(
+        self,
+        ws: Tensor,
+        noise: str = "const",
+        generators: Sequence[torch.Generator] | None = None,
+        rotation: float = 0.0,
+        translation: tuple[float, float] = (0.0, 0.0),
+    ) -> Tensor:
+        """ws [N, num_ws, w_dim] -> x [N, 3, H, H], about -1 to 1, not clamped.
+
+        `rotation` (degrees) and `translation` (of the picture's side, right and down) place the
+        input, and the picture follows: the whole of it for R, and for T all but large turns. It has
+        no noise; `noise` is taken for other generators' sake.
+        """
+        assert ws.shape[1] == self.num_ws, (
+            f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
+        )
+        check_noise(noise, generators, len(ws))
+        x = self.input(ws[:, 0], rotation, translation)
+        for name, w in zip(self.names, ws[:, 1:].unbind(1)):
+            x = self.get_submodule(name)(x, w)
+        return (x * self.scale).expand(-1, 3, -1, -1)  # grey is three times the same
+
+
+class StyleGAN3(nn.Module):
+    """The generator; `value_range` is that of its pictures. `places` says that its input can be
+    turned and moved."""
+
+    value_range = (-1.0, 1.0)
+    has_noise, places = False, True
+
+    def __init__(
+        self, mapping: MappingNetwork, synthesis: SynthesisNetwork, resolution: int
+    ) -> None:
+        super().__init__()
+        self.mapping, self.synthesis, self.resolution = mapping, synthesis, resolution
+        self.z_dim, self.label_dim, self.num_ws = mapping.z_dim, mapping.label_dim, mapping.num_ws
+
+    @property
+    def w_avg(self) -> Tensor:
+        """The average w [w_dim], to which truncation pulls."""
+        return self.mapping.w_avg
+
+    def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
+        """z [N, z_dim], c [N, label_dim] -> x [N, 3, H, H], no truncation."""
+        return self.synthesis(self.mapping(z, c))
+
+
+def placed(rotation: float, translation: tuple[float, float]) -> Tensor:
+    """The inverse [3, 3] of the official scripts' placing of the picture: their files hold
+    inverses, too."""
+    angle = radians(rotation)
+    turned = torch.tensor(
+        [[cos(angle), sin(angle)], [-sin(angle), cos(angle)]], dtype=torch.float64
+    )
+    back = torch.eye(3, dtype=torch.float64)
+    back[:2, :2] = turned.t()
+    back[:2, 2] = -turned.t() @ torch.tensor(translation, dtype=torch.float64)
+    return back.float()
+
+
+def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Is this a StyleGAN3 generator?"""
+    return set(NEEDED) <= shapes.keys()
+
+
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN3:
+    """The generator of a checkpoint (NVIDIA's pickles, or their state dict), float32, folded.
+
+    Names and shapes say the sizes and filters. What they don't is read from a pickle's layers, else
+    it is what the published constructor takes: `conv_clamp` 256, `output_scale` 0.25, `margin_size`
+    10, `first_cutoff` 2, filters that are six samples long and activations on a grid twice as fine.
+    Raises ValueError that names a tensor that is missing, left over or of the wrong shape, or a
+    setting that can't be.
+    """
+    check_signs(tensors, NEEDED)
+    state = {"synthesis.input.transform": torch.eye(3), **tensors}
+    shapes = _layers(state, settings)
+    check_resolution(shapes[-1].out_size)
+    count = sum(re.fullmatch(r"mapping\.fc\d+\.weight", name) is not None for name in state)
+    dense = [shape_of(state, f"mapping.fc{number}.weight", 2) for number in range(count)]
+    labelled = "mapping.embed.weight" in state
+    embedding, label_dim = shape_of(state, "mapping.embed.weight", 2) if labelled else (0, 0)
+    z_dim, widths = dense[0][1] - embedding, [shape[0] for shape in dense]
+    if z_dim < 1:
+        raise ValueError(f"mapping.fc0.weight takes {dense[0][1]} numbers, none of them from z")
+    channels = shape_of(state, "synthesis.input.freqs", 2)[0]
+    rate, bandwidth = _sampling(shapes[0].in_size, settings)
+    with torch.device("meta"):
+        mapping = MappingNetwork(z_dim, label_dim, widths, embedding, len(shapes) + 1)
+        synthesis = SynthesisNetwork(widths[-1], channels, shapes, rate, bandwidth)
+        network = StyleGAN3(mapping, synthesis, shapes[-1].out_size)
+    network = load_strictly(network, {"mapping.w_avg": torch.zeros(widths[-1]), **state})
+    synthesis.scale = _said(settings, "synthesis", "output_scale", OUTPUT_SCALE)
+    with torch.no_grad():
+        mapping.fold(_rate_of_mapping(settings))
+        synthesis.fold()
+        if "mapping.w_avg" not in state:
+            mapping.w_avg.copy_(mapping.average())
+    return network.requires_grad_(False)
+
+
+def _layers(state: Mapping[str, Tensor], settings: Mapping) -> list[LayerShape]:
+    """The layers in their order; each takes the picture of the one before, the first one that of
+    the input."""
+    found = {match[1]: (int(match[2]), int(match[3])) for match in map(PLACE.match, state) if match}
+    names = sorted(found, key=lambda name: found[name])
+    if [found[name][0] for name in names] != list(range(len(names))) or len(names) < 2:
+        raise ValueError("synthesis.L0_..., synthesis.L1_... are not the layers of one network")
+    layers, in_size = [], found[names[0]][1]
+    for name in names:
+        last, out_size = name == names[-1], found[name][1]
+        layers.append(_layer(state, settings, name, in_size, out_size, last))
+        in_size = out_size
+    if layers[-1].outputs not in (1, 3):
+        raise ValueError(
+            f"synthesis.{names[-1]} makes {layers[-1].outputs} channels; a picture has 1 or 3"
+        )
+    return layers
+
+
+def _layer(
+    state: Mapping[str, Tensor],
+    settings: Mapping,
+    name: str,
+    in_size: int,
+    out_size: int,
+    last: bool,
+) -> LayerShape:
+    outputs, inputs, kernel = shape_of(state, f"synthesis.{name}.weight", 4)[:3]
+    filters = [_filter(state, f"synthesis.{name}.{kind}_filter") for kind in ("up", "down")]
+    up, down = (_factor(settings, name, f"{kind}_factor", filters) for kind in ("up", "down"))
+    clamp = _said(settings, f"synthesis.{name}", "conv_clamp", CLAMP)
+    shape = LayerShape(name, inputs, outputs, kernel, in_size, out_size, up, down, *filters, clamp)
+    if last and (kernel != 1 or any(filters) or in_size != out_size):
+        raise ValueError(
+            f"synthesis.{name} is the last layer, and no plain 1x1 convolution to colours"
+        )
+    # the finer grid is at most twice as fine, and a filter longer
+    sides = (
+        in_size,
+        out_size,
+        shape.fine // 3,
+    )
+    if kernel not in (1, 3) or min(sides) < 1 or max(sides) > LARGEST_SIDE:
+        raise ValueError(f"synthesis.{name} has sizes that no published network has")
+    return shape
+
+
+def _filter(state: Mapping[str, Tensor], name: str) -> tuple[int, ...]:
+    """The shape of a filter, [K] or [K, K]; () where there is none."""
+    if name not in state:
+        return ()
+    shape = shape_of(state, name)
+    if len(shape) not in (1, 2) or len(set(shape)) != 1 or shape[0] > LONGEST:
+        raise ValueError(f"{name} is {'x'.join(map(str, shape))}, which is no shape for it")
+    return shape
+
+
+def _factor(settings: Mapping, name: str, kind: str, filters: Sequence[tuple[int, ...]]) -> int:
+    """How many times as fine, or as coarse, the grid gets: a pickle says it, and filters' lengths
+    do."""
+    up, down = (shape[0] if shape else 0 for shape in filters)
+    # of a filter in samples, where the activation acts on a grid twice as fine as the output's
+    length = down // 2
+    guess = 1 if not any(filters) else 2 if kind == "down_factor" else up // max(length, 1)
+    factor = _said(settings, f"synthesis.{name}", kind, guess)
+    if factor not in range(1, LARGEST_FACTOR + 1):
+        raise ValueError(f"synthesis.{name} has the {kind} {factor}, which can't be")
+    return int(factor)
+
+
+def _sampling(size: int, settings: Mapping) -> tuple[float, float]:
+    """The input's samples per picture, and its bandwidth in waves per picture."""
+    margin = _said(settings, "synthesis", "margin_size", MARGIN)
+    rate = _said(settings, "synthesis.input", "sampling_rate", size - 2 * margin)
+    bandwidth = _said(
+        settings, "synthesis.input", "bandwidth", _said(settings, "", "first_cutoff", FIRST_CUTOFF)
+    )
+    if not 0 < 2 * bandwidth < rate:
+        raise ValueError(
+            f"an input of {size} samples has no room for waves of {bandwidth:g} in a picture"
+        )
+    return rate, bandwidth
+
+
+def _rate_of_mapping(settings: Mapping) -> float:
+    mapping = (settings.get("G_ema") or {}).get("mapping_kwargs") or {}
+    said = _said(settings, "mapping.fc0", "bias_gain", mapping.get("lr_multiplier", 0.01))
+    return _number("lr_multiplier", settings.get("lr_multiplier", said))
+
+
+def _said(settings: Mapping, module: str, name: str, default: float | None) -> float | None:
+    """A number of the constructor: the row's word first, then that of the pickled module, then the
+    pickled generator's."""
+    pickled = settings.get("G_ema") or {}
+    inner = (pickled.get("modules") or {}).get(module) or {}
+    for part in (settings, inner, pickled):
+        if name in part:
+            return _number(name, part[name])
+    return default
+
+
+def _number(name: str, value: object) -> float | None:
+    """A number as a pickle (float, None) or a safetensors file ("256", "none") says it."""
+    if value is None or str(value).lower() == "none":
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = nan
+    if not isfinite(number):
+        raise ValueError(f"{name} is {value!r}; a number or none is needed")
+    return number
