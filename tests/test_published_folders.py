@@ -14,6 +14,7 @@ import pytest
 import small_diffusion
 import small_stable
 import torch
+from diffusers import LCMScheduler, PNDMScheduler
 from local_hub import LocalHub, cache, hurry, server
 from PIL import Image
 from safetensors.torch import load_file, save
@@ -30,11 +31,11 @@ __all__ = ["cache", "engine", "hurry", "server"]  # fixtures
 WRITERS = {
     "sd-turbo": small_stable.folder,
     "lcm-dreamshaper-v7": lambda place: small_stable.folder(
-        place, small_stable.schedule(small_stable.LCMScheduler), distilled=True
+        place, small_stable.schedule(LCMScheduler), distilled=True
     ),
     "stable-diffusion-v1-5": lambda place: small_stable.folder(
         place,
-        small_stable.schedule(small_stable.PNDMScheduler, skip_prk_steps=True, steps_offset=1),
+        small_stable.schedule(PNDMScheduler, skip_prk_steps=True, steps_offset=1),
     ),
     "tiny-sd": small_stable.folder,
     "consistency-imagenet-64": lambda place: small_diffusion.folder(
