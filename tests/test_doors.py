@@ -366,7 +366,7 @@ def test_wrong_passwords_slow_down_and_the_right_one_forgives(
         passwords, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + later[0])
     )
     monkeypatch.setattr(passwords, "WAIT", 1_000.0)
-    monkeypatch.setattr(doors, "LONGEST_WAIT", 1_000.0)
+    monkeypatch.setattr(passwords, "LONGEST_WAIT", 1_000.0)
     assert [login(locked, "wrong")[0] for _ in range(5)] == [400, 400, 400, 429, 429]
     status, said, headers = login(locked, "right")
     assert status == 429, "within the wait nothing is looked at"

@@ -5,6 +5,7 @@ on random weights.
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from pathlib import Path
 
@@ -16,7 +17,6 @@ from torch.nn import functional as F
 
 from ganapps import networks
 from ganapps.models import formats
-import itertools
 
 Z, CHANNELS = 10, (16, 16, 8)  # to 16 px
 
