@@ -15,6 +15,7 @@ from PIL import Image
 from ganapps import __version__, schema
 from ganapps.errors import UserError, WeightsError
 from ganapps.measure.flops import Flops
+from ganapps.measure.meter import Meter
 from ganapps.measure.prices import Ledger, Price, folder
 from ganapps.models import hub, own_file, runtime
 from ganapps.models.catalog import Checkpoint
@@ -22,7 +23,7 @@ from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
 from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_picture
-from ganapps.report import Kept, Made, Meter, Part, Report, Sentence
+from ganapps.report import Kept, Made, Part, Report, Sentence
 from ganapps.tasks import (
     between,
     cycle,

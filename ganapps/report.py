@@ -1,21 +1,14 @@
-"""What a result cost and what was changed from what was asked; how that is measured and said in one
-line.
-"""
+"""What a result cost and what was changed from what was asked, and how that is said in one line."""
 
 from __future__ import annotations
 
-import ctypes
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ganapps.measure import energy
 from ganapps.recipe import Recipe
 
 # an English template and its values, as in errors.UserError
@@ -143,107 +136,3 @@ def seconds(value: float) -> str:
     if value >= 120:
         return f"{value / 60:.0f} min"
     return f"{value:.0f} s" if value >= 10 else f"{value:.1f} s" if value >= 1 else f"{value:.2f} s"
-
-
-@dataclass
-class Meter:
-    """A stopwatch with a memory gauge; `with meter:` may be entered many times and adds up.
-
-    Seconds run only inside the block, from when the device had nothing left to do until it has
-    nothing left to do, so neither waiting for a visitor's browser nor another's work is charged.
-    Memory is the peak inside the blocks beyond what was there when the first began: of the device
-    where it is a GPU, else of this process (Linux), else unknown. On a processor, what the C
-    library keeps of earlier work hides a peak: `alone` gives it back to the system first.
-    """
-
-    device: str
-    alone: bool = False
-    seconds: float = 0.0
-    peak_memory: int | None = None
-    joules: float | None = None
-    _base: int | None = field(default=None, repr=False)
-
-    def __enter__(self) -> Meter:
-        _finish(self.device)
-        if self.alone and self._base is None:
-            _give_back()
-        _reset_peak(self.device)
-        if self._base is None:
-            self._base = _memory_now(self.device)
-        self._joules = energy.joules(self.device)
-        self._began = time.perf_counter()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        _finish(self.device)
-        self.seconds += time.perf_counter() - self._began
-        if self._joules is not None:
-            self.joules = (
-                (self.joules or 0.0) + (energy.joules(self.device) or self._joules) - self._joules
-            )
-        peak = _peak_memory(self.device)
-        if peak is not None and self._base is not None:
-            self.peak_memory = max(self.peak_memory or 0, peak - self._base, 0)
-
-
-def _finish(device: str) -> None:
-    """Wait until a GPU has done all that was asked of it."""
-    if device == "cpu":
-        return
-    import torch
-
-    if device.startswith("cuda"):
-        torch.cuda.synchronize(device)
-    elif device.startswith("mps"):
-        torch.mps.synchronize()
-
-
-def _give_back() -> None:
-    """Memory that was freed but kept for later, back to the system; where the C library can
-    (glibc).
-    """
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError, TypeError):
-        return
-
-
-_STATUS = Path("/proc/self/status")
-_peak_lock = threading.Lock()
-
-
-def _status(name: str) -> int | None:
-    try:
-        line = next(x for x in _STATUS.read_text().splitlines() if x.startswith(name + ":"))
-    except (OSError, StopIteration):
-        return None
-    return int(line.split()[1]) * 1024
-
-
-def _memory_now(device: str) -> int | None:
-    if device.startswith("cuda"):
-        import torch
-
-        return torch.cuda.memory_allocated(device)
-    return _status("VmRSS")
-
-
-def _peak_memory(device: str) -> int | None:
-    if device.startswith("cuda"):
-        import torch
-
-        return torch.cuda.max_memory_allocated(device)
-    return _status("VmHWM")
-
-
-def _reset_peak(device: str) -> None:
-    if device.startswith("cuda"):
-        import torch
-
-        return torch.cuda.reset_peak_memory_stats(device)
-    try:
-        with _peak_lock:
-            # Linux: the peak starts again from what is held now
-            Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return None

@@ -26,7 +26,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "errors": (set(), set()),
     "schema": ({"errors"}, set()),
     "recipe": ({"errors"}, {"PIL"}),
-    "report": ({"measure.energy", "recipe", "errors"}, {"PIL", "numpy", "torch"}),
+    "report": ({"recipe", "errors"}, {"PIL", "numpy"}),
     "device": ({"errors"}, {"torch"}),
     "models": (set(), set()),
     "models.catalog": ({"errors"}, set()),
@@ -48,6 +48,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "measure": (set(), set()),
     "measure.energy": (set(), {"torch", "pynvml"}),
     "measure.flops": (set(), {"torch"}),
+    "measure.meter": ({"measure.energy"}, {"torch"}),
     "measure.prices": (set(), {"filelock"}),
     "measure.quality": ({"models.catalog", "errors"}, set()),
     "measure.doctor": (

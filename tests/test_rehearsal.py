@@ -12,9 +12,10 @@ import torch
 from ganapps.engine import TASKS, Engine
 from ganapps.measure import energy
 from ganapps.measure.flops import Flops
+from ganapps.measure.meter import Meter
 from ganapps.race.rehearsal import Rehearsed, rehearse
 from ganapps.recipe import Recipe
-from ganapps.report import Meter, Step
+from ganapps.report import Step
 
 GAN, DIFFUSION = (
     Recipe("faces", "heads-64", {"count": 3}),

@@ -12,8 +12,9 @@ import pytest
 
 from ganapps import report
 from ganapps.measure import prices
+from ganapps.measure.meter import Meter
 from ganapps.measure.prices import Ledger, folder
-from ganapps.report import Meter, Report
+from ganapps.report import Report
 
 
 @pytest.mark.parametrize(
