@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ganapps.engine import Engine, Result
     from ganapps.recipe import Recipe
+    from ganapps.report import Report
 
 
 def flags() -> argparse.ArgumentParser:
@@ -122,11 +123,13 @@ def _race(options: argparse.Namespace) -> int:
     from ganapps.errors import UserError
 
     asked = race.from_file(options.file)
+    if not isinstance(asked, race.Race):  # the word stood elsewhere in it
+        raise UserError("This race has not two recipes.")
     if options.weights:
         raise UserError("A race is run with the models that its recipes name, without --weights.")
     folders = [options.out / side for side in race.SIDES]
     files: list[list[Path]] = [[], []]
-    reports = [None, None]
+    reports: list[Report | None] = [None, None]
     last = None
     for lap in race.race(engine.start(options.device, options.offline), asked, options.picture):
         _tell(lap.result)

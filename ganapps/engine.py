@@ -120,7 +120,7 @@ class Engine:
         pictures: Sequence[str] = (),
         weights: str | None = None,
         rehearsal: Rehearsal = "",
-    ) -> Iterator[Result]:
+    ) -> Generator[Result, None, None]:
         """Results as they are made. Stoppable: close the iterator.
 
         `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 LONGEST = (
     200  # characters of a value in a sentence: enough for a path or a list, no room for a book
 )
@@ -24,7 +26,7 @@ class UserError(Exception):
     def __str__(self) -> str:
         return self.template.format(**self.values)
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         """Crosses a process boundary whole (ZeroGPU forks)."""
         return _rebuild, (type(self), self.template, self.values)
 

@@ -126,7 +126,8 @@ def from_link(query: str | Mapping[str, str]) -> Recipe | None:
         raise UserError("This link is too long to be a recipe.")
     if "task" not in pairs or "checkpoint" not in pairs:
         return None
-    top = {k: pairs.pop(k) for k in ("task", "checkpoint", "precision", "revision") if k in pairs}
+    named = ("task", "checkpoint", "precision", "revision")
+    top: dict[str, Any] = {name: pairs.pop(name) for name in named if name in pairs}
     settings = {
         k: _loads(v) if _reads_as_json(v) else v for k, v in pairs.items() if not k.startswith("__")
     }
@@ -200,7 +201,7 @@ def check_types(value: Mapping[str, Any]) -> None:
     """Of a recipe's parts by name: is each of the type that it must be? Raises UserError that names
     the first that is not.
     """
-    kinds = {
+    kinds: dict[str, Any] = {
         "task": str,
         "checkpoint": str,
         "settings": dict,

@@ -1,4 +1,4 @@
-"""One handwriting: what the formatter and the linter of pyproject.toml say of every file."""
+"""One handwriting: what the formatter, the linter and the type checker of pyproject.toml say."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@pytest.mark.parametrize("command", [["format", "--check"], ["check"]], ids=["format", "lint"])
-def test_every_file_is_written_alike(command: list[str]) -> None:
-    ran = subprocess.run(
-        [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+COMMANDS = {
+    "format": "ruff format --check --no-cache .",
+    "lint": "ruff check --no-cache .",
+    "types": "mypy",
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_file_is_written_alike(name: str) -> None:
+    command = [sys.executable, "-m", *COMMANDS[name].split()]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ganapps.learning import objectives, regularisers
 from ganapps.learning.augment import Adaptive, augmented
+from ganapps.learning.players import Critic, Generator
 
 AVERAGE = 0.995  # of the generator's weights, for pictures: what is shown
 EXPLODED = 1e6  # a loss beyond this is out of all bounds
@@ -70,8 +71,8 @@ class Game:
     def __init__(
         self,
         rules: Rules,
-        generator: nn.Module,
-        critic: nn.Module,
+        generator: Generator,
+        critic: Critic,
         real: Callable[[int, torch.Generator], Tensor],
         seed: int = 0,
     ) -> None:

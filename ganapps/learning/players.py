@@ -16,6 +16,18 @@ KERNELS, KERNEL_DIM = 8, 4  # of minibatch discrimination: few, for each costs N
 SLOPE = 0.2  # of the leaky rectifier
 
 
+class Generator(nn.Module):
+    """What makes samples of noise [N, noise]."""
+
+    noise: int
+
+
+class Critic(nn.Module):
+    """What judges samples; `features` are what its last layer sees of them."""
+
+    features: nn.Module
+
+
 class MinibatchDiscrimination(nn.Module):
     """Features [N, C] with, beside them, how near the batch's other samples are: [N, C + kernels].
 
@@ -55,7 +67,7 @@ def _perhaps_spectral(layer: nn.Module, spectral: bool) -> nn.Module:
     return spectral_norm(layer) if spectral else layer
 
 
-class PointCritic(nn.Module):
+class PointCritic(Critic):
     """A perceptron over points; of `pack` points at once where that is more than one (Lin 2018)."""
 
     def __init__(
@@ -108,7 +120,7 @@ class VirtualBatchNorm(nn.Module):
         return self.scale * normal + self.shift
 
 
-class PointGenerator(nn.Module):
+class PointGenerator(Generator):
     """A perceptron from noise to points; `norm` is none, batch or virtual."""
 
     REFERENCE = 128  # samples of virtual batch norm's batch
@@ -128,6 +140,7 @@ class PointGenerator(nn.Module):
             size = width
         self.body = nn.Sequential(*layers, nn.Linear(size, 2))
         reference = torch.randn(self.REFERENCE, noise) if norm == "virtual" else None
+        self.reference: Tensor | None
         self.register_buffer("reference", reference)
 
     def forward(self, z: Tensor) -> Tensor:
@@ -161,7 +174,7 @@ class SelfAttention(nn.Module):
         return x + self.gamma * (value @ looks.transpose(1, 2)).view_as(x)
 
 
-class PictureGenerator(nn.Module):
+class PictureGenerator(Generator):
     """Noise to pictures [N, channels, side, side] in -1 to 1: enlarge, convolve, normalise,
     rectify.
 
@@ -195,7 +208,7 @@ class PictureGenerator(nn.Module):
         return self.body(self.first(z))
 
 
-class PictureCritic(nn.Module):
+class PictureCritic(Critic):
     """Convolutions with stride 2 down to 4 x 4, then one score. Radford 2016; Miyato 2018."""
 
     def __init__(

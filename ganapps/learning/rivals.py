@@ -63,6 +63,8 @@ class Diffusion(nn.Module):
         self.steps = steps
         self.guess = perceptron(4, width, depth, 2)
         betas = torch.linspace(1e-4, 0.2, steps) if steps > 1 else torch.tensor([0.5])
+        self.betas: Tensor
+        self.kept: Tensor
         self.register_buffer("betas", betas)
         self.register_buffer("kept", torch.cumprod(1 - betas, 0))
 

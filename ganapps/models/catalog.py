@@ -221,7 +221,7 @@ def _record(kind: type, values: Any, row: str) -> Any:
             )
     for f in known.values():
         if f.name in values:
-            values[f.name] = _typed(f.type, values[f.name], row, f.name)
+            values[f.name] = _typed(str(f.type), values[f.name], row, f.name)
         elif f.default is MISSING and f.default_factory is MISSING:
             raise UserError("Row {row} of the catalogue has no {key}.", row=row, key=f.name)
     return kind(**values)

@@ -60,7 +60,8 @@ def from_json(text: str | bytes) -> Race | None:
     sides = value.get("recipes")
     if not isinstance(sides, list) or len(sides) != 2:
         raise UserError("This race has not two recipes.")
-    return Race(tuple(recipes.from_json(json.dumps(s)) for s in sides), _fair(value["race"]))
+    first, second = (recipes.from_json(json.dumps(side)) for side in sides)
+    return Race((first, second), _fair(value["race"]))
 
 
 def from_link(query: str | Mapping[str, str]) -> Race | None:
@@ -74,10 +75,10 @@ def from_link(query: str | Mapping[str, str]) -> Race | None:
     )
     if "race" not in pairs:
         return None
-    sides = [recipes.from_link(pairs.get(name, "")) for name in SIDES]
-    if None in sides:
+    first, second = (recipes.from_link(pairs.get(name, "")) for name in SIDES)
+    if first is None or second is None:
         raise UserError("This race has not two recipes.")
-    return Race(tuple(sides), _fair(pairs["race"]))
+    return Race((first, second), _fair(pairs["race"]))
 
 
 def from_file(path: str | Path) -> Race | Recipe:
@@ -193,16 +194,17 @@ def _lap(sides: Sequence[_Side], side: _Side, result: Result) -> Lap:
 
 def _share_memory(sides: Sequence[_Side]) -> None:
     """How many pictures each side makes in the room that the dearer one's picture takes."""
-    if any(s.rehearsed.memory is None for s in sides):
+    needs = [s.rehearsed.memory for s in sides if s.rehearsed]
+    known = [need for need in needs if need is not None]
+    if len(known) < len(sides):
         raise UserError(
             "The memory of a picture can't be measured on this machine: choose another kind of "
             "fairness."
         )
-    room = max(s.rehearsed.memory for s in sides)
     for side in sides:
-        side.target = min(
-            MOST, max(1, int((room - side.rehearsed.weights) / max(side.rehearsed.working, 1)))
-        )
+        assert side.rehearsed is not None and side.rehearsed.working is not None
+        fit = (max(known) - side.rehearsed.weights) / max(side.rehearsed.working, 1)
+        side.target = min(MOST, max(1, int(fit)))
 
 
 def _done(side: _Side, sides: Sequence[_Side], fair: str, stopped: Collection[int]) -> bool:
@@ -215,11 +217,13 @@ def _done(side: _Side, sides: Sequence[_Side], fair: str, stopped: Collection[in
         return True
     if fair == "memory":
         return side.pictures >= side.target
-    costs = [
-        s.spent(fair) if i in stopped else s.first_cost and s.first_cost[fair]
-        for i, s in enumerate(sides)
-    ]
-    return None not in costs and side.spent(fair) >= max(costs)
+    costs = []
+    for place, other in enumerate(sides):
+        if place in stopped:
+            costs.append(other.spent(fair))
+        elif other.first_cost:
+            costs.append(other.first_cost[fair])
+    return len(costs) == len(sides) and side.spent(fair) >= max(costs)
 
 
 def _left(side: _Side, sides: Sequence[_Side], fair: str) -> int:
@@ -237,13 +241,11 @@ class _Side:
     """
 
     def __init__(self, engine: Engine, recipe: Recipe, pictures: Sequence[str]) -> None:
-        self.engine, self.recipe, self.uploads, self.stream = (
-            engine,
-            recipe,
-            pictures,
-            engine.run(recipe, pictures),
-        )
-        self.seconds, self.calls, self.pictures, self.joules, self.target = 0.0, 0, 0, None, 0
+        self.engine, self.recipe, self.uploads = engine, recipe, pictures
+        self.stream = engine.run(recipe, pictures)
+        self.seconds, self.calls, self.pictures = 0.0, 0, 0
+        self.joules: float | None = None
+        self.target = 0  # pictures, where memory is what is equal
         self.first_cost: dict[str, float] | None = None  # of the round that was asked for
         self.rehearsed: Rehearsed | None = None
         self.goes_on = "seed" in recipe.settings and not pictures

@@ -92,7 +92,8 @@ def _measured(
     """A counted run, then, for what is made from a seed and so is short, one for its memory alone:
     counting holds some itself.
     """
-    by_call, result = [(0, 0)], None
+    by_call: list[tuple[int, int]] = [(0, 0)]
+    result: Result | None = None
     try:
         for result in _quietly(engine, recipe, pictures, "both" if pictures else "flops"):
             yield result
@@ -101,12 +102,13 @@ def _measured(
     except (NotImplementedError, RuntimeError, TypeError):
         log.exception("torch can't count the operations of %s", recipe.checkpoint)
         result = None
-    counted = result and result.report.flops
+    counted = result.report.flops if result else None
     steps = int(recipe.settings.get("steps") or 1)
     one_more = _one_more(by_call, steps)
     if result is None or not pictures:
         for result in _quietly(engine, _with(recipe, steps=1), pictures, "memory"):
             yield result
+    assert result is not None, "a run yields a result or raises"
     return Measured(result.report.parameters, steps, counted, one_more, result.report.peak_memory)
 
 
