@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
@@ -22,7 +23,7 @@ from ganapps.models.catalog import Checkpoint
 from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
 from ganapps.pictures.uploads import open_upload, shows, size_of
-from ganapps.recipe import LARGEST, Recipe, check_types, from_picture
+from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Made, Part, Report, Sentence
 from ganapps.tasks import (
     between,
@@ -145,7 +146,8 @@ class Engine:
         uploads = tuple(open_upload(path) for path in pictures)
         located = given or (yield from self._fetched(recipe, checkpoint))
         facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
-        changes = _provenance(recipe, located, facts) + tuple(c for u in uploads for c in u.changes)
+        changes = (*_provenance(recipe, located, facts), *_not_a_list(recipe))
+        changes += tuple(c for u in uploads for c in u.changes)
         recipe = _chained(
             replace(
                 recipe,
@@ -243,6 +245,18 @@ class Engine:
                 most=LARGEST,
             )
         return recipe, checkpoint
+
+    def linked(self, query: Mapping[str, str]) -> Recipe | None:
+        """The recipe of a link's query, without what is no setting of its task: trackers add names
+        of their own to every link that is shared. None where it names no task. Raises UserError for
+        a damaged one.
+        """
+        recipe = from_link(query)
+        if recipe is None or recipe.task not in TASKS:
+            return recipe
+        known = schema.names(TASKS[recipe.task].function)
+        settings = {name: value for name, value in recipe.settings.items() if name in known}
+        return replace(recipe, settings=settings)
 
     def price(self, recipe: Recipe, pictures: Sequence[str] = ()) -> Price:
         """What this will cost here, from runs measured on this machine. Raises UserError as `run`
@@ -556,3 +570,14 @@ def _provenance(
     if recipe.pictures and recipe.pictures != pictures:
         changes += (("The picture is not the one this recipe was made with.", {}),)
     return changes
+
+
+def _not_a_list(recipe: Recipe) -> Iterator[Sentence]:
+    """A seed that other programs would read as several: here it is a word, and says so."""
+    seed = recipe.settings.get("seed")
+    if isinstance(seed, str) and re.fullmatch(r"\s*\d+(\s*[,-]\s*\d+)+\s*", seed):
+        yield (
+            "The seed {seed} is one word here, not a list of seeds: for several pictures, give the "
+            "first number and how many.",
+            {"seed": seed},
+        )

@@ -23,6 +23,8 @@ DEEPEST = 8  # recipes in a chain
 # half a character: JSON can spell it, no file or page can hold it
 SURROGATE = re.compile("[\ud800-\udfff]")
 NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
+SENTENCE_ENDS = ".,;:!?)]}>\"'"
+FREE_TEXT = ("prompt", "seed", "mix", "to", "labels")  # settings that a person words
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,19 @@ def values(text: str | bytes) -> Any:
 def from_link(query: str | Mapping[str, str]) -> Recipe | None:
     """The recipe of a query string, or None where the query names no task. Raises UserError for a
     damaged one.
+
+    What mail and chat programs do to links is undone: `&amp;` for `&`, and a full stop or bracket
+    of the sentence in which the link stood, where no text of a person's own ends.
     """
     pairs = (
         dict(query)
         if isinstance(query, Mapping)
         else dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
     )
+    pairs = {name.removeprefix("amp;"): value for name, value in pairs.items()}
+    if pairs:
+        last = next(reversed(pairs))
+        pairs[last] = _without_sentence_end(last, pairs[last])
     if sum(len(k) + len(str(v)) for k, v in pairs.items()) > LARGEST:
         raise UserError("This link is too long to be a recipe.")
     if "task" not in pairs or "checkpoint" not in pairs:
@@ -132,6 +141,26 @@ def from_link(query: str | Mapping[str, str]) -> Recipe | None:
         k: _loads(v) if _reads_as_json(v) else v for k, v in pairs.items() if not k.startswith("__")
     }
     return Recipe(**top, settings=settings)
+
+
+def _without_sentence_end(name: str, value: str) -> str:
+    """The last value of a link, without the punctuation of the sentence around the link."""
+    if _is_json(value):
+        return value
+    shorter = value
+    while shorter and shorter[-1] in SENTENCE_ENDS:
+        shorter = shorter[:-1]
+        if _is_json(shorter):
+            return shorter
+    return value if name in FREE_TEXT else shorter
+
+
+def _is_json(text: str) -> bool:
+    try:
+        _loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def from_file(path: str | Path) -> Recipe:

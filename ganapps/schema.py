@@ -57,6 +57,12 @@ def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
+def names(function: Callable) -> frozenset[str]:
+    """The settings that a task function takes."""
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
+
 def bounds(function: Callable, name: str) -> Range:
     """The range of a number setting, for the window's sliders."""
     kind = typing.get_type_hints(function, include_extras=True)[name]

@@ -549,6 +549,15 @@ def test_when_all_sources_fail_the_first_one_is_named(server):
             Source("a/b c/model (1).pkl", "ann/faces", "refs/pr/3"),
         ),
         ("ann/faces_2.0-x:m.pt@" + "a" * 40, Source("m.pt", "ann/faces_2.0-x", "a" * 40)),
+        (
+            "https://huggingface.co/ann/faces/blob/main/a/model%20(1).pkl",
+            Source("a/model (1).pkl", "ann/faces", "main"),
+        ),
+        (
+            "huggingface.co/ann/faces/resolve/refs%2Fpr%2F3/m.pt?download=true",
+            Source("m.pt", "ann/faces", "refs/pr/3"),
+        ),
+        ("http://hf.co/ann/faces/raw/v1.0/m.pt", Source("m.pt", "ann/faces", "v1.0")),
     ],
 )
 def test_a_typed_place_is_understood(text, meant):
@@ -585,6 +594,11 @@ def test_a_typed_place_is_understood(text, meant):
         "ann/" + "f" * 99 + ":m.pt",
         "ann/faces:./m.pt",
         "https://huggingface.co/ann/faces:m.pt",
+        "https://huggingface.co/ann/faces",
+        "https://huggingface.co/ann/faces/tree/main",
+        "https://huggingface.co/ann/faces/blob/main/../m.pt",
+        "https://huggingface.co/ann/faces/blob/main/%2e%2e/m.pt",
+        "https://huggingface.co.evil.example/ann/faces/blob/main/m.pt",
         "ann/faces:$(x).pt",
     ],
 )

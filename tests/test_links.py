@@ -13,6 +13,8 @@ import pytest
 
 from ganapps import schema
 from ganapps.engine import TASKS, Engine
+from ganapps.errors import UserError
+from ganapps.recipe import Recipe
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.ui.tabs.faces import FacesTab
 from ganapps.ui.tabs.translate import TranslateTab
@@ -130,3 +132,54 @@ def test_a_wrong_setting_of_a_link_is_told(
     name, value = query.split("=", 1)
     told = dict(shown(tabs["faces"], {"task": "faces", "checkpoint": "heads-64", name: value}))
     assert "refusal" in told[tabs["faces"].line]
+
+
+TRACKERS = {
+    "fbclid": "IwAR0",
+    "utm_source": "news",
+    "utm_medium": "mail",
+    "gclid": "x",
+    "ref": "hn",
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "query"),
+    [
+        ("faces", {"task": "faces", "checkpoint": "heads-64", "seed": "77", "count": "3"}),
+        ("upscale", {"task": "upscale", "checkpoint": "spanx4", "scale": "2"}),
+        ("translate", {"task": "translate", "checkpoint": "styles-26"}),
+        (
+            "compare",
+            {
+                "race": "pictures",
+                "gan": "task=faces&checkpoint=heads-64&seed=77",
+                "diffusion": "task=denoise&checkpoint=heads-ddpm-64&seed=77",
+            },
+        ),
+    ],
+)
+def test_what_trackers_add_to_a_link_changes_nothing(
+    tabs: Mapping[str, Any], task: str, query: dict[str, str]
+) -> None:
+    plain = [str(value) for _, value in shown(tabs[task], query)]
+    tracked = [str(value) for _, value in shown(tabs[task], query | TRACKERS)]
+    assert not any("refusal" in value for value in tracked)
+    if task != "faces":  # whose answers hold drawn faces, in folders of their own
+        assert tracked == plain
+    else:
+        assert "77" in tracked and len(tracked) == len(plain)
+
+
+def test_in_a_recipe_it_stays_an_error(engine: Engine) -> None:
+    asked = Recipe("faces", "heads-64", {"seed": 7, "fbclid": "IwAR0"})
+    with pytest.raises(UserError, match="fbclid"):
+        engine.checked(asked)
+
+
+@pytest.mark.parametrize("seed", ["85,265,297", "0-5", " 1, 2 "])
+def test_a_list_of_seeds_is_told_to_be_a_word(engine: Engine, seed: str) -> None:
+    for told in (seed, "7", "Ada-5", "-5"):
+        *_, last = engine.run(Recipe("faces", "heads-64", {"seed": told, "count": 1}))
+        words = [c for c in last.report.changes if "one word here" in c[0]]
+        assert bool(words) == (told == seed)

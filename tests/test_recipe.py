@@ -360,3 +360,18 @@ def test_a_chain_too_large_to_read_loses_its_beginning() -> None:
     large = Recipe("upscale", "m", {"note": "x" * 40_000})
     made = Recipe("translate", "m").after(large.after(Recipe("faces", "m", {"note": "y" * 40_000})))
     assert [r.task for r in links(from_json(made.to_json()))] == ["translate", "upscale"]
+
+
+@pytest.mark.parametrize("end", [".", "),", "!", '."', "]."])
+def test_a_link_in_a_sentence_is_the_link(end: str) -> None:
+    link = Recipe("faces", "heads-64", {"seed": "7", "psi": 0.5}).to_link()
+    assert from_link(link + end) == from_link(link)
+    assert from_link("?task=faces&checkpoint=heads-64" + end).checkpoint == "heads-64"
+    assert from_link("?task=faces&checkpoint=heads-64&seed=7" + end).settings == {"seed": 7}
+    told = from_link("?task=text&checkpoint=m&prompt=A cat.").settings
+    assert told == {"prompt": "A cat."}, "a person's own full stop stays"
+
+
+def test_a_link_out_of_html_is_the_link() -> None:
+    link = Recipe("faces", "heads-64", {"seed": "7", "psi": 0.5}).to_link()
+    assert from_link(link.replace("&", "&amp;")) == from_link(link)

@@ -53,7 +53,7 @@ class Runtime:
             return self.catalog[name]
         if own_file.is_own(name):
             return stranger(Source(name), task)
-        if ":" not in name:
+        if ":" not in name and not hub.PAGE.fullmatch(name):
             raise UserError(
                 "The model {name} is not in the catalogue: choose one of the list, or type "
                 "owner/repo:file@revision.",

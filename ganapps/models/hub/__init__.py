@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from huggingface_hub import HfFileMetadata, constants, errors
 
@@ -34,6 +35,12 @@ __all__ = [
 
 TYPED = re.compile(
     r"(?P<repo>[\w./-]+):(?P<file>[\w.+=,()\[\] /-]+)(@(?P<revision>[\w./-]+))?", re.ASCII
+)
+# the address of a file's page, or of the file
+PAGE = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<repo>[\w.-]+/[\w.-]+)"
+    r"/(?:blob|resolve|raw)/(?P<revision>[\w.%-]+)/(?P<file>[^?#\s]+)(?:[?#]\S*)?",
+    re.ASCII,
 )
 # not a bug: the world
 TROUBLE = (
@@ -129,9 +136,16 @@ def size(checkpoint: Checkpoint) -> int | None:
 
 
 def parse(text: str) -> Source:
-    """The source a person means by `owner/repo:file@revision`; UserError says the accepted form."""
-    match = TYPED.fullmatch(text.strip())
-    source = Source(match["file"], match["repo"], match["revision"]) if match else None
+    """The source a person means by `owner/repo:file@revision`, or by the address of the file's page
+    on the Hub; UserError says the accepted form.
+    """
+    page = PAGE.fullmatch(text.strip())
+    typed = TYPED.fullmatch(text.strip())
+    source = None
+    if page:
+        source = Source(unquote(page["file"]), page["repo"], unquote(page["revision"]))
+    elif typed:
+        source = Source(typed["file"], typed["repo"], typed["revision"])
     if source is None or not disk.well_formed(source):
         raise UserError(
             "{text} is not a place on the Hub: write owner/repo:file or owner/repo:file@revision, "

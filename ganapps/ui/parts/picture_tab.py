@@ -16,7 +16,7 @@ from gradio.i18n import I18nData
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
-from ganapps.recipe import Recipe, from_file, from_link
+from ganapps.recipe import Recipe, from_file
 from ganapps.ui.doors import files
 from ganapps.ui.parts import cards, common
 from ganapps.ui.parts.before_after import ResultArea, example, examples, picture_box
@@ -349,7 +349,7 @@ class PictureTab:
     def _linked(self, query: dict[str, str], lang: str) -> dict:
         """Updates for a link's recipe; none where it is not this tab's."""
         try:
-            recipe = from_link(query)
+            recipe = self.engine.linked(query)
             return (
                 self.filled(self.engine.checked(recipe)[0], lang)
                 if recipe and recipe.task == self.task

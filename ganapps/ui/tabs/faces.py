@@ -13,7 +13,7 @@ from gradio.blocks import Block
 from ganapps.engine import TASKS, Engine, Result
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
-from ganapps.recipe import Recipe, from_file, from_json, from_link
+from ganapps.recipe import Recipe, from_file, from_json
 from ganapps.report import size
 from ganapps.schema import bounds
 from ganapps.ui.parts import cards, common
@@ -418,7 +418,7 @@ class FacesTab:
         lang = common.language(request)
         recipe, said = Recipe("faces", self.first.id, {"count": COUNT}), None
         try:
-            linked = from_link(dict(request.query_params))
+            linked = self.engine.linked(dict(request.query_params))
             if linked and linked.task in TASKS and TASKS[linked.task].models == "faces":
                 self.engine.checked(linked)
                 recipe = linked

@@ -442,4 +442,5 @@ CHINESE = {
     "This model does not translate pictures: choose a translator.": "此模型不转换图片：请选转换模型。",
     "Examples": "示例",
     "This model does not draw from seeds: choose a face model.": "此模型不从种子作画：请选人脸模型。",
+    "The seed {seed} is one word here, not a list of seeds: for several pictures, give the first number and how many.": "种子 {seed} 在这里被当作一个词，而不是种子列表：如需多张图片，请给出第一个数字和张数。",
 }
