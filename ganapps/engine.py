@@ -20,6 +20,7 @@ from ganapps.measure.meter import Meter
 from ganapps.measure.prices import Ledger, Price, folder
 from ganapps.models import hub, own_file, runtime
 from ganapps.models.catalog import Checkpoint
+from ganapps.models.hub import proxies
 from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
 from ganapps.pictures.uploads import open_upload, shows, size_of
@@ -517,8 +518,9 @@ def start(
     time_limit: float | None = None,
 ) -> Engine:
     """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError
-    for a device that is not there or a faulty catalogue.
+    for a device that is not there, a faulty catalogue, or a proxy that can't be used.
     """
+    proxies.settle(offline)
     return Engine(
         runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit
     )

@@ -9,6 +9,7 @@ DOORS = {
     "There is no endpoint {name}: there are {known}.": "没有接口 {name}：现有 {known}。",
     "{count} arguments came, {most} are accepted: {known}.": "收到 {count} 个参数，最多接受 {most} 个：{known}。",
     "There is no event {number}.": "没有事件 {number}。",
+    "{name} names a proxy that can't be used: write http://, https:// or socks5:// and an address, or unset it.": "{name} 指定的代理无法使用：请写成 http://、https:// 或 socks5:// 加地址，或取消设置。",
     "Only files of this app are served here.": "这里只提供此应用自己的文件。",
     "Too many wrong passwords: try again in {seconds} s.": "错误密码过多：请在 {seconds} 秒后再试。",
     "The argument {name} is unknown: accepted are {known}.": "未知参数 {name}：可接受 {known}。",
