@@ -14,6 +14,10 @@ import pytest
 import small_diffusion
 import small_stable
 import spandrel_files
+import test_networks_biggan
+import test_networks_progan
+import test_networks_stylegan1
+import test_networks_stylegan3
 import torch
 import upscaler_files
 from test_networks_faces import CASES as FACES
@@ -73,6 +77,11 @@ FILES: dict[str, tuple[str, Build]] = {
             "unet-128-batch",
         )
     },
+    "stylegan3": ("stylegan3", lambda: (test_networks_stylegan3.state("t"), {})),
+    "stylegan1": ("stylegan1", lambda: (test_networks_stylegan1.genforce(), {})),
+    "progan": ("progan", lambda: (test_networks_progan.genforce(), {})),
+    "progan zoo": ("progan", lambda: (test_networks_progan.zoo(), {})),
+    "biggan": ("biggan", lambda: (test_networks_biggan.state(), {})),
     "cartoongan": ("cartoongan", shipped("cartoongan-shinkai")),
     "styles26": ("styles26", shipped("multistyle26")),
     "srresnet": module("srresnet", upscaler_files.Lornatang),

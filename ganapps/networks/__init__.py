@@ -215,9 +215,11 @@ def shape_of(
 
 
 def check_signs(names: Mapping[str, object], needed: Sequence[str]) -> None:
-    """Raises ValueError that names those of `needed` that are missing."""
+    """Raises ValueError that names those of `needed` that are missing; where half of several are,
+    this is another network's file, and no Misfit.
+    """
     missing = [f"{name} is missing" for name in needed if name not in names]
-    if len(missing) == len(needed):
+    if len(missing) == len(needed) or 2 <= len(missing) >= len(needed) / 2:
         raise ValueError("; ".join(missing))
     if missing:
         raise misfit(missing)
