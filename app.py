@@ -1,6 +1,7 @@
 """Start here: flags -> engine -> window -> launch."""
 
 import argparse
+import io
 import logging
 import math
 import os
@@ -81,6 +82,9 @@ def main() -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.WARNING)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may lack letters that a name has
+            stream.reconfigure(errors="backslashreplace")
     login = _login(options.password)
     if (
         login is None

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import sys
@@ -74,6 +75,9 @@ def main(words: list[str] | None = None) -> int:
     """
     options = flags().parse_args(words)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console may lack letters that a name has
+            stream.reconfigure(errors="backslashreplace")
     from ganapps.errors import UserError
     from ganapps.pictures import temporary
 

@@ -25,7 +25,7 @@ from ganapps.models.formats import folders
 from ganapps.networks.diffusion import stable_diffusion
 from ganapps.pictures.uploads import Upload, open_upload
 from ganapps.recipe import Recipe
-from ganapps.tasks import text
+from ganapps.tasks import edit, text
 from ganapps.tasks.translate import translate
 
 CPU = Device("cpu")
@@ -98,17 +98,25 @@ def test_the_picture_keeps_its_size_and_its_alpha(
     assert channels == 3 or np.array_equal(result[..., 3], picture.pixels[..., 3])
 
 
-def test_a_large_picture_is_edited_smaller_and_the_report_says_so(tmp_path: Path) -> None:
+def test_a_large_picture_is_made_as_small_as_the_model_works_on(tmp_path: Path) -> None:
+    run = edit.Editing(network(tmp_path), CPU, "a cat", steps=1)
+    small = run._smaller(torch.zeros(1, 3, 900, 700))
+    assert small.shape == (1, 3, 710, 552) and 710 * 552 <= 512 * 768 == edit.MOST
+    ((template, values),) = run.changes()
+    assert "larger than this model works on" in template and values == {"width": 552, "height": 710}
+
+
+def test_a_large_picture_is_edited_smaller_and_the_report_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edit, "MOST", 64 * 96)  # the whole path, without a minute's work
     steps = list(
-        translate(network(tmp_path), CPU, None, noisy(tmp_path, 900, 700), prompt="a cat", steps=1)
+        translate(network(tmp_path), CPU, None, noisy(tmp_path, 225, 175), prompt="a cat", steps=1)
     )
     ((template, values),) = [c for s in steps for c in s.changes]
-    assert "larger than this model works on" in template and values == {"width": 552, "height": 710}
-    assert values["width"] * values["height"] <= 512 * 768 and steps[-1].made[0].picture.shape == (
-        900,
-        700,
-        3,
-    )
+    assert "larger than this model works on" in template and values == {"width": 68, "height": 88}
+    assert values["width"] * values["height"] <= edit.MOST
+    assert steps[-1].made[0].picture.shape == (225, 175, 3)
 
 
 def test_the_prompt_and_the_seed_make_the_picture(tmp_path: Path) -> None:

@@ -219,6 +219,25 @@ def test_the_real_command_refuses(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("console", ["ascii", "latin-1", "cp932"])
+def test_a_console_that_lacks_letters_is_told_all_the_same(tmp_path: Path, console: str) -> None:
+    (tmp_path / "r.json").write_text(
+        Recipe("faces", "heads-64", {"seed": "种子", "count": 1}).to_json(), encoding="utf-8"
+    )
+    made = subprocess.run(
+        [sys.executable, "-m", "ganapps", "run", "r.json", "--device", "cpu", "--out", "图 片"],
+        cwd=tmp_path,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": console, "PYTHONUTF8": "0"},
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert made.returncode == 0, made.stderr
+    (picture,) = (tmp_path / "图 片").glob("*.png")
+    said = made.stdout.decode(console)
+    assert picture.name in said and b"Traceback" not in made.stderr
+
+
 def test_a_faulty_catalogue_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
