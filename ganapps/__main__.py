@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ganapps.recipe import Recipe
     from ganapps.report import Report
 
+# endings of the files that are taken out of a folder
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff")
+
 
 def flags() -> argparse.ArgumentParser:
     """The command line."""
@@ -37,7 +40,8 @@ def flags() -> argparse.ArgumentParser:
         metavar="IN",
         action="append",
         default=[],
-        help="a picture that the recipe works on; may be given again",
+        help="a picture that the recipe works on, or a folder of them; may be given again, each is "
+        "a run of its own",
     )
     run_.add_argument(
         "--weights",
@@ -50,6 +54,11 @@ def flags() -> argparse.ArgumentParser:
         type=Path,
         required=True,
         help="folder for the pictures and report.json",
+    )
+    run_.add_argument(
+        "--force",
+        action="store_true",
+        help="write over files that are there; without it the new ones get numbers",
     )
     doctor_ = commands.add_parser(
         "doctor",
@@ -91,23 +100,65 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ganapps import recipe
+    """One run for each picture, or one without. A picture that is refused does not keep the others
+    from being made.
+    """
+    from ganapps import engine, recipe
+    from ganapps.errors import UserError
 
     if _holds_race(options.file, recipe.LARGEST):
         return _race(options)
     asked = recipe.from_file(options.file)  # before torch is imported: a wrong file is told at once
+    pictures = _pictures(options.picture)
+    here = engine.start(options.device, options.offline)
+    task = engine.TASKS.get(asked.task)
+    if len(pictures) < 2 or task is None or task.pictures != 1:
+        print(*_made(here, options, asked, pictures), sep="\n")
+        return 0
+    status = 0
+    for picture in pictures:
+        try:
+            print(*_made(here, options, asked, [picture]), sep="\n", flush=True)
+        except UserError as e:
+            print(f"{Path(picture).name}: {e}", file=sys.stderr)
+            status = 2
+    return status
+
+
+def _pictures(given: list[str]) -> list[str]:
+    """The files that are meant: of a folder its pictures, by name."""
+    from ganapps.errors import UserError
+
+    files: list[str] = []
+    for path in map(Path, given):
+        if not path.is_dir():
+            files.append(str(path))
+            continue
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURES and p.is_file())
+        if not found:
+            raise UserError("There is no picture in {folder}.", folder=str(path))
+        files += map(str, found)
+    return files
+
+
+def _made(
+    here: Engine, options: argparse.Namespace, asked: Recipe, pictures: list[str]
+) -> list[Path]:
+    """The files of one run, which bear its picture's name, and its report beside them."""
+    from ganapps.pictures import images
+
     files: list[Path] = []
-    for result in _results(options, asked):
+    name = Path(pictures[0]).stem if pictures else ""
+    report = _place(options)
+    for result in _results(here, asked, pictures, options.weights):
         _tell(result)
         with _writing(options.out):
-            files += _kept(result, options.out, len(files))
-            _report(
-                options.out,
-                result.report.as_dict()
-                | {"recipe": json.loads(result.recipe.to_json()), "files": [f.name for f in files]},
-            )
-    print(*files, sep="\n")
-    return 0
+            files += _kept(options, result, options.out, files, name)
+            told = result.report.as_dict()
+            told |= {"recipe": json.loads(result.recipe.to_json())}
+            told |= {"files": [file.name for file in files]}
+            images.save_text(images.as_json(told), report)
+    return files
 
 
 def _holds_race(path: Path, most: int) -> bool:
@@ -125,6 +176,7 @@ def _race(options: argparse.Namespace) -> int:
     """Both sides of a race, each into a folder of its own."""
     from ganapps import engine, race
     from ganapps.errors import UserError
+    from ganapps.pictures import images
 
     asked = race.from_file(options.file)
     if not isinstance(asked, race.Race):  # the word stood elsewhere in it
@@ -135,6 +187,13 @@ def _race(options: argparse.Namespace) -> int:
     files: list[list[Path]] = [[], []]
     reports: list[Report | None] = [None, None]
     last = None
+    report = _place(options)
+
+    def tell(lap: race.Lap) -> None:
+        told = race.report(asked, lap, reports)
+        told |= {"files": [[str(f.relative_to(options.out)) for f in made] for made in files]}
+        images.save_text(images.as_json(told), report)
+
     for lap in race.race(engine.start(options.device, options.offline), asked, options.picture):
         _tell(lap.result)
         if lap.result.waiting:
@@ -142,34 +201,32 @@ def _race(options: argparse.Namespace) -> int:
         last, reports[lap.side] = lap, lap.result.report
         if lap.result.made:
             with _writing(options.out):
-                files[lap.side] += _kept(lap.result, folders[lap.side], len(files[lap.side]))
-                _race_report(options.out, race.report(asked, lap, reports), files)
+                files[lap.side] += _kept(options, lap.result, folders[lap.side], files[lap.side])
+                tell(lap)
     if last is not None and not last.result.made:  # what came after the last picture
         with _writing(options.out):
-            _race_report(options.out, race.report(asked, last, reports), files)
+            options.out.mkdir(parents=True, exist_ok=True)
+            tell(last)
     print(*files[0], *files[1], sep="\n")
     return 0
 
 
-def _kept(result: Result, folder: Path, already: int) -> list[Path]:
+def _place(options: argparse.Namespace) -> Path:
+    """Where the report goes."""
+    from ganapps.pictures import images
+
+    report: Path = options.out / "report.json"
+    return report if options.force else images.free(report)
+
+
+def _kept(
+    options: argparse.Namespace, result: Result, folder: Path, already: list[Path], of: str = ""
+) -> list[Path]:
     """The result's pictures as files in `folder`, which is made where it is missing."""
     from ganapps.pictures import images
 
     folder.mkdir(parents=True, exist_ok=True)
-    return images.keep_all(result.made, folder, already)
-
-
-def _race_report(folder: Path, report: dict, files: list[list[Path]]) -> None:
-    _report(
-        folder, report | {"files": [[str(f.relative_to(folder)) for f in made] for made in files]}
-    )
-
-
-def _report(folder: Path, report: dict) -> None:
-    from ganapps.pictures import images
-
-    folder.mkdir(parents=True, exist_ok=True)
-    images.save_text(images.as_json(report), folder / "report.json")
+    return images.keep_all(result.made, folder, len(already), of, options.force)
 
 
 @contextlib.contextmanager
@@ -187,15 +244,12 @@ def _writing(folder: Path) -> Iterator[None]:
         ) from e
 
 
-def _results(options: argparse.Namespace, asked: Recipe) -> Iterator[Result]:
+def _results(
+    here: Engine, asked: Recipe, pictures: list[str], weights: str | None
+) -> Iterator[Result]:
     """The run; where no picture is given, a chain is made from its beginning."""
-    from ganapps import engine
-
-    here = engine.start(options.device, options.offline)
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        yield from here.run(
-            asked, options.picture or _earlier(here, asked, Path(folder)), options.weights
-        )
+        yield from here.run(asked, pictures or _earlier(here, asked, Path(folder)), weights)
 
 
 def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from small_generator import Small, pixels, small_engine
 
 from ganapps import __main__, engine, race, recipe
@@ -165,6 +166,69 @@ def test_pictures_are_handed_on(
 ) -> None:
     assert run(tmp_path, Recipe("faces", "small"), "--picture", "a.png", "--picture", "b.png") == 2
     assert capsys.readouterr().err == "The task faces takes 0 pictures, 2 came.\n"
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[Path]:
+    """A folder with three pictures and what else lies in folders."""
+    (tmp_path / "in").mkdir()
+    for name in ("cat.png", "dog.JPG", "old photo.webp"):
+        Image.new("RGB", (9, 7), "teal").save(tmp_path / "in" / name)
+    (tmp_path / "in" / "notes.txt").write_text("no picture")
+    return sorted(p for p in (tmp_path / "in").iterdir() if p.suffix != ".txt")
+
+
+ENLARGE = Recipe("upscale", "spanx4", {"scale": 2})
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(p.name for p in folder.iterdir())
+
+
+def test_a_shell_loop_leaves_a_file_for_each_picture(three: list[Path], tmp_path: Path) -> None:
+    for path in three:
+        assert run(tmp_path, ENLARGE, "--picture", str(path)) == 0
+    made = names(tmp_path / "out")
+    assert [n.split("-spanx4")[0] for n in made if n.endswith(".png")] == [
+        "cat",
+        "dog",
+        "old-photo",
+    ]
+    reports = [n for n in made if n.endswith(".json")]
+    assert reports == ["report-2.json", "report-3.json", "report.json"]
+    told = [json.loads((tmp_path / "out" / n).read_text()) for n in reports]
+    listed = sorted(name for report in told for name in report["files"])
+    assert listed == [n for n in made if n.endswith(".png")]
+
+
+def test_a_folder_is_all_its_pictures(
+    three: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run(tmp_path, ENLARGE, "--picture", str(tmp_path / "in")) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [Path(line).name.split("-spanx4")[0] for line in said] == ["cat", "dog", "old-photo"]
+    (tmp_path / "none").mkdir()
+    assert run(tmp_path, ENLARGE, "--picture", str(tmp_path / "none")) == 2
+    assert capsys.readouterr().err == f"There is no picture in {tmp_path / 'none'}.\n"
+
+
+def test_a_picture_that_is_refused_keeps_no_other_from_being_made(
+    three: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    three[1].write_bytes(b"no picture at all")
+    assert run(tmp_path, ENLARGE, "--picture", str(tmp_path / "in")) == 2
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 2 and said.err.startswith("dog.JPG: ")
+    assert said.err.count("\n") == 1
+
+
+def test_nothing_is_written_over_without_force(three: list[Path], tmp_path: Path) -> None:
+    for _ in range(2):
+        assert run(tmp_path, ENLARGE, "--picture", str(three[0])) == 0
+    made = names(tmp_path / "out")
+    assert len(made) == 4 and sum(n.endswith("-2.png") or n == "report-2.json" for n in made) == 2
+    assert run(tmp_path, ENLARGE, "--picture", str(three[0]), "--force") == 0
+    assert names(tmp_path / "out") == made
 
 
 def test_a_bug_keeps_its_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,32 +117,52 @@ def whole(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def keep(kept: Kept, folder: Path, index: int) -> Path:
+def keep(kept: Kept, folder: Path, index: int, of: str = "", over: bool = True) -> Path:
     """The file in `folder` that a finished picture is kept as, its recipe inside: a PNG, or a WebP
     film.
 
-    Its name tells what it is (`heads-64-seed-7.png`); `index`, the picture's place in its run,
-    keeps other tasks' names apart.
+    Its name tells what it is (`heads-64-seed-7.png`), after `of`, the name of the picture that it
+    was made of; `index`, the picture's place in its run, keeps other tasks' names apart. Where it
+    may not go `over` a file that is there, it gets a number.
     """
     words = f"{kept.recipe.checkpoint.split('/')[-1].split(':')[0]}-{kept.caption}"
-    words = "".join(c if c.isalnum() or c in ".-" else "-" for c in words)[:80] + (
-        "" if kept.recipe.task == "faces" else f"-{index}"
-    )
+    words = _in_a_name(words)[:80] + ("" if kept.recipe.task == "faces" else f"-{index}")
+    if of:
+        words = f"{_in_a_name(of)[:60]}-{words}"
+    path = folder / f"{words}.{'webp' if kept.frames else 'png'}"
+    if not over:
+        path = free(path)
     if kept.frames:
-        return save_film(kept.frames, folder / f"{words}.webp", kept.frames_per_second, kept.recipe)
+        return save_film(kept.frames, path, kept.frames_per_second, kept.recipe)
     if isinstance(kept.picture, np.ndarray):
-        return save_pixels(kept.picture, folder / f"{words}.png", kept.recipe, **kept.about)
-    return save_png(kept.picture, folder / f"{words}.png", kept.recipe)
+        return save_pixels(kept.picture, path, kept.recipe, **kept.about)
+    return save_png(kept.picture, path, kept.recipe)
 
 
-def keep_all(made: Sequence[Kept], folder: Path, already: int) -> list[Path]:
+def _in_a_name(words: str) -> str:
+    return "".join(c if c.isalnum() or c in ".-" else "-" for c in words)
+
+
+def free(path: Path) -> Path:
+    """`path`, or where something lies there the first of `NAME-2`, `NAME-3`, ... that is free."""
+    found, number = path, 1
+    while found.exists():
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found
+
+
+def keep_all(
+    made: Sequence[Kept], folder: Path, already: int, of: str = "", over: bool = True
+) -> list[Path]:
     """All of them as files in `folder`, each with its recipe inside, or none; `already`: how many
-    of their run lie there. Raises UserError where the disk is full.
+    of their run lie there; `of` and `over` as `keep` has them. Raises UserError where the disk is
+    full.
     """
     files: list[Path] = []
     try:
         for index, kept in enumerate(made, already):
-            files.append(keep(kept, folder, index))
+            files.append(keep(kept, folder, index, of, over))
     except (OSError, UserError):
         for file in files:
             file.unlink(missing_ok=True)
