@@ -64,17 +64,21 @@ class Many:
         done: list[Path] = []
         manifest: list[dict[str, Any]] = []
         began = time.monotonic()
+        clock = _Clock(len(pictures))
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             for index, file in enumerate(pictures):
+                brought = Path(file)
                 try:
                     for result in self.engine.run(recipe, [file], weights):
                         rows[index][1] = _left(
                             result, index, len(pictures), time.monotonic() - began, lang
                         )
-                        yield {self.rows: _table(rows)}
-                    done.append(_kept(result, Path(folder), index))
+                        if clock.due():
+                            yield {self.rows: _table(rows)}
+                    done.append(_kept(result, Path(folder), index, brought.stem))
                     manifest.append(
                         {
+                            "picture": brought.name,
                             "file": done[-1].name,
                             "recipe": common.plain_recipe(result.made[-1].recipe),
                             "report": result.report.as_dict(),
@@ -84,9 +88,11 @@ class Many:
                         lang, "done in {seconds}", seconds=seconds(result.report.seconds)
                     )
                 except UserError as e:
-                    manifest.append({"file": None, "refused": str(e)})
+                    refused = {"picture": brought.name, "file": None, "refused": str(e)}
+                    manifest.append(refused)
                     rows[index][1] = say(lang, e.template, **e.values)
-                yield {self.rows: _table(rows)}
+                if clock.due():
+                    yield {self.rows: _table(rows)}
             try:
                 archive = images.save_zip(
                     done,
@@ -103,6 +109,21 @@ class Many:
         }
 
 
+class _Clock:
+    """When the table is worth sending again: the longer it is, the more it weighs."""
+
+    def __init__(self, rows: int) -> None:
+        self.pause = min(1.0, max(common.PAUSE, rows / 200))  # seconds
+        self.sent = -self.pause
+
+    def due(self) -> bool:
+        now = time.monotonic()
+        if now - self.sent < self.pause:
+            return False
+        self.sent = now
+        return True
+
+
 def _left(result: Result, index: int, count: int, passed: float, lang: str) -> str:
     share = index + min(1.0, result.done / max(result.total, 1))
     left = passed * (count / max(share, 0.05) - 1)
@@ -111,8 +132,8 @@ def _left(result: Result, index: int, count: int, passed: float, lang: str) -> s
     )
 
 
-def _kept(result: Result, folder: Path, index: int) -> Path:
-    path = images.keep(result.made[-1], folder, index)
+def _kept(result: Result, folder: Path, index: int, of: str) -> Path:
+    path = images.keep(result.made[-1], folder, index, of)
     return path.rename(path.with_name(f"{index + 1:03d}-{path.name}"))
 
 
