@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
+from xml.sax.saxutils import escape, unescape
 
 from PIL import Image, PngImagePlugin
 
@@ -23,6 +24,7 @@ DEEPEST = 8  # recipes in a chain
 # half a character: JSON can spell it, no file or page can hold it
 SURROGATE = re.compile("[\ud800-\udfff]")
 NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
+SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SENTENCE_ENDS = ".,;:!?)]}>\"'"
 FREE_TEXT = ("prompt", "seed", "mix", "to", "labels")  # settings that a person words
 
@@ -197,21 +199,63 @@ def from_picture(path: str | Path) -> Recipe:
         Image.DecompressionBombError,
     ) as e:
         raise UserError("{file} is not a PNG or WebP picture that can be read.", file=name) from e
-    # where a film keeps its recipe, other programs keep XML
-    if text is None and not xmp.startswith(b"{"):
+    text = text or _in_xmp(xmp)
+    if text is None:
         raise UserError(
             "{file} holds no recipe: only a picture made by this app does, and some programs "
             "remove it.",
             file=name,
         )
-    return from_json(text or xmp)
+    return from_json(text)
+
+
+def _in_xmp(packet: bytes) -> str | bytes | None:
+    """The recipe in a WebP's XMP block; None where another program wrote it. Earlier films have the
+    bare JSON there.
+    """
+    if packet.startswith(b"{"):
+        return packet
+    found = re.search(rb"<ganapps:recipe>(.*?)</ganapps:recipe>", packet, re.DOTALL)
+    return unescape(found[1].decode("utf-8", "replace")) if found else None
+
+
+def png_texts(recipe: Recipe) -> dict[str, str]:
+    """The text chunks of a PNG: the recipe, and the mark of `xmp`."""
+    return {CHUNK: recipe.to_json(), "XML:com.adobe.xmp": xmp(recipe, inside=False)}
 
 
 def png_info(recipe: Recipe) -> PngImagePlugin.PngInfo:
-    """The text chunk to save a PNG with: `picture.save(path, pnginfo=png_info(recipe))`."""
+    """The text chunks to save a PNG with: `picture.save(path, pnginfo=png_info(recipe))`."""
     info = PngImagePlugin.PngInfo()
-    info.add_itxt(CHUNK, recipe.to_json())
+    for name, text in png_texts(recipe).items():
+        info.add_itxt(name, text)
     return info
+
+
+def xmp(recipe: Recipe, inside: bool = True) -> str:
+    """The XMP packet that says in words for machines that a network made a picture, or changed one
+    that was brought (IPTC's digital source type); with the recipe `inside` it where nothing else
+    holds one.
+    """
+    kind = "compositeWithTrainedAlgorithmicMedia" if _brought(recipe) else "trainedAlgorithmicMedia"
+    told = f"<ganapps:recipe>{escape(recipe.to_json())}</ganapps:recipe>" if inside else ""
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about=""'
+        ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
+        ' xmlns:ganapps="urn:ganapps:recipe"'
+        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPES}{kind}">{told}</rdf:Description>'
+        '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+    )
+
+
+def _brought(recipe: Recipe) -> bool:
+    """Was a person's picture changed, and not one that a recipe before made?"""
+    if recipe.before:
+        return any(map(_brought, recipe.before))
+    return bool(recipe.pictures)
 
 
 def _recipe(value: Any, depth: int) -> Recipe:

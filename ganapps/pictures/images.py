@@ -19,7 +19,7 @@ from PIL import Image, ImageOps
 from ganapps.errors import UserError
 from ganapps.pictures import png_file
 from ganapps.pictures.uploads import ifd
-from ganapps.recipe import CHUNK, Recipe, png_info
+from ganapps.recipe import Recipe, png_info, png_texts, xmp
 from ganapps.report import Kept, Part
 
 Picture = Image.Image
@@ -205,20 +205,22 @@ def save_pixels(
     exif = ifd.block(date, gps)
     if path.suffix == ".png":
         with whole(path) as part:
-            png_file.write(part, pixels, {CHUNK: recipe.to_json()}, icc, exif)
+            png_file.write(part, pixels, png_texts(recipe), icc, exif)
         return path
     picture, more = (
         to_picture(pixels),
         {"icc_profile": icc, "exif": b"Exif\0\0" + exif if exif else b"", "quality": quality},
     )
-    said = recipe.to_json().encode()
     with whole(path) as part:
         if path.suffix == ".webp":
-            picture.save(part, format="WEBP", lossless=quality == 100, exact=True, xmp=said, **more)
+            more["xmp"] = xmp(recipe).encode()
+            picture.save(part, format="WEBP", lossless=quality == 100, exact=True, **more)
         else:
             buffer = io.BytesIO()  # straight to a file Pillow would not tell that the disk is full
             dense = 0 if quality > 90 else 2
-            _on_white(picture).save(buffer, format="JPEG", comment=said, subsampling=dense, **more)
+            more |= {"comment": recipe.to_json().encode(), "subsampling": dense}
+            more |= {"xmp": xmp(recipe, inside=False).encode()}
+            _on_white(picture).save(buffer, format="JPEG", **more)
             part.write_bytes(buffer.getbuffer())
     return path
 
@@ -266,7 +268,7 @@ def save_film(
             loop=0,
             quality=90,
             method=2,
-            xmp=recipe.to_json().encode(),
+            xmp=xmp(recipe).encode(),
         )
     return path
 
