@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ganapps.training import data, loop
+from ganapps.training import data, loop, precision
 from ganapps.training.cyclegan import crops
 from ganapps.training.photographs import load, shrink
 
@@ -52,7 +52,7 @@ class AveragedTrainer:
         """
         self.settings, self.pictures, self.seen = settings, pictures, 0
         self.photographs, self.portraits = heaps
-        self.network = network.to(memory_format=torch.channels_last)
+        self.network = precision.channels_last(network)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.network.parameters())
 

@@ -112,7 +112,8 @@ def settings(
     """
     if control["kind"] == "choice":
         return dict(control["options"][value])
-    values = value if control["kind"] == "colour" else [value]
+    # which of the three it is, the control's kind says
+    values: Any = value if control["kind"] == "colour" else [value]
     return {
         name: scale * x + shift
         for (name, (scale, shift)), x in zip(control["weights"].items(), values, strict=True)

@@ -13,7 +13,7 @@ into what is to change.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,7 @@ class Block(nn.Module):
         super().__init__()
         first, second = (nn.Conv2d(width, width, 3) for _ in range(2))
         nn.init.zeros_(second.weight)
-        nn.init.zeros_(second.bias)
+        nn.init.zeros_(second.get_parameter("bias"))
         self.conv_block = nn.Sequential(
             nn.ReflectionPad2d(1),
             first,
@@ -107,7 +107,7 @@ def generator(width: int, blocks: int) -> nn.Sequential:
     network = nn.Sequential(*layers)
     if width >= 12:
         _begin_as_it_is(network)
-    return network.to(memory_format=torch.channels_last)
+    return precision.channels_last(network)
 
 
 @torch.no_grad()
@@ -123,7 +123,7 @@ def _begin_as_it_is(network: nn.Sequential) -> None:
         for colour in range(3):
             layer.weight[colour] = 0
             layer.weight[colour, colour, 3, 3] = gain
-            layer.bias[colour] = shift
+            layer.get_parameter("bias")[colour] = shift
     # channels of the finer side that carry: four times as many do on the other
     for layer, few in zip(halves, (3, 12, 12, 3)):
         carrying = (
@@ -132,7 +132,7 @@ def _begin_as_it_is(network: nn.Sequential) -> None:
             else layer.weight[: 4 * few]
         )
         carrying.zero_()
-        layer.bias.zero_()
+        layer.get_parameter("bias").zero_()
         for channel in range(few):
             for place in range(4):
                 layer.weight[4 * channel + place, channel, 1 + place // 2, 1 + place % 2] = 1
@@ -166,9 +166,8 @@ def patches(width: int) -> nn.Sequential:
             spectral_norm(nn.Conv2d(k * width, 2 * k * width, 4, stride=stride, padding=1)),
             nn.LeakyReLU(0.2, inplace=True),
         ]
-    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(8 * width, 1, 4, padding=1))).to(
-        memory_format=torch.channels_last
-    )
+    last = spectral_norm(nn.Conv2d(8 * width, 1, 4, padding=1))
+    return precision.channels_last(nn.Sequential(*layers, last))
 
 
 class Pool:
@@ -177,7 +176,8 @@ class Pool:
     """
 
     def __init__(self, size: int) -> None:
-        self.size, self.kept = size, []
+        self.size = size
+        self.kept: list[Tensor] = []
 
     def swap(self, made: Tensor) -> Tensor:
         """Pictures [N, 3, S, S] -> as many, some of them older; those of another size are
@@ -313,9 +313,9 @@ class CycleTrainer:
             back = {"a": b2a(made["b"]), "b": a2b(made["a"])}
             same = {"a": b2a(_middle(real["a"])), "b": a2b(_middle(real["b"]))}
             scores = {domain: self.critics[domain](made[domain]) for domain in "ab"}
-        fooled = sum(_off(both, 1) for both in scores.values())
-        cycle = sum((back[d].float() - real[d]).abs().mean() for d in "ab")
-        identity = sum((same[d].float() - _middle(real[d])).abs().mean() for d in "ab")
+        fooled = _sum(_off(both, 1) for both in scores.values())
+        cycle = _sum((back[d].float() - real[d]).abs().mean() for d in "ab")
+        identity = _sum((same[d].float() - _middle(real[d])).abs().mean() for d in "ab")
         _descend(
             fooled + s.cycle_weight * cycle + s.identity_weight * identity,
             self.optimizers["generators"],
@@ -427,6 +427,10 @@ def paintings(folder: Path, kept: Path) -> list[np.ndarray]:
 def _off(scores: Sequence[Tensor], wanted: float) -> Tensor:
     """Least squares, the sum over critics."""
     return torch.stack([(score.float() - wanted).square().mean() for score in scores]).sum()
+
+
+def _sum(losses: Iterable[Tensor]) -> Tensor:
+    return sum(losses, start=torch.zeros(()))
 
 
 def _middle(x: Tensor) -> Tensor:

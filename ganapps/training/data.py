@@ -67,13 +67,19 @@ def read_shard(path: Path) -> list[tuple[np.ndarray, dict]]:
     with tarfile.open(path) as shard:
         for member in shard:
             if member.name.endswith(".jpg"):
-                pictures[Path(member.name).name] = _picture(shard.extractfile(member).read())
+                pictures[Path(member.name).name] = _picture(_bytes(shard, member))
             elif member.name.endswith("labels.jsonl.gz"):
-                lines = gzip.decompress(shard.extractfile(member).read()).decode().splitlines()
+                lines = gzip.decompress(_bytes(shard, member)).decode().splitlines()
                 descriptions += [json.loads(line) for line in lines]
     if {d["file"] for d in descriptions} != set(pictures):
         raise ValueError(f"{path.name}: pictures and descriptions don't belong together")
     return [(pictures[description["file"]], description) for description in descriptions]
+
+
+def _bytes(shard: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    file = shard.extractfile(member)
+    assert file is not None, f"{member.name} is no plain file"
+    return file.read()
 
 
 def shrink(picture: np.ndarray, size: int) -> np.ndarray:

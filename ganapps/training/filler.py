@@ -54,6 +54,8 @@ class FillerTrainer(AveragedTrainer):
     """The filler, and the frozen features that look at what it fills."""
 
     name = "filler-ours"
+    settings: Settings
+    average: PartialUNet
 
     def __init__(
         self,
@@ -89,9 +91,8 @@ class FillerTrainer(AveragedTrainer):
 
     def sheet(self) -> Tensor:
         """Rows of eight: with holes, filled, whole; -1..1."""
-        whole, known = repeatable(
-            7, lambda: (self.pick(SHEET), holes(SHEET, *2 * [self.settings.side]))
-        )
+        side = self.settings.side
+        whole, known = repeatable(7, lambda: (self.pick(SHEET), holes(SHEET, side, side)))
         with torch.no_grad():
             filled = self.average.fill(whole, known)
         return torch.cat([whole * known, filled, whole]) * 2 - 1

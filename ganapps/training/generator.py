@@ -35,6 +35,8 @@ class Dense(nn.Module):
 class Mapping(nn.Module):
     """z [N, z_dim] and labels c [N, label_dim] -> w [N, w_dim]."""
 
+    w_avg: Tensor
+
     def __init__(self, z_dim: int, label_dim: int, w_dim: int, depth: int) -> None:
         super().__init__()
         self.embed = Dense(label_dim, w_dim)
@@ -56,6 +58,8 @@ class Layer(nn.Module):
     """Modulated 3x3 convolution, noise, bias, leaky ReLU (section 2.2 of the paper); with `up` it
     doubles the sides.
     """
+
+    noise_const: Tensor
 
     def __init__(self, inputs: int, outputs: int, w_dim: int, resolution: int, up: bool) -> None:
         super().__init__()
@@ -145,7 +149,8 @@ class Synthesis(nn.Module):
         """`depth`: how many resolutions, counted as in a slice; None for all, -1 for all but the
         largest.
         """
-        x, pictures, first = None, [], 0
+        x, first = None, 0
+        pictures: list[Tensor] = []
         for r in self.resolutions[:depth]:
             count = 2 if x is None else 3
             x, part = self.get_submodule(f"b{r}")(x, ws[:, first : first + count], noise)

@@ -84,7 +84,9 @@ MIRRORED = np.array(
 )
 
 
-def label_row(description: Mapping[str, Any], background: Sequence[float]) -> np.ndarray:
+def label_row(
+    description: Mapping[str, Any], background: Sequence[float] | np.ndarray
+) -> np.ndarray:
     """The renderer's description of a picture -> float32 [44], in the order of `NAMES`.
 
     `background` is the sRGB colour of the picture's two upper corners, 0..1 (`background_colour`):
@@ -117,7 +119,7 @@ def background_colour(picture: np.ndarray) -> np.ndarray:
     return corners.mean(0) / 255
 
 
-def _colour(part: str, rgb: Sequence[float]) -> dict[str, float]:
+def _colour(part: str, rgb: Sequence[float] | np.ndarray) -> dict[str, float]:
     scale, shift = COLOURS[part]
     return {
         f"{part}_{channel}": scale * float(value) + shift

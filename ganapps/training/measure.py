@@ -119,6 +119,13 @@ def pictures(sample: samples.Sample, count: int) -> Tensor:
         )
 
 
+def known(app: engine.Engine, name: str) -> catalog.Checkpoint:
+    """The catalogue's row of that id, which has to be there."""
+    row = app.row(name)
+    assert row is not None, f"the catalogue has no {name}"
+    return row
+
+
 def sampler(
     checkpoint: catalog.Checkpoint, file: Path, setting: str, value: float, labels: np.ndarray
 ) -> samples.Sample:
@@ -141,7 +148,7 @@ def seconds_of(app: engine.Engine, row: Measured, pictures: int) -> float:
     first = {"count": 1} | ({"steps": 1} if "steps" in settings else {})
     for asked in (first, settings | {"seed": 1, "count": pictures}):  # the first loads the model
         began = time.process_time()
-        for _ in app.run(Recipe(app.row(row.model).task, row.model, asked, "float32")):
+        for _ in app.run(Recipe(known(app, row.model).task, row.model, asked, "float32")):
             pass
     return (time.process_time() - began) / pictures
 
@@ -191,7 +198,7 @@ def _figures(chosen: argparse.Namespace) -> None:
         FeatureNetwork("lite2"),
     )
     app = engine.start(offline=True)
-    for checkpoint in map(app.row, chosen.model):
+    for checkpoint in [known(app, name) for name in chosen.model]:
         file = chosen.file or catalog.WEIGHTS / checkpoint.sources[0].file
         for setting, value in SETTINGS[checkpoint.task]:
             if (chosen.values and value not in chosen.values) or chosen.setting not in (

@@ -52,8 +52,8 @@ def translators(
     and from a painting.
     """
     rows = [
-        _pair(*(cyclegan.to_tensor(x[None]) for x in pair), a2b, b2a)
-        for pair in zip(photographs, paintings, strict=True)
+        _pair(cyclegan.to_tensor(photo[None]), cyclegan.to_tensor(painting[None]), a2b, b2a)
+        for photo, painting in zip(photographs, paintings, strict=True)
     ]
     return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
@@ -116,7 +116,7 @@ def network_of(path: Path) -> nn.Module:
 @torch.no_grad()
 def _pair(photo: Tensor, painting: Tensor, a2b: nn.Module, b2a: nn.Module) -> dict[str, float]:
     painted, plain = a2b(photo), b2a(painting)
-    row = {}
+    row: dict[str, float] = {}
     for name, made, truth, start in (
         ("photo to painting", painted, painting, photo),
         ("painting to photo", plain, photo, painting),

@@ -15,11 +15,12 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from ganapps.networks.repair import denoiser, partial, scratches
 from ganapps.training import filler, loop
@@ -40,6 +41,7 @@ DAMAGES: dict[str, tuple[float, int | None]] = {
 
 # pictures and what is known of them -> filled pictures, all [N, C, H, W]
 Fill = Callable[[Tensor, Tensor], Tensor]
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def fillers(pictures: Sequence[Tensor], fill: Fill) -> dict[str, float]:
@@ -57,7 +59,8 @@ def fillers(pictures: Sequence[Tensor], fill: Fill) -> dict[str, float]:
 
 def hole(number: int, whole: Tensor) -> Tensor:
     """The mask of picture `number`, [1, 1, H, W]."""
-    return repeatable(number, lambda: filler.holes(1, *whole.shape[-2:], MEASURED))
+    height, width = whole.shape[-2:]
+    return repeatable(number, lambda: filler.holes(1, height, width, MEASURED))
 
 
 def psnr(made: Tensor, truth: Tensor, where: Tensor | None = None) -> float:
@@ -113,7 +116,7 @@ def detectors(pictures: Sequence[Tensor], find: Callable[[Tensor], Tensor]) -> d
     }
 
 
-def read(path: Path, build: Callable) -> torch.nn.Module:
+def read(path: Path, build: Callable[..., Network]) -> Network:
     """A finished file's network."""
     return build({name: tensor.float() for name, tensor in load_file(path).items()}, {})
 

@@ -62,7 +62,7 @@ def main() -> None:
         engine.start(offline=True),
     )
     learned = torch.from_numpy(portraits.pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
-    for checkpoint in map(app.row, chosen.model):
+    for checkpoint in [measure.known(app, name) for name in chosen.model]:
         file = catalog.WEIGHTS / checkpoint.sources[0].file
         made = measure.pictures(
             measure.sampler(checkpoint, file, *SETTINGS[checkpoint.task], portraits.labels), FACES

@@ -183,6 +183,7 @@ def _samples() -> Iterator[tuple[str, bytes]]:
         if spec is None:
             print(f"{package} is not installed: its sample photographs are left out")
             continue
+        assert spec.submodule_search_locations, "a package has a folder"
         place, names = listed.split(": ")
         folder = Path(spec.submodule_search_locations[0]) / place
         for name in names.split():

@@ -1,6 +1,11 @@
 """In which numbers a training computes on this processor."""
 
+from typing import TypeVar
+
 import torch
+from torch import nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 def has_bfloat16() -> bool:
@@ -14,3 +19,8 @@ def has_bfloat16() -> bool:
 def quick() -> torch.autocast:
     """bfloat16 where the processor has it, else float32."""
     return torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16())
+
+
+def channels_last(network: Network) -> Network:
+    """The same network, its kernels with their channels last: quicker in float32."""
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack the parameter

@@ -41,6 +41,7 @@ class ScratchTrainer(AveragedTrainer):
     """The detector."""
 
     name = "scratches-ours"
+    settings: Settings
 
     def __init__(self, heaps: tuple[Heap, Heap], settings: Settings, pictures: int) -> None:
         super().__init__(ScratchDetector(settings.widths), heaps, settings, pictures)
@@ -75,9 +76,10 @@ def scratched(whole: Tensor) -> tuple[Tensor, Tensor]:
     """Pictures [N, 3, S, S] in 0..1 -> damaged ones, and where: [N, 1, S, S], 1 or 0."""
     seeds = torch.randint(2**31 - 1, (len(whole),)).tolist()
     made = [damage(x, np.random.RandomState(seed)) for x, seed in zip(whole, seeds)]
-    return tuple(
+    damaged, truth = (
         torch.stack(part).contiguous(memory_format=torch.channels_last) for part in zip(*made)
     )
+    return damaged, truth
 
 
 def damage(x: Tensor, random: np.random.RandomState) -> tuple[Tensor, Tensor]:

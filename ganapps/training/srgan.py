@@ -61,13 +61,14 @@ def critic(width: int) -> nn.Sequential:
         nn.BatchNorm2d(8 * width),
         nn.LeakyReLU(0.2, inplace=True),
     ]
-    return nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 1)).to(memory_format=torch.channels_last)
+    return precision.channels_last(nn.Sequential(*layers, nn.Conv2d(8 * width, 1, 1)))
 
 
 class SRGANTrainer(SRResNetTrainer):
     """SRResNet's trainer with another judgement, and a critic."""
 
     name = "srgan-x4-ours"
+    settings: Settings
 
     def __init__(
         self,

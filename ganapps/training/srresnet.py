@@ -100,24 +100,25 @@ class Generator(nn.Module):
         start without a say, and with the same kernel for all four pixels that one becomes (Aitken
         2017), or they would bring a grid when they get one.
         """
-        nn.init.zeros_(self.conv2[1].weight)
+        nn.init.zeros_(self.conv2.get_parameter("1.weight"))
         for convolution in (self.conv1[0], self.conv3):
+            weight, bias = (convolution.get_parameter(name) for name in ("weight", "bias"))
             for colour in range(3):
-                convolution.weight[colour] = 0
-                convolution.weight[colour, colour, 4, 4] = 1
-                convolution.bias[colour] = 0
+                weight[colour] = 0
+                weight[colour, colour, 4, 4] = 1
+                bias[colour] = 0
         self.conv3.weight[:, 3:] = 0
         # of the pixels before, at and after, for either half
         near = torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])
         for double in self.upsampling:
-            convolution = double.upsample_block[0]
-            kernels = convolution.weight.unflatten(0, (-1, 4))
+            weight = double.get_parameter("upsample_block.0.weight")
+            kernels = weight.unflatten(0, (-1, 4))
             kernels.copy_(kernels[:, :1].expand_as(kernels).clone())
-            convolution.bias.zero_()
+            double.get_parameter("upsample_block.0.bias").zero_()
             for colour in range(3):
                 rows = slice(4 * colour, 4 * colour + 4)
-                convolution.weight[rows] = 0
-                convolution.weight[rows, colour] = torch.stack(
+                weight[rows] = 0
+                weight[rows, colour] = torch.stack(
                     [near[i].outer(near[j]) for i in range(2) for j in range(2)]
                 )
 
@@ -131,9 +132,7 @@ class SRResNetTrainer:
 
     def __init__(self, heap: Sequence[np.ndarray], settings: Settings, pictures: int) -> None:
         self.settings, self.pictures, self.seen, self.heap = settings, pictures, 0, heap
-        self.generator = Generator(settings.width, settings.blocks).to(
-            memory_format=torch.channels_last
-        )
+        self.generator = precision.channels_last(Generator(settings.width, settings.blocks))
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.optimizer = torch.optim.Adam(self.generator.parameters())
 

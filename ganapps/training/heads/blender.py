@@ -5,12 +5,12 @@ meshes that move.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
 
-Socket = bpy.types.NodeSocket
+Socket: TypeAlias = bpy.types.NodeSocket
 
 
 class Nodes:
@@ -94,7 +94,7 @@ class Nodes:
         self.tree.links.new(shader, self.add(f"Output{kind}").inputs[0])
 
     def _join(self, socket: Socket, value: Any) -> None:
-        if isinstance(value, Socket):
+        if isinstance(value, bpy.types.NodeSocket):
             self.tree.links.new(value, socket)
         else:
             socket.default_value = value
@@ -106,10 +106,13 @@ def material(name: str) -> tuple[bpy.types.Material, Nodes]:
     return made, Nodes(made.node_tree)
 
 
-def tune(made: bpy.types.Material, label: str, value: float | Sequence[float]) -> None:
+def tune(made: bpy.types.Material, label: str, value: float | Sequence[float] | np.ndarray) -> None:
     """Set a `Nodes.value` or `Nodes.colour` of a material."""
     socket = made.node_tree.nodes[label].outputs[0]
-    socket.default_value = value if np.isscalar(value) else (*(float(x) for x in value), 1)
+    if isinstance(value, (Sequence, np.ndarray)):
+        socket.default_value = (*(float(x) for x in value), 1)
+    else:
+        socket.default_value = value
 
 
 def picture(name: str, pixels: np.ndarray) -> bpy.types.Image:

@@ -23,7 +23,7 @@ def put_on(figure: Figure, skin: np.ndarray, stock: Stock) -> None:
     part = stock.part("glasses", lambda: Part("glasses", faces, None, len(points), [made]))
     dark = figure.person["glasses"] == "dark"
     colour = (
-        None
+        (0.015, 0.015, 0.015)
         if dark
         else linear(
             colorsys.hsv_to_rgb(
@@ -31,7 +31,7 @@ def put_on(figure: Figure, skin: np.ndarray, stock: Stock) -> None:
             )
         )
     )
-    tune(made, "tint", (0.015, 0.015, 0.015) if dark else colour)
+    tune(made, "tint", colour)
     tune(made, "metal", float(not dark and chance.random() < 0.7))
     part.move(figure.pose(points.astype(np.float32)))
 

@@ -52,7 +52,8 @@ def paint(
 
 def _texture(person: dict[str, Any], skins: Path) -> np.ndarray:
     """[1024, 1024, 3] in linear light."""
-    age, mixed = person["age"], 0
+    age = person["age"]
+    mixed: np.ndarray = np.zeros((), np.float32)
     young, old = np.interp(age, [28, 45], [1, 0]), np.interp(age, [45, 68], [0, 1])
     for years, by_age in (("young", young), ("old", old), ("middleage", 1 - young - old)):
         for ancestry in ANCESTRIES:
