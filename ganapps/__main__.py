@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ganapps.engine import Engine, Result
+    from ganapps.race import Race
     from ganapps.recipe import Recipe
     from ganapps.report import Report
 
@@ -106,9 +107,9 @@ def _run(options: argparse.Namespace) -> int:
     from ganapps import engine, recipe
     from ganapps.errors import UserError
 
-    if _holds_race(options.file, recipe.LARGEST):
-        return _race(options)
-    asked = recipe.from_file(options.file)  # before torch is imported: a wrong file is told at once
+    asked = _asked(options.file)
+    if not isinstance(asked, recipe.Recipe):
+        return _race(options, asked)
     pictures = _pictures(options.picture)
     here = engine.start(options.device, options.offline)
     task = engine.TASKS.get(asked.task)
@@ -161,8 +162,21 @@ def _made(
     return files
 
 
+def _asked(path: Path) -> Race | Recipe:
+    """What a file asks for. A recipe is read before torch is imported: a wrong file is told at
+    once.
+    """
+    from ganapps import recipe
+
+    if not _holds_race(path, recipe.LARGEST):
+        return recipe.from_file(path)
+    from ganapps import race
+
+    return race.from_file(path)
+
+
 def _holds_race(path: Path, most: int) -> bool:
-    """Does a race stand in the first `most` bytes of this file? A file that can't be read holds
+    """May a race stand in the first `most` bytes of this file? A file that can't be read holds
     none, and its reader says why.
     """
     try:
@@ -172,15 +186,12 @@ def _holds_race(path: Path, most: int) -> bool:
         return False
 
 
-def _race(options: argparse.Namespace) -> int:
+def _race(options: argparse.Namespace, asked: Race) -> int:
     """Both sides of a race, each into a folder of its own."""
     from ganapps import engine, race
     from ganapps.errors import UserError
     from ganapps.pictures import images
 
-    asked = race.from_file(options.file)
-    if not isinstance(asked, race.Race):  # the word stood elsewhere in it
-        raise UserError("This race has not two recipes.")
     if options.weights:
         raise UserError("A race is run with the models that its recipes name, without --weights.")
     folders = [options.out / side for side in race.SIDES]

@@ -105,6 +105,13 @@ def test_run_takes_a_race_and_gives_each_side_a_folder(
     assert recipe.from_file(tmp_path / "out" / "gan" / "heads-64-seed-4.png").settings["seed"] == 4
 
 
+def test_a_recipe_that_says_race_is_no_race(
+    small: engine.Engine, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run(tmp_path, Recipe("faces", "small", {"race": 1})) == 2
+    assert capsys.readouterr().err.startswith("The setting race is unknown: accepted are ")
+
+
 def test_a_race_takes_no_file_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     asked = race.Race((Recipe("faces", "heads-64"), Recipe("denoise", "heads-ddpm-64")))
     assert run(tmp_path, asked.to_json(), "--weights", "mine.pt") == 2

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.errors import UserError
@@ -27,7 +27,7 @@ RATE = 12  # pictures of the film a second
 
 
 def walk(
-    network: nn.Module,
+    network: Any,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -54,7 +54,7 @@ def walk(
 
 
 def drift(
-    network: nn.Module,
+    network: Any,
     device: Device,
     labels_of_model: object = None,
     *,
@@ -72,12 +72,15 @@ def drift(
             "This model does not draw from noise alone: choose a diffusion model of faces."
         )
     ends = _ends(seed, to)
-    noise = [sampling.noise(network.shape, torch.Generator().manual_seed(n), device) for n in ends]
+    start, end = (
+        sampling.noise(network.shape, torch.Generator().manual_seed(n), device) for n in ends
+    )
     film: list[Image.Image] = []
     for index, share in enumerate(_shares(frames)):
         loop = sampling.scheduler(network.schedule, "ddim", steps)
         for step, point in enumerate(
-            sampling.walk(loop, slerp(*noise, share), network, device, torch.Generator(), 0.0), 1
+            sampling.walk(loop, slerp(start, end, share), network, device, torch.Generator(), 0.0),
+            1,
         ):
             if step == steps:
                 with device.computing():

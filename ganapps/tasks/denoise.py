@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.errors import UserError
@@ -21,7 +21,7 @@ from ganapps.tasks.labels import Labels
 
 
 def denoise(
-    network: nn.Module,
+    network: Any,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -52,22 +52,22 @@ def denoise(
         for step, at in enumerate(
             _walk(network, device, n, loop, eta, _row(labels_of_model, labels, n)), 1
         ):
-            done, made = index * each + step, ()
-            if step == each:
-                made = (Made(_shown(network, device, at.x), f"seed {n}", {"seed": n, "count": 1}),)
+            done = index * each + step
+            picture = _shown(network, device, at.x) if step == each else None
+            made = () if picture is None else (Made(picture, f"seed {n}", {"seed": n, "count": 1}),)
             yield Step(done, count * each, made, 1, at.changes, for_show=True)
             yield Step(
                 done,
                 count * each,
                 preview=(
-                    made[0].picture if made else _shown(network, device, at.x),
+                    _shown(network, device, at.x) if picture is None else picture,
                     _shown(network, device, at.guess),
                 ),
             )
 
 
 def _walk(
-    network: nn.Module, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None
+    network: Any, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None
 ) -> Iterator[sampling.Point]:
     generator = torch.Generator().manual_seed(seed)
     x = sampling.noise(network.shape, generator, device)
@@ -86,7 +86,7 @@ def _row(table: Labels | None, chosen: dict[str, Any] | None, seed: int) -> Tens
     )
 
 
-def _shown(network: nn.Module, device: Device, x: Tensor) -> Image.Image:
+def _shown(network: Any, device: Device, x: Tensor) -> Image.Image:
     """x [1, C, h, w], decoded where it is latent, as a picture."""
     with device.computing():
         pixels = network.decode(x).float()

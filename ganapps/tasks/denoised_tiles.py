@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
@@ -29,9 +29,11 @@ class DenoisedTiles(TileRun):
     neighbours share theirs where they overlap.
     """
 
+    seed: int  # its noise is always drawn
+
     def __init__(
         self,
-        network: nn.Module,
+        network: Any,
         device: Device,
         source: np.ndarray,
         steps: int | None = None,
@@ -69,7 +71,7 @@ class DenoisedTiles(TileRun):
                     slice(top, top + rows.side),
                     slice(left, left + columns.side),
                 )
-                made = []
+                made: list[Tensor] = []
                 for part in self._tile(window, [field[place] for field in fields], made):
                     if column < len(columns.starts) - 1 or part < self.parts:
                         yield done + part

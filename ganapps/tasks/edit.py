@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
 from ganapps.device import Device, all_finite, out_of_memory
@@ -29,7 +30,7 @@ class Editing(Tally):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Any,
         device: Device,
         prompt: str,
         steps: int | None = None,
@@ -42,7 +43,8 @@ class Editing(Tally):
         self.guidance = GUIDANCE if guidance is None else guidance
         self.image_guidance = IMAGE_GUIDANCE if image_guidance is None else image_guidance
         self.loop = sampling.scheduler(network.schedule, "euler", steps or STEPS)
-        self.strips, self.preview = len(self.loop.timesteps), ()
+        self.strips = len(self.loop.timesteps)
+        self.preview: tuple[Image.Image, ...] = ()
 
     def scaled(self, colours: np.ndarray) -> Tensor:
         """[1, 3, H, W] in -1 to 1, of [H, W, 3]; rounded as diffusers does."""

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from torch import nn
 
 from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
@@ -51,7 +50,7 @@ def number(seed: Seed) -> int:
 
 
 def generate(
-    network: nn.Module,
+    network: Any,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -115,7 +114,7 @@ def generate(
 
 
 def strip(
-    network: nn.Module,
+    network: Any,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -151,7 +150,7 @@ def strip(
 
 
 def loop(
-    network: nn.Module,
+    network: Any,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -198,7 +197,7 @@ def loop(
     )
 
 
-def _idle(network: nn.Module, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
+def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
     """What to say where settings of `function` were turned that mean nothing to this network, each
     sentence about some of them.
     """
@@ -259,7 +258,7 @@ class Maker:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: Any,
         device: Device,
         table: Labels | None,
         chosen: Mapping[str, Any] | None,

@@ -149,11 +149,8 @@ def seam(pixels: np.ndarray, columns: Iterable[int] = (), rows: Iterable[int] = 
                 axis=(1, 2)
             )
             beside = np.delete(steps, place - 1 - low)
-            found.append(
-                float(steps[place - 1 - low] - (beside.mean() if beside.size else 0))
-                * 255
-                / _most(pixels)
-            )
+            step = float(steps[place - 1 - low] - (beside.mean() if beside.size else 0))
+            found.append(float(step * 255 / _most(pixels)))
     return max(found)
 
 
@@ -187,7 +184,8 @@ def _pair(
     each.
     """
     parts = (_colours(pixels[top:bottom]) / _most(pixels) for pixels in (first, second))
-    return np.broadcast_arrays(*parts)
+    one, other = np.broadcast_arrays(*parts)
+    return one, other
 
 
 def _start(piece: int, length: int, pieces: int) -> int:

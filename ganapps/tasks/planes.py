@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.tasks import resample
 
@@ -42,7 +44,7 @@ def to_planes(pixels: np.ndarray, channels: int) -> Tensor:
     )
 
 
-def to_channels(y: Tensor, pixels: np.ndarray, network: nn.Module) -> Tensor:
+def to_channels(y: Tensor, pixels: np.ndarray, network: Any) -> Tensor:
     """The network's [K, channels, H, W] of `to_planes` back in the picture's own channels: [C, H,
     W].
     """

@@ -18,12 +18,16 @@ def strips(height: int, width: int) -> Iterator[tuple[int, int]]:
         yield top, min(top + rows, height)
 
 
+def _as_floats(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.float32)
+
+
 def rows(
     pixels: np.ndarray,
     size: tuple[int, int],
     top: int,
     bottom: int,
-    of: Callable[[np.ndarray], np.ndarray] = np.float32,
+    of: Callable[[np.ndarray], np.ndarray] = _as_floats,
 ) -> np.ndarray:
     """Rows `top` to `bottom` of `of(pixels)` [H, W, C] resized to `size` (W, H), as float32, not
     clipped.

@@ -5,11 +5,11 @@ step.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.device import Device, all_finite
 from ganapps.errors import UserError
@@ -25,7 +25,7 @@ Steps = Annotated[int, Range(1, 1000)]
 
 
 def draw(
-    network: nn.Module,
+    network: Any,
     device: Device,
     labels_of_model: object = None,
     *,
@@ -58,20 +58,16 @@ def draw(
         x = sampling.noise(network.shape, generator, device)
         loop = sampling.scheduler(network.schedule, scheduler, steps)
         for step, at in enumerate(sampling.walk(loop, x, predict, device, generator, eta), 1):
-            done, last = index * each + step, step == each
-            made = (
-                (Made(decoded(network, at.x), f"seed {n}", {"seed": n, "count": 1}),)
-                if last
-                else ()
-            )
+            done = index * each + step
+            picture = decoded(network, at.x) if step == each else None
+            made = () if picture is None else (Made(picture, f"seed {n}", {"seed": n, "count": 1}),)
             yield Step(done, count * each, made, calls, said + cut + at.changes, for_show=True)
-            yield Step(
-                done, count * each, preview=(made[0].picture,) * 2 if last else glances(network, at)
-            )
+            shown = glances(network, at) if picture is None else (picture, picture)
+            yield Step(done, count * each, preview=shown)
             said = cut = ()
 
 
-def words(network: nn.Module, device: Device, text: str) -> tuple[Tensor, tuple[Sentence, ...]]:
+def words(network: Any, device: Device, text: str) -> tuple[Tensor, tuple[Sentence, ...]]:
     """What the U-Net reads of a text, [1, tokens, C], in float32; and the sentence that says so
     where its end is not read.
     """
@@ -88,7 +84,7 @@ def words(network: nn.Module, device: Device, text: str) -> tuple[Tensor, tuple[
     )
 
 
-def decoded(network: nn.Module, x_0: Tensor) -> Image.Image:
+def decoded(network: Any, x_0: Tensor) -> Image.Image:
     """The picture of latents [1, C, h, w]."""
     with torch.inference_mode():
         pixels = network.decode(x_0)
@@ -97,14 +93,14 @@ def decoded(network: nn.Module, x_0: Tensor) -> Image.Image:
     return from_tensor(pixels, network.value_range)[0]
 
 
-def glances(network: nn.Module, at: sampling.Point) -> tuple[Image.Image, ...]:
+def glances(network: Any, at: sampling.Point) -> tuple[Image.Image, ...]:
     """x_t and the guess of x_0 to look at, without the decoder."""
     with torch.inference_mode():
         return tuple(from_tensor(network.glance(x))[0] for x in (at.x, at.guess))
 
 
 def _guided(
-    network: nn.Module, device: Device, prompt: str, negative: str, guidance: float
+    network: Any, device: Device, prompt: str, negative: str, guidance: float
 ) -> tuple[sampling.Predict, int, tuple[Sentence, ...]]:
     """What a step asks of the network, in how many calls, and what of the texts is not read (Ho
     2021).
@@ -124,7 +120,7 @@ def _guided(
     return predict, 2, cut + cut_too
 
 
-def _idle(network: nn.Module, guidance: float, negative: str) -> tuple[Sentence, ...]:
+def _idle(network: Any, guidance: float, negative: str) -> tuple[Sentence, ...]:
     """What to say where the negative text does nothing."""
     if negative and network.distilled:
         return (("This model's guidance is built in: what to avoid has no effect.", {}),)

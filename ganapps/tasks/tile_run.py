@@ -7,10 +7,11 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
@@ -35,7 +36,7 @@ class TileRun(Tally):
     parts = 1
 
     def __init__(
-        self, network: nn.Module, device: Device, source: np.ndarray, seed: int | None = None
+        self, network: Any, device: Device, source: np.ndarray, seed: int | None = None
     ) -> None:
         super().__init__()
         self.seed = seed  # of the noise of a network that draws some
@@ -61,8 +62,9 @@ class TileRun(Tally):
         are too small to share what it looks at.
         """
         overlap = self.overlap if overlap is None else overlap
+        height, width = self.source.shape[:2]
         layout = tiles.grid(
-            *self.source.shape[:2], tile or self.tile(), overlap, self.network.multiple, self.step
+            height, width, tile or self.tile(), overlap, self.network.multiple, self.step
         )
         if any(
             len(axis.starts) > 1 and axis.overlap < 2 * self.reach
@@ -126,7 +128,7 @@ class TileRun(Tally):
     def _run(self, x: Tensor) -> Tensor:
         """The network on x [N, channels, h, w], all finite; in parts where the memory is full."""
         if self.most and max(x.shape[2:]) > self.most:
-            return self._in_parts(x)
+            return self._in_parts(x, self.most)
         try:
             return self._finite(x)
         except RuntimeError as error:
@@ -158,10 +160,11 @@ class TileRun(Tally):
                 "smaller model."
             )
 
-    def _in_parts(self, x: Tensor) -> Tensor:
-        layout = tiles.grid(*x.shape[2:], self.most, self.overlap, self.network.multiple, self.step)
+    def _in_parts(self, x: Tensor, side: int) -> Tensor:
+        height, width = x.shape[2:]
+        layout = tiles.grid(height, width, side, self.overlap, self.network.multiple, self.step)
         pixels = x.permute(0, 2, 3, 1).numpy()
-        parts = [[] for _ in x]
+        parts: list[list[Tensor]] = [[] for _ in x]
         for top in layout.rows.starts:
             for left in layout.columns.starts:
                 some = np.stack(
@@ -206,7 +209,7 @@ class TileRun(Tally):
         return self.network(x) if self.seed is None else self.network(x, self.seed)
 
 
-def _on_cpu(network: nn.Module, device: Device) -> tuple[nn.Module, Device, None]:
+def _on_cpu(network: Any, device: Device) -> tuple[Any, Device, None]:
     """A copy of the network beside the processor; the GPU's own stays where it was."""
     twin = copy.deepcopy(network.to("cpu"))
     network.to(device.name)

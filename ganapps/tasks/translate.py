@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
@@ -33,7 +33,7 @@ TRIAL_STRIP = 200_000  # bytes of a strip there: many seams
 
 
 def translate(
-    network: nn.Module,
+    network: Any,
     device: Device,
     labels_of_model: Labels | None,
     picture: Upload,
@@ -99,7 +99,7 @@ def units(size: tuple[int, int]) -> float:
 
 
 def _run(
-    network: nn.Module,
+    network: Any,
     device: Device,
     table: Labels | None,
     chosen: Mapping[str, Any] | None,
@@ -129,7 +129,7 @@ class _Run(Tally):
     preview = ()
 
     def __init__(
-        self, network: nn.Module, device: Device, condition: Tensor | None, seed: int | None
+        self, network: Any, device: Device, condition: Tensor | None, seed: int | None
     ) -> None:
         super().__init__()
         self.network, self.device, self.condition, self.seed = network, device, condition, seed
@@ -250,7 +250,7 @@ def _run_out(work: Generator[Any, None, Tensor]) -> Tensor:
 
 
 def _condition(
-    network: nn.Module, table: Labels | None, chosen: Mapping[str, Any] | None
+    network: Any, table: Labels | None, chosen: Mapping[str, Any] | None
 ) -> Tensor | None:
     """[1, labels] of names and numbers; styles share out 1. Raises UserError for an unknown name or
     a number out of range.
@@ -294,7 +294,7 @@ def _colours(pixels: np.ndarray) -> np.ndarray:
     return pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
 
 
-def _padded(network: nn.Module, x: Tensor) -> Tensor:
+def _padded(network: Any, x: Tensor) -> Tensor:
     """x with its mirror image below and to the right, up to what the network needs."""
     need = [max(-(-s // network.multiple) * network.multiple, network.minimum) for s in x.shape[2:]]
     missing = [n - s for n, s in zip(need, x.shape[2:])]
@@ -305,7 +305,7 @@ def _padded(network: nn.Module, x: Tensor) -> Tensor:
     )
 
 
-def _pixels(y: Tensor, network: nn.Module, like: np.ndarray, keep_alpha: bool) -> np.ndarray:
+def _pixels(y: Tensor, network: Any, like: np.ndarray, keep_alpha: bool) -> np.ndarray:
     """The result [C, H, W] as pixels [H, W, C] of the kind that came, its alpha put back."""
     if like.dtype == np.uint8:
         pixels = np.array(from_tensor(y[None], network.output_range)[0]).reshape(*y.shape[1:], -1)

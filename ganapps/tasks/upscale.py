@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Annotated, Any
 
 import numpy as np
-from torch import nn
 
 from ganapps.device import Device
 from ganapps.errors import UserError
@@ -23,7 +22,7 @@ INSPECTED = 64_000_000  # pixels: of larger results no heat maps are made
 
 
 def upscale(
-    network: nn.Module,
+    network: Any,
     device: Device,
     labels_of_model: Labels | None,
     picture: Upload,
@@ -96,7 +95,7 @@ def units(size: tuple[int, int]) -> float:
     return size[0] * size[1] / 1e6
 
 
-def _upscaler(network: nn.Module, denoise: float | None) -> nn.Module:
+def _upscaler(network: Any, denoise: float | None) -> Any:
     """The network, of twins the one that removes noise so strongly. Raises UserError where it is no
     upscaler, or has no such choice.
     """
@@ -109,7 +108,7 @@ def _upscaler(network: nn.Module, denoise: float | None) -> nn.Module:
     return network.denoised(denoise)
 
 
-def _work(network: nn.Module, device: Device, source: np.ndarray, asked: dict[str, Any]) -> TileRun:
+def _work(network: Any, device: Device, source: np.ndarray, asked: dict[str, Any]) -> TileRun:
     """Who makes the tiles: one call each, or a diffusion model's walk."""
     if hasattr(network, "noise_levels"):
         seed = None if asked["seed"] is None else number(asked["seed"])
