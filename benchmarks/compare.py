@@ -30,8 +30,9 @@ from safetensors.torch import save_file
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.faces import STYLE2, stylegan2_state
-from ganapps import engine, report
+from ganapps import engine
 from ganapps.engine import Engine
+from ganapps.measure import meter
 from ganapps.recipe import Recipe
 
 RUNS = (
@@ -91,12 +92,12 @@ def bare(engine_: Engine, recipe: Recipe) -> Callable[[], float]:
 
     def timed(call: Callable, times: int) -> float:
         synchronise(device.name)
-        began = report.time.perf_counter()
+        began = meter.time.perf_counter()
         for _ in range(times):
             with device.computing():
                 call()
         synchronise(device.name)
-        return report.time.perf_counter() - began
+        return meter.time.perf_counter() - began
 
     return gan if recipe.task == "faces" else diffusion
 
@@ -108,9 +109,9 @@ def synchronise(device: str) -> None:
 
 def ours(engine_: Engine, recipe: Recipe) -> tuple[float, float]:
     """Seconds charged, and seconds waited for."""
-    began = report.time.perf_counter()
+    began = meter.time.perf_counter()
     *_, last = engine_.run(recipe)
-    return last.report.seconds, report.time.perf_counter() - began
+    return last.report.seconds, meter.time.perf_counter() - began
 
 
 def main() -> None:
@@ -124,7 +125,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1 if options.busy else options.threads)
     if options.busy:
-        report.time = SimpleNamespace(perf_counter=time.thread_time)  # the engine's own stopwatch
+        meter.time = SimpleNamespace(perf_counter=time.thread_time)  # the engine's own stopwatch
     with tempfile.TemporaryDirectory() as folder:
         compare(start(options.device, Path(folder)), options.rounds)
 

@@ -33,9 +33,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import test_networks_translate as layouts
 
+from ganapps.measure.meter import Meter
 from ganapps.networks import build
 from ganapps.networks.translate.layered import Layered
-from ganapps.report import Meter
 
 NETWORKS: dict[str, tuple[str, Callable[[], dict[str, Tensor]]]] = {
     "resnet-9": ("cyclegan", lambda: layouts.made(layouts.resnet(64, 9))),

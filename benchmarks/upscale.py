@@ -37,11 +37,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ganapps import networks
 from ganapps.device import Device
+from ganapps.measure.meter import Meter
 from ganapps.models import formats
 from ganapps.models.catalog import WEIGHTS
 from ganapps.networks.upscale.srresnet import SRResNet
 from ganapps.pictures.uploads import Upload
-from ganapps.report import Meter
 from ganapps.tasks.upscale import upscale
 
 MODELS = {
