@@ -15,7 +15,8 @@ from collections import OrderedDict
 from collections.abc import Mapping
 
 import torch
-from snapshot_files import R3Generator, legacy_stream
+
+from tests.snapshot_files import R3Generator, legacy_stream
 
 START, END = b"\x80\x02", b"."
 MACHINE = {"little_endian": True}

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_generator import Small
 from test_denoise import CPU, network
 
 from ganapps.engine import Engine
@@ -17,6 +16,7 @@ from ganapps.recipe import Recipe, from_file
 from ganapps.tasks.between import drift, evenness, slerp, walk
 from ganapps.tasks.denoise import denoise
 from ganapps.tasks.faces import generate
+from tests.small_generator import Small
 
 
 def film(steps) -> tuple:

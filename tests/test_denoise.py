@@ -16,7 +16,6 @@ import diffusers
 import numpy as np
 import pytest
 import torch
-from small_diffusion import decoder, folder, unet
 
 from ganapps.device import Device
 from ganapps.errors import UserError, WeightsError
@@ -25,6 +24,7 @@ from ganapps.networks.diffusion import diffusion
 from ganapps.tasks import sampling
 from ganapps.tasks.denoise import denoise
 from ganapps.tasks.labels import from_classes
+from tests.small_diffusion import decoder, folder, unet
 
 CPU = Device("cpu")
 

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_stable import latent_upscaler, theirs, upscaler
 
 from ganapps.device import Device
 from ganapps.errors import UserError
@@ -24,6 +23,7 @@ from ganapps.models.formats import folders
 from ganapps.networks.diffusion import diffusion_upscaler
 from ganapps.pictures.uploads import Upload, open_upload
 from ganapps.tasks.upscale import upscale
+from tests.small_stable import latent_upscaler, theirs, upscaler
 
 CPU = Device("cpu")
 WRITERS = {"text": upscaler, "latent": latent_upscaler}

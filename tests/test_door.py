@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_generator import Plain, Small, SmallRuntime, pixels, said, small_engine
 
 from ganapps import __main__, recipe
 from ganapps.engine import Engine
@@ -23,6 +22,7 @@ from ganapps.models.hub import Progress
 from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
+from tests.small_generator import Plain, Small, SmallRuntime, pixels, said, small_engine
 
 HEADS = Recipe("faces", "heads-64", {"seed": 7, "count": 3})
 SMALL = Recipe("faces", "small", {"seed": 7, "count": 3})

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_stable import UNCHECKED, folder, theirs
 
 from ganapps.device import Device
 from ganapps.engine import Engine
@@ -27,6 +26,7 @@ from ganapps.pictures.uploads import Upload, open_upload
 from ganapps.recipe import Recipe
 from ganapps.tasks import edit, text
 from ganapps.tasks.translate import translate
+from tests.small_stable import UNCHECKED, folder, theirs
 
 CPU = Device("cpu")
 

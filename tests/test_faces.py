@@ -10,12 +10,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from small_generator import Plain, Small, said
 
 from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.tasks import faces
 from ganapps.tasks.labels import Labels, from_classes, from_table
+from tests.small_generator import Plain, Small, said
 
 CPU = Device("cpu")
 

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save
-from snapshot_files import (
+from torch import Tensor, nn
+
+from ganapps.errors import WeightsError
+from ganapps.models.formats import read
+from tests.snapshot_files import (
     OLDER,
     archive,
     legacy_stream,
@@ -18,10 +22,6 @@ from snapshot_files import (
     tensorflow_snapshot,
     truth,
 )
-from torch import Tensor, nn
-
-from ganapps.errors import WeightsError
-from ganapps.models.formats import read
 
 
 def put(folder: Path, content: bytes, name: str = "checkpoint") -> Path:

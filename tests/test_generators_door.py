@@ -13,8 +13,6 @@ import test_networks_progan
 import test_networks_stylegan1
 import test_networks_stylegan3
 import torch
-from face_layouts import made, nvidia
-from snapshot_files import tensorflow_networks
 from test_tensorflow_files import as_tensorflow
 
 from ganapps import networks
@@ -25,6 +23,8 @@ from ganapps.measure.prices import Ledger
 from ganapps.models import catalog
 from ganapps.models.runtime import Runtime
 from ganapps.recipe import Recipe
+from tests.face_layouts import made, nvidia
+from tests.snapshot_files import tensorflow_networks
 
 
 def stylegan3() -> dict[str, torch.Tensor]:

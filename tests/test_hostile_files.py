@@ -17,16 +17,22 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 
-import hostile
 import pytest
-import snapshot_files
 import torch
-from hostile import END, START, Embedded, Runs, call, name, text
 from safetensors.torch import save
-from snapshot_files import archive, legacy_stream, nvidia_snapshot, r3gan_snapshot, stand_ins, truth
 
 from ganapps.errors import WeightsError
 from ganapps.models.formats import read
+from tests import hostile, snapshot_files
+from tests.hostile import END, START, Embedded, Runs, call, name, text
+from tests.snapshot_files import (
+    archive,
+    legacy_stream,
+    nvidia_snapshot,
+    r3gan_snapshot,
+    stand_ins,
+    truth,
+)
 
 SECONDS = 20  # for one file; the worst takes 3 on a quiet machine, and this one may be busy
 MEMORY = 512 * 2**20  # bytes beyond what Python and PyTorch take themselves

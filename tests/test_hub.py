@@ -14,7 +14,12 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 from huggingface_hub import constants
-from local_hub import (
+
+from ganapps.errors import UserError
+from ganapps.models import hub
+from ganapps.models.catalog import Source
+from ganapps.models.hub import disk, transfer
+from tests.local_hub import (
     FILE,
     SHA256,
     WEIGHTS,
@@ -29,11 +34,6 @@ from local_hub import (
     server,
     source,
 )
-
-from ganapps.errors import UserError
-from ganapps.models import hub
-from ganapps.models.catalog import Source
-from ganapps.models.hub import disk, transfer
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import gradio as gr
 import pytest
-from local_hub import FILE, WEIGHTS, cache, finish, hurry, server
 
 from ganapps import engine as engines
 from ganapps.engine import Engine
@@ -19,6 +18,7 @@ from ganapps.ui.tabs.compare import CompareTab
 from ganapps.ui.tabs.faces import FacesTab
 from ganapps.ui.tabs.translate import TranslateTab
 from ganapps.ui.tabs.upscale import UpscaleTab
+from tests.local_hub import FILE, WEIGHTS, cache, finish, hurry, server
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 

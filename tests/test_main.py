@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from small_generator import Small, pixels, small_engine
 
 from ganapps import __main__, engine, race, recipe
 from ganapps.measure import doctor
 from ganapps.models.hub import Progress
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
+from tests.small_generator import Small, pixels, small_engine
 
 ROOT = Path(__file__).resolve().parent.parent
 

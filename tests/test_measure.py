@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from small_training import Eyes, diffusion_trainer, face_trainer, portraits
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.measure.quality import Measured
 from ganapps.recipe import Recipe
 from ganapps.training import distances, measure, nearest, samples
+from tests.small_training import Eyes, diffusion_trainer, face_trainer, portraits
 
 
 def test_the_frechet_distance_of_shifted_gaussians_is_the_shift():

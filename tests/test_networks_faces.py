@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from face_layouts import dcgan, made, nvidia, r3gan, rosinality, stylegan
 from torch import Tensor, nn
 
 from ganapps import networks
 from ganapps.networks.faces import stylegan2
+from tests.face_layouts import dcgan, made, nvidia, r3gan, rosinality, stylegan
 
 GOLDEN = Path(__file__).parent / "golden" / "faces.npz"
 Settings = dict[str, object]

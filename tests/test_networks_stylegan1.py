@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from snapshot_files import tensorflow_networks
 from torch import Tensor
 from torch.nn import functional as F
 
 from ganapps import networks
 from ganapps.models import formats
+from tests.snapshot_files import tensorflow_networks
 
 Z, W, CHANNELS = 10, 12, (16, 16, 8)  # to 16 px
 

@@ -12,7 +12,6 @@ import numpy
 import numpy as np
 import pytest
 import torch
-from snapshot_files import PLACES, EasyDict, Persistent, stand_ins
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,6 +19,7 @@ from ganapps import networks
 from ganapps.models import formats
 from ganapps.networks.faces import stylegan3
 from ganapps.networks.faces.resampling import Axis, Resampling
+from tests.snapshot_files import PLACES, EasyDict, Persistent, stand_ins
 
 Z, W = 8, 10
 # name: side, samples per picture, channels, kernel, whether the filter back is round

@@ -16,15 +16,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
-from onnx_files import animegan as as_onnx
 from test_networks_translate import animegan as shapes
 from test_networks_translate import made, picture
-from upscaler_files import swinir_onnx
 
 from ganapps import networks
 from ganapps.errors import WeightsError
 from ganapps.models import formats
 from ganapps.models.formats import read
+from tests.onnx_files import animegan as as_onnx
+from tests.upscaler_files import swinir_onnx
 
 
 def weights() -> dict[str, torch.Tensor]:

@@ -10,14 +10,12 @@ import json
 import weakref
 from pathlib import Path
 
-import hostile
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 from skimage import data
-from small_generator import pixels
 from test_runtime import dcgan
 
 from ganapps import __main__, networks, recipe
@@ -26,7 +24,9 @@ from ganapps.errors import UserError, WeightsError
 from ganapps.measure.prices import Ledger
 from ganapps.models import own_file
 from ganapps.recipe import Recipe
+from tests import hostile
 from tests import upscaler_files as files
+from tests.small_generator import pixels
 
 
 @pytest.fixture

@@ -15,14 +15,10 @@ import test_networks_progan
 import test_networks_stylegan1
 import test_networks_stylegan3
 import torch
-from local_hub import LocalHub, cache, hurry, server
-from onnx_files import animegan as as_onnx
 from PIL import Image
 from safetensors.torch import save
-from small_diffusion import folder
 from test_networks_faces import dcgan, made, nvidia, rosinality, stylegan
 from test_networks_translate import CASES
-from upscaler_files import swinir_onnx
 
 from ganapps import networks
 from ganapps.device import Device
@@ -33,6 +29,10 @@ from ganapps.models import catalog
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.runtime import Runtime
 from ganapps.recipe import Recipe
+from tests.local_hub import LocalHub, cache, hurry, server
+from tests.onnx_files import animegan as as_onnx
+from tests.small_diffusion import folder
+from tests.upscaler_files import swinir_onnx
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 

@@ -11,11 +11,8 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-import small_diffusion
-import small_stable
 import torch
 from diffusers import LCMScheduler, PNDMScheduler
-from local_hub import LocalHub, cache, hurry, server
 from PIL import Image
 from safetensors.torch import load_file, save
 from test_published import engine
@@ -25,6 +22,8 @@ from ganapps.engine import TASKS, Engine
 from ganapps.models import catalog
 from ganapps.models.catalog import Source
 from ganapps.recipe import Recipe
+from tests import small_diffusion, small_stable
+from tests.local_hub import LocalHub, cache, hurry, server
 
 __all__ = ["cache", "engine", "hurry", "server"]  # fixtures
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import small_stable
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -18,6 +17,7 @@ from ganapps.errors import UserError
 from ganapps.race import Lap, Race, race
 from ganapps.recipe import Recipe, from_picture
 from ganapps.ui.parts import pairs
+from tests import small_stable
 from tests.window import choose, open_tab, served
 
 

@@ -12,13 +12,13 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from small_training import Eyes, same
 from torch.nn import functional as F
 
 from ganapps.networks.repair import denoiser as denoiser_network
 from ganapps.networks.repair import partial
 from ganapps.networks.repair import scratches as scratches_network
 from ganapps.training import averaged, denoiser, filler, loop, measure_repair, scratches
+from tests.small_training import Eyes, same
 
 MOST_BYTES = {"filler": 8_000_000, "denoiser": 2_000_000, "scratches": 2_000_000}  # in float16
 BUILDERS = {

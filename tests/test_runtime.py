@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_generator import pixels
 from torch import nn
 
 from ganapps import engine as engines
@@ -22,6 +21,7 @@ from ganapps.models.catalog import Checkpoint, Source
 from ganapps.models.hub import Located
 from ganapps.models.runtime import Runtime
 from ganapps.recipe import Recipe
+from tests.small_generator import pixels
 
 ROW = """[[checkpoint]]
 id = "mine"

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import spandrel_files
 import torch
-import upscaler_files
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -25,6 +23,7 @@ from ganapps.networks.torchvision_ops import ensure_torchvision
 from ganapps.networks.upscale import upscalers
 from ganapps.tasks import tiles
 from ganapps.tasks.tile_run import TileRun
+from tests import spandrel_files, upscaler_files
 
 CPU = Device("cpu")
 REFUSED = {

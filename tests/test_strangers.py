@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from local_hub import FILE, WEIGHTS, cache, finish, hurry, partial_files, row, server, source
 
 from ganapps.errors import WeightsError
 from ganapps.models import hub, runtime
 from ganapps.models.catalog import Checkpoint, Source
 from ganapps.models.hub import disk, strangers
+from tests.local_hub import FILE, WEIGHTS, cache, finish, hurry, partial_files, row, server, source
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 

@@ -10,12 +10,12 @@ from math import sqrt
 import numpy as np
 import pytest
 import torch
-from face_layouts import made, nvidia, rosinality
 from torch import Tensor
 from torch.nn import functional as F
 
 from ganapps import networks
 from ganapps.networks.faces import stylegan2
+from tests.face_layouts import made, nvidia, rosinality
 
 # By name: the function, and the gain after it.
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {

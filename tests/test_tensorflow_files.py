@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from face_layouts import made, nvidia
-from snapshot_files import TENSORFLOW, Network, stand_ins, tensorflow_networks
 from torch import Tensor
 
 from ganapps import networks
 from ganapps.errors import WeightsError
 from ganapps.models import formats
+from tests.face_layouts import made, nvidia
+from tests.snapshot_files import TENSORFLOW, Network, stand_ins, tensorflow_networks
 
 PLACES = {"conv0": "Conv0_up", "conv1": "Conv1", "torgb": "ToRGB", "skip": "Skip"}
 LEAVES = {"affine.weight": "mod_weight", "affine.bias": "mod_bias"}

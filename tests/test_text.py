@@ -16,13 +16,13 @@ ensure_torchvision()
 import diffusers
 import pytest
 import torch
-from small_stable import FILES, LENGTH, UNCHECKED, folder, schedule, theirs, vocabulary
 
 from ganapps.device import Device
 from ganapps.errors import UserError, WeightsError
 from ganapps.models.formats import Contents, folders
 from ganapps.networks.diffusion import stable_diffusion
 from ganapps.tasks import sampling, text
+from tests.small_stable import FILES, LENGTH, UNCHECKED, folder, schedule, theirs, vocabulary
 
 CPU = Device("cpu")
 LONG = "a cat! that walks on and on, à la 猫"

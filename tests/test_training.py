@@ -19,7 +19,6 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
-from small_training import Eyes, diffusion_trainer, face_trainer, portraits, same
 from torch.nn import functional as F
 
 from ganapps.networks.faces import stylegan2
@@ -37,6 +36,7 @@ from ganapps.training import (
 )
 from ganapps.training.features import TAP_CHANNELS, Projection
 from ganapps.training.generator import Generator
+from tests.small_training import Eyes, diffusion_trainer, face_trainer, portraits, same
 
 DESCRIPTION = {
     "file": "000007.jpg",

@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
-from local_hub import (
+
+from ganapps.models import hub
+from ganapps.models.hub import transfer
+from tests.local_hub import (
     FILE,
     SHA256,
     WEIGHTS,
@@ -29,9 +32,6 @@ from local_hub import (
     server,
     source,
 )
-
-from ganapps.models import hub
-from ganapps.models.hub import transfer
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
 

@@ -11,15 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import small_diffusion
-import small_stable
-import spandrel_files
 import test_networks_biggan
 import test_networks_progan
 import test_networks_stylegan1
 import test_networks_stylegan3
 import torch
-import upscaler_files
 from test_networks_faces import CASES as FACES
 from test_networks_translate import CASES as TRANSLATORS
 from torch import Tensor, nn
@@ -28,6 +24,7 @@ from ganapps import networks
 from ganapps.models import formats
 from ganapps.models.catalog import WEIGHTS
 from ganapps.models.formats import folders
+from tests import small_diffusion, small_stable, spandrel_files, upscaler_files
 
 Build = Callable[[], tuple[dict[str, Tensor], dict]]
 
