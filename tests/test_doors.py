@@ -507,9 +507,11 @@ def test_flat_tables_over_many_calls(engine: Engine) -> None:
     for n in range(60):
         called(url, "faces", {"model": "heads-64"} if n % 3 == 0 else {"count": "x" * 9})
     queue = window._queue
-    assert len(queue.event_ids_to_events) <= 1
-    assert len(queue.event_analytics) <= 1
-    assert len(queue.pending_event_ids_session) <= 1
+    tables = (queue.event_ids_to_events, queue.event_analytics, queue.pending_event_ids_session)
+    began = time.monotonic()
+    while any(len(table) > 1 for table in tables):  # the last calls' answers are still being sent
+        assert time.monotonic() - began < 30, [len(table) for table in tables]
+        time.sleep(0.1)
     assert window.app.state_holder.capacity == 100
     window.close()
 

@@ -127,11 +127,11 @@ def test_of_several_pictures_all_are_kept_or_none(
 ) -> None:
     plain = images.keep
 
-    def second_fails(made: Kept, folder: Path, index: int) -> Path:
+    def second_fails(made: Kept, folder: Path, index: int, *more: object) -> Path:
         if index == 1:
             with images.room():
                 raise OSError(errno.EDQUOT, "quota")
-        return plain(made, folder, index)
+        return plain(made, folder, index, *more)
 
     monkeypatch.setattr(images, "keep", second_fails)
     with pytest.raises(UserError, match="The disk of this machine is full"):
