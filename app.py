@@ -1,7 +1,6 @@
 """Start here: flags -> engine -> window -> launch."""
 
 import argparse
-import io
 import logging
 import math
 import os
@@ -82,9 +81,9 @@ def main() -> None:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     logging.basicConfig(level=logging.WARNING)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a console may lack letters that a name has
-            stream.reconfigure(errors="backslashreplace")
+    from ganapps.errors import UserError, speak_to_any_console
+
+    speak_to_any_console()
     login = _login(options.password)
     if (
         login is None
@@ -96,7 +95,6 @@ def main() -> None:
             "Set --password USER:PASSWORD.",
             file=sys.stderr,
         )
-    from ganapps.errors import UserError
     from ganapps.pictures import temporary
 
     try:

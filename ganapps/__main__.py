@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import json
 import os
 import sys
@@ -85,12 +84,10 @@ def main(words: list[str] | None = None) -> int:
     """
     options = flags().parse_args(words)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a console may lack letters that a name has
-            stream.reconfigure(errors="backslashreplace")
-    from ganapps.errors import UserError
+    from ganapps.errors import UserError, speak_to_any_console
     from ganapps.pictures import temporary
 
+    speak_to_any_console()
     try:
         if words is None:  # a process of its own
             temporary.settle()

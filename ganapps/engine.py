@@ -255,7 +255,7 @@ class Engine:
         recipe = from_link(query)
         if recipe is None or recipe.task not in TASKS:
             return recipe
-        known = schema.names(TASKS[recipe.task].function)
+        known = schema.settings_of(TASKS[recipe.task].function)
         settings = {name: value for name, value in recipe.settings.items() if name in known}
         return replace(recipe, settings=settings)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from typing import Any
 
 LONGEST = (
@@ -47,3 +49,10 @@ def _shortened(value: object) -> object:
         return value
     text = str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+
+
+def speak_to_any_console() -> None:
+    """A console may lack letters that a sentence or a file's name has: they are spelled out."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -147,22 +147,14 @@ def from_link(query: str | Mapping[str, str]) -> Recipe | None:
 
 def _without_sentence_end(name: str, value: str) -> str:
     """The last value of a link, without the punctuation of the sentence around the link."""
-    if _is_json(value):
+    if _reads_as_json(value):
         return value
     shorter = value
     while shorter and shorter[-1] in SENTENCE_ENDS:
         shorter = shorter[:-1]
-        if _is_json(shorter):
+        if _reads_as_json(shorter):
             return shorter
     return value if name in FREE_TEXT else shorter
-
-
-def _is_json(text: str) -> bool:
-    try:
-        _loads(text)
-    except ValueError:
-        return False
-    return True
 
 
 def from_file(path: str | Path) -> Recipe:

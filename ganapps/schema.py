@@ -34,11 +34,7 @@ def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
     of range.
     """
     kinds = typing.get_type_hints(function, include_extras=True)
-    known = {
-        p.name: p
-        for p in inspect.signature(function).parameters.values()
-        if p.kind is p.KEYWORD_ONLY
-    }
+    known = settings_of(function)
     for name in settings:
         if name not in known:
             raise UserError(
@@ -57,10 +53,10 @@ def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def names(function: Callable) -> frozenset[str]:
-    """The settings that a task function takes."""
+def settings_of(function: Callable) -> dict[str, inspect.Parameter]:
+    """The settings that a task function takes, by name: its keyword-only arguments."""
     parameters = inspect.signature(function).parameters.values()
-    return frozenset(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+    return {p.name: p for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def bounds(function: Callable, name: str) -> Range:

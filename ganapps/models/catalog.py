@@ -249,3 +249,12 @@ def _typed(annotation: str, value: Any, row: str, key: str) -> Any:
             value=repr(value),
         )
     return value
+
+
+def unknown(name: str) -> UserError:
+    """The refusal of a model that is neither a row nor a place on the Hub."""
+    return UserError(
+        "The model {name} is not in the catalogue: choose one of the list, or type "
+        "owner/repo:file@revision.",
+        name=name,
+    )

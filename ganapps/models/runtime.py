@@ -11,7 +11,7 @@ from torch import nn
 
 from ganapps import networks
 from ganapps.device import Device, pick
-from ganapps.errors import UserError, WeightsError
+from ganapps.errors import WeightsError
 from ganapps.models import catalog, formats, hub, own_file
 from ganapps.models.catalog import WEIGHTS, Checkpoint, Source
 from ganapps.models.formats import folders
@@ -54,11 +54,7 @@ class Runtime:
         if own_file.is_own(name):
             return stranger(Source(name), task)
         if ":" not in name and not hub.PAGE.fullmatch(name):
-            raise UserError(
-                "The model {name} is not in the catalogue: choose one of the list, or type "
-                "owner/repo:file@revision.",
-                name=name,
-            )
+            raise catalog.unknown(name)
         return stranger(hub.parse(name), task)
 
     def located(

@@ -20,7 +20,7 @@ import gradio as gr
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError, WeightsError
 from ganapps.measure.prices import Price
-from ganapps.models.catalog import Checkpoint
+from ganapps.models.catalog import Checkpoint, unknown
 from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
@@ -46,11 +46,7 @@ def row(engine: Engine, name: str) -> Checkpoint:
     """The catalogue's row of that id. Raises UserError where there is none."""
     found = engine.row(name)
     if found is None:
-        raise UserError(
-            "The model {name} is not in the catalogue: choose one of the list, or type "
-            "owner/repo:file@revision.",
-            name=name,
-        )
+        raise unknown(name)
     return found
 
 
