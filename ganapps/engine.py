@@ -5,18 +5,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import spaces
 from PIL import Image
 
 from ganapps import __version__, schema
 from ganapps.errors import UserError, WeightsError
-from ganapps.measure.flops import Flops
-from ganapps.measure.meter import Meter
 from ganapps.measure.prices import Ledger, Price, folder
 from ganapps.models import hub, own_file, runtime
 from ganapps.models.catalog import Checkpoint
@@ -25,7 +23,7 @@ from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
 from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
-from ganapps.report import Kept, Made, Part, Report, Sentence
+from ganapps.report import Kept, Made, Part, Report, Sentence, Step
 from ganapps.tasks import (
     between,
     cycle,
@@ -40,12 +38,8 @@ from ganapps.tasks import (
     translate,
     upscale,
 )
-from ganapps.workers import runs
-from ganapps.workers.runs import RunEnded
-
-Rehearsal = Literal["", "flops", "memory", "both"]
-
-FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
+from ganapps.workers import Job, Rehearsal, runs
+from ganapps.workers.here import FACE, Here, labels_of
 
 
 @dataclass(frozen=True)
@@ -91,7 +85,7 @@ class Result:
     far, the whole run's recipe.
 
     While a model downloads there are no pictures, and `waiting` says what is waited for. `preview`
-    shows unfinished work, `part` is what is finished of it.
+    shows unfinished work, `parts` are the rows that are finished of it, from the top.
     """
 
     recipe: Recipe
@@ -101,7 +95,7 @@ class Result:
     made: tuple[Kept, ...] = ()
     waiting: Sentence | None = None
     preview: tuple[Image.Image, ...] = ()
-    part: Part | None = None
+    parts: tuple[Part, ...] = ()
 
 
 class Engine:
@@ -114,7 +108,8 @@ class Engine:
         ] = {}  # what rehearsal.py measured of a model, in this process
         self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
-        self._on_device = spaces.GPU(duration=self._duration)(self._compute)
+        self.worker = Here(runtime, {name: task.function for name, task in TASKS.items()})
+        self._on_device = spaces.GPU(duration=self._duration)(self.worker.steps)
 
     def run(
         self,
@@ -126,9 +121,8 @@ class Engine:
         """Results as they are made. Stoppable: close the iterator.
 
         `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own,
-        which takes the model's place: the recipe then names its sha256. A `rehearsal` measures more
-        than an ordinary run does and disturbs its seconds, so they go into no price: "flops" counts
-        arithmetic, "memory" finds the peak beside what earlier runs have left, "both" does both.
+        which takes the model's place: the recipe then names its sha256. A `rehearsal` (as
+        `workers.Job` says) disturbs the seconds of a run, so they go into no price.
         Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
         runs.check()
@@ -159,28 +153,19 @@ class Engine:
             ),
             pictures,
         )
-        with closing(
-            self._on_device(recipe, checkpoint, located, uploads, changes, rehearsal)
-        ) as results:
+        job = Job(recipe, checkpoint, located, uploads, changes, rehearsal)
+        parts: tuple[Part, ...] = ()
+        with closing(self._on_device(job)) as steps:
             began = time.monotonic()
-            for result in results:
-                yield result
-                if result.done < result.total:
-                    runs.check()
-                if (
-                    self.time_limit
-                    and time.monotonic() - began > self.time_limit
-                    and result.done < result.total
-                ):
-                    raise RunEnded(
-                        "The time limit of {seconds} s for a run is reached; what was done stays. "
-                        "Ask for less at a time.",
-                        seconds=f"{self.time_limit:g}",
-                    )
-        if rehearsal:
-            return
-        report = result.report
-        if not given:
+            for step, report in steps:
+                parts += (step.part,) if step.part else ()
+                yield _result(recipe, step, report, parts)
+                if step.done >= step.total:
+                    continue
+                runs.check()
+                if self.time_limit and time.monotonic() - began > self.time_limit:
+                    raise runs.out_of_time(self.time_limit)
+        if not rehearsal and not given:
             self.ledger.add(
                 self._key(recipe),
                 report.seconds,
@@ -402,113 +387,23 @@ class Engine:
     def _known_labels(self, checkpoint: Checkpoint) -> labels.Labels | None:
         """The labels of a model as its row tells them, before its network is here."""
         if checkpoint.id not in self._tables:
-            count = len(checkpoint.classes) or (
-                len(labels.FACE) if checkpoint.network == "stargan" else 0
-            )
-            self._tables[checkpoint.id] = self._labels(checkpoint, count)
+            count = len(checkpoint.classes) or (len(FACE) if checkpoint.network == "stargan" else 0)
+            self._tables[checkpoint.id] = labels_of(self.runtime, checkpoint, count)
         return self._tables[checkpoint.id]
 
-    def _labels(self, checkpoint: Checkpoint, count: int) -> labels.Labels | None:
-        contents = self.runtime.labels(checkpoint)
-        if contents is not None:
-            try:
-                return labels.from_table(
-                    contents.tensors["labels"].float().numpy(), contents.settings
-                )
-            except (KeyError, ValueError) as e:
-                raise WeightsError(
-                    "{file} is no file of labels as expected: {why}.", file=checkpoint.labels, why=e
-                ) from e
-        titles = (
-            labels.FACE
-            if checkpoint.task == "translate" and not checkpoint.classes
-            else checkpoint.classes
-        )
-        return labels.from_classes(titles, count) if count else None
-
-    def _duration(self, recipe: Recipe, *rest: object) -> int:
+    def _duration(self, job: Job) -> int:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
         measured.
         """
-        unit, _ = self.ledger.get(self._key(recipe))
-        return 30 if unit is None else int(5 + 1.5 * unit * TASKS[recipe.task].units(recipe))
+        unit, _ = self.ledger.get(self._key(job.recipe))
+        return (
+            30 if unit is None else int(5 + 1.5 * unit * TASKS[job.recipe.task].units(job.recipe))
+        )
 
     def _key(self, recipe: Recipe) -> str:
         return "|".join(
             (recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision)
         )
-
-    def _compute(
-        self,
-        recipe: Recipe,
-        checkpoint: Checkpoint,
-        located: hub.Located,
-        pictures: tuple,
-        changes: tuple,
-        rehearsal: Rehearsal = "",
-    ) -> Iterator[Result]:
-        """The part that needs the device; on ZeroGPU it runs in a process of its own, so plain data
-        goes in and comes out.
-        """
-        device = self.runtime.device.with_precision(recipe.precision)
-        with self.runtime.lock:
-            ready = self.runtime.network(checkpoint, located)
-        device = device.with_precision(recipe.precision, getattr(ready.network, "precisions", ()))
-        stream = TASKS[recipe.task].function(
-            ready.network,
-            device,
-            self._labels(checkpoint, getattr(ready.network, "label_dim", 0)),
-            *pictures,
-            **recipe.settings,
-        )
-        report = Report(
-            checkpoint.id,
-            device.title,
-            device.precision,
-            str(located.source),
-            located.revision,
-            located.sha256,
-            parameters=ready.parameters,
-            changes=changes,
-        )
-        meter, counter, charged = (
-            Meter(device.name, alone=rehearsal in ("memory", "both")),
-            Flops(counts=rehearsal in ("flops", "both")),
-            True,
-        )
-        try:
-            while True:
-                # per step: visitors take turns
-                with (
-                    self.runtime.lock,
-                    meter if charged else nullcontext(),
-                    counter if charged else nullcontext(),
-                ):
-                    step = next(stream, None)
-                if step is None:
-                    break
-                charged = not step.for_show
-                report = replace(
-                    report,
-                    seconds=meter.seconds,
-                    peak_memory=meter.peak_memory,
-                    joules=meter.joules,
-                    flops=counter.total,
-                    pictures=report.pictures + len(step.made),
-                    network_calls=report.network_calls + step.network_calls,
-                    changes=tuple(_once(report.changes + step.changes)),
-                )
-                yield Result(
-                    recipe,
-                    report,
-                    step.done,
-                    step.total,
-                    tuple(_kept(recipe, m) for m in step.made),
-                    preview=step.preview,
-                    part=step.part,
-                )
-        finally:
-            stream.close()
 
 
 def start(
@@ -524,6 +419,11 @@ def start(
     return Engine(
         runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit
     )
+
+
+def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
+    made = tuple(_kept(recipe, m) for m in step.made)
+    return Result(recipe, report, step.done, step.total, made, preview=step.preview, parts=parts)
 
 
 def _kept(recipe: Recipe, made: Made) -> Kept:
@@ -553,11 +453,6 @@ def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:
         except UserError:
             continue  # a picture from elsewhere
     return recipe
-
-
-def _once(changes: tuple[Sentence, ...]) -> Iterator[Sentence]:
-    """Each sentence once: what every batch had to say is said once in the report."""
-    return (c for i, c in enumerate(changes) if c not in changes[:i])
 
 
 def _provenance(

@@ -53,12 +53,11 @@ class Kept:
 
 @dataclass(frozen=True)
 class Part:
-    """A large picture while it is filled from the top: its first `finished` rows are. `pixels` [H,
-    W, C] is the one being filled, no copy: whoever stops the run cuts off what is not finished.
+    """Rows of a large picture that is made from the top, `rows` [h, W, C]: those that are finished
+    since the last step.
     """
 
-    pixels: np.ndarray = field(repr=False)
-    finished: int
+    rows: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -66,9 +65,9 @@ class Step:
     """What a task hands out after each batch, tile or step: new pictures, how far it is, and what
     had to be changed.
 
-    `preview` is how unfinished work looks now, to be shown and forgotten; `part` is what is
-    finished of it. `for_show` says that the task's next Step is only there to be looked at: what it
-    takes is charged to nobody.
+    `preview` is how unfinished work looks now, to be shown and forgotten; `part` are its rows that
+    are finished since the last step. `for_show` says that the task's next Step is only there to be
+    looked at: what it takes is charged to nobody.
     """
 
     done: int

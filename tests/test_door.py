@@ -142,7 +142,7 @@ def test_nothing_of_a_run_stays_in_the_thread_or_in_the_global_random_state(tmp_
             and torch.is_grad_enabled()
             and not torch.is_autocast_enabled("cpu")
         )
-        assert not engine.runtime.lock.locked()
+        assert not engine.worker.device.busy
     assert (
         torch.equal(before[0], torch.get_rng_state())
         and (before[1] == np.random.get_state()[1]).all()

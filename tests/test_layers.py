@@ -55,7 +55,10 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"engine", "models", "measure", "pictures", "recipe", "report", "errors"},
         {"PIL", "huggingface_hub"},
     ),
-    "workers": ({"errors"}, set()),
+    "workers": (
+        {"workers", "tasks", "models", "measure", "pictures.uploads", "recipe", "report", "errors"},
+        set(),
+    ),
     "engine": (
         {"workers", "models", "measure", "tasks", "pictures"}
         | {"recipe", "schema", "report", "errors"},

@@ -28,7 +28,7 @@ class Ready:
 
 
 class Runtime:
-    """Checkpoints by id, their files, and the networks made of them; one lock for the device.
+    """Checkpoints by id, their files, and the networks made of them.
 
     Networks are loaded once and the longest unused ones leave when they fill 40 % of the device's
     memory.
@@ -38,7 +38,6 @@ class Runtime:
         self, catalog: Mapping[str, Checkpoint], device: Device, offline: bool = False
     ) -> None:
         self.catalog, self.device, self.offline = dict(catalog), device, offline
-        self.lock = threading.Lock()
         self._ready: OrderedDict[tuple, Ready] = OrderedDict()
         self._loading = threading.Lock()
         # one person's file at a time, and nobody else waits for it

@@ -245,11 +245,11 @@ def address(picture: Image.Image, side: int = 256) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def part_picture(part: Part, side: int = 1600) -> Image.Image | None:
+def part_picture(parts: Sequence[Part], side: int = 1600) -> Image.Image | None:
     """What is finished of a large picture, to look at; None where nothing is."""
-    if not part.finished:
+    if not parts:
         return None
-    picture = to_picture(part.pixels[: part.finished])
+    picture = to_picture(np.concatenate([part.rows for part in parts]))
     return picture if max(picture.size) <= side else ImageOps.contain(picture, (side, side))
 
 

@@ -132,7 +132,7 @@ def _quietly(
             result,
             made=(),
             preview=(),
-            part=None,
+            parts=(),
             waiting=result.waiting or ("Warming up {title}", {"title": recipe.checkpoint}),
         )
 

@@ -73,9 +73,9 @@ def upscale(
         layout.count * work.parts + 1,
     )
     for done in work.through(layout, canvas):
-        yield Step(
-            done, total, (), work.calls(), work.changes(), part=Part(canvas.pixels, canvas.finished)
-        )
+        rows = canvas.new_rows()
+        part = Part(rows) if len(rows) else None
+        yield Step(done, total, (), work.calls(), work.changes(), part=part)
     pixels = (
         canvas.pixels
         if size == canvas.pixels.shape[1::-1]

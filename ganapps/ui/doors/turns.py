@@ -88,7 +88,7 @@ class Turns(Queue):
         behind.
         """
         try:
-            with runs.limited(self.time_limit):
+            with runs.limited(self.time_limit), runs.stopped_at_the_end():
                 await super().process_events(events, *rest)
         finally:
             for event in events:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import html
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -287,9 +287,9 @@ class ResultArea:
         except UserError as e:
             return {self.line: common.refusal(e, lang)}
 
-    def stopped_view(self, part: Part | None, traces: list[str]) -> dict:
-        """The part that was done when a run was stopped."""
-        picture = images.part_picture(part) if part else None
+    def stopped_view(self, parts: Sequence[Part] | None, traces: list[str]) -> dict:
+        """What was done when a run was stopped."""
+        picture = images.part_picture(parts or ())
         return (
             {}
             if picture is None

@@ -26,11 +26,12 @@ from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
 from ganapps.ui.doors import files
 from ganapps.ui.words import escaped, say
-from ganapps.workers.runs import RunEnded
+from ganapps.workers import runs
+from ganapps.workers.runs import RunEnded, Tick
 
 log = logging.getLogger("ganapps")
-# one slot for whatever computes
-DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
+# whatever computes; those under way share the device, the rest waits in a queue
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 8}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 # what takes time in the window
 BUSY: dict[str, Any] = {
@@ -208,6 +209,19 @@ def waiting_line(result: Result, lang: str) -> str:
     return _line(say(lang, template, **values), (result.done, result.total), "")
 
 
+def under_way(last: Result | None, tick: Tick, lang: str) -> str:
+    """The line of a run while a step computes or waits for its turn; `last`: what came before."""
+    note = ""
+    if tick.before:
+        template = "1 run before you" if tick.before == 1 else "{count} runs before you"
+        note = say(lang, template, count=tick.before)
+    if last is None:
+        return _line(note or say(lang, "getting ready"), (tick.share, 1.0), "")
+    if last.waiting:
+        return waiting_line(last, lang)
+    return report_line(last.report, lang, (last.done + tick.share, last.total), note)
+
+
 def refusal(error: UserError, lang: str) -> str:
     """A sentence for the person, where the result would be."""
     return (
@@ -256,7 +270,8 @@ class Shown:
     missing: bool = False  # the model could not be had: offer one that can
     kept: list[Kept] = field(default_factory=list)
     ended: bool = False  # its time was over
-    part: Part | None = None  # of a picture under way
+    parts: tuple[Part, ...] = ()  # of a picture under way, from the top
+    moved: bool = False  # only the line is new
 
 
 def show(
@@ -271,9 +286,16 @@ def show(
         shown = Shown("", recipe)
         try:
             files.check_room()
-            for result in results:
-                _add(shown, result, Path(name), lang, keep)
+            last = None
+            for result in runs.heard(results):
+                shown.moved = isinstance(result, runs.Tick)
+                if isinstance(result, runs.Tick):
+                    shown.line = under_way(last, result, lang)
+                else:
+                    last = result
+                    _add(shown, result, Path(name), lang, keep)
                 yield shown
+            shown.moved = False
             if shown.files and shown.report:
                 shown.line = report_line(shown.report, lang)
                 shown.archive = keep(_archive(shown, shown.report, Path(name)))
@@ -303,7 +325,7 @@ def _add(
     ]
     shown.recipes += [kept.recipe.to_json() for kept in result.made]
     shown.kept += result.made
-    shown.part = result.part
+    shown.parts = result.parts
     shown.line = (
         waiting_line(result, lang)
         if result.waiting

@@ -381,7 +381,7 @@ class PictureTab:
                     lang,
                     keep=str,
                 ):
-                    held.it = None if shown.archive else shown.part
+                    held.it = () if shown.archive else shown.parts
                     yield {self.area.line: shown.line} | (
                         self.area.arrived(shown, upload, values, lang)
                         | self.arrived(shown, values, lang)

@@ -18,6 +18,7 @@ from ganapps.ui.parts import common, lanes
 from ganapps.ui.parts.lanes import Lane, Names
 from ganapps.ui.parts.pairs import FACES, Kind
 from ganapps.ui.words import say, t
+from ganapps.workers import runs
 
 
 @dataclass
@@ -75,7 +76,10 @@ class Track:
     ) -> Iterator[dict]:
         """The race, as often as a browser can look; pictures and films are kept in `folder`."""
         seen = 0.0
-        for lap in races.race(engine, running.asked, uploads, running.stopped):
+        laps = races.race(engine, running.asked, uploads, running.stopped)
+        for lap in runs.heard(laps):
+            if isinstance(lap, runs.Tick):
+                continue
             if lap.result.waiting:
                 if time.monotonic() - seen > common.PAUSE:
                     seen = time.monotonic()

@@ -478,7 +478,7 @@ class FacesTab:
         missing = False
         for shown in common.show(self._results(recipe, weights), recipe, lang):
             update: dict[Block, Any] = {self.line: shown.line}
-            if shown.files:
+            if shown.files and not shown.moved:
                 update |= {self.wall: shown.files, self.made: shown.recipes}
             if shown.archive:
                 update |= {
@@ -521,7 +521,9 @@ class FacesTab:
                 self.engine.run(recipe, (), self.weights.path(values)), recipe, lang
             ):
                 files = shown.files if task == "strip" else shown.files and shown.files[0][0]
-                yield {self.line: shown.line} | ({place: files} if files else {})
+                yield {self.line: shown.line} | (
+                    {place: files} if files and not shown.moved else {}
+                )
             yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
 
         return run

@@ -443,4 +443,8 @@ CHINESE = {
     "Examples": "示例",
     "This model does not draw from seeds: choose a face model.": "此模型不从种子作画：请选人脸模型。",
     "The seed {seed} is one word here, not a list of seeds: for several pictures, give the first number and how many.": "种子 {seed} 在这里被当作一个词，而不是种子列表：如需多张图片，请给出第一个数字和张数。",
+    "Stopped: what was done stays.": "已停止：已完成的部分会保留。",
+    "1 run before you": "前面还有 1 个任务",
+    "{count} runs before you": "前面还有 {count} 个任务",
+    "getting ready": "正在准备",
 }
