@@ -56,7 +56,8 @@ class SPAN(nn.Module):
     """Six blocks, the first, fifth and last results side by side, one pixel shuffle."""
 
     value_range = (0.0, 1.0)
-    multiple = minimum = 1
+    multiple = minimum = step = 1
+    draws = False
     precisions = ("bfloat16", "float16")
     # the quickest side where memory allows; bytes per input pixel in float32
     tile, memory = (

@@ -70,7 +70,8 @@ class Upscaler(nn.Module, ABC):
     """
 
     value_range = (0.0, 1.0)
-    multiple = minimum = 1
+    multiple = minimum = step = 1
+    draws = False
     precisions = ("bfloat16", "float16")
     # the quickest side where memory allows; bytes per input pixel in float32
     tile, memory = (

@@ -94,7 +94,8 @@ class Upscaler(nn.Module):
         super().__init__()
         self.family = descriptor.architecture.id
         self.body, self._call = descriptor.model, descriptor._call_fn
-        self.scale, self.channels = descriptor.scale, descriptor.input_channels
+        self.scale: int = descriptor.scale
+        self.channels: int = descriptor.input_channels
         self.multiple, self.minimum = _sides(descriptor)
         self.tile, self.memory = COSTS.get(self.family, UNKNOWN)
         self.reach = _reach(self.body, self.family)
