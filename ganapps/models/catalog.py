@@ -41,6 +41,12 @@ class Source:
     files: tuple[str, ...] = ()
     sure: str = ""
 
+    @property
+    def repository(self) -> str:
+        """The `repo` of a source that has one."""
+        assert self.repo is not None, "a file that ships has no repository"
+        return self.repo
+
     def __str__(self) -> str:
         if self.repo is None:
             return self.file
@@ -220,7 +226,7 @@ def _record(kind: type, values: Any, row: str) -> Any:
             )
     for f in known.values():
         if f.name in values:
-            values[f.name] = _typed(f.type, values[f.name], row, f.name)
+            values[f.name] = _typed(str(f.type), values[f.name], row, f.name)
         elif f.default is MISSING and f.default_factory is MISSING:
             raise UserError("Row {row} of the catalogue has no {key}.", row=row, key=f.name)
     return kind(**values)

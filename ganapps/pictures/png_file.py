@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -48,7 +49,7 @@ def write(
         _chunk(file, b"IEND", b"")
 
 
-def _chunk(file, name: bytes, body: bytes) -> None:
+def _chunk(file: BinaryIO, name: bytes, body: bytes) -> None:
     if body or name == b"IEND":
         file.write(
             struct.pack(">I", len(body))
