@@ -88,7 +88,7 @@ class Tiled(Protocol):
 
     @property
     def scale(self) -> int:
-        """How often the sides of the result are those of the picture."""
+        """How many times as long the sides of the result are."""
 
     @property
     def multiple(self) -> int:
@@ -305,7 +305,9 @@ class TextDenoiser(Latents, Pictures, Protocol):
         """Latents [N, C, h, w], also noisy ones -> roughly their picture, in no time."""
 
 
-if TYPE_CHECKING:  # mypy reads here that what the files build keeps its contract
+# mypy reads here that what the files build keeps its contract; of a call, which torch leaves open,
+# only that there is one.
+if TYPE_CHECKING:
     from ganapps.networks.diffusion import diffusion, diffusion_upscaler, stable_diffusion
     from ganapps.networks.faces import dcgan, r3gan, stylegan, stylegan2
     from ganapps.networks.translate import (

@@ -9,9 +9,9 @@ import re
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from huggingface_hub import constants, errors
 
@@ -261,7 +261,8 @@ def _meter(done: int, total: int, seconds: float, title: str) -> Progress:
     return Progress(done, total, "Downloading {title}: {done} of {total} MB, {speed} MB/s", values)
 
 
-class Fact(NamedTuple):
+@dataclass(frozen=True)
+class Fact:
     """What the Hub says of a file: the name of its content, and its bytes."""
 
     etag: str

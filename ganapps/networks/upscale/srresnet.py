@@ -222,7 +222,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
         check_signs(
             state, max(SIGNS.values(), key=lambda signs: sum(sign in state for sign in signs))
         )
-    assert layout is not None, "or a sign is missing"
+    assert layout is not None, "then a sign was missing"
     network, spelling = {"lornatang": _lornatang, "leftthomas": _leftthomas, "basicsr": _basicsr}[
         layout
     ](state)
