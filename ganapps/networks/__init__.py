@@ -124,7 +124,7 @@ def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
             for name in NAMES:
                 said, faults = _misfit(name, state)
                 shares[said] = min(faults / len(state), shares.get(said, math.inf))
-    said = min(shares, key=shares.get, default="")
+    said = min(shares, key=lambda said: shares[said], default="")
     if said and shares[said] <= NEAR:
         return said
     return next(filter(None, map(_module("upscalers").why_not, candidates)), None)

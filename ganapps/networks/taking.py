@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
 
 STATISTICS = re.compile(r".*(running_mean|running_var|num_batches_tracked)")
 NUMBERS = {
@@ -81,8 +84,8 @@ def check_kinds(tensors: Mapping[str, Tensor]) -> None:
 
 
 def load_strictly(
-    module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str
-) -> nn.Module:
+    module: Network, state: Mapping[str, Tensor], published: Callable[[str], str] = str
+) -> Network:
     """`module` with the values of `state` (copied, in the module's types), in eval mode and without
     gradients.
 
@@ -106,6 +109,11 @@ def load_strictly(
     }
     module.load_state_dict(copies, assign=True)
     return module.eval().requires_grad_(False)
+
+
+def channels_last(module: Network) -> Network:
+    """`module`, its convolutions' weights laid out as they are quickest."""
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
 
 def _copy(tensor: Tensor, like: torch.dtype) -> Tensor:

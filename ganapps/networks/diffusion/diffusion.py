@@ -25,7 +25,10 @@ class Diffusion(nn.Module):
     value_range = (-1.0, 1.0)
 
     def __init__(
-        self, unet: nn.Module, decoder: nn.Module | None, schedule: Mapping[str, Any]
+        self,
+        unet: folder_parts.Part,
+        decoder: folder_parts.Decoder | None,
+        schedule: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.unet, self.decoder, self.schedule = unet, decoder, dict(schedule)
@@ -34,7 +37,7 @@ class Diffusion(nn.Module):
         self.resolution = side * (
             2 ** (len(decoder.config.block_out_channels) - 1) if decoder is not None else 1
         )
-        self.label_dim = unet.config.num_class_embeds or 0
+        self.label_dim: int = unet.config.num_class_embeds or 0
 
     def forward(self, x_t: Tensor, t: Tensor | int | float, row: Tensor | None = None) -> Tensor:
         """x_t [N, C, h, w] and a timestep -> the prediction [N, C, h, w]: noise, v or x_0, as the

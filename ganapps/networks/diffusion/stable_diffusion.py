@@ -33,14 +33,19 @@ class StableDiffusion(nn.Module):
     value_range = output_range = (-1.0, 1.0)
     channels, minimum = 3, 64  # of a picture to edit
     precisions = ("float16",)
+    swatches: Tensor  # see `glance`
 
     def __init__(
-        self, unet: nn.Module, vae: nn.Module, text: nn.Module, schedule: Mapping[str, Any]
+        self,
+        unet: folder_parts.Part,
+        vae: folder_parts.Decoder,
+        text: text_encoder.TextEncoder,
+        schedule: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.unet, self.vae, self.text = unet, vae, text
-        channels = vae.config.latent_channels
-        self.edits = unet.config.in_channels == 2 * channels
+        channels: int = vae.config.latent_channels
+        self.edits: bool = unet.config.in_channels == 2 * channels
         self.distilled = unet.config.time_cond_proj_dim is not None
         # as the pipelines do: latents have no bounds to clip them to, and the first step is off by
         # one
@@ -147,7 +152,7 @@ def _waves(value: float, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def _colours_of_latents(vae: nn.Module) -> Tensor:
+def _colours_of_latents(vae: folder_parts.Decoder) -> Tensor:
     """[C + 1, 3]: how much of red, green and blue each latent channel is, and what is left where
     all are 0; least squares over nine plain pictures that the model's own encoder reads.
     """

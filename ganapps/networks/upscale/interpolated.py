@@ -26,6 +26,7 @@ FACTS = (
     "tile",
     "memory",
     "precisions",
+    "draws",
 )
 
 
@@ -33,6 +34,20 @@ class Interpolated(nn.Module):
     """Real-ESRGAN's general models: one that removes noise, and its twin that leaves it. Called, it
     is the first.
     """
+
+    # as of both
+    value_range: tuple[float, float]
+    family: str
+    scale: int
+    channels: int
+    multiple: int
+    minimum: int
+    reach: int | None
+    step: int
+    tile: int
+    memory: int
+    precisions: tuple[str, ...]
+    draws: bool
 
     def __init__(self, denoising: upscalers.Upscaler, faithful: upscalers.Upscaler) -> None:
         super().__init__()

@@ -94,7 +94,8 @@ class Upscaler(nn.Module):
         super().__init__()
         self.family = descriptor.architecture.id
         self.body, self._call = descriptor.model, descriptor._call_fn
-        self.scale, self.channels = descriptor.scale, descriptor.input_channels
+        self.scale: int = descriptor.scale
+        self.channels: int = descriptor.input_channels
         self.multiple, self.minimum = _sides(descriptor)
         self.tile, self.memory = COSTS.get(self.family, UNKNOWN)
         self.reach = _reach(self.body, self.family)
@@ -233,7 +234,7 @@ def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     return ""
 
 
-def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
     """The network of a checkpoint, float32; of ONNX files, whose `settings` have `nodes`, SwinIR.
 
     `act_type` ("relu" or "leakyrelu"), which training programs keep as well under `network_g`,
@@ -318,7 +319,7 @@ def _with_prelu(state: Mapping[str, Tensor], slope: float) -> dict[str, Tensor]:
 def _slope(settings: Mapping) -> float:
     """What is left of negative numbers. Raises ValueError where nothing says it."""
     option = settings.get("opt")
-    places = (settings, settings.get("network_g"), option, settings.get("args"))
+    places: tuple[object, ...] = (settings, settings.get("network_g"), option, settings.get("args"))
     places += (option.get("network_g"),) if isinstance(option, Mapping) else ()
     told = next(
         (
