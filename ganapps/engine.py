@@ -399,12 +399,17 @@ class Engine:
             return ()
         return table.controls if table else ()
 
+    def takes(self, network: str, control: str) -> bool:
+        """Can a person set this ("denoise", "style", "face") on the network of that name, which a
+        row or an own file says? "" is no network.
+        """
+        return control in self.runtime.controls(network)
+
     def _known_labels(self, checkpoint: Checkpoint) -> labels.Labels | None:
         """The labels of a model as its row tells them, before its network is here."""
         if checkpoint.id not in self._tables:
-            count = len(checkpoint.classes) or (
-                len(labels.FACE) if checkpoint.network == "stargan" else 0
-            )
+            face = len(labels.FACE) if self.takes(checkpoint.network, "face") else 0
+            count = len(checkpoint.classes) or face
             self._tables[checkpoint.id] = self._labels(checkpoint, count)
         return self._tables[checkpoint.id]
 
@@ -453,11 +458,11 @@ class Engine:
         device = self.runtime.device.with_precision(recipe.precision)
         with self.runtime.lock:
             ready = self.runtime.network(checkpoint, located)
-        device = device.with_precision(recipe.precision, getattr(ready.network, "precisions", ()))
+        device = device.with_precision(recipe.precision, ready.network.precisions)
         stream = TASKS[recipe.task].function(
             ready.network,
             device,
-            self._labels(checkpoint, getattr(ready.network, "label_dim", 0)),
+            self._labels(checkpoint, ready.network.label_dim),
             *pictures,
             **recipe.settings,
         )

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
+from ganapps.networks.contracts import TextDenoiser
 from ganapps.tasks import sampling
 from ganapps.tasks.tally import Tally
 from ganapps.tasks.text import glances, words
@@ -30,7 +31,7 @@ class Editing(Tally):
 
     def __init__(
         self,
-        network: Any,
+        network: TextDenoiser,
         device: Device,
         prompt: str,
         steps: int | None = None,

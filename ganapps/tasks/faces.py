@@ -16,6 +16,7 @@ import torch
 
 from ganapps.device import Device, all_finite, out_of_memory
 from ganapps.errors import UserError
+from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Sentence, Step
 from ganapps.schema import Range
@@ -50,7 +51,7 @@ def number(seed: Seed) -> int:
 
 
 def generate(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -114,7 +115,7 @@ def generate(
 
 
 def strip(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -128,7 +129,7 @@ def strip(
     """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite),
     the average itself, and wild.
     """
-    if not getattr(network, "num_ws", 0):
+    if not isinstance(network, StyleGenerator):
         raise UserError(
             "This model has no style space, so it has no average face to come from: choose a "
             "StyleGAN."
@@ -150,7 +151,7 @@ def strip(
 
 
 def loop(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -197,7 +198,7 @@ def loop(
     )
 
 
-def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
+def _idle(network: FaceGenerator, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
     """What to say where settings of `function` were turned that mean nothing to this network, each
     sentence about some of them.
     """
@@ -206,16 +207,16 @@ def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Sentence, 
     placing = [name for name in turned if name in PLACING]
     rest = [name for name in turned if name not in PLACING]
     said: list[tuple[str, list[str]]] = []
-    if not network.num_ws:
+    if not isinstance(network, StyleGenerator):
         said.append(("This model has no style space, so this has no effect: {settings}.", rest))
-    elif not getattr(network, "has_noise", True):
+    elif not network.has_noise:
         said.append(
             (
                 "This model has no noise, so this has no effect: {settings}.",
                 [name for name in rest if name == "noise"],
             )
         )
-    if not getattr(network, "places", False):
+    if not _places(network):
         said.append(
             (
                 "This model's pictures can't be turned or moved, "
@@ -258,14 +259,14 @@ class Maker:
 
     def __init__(
         self,
-        network: Any,
+        network: FaceGenerator,
         device: Device,
         table: Labels | None,
         chosen: Mapping[str, Any] | None,
         noise: Noise,
         placing: Placing = Placing(),
     ) -> None:
-        if not hasattr(network, "z_dim"):
+        if not isinstance(network, FaceGenerator):
             raise UserError("This model does not draw from seeds: choose a face model.")
         if chosen and table is None:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
@@ -277,8 +278,8 @@ class Maker:
             noise,
         )
         self.batch = batch_size(network.resolution, device)
-        moved = placing != Placing() and getattr(network, "places", False)
-        self.placed = (
+        moved = placing != Placing() and _places(network)
+        self.placed: dict[str, Any] = (
             {"rotation": placing.turn, "translation": (placing.right, placing.down)}
             if moved
             else {}
@@ -313,13 +314,13 @@ class Maker:
         """Styles [N, num_ws, w_dim] of z and label rows, a batch at a time; for a network without a
         style space z itself.
         """
-        if not self.network.num_ws:
+        if not isinstance(self.network, StyleGenerator):
             return z
         with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
             return _joined(
                 [
-                    self.network.mapping(*part, psi=psi, cutoff=cutoff)
-                    for part in self._parts(z, rows)
+                    self.network.mapping(some, labels, psi=psi, cutoff=cutoff)
+                    for some, labels in self._parts(z, rows)
                 ]
             )
 
@@ -404,7 +405,7 @@ class Maker:
     ) -> torch.Tensor:
         self._calls += 1
         with device.computing():
-            if not self.network.num_ws:
+            if not isinstance(self.network, StyleGenerator):
                 return self.network(ws, rows).float()
             generators = (
                 [torch.Generator(device.name).manual_seed(n) for n in numbers]
@@ -414,6 +415,11 @@ class Maker:
             return self.network.synthesis(
                 ws, noise=self.noise, generators=generators, **self.placed
             ).float()
+
+
+def _places(network: FaceGenerator) -> bool:
+    """Can what it draws be turned and moved?"""
+    return isinstance(network, StyleGenerator) and network.places
 
 
 def _joined(batches: list[torch.Tensor]) -> torch.Tensor:

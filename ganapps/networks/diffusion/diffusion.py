@@ -7,22 +7,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from ganapps.networks.contracts import Denoiser
 from ganapps.networks.diffusion import folder_parts
 
 DECODERS = {"vqvae": "VQModel", "vae": "AutoencoderKL"}
 
 
-class Diffusion(nn.Module):
+class Diffusion(Denoiser):
     """x_t -> what the U-Net predicts of it, and latents -> x.
 
     `schedule` is the published scheduler's configuration (betas, prediction type): whoever samples
     makes a scheduler of it. `shape` [C, h, w] is what the noise has; `resolution` the picture's
     side in pixels; `label_dim` counts classes, 0 without.
     """
-
-    value_range = (-1.0, 1.0)
 
     def __init__(
         self,

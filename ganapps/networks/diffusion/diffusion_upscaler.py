@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ganapps.networks.contracts import NoisyUpscaler
 from ganapps.networks.diffusion import folder_parts, text_encoder
 
 BYTES = 12_000  # per pixel of the small picture at work: what the decoder holds of the large one
@@ -17,7 +18,7 @@ NOISIEST = 350  # the highest noise level that the published model is meant for
 SCALING = 0.08333  # of that model's latents, whatever its decoder's config says
 
 
-class DiffusionUpscaler(nn.Module):
+class DiffusionUpscaler(NoisyUpscaler):
     """A small picture x [N, 3, H, W] in 0 to 1 and noise -> latents [N, C, H, W], step by step ->
     [N, 3, scale * H, scale * W].
 
@@ -26,9 +27,8 @@ class DiffusionUpscaler(nn.Module):
     place of a text: an empty one.
     """
 
-    value_range = (0.0, 1.0)
     channels = 3
-    reach: int | None = None  # it looks at all of its picture
+    reach = None  # it looks at all of its picture
     tile = 128
     memory = BYTES
     precisions = ("float16",)

@@ -10,9 +10,10 @@ from itertools import product
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from ganapps.networks.contracts import TextDenoiser
 from ganapps.networks.diffusion import folder_parts, text_encoder
 
 PARTS = ("unet", "vae", "text_encoder")
@@ -21,7 +22,7 @@ SWATCH = 64  # pixels a side of the plain pictures that the quick look at latent
 DOUBTFUL = 0.02
 
 
-class StableDiffusion(nn.Module):
+class StableDiffusion(TextDenoiser):
     """A text and noise -> latents, step by step -> x [1, 3, H, W].
 
     `schedule` is the published scheduler's configuration; `shape` [C, h, w] is what the noise has,
@@ -30,8 +31,8 @@ class StableDiffusion(nn.Module):
     of the network, not a second call.
     """
 
-    value_range = output_range = (-1.0, 1.0)
-    channels, minimum = 3, 64  # of a picture to edit
+    minimum = 64  # of a picture to edit
+    text: text_encoder.TextEncoder
     precisions = ("float16",)
     swatches: Tensor  # see `glance`
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces.resampling import doubling
 from ganapps.networks.faces.stylegan2 import check_noise, exactly
 from ganapps.networks.taking import channels_last
@@ -221,11 +222,11 @@ class SynthesisNetwork(nn.Module):
         return self.conv_to_rgb(self.bn(x, w)).float().tanh().contiguous()
 
 
-class BigGAN(nn.Module):
-    """The generator; `value_range` is that of its pictures. Its style space is z with the class,
-    for each block."""
+class BigGAN(StyleGenerator):
+    """The generator; its style space is z with the class, for each block."""
 
-    value_range = (-1.0, 1.0)
+    mapping: ConditionNetwork
+    synthesis: SynthesisNetwork
     has_noise = False
 
     def __init__(self, z_dim: int, mapping: ConditionNetwork, generator: SynthesisNetwork) -> None:

@@ -13,18 +13,16 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import FaceGenerator
 from ganapps.networks.taking import channels_last
 
 FIRST, NORM = "main.0.weight", "main.1.running_mean"
 
 
-class DCGAN(nn.Module):
+class DCGAN(FaceGenerator):
     """Transposed 4x4 convolutions, the first to 4 px, the others doubling; batch norm (running
     statistics), ReLU.
     """
-
-    value_range = (-1.0, 1.0)
-    num_ws = label_dim = 0
 
     def __init__(self, channels: list[int], bias: list[bool]) -> None:
         """`channels` from z to the colours, one more than there are convolutions."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import FaceGenerator
 from ganapps.networks.faces.resampling import doubling
 from ganapps.networks.taking import channels_last
 
@@ -21,12 +22,9 @@ ZOO = ("formatLayer.module.weight", "groupScale0.0.module.weight", "toRGBLayers.
 SLOPE = 0.2
 
 
-class ProGAN(nn.Module):
+class ProGAN(FaceGenerator):
     """A dense layer to 4 px, then 3x3 convolutions, two a size; each with leaky ReLU and a norm
     over channels. No style space."""
-
-    value_range = (-1.0, 1.0)
-    num_ws = label_dim = 0
 
     def __init__(self, z_dim: int, channels: list[int], colours: int) -> None:
         """`channels` at 4 px, 8 px, ... up to the picture's size."""

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import FaceGenerator
 from ganapps.networks.taking import channels_last
 
 SLOPE = 0.2
@@ -96,13 +97,10 @@ class Stage(nn.Module):
         return self.blocks(x)
 
 
-class R3GAN(nn.Module):
+class R3GAN(FaceGenerator):
     """The generator: z and a label's embedding blend 4x4 patterns, stages double them to a picture.
     No style space.
     """
-
-    value_range = (-1.0, 1.0)
-    num_ws = 0
 
     def __init__(
         self, z_dim: int, label_dim: int, embedding: int, shapes: Sequence[StageShape]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces.stylegan2 import check_noise, exactly
 from ganapps.networks.taking import channels_last
 
@@ -161,11 +162,11 @@ class SynthesisNetwork(nn.Module):
         return self.to_rgb(x).float().tanh_().contiguous().expand(-1, 3, -1, -1)
 
 
-class StyleGAN(nn.Module):
-    """The generator; `value_range` is that of its pictures."""
+class StyleGAN(StyleGenerator):
+    """The generator."""
 
-    value_range = (-1.0, 1.0)
-    label_dim = 0
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
 
     def __init__(self, widths: Sequence[int], channels: Sequence[int], colours: int) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces import tensorflow_names
 from ganapps.networks.faces.resampling import doubling
 from ganapps.networks.faces.stylegan2 import MappingNetwork, check_noise, exactly
@@ -161,11 +162,11 @@ class SynthesisNetwork(nn.Module):
         return self.output(x).float().contiguous().expand(-1, 3, -1, -1)
 
 
-class StyleGAN1(nn.Module):
-    """The generator; `value_range` is that of its pictures."""
+class StyleGAN1(StyleGenerator):
+    """The generator."""
 
-    value_range = (-1.0, 1.0)
-    label_dim = 0
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
 
     def __init__(self, mapping: MappingNetwork, synthesis: SynthesisNetwork) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import load_strictly
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces.stylegan2_layouts import BlockShape, read, recognise
 
 __all__ = ["StyleGAN2", "build", "recognise"]
@@ -411,10 +412,11 @@ class SynthesisNetwork(nn.Module):
         return picture.expand(-1, 3, -1, -1)  # grey is three times the same
 
 
-class StyleGAN2(nn.Module):
-    """The generator; `value_range` is that of its pictures."""
+class StyleGAN2(StyleGenerator):
+    """The generator."""
 
-    value_range = (-1.0, 1.0)
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
 
     def __init__(self, mapping: MappingNetwork, synthesis: SynthesisNetwork) -> None:
         super().__init__()

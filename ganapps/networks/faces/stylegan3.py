@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces.resampling import LONGEST, Resampling
 from ganapps.networks.faces.stylegan2 import MappingNetwork, check_noise, exactly
 
@@ -249,11 +250,11 @@ class SynthesisNetwork(nn.Module):
         return (x * self.scale).expand(-1, 3, -1, -1)  # grey is three times the same
 
 
-class StyleGAN3(nn.Module):
-    """The generator; `value_range` is that of its pictures. `places` says that its input can be
-    turned and moved."""
+class StyleGAN3(StyleGenerator):
+    """The generator; its input can be turned and moved."""
 
-    value_range = (-1.0, 1.0)
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
     has_noise, places = False, True
 
     def __init__(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganapps.networks.contracts import Translator
 from ganapps.networks.translate import narrow, shared_statistics, winograd
 from ganapps.networks.translate.sums import Sums
 
@@ -327,16 +328,14 @@ def _halves(x: Tensor, side: int) -> Tensor:
     return torch.stack([x, (x + beyond) / 2], side + 1).flatten(side, side + 1)
 
 
-class Layered(nn.Module):
+class Layered(Translator):
     """A picture-to-picture network of layers; output of the size of its input, in the same value
     range unless `output_range` differs.
     """
 
-    scale = 1
     minimum = 8
-    channels = 3
     # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
-    precisions: tuple[str, ...] = ("float16",)
+    precisions = ("float16",)
 
     def __init__(
         self,

@@ -9,51 +9,28 @@ import copy
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps import networks
+from ganapps.networks.contracts import TwinUpscaler
 from ganapps.networks.upscale import upscalers
 
-FACTS = (
-    "value_range",
-    "family",
-    "scale",
-    "channels",
-    "multiple",
-    "minimum",
-    "reach",
-    "step",
-    "tile",
-    "memory",
-    "precisions",
-    "draws",
-)
 
-
-class Interpolated(nn.Module):
+class Interpolated(TwinUpscaler):
     """Real-ESRGAN's general models: one that removes noise, and its twin that leaves it. Called, it
     is the first.
     """
 
-    # as of both
-    value_range: tuple[float, float]
-    family: str
-    scale: int
-    channels: int
-    multiple: int
-    minimum: int
-    reach: int | None
-    step: int
-    tile: int
-    memory: int
-    precisions: tuple[str, ...]
-    draws: bool
-
     def __init__(self, denoising: upscalers.Upscaler, faithful: upscalers.Upscaler) -> None:
         super().__init__()
         self.denoising, self.faithful = denoising, faithful
-        for name in FACTS:
-            setattr(self, name, getattr(denoising, name))
+        # as of both
+        self.family = denoising.family
+        self.scale, self.channels = denoising.scale, denoising.channels
+        self.multiple, self.minimum = denoising.multiple, denoising.minimum
+        self.reach, self.step = denoising.reach, denoising.step
+        self.tile, self.memory = denoising.tile, denoising.memory
+        self.precisions, self.draws = denoising.precisions, denoising.draws
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, C, H, W], 0 to 1 -> [N, C, scale * H, scale * W]."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_scale, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import Upscaler
 from ganapps.networks.taking import channels_last
 
 # of DIV2K's colours; networks trained without it carry a tensor called no_norm
@@ -52,12 +53,9 @@ class Block(nn.Module):
         return y.add_(x).mul_(attention), first
 
 
-class SPAN(nn.Module):
+class SPAN(Upscaler):
     """Six blocks, the first, fifth and last results side by side, one pixel shuffle."""
 
-    value_range = (0.0, 1.0)
-    multiple = minimum = step = 1
-    draws = False
     precisions = ("bfloat16", "float16")
     # the quickest side where memory allows; bytes per input pixel in float32
     tile, memory = (

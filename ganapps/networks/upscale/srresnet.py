@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganapps.networks import check_scale, check_signs, length, load_strictly, shape_of
+from ganapps.networks import check_scale, check_signs, contracts, length, load_strictly, shape_of
 from ganapps.networks.taking import channels_last
 
 # The tensors that tell the layouts apart.
@@ -64,14 +64,11 @@ class Grow(nn.Module):
         return self.act(self.shuffle(self.conv(x)))
 
 
-class Upscaler(nn.Module, ABC):
+class Upscaler(contracts.Upscaler):
     """What both networks of this file tell the task; `finish` runs in float32, or bfloat16 would
     round every pixel to 8 bits.
     """
 
-    value_range = (0.0, 1.0)
-    multiple = minimum = step = 1
-    draws = False
     precisions = ("bfloat16", "float16")
     # the quickest side where memory allows; bytes per input pixel in float32
     tile, memory = (
