@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ganapps.networks import load_strictly
+from ganapps.networks.places import inside
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
 # How attention was called in the files of diffusers before 0.13, and is today.
@@ -88,16 +89,8 @@ def part(kind: str, name: str, tensors: Mapping[str, Tensor], settings: Mapping[
             module = getattr(diffusers, kind).from_config(dict(config))
     except (TypeError, KeyError, AttributeError, ZeroDivisionError) as e:
         raise ValueError(f"the config of {name} makes no {kind}: {e}") from e
-    return load_strictly(module, {_today(key): tensor for key, tensor in of(name, tensors).items()})
-
-
-def of(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of one part, by their names in it."""
-    return {
-        key.removeprefix(name + "."): tensor
-        for key, tensor in tensors.items()
-        if key.startswith(name + ".")
-    }
+    state = inside(f"{name}.", tensors)
+    return load_strictly(module, {_today(key): tensor for key, tensor in state.items()})
 
 
 def schedule(settings: Mapping[str, Any], name: str = "scheduler") -> dict[str, Any]:

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ganapps.networks import load_strictly
-from ganapps.networks.diffusion.folder_parts import Part, of
+from ganapps.networks.diffusion.folder_parts import Part
+from ganapps.networks.places import inside
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
 # The keys of the folder's config that describe the network; others, which could name code to fetch,
@@ -79,7 +80,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> TextEnc
             model = CLIPTextModel(made)
     except (TypeError, KeyError, ZeroDivisionError) as e:
         raise ValueError(f"the config of text_encoder makes no CLIPTextModel: {e}") from e
-    state = {_short(name): tensor for name, tensor in of("text_encoder", tensors).items()}
+    state = {_short(name): tensor for name, tensor in inside("text_encoder.", tensors).items()}
     model = load_strictly(
         model, {n: t for n, t in state.items() if not n.endswith("position_ids")}, _short
     )

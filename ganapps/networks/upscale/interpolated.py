@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganapps import networks
 from ganapps.networks.contracts import TwinUpscaler
+from ganapps.networks.places import inside
 from ganapps.networks.upscale import upscalers
 
 
@@ -61,11 +62,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Interpolated:
     sides = []
     for side in ("denoising", "faithful"):
         prefix = f"{settings.get(side)}."
-        own = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
+        own = inside(prefix, tensors)
         if not own:
             raise ValueError(f"{side} is missing: no tensor's name starts with {prefix}")
         sides.append(upscalers.build(networks.found("upscalers", own, {}) or own, settings))
