@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -19,7 +20,7 @@ from ganapps.networks.contracts import Denoiser, FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.schema import Range
-from ganapps.tasks import sampling
+from ganapps.tasks import careful, sampling
 from ganapps.tasks.faces import SEEDS, Maker, Psi, Seed, number
 from ganapps.tasks.labels import Labels
 
@@ -84,8 +85,7 @@ def drift(
             1,
         ):
             if step == steps:
-                with device.computing():
-                    x = network.decode(point.x).float()
+                x, _ = careful.call(device, partial(network.decode, point.x))
                 film += from_tensor(x, network.value_range)
             yield Step(
                 index * steps + step,

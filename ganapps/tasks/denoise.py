@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from ganapps.networks.contracts import Denoiser
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.schema import Range
-from ganapps.tasks import sampling
+from ganapps.tasks import careful, sampling
 from ganapps.tasks.faces import SEEDS, Seed, number
 from ganapps.tasks.labels import Labels
 
@@ -89,6 +90,5 @@ def _row(table: Labels | None, chosen: dict[str, Any] | None, seed: int) -> Tens
 
 def _shown(network: Denoiser, device: Device, x: Tensor) -> Image.Image:
     """x [1, C, h, w], decoded where it is latent, as a picture."""
-    with device.computing():
-        pixels = network.decode(x).float()
+    pixels, _ = careful.call(device, partial(network.decode, x))
     return from_tensor(pixels, network.value_range)[0]

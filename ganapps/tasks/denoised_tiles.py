@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganapps.device import Device, all_finite, out_of_memory
+from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.networks.contracts import NoisyUpscaler
-from ganapps.tasks import planes, sampling, tiles
+from ganapps.tasks import careful, planes, sampling, tiles
+from ganapps.tasks.careful import MemoryFull
 from ganapps.tasks.tile_run import TileRun
 
 STEPS = 20
@@ -112,9 +113,7 @@ class DenoisedTiles(TileRun):
                     if step == self.parts:
                         made.append(self._decoded(at.x))
                     yield (index * self.parts + step) // len(inputs)
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
+            except MemoryFull as error:
                 raise UserError(
                     "The memory is not enough for tiles of {tile} pixels with this model: choose "
                     "smaller tiles, or another model.",
@@ -126,11 +125,8 @@ class DenoisedTiles(TileRun):
         return self.network(x_t, t, small, self.level)
 
     def _decoded(self, x: Tensor) -> Tensor:
-        with torch.inference_mode():
-            y = self.network.decode(x).float().cpu()
-        if not all_finite(y):
-            raise UserError("This model's weights give no picture: its output is not finite.")
-        return y
+        float32 = self.device.with_precision("float32")
+        return careful.call(float32, partial(self.network.decode, x))[0].cpu()
 
     def _noisy(self, small: Tensor, noise: list[Tensor]) -> Tensor:
         if not self.network.noise_levels:

@@ -9,17 +9,19 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 
-from ganapps.device import Device, all_finite, out_of_memory
+from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Sentence, Step
 from ganapps.schema import Range
+from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.labels import Labels
 
 Seed = int | str
@@ -252,7 +254,7 @@ class Placing:
     down: float = 0.0
 
 
-class Maker:
+class Maker(Careful):
     """One run's way from seeds to pictures: labels, noise, batches sized to the device, retries
     that are told.
     """
@@ -270,13 +272,8 @@ class Maker:
             raise UserError("This model does not draw from seeds: choose a face model.")
         if chosen and table is None:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
-        self.network, self.device, self.table, self.chosen, self.noise = (
-            network,
-            device,
-            table,
-            chosen or {},
-            noise,
-        )
+        super().__init__(device)
+        self.network, self.table, self.chosen, self.noise = network, table, chosen or {}, noise
         self.batch = batch_size(network.resolution, device)
         moved = placing != Placing() and _places(network)
         self.placed: dict[str, Any] = (
@@ -284,12 +281,6 @@ class Maker:
             if moved
             else {}
         )
-        self._calls = 0
-
-    def calls(self) -> int:
-        """Network calls since this was last asked."""
-        calls, self._calls = self._calls, 0
-        return calls
 
     def drawn(self, numbers: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
         """z [N, z_dim] of seeds, what RandomState(n) draws first, and the label rows [N, C] that it
@@ -356,42 +347,22 @@ class Maker:
         """x [N, 3, H, W] of styles (or of z), all finite; out of memory halves the batch for the
         rest of the run.
         """
-        changes: list[Sentence] = []
         while True:
             try:
                 # styles hold the labels already
                 parts = self._parts(ws, numbers, None if self.network.num_ws else rows)
-                x = [self._draw(self.device, *part) for part in parts]
-                # asked once for all: that takes no longer than for one
-                if not all_finite(together := _joined(x)):
-                    together = _joined(
-                        [self._mended(some, part, changes) for some, part in zip(x, parts)]
-                    )
-                return together, tuple(changes)
-            except RuntimeError as e:
-                if not out_of_memory(e):
-                    raise
+                x = _joined([self._called(partial(self._draw, *part)) for part in parts])
+                return x, self.changes()
+            except MemoryFull as e:
                 if self.batch == 1:
                     raise UserError(
                         "The device has not enough memory for one picture of this model: choose a "
                         "smaller one, or --device cpu."
                     ) from e
                 self.batch //= 2
-                changes.append(("Out of memory: {count} at a time instead.", {"count": self.batch}))
-
-    def _mended(self, x: torch.Tensor, part: Sequence, changes: list[Sentence]) -> torch.Tensor:
-        """The batch `x`, made of `part`; anew in float32 where it is not finite."""
-        if not all_finite(x) and self.device.precision != "float32":
-            changes.append(
-                (
-                    "Not finite in {precision}: made again in float32.",
-                    {"precision": self.device.precision},
+                self._changes.append(
+                    ("Out of memory: {count} at a time instead.", {"count": self.batch})
                 )
-            )
-            x = self._draw(self.device.with_precision("float32"), *part)
-        if not all_finite(x):
-            raise UserError("This model's weights give no picture: its output is not finite.")
-        return x
 
     def _parts(self, *columns: Any) -> list[list]:
         """Batches of what stands side by side in columns; a column may be None."""
@@ -401,20 +372,14 @@ class Maker:
         ]
 
     def _draw(
-        self, device: Device, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
+        self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
     ) -> torch.Tensor:
-        self._calls += 1
-        with device.computing():
-            if not isinstance(self.network, StyleGenerator):
-                return self.network(ws, rows).float()
-            generators = (
-                [torch.Generator(device.name).manual_seed(n) for n in numbers]
-                if self.noise == "random"
-                else None
-            )
-            return self.network.synthesis(
-                ws, noise=self.noise, generators=generators, **self.placed
-            ).float()
+        if not isinstance(self.network, StyleGenerator):
+            return self.network(ws, rows)
+        generators = None
+        if self.noise == "random":
+            generators = [torch.Generator(self.device.name).manual_seed(n) for n in numbers]
+        return self.network.synthesis(ws, noise=self.noise, generators=generators, **self.placed)
 
 
 def _places(network: FaceGenerator) -> bool:

@@ -5,19 +5,20 @@ step.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Annotated
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from ganapps.device import Device, all_finite
+from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.networks.contracts import TextDenoiser
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Sentence, Step
 from ganapps.schema import Longest, Range
-from ganapps.tasks import sampling
+from ganapps.tasks import careful, sampling
 from ganapps.tasks.faces import SEEDS, Seed, number
 
 Prompt = Annotated[str, Longest(1000)]
@@ -87,10 +88,7 @@ def words(network: TextDenoiser, device: Device, text: str) -> tuple[Tensor, tup
 
 def decoded(network: TextDenoiser, x_0: Tensor) -> Image.Image:
     """The picture of latents [1, C, h, w]."""
-    with torch.inference_mode():
-        pixels = network.decode(x_0)
-    if not all_finite(pixels):
-        raise UserError("This model's weights give no picture: its output is not finite.")
+    pixels, _ = careful.call(Device(x_0.device.type), partial(network.decode, x_0))
     return from_tensor(pixels, network.value_range)[0]
 
 

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganapps.device import Device, all_finite, out_of_memory
+from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.networks.contracts import Tiled
 from ganapps.tasks import planes, tiles
-from ganapps.tasks.tally import Tally
+from ganapps.tasks.careful import Careful, MemoryFull
 
 SMALLEST = 64  # pixels a side: below, a tile is nearly all overlap
 LEAST = 24  # pixels a side: what is tried at last where the memory is full
@@ -25,7 +25,7 @@ GLOBAL_OVERLAP = 32
 SHARE = 0.25  # of the free memory that the tiles at work may take
 
 
-class TileRun(Tally):
+class TileRun(Careful):
     """One run: where it computes now, how large a tile may be, and what had to be changed. Of a
     tile's work, `parts` are told.
     """
@@ -35,9 +35,9 @@ class TileRun(Tally):
     def __init__(
         self, network: Tiled, device: Device, source: np.ndarray, seed: int | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(device)
         self.seed = seed  # of the noise of a network that draws some
-        self.network, self.device, self.source = network, device, source
+        self.network, self.source = network, source
         # one window fades into the next where both have seen all they look at
         self.reach = GLOBAL_OVERLAP if network.reach is None else network.reach
         self.overlap = 2 * (self.reach + tiles.RAMP)
@@ -124,10 +124,8 @@ class TileRun(Tally):
         if self.most and max(x.shape[2:]) > self.most:
             return self._in_parts(x, self.most)
         try:
-            return self._finite(x)
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
+            return self._called(lambda: self._forward(x))
+        except MemoryFull:
             self._smaller(x)
         return self._run(x)
 
@@ -172,36 +170,17 @@ class TileRun(Tally):
                     list_.append(y)
         return torch.stack([tiles.whole(layout, self.network.scale, list_) for list_ in parts])
 
-    def _finite(self, x: Tensor) -> Tensor:
-        y = self._forward(self.device, x)
-        if not all_finite(y) and self.device.precision != "float32":
-            self._changes.append(
-                (
-                    "Not finite in {precision}: made again in float32.",
-                    {"precision": self.device.precision},
-                )
-            )
-            y = self._forward(self.device.with_precision("float32"), x)
-        if not all_finite(y):
-            raise UserError("This model's weights give no picture: its output is not finite.")
-        return y
-
-    def _forward(self, device: Device, x: Tensor) -> Tensor:
-        self._calls += 1
+    def _forward(self, x: Tensor) -> Tensor:
+        """The network's own answer to x, which is mirrored at its borders up to what it takes."""
         height, width = x.shape[2:]
         need = (
             max(-(-n // self.network.multiple) * self.network.multiple, self.network.minimum)
             for n in (height, width)
         )
-        padded = planes.mirrored(x, *need).to(device.name, memory_format=torch.channels_last)
-        with device.computing():
-            y = self._called(padded)[
-                ..., : height * self.network.scale, : width * self.network.scale
-            ]
-            return y.float().cpu()
-
-    def _called(self, x: Tensor) -> Tensor:
-        return self.network(x) if self.seed is None else self.network(x, self.seed)
+        padded = planes.mirrored(x, *need).to(self.device.name, memory_format=torch.channels_last)
+        y = self.network(padded) if self.seed is None else self.network(padded, self.seed)
+        scale = self.network.scale
+        return y[..., : height * scale, : width * scale].float().cpu()
 
 
 def _on_cpu(network: Tiled, device: Device) -> tuple[Tiled, Device, None]:

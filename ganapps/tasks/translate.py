@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganapps.device import Device, all_finite, out_of_memory
+from ganapps.device import Device, all_finite
 from ganapps.errors import UserError
 from ganapps.networks.contracts import Changer, Network, TextDenoiser, Translator
 from ganapps.pictures.images import from_tensor
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
 from ganapps.schema import Range
-from ganapps.tasks import finish, hidden
+from ganapps.tasks import careful, finish, hidden
+from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.edit import Editing
 from ganapps.tasks.faces import Seed, number
 from ganapps.tasks.labels import Labels
-from ganapps.tasks.tally import Tally
 from ganapps.tasks.text import Guidance, Prompt, Steps
 
 # bytes: larger pictures go through a processor in strips, so that Stop is heard and memory stays
@@ -124,7 +124,7 @@ def _run(
     return _Run(network, device, _condition(network, table, chosen), seed)
 
 
-class _Run(Tally):
+class _Run(Careful):
     """One picture: whole, or in strips, with retries that are told."""
 
     preview = ()
@@ -132,8 +132,8 @@ class _Run(Tally):
     def __init__(
         self, network: Translator, device: Device, condition: Tensor | None, seed: int | None
     ) -> None:
-        super().__init__()
-        self.network, self.device, self.condition, self.seed = network, device, condition, seed
+        super().__init__(device)
+        self.network, self.condition, self.seed = network, condition, seed
         self.figures: dict[str, Any] = {}
         self.strips = 1
 
@@ -155,9 +155,7 @@ class _Run(Tally):
                 self.result = self._whole(x, self.device)
                 self._calls += 1
                 yield 1, 1
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
+            except MemoryFull:
                 self._changes.append(
                     ("Out of memory for the whole picture: in strips instead.", {})
                 )
@@ -165,16 +163,11 @@ class _Run(Tally):
         else:
             yield from self._in_strips(x, self.device)
         if not all_finite(self.result) and self.device.precision != "float32":
-            self._changes.append(
-                (
-                    "Not finite in {precision}: made again in float32.",
-                    {"precision": self.device.precision},
-                )
-            )
-            self.device = self.device.with_precision("float32")
+            low, self.device = self.device, self.device.with_precision("float32")
+            self._changes += careful.again(low, self.device)
             yield from self.through(x)
         elif not all_finite(self.result):
-            raise UserError("This model's weights give no picture: its output is not finite.")
+            raise careful.no_picture()
 
     def _fits(self, x: Tensor) -> bool:
         """May this picture go through the network whole?"""
@@ -182,7 +175,7 @@ class _Run(Tally):
         return self.network.memory(*x.shape[2:]) <= room
 
     def _whole(self, x: Tensor, device: Device) -> Tensor:
-        with device.computing():
+        with careful.block(device):
             return self.network(x.to(device.name), self._mixed(device), self.seed).float().cpu()
 
     def _in_strips(self, x: Tensor, device: Device) -> Iterator[tuple[int, int]]:
@@ -194,15 +187,13 @@ class _Run(Tally):
         try:
             while True:
                 try:
-                    with device.computing():
+                    with careful.block(device):
                         done, self.strips = next(work)
                 except StopIteration as end:
                     self.result = end.value
                     break
                 yield done, self.strips
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
+        except MemoryFull as error:
             raise UserError(
                 "The memory is not enough for this picture and this model: make the picture "
                 "smaller, or close other programs."
@@ -228,7 +219,7 @@ class _Run(Tally):
             x, size=[-(-s // need) * need for s in small], mode="area"
         )
         low, high = self.network.output_range
-        with self.device.computing():
+        with careful.block(self.device):
             work = self.network.in_strips(
                 x.to(self.device.name), self._mixed(self.device), self.seed, strip=TRIAL_STRIP
             )
