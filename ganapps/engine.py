@@ -384,10 +384,17 @@ class Engine:
             return ()
         return table.controls if table else ()
 
+    def takes(self, network: str, control: str) -> bool:
+        """Can a person set this ("denoise", "style", "face") on the network of that name, which a
+        row or an own file says? "" is no network.
+        """
+        return control in self.runtime.controls(network)
+
     def _known_labels(self, checkpoint: Checkpoint) -> labels.Labels | None:
         """The labels of a model as its row tells them, before its network is here."""
         if checkpoint.id not in self._tables:
-            count = len(checkpoint.classes) or (len(FACE) if checkpoint.network == "stargan" else 0)
+            face = len(FACE) if self.takes(checkpoint.network, "face") else 0
+            count = len(checkpoint.classes) or face
             self._tables[checkpoint.id] = labels_of(self.runtime, checkpoint, count)
         return self._tables[checkpoint.id]
 

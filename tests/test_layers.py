@@ -42,7 +42,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "networks": ({"networks"}, {"torch"}),
     "learning": ({"learning"}, {"torch"}),
     "tasks": (
-        {"tasks", "device", "pictures", "schema", "report", "errors"},
+        {"tasks", "networks.contracts", "device", "pictures", "schema", "report", "errors"},
         {"torch", "numpy", "diffusers"},
     ),
     "measure": (set(), set()),

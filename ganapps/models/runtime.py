@@ -7,14 +7,13 @@ from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 
-from torch import nn
-
 from ganapps import networks
 from ganapps.device import Device, pick
 from ganapps.errors import WeightsError
 from ganapps.models import catalog, formats, hub, own_file
 from ganapps.models.catalog import WEIGHTS, Checkpoint, Source
 from ganapps.models.formats import folders
+from ganapps.networks.contracts import Network
 
 SHARE = 0.4  # of a device's memory that networks may stay in
 
@@ -23,7 +22,7 @@ SHARE = 0.4  # of a device's memory that networks may stay in
 class Ready:
     """A network on its device, and its parameter count."""
 
-    network: nn.Module
+    network: Network
     parameters: int
 
 
@@ -95,6 +94,10 @@ class Runtime:
                 self._ready.popitem(last=False)
             return self._ready[key]
 
+    def controls(self, network: str) -> tuple[str, ...]:
+        """What a person can set on the network of that name, as `networks.CONTROLS` calls it."""
+        return networks.CONTROLS.get(network, ())
+
     def own_file(self, path: str) -> own_file.Given:
         """What a person's checkpoint file holds. Raises WeightsError where that is no network known
         here.
@@ -132,7 +135,7 @@ def _revised(checkpoint: Checkpoint, revision: str | None) -> Checkpoint:
     )
 
 
-def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[str, nn.Module]:
+def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[str, Network]:
     """The network in a file on the processor, and its name. Raises WeightsError."""
     files = located.source.files
     contents = (

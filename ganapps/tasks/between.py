@@ -7,7 +7,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import Denoiser, FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.schema import Range
@@ -28,7 +29,7 @@ RATE = 12  # pictures of the film a second
 
 
 def walk(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -55,7 +56,7 @@ def walk(
 
 
 def drift(
-    network: Any,
+    network: Denoiser,
     device: Device,
     labels_of_model: object = None,
     *,
@@ -68,7 +69,7 @@ def drift(
     to that of `to` (none: the next seed), and back, each by DDIM without fresh noise, so that the
     picture is a function of its noise (Song 2020).
     """
-    if not hasattr(network, "decode") or not hasattr(network, "shape"):
+    if not isinstance(network, Denoiser):
         raise UserError(
             "This model does not draw from noise alone: choose a diffusion model of faces."
         )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import Denoiser
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.schema import Range
@@ -22,7 +23,7 @@ from ganapps.tasks.labels import Labels
 
 
 def denoise(
-    network: Any,
+    network: Denoiser,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -41,7 +42,7 @@ def denoise(
     of a conditional model; left alone, the seed draws it. One picture at a time: a picture does not
     depend on `count`.
     """
-    if not hasattr(network, "decode") or not hasattr(network, "label_dim"):
+    if not isinstance(network, Denoiser):
         raise UserError(
             "This model does not draw from noise alone: choose a diffusion model of faces."
         )
@@ -68,7 +69,7 @@ def denoise(
 
 
 def _walk(
-    network: Any, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None
+    network: Denoiser, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None
 ) -> Iterator[sampling.Point]:
     generator = torch.Generator().manual_seed(seed)
     x = sampling.noise(network.shape, generator, device)
@@ -87,7 +88,7 @@ def _row(table: Labels | None, chosen: dict[str, Any] | None, seed: int) -> Tens
     )
 
 
-def _shown(network: Any, device: Device, x: Tensor) -> Image.Image:
+def _shown(network: Denoiser, device: Device, x: Tensor) -> Image.Image:
     """x [1, C, h, w], decoded where it is latent, as a picture."""
     pixels, _ = careful.call(device, partial(network.decode, x))
     return from_tensor(pixels, network.value_range)[0]

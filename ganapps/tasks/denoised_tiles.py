@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import NoisyUpscaler
 from ganapps.tasks import careful, planes, sampling, tiles
 from ganapps.tasks.careful import MemoryFull
 from ganapps.tasks.tile_run import TileRun
@@ -30,11 +31,12 @@ class DenoisedTiles(TileRun):
     neighbours share theirs where they overlap.
     """
 
+    network: NoisyUpscaler
     seed: int  # its noise is always drawn
 
     def __init__(
         self,
-        network: Any,
+        network: NoisyUpscaler,
         device: Device,
         source: np.ndarray,
         steps: int | None = None,
@@ -129,6 +131,7 @@ class DenoisedTiles(TileRun):
     def _noisy(self, small: Tensor, noise: list[Tensor]) -> Tensor:
         if not self.network.noise_levels:
             return small
+        assert self.network.noises is not None, "what has levels has their schedule"
         loop = sampling.scheduler(self.network.noises, "ddpm", 1)
         return loop.add_noise(small, noise[0], torch.tensor([self.level]))
 

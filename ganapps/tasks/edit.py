@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import TextDenoiser
 from ganapps.tasks import careful, sampling
 from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.text import glances, words
@@ -31,7 +32,7 @@ class Editing(Careful):
 
     def __init__(
         self,
-        network: Any,
+        network: TextDenoiser,
         device: Device,
         prompt: str,
         steps: int | None = None,

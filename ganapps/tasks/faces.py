@@ -17,6 +17,7 @@ import torch
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Sentence, Step
 from ganapps.schema import Range
@@ -52,7 +53,7 @@ def number(seed: Seed) -> int:
 
 
 def generate(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -116,7 +117,7 @@ def generate(
 
 
 def strip(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -130,7 +131,7 @@ def strip(
     """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite),
     the average itself, and wild.
     """
-    if not getattr(network, "num_ws", 0):
+    if not isinstance(network, StyleGenerator):
         raise UserError(
             "This model has no style space, so it has no average face to come from: choose a "
             "StyleGAN."
@@ -152,7 +153,7 @@ def strip(
 
 
 def loop(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
@@ -199,7 +200,7 @@ def loop(
     )
 
 
-def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
+def _idle(network: FaceGenerator, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
     """What to say where settings of `function` were turned that mean nothing to this network, each
     sentence about some of them.
     """
@@ -208,16 +209,16 @@ def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Sentence, 
     placing = [name for name in turned if name in PLACING]
     rest = [name for name in turned if name not in PLACING]
     said: list[tuple[str, list[str]]] = []
-    if not network.num_ws:
+    if not isinstance(network, StyleGenerator):
         said.append(("This model has no style space, so this has no effect: {settings}.", rest))
-    elif not getattr(network, "has_noise", True):
+    elif not network.has_noise:
         said.append(
             (
                 "This model has no noise, so this has no effect: {settings}.",
                 [name for name in rest if name == "noise"],
             )
         )
-    if not getattr(network, "places", False):
+    if not _places(network):
         said.append(
             (
                 "This model's pictures can't be turned or moved, "
@@ -260,22 +261,22 @@ class Maker(Careful):
 
     def __init__(
         self,
-        network: Any,
+        network: FaceGenerator,
         device: Device,
         table: Labels | None,
         chosen: Mapping[str, Any] | None,
         noise: Noise,
         placing: Placing = Placing(),
     ) -> None:
-        if not hasattr(network, "z_dim"):
+        if not isinstance(network, FaceGenerator):
             raise UserError("This model does not draw from seeds: choose a face model.")
         if chosen and table is None:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
         super().__init__(device)
         self.network, self.table, self.chosen, self.noise = network, table, chosen or {}, noise
         self.batch = batch_size(network.resolution, device)
-        moved = placing != Placing() and getattr(network, "places", False)
-        self.placed = (
+        moved = placing != Placing() and _places(network)
+        self.placed: dict[str, Any] = (
             {"rotation": placing.turn, "translation": (placing.right, placing.down)}
             if moved
             else {}
@@ -304,13 +305,13 @@ class Maker(Careful):
         """Styles [N, num_ws, w_dim] of z and label rows, a batch at a time; for a network without a
         style space z itself.
         """
-        if not self.network.num_ws:
+        if not isinstance(self.network, StyleGenerator):
             return z
         with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
             return _joined(
                 [
-                    self.network.mapping(*part, psi=psi, cutoff=cutoff)
-                    for part in self._parts(z, rows)
+                    self.network.mapping(some, labels, psi=psi, cutoff=cutoff)
+                    for some, labels in self._parts(z, rows)
                 ]
             )
 
@@ -373,12 +374,17 @@ class Maker(Careful):
     def _draw(
         self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
     ) -> torch.Tensor:
-        if not self.network.num_ws:
+        if not isinstance(self.network, StyleGenerator):
             return self.network(ws, rows)
         generators = None
         if self.noise == "random":
             generators = [torch.Generator(self.device.name).manual_seed(n) for n in numbers]
         return self.network.synthesis(ws, noise=self.noise, generators=generators, **self.placed)
+
+
+def _places(network: FaceGenerator) -> bool:
+    """Can what it draws be turned and moved?"""
+    return isinstance(network, StyleGenerator) and network.places
 
 
 def _joined(batches: list[torch.Tensor]) -> torch.Tensor:

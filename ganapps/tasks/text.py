@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 from PIL import Image
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import TextDenoiser
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Sentence, Step
 from ganapps.schema import Longest, Range
@@ -26,7 +27,7 @@ Steps = Annotated[int, Range(1, 1000)]
 
 
 def draw(
-    network: Any,
+    network: TextDenoiser,
     device: Device,
     labels_of_model: object = None,
     *,
@@ -47,7 +48,7 @@ def draw(
     the same on every device. `eta` is the share of fresh noise in each DDIM step. One picture at a
     time: a picture does not depend on `count`.
     """
-    if not hasattr(network, "read") or network.edits:
+    if not isinstance(network, TextDenoiser) or network.edits:
         raise UserError("This model does not draw from a text: choose a text-to-image model.")
     sampling.check_eta(eta, scheduler)
     loop = sampling.scheduler(network.schedule, scheduler, steps)
@@ -68,7 +69,7 @@ def draw(
             said = cut = ()
 
 
-def words(network: Any, device: Device, text: str) -> tuple[Tensor, tuple[Sentence, ...]]:
+def words(network: TextDenoiser, device: Device, text: str) -> tuple[Tensor, tuple[Sentence, ...]]:
     """What the U-Net reads of a text, [1, tokens, C], in float32; and the sentence that says so
     where its end is not read.
     """
@@ -85,20 +86,20 @@ def words(network: Any, device: Device, text: str) -> tuple[Tensor, tuple[Senten
     )
 
 
-def decoded(network: Any, x_0: Tensor) -> Image.Image:
+def decoded(network: TextDenoiser, x_0: Tensor) -> Image.Image:
     """The picture of latents [1, C, h, w]."""
     pixels, _ = careful.call(Device(x_0.device.type), partial(network.decode, x_0))
     return from_tensor(pixels, network.value_range)[0]
 
 
-def glances(network: Any, at: sampling.Point) -> tuple[Image.Image, ...]:
+def glances(network: TextDenoiser, at: sampling.Point) -> tuple[Image.Image, ...]:
     """x_t and the guess of x_0 to look at, without the decoder."""
     with torch.inference_mode():
         return tuple(from_tensor(network.glance(x))[0] for x in (at.x, at.guess))
 
 
 def _guided(
-    network: Any, device: Device, prompt: str, negative: str, guidance: float
+    network: TextDenoiser, device: Device, prompt: str, negative: str, guidance: float
 ) -> tuple[sampling.Predict, int, tuple[Sentence, ...]]:
     """What a step asks of the network, in how many calls, and what of the texts is not read (Ho
     2021).
@@ -118,7 +119,7 @@ def _guided(
     return predict, 2, cut + cut_too
 
 
-def _idle(network: Any, guidance: float, negative: str) -> tuple[Sentence, ...]:
+def _idle(network: TextDenoiser, guidance: float, negative: str) -> tuple[Sentence, ...]:
     """What to say where the negative text does nothing."""
     if negative and network.distilled:
         return (("This model's guidance is built in: what to avoid has no effect.", {}),)

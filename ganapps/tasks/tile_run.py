@@ -7,7 +7,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +14,15 @@ from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import Tiled
 from ganapps.tasks import planes, tiles
 from ganapps.tasks.careful import Careful, MemoryFull
 
 SMALLEST = 64  # pixels a side: below, a tile is nearly all overlap
 LEAST = 24  # pixels a side: what is tried at last where the memory is full
-LARGEST = 512
 # for a network that looks at all of its picture, where tiles can't agree whatever they share
 GLOBAL_OVERLAP = 32
 SHARE = 0.25  # of the free memory that the tiles at work may take
-# per pixel of a tile's result, where the network does not say: three layers of 64 channels
-BYTES = 4 * 64 * 3
 
 
 class TileRun(Careful):
@@ -36,7 +33,7 @@ class TileRun(Careful):
     parts = 1
 
     def __init__(
-        self, network: Any, device: Device, source: np.ndarray, seed: int | None = None
+        self, network: Tiled, device: Device, source: np.ndarray, seed: int | None = None
     ) -> None:
         super().__init__(device)
         self.seed = seed  # of the noise of a network that draws some
@@ -44,17 +41,13 @@ class TileRun(Careful):
         # one window fades into the next where both have seen all they look at
         self.reach = GLOBAL_OVERLAP if network.reach is None else network.reach
         self.overlap = 2 * (self.reach + tiles.RAMP)
-        # where tiles begin for it to see alike
-        self.step = getattr(network, "step", network.multiple)
         self.most: int | None = None  # pixels a side, after a memory was full
 
     def tile(self) -> int:
         """Pixels a side that a share of the free memory holds, at most what is quickest."""
-        each = getattr(self.network, "memory", BYTES * self.network.scale**2) * (
-            2 if self.source.shape[2] in (2, 4) else 1
-        )
+        each = self.network.memory * (2 if self.source.shape[2] in (2, 4) else 1)
         held = math.isqrt(int(SHARE * self.device.free_memory() / each))
-        side = max(SMALLEST, min(getattr(self.network, "tile", LARGEST), held))
+        side = max(SMALLEST, min(self.network.tile, held))
         return max(side - side % max(self.network.multiple, 16), self.network.multiple)
 
     def layout(self, tile: int | None, overlap: int | None) -> tiles.Grid:
@@ -64,7 +57,12 @@ class TileRun(Careful):
         overlap = self.overlap if overlap is None else overlap
         height, width = self.source.shape[:2]
         layout = tiles.grid(
-            height, width, tile or self.tile(), overlap, self.network.multiple, self.step
+            height,
+            width,
+            tile or self.tile(),
+            overlap,
+            self.network.multiple,
+            self.network.step,
         )
         if any(
             len(axis.starts) > 1 and axis.overlap < 2 * self.reach
@@ -109,11 +107,7 @@ class TileRun(Careful):
         """
         if self.device.name == "cpu":
             return 1
-        each = (
-            getattr(self.network, "memory", BYTES * self.network.scale**2)
-            * layout.rows.side
-            * layout.columns.side
-        )
+        each = self.network.memory * layout.rows.side * layout.columns.side
         return int(max(1, min(8, SHARE * self.device.free_memory() / each)))
 
     def _results(self, windows: list[np.ndarray]) -> list[Tensor]:
@@ -160,7 +154,8 @@ class TileRun(Careful):
 
     def _in_parts(self, x: Tensor, side: int) -> Tensor:
         height, width = x.shape[2:]
-        layout = tiles.grid(height, width, side, self.overlap, self.network.multiple, self.step)
+        network = self.network
+        layout = tiles.grid(height, width, side, self.overlap, network.multiple, network.step)
         pixels = x.permute(0, 2, 3, 1).numpy()
         parts: list[list[Tensor]] = [[] for _ in x]
         for top in layout.rows.starts:
@@ -188,7 +183,7 @@ class TileRun(Careful):
         return y[..., : height * scale, : width * scale].float().cpu()
 
 
-def _on_cpu(network: Any, device: Device) -> tuple[Any, Device, None]:
+def _on_cpu(network: Tiled, device: Device) -> tuple[Tiled, Device, None]:
     """A copy of the network beside the processor; the GPU's own stays where it was."""
     twin = copy.deepcopy(network.to("cpu"))
     network.to(device.name)

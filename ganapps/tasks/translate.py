@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ganapps.device import Device, all_finite
 from ganapps.errors import UserError
+from ganapps.networks.contracts import Changer, Network, TextDenoiser, Translator
 from ganapps.pictures.images import from_tensor
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
@@ -33,7 +34,7 @@ TRIAL_STRIP = 200_000  # bytes of a strip there: many seams
 
 
 def translate(
-    network: Any,
+    network: Translator | TextDenoiser,
     device: Device,
     labels_of_model: Labels | None,
     picture: Upload,
@@ -99,7 +100,7 @@ def units(size: tuple[int, int]) -> float:
 
 
 def _run(
-    network: Any,
+    network: Network,
     device: Device,
     table: Labels | None,
     chosen: Mapping[str, Any] | None,
@@ -109,11 +110,11 @@ def _run(
     """Who carries the picture over. Raises UserError where something is asked that this model does
     not take.
     """
-    if getattr(network, "edits", False):
+    if isinstance(network, TextDenoiser) and network.edits:
         if chosen:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
         return Editing(network, device, **asked, seed=seed)
-    if not hasattr(network, "prepared"):
+    if not isinstance(network, Translator):
         raise UserError("This model does not translate pictures: choose a translator.")
     if given := ", ".join(name for name, value in asked.items() if value not in (None, "")):
         raise UserError(
@@ -129,7 +130,7 @@ class _Run(Careful):
     preview = ()
 
     def __init__(
-        self, network: Any, device: Device, condition: Tensor | None, seed: int | None
+        self, network: Translator, device: Device, condition: Tensor | None, seed: int | None
     ) -> None:
         super().__init__(device)
         self.network, self.condition, self.seed = network, condition, seed
@@ -241,7 +242,7 @@ def _run_out(work: Generator[Any, None, Tensor]) -> Tensor:
 
 
 def _condition(
-    network: Any, table: Labels | None, chosen: Mapping[str, Any] | None
+    network: Translator, table: Labels | None, chosen: Mapping[str, Any] | None
 ) -> Tensor | None:
     """[1, labels] of names and numbers; styles share out 1. Raises UserError for an unknown name or
     a number out of range.
@@ -285,7 +286,7 @@ def _colours(pixels: np.ndarray) -> np.ndarray:
     return pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
 
 
-def _padded(network: Any, x: Tensor) -> Tensor:
+def _padded(network: Changer, x: Tensor) -> Tensor:
     """x with its mirror image below and to the right, up to what the network needs."""
     need = [max(-(-s // network.multiple) * network.multiple, network.minimum) for s in x.shape[2:]]
     missing = [n - s for n, s in zip(need, x.shape[2:])]
@@ -296,7 +297,7 @@ def _padded(network: Any, x: Tensor) -> Tensor:
     )
 
 
-def _pixels(y: Tensor, network: Any, like: np.ndarray, keep_alpha: bool) -> np.ndarray:
+def _pixels(y: Tensor, network: Changer, like: np.ndarray, keep_alpha: bool) -> np.ndarray:
     """The result [C, H, W] as pixels [H, W, C] of the kind that came, its alpha put back."""
     if like.dtype == np.uint8:
         pixels = np.array(from_tensor(y[None], network.output_range)[0]).reshape(*y.shape[1:], -1)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import Network, NoisyUpscaler, Tiled, TwinUpscaler, Upscaler
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Part, Step
 from ganapps.schema import Range
@@ -22,7 +23,7 @@ INSPECTED = 64_000_000  # pixels: of larger results no heat maps are made
 
 
 def upscale(
-    network: Any,
+    network: Tiled,
     device: Device,
     labels_of_model: Labels | None,
     picture: Upload,
@@ -95,25 +96,25 @@ def units(size: tuple[int, int]) -> float:
     return size[0] * size[1] / 1e6
 
 
-def _upscaler(network: Any, denoise: float | None) -> Any:
+def _upscaler(network: Network, denoise: float | None) -> Tiled:
     """The network, of twins the one that removes noise so strongly. Raises UserError where it is no
     upscaler, or has no such choice.
     """
-    if getattr(network, "value_range", None) != (0.0, 1.0) or not hasattr(network, "scale"):
+    if not isinstance(network, Tiled):
         raise UserError("This model does not enlarge pictures: choose an upscaler.")
     if denoise is None:
         return network
-    if not hasattr(network, "denoised"):
+    if not isinstance(network, TwinUpscaler):
         raise UserError("This model has no denoise strength: leave it out, or choose one that has.")
     return network.denoised(denoise)
 
 
-def _work(network: Any, device: Device, source: np.ndarray, asked: dict[str, Any]) -> TileRun:
+def _work(network: Tiled, device: Device, source: np.ndarray, asked: dict[str, Any]) -> TileRun:
     """Who makes the tiles: one call each, or a diffusion model's walk."""
-    if hasattr(network, "noise_levels"):
+    if isinstance(network, NoisyUpscaler):
         seed = None if asked["seed"] is None else number(asked["seed"])
         return DenoisedTiles(network, device, source, **{**asked, "seed": seed})
-    draws = getattr(network, "draws", False)
+    draws = isinstance(network, Upscaler) and network.draws
     if given := ", ".join(
         name
         for name, value in asked.items()

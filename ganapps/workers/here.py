@@ -32,12 +32,13 @@ class Here:
         """As `workers.Worker` says."""
         asked = self.runtime.device.with_precision(job.recipe.precision)
         ready = self.runtime.network(job.checkpoint, job.located)
-        network = careful.watched(ready.network)
-        device = asked.with_precision(job.recipe.precision, getattr(network, "precisions", ()))
+        network = ready.network
+        careful.watched(network)
+        device = asked.with_precision(job.recipe.precision, network.precisions)
         stream = self.tasks[job.recipe.task](
             network,
             device,
-            labels_of(self.runtime, job.checkpoint, getattr(network, "label_dim", 0)),
+            labels_of(self.runtime, job.checkpoint, network.label_dim),
             *job.uploads,
             **job.recipe.settings,
         )

@@ -103,9 +103,12 @@ def cached(source: Source, folder: Path) -> Located | None:
     if not well_formed(source):
         return None
     files = names(source)
-    place = {"revision": source.revision, "cache_dir": folder}
-    paths = [try_to_load_from_cache(source.repo, name, **place) for name in files]
-    if not all(isinstance(path, str) for path in paths):
+    looked = [
+        try_to_load_from_cache(source.repository, name, cache_dir=folder, revision=source.revision)
+        for name in files
+    ]
+    paths = [path for path in looked if isinstance(path, str)]
+    if len(paths) < len(files):
         return None
     folder = Path(paths[0]).parents[files[0].count("/")]
     return Located(folder / source.file, source, folder.name, source.sha256)
@@ -151,7 +154,7 @@ def home(typed: bool) -> Path:
 
 def blob(source: Source, etag: str, folder: Path) -> Path:
     """Where a cache keeps the content that the Hub calls `etag`."""
-    return folder / repo_folder_name(repo_id=source.repo, repo_type="model") / "blobs" / etag
+    return folder / repo_folder_name(repo_id=source.repository, repo_type="model") / "blobs" / etag
 
 
 def make_room(source: Source, needed: int, title: str, folder: Path) -> None:

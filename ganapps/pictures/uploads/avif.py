@@ -113,8 +113,8 @@ def _boxes(data: Data, at: int, end: int) -> Iterator[_Box]:
     for _ in range(BOXES):
         if at + 8 > end:
             return
-        size, name = unpacked(">I4s", data, at)
-        body = at + 8
+        (size,) = unpacked(">I", data, at)
+        name, body = data[at + 4 : at + 8], at + 8
         if size == 1:
             (size,) = unpacked(">Q", data, body)
             body += 8
@@ -257,7 +257,9 @@ def _colours(
     """The profile, what the numbers mean, and what to say of senseless ones. Raises UserError for
     HDR.
     """
-    icc, meant, said = None, None, ()
+    icc: bytes | None = None
+    meant: light.Light | None = None
+    said: tuple[Sentence, ...] = ()
     for box in boxes:
         kind = data[box.body : box.body + 4]
         if kind in (b"prof", b"rICC"):

@@ -6,6 +6,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import (
@@ -14,6 +15,7 @@ from PIL import (
     GifImagePlugin,
     Image,
     ImageCms,
+    ImageFile,
     JpegImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
@@ -24,7 +26,7 @@ from ganapps.pictures.uploads.header import Header, Region, cut_off, damaged, un
 from ganapps.pictures.uploads.stored import Pieces
 from ganapps.report import Sentence
 
-OPEN = {
+OPEN: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "GIF": GifImagePlugin.GifImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
@@ -154,7 +156,9 @@ def _of_png(header: Header, grey: bool, changes: list[Sentence]) -> Convert:
         return part if light is None else light.converted(part)
 
     key = _key(header)
-    table = _table(header.palette, header.key, grey) if header.colours == 3 else None
+    table = None
+    if header.colours == 3 and header.palette is not None:
+        table = _table(header.palette, header.key, grey)
     return convert
 
 
@@ -197,7 +201,7 @@ def _regions(header: Header) -> Iterator[Region]:
     yield from header.regions() if header.regions else (Region(0, header.size[1], header.file),)
 
 
-def _opened(header: Header, region: Region, file: Pieces) -> Image.Image:
+def _opened(header: Header, region: Region, file: Pieces) -> ImageFile.ImageFile:
     try:
         picture = OPEN[header.kind](file.open())
     except BROKEN as e:
@@ -215,7 +219,7 @@ def _loaded(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _pictures(header: Header, region: Region) -> tuple[str, list[Image.Image]]:
+def _pictures(header: Header, region: Region) -> tuple[str, list[ImageFile.ImageFile]]:
     """What Pillow makes of a region, and its mode. It has one 16 bit mode, grey; of colours it
     keeps one byte of each pair, so they are decoded twice: high bytes, then low; the mode is then
     how they lie ("RGB;16B").
@@ -254,11 +258,12 @@ def _join(
         return _looked_up(picture, grey=icc is None)
     if mode not in PLAIN | {"1", "YCbCr", "RGBa"}:
         raise unknown_pixels()
-    if header.light is not None:
+    light = header.light
+    if light is not None:
         changes.append(
             ("Its colours were converted to sRGB from what the file says of their brightness.", {})
         )
-        return lambda some: header.light.converted(_array(some[0]))
+        return lambda some: light.converted(_array(some[0]))
     key = picture.info.get("transparency")
     if header.kind == "GIF" and isinstance(key, int):
         return lambda some: _keyed(_array(some[0]), (key,))
@@ -288,19 +293,19 @@ def _words(some: list[Image.Image]) -> np.ndarray:
     return _array(high).astype(np.uint16) << 8 | _array(low)
 
 
-def _raw_mode(picture: Image.Image) -> str:
-    if not picture.tile:
+def _raw_mode(picture: ImageFile.ImageFile) -> str:
+    args = picture.tile[0].args if picture.tile else None
+    if not args:
         raise damaged()
-    args = picture.tile[0].args
     return args if isinstance(args, str) else args[0]
 
 
-def _read_as(picture: Image.Image, mode: str) -> None:
+def _read_as(picture: ImageFile.ImageFile, mode: str) -> None:
     """From now on Pillow takes from each pixel the bytes that it takes when it is told that they
     lie like this.
     """
     tiles = (
-        t._replace(args=mode if isinstance(t.args, str) else (mode, *t.args[1:]))
+        t._replace(args=(mode, *t.args[1:]) if t.args and not isinstance(t.args, str) else mode)
         for t in picture.tile
     )
     picture.tile = list(tiles)
@@ -329,17 +334,7 @@ def _unmultiplied(some: list[Image.Image]) -> np.ndarray:
 
 def _to_srgb(mode: str, icc: bytes | None, changes: list[Sentence]) -> Join:
     """CMYK or Lab as sRGB, which no later step could do; the profile is used up by it."""
-    transform = None
-    try:
-        if mode == "LAB" or icc:
-            source = (
-                ImageCms.createProfile("LAB")
-                if mode == "LAB"
-                else ImageCms.ImageCmsProfile(BytesIO(icc))
-            )
-            transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except ImageCms.PyCMSError:
-        transform = None
+    transform = _transform(mode, icc)
     if mode == "LAB":
         changes.append(("Its Lab colours were converted to sRGB.", {}))
     elif transform is not None:
@@ -353,7 +348,29 @@ def _to_srgb(mode: str, icc: bytes | None, changes: list[Sentence]) -> Join:
             )
         )
         return lambda some: _near(_array(some[0]))
-    return lambda some: _array(ImageCms.applyTransform(some[0], transform))
+    assert transform is not None, "Lab always has one"
+
+    def converted(some: list[Image.Image]) -> np.ndarray:
+        made = ImageCms.applyTransform(some[0], transform)
+        assert made is not None, "not in place"
+        return _array(made)
+
+    return converted
+
+
+def _transform(mode: str, icc: bytes | None) -> ImageCms.ImageCmsTransform | None:
+    """To sRGB; None for CMYK without a usable profile."""
+    if mode != "LAB" and not icc:
+        return None
+    try:
+        source = (
+            ImageCms.createProfile("LAB")
+            if mode == "LAB"
+            else ImageCms.ImageCmsProfile(BytesIO(icc or b""))
+        )
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except ImageCms.PyCMSError:
+        return None
 
 
 def _near(cmyk: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ganapps.pictures.uploads.header import EXTRAS, Header, damaged, overloaded
 from ganapps.pictures.uploads.stored import BLOCK, Data, Pieces, unpacked
+from ganapps.report import Sentence
 
 BLOCKS = 2_000_000  # of one frame or text; half a gigabyte in full blocks
 EXTENSIONS = 10_000  # before the second frame
@@ -13,7 +14,8 @@ MEMORY = 7  # bytes a pixel while it is decoded: Pillow's picture and ours
 def header(data: Data) -> Header:
     width, height, flags = unpacked("<HHB", data, 6)
     start = 13 + _palette(flags)
-    kept, control, size, frames, room = [data[:start]], b"", (width, height), 0, EXTRAS
+    kept: list[bytes | range] = [data[:start]]
+    control, size, frames, room = b"", (width, height), 0, EXTRAS
     following = ""
     for _ in range(EXTENSIONS):
         if frames and start >= len(data):
@@ -38,7 +40,7 @@ def header(data: Data) -> Header:
         start = end
     if not frames:
         raise damaged()
-    said = (
+    said: tuple[Sentence, ...] = (
         (("This GIF has no end mark, but its picture is whole.", {}),)
         if following == "nothing"
         else ()

@@ -51,7 +51,9 @@ def header(data: Data) -> Header:
         or (colours == 3 and b"PLTE" not in found)
     ):
         raise unknown_pixels()
-    overlooked = () if ended else (("This PNG has no end mark, but its picture is whole.", {}),)
+    overlooked: tuple[Sentence, ...] = ()
+    if not ended:
+        overlooked = (("This PNG has no end mark, but its picture is whole.", {}),)
     meant, said = _light(found)
     key = found.get(b"tRNS") if colours in (0, 2, 3) else None
     samples = (3 if colours == 3 else KINDS[colours]) + (key is not None)

@@ -50,13 +50,13 @@ class TranslateTab(PictureTab):
             0,
             step=1,
             label=t("Style"),
-            visible=self.first.network == "styles26",
+            visible=self.engine.takes(self.first.network, "style"),
             elem_id="translate-style",
         )
         self.face = gr.CheckboxGroup(
             list(FACE),
             label=t("What the face should have"),
-            visible=self.first.network == "stargan",
+            visible=self.engine.takes(self.first.network, "face"),
             elem_id="translate-face",
         )
         self.prompt = gr.Textbox(
@@ -85,9 +85,9 @@ class TranslateTab(PictureTab):
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
         """The style, the attributes or the words, of a model that takes them."""
         network = row.network if row else values[self.weights.kind]
-        if network == "styles26":
+        if self.engine.takes(network, "style"):
             return {"labels": {str(int(values[self.style])): 1.0}}
-        if network == "stargan":
+        if self.engine.takes(network, "face"):
             return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
         return (
             {"prompt": values[self.prompt]} if row and row.kind == "diffusion" else {}
@@ -96,17 +96,18 @@ class TranslateTab(PictureTab):
     def restored(self, recipe: Recipe) -> dict:
         """The style, the attributes, the words."""
         row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
+        network = row.network if row else ""
         style = next(iter(chosen), "0")
         known = _attributes(row)
         return {
             self.style: gr.update(
                 value=int(style) if style.isdecimal() and len(style) < 3 else 0,
-                visible=row is not None and row.network == "styles26",
+                visible=self.engine.takes(network, "style"),
             ),
             self.face: gr.update(
                 choices=known,
                 value=[name for name in chosen if name in known],
-                visible=row is not None and row.network == "stargan",
+                visible=self.engine.takes(network, "face"),
             ),
             self.prompt: gr.update(
                 value=recipe.settings.get("prompt", ""),
@@ -156,8 +157,8 @@ class TranslateTab(PictureTab):
     def _controls(self, network: str, row: Checkpoint | None, lang: str) -> dict:
         choices = [(say(lang, name), name) for name in _attributes(row)]
         return {
-            self.style: gr.update(visible=network == "styles26"),
-            self.face: gr.update(choices=choices, visible=network == "stargan"),
+            self.style: gr.update(visible=self.engine.takes(network, "style")),
+            self.face: gr.update(choices=choices, visible=self.engine.takes(network, "face")),
         }
 
     def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:

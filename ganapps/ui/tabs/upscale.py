@@ -69,7 +69,7 @@ class UpscaleTab(PictureTab):
             0.5,
             step=0.05,
             label=t("Denoise"),
-            visible=self.first.network == "interpolated",
+            visible=self.engine.takes(self.first.network, "denoise"),
             elem_id="upscale-denoise",
         )
         self.own_widgets += [self.size, self.width, self.denoise]
@@ -118,7 +118,7 @@ class UpscaleTab(PictureTab):
             "sixteen_bit": values[self.sixteen],
             "tile": int(values[self.tile] or 0) or None,
         }
-        if row and row.network == "interpolated":
+        if row and self.engine.takes(row.network, "denoise"):
             settings["denoise"] = values[self.denoise]
         if values[self.size] == "width":
             settings["width"] = int(values[self.width] or 0)
@@ -141,7 +141,7 @@ class UpscaleTab(PictureTab):
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its choice of noise, where it has one."""
         return {
-            self.denoise: gr.update(visible=row.network == "interpolated")
+            self.denoise: gr.update(visible=self.engine.takes(row.network, "denoise"))
         } | super().model_chosen(row, lang)
 
     def own_events(self) -> list:
