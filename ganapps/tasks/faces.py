@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from ganapps.device import Device, all_finite, out_of_memory
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.pictures.images import from_tensor
-from ganapps.report import Made, Sentence, Step
+from ganapps.report import Made, Step
 from ganapps.schema import Range
 from ganapps.tasks.labels import Labels
 
@@ -197,7 +197,7 @@ def loop(
     )
 
 
-def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
+def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Message, ...]:
     """What to say where settings of `function` were turned that mean nothing to this network, each
     sentence about some of them.
     """
@@ -205,25 +205,31 @@ def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Sentence, 
     turned = [name for name, value in settings.items() if value != defaults[name].default]
     placing = [name for name in turned if name in PLACING]
     rest = [name for name in turned if name not in PLACING]
-    said: list[tuple[str, list[str]]] = []
-    if not network.num_ws:
-        said.append(("This model has no style space, so this has no effect: {settings}.", rest))
-    elif not getattr(network, "has_noise", True):
+    noise = [name for name in rest if name == "noise"]
+    said = []
+    if rest and not network.num_ws:
         said.append(
-            (
+            Message(
+                "This model has no style space, so this has no effect: {settings}.",
+                settings=", ".join(rest),
+            )
+        )
+    elif noise and not getattr(network, "has_noise", True):
+        said.append(
+            Message(
                 "This model has no noise, so this has no effect: {settings}.",
-                [name for name in rest if name == "noise"],
+                settings=", ".join(noise),
             )
         )
-    if not getattr(network, "places", False):
+    if placing and not getattr(network, "places", False):
         said.append(
-            (
-                "This model's pictures can't be turned or moved, "
-                "so this has no effect: {settings}.",
-                placing,
+            Message(
+                "This model's pictures can't be turned or moved, so this has no effect: "
+                "{settings}.",
+                settings=", ".join(placing),
             )
         )
-    return tuple((sentence, {"settings": ", ".join(names)}) for sentence, names in said if names)
+    return tuple(said)
 
 
 def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
@@ -330,7 +336,7 @@ class Maker:
         numbers: Sequence[int],
         captions: Sequence[str],
         settings: Sequence[Mapping],
-        said: tuple[Sentence, ...] = (),
+        said: tuple[Message, ...] = (),
         task: str | None = None,
     ) -> Iterator[Step]:
         """A Step after the first batch of pictures, then after every batch or as many as are made
@@ -351,11 +357,11 @@ class Maker:
 
     def pictures(
         self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
-    ) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
+    ) -> tuple[torch.Tensor, tuple[Message, ...]]:
         """x [N, 3, H, W] of styles (or of z), all finite; out of memory halves the batch for the
         rest of the run.
         """
-        changes: list[Sentence] = []
+        changes: list[Message] = []
         while True:
             try:
                 # styles hold the labels already
@@ -376,15 +382,17 @@ class Maker:
                         "smaller one, or --device cpu."
                     ) from e
                 self.batch //= 2
-                changes.append(("Out of memory: {count} at a time instead.", {"count": self.batch}))
+                changes.append(
+                    Message("Out of memory: {count} at a time instead.", count=self.batch)
+                )
 
-    def _mended(self, x: torch.Tensor, part: Sequence, changes: list[Sentence]) -> torch.Tensor:
+    def _mended(self, x: torch.Tensor, part: Sequence, changes: list[Message]) -> torch.Tensor:
         """The batch `x`, made of `part`; anew in float32 where it is not finite."""
         if not all_finite(x) and self.device.precision != "float32":
             changes.append(
-                (
+                Message(
                     "Not finite in {precision}: made again in float32.",
-                    {"precision": self.device.precision},
+                    precision=self.device.precision,
                 )
             )
             x = self._draw(self.device.with_precision("float32"), *part)

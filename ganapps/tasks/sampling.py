@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from ganapps.device import Device, all_finite
-from ganapps.errors import UserError, WeightsError
-from ganapps.report import Sentence
+from ganapps.errors import Message, UserError, WeightsError
 
 Scheduler = Literal["ddim", "ddpm", "dpm++", "euler", "unipc", "lcm", "consistency"]
 # Ho 2020, Song 2021, Lu 2022, Karras 2022, Zhao 2023, Luo 2023, Song 2023: by diffusers' classes,
@@ -39,7 +38,7 @@ class Point:
 
     x: Tensor
     guess: Tensor
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
 
 
 def scheduler(schedule: Mapping[str, Any], name: str, steps: int) -> Any:
@@ -109,15 +108,14 @@ def walk(
     }
     x = x * loop.init_noise_sigma
     for t in loop.timesteps:
-        changes: tuple[Sentence, ...] = ()
+        changes: tuple[Message, ...] = ()
         with device.computing():
             entered = loop.scale_model_input(x, t)
             predicted = predict(entered, t).float()
         if not all_finite(predicted) and device.precision != "float32":
             changes = (
-                (
-                    "Not finite in {precision}: made again in float32.",
-                    {"precision": device.precision},
+                Message(
+                    "Not finite in {precision}: made again in float32.", precision=device.precision
                 ),
             )
             device = device.with_precision("float32")

@@ -4,7 +4,7 @@ changed.
 
 from __future__ import annotations
 
-from ganapps.report import Sentence
+from ganapps.errors import Message
 
 
 class Tally:
@@ -12,14 +12,14 @@ class Tally:
 
     def __init__(self) -> None:
         self._calls = 0
-        self._changes: list[Sentence] = []
+        self._changes: list[Message] = []
 
     def calls(self) -> int:
         """Network calls since this was last asked."""
         calls, self._calls = self._calls, 0
         return calls
 
-    def changes(self) -> tuple[Sentence, ...]:
+    def changes(self) -> tuple[Message, ...]:
         """What had to be changed since this was last asked."""
         changes, self._changes = tuple(self._changes), []
         return changes

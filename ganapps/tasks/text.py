@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from ganapps.device import Device, all_finite
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.pictures.images import from_tensor
-from ganapps.report import Made, Sentence, Step
+from ganapps.report import Made, Step
 from ganapps.schema import Longest, Range
 from ganapps.tasks import sampling
 from ganapps.tasks.faces import SEEDS, Seed, number
@@ -67,7 +67,7 @@ def draw(
             said = cut = ()
 
 
-def words(network: Any, device: Device, text: str) -> tuple[Tensor, tuple[Sentence, ...]]:
+def words(network: Any, device: Device, text: str) -> tuple[Tensor, tuple[Message, ...]]:
     """What the U-Net reads of a text, [1, tokens, C], in float32; and the sentence that says so
     where its end is not read.
     """
@@ -77,9 +77,9 @@ def words(network: Any, device: Device, text: str) -> tuple[Tensor, tuple[Senten
     if not left:
         return read, ()
     return read, (
-        (
+        Message(
             "The text is longer than this model reads, so its end was left out: {text}",
-            {"text": left[:200]},
+            text=left,
         ),
     )
 
@@ -101,7 +101,7 @@ def glances(network: Any, at: sampling.Point) -> tuple[Image.Image, ...]:
 
 def _guided(
     network: Any, device: Device, prompt: str, negative: str, guidance: float
-) -> tuple[sampling.Predict, int, tuple[Sentence, ...]]:
+) -> tuple[sampling.Predict, int, tuple[Message, ...]]:
     """What a step asks of the network, in how many calls, and what of the texts is not read (Ho
     2021).
     """
@@ -120,10 +120,10 @@ def _guided(
     return predict, 2, cut + cut_too
 
 
-def _idle(network: Any, guidance: float, negative: str) -> tuple[Sentence, ...]:
+def _idle(network: Any, guidance: float, negative: str) -> tuple[Message, ...]:
     """What to say where the negative text does nothing."""
     if negative and network.distilled:
-        return (("This model's guidance is built in: what to avoid has no effect.", {}),)
+        return (Message("This model's guidance is built in: what to avoid has no effect."),)
     if negative and guidance <= 1:
-        return (("Without guidance above 1, what to avoid has no effect.", {}),)
+        return (Message("Without guidance above 1, what to avoid has no effect."),)
     return ()

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganapps.device import Device, all_finite, out_of_memory
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.tasks import planes, tiles
 from ganapps.tasks.tally import Tally
 
@@ -71,10 +71,9 @@ class TileRun(Tally):
             for axis in (layout.rows, layout.columns)
         ):
             self._changes.append(
-                (
+                Message(
                     "These tiles share fewer pixels than this model looks at: faint seams are "
-                    "possible.",
-                    {},
+                    "possible."
                 )
             )
         return layout
@@ -143,13 +142,13 @@ class TileRun(Tally):
         if side >= LEAST:
             self.most = side
             self._changes.append(
-                ("Out of memory: tiles of {count} pixels instead.", {"count": side})
+                Message("Out of memory: tiles of {count} pixels instead.", count=side)
             )
         elif self.device.name != "cpu":
             self._changes.append(
-                (
+                Message(
                     "Out of memory on {device}: the rest is made on the CPU.",
-                    {"device": self.device.title},
+                    device=self.device.title,
                 )
             )
             self.network, self.device, self.most = _on_cpu(self.network, self.device)
@@ -181,9 +180,9 @@ class TileRun(Tally):
         y = self._forward(self.device, x)
         if not all_finite(y) and self.device.precision != "float32":
             self._changes.append(
-                (
+                Message(
                     "Not finite in {precision}: made again in float32.",
-                    {"precision": self.device.precision},
+                    precision=self.device.precision,
                 )
             )
             y = self._forward(self.device.with_precision("float32"), x)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganapps.device import Device, all_finite, out_of_memory
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.pictures.images import from_tensor
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
@@ -158,16 +158,16 @@ class _Run(Tally):
                 if not out_of_memory(error):
                     raise
                 self._changes.append(
-                    ("Out of memory for the whole picture: in strips instead.", {})
+                    Message("Out of memory for the whole picture: in strips instead.")
                 )
                 yield from self._in_strips(x, self.device)
         else:
             yield from self._in_strips(x, self.device)
         if not all_finite(self.result) and self.device.precision != "float32":
             self._changes.append(
-                (
+                Message(
                     "Not finite in {precision}: made again in float32.",
-                    {"precision": self.device.precision},
+                    precision=self.device.precision,
                 )
             )
             self.device = self.device.with_precision("float32")

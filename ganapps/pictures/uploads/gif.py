@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganapps.errors import Message
 from ganapps.pictures.uploads.header import EXTRAS, Header, damaged, overloaded
 from ganapps.pictures.uploads.stored import BLOCK, Data, Pieces, unpacked
 
@@ -39,7 +40,7 @@ def header(data: Data) -> Header:
     if not frames:
         raise damaged()
     said = (
-        (("This GIF has no end mark, but its picture is whole.", {}),)
+        (Message("This GIF has no end mark, but its picture is whole."),)
         if following == "nothing"
         else ()
     )

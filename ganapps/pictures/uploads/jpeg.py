@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.pictures.uploads.header import (
     EXTRAS,
     Header,
@@ -61,10 +61,9 @@ def header(data: Data) -> Header:
     memory = size[0] * size[1] * _memory(frame, progressive or scan[0] < frame[5])
     said = (
         (
-            (
+            Message(
                 "Bytes that belong to nothing stand between the parts of this JPEG; they were "
-                "passed over.",
-                {},
+                "passed over."
             ),
         )
         if stray

@@ -150,13 +150,9 @@ def table(lines: Sequence[Line], lang: str) -> str:
 def _setting(label: str, lang: str) -> str:
     """`25 steps` in the visitor's language; psi and eta are letters everywhere."""
     number, _, word = label.partition(" ")
-    return (
-        say(lang, "{count} steps", count=number)
-        if word == "steps"
-        else say(lang, "1 step")
-        if word == "step"
-        else label
-    )
+    if word in ("step", "steps"):
+        return say(lang, "{count:step|steps}", count=number)
+    return label
 
 
 def _short(seconds: float) -> str:

@@ -169,15 +169,11 @@ def report_line(
         f"{report.device} {report.precision}",
         say(
             lang,
-            "1 picture in {seconds}" if report.pictures == 1 else "{count} pictures in {seconds}",
+            "{count:picture|pictures} in {seconds}",
             count=report.pictures,
             seconds=seconds(report.seconds),
         ),
-        say(
-            lang,
-            "1 network call" if report.network_calls == 1 else "{count} network calls",
-            count=report.network_calls,
-        ),
+        say(lang, "{count:network call|network calls}", count=report.network_calls),
     ]
     if report.peak_memory is not None:
         parts.append(
@@ -197,22 +193,20 @@ def report_line(
         )
     if note:
         parts.append(note)
-    sentences = dict.fromkeys(say(lang, template, **values) for template, values in report.changes)
+    sentences = dict.fromkeys(say(lang, message) for message in report.changes)
     changes = "".join(f"<li>{html.escape(s)}</li>" for s in sentences)
     return _line(" · ".join(parts), progress, f"<ul>{changes}</ul>" if changes else "")
 
 
 def waiting_line(result: Result, lang: str) -> str:
     """What a run waits for: a download, with its bar."""
-    template, values = result.waiting or ("", {})
-    return _line(say(lang, template, **values), (result.done, result.total), "")
+    sentence = say(lang, result.waiting) if result.waiting else ""
+    return _line(sentence, (result.done, result.total), "")
 
 
 def refusal(error: UserError, lang: str) -> str:
     """A sentence for the person, where the result would be."""
-    return (
-        f'<div class="refusal" role="alert">{escaped(lang, error.template, **error.values)}</div>'
-    )
+    return f'<div class="refusal" role="alert">{escaped(lang, error.message)}</div>'
 
 
 def bug() -> UserError:

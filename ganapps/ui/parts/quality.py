@@ -221,7 +221,7 @@ def _counts_note(lines: list[Line], lang: str) -> str:
     """
     counts = sorted({p.pictures for line in lines for p in line.points})
     if len(counts) == 1:
-        return say(lang, "Measured on {count} pictures of each.", count=counts[0])
+        return say(lang, "Measured on {count:picture|pictures} of each.", count=counts[0])
     return say(
         lang,
         "Measured on {few} to {many} pictures: the fewer, the farther they seem.",
