@@ -130,12 +130,22 @@ def test_every_sentence_is_there_in_chinese() -> None:
     assert [s for s, said in chinese().items() if said.isascii() and s != said] == []
 
 
+def test_models_and_examples_have_chinese_names_where_theirs_are_words() -> None:
+    """SwinIR is one everywhere; Line drawing is not."""
+    rows = tomllib.loads((ROOT / "weights" / "catalog.toml").read_text("utf-8"))["checkpoint"]
+    worded = re.compile(r"(?<![\w-])[a-z]{4,}\b(?! *-)")
+    names = [row["title"] for row in rows if worded.search(row["title"])]
+    names += [path.stem for path in (ROOT / "ganapps" / "ui" / "examples").glob("*.png")]
+    assert [name for name in names if name not in chinese()] == []
+
+
 def test_every_entry_is_a_sentence_of_the_app() -> None:
     """Else it is of a sentence that was changed, or went."""
     said = set()
     for path in (ROOT / "ganapps").rglob("*.py"):
         said |= {text(node) for node in ast.walk(ast.parse(path.read_text()))}
     said |= set(strings(tomllib.loads((ROOT / "weights" / "catalog.toml").read_text("utf-8"))))
+    said |= {path.stem for path in (ROOT / "ganapps" / "ui" / "examples").glob("*.png")}
     assert [s for s in chinese() if s not in said] == []
 
 

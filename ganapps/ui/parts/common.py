@@ -25,7 +25,7 @@ from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
 from ganapps.ui.doors import files
-from ganapps.ui.words import escaped, say
+from ganapps.ui.words import escaped, named, say
 from ganapps.workers.runs import RunEnded
 
 log = logging.getLogger("ganapps")
@@ -347,8 +347,10 @@ def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
     groups = list(dict.fromkeys(["", *drawn.values()]))
     listed = []
     for row in sorted(rows, key=lambda row: groups.index(drawn[row.id])):
-        title = f"{say(lang, drawn[row.id])}: {row.title}" if drawn[row.id] else row.title
-        listed.append(
-            (title if engine.here(row) else f"{title} ({say(lang, 'not here yet')})", row.id)
-        )
+        title = named(lang, row.title)
+        if drawn[row.id]:
+            title = f"{say(lang, drawn[row.id])}: {title}"
+        if not engine.here(row):
+            title = f"{title} ({say(lang, 'not here yet')})"
+        listed.append((title, row.id))
     return listed

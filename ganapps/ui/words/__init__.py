@@ -26,7 +26,7 @@ def say(lang: str, said: str | Message, /, **values: object) -> str:
     template, given = said if isinstance(said, Message) else (said, values)
     if lang == "zh":
         template = chinese().get(template, template)
-    return filled(template, {name: _value(lang, value) for name, value in given.items()})
+    return filled(template, {name: _said(lang, value) for name, value in given.items()})
 
 
 def escaped(lang: str, said: str | Message, /, **values: object) -> str:
@@ -34,12 +34,15 @@ def escaped(lang: str, said: str | Message, /, **values: object) -> str:
     return html.escape(say(lang, said, **values))
 
 
-def _value(lang: str, value: object) -> object:
+def named(lang: str, name: str) -> str:
+    """A name, of a model perhaps, in the visitor's language; as it is where it has no other."""
+    return chinese().get(name, name) if lang == "zh" else name
+
+
+def _said(lang: str, value: object) -> object:
     if isinstance(value, Message):  # a refusal that names another one as its reason
         return say(lang, value)
-    if lang == "zh" and isinstance(value, str):
-        return chinese().get(value, value)
-    return value
+    return named(lang, value) if isinstance(value, str) else value
 
 
 @cache
