@@ -14,7 +14,7 @@ import spaces
 from PIL import Image
 
 from ganapps import __version__, schema
-from ganapps.errors import UserError, WeightsError
+from ganapps.errors import Message, UserError, WeightsError
 from ganapps.measure.prices import Ledger, Price, folder
 from ganapps.models import hub, own_file, runtime
 from ganapps.models.catalog import Checkpoint
@@ -23,7 +23,7 @@ from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
 from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
-from ganapps.report import Kept, Made, Part, Report, Sentence, Step
+from ganapps.report import Kept, Made, Part, Report, Step
 from ganapps.tasks import (
     between,
     cycle,
@@ -93,7 +93,7 @@ class Result:
     done: float
     total: float
     made: tuple[Kept, ...] = ()
-    waiting: Sentence | None = None
+    waiting: Message | None = None
     preview: tuple[Image.Image, ...] = ()
     parts: tuple[Part, ...] = ()
 
@@ -133,7 +133,7 @@ class Engine:
         wanted = TASKS[recipe.task].pictures
         if len(pictures) != wanted:
             raise UserError(
-                "The task {task} takes {wanted} pictures, {got} came.",
+                "The task {task} takes {wanted:picture|pictures}, {got} came.",
                 task=recipe.task,
                 wanted=wanted,
                 got=len(pictures),
@@ -190,7 +190,7 @@ class Engine:
                     report,
                     progress.done,
                     progress.total or 0,
-                    waiting=(progress.template, progress.values),
+                    waiting=progress.message,
                 )
                 runs.check()
 
@@ -464,24 +464,24 @@ def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:
 
 def _provenance(
     recipe: Recipe, located: hub.Located, pictures: tuple[Mapping[str, Any], ...]
-) -> tuple[Sentence, ...]:
+) -> tuple[Message, ...]:
     """What to say of the files that serve: earlier sources that failed, and whether model and
     uploads are the recipe's own.
     """
     changes = tuple(located.changes)
     if recipe.sha256 and recipe.sha256 != located.sha256:
-        changes += (("The model's file is not the one this recipe was made with.", {}),)
+        changes += (Message("The model's file is not the one this recipe was made with."),)
     if recipe.pictures and recipe.pictures != pictures:
-        changes += (("The picture is not the one this recipe was made with.", {}),)
+        changes += (Message("The picture is not the one this recipe was made with."),)
     return changes
 
 
-def _not_a_list(recipe: Recipe) -> Iterator[Sentence]:
+def _not_a_list(recipe: Recipe) -> Iterator[Message]:
     """A seed that other programs would read as several: here it is a word, and says so."""
     seed = recipe.settings.get("seed")
     if isinstance(seed, str) and re.fullmatch(r"\s*\d+(\s*[,-]\s*\d+)+\s*", seed):
-        yield (
+        yield Message(
             "The seed {seed} is one word here, not a list of seeds: for several pictures, give the "
             "first number and how many.",
-            {"seed": seed},
+            seed=seed,
         )

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ganapps.errors import Message
 from ganapps.recipe import Recipe
-
-# an English template and its values, as in errors.UserError
-Sentence = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ class Step:
     total: int
     made: tuple[Made, ...] = ()
     network_calls: int = 0
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
     preview: tuple[Image.Image, ...] = ()
     part: Part | None = None
     for_show: bool = False
@@ -85,7 +83,7 @@ class Report:
     """What one run cost. `seconds`, `network_calls`, `joules` (of a GPU that tells) and `flops`
     (only counted in a rehearsal) add up over the run, `peak_memory` is in bytes beyond what was
     there before (None where it can't be measured), `parameters` is the network's count, `changes`
-    are sentences, `source` says where the model's file came from.
+    are what was made otherwise than asked, `source` says where the model's file came from.
     """
 
     checkpoint: str
@@ -101,7 +99,7 @@ class Report:
     parameters: int = 0
     joules: float | None = None
     flops: int | None = None
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for `report.json` and the API, without what was not measured; changes as
@@ -114,7 +112,7 @@ class Report:
         }
         return values | {
             "seconds": round(self.seconds, 4),
-            "changes": [t.format(**v) for t, v in self.changes],
+            "changes": [str(message) for message in self.changes],
         }
 
 

@@ -17,7 +17,7 @@ import torch
 
 from ganapps import __main__, recipe
 from ganapps.engine import Engine
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.models.hub import Progress
 from ganapps.pictures import images
 from ganapps.recipe import Recipe
@@ -165,7 +165,7 @@ def test_closing_a_run_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_closing_a_run_stops_its_download(tmp_path: Path) -> None:
     engine = small_engine(Small(), tmp_path)
-    engine.runtime.steps = (Progress(1, 10, "Fetching {title}", {"title": "Small"}),) * 2
+    engine.runtime.steps = (Progress(1, 10, Message("Fetching {title}", title="Small")),) * 2
     run = engine.run(SMALL)
     waiting = next(run)
     assert (
@@ -229,7 +229,7 @@ def test_the_price_of_a_model_that_is_here_has_no_download(engine: Engine) -> No
 
 def test_what_a_source_had_to_say_is_in_the_report(tmp_path: Path) -> None:
     engine = small_engine(Small(), tmp_path)
-    engine.runtime.changes = (("{source} did not serve.", {"source": "A"}),)
+    engine.runtime.changes = (Message("{source} did not serve.", source="A"),)
     assert said(last(engine.run(SMALL)).report.changes) == ["A did not serve."]
 
 

@@ -177,7 +177,8 @@ def _recognised(contents: formats.Contents, title: str) -> str:
     if why:
         raise WeightsError("{file} can't be used: {why}.", file=title, why=why)
     raise WeightsError(
-        "{file} holds {count} tensors in a layout that no network here knows: nothing was run.",
+        "{file} holds {count:tensor|tensors} in a layout that no network here knows: "
+        "nothing was run.",
         file=title,
         count=len(shapes),
     )

@@ -15,8 +15,7 @@ from weakref import WeakKeyDictionary
 from torch import Tensor, nn
 
 from ganapps.device import Device, all_finite, out_of_memory
-from ganapps.errors import UserError
-from ganapps.report import Sentence
+from ganapps.errors import Message, UserError
 
 GLANCE = (
     0.02  # seconds between two looks: often enough to stop at once, too seldom to cost anything
@@ -71,15 +70,12 @@ def no_picture() -> UserError:
     return UserError("This model's weights give no picture: its output is not finite.")
 
 
-def again(asked: Device, used: Device) -> tuple[Sentence, ...]:
+def again(asked: Device, used: Device) -> tuple[Message, ...]:
     """What to say where a call was `asked` for in a lower precision than the one it `used`."""
     if asked.precision == used.precision:
         return ()
     return (
-        (
-            "Not finite in {precision}: made again in float32.",
-            {"precision": asked.precision},
-        ),
+        Message("Not finite in {precision}: made again in float32.", precision=asked.precision),
     )
 
 
@@ -91,14 +87,14 @@ class Careful:
     def __init__(self, device: Device) -> None:
         self.device = device
         self._calls = 0
-        self._changes: list[Sentence] = []
+        self._changes: list[Message] = []
 
     def calls(self) -> int:
         """Network calls since this was last asked."""
         calls, self._calls = self._calls, 0
         return calls
 
-    def changes(self) -> tuple[Sentence, ...]:
+    def changes(self) -> tuple[Message, ...]:
         """What had to be changed since this was last asked."""
         changes, self._changes = tuple(self._changes), []
         return changes

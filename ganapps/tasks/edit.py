@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganapps.device import Device
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import TextDenoiser
 from ganapps.tasks import careful, sampling
 from ganapps.tasks.careful import Careful, MemoryFull
@@ -111,10 +111,11 @@ class Editing(Careful):
         share, need = (MOST / (height * width)) ** 0.5, self.network.multiple
         size = [max(need, int(side * share) // need * need) for side in (height, width)]
         self._changes.append(
-            (
+            Message(
                 "The picture is larger than this model works on: it was edited at {width} x "
                 "{height} pixels and enlarged again.",
-                {"width": size[1], "height": size[0]},
+                width=size[1],
+                height=size[0],
             )
         )
         return F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(-1, 1)

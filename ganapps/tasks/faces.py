@@ -16,10 +16,10 @@ import numpy as np
 import torch
 
 from ganapps.device import Device
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
-from ganapps.report import Made, Sentence, Step
+from ganapps.report import Made, Step
 from ganapps.schema import Range
 from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.labels import Labels
@@ -200,7 +200,7 @@ def loop(
     )
 
 
-def _idle(network: FaceGenerator, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
+def _idle(network: FaceGenerator, function: Callable, **settings: Any) -> tuple[Message, ...]:
     """What to say where settings of `function` were turned that mean nothing to this network, each
     sentence about some of them.
     """
@@ -208,25 +208,32 @@ def _idle(network: FaceGenerator, function: Callable, **settings: Any) -> tuple[
     turned = [name for name, value in settings.items() if value != defaults[name].default]
     placing = [name for name in turned if name in PLACING]
     rest = [name for name in turned if name not in PLACING]
-    said: list[tuple[str, list[str]]] = []
-    if not isinstance(network, StyleGenerator):
-        said.append(("This model has no style space, so this has no effect: {settings}.", rest))
-    elif not network.has_noise:
+    noise = [name for name in rest if name == "noise"]
+    styled = isinstance(network, StyleGenerator)
+    said = []
+    if rest and not styled:
         said.append(
-            (
+            Message(
+                "This model has no style space, so this has no effect: {settings}.",
+                settings=", ".join(rest),
+            )
+        )
+    if noise and styled and not network.has_noise:
+        said.append(
+            Message(
                 "This model has no noise, so this has no effect: {settings}.",
-                [name for name in rest if name == "noise"],
+                settings=", ".join(noise),
             )
         )
-    if not _places(network):
+    if placing and not _places(network):
         said.append(
-            (
-                "This model's pictures can't be turned or moved, "
-                "so this has no effect: {settings}.",
-                placing,
+            Message(
+                "This model's pictures can't be turned or moved, so this has no effect: "
+                "{settings}.",
+                settings=", ".join(placing),
             )
         )
-    return tuple((sentence, {"settings": ", ".join(names)}) for sentence, names in said if names)
+    return tuple(said)
 
 
 def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
@@ -322,7 +329,7 @@ class Maker(Careful):
         numbers: Sequence[int],
         captions: Sequence[str],
         settings: Sequence[Mapping],
-        said: tuple[Sentence, ...] = (),
+        said: tuple[Message, ...] = (),
         task: str | None = None,
     ) -> Iterator[Step]:
         """A Step after the first batch of pictures, then after every batch or as many as are made
@@ -343,7 +350,7 @@ class Maker(Careful):
 
     def pictures(
         self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
-    ) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
+    ) -> tuple[torch.Tensor, tuple[Message, ...]]:
         """x [N, 3, H, W] of styles (or of z), all finite; out of memory halves the batch for the
         rest of the run.
         """
@@ -361,7 +368,7 @@ class Maker(Careful):
                     ) from e
                 self.batch //= 2
                 self._changes.append(
-                    ("Out of memory: {count} at a time instead.", {"count": self.batch})
+                    Message("Out of memory: {count} at a time instead.", count=self.batch)
                 )
 
     def _parts(self, *columns: Any) -> list[list]:

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from ganapps.device import Device
-from ganapps.errors import UserError, WeightsError
-from ganapps.report import Sentence
+from ganapps.errors import Message, UserError, WeightsError
 from ganapps.tasks import careful
 
 Scheduler = Literal["ddim", "ddpm", "dpm++", "euler", "unipc", "lcm", "consistency"]
@@ -41,7 +40,7 @@ class Point:
 
     x: Tensor
     guess: Tensor
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
 
 
 def scheduler(schedule: Mapping[str, Any], name: str, steps: int) -> Any:

@@ -13,10 +13,10 @@ from PIL import Image
 from torch import Tensor
 
 from ganapps.device import Device
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import TextDenoiser
 from ganapps.pictures.images import from_tensor
-from ganapps.report import Made, Sentence, Step
+from ganapps.report import Made, Step
 from ganapps.schema import Longest, Range
 from ganapps.tasks import careful, sampling
 from ganapps.tasks.faces import SEEDS, Seed, number
@@ -69,7 +69,7 @@ def draw(
             said = cut = ()
 
 
-def words(network: TextDenoiser, device: Device, text: str) -> tuple[Tensor, tuple[Sentence, ...]]:
+def words(network: TextDenoiser, device: Device, text: str) -> tuple[Tensor, tuple[Message, ...]]:
     """What the U-Net reads of a text, [1, tokens, C], in float32; and the sentence that says so
     where its end is not read.
     """
@@ -79,9 +79,9 @@ def words(network: TextDenoiser, device: Device, text: str) -> tuple[Tensor, tup
     if not left:
         return read, ()
     return read, (
-        (
+        Message(
             "The text is longer than this model reads, so its end was left out: {text}",
-            {"text": left[:200]},
+            text=left,
         ),
     )
 
@@ -100,7 +100,7 @@ def glances(network: TextDenoiser, at: sampling.Point) -> tuple[Image.Image, ...
 
 def _guided(
     network: TextDenoiser, device: Device, prompt: str, negative: str, guidance: float
-) -> tuple[sampling.Predict, int, tuple[Sentence, ...]]:
+) -> tuple[sampling.Predict, int, tuple[Message, ...]]:
     """What a step asks of the network, in how many calls, and what of the texts is not read (Ho
     2021).
     """
@@ -119,10 +119,10 @@ def _guided(
     return predict, 2, cut + cut_too
 
 
-def _idle(network: TextDenoiser, guidance: float, negative: str) -> tuple[Sentence, ...]:
+def _idle(network: TextDenoiser, guidance: float, negative: str) -> tuple[Message, ...]:
     """What to say where the negative text does nothing."""
     if negative and network.distilled:
-        return (("This model's guidance is built in: what to avoid has no effect.", {}),)
+        return (Message("This model's guidance is built in: what to avoid has no effect."),)
     if negative and guidance <= 1:
-        return (("Without guidance above 1, what to avoid has no effect.", {}),)
+        return (Message("Without guidance above 1, what to avoid has no effect."),)
     return ()

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganapps.device import Device
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import Tiled
 from ganapps.tasks import planes, tiles
 from ganapps.tasks.careful import Careful, MemoryFull
@@ -69,10 +69,9 @@ class TileRun(Careful):
             for axis in (layout.rows, layout.columns)
         ):
             self._changes.append(
-                (
+                Message(
                     "These tiles share fewer pixels than this model looks at: faint seams are "
-                    "possible.",
-                    {},
+                    "possible."
                 )
             )
         return layout
@@ -135,13 +134,13 @@ class TileRun(Careful):
         if side >= LEAST:
             self.most = side
             self._changes.append(
-                ("Out of memory: tiles of {count} pixels instead.", {"count": side})
+                Message("Out of memory: tiles of {count} pixels instead.", count=side)
             )
         elif self.device.name != "cpu":
             self._changes.append(
-                (
+                Message(
                     "Out of memory on {device}: the rest is made on the CPU.",
-                    {"device": self.device.title},
+                    device=self.device.title,
                 )
             )
             self.network, self.device, self.most = _on_cpu(self.network, self.device)

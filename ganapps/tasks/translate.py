@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganapps.device import Device, all_finite
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import Changer, Network, TextDenoiser, Translator
 from ganapps.pictures.images import from_tensor
 from ganapps.pictures.uploads import Upload
@@ -157,7 +157,7 @@ class _Run(Careful):
                 yield 1, 1
             except MemoryFull:
                 self._changes.append(
-                    ("Out of memory for the whole picture: in strips instead.", {})
+                    Message("Out of memory for the whole picture: in strips instead.")
                 )
                 yield from self._in_strips(x, self.device)
         else:

@@ -10,11 +10,12 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ganapps.errors import Message
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.hub import Located
 from ganapps.pictures.uploads import Upload
 from ganapps.recipe import Recipe
-from ganapps.report import Report, Sentence, Step
+from ganapps.report import Report, Step
 
 Rehearsal = Literal["", "flops", "memory", "both"]
 
@@ -32,7 +33,7 @@ class Job:
     checkpoint: Checkpoint
     located: Located
     uploads: tuple[Upload, ...] = ()
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
     rehearsal: Rehearsal = ""
 
 

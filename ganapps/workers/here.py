@@ -8,12 +8,12 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 
-from ganapps.errors import WeightsError
+from ganapps.errors import Message, WeightsError
 from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.runtime import Runtime
-from ganapps.report import Report, Sentence, Step
+from ganapps.report import Report, Step
 from ganapps.tasks import careful, labels
 from ganapps.workers import Job, runs, shares
 
@@ -117,6 +117,6 @@ def labels_of(runtime: Runtime, checkpoint: Checkpoint, count: int) -> labels.La
     return labels.from_classes(FACE if unnamed else checkpoint.classes, count) if count else None
 
 
-def _once(changes: tuple[Sentence, ...]) -> Iterator[Sentence]:
+def _once(changes: tuple[Message, ...]) -> Iterator[Message]:
     """Each sentence once: what every batch had to say is said once in the report."""
     return (c for i, c in enumerate(changes) if c not in changes[:i])

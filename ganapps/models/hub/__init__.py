@@ -7,16 +7,15 @@ from __future__ import annotations
 import errno
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
 from huggingface_hub import constants, errors
 
-from ganapps.errors import UserError, WeightsError
+from ganapps.errors import Message, UserError, WeightsError
 from ganapps.models.catalog import Checkpoint, Source
 from ganapps.models.hub import disk, strangers, transfer
 from ganapps.models.hub.disk import Located, Progress, Steps, shipped
@@ -215,11 +214,11 @@ def _from_hub(source: Source, title: str, offline: bool, typed: bool) -> Steps:
         if older is None:
             raise
         located = yield from disk.checked(older, title, {})
-        older_used = (
+        older_used = Message(
             "A newer {repo} could not be fetched, so the copy on this machine was used.",
-            {"repo": source.repo},
+            repo=source.repo,
         )
-        return replace(located, changes=(_sentence(error), older_used))
+        return replace(located, changes=(error.message, older_used))
 
 
 def _downloaded(source: Source, title: str, typed: bool) -> Steps:
@@ -261,18 +260,19 @@ def _downloaded(source: Source, title: str, typed: bool) -> Steps:
 
 def _meter(done: int, total: int, seconds: float, title: str) -> Progress:
     if total == 0:
-        return Progress(0, 0, "Asking the Hub for {title}", {"title": title})
+        return Progress(0, 0, Message("Asking the Hub for {title}", title=title))
     if done == 0:
         return Progress(
-            0, total, "Waiting for {title} ({total} MB)", {"title": title, "total": disk.mb(total)}
+            0, total, Message("Waiting for {title} ({total} MB)", title=title, total=disk.mb(total))
         )
-    values = {
-        "title": title,
-        "done": disk.mb(done),
-        "total": disk.mb(total),
-        "speed": disk.mb(done / seconds),
-    }
-    return Progress(done, total, "Downloading {title}: {done} of {total} MB, {speed} MB/s", values)
+    downloading = Message(
+        "Downloading {title}: {done} of {total} MB, {speed} MB/s",
+        title=title,
+        done=disk.mb(done),
+        total=disk.mb(total),
+        speed=disk.mb(done / seconds),
+    )
+    return Progress(done, total, downloading)
 
 
 @dataclass(frozen=True)
@@ -290,7 +290,7 @@ def _looked(source: Source, title: str) -> Generator[Progress, None, dict[str, F
     if time.monotonic() - _given_up.get(constants.ENDPOINT, -AGAIN) < AGAIN:
         raise _unreachable(title)
     facts: dict[str, Fact] = {}
-    waiting = Progress(0, source.size, "Asking the Hub for {title}", {"title": title})
+    waiting = Progress(0, source.size, Message("Asking the Hub for {title}", title=title))
     for name in disk.names(source):
         try:
             said = yield from transfer.looked(
@@ -322,17 +322,11 @@ def _expected(source: Source, fact: Fact, title: str) -> None:
 # What went otherwise, each in one sentence
 
 
-def _sentence(error: UserError) -> tuple[str, Mapping[str, Any]]:
-    return error.template, error.values
-
-
-def _changes(
-    refused: list[tuple[Source, WeightsError]], located: Located
-) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    changes = [_sentence(error) for _, error in refused]
+def _changes(refused: list[tuple[Source, WeightsError]], located: Located) -> tuple[Message, ...]:
+    changes = [error.message for _, error in refused]
     if any(source != located.source for source, _ in refused):
         changes.append(
-            ("So the model came from its next source, {source}.", {"source": str(located.source)})
+            Message("So the model came from its next source, {source}.", source=str(located.source))
         )
     return (*changes, *located.changes)
 

@@ -16,11 +16,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.pictures.uploads import decode, ifd, kinds, tiff
 from ganapps.pictures.uploads.header import Header, damaged
 from ganapps.pictures.uploads.stored import Data, Stored
-from ganapps.report import Sentence
 
 MOST_PIXELS = 120_000_000
 LONGEST_SIDE = 65_535
@@ -52,7 +51,7 @@ class Upload:
     date: str | None = field(default=None, repr=False)
     gps: bytes | None = field(default=None, repr=False)
     name: str = field(default="", repr=False)
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
 
 
 def open_upload(path: str | Path) -> Upload:
@@ -65,7 +64,7 @@ def open_upload(path: str | Path) -> Upload:
         header = _header(file)
         changes = list(header.overlooked)
         if header.several:
-            changes.append(("Only the first of several frames or pages was used.", {}))
+            changes.append(Message("Only the first of several frames or pages was used."))
         orientation, date, gps = _exif(header, changes)
         pixels, icc = decode.pixels(header, orientation, changes)
         file.seek(0)
@@ -190,7 +189,7 @@ def _check_memory(header: Header) -> None:
         )
 
 
-def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, bytes | None]:
+def _exif(header: Header, changes: list[Message]) -> tuple[int, str | None, bytes | None]:
     """Orientation, date and place. A damaged block is ignored, and said so."""
     if not header.exif:
         return header.turned, header.date, None
@@ -201,7 +200,9 @@ def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, byt
         turned = header.turned if header.kind == "AVIF" else base.number(ifd.ORIENTATION, 1)
         return turned, _date(exif, base) or header.date, ifd.gps_alone(exif)
     except (ValueError, EOFError):
-        changes.append(("Its EXIF data is damaged and was ignored, so it may lie on its side.", {}))
+        changes.append(
+            Message("Its EXIF data is damaged and was ignored, so it may lie on its side.")
+        )
         return header.turned, header.date, None
 
 

@@ -21,10 +21,10 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from ganapps.errors import Message
 from ganapps.pictures.uploads import jpeg, png_rows
 from ganapps.pictures.uploads.header import Header, Region, cut_off, damaged, unknown_pixels
 from ganapps.pictures.uploads.stored import Pieces
-from ganapps.report import Sentence
 
 OPEN: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -65,7 +65,7 @@ Join = Callable[[list[Image.Image]], np.ndarray]
 
 
 def pixels(
-    header: Header, orientation: int, changes: list[Sentence]
+    header: Header, orientation: int, changes: list[Message]
 ) -> tuple[np.ndarray, bytes | None]:
     """[H, W, C] as in Upload, upright, and the colour profile they are meant in. What had to be
     converted is added to `changes`.
@@ -100,7 +100,7 @@ def pixels(
     made = canvas.made
     if header.kind == "BMP" and made.shape[2] == 4 and not made[..., 3].any():
         changes.append(
-            ("Its transparency would hide all of it and was left out, as other programs do.", {})
+            Message("Its transparency would hide all of it and was left out, as other programs do.")
         )
         made = np.ascontiguousarray(made[..., :3])
     return made, icc
@@ -138,14 +138,16 @@ class _Canvas:
 # PNG: numbers as they stand in the file
 
 
-def _of_png(header: Header, grey: bool, changes: list[Sentence]) -> Convert:
+def _of_png(header: Header, grey: bool, changes: list[Message]) -> Convert:
     """From the file's numbers to pixels: entries of the palette looked up, the transparent colour
     as alpha, other light as sRGB.
     """
     light = header.light
     if light is not None:
         changes.append(
-            ("Its colours were converted to sRGB from what the file says of their brightness.", {})
+            Message(
+                "Its colours were converted to sRGB from what the file says of their brightness."
+            )
         )
 
     def convert(part: np.ndarray) -> np.ndarray:
@@ -241,12 +243,12 @@ def _pictures(header: Header, region: Region) -> tuple[str, list[ImageFile.Image
 
 
 def _join(
-    header: Header, mode: str, picture: Image.Image, icc: bytes | None, changes: list[Sentence]
+    header: Header, mode: str, picture: Image.Image, icc: bytes | None, changes: list[Message]
 ) -> Join:
     """What turns rows of a region's pictures into pixels. `picture` is the first of them."""
     if mode in ("CMYK", "LAB"):
         if header.depth == 16:
-            changes.append(("Its 16 bit CMYK was read with 8 bit.", {}))
+            changes.append(Message("Its 16 bit CMYK was read with 8 bit."))
         return _to_srgb(mode, icc, changes)
     if mode in ("I;16", "I;16B"):
         return lambda some: np.dstack(
@@ -261,7 +263,9 @@ def _join(
     light = header.light
     if light is not None:
         changes.append(
-            ("Its colours were converted to sRGB from what the file says of their brightness.", {})
+            Message(
+                "Its colours were converted to sRGB from what the file says of their brightness."
+            )
         )
         return lambda some: light.converted(_array(some[0]))
     key = picture.info.get("transparency")
@@ -332,19 +336,17 @@ def _unmultiplied(some: list[Image.Image]) -> np.ndarray:
     return made
 
 
-def _to_srgb(mode: str, icc: bytes | None, changes: list[Sentence]) -> Join:
+def _to_srgb(mode: str, icc: bytes | None, changes: list[Message]) -> Join:
     """CMYK or Lab as sRGB, which no later step could do; the profile is used up by it."""
     transform = _transform(mode, icc)
     if mode == "LAB":
-        changes.append(("Its Lab colours were converted to sRGB.", {}))
+        changes.append(Message("Its Lab colours were converted to sRGB."))
     elif transform is not None:
-        changes.append(("Its CMYK colours were converted to sRGB through its own profile.", {}))
+        changes.append(Message("Its CMYK colours were converted to sRGB through its own profile."))
     else:
         changes.append(
-            (
-                "Its CMYK colours have no usable profile, "
-                "so their conversion to sRGB is only near.",
-                {},
+            Message(
+                "Its CMYK colours have no usable profile, so their conversion to sRGB is only near."
             )
         )
         return lambda some: _near(_array(some[0]))
@@ -379,7 +381,7 @@ def _near(cmyk: np.ndarray) -> np.ndarray:
     return ((paper[..., :3] * paper[..., 3:] + 127) // 255).astype(np.uint8)
 
 
-def _profile(icc: bytes | None, space: bytes, changes: list[Sentence]) -> bytes | None:
+def _profile(icc: bytes | None, space: bytes, changes: list[Message]) -> bytes | None:
     """The profile, where it is one and is about these colours."""
     if icc is None:
         return None
@@ -389,9 +391,11 @@ def _profile(icc: bytes | None, space: bytes, changes: list[Sentence]) -> bytes 
             raise OSError
         ImageCms.ImageCmsProfile(BytesIO(icc[:size]))
     except (OSError, ImageCms.PyCMSError):
-        changes.append(("Its colour profile is damaged and was left out.", {}))
+        changes.append(Message("Its colour profile is damaged and was left out."))
         return None
     if icc[16:20] != space:
-        changes.append(("Its colour profile is for other kinds of colours and was left out.", {}))
+        changes.append(
+            Message("Its colour profile is for other kinds of colours and was left out.")
+        )
         return None
     return icc[:size]

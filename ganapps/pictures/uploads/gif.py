@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ganapps.errors import Message
 from ganapps.pictures.uploads.header import EXTRAS, Header, damaged, overloaded
 from ganapps.pictures.uploads.stored import BLOCK, Data, Pieces, unpacked
-from ganapps.report import Sentence
 
 BLOCKS = 2_000_000  # of one frame or text; half a gigabyte in full blocks
 EXTENSIONS = 10_000  # before the second frame
@@ -40,11 +40,9 @@ def header(data: Data) -> Header:
         start = end
     if not frames:
         raise damaged()
-    said: tuple[Sentence, ...] = (
-        (("This GIF has no end mark, but its picture is whole.", {}),)
-        if following == "nothing"
-        else ()
-    )
+    said: tuple[Message, ...] = ()
+    if following == "nothing":
+        said = (Message("This GIF has no end mark, but its picture is whole."),)
     memory = size[0] * size[1] * MEMORY
     return Header(
         "GIF", size, Pieces(data, tuple(kept)), memory, following == "frame", overlooked=said

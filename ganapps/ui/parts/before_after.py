@@ -22,7 +22,7 @@ from ganapps.recipe import from_json
 from ganapps.report import Kept, Part
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
-from ganapps.ui.words import escaped, say, t
+from ganapps.ui.words import escaped, named, say, t
 
 
 def picture_box(label: I18nData, elem_id: str) -> gr.Image:
@@ -54,7 +54,7 @@ EXAMPLES = sorted(FOLDER.glob("*.png"))
 def examples(name: str) -> gr.Gallery:
     """Three pictures that one click takes."""
     return gr.Gallery(
-        [(str(p), p.stem) for p in EXAMPLES],
+        captioned("en"),
         columns=3,
         height="auto",
         allow_preview=False,
@@ -66,6 +66,11 @@ def examples(name: str) -> gr.Gallery:
         elem_id=f"{name}-examples",
         elem_classes=["wall", "examples"],
     )
+
+
+def captioned(lang: str) -> list[tuple[str, str]]:
+    """The examples as the gallery takes them, named in the visitor's language."""
+    return [(str(path), named(lang, path.stem)) for path in EXAMPLES]
 
 
 def example(event: gr.SelectData) -> str:

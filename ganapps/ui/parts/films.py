@@ -98,7 +98,7 @@ class Films:
         try:
             prices = [self.engine.price(r) for r in self.recipes(values)]
         except UserError as e:
-            return common.plain("", say(lang, e.template, **e.values))
+            return common.plain("", say(lang, e.message))
         return common.price_line(common.together(prices), lang)
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:

@@ -94,7 +94,7 @@ class Many:
                 except UserError as e:
                     refused = {"picture": brought.name, "file": None, "refused": str(e)}
                     manifest.append(refused)
-                    rows[index][1] = say(lang, e.template, **e.values)
+                    rows[index][1] = say(lang, e.message)
                 if clock.due():
                     yield {self.rows: _table(rows)}
             try:

@@ -19,7 +19,7 @@ from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_file
 from ganapps.ui.doors import files
 from ganapps.ui.parts import cards, common
-from ganapps.ui.parts.before_after import ResultArea, example, examples, picture_box
+from ganapps.ui.parts.before_after import ResultArea, captioned, example, examples, picture_box
 from ganapps.ui.parts.dials import Dials
 from ganapps.ui.parts.many import Many
 from ganapps.ui.parts.own_file import OwnFile
@@ -316,6 +316,7 @@ class PictureTab:
                     self.chips,
                     self.card,
                     self.privacy,
+                    self.examples,
                     *self.area.opened("en"),
                     *self.weights.opened("en"),
                     self.area.line,
@@ -340,6 +341,7 @@ class PictureTab:
                 self.chips: chips,
                 self.card: card,
                 self.privacy: common.privacy(lang),
+                self.examples: gr.skip() if lang == "en" else captioned(lang),
             }
             | self.area.opened(lang)
             | self.weights.opened(lang)

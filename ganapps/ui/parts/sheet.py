@@ -18,7 +18,7 @@ from ganapps.recipe import Recipe
 from ganapps.report import seconds
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
-from ganapps.ui.words import say
+from ganapps.ui.words import named, say
 
 
 class Sheet:
@@ -87,7 +87,7 @@ class Sheet:
             cells.append(((traces[-1], caption), model))
 
         rows = [
-            (c.id, c.title, c.licence.split(";")[0][:28], None, settings(c))
+            (c.id, named(lang, c.title), c.licence.split(";")[0][:28], None, settings(c))
             for c in self.engine.rows(self.task)
             if self.engine.here(c)
         ]

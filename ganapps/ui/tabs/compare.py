@@ -28,7 +28,7 @@ from ganapps.ui.parts.quality import Quality
 from ganapps.ui.parts.track import Running, Track, names_of, noted
 from ganapps.ui.parts.underway import Underway
 from ganapps.ui.parts.why import why
-from ganapps.ui.words import say, t
+from ganapps.ui.words import named, say, t
 from ganapps.workers.runs import RunEnded
 
 log = logging.getLogger("ganapps")
@@ -211,10 +211,13 @@ class CompareTab:
                 self.films.more()
 
     def _choices(self, kind: Kind, side: int, lang: str) -> list[tuple[str, str]]:
-        return [
-            (c.title if self.engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id)
-            for c in kind.rows(self.engine, side)
-        ]
+        listed = []
+        for row in kind.rows(self.engine, side):
+            title = named(lang, row.title)
+            if not self.engine.here(row):
+                title = f"{title} ({say(lang, 'not here yet')})"
+            listed.append((title, row.id))
+        return listed
 
     # -- widgets -> race -> widgets
 
