@@ -38,7 +38,7 @@ from ganapps.tasks import (
     translate,
     upscale,
 )
-from ganapps.workers import Job, Rehearsal, runs
+from ganapps.workers import Job, Rehearsal, Worker, runs
 from ganapps.workers.here import FACE, Here, labels_of
 
 
@@ -79,6 +79,9 @@ TASKS = {
 }
 
 
+FUNCTIONS = {name: task.function for name, task in TASKS.items()}
+
+
 @dataclass(frozen=True)
 class Result:
     """One piece of the stream: new pictures, how far the run is (`done` of `total`), the report so
@@ -108,7 +111,7 @@ class Engine:
         ] = {}  # what rehearsal.py measured of a model, in this process
         self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
-        self.worker = Here(runtime, {name: task.function for name, task in TASKS.items()})
+        self.worker: Worker = Here(runtime, FUNCTIONS)
         self._on_device = spaces.GPU(duration=self._duration)(self.worker.steps)
 
     def run(
@@ -411,6 +414,11 @@ class Engine:
         return "|".join(
             (recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision)
         )
+
+
+def worker(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Here:
+    """What computes, for a process of its own (`workers.spawned`). Raises UserError as `start`."""
+    return Here(runtime.start(device, offline, own_catalog), FUNCTIONS)
 
 
 def start(

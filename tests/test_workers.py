@@ -5,18 +5,26 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
+from ganapps import engine
 from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.measure.meter import Meter
+from ganapps.models import hub
+from ganapps.recipe import Recipe
 from ganapps.tasks import careful
-from ganapps.workers import runs, shares
+from ganapps.workers import Job, runs, shares
 from ganapps.workers.runs import RunEnded, Tick
+from ganapps.workers.spawned import Spawned
 
 
 def wait(until: Callable[[], bool], seconds: float = 60) -> None:
@@ -204,3 +212,91 @@ def test_what_is_not_finite_is_made_again_in_float32_or_refused() -> None:
     assert y == 2 and careful.again(low, used) == ()
     with pytest.raises(UserError, match="output is not finite"):
         careful.call(low, lambda: torch.tensor([float("inf")]))
+
+
+# What crosses to another process
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Spawned]:
+    """The worker in a process of its own, on the shipped models."""
+    worker = Spawned(partial(engine.worker, "cpu", True))
+    yield worker
+    worker.close()
+
+
+def both_ways(recipe: Recipe, elsewhere: Spawned, pictures: Sequence[str] = ()) -> list[list]:
+    """The results of a recipe through the thread and through the process."""
+    own = engine.start("cpu", offline=True)
+    here = list(own.run(recipe, pictures))
+    own._on_device = elsewhere.steps
+    return [here, list(own.run(recipe, pictures))]
+
+
+def drawn(results: list) -> list[bytes]:
+    return [kept.picture.tobytes() for result in results for kept in result.made]
+
+
+def test_a_process_gives_the_same_bytes_as_a_thread(elsewhere: Spawned) -> None:
+    recipe = Recipe("faces", "heads-64", {"seed": 3, "count": 3})
+    here, there = both_ways(recipe, elsewhere)
+    assert drawn(here) == drawn(there) and len(drawn(here)) == 3
+    assert there[-1].recipe == here[-1].recipe and there[-1].report.seconds > 0
+
+
+def test_rows_cross_once(elsewhere: Spawned, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    rng = np.random.default_rng(5)
+    Image.fromarray(rng.integers(0, 256, (70, 40, 3), np.uint8)).save(path)
+    recipe = Recipe("upscale", "spanx4", {"tile": 32, "inspect": False})
+    here, there = both_ways(recipe, elsewhere, [str(path)])
+    assert np.array_equal(pixels_of(here), pixels_of(there))
+    crossed = [len(part.rows) for part in there[-2].parts]
+    assert len(crossed) > 1 and sum(crossed) <= 280, "no row comes twice"
+
+
+def pixels_of(results: list) -> np.ndarray:
+    return np.asarray(results[-1].made[-1].picture)
+
+
+def test_a_sentence_crosses_as_that_sentence(elsewhere: Spawned) -> None:
+    recipe = Recipe("faces", "heads-64", {"labels": {"nose": 1}})
+    own = engine.start("cpu", offline=True)
+    checked, row = own.checked(Recipe("faces", "heads-64"))
+    located = next(iter(own.run(checked))).recipe
+    assert located.sha256
+    found = hub.here(row)
+    job = Job(checked.with_settings(**recipe.settings), row, found)
+    with pytest.raises(UserError, match="nose"):
+        list(elsewhere.steps(job))
+    assert len(list(elsewhere.steps(Job(checked.with_settings(count=1), row, found)))) >= 1
+
+
+def test_stop_crosses_and_the_process_goes_on(elsewhere: Spawned) -> None:
+    own = engine.start("cpu", offline=True)
+    checked, row = own.checked(Recipe("faces", "heads-64", {"count": 64}))
+    job = Job(checked, row, hub.here(row))
+    with runs.stopped_at_the_end():
+        stream = elsewhere.steps(job)
+        next(stream)
+        runs.signals().stop()
+        with pytest.raises(RunEnded):
+            list(stream)
+    stream = elsewhere.steps(job)
+    next(stream)
+    stream.close()
+    assert next(elsewhere.steps(job))[0].total == 64
+
+
+def test_a_process_that_dies_is_one_sentence_and_the_next_job_starts_another(
+    elsewhere: Spawned,
+) -> None:
+    own = engine.start("cpu", offline=True)
+    checked, row = own.checked(Recipe("faces", "heads-64", {"count": 64}))
+    job = Job(checked, row, hub.here(row))
+    stream = elsewhere.steps(job)
+    next(stream)
+    elsewhere._process.kill()
+    with pytest.raises(UserError, match="process that computes has ended"):
+        list(stream)
+    assert next(elsewhere.steps(job))[0].made

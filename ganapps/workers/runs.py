@@ -216,6 +216,11 @@ def signals() -> Signals:
     return _signals.get() or Signals()
 
 
+def use(own: Signals) -> None:
+    """From now on this thread computes the run of these signals."""
+    _signals.set(own)
+
+
 @contextmanager
 def stopped_at_the_end() -> Iterator[None]:
     """Whatever runs inside is stopped when the block is left, by whatever way."""
@@ -256,7 +261,7 @@ def heard(stream: Iterable[T], pause: float = 0.25) -> Iterator[T | Tick]:
         return False
 
     def work() -> None:
-        _signals.set(own)
+        use(own)
         try:
             with closing(steps):
                 for item in steps:
