@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ganapps.errors import UserError
+from ganapps.recipe import from_link
 from ganapps.settings import Setting, check, settings_of
+from ganapps.tasks.table import worded
 
 
 def task(
@@ -154,3 +156,14 @@ def test_bounds_for_the_sliders() -> None:
     known = settings_of(task)
     assert known["count"].said == Setting(1, 64) and known["cutoff"].said == Setting(0, 31)
     assert known["noise"].said == Setting()
+
+
+def test_every_setting_that_a_person_words_is_known() -> None:
+    assert worded() == {"prompt", "negative", "seed", "mix", "to", "labels"}
+
+
+@pytest.mark.parametrize(("query", "said"), [("noise=const.", "const"), ("negative=fog.", "fog.")])
+def test_a_link_ends_where_its_words_do(query: str, said: str) -> None:
+    found = from_link("?task=faces&checkpoint=m&" + query, worded())
+    assert found is not None
+    assert list(found.settings.values()) == [said]

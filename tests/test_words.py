@@ -42,6 +42,8 @@ def sentences(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and name(node.func) in ERRORS and node.args:
             yield text(node.args[0]) or ""
+        elif isinstance(node, ast.Call) and name(node.func) == "Setting":
+            yield from (text(k.value) or "" for k in node.keywords if k.arg == "label")
         elif isinstance(node, ast.Call) and name(node.func) == "Progress" and len(node.args) > 2:
             yield text(node.args[2]) or ""
         elif (

@@ -39,8 +39,7 @@ Psi = Annotated[
 Chosen = Annotated[
     dict[str, Any],
     Setting(
-        says='what to set on a model with labels, such as {"beard": 0.8}; the rest is drawn by the '
-        "seed",
+        says='what to set, such as {"beard": 0.8}; the rest is drawn by the seed',
         only_for="a model with labels",
         free_text=True,
     ),
