@@ -103,13 +103,14 @@ def _run(options: argparse.Namespace) -> int:
     """
     from ganapps import engine, recipe
     from ganapps.errors import UserError
+    from ganapps.tasks.table import TASKS
 
     asked = _asked(options.file)
     if not isinstance(asked, recipe.Recipe):
         return _race(options, asked)
     pictures = _pictures(options.picture)
     here = engine.start(options.device, options.offline)
-    task = engine.TASKS.get(asked.task)
+    task = TASKS.get(asked.task)
     if len(pictures) < 2 or task is None or task.pictures != 1:
         print(*_made(here, options, asked, pictures), sep="\n")
         return 0

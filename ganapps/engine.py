@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import spaces
 from PIL import Image
 
-from ganapps import __version__, schema
+from ganapps import __version__
 from ganapps.errors import Message, UserError, WeightsError
 from ganapps.measure.prices import Ledger, Price, folder
 from ganapps.models import hub, own_file, runtime
@@ -24,60 +24,11 @@ from ganapps.pictures import images
 from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Made, Part, Report, Step
-from ganapps.tasks import (
-    between,
-    cycle,
-    denoise,
-    faces,
-    figures,
-    finish,
-    hidden,
-    labels,
-    resample,
-    text,
-    translate,
-    upscale,
-)
+from ganapps.settings import check
+from ganapps.tasks import cycle, figures, finish, hidden, labels, resample
+from ganapps.tasks.table import TASKS, worded
 from ganapps.workers import Job, Rehearsal, Worker, runs
 from ganapps.workers.here import FACE, Here, labels_of
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task function, the catalogue's name for models that can do it, how many units of work a
-    checked recipe asks for, and how many uploaded pictures it takes.
-    """
-
-    function: Callable
-    models: str
-    units: Callable[[Recipe], float]
-    pictures: int = 0
-
-
-TASKS = {
-    "faces": Task(faces.generate, "faces", lambda r: r.settings["count"]),
-    "strip": Task(faces.strip, "faces", lambda r: r.settings["count"]),
-    "loop": Task(faces.loop, "faces", lambda r: r.settings["count"] * r.settings["frames"]),
-    "denoise": Task(
-        denoise.denoise, "denoise", lambda r: r.settings["count"] * r.settings["steps"]
-    ),
-    "walk": Task(between.walk, "faces", lambda r: r.settings["frames"]),
-    "drift": Task(between.drift, "denoise", lambda r: r.settings["frames"] * r.settings["steps"]),
-    "text": Task(text.draw, "text", lambda r: r.settings["count"] * r.settings["steps"]),
-    "upscale": Task(
-        upscale.upscale,
-        "upscale",
-        lambda r: (r.settings["steps"] or 1) * sum(upscale.units(p["size"]) for p in r.pictures),
-        1,
-    ),
-    "translate": Task(
-        translate.translate,
-        "translate",
-        lambda r: (r.settings["steps"] or 1) * sum(translate.units(p["size"]) for p in r.pictures),
-        1,
-    ),
-}
-
 
 FUNCTIONS = {name: task.function for name, task in TASKS.items()}
 
@@ -219,14 +170,10 @@ class Engine:
             )
         self.runtime.device.with_precision(recipe.precision)
         own = checkpoint.defaults if recipe.task == checkpoint.task else {}
-        settings = schema.check(task.function, {**own, **recipe.settings})
-        if (
-            task.models == "faces"
-            and settings.get("labels")
-            and (table := self._known_labels(checkpoint))
-        ):
-            table.numbers(settings["labels"])
-        recipe = replace(recipe, settings=settings)
+        recipe = replace(recipe, settings=check(task.function, {**own, **recipe.settings}))
+        chosen = recipe.settings.get("labels") if task.models == "faces" else None
+        if chosen and (table := self._known_labels(checkpoint)):
+            table.numbers(chosen)
         if (length := len(recipe.to_json())) > LARGEST:
             raise UserError(
                 "This recipe is too large: {size} characters, at most {most} are accepted.",
@@ -240,10 +187,10 @@ class Engine:
         of their own to every link that is shared. None where it names no task. Raises UserError for
         a damaged one.
         """
-        recipe = from_link(query)
+        recipe = from_link(query, worded())
         if recipe is None or recipe.task not in TASKS:
             return recipe
-        known = schema.settings_of(TASKS[recipe.task].function)
+        known = TASKS[recipe.task].settings
         settings = {name: value for name, value in recipe.settings.items() if name in known}
         return replace(recipe, settings=settings)
 

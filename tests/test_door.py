@@ -160,7 +160,7 @@ def test_closing_a_run_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     first = next(run)
     run.close()
     assert len(network.calls) == 1 and len(first.made) < 64
-    assert not engine.runtime.lock.locked() and engine.price(SMALL).seconds is None
+    assert not engine.worker.device.busy and engine.price(SMALL).seconds is None
 
 
 def test_closing_a_run_stops_its_download(tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_a_bug_is_not_dressed_as_a_refusal(tmp_path: Path) -> None:
     engine = small_engine(Broken(), tmp_path)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         list(engine.run(SMALL))
-    assert not engine.runtime.lock.locked()
+    assert not engine.worker.device.busy
 
 
 def test_a_type_of_the_person_s_own_is_recognised_or_refused(tmp_path: Path) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from ganapps.engine import TASKS, Engine
+from ganapps.engine import Engine
 from ganapps.measure import energy
 from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
 from ganapps.race.rehearsal import Rehearsed, rehearse
 from ganapps.recipe import Recipe
 from ganapps.report import Step
+from ganapps.tasks.table import TASKS
 
 GAN, DIFFUSION = (
     Recipe("faces", "heads-64", {"count": 3}),
@@ -106,9 +108,8 @@ def test_what_is_only_looked_at_is_charged_to_nobody(
         time.sleep(0.2)
         yield Step(1, 1)
 
-    monkeypatch.setitem(
-        TASKS, "faces", TASKS["faces"].__class__(slow_to_show, "faces", lambda r: 1)
-    )
+    slow = replace(TASKS["faces"], function=slow_to_show, work=())
+    monkeypatch.setitem(TASKS, "faces", slow)
     *_, last = engine.run(Recipe("faces", "heads-64"))
     assert last.report.network_calls == 1 and last.report.seconds < 0.1
 

@@ -43,6 +43,8 @@ def sentences(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if (text(node) or "").startswith("{file} "):
             yield text(node)
+        if isinstance(node, ast.Call) and name(node.func) == "Setting":
+            yield from (text(k.value) or "" for k in node.keywords if k.arg == "label")
         if not isinstance(node, ast.Call) or not node.args:
             continue
         called = name(node.func)

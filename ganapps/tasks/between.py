@@ -7,7 +7,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated
 
 import numpy as np
 import torch
@@ -19,12 +18,12 @@ from ganapps.errors import UserError
 from ganapps.networks.contracts import Denoiser, FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.schema import Range
 from ganapps.tasks import careful, sampling
-from ganapps.tasks.faces import SEEDS, Maker, Psi, Seed, number
+from ganapps.tasks.faces import SEEDS, Maker, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.shared import Frames, Psi, Seed, Steps, To
+from ganapps.tasks.task import Task
 
-Frames = Annotated[int, Range(2, 60)]
 RATE = 12  # pictures of the film a second
 
 
@@ -34,7 +33,7 @@ def walk(
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    to: Seed | None = None,
+    to: To | None = None,
     frames: Frames = 12,
     psi: Psi = 0.7,
 ) -> Iterator[Step]:
@@ -61,9 +60,9 @@ def drift(
     labels_of_model: object = None,
     *,
     seed: Seed = 0,
-    to: Seed | None = None,
+    to: To | None = None,
     frames: Frames = 12,
-    steps: Annotated[int, Range(1, 1000)] = 25,
+    steps: Steps = 25,
 ) -> Iterator[Step]:
     """A diffusion model's film: `frames` pictures along the great circle from the noise of `seed`
     to that of `to` (none: the next seed), and back, each by DDIM without fresh noise, so that the
@@ -94,6 +93,22 @@ def drift(
                 1,
                 point.changes,
             )
+
+
+WALK = Task(
+    "walk",
+    walk,
+    models="faces",
+    work=("frames",),
+    says="Film the way from one seed to another through a GAN's noise, and back.",
+)
+DRIFT = Task(
+    "drift",
+    drift,
+    models="denoise",
+    work=("frames", "steps"),
+    says="Film the way from one seed to another through the noise of a diffusion model, and back.",
+)
 
 
 def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:

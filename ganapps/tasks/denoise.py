@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +16,11 @@ from ganapps.errors import UserError
 from ganapps.networks.contracts import Denoiser
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.schema import Range
 from ganapps.tasks import careful, sampling
-from ganapps.tasks.faces import SEEDS, Seed, number
+from ganapps.tasks.faces import SEEDS, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.shared import Chosen, Count, Eta, Sampler, Seed, Steps
+from ganapps.tasks.task import Task
 
 
 def denoise(
@@ -28,11 +29,11 @@ def denoise(
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    count: Annotated[int, Range(1, 64)] = 1,
-    steps: Annotated[int, Range(1, 1000)] = 25,
-    scheduler: sampling.Scheduler = "ddim",
-    eta: Annotated[float, Range(0.0, 1.0)] = 0.0,
-    labels: dict[str, Any] | None = None,
+    count: Count = 1,
+    steps: Steps = 25,
+    scheduler: Sampler = "ddim",
+    eta: Eta = 0.0,
+    labels: Chosen | None = None,
 ) -> Iterator[Step]:
     """Pictures of the seeds seed, seed + 1, ..., each in `steps` network calls; every step shows
     x_t and the guess of x_0 (looking at them is charged to nobody).
@@ -66,6 +67,15 @@ def denoise(
                     _shown(network, device, at.guess),
                 ),
             )
+
+
+DENOISE = Task(
+    "denoise",
+    denoise,
+    models="denoise",
+    work=("count", "steps"),
+    says="Draw pictures out of noise with a diffusion model, step by step.",
+)
 
 
 def _walk(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -20,16 +20,13 @@ from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.schema import Range
+from ganapps.settings import Setting
 from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.shared import Chosen, Count, Frames, Noise, Psi, Seed
+from ganapps.tasks.task import Task
 
-Seed = int | str
-Noise = Literal["const", "random", "none"]
-Psi = Annotated[float, Range(-2.0, 2.0)]
-Layer = Annotated[int, Range(0, 31)]
-Turn = Annotated[float, Range(-180.0, 180.0)]
-Shift = Annotated[float, Range(-1.0, 1.0)]
+STYLEGAN3 = "a StyleGAN3"
 PLACING = ("turn", "right", "down")
 SEEDS = 2**32
 # seeded for every face: making a new one takes thirty times as long
@@ -58,17 +55,88 @@ def generate(
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    count: Annotated[int, Range(1, 64)] = 12,
+    count: Count = 12,
     psi: Psi = 0.7,
-    cutoff: Layer | None = None,
-    mix: Seed | None = None,
-    mix_from: Layer = 4,
-    mix_to: Layer = 31,
-    labels: dict[str, Any] | None = None,
+    cutoff: Annotated[
+        int,
+        Setting(
+            0,
+            31,
+            label="Variety only in the first layers (0: in all)",
+            slider=(0, 18),
+            seldom=True,
+            says="psi acts in this many first layers only; 0 for all",
+            unset=0,
+        ),
+    ]
+    | None = None,
+    mix: Annotated[
+        int | str,
+        Setting(
+            label="Mix in the style of a second seed",
+            seldom=True,
+            says="a second seed whose styles take the layers from mix_from to mix_to; empty for "
+            "none",
+            unset="",
+            free_text=True,
+        ),
+    ]
+    | None = None,
+    mix_from: Annotated[
+        int,
+        Setting(0, 31, label="from layer", seldom=True, says="first layer of the second seed"),
+    ] = 4,
+    mix_to: Annotated[
+        int,
+        Setting(
+            0, 31, label="to layer", seldom=True, beside=True, says="last layer of the second seed"
+        ),
+    ] = 31,
+    labels: Chosen | None = None,
     noise: Noise = "const",
-    turn: Turn | None = None,
-    right: Shift | None = None,
-    down: Shift | None = None,
+    turn: Annotated[
+        float,
+        Setting(
+            -180.0,
+            180.0,
+            label="StyleGAN3: turn (degrees)",
+            seldom=True,
+            says="turn the picture, in degrees",
+            only_for=STYLEGAN3,
+            unset=0,
+        ),
+    ]
+    | None = None,
+    right: Annotated[
+        float,
+        Setting(
+            -1.0,
+            1.0,
+            label="move right",
+            step=0.05,
+            beside=True,
+            seldom=True,
+            says="move it to the right, 1 is the width of the picture",
+            only_for=STYLEGAN3,
+            unset=0,
+        ),
+    ]
+    | None = None,
+    down: Annotated[
+        float,
+        Setting(
+            -1.0,
+            1.0,
+            label="move down",
+            step=0.05,
+            beside=True,
+            seldom=True,
+            says="move it down, 1 is the height of the picture",
+            only_for=STYLEGAN3,
+            unset=0,
+        ),
+    ]
+    | None = None,
 ) -> Iterator[Step]:
     """Faces of the seeds seed, seed + 1, ..., as many as `count`.
 
@@ -122,10 +190,10 @@ def strip(
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    count: Annotated[int, Range(2, 24)] = 9,
-    psi_from: Psi = -0.5,
-    psi_to: Psi = 1.2,
-    labels: dict[str, Any] | None = None,
+    count: Annotated[int, Setting(2, 24, says="how many pictures")] = 9,
+    psi_from: Annotated[float, Setting(-2.0, 2.0, says="variety of the first picture")] = -0.5,
+    psi_to: Annotated[float, Setting(-2.0, 2.0, says="variety of the last picture")] = 1.2,
+    labels: Chosen | None = None,
     noise: Noise = "const",
 ) -> Iterator[Step]:
     """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite),
@@ -158,10 +226,12 @@ def loop(
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    count: Annotated[int, Range(2, 12)] = 5,
-    frames: Annotated[int, Range(2, 60)] = 16,
+    count: Annotated[
+        int, Setting(2, 12, says="how many faces the film goes through, of seed, seed + 1, ...")
+    ] = 5,
+    frames: Frames = 16,
     psi: Psi = 0.7,
-    labels: dict[str, Any] | None = None,
+    labels: Chosen | None = None,
     noise: Noise = "const",
 ) -> Iterator[Step]:
     """A film through the faces of `count` seeds and back to the first, `frames` pictures from each
@@ -198,6 +268,29 @@ def loop(
         make.calls(),
         said,
     )
+
+
+FACES = Task(
+    "faces",
+    generate,
+    models="faces",
+    work=("count",),
+    says="Draw faces from seeds with a GAN.",
+)
+STRIP = Task(
+    "strip",
+    strip,
+    models="faces",
+    work=("count",),
+    says="Draw one face from average to wild with a StyleGAN.",
+)
+LOOP = Task(
+    "loop",
+    loop,
+    models="faces",
+    work=("count", "frames"),
+    says="Film the way through the faces of several seeds and back to the first.",
+)
 
 
 def _idle(network: FaceGenerator, function: Callable, **settings: Any) -> tuple[Message, ...]:

@@ -17,13 +17,11 @@ from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import TextDenoiser
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.schema import Longest, Range
+from ganapps.settings import Setting
 from ganapps.tasks import careful, sampling
-from ganapps.tasks.faces import SEEDS, Seed, number
-
-Prompt = Annotated[str, Longest(1000)]
-Guidance = Annotated[float, Range(0.0, 30.0)]
-Steps = Annotated[int, Range(1, 1000)]
+from ganapps.tasks.faces import SEEDS, number
+from ganapps.tasks.shared import Count, Eta, Guidance, Prompt, Sampler, Seed, Steps
+from ganapps.tasks.task import Task
 
 
 def draw(
@@ -32,13 +30,15 @@ def draw(
     labels_of_model: object = None,
     *,
     prompt: Prompt = "",
-    negative: Prompt = "",
+    negative: Annotated[
+        str, Setting(longest=1000, says="what is not to be seen", free_text=True)
+    ] = "",
     seed: Seed = 0,
-    count: Annotated[int, Range(1, 64)] = 1,
+    count: Count = 1,
     steps: Steps = 25,
     guidance: Guidance = 7.5,
-    scheduler: sampling.Scheduler = "dpm++",
-    eta: Annotated[float, Range(0.0, 1.0)] = 0.0,
+    scheduler: Sampler = "dpm++",
+    eta: Eta = 0.0,
 ) -> Iterator[Step]:
     """Pictures of a text, of the seeds seed, seed + 1, ...; every step shows x_t and the guess of
     x_0, roughly: each latent in its colour (looking at them is charged to nobody).
@@ -67,6 +67,15 @@ def draw(
             shown = glances(network, at) if picture is None else (picture, picture)
             yield Step(done, count * each, preview=shown)
             said = cut = ()
+
+
+TEXT = Task(
+    "text",
+    draw,
+    models="text",
+    work=("count", "steps"),
+    says="Draw pictures of a text with a diffusion model.",
+)
 
 
 def words(network: TextDenoiser, device: Device, text: str) -> tuple[Tensor, tuple[Message, ...]]:

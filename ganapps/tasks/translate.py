@@ -17,13 +17,25 @@ from ganapps.networks.contracts import Changer, Network, TextDenoiser, Translato
 from ganapps.pictures.images import from_tensor
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
-from ganapps.schema import Range
+from ganapps.settings import Picture, Setting
 from ganapps.tasks import careful, finish, hidden
 from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.edit import Editing
-from ganapps.tasks.faces import Seed, number
+from ganapps.tasks.faces import number
 from ganapps.tasks.labels import Labels
-from ganapps.tasks.text import Guidance, Prompt, Steps
+from ganapps.tasks.shared import (
+    EDITOR,
+    FORMATS,
+    Chosen,
+    Guidance,
+    KeepAlpha,
+    KeepColours,
+    KeepPlace,
+    Seed,
+    Steps,
+    Strength,
+)
+from ganapps.tasks.task import Task
 
 # bytes: larger pictures go through a processor in strips, so that Stop is heard and memory stays
 # bounded
@@ -37,18 +49,39 @@ def translate(
     network: Translator | TextDenoiser,
     device: Device,
     labels_of_model: Labels | None,
-    picture: Upload,
+    picture: Annotated[Upload, Picture(FORMATS)],
     *,
-    labels: dict[str, Any] | None = None,
+    labels: Chosen | None = None,
     seed: Seed | None = None,
-    keep_alpha: bool = True,
-    keep_place: bool = False,
-    strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
-    keep_colours: bool = False,
-    prompt: Prompt = "",
+    keep_alpha: KeepAlpha = True,
+    keep_place: KeepPlace = False,
+    strength: Strength = 1.0,
+    keep_colours: KeepColours = False,
+    prompt: Annotated[
+        str,
+        Setting(
+            longest=1000,
+            label="What should change",
+            says="what should change",
+            only_for=EDITOR,
+            free_text=True,
+        ),
+    ] = "",
     steps: Steps | None = None,
     guidance: Guidance | None = None,
-    image_guidance: Guidance | None = None,
+    image_guidance: Annotated[
+        float,
+        Setting(
+            0.0,
+            30.0,
+            label="How closely it follows the picture (image guidance)",
+            slider=(1, 5),
+            step=0.1,
+            says="how closely it follows the picture",
+            only_for=EDITOR,
+        ),
+    ]
+    | None = None,
 ) -> Iterator[Step]:
     """`picture` as the network's other domain would have it, or an editor as the `prompt` says; a
     Step after every strip, or step of an editor, the last one holds the result, as large as the
@@ -94,9 +127,13 @@ def translate(
     yield Step(total, total, (made,), run.calls(), run.changes() + changes)
 
 
-def units(size: tuple[int, int]) -> float:
-    """Megapixels of a picture (W, H): what the cost of translating it goes by."""
-    return size[0] * size[1] / 1e6
+TRANSLATE = Task(
+    "translate",
+    translate,
+    models="translate",
+    work=("steps",),
+    says="Carry a picture into a model's other domain. The result has the picture's size.",
+)
 
 
 def _run(

@@ -22,6 +22,7 @@ from ganapps.recipe import from_json
 from ganapps.report import Kept, Part
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
+from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.words import escaped, named, say, t
 
 
@@ -46,6 +47,8 @@ def picture_box(label: I18nData, elem_id: str) -> gr.Image:
     )
 
 
+# settings that act on a result at once, without the network, and so stand under it
+FINISHING = ("strength", "keep_colours")
 FOLDER = Path(__file__).parents[1] / "examples"
 SHOWN = FOLDER / "shown"
 EXAMPLES = sorted(FOLDER.glob("*.png"))
@@ -127,10 +130,11 @@ class ResultArea:
     made of it on this machine's disk.
     """
 
-    def __init__(self, engine: Engine, name: str, note: str) -> None:
+    def __init__(self, engine: Engine, widgets: Widgets, note: str) -> None:
         """`note` says what the picture of the first visit is: `examples/shown/NAME-before.webp` and
         `-after`.
         """
+        name = widgets.tab
         self.engine, self.name = engine, name
         # the first visit never shows an empty page
         self.before = common.served(SHOWN / f"{name}-before.webp")
@@ -139,12 +143,8 @@ class ResultArea:
         self.line = gr.HTML(f'<div class="line">{html.escape(note)}</div>', elem_id=f"{name}-line")
         self.facts = gr.HTML(elem_id=f"{name}-facts")
         with gr.Row(elem_classes="pair"):
-            self.strength = gr.Slider(
-                0, 1, 1, step=0.05, label=t("Strength"), elem_id=f"{name}-strength"
-            )
-            self.colours = gr.Checkbox(
-                False, label=t("Keep the original colours"), elem_id=f"{name}-colours"
-            )
+            self.strength = widgets.make("strength")
+            self.colours = widgets.make("keep_colours", elem_id=f"{name}-colours")
         self.last, self.file, self.traces = gr.State(None), gr.State(None), gr.State([])
 
     def buttons(self) -> None:
