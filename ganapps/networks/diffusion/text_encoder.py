@@ -148,7 +148,7 @@ def _tokenizer(settings: Mapping[str, Any], most: int, words: int) -> Any:
     length = min(length, most) if isinstance(length, int) and length > 1 else most
     return CLIPTokenizer(
         vocab=vocabulary,
-        merges=merges,  # type: ignore[arg-type]  # it takes pairs too, which its types leave out
+        merges=merges,
         model_max_length=length,
         **special,
     )

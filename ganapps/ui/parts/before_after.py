@@ -40,6 +40,7 @@ def picture_box(label: I18nData, elem_id: str) -> gr.Image:
             image_mode=None,
             sources=["upload", "clipboard", "webcam"],
             elem_id=elem_id,
+            elem_classes="picture-box",  # window.js shows a large picture as a small copy
             height=220,
             format="png",
             buttons=[],
@@ -311,10 +312,7 @@ class ResultArea:
     def file_of(self, picture: images.Picture, traces: list[str]) -> str:
         """The path of a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            path = Path(folder) / "shown.png"
-            with images.room():
-                picture.save(path, compress_level=1)
-            return self._stored(path, traces)
+            return self._stored(images.save_shown(picture, Path(folder) / "shown.png"), traces)
 
     def _stored(self, path: str | Path, traces: list[str]) -> str:
         """The path of a file that is kept for this visitor."""

@@ -80,9 +80,7 @@ class Sheet:
             """As a file: a picture itself Gradio would write again with every cell, while the page
             reads it.
             """
-            path = Path(folder) / f"{len(cells)}.png"
-            with images.room():
-                made.save(path, compress_level=1)
+            path = images.save_shown(made, Path(folder) / f"{len(cells)}.png")
             traces.append(files.keep(path))
             cells.append(((traces[-1], caption), model))
 
