@@ -30,8 +30,6 @@ from ganapps.tasks.table import TASKS, worded
 from ganapps.workers import Job, Rehearsal, Worker, runs
 from ganapps.workers.here import FACE, Here, labels_of
 
-FUNCTIONS = {name: task.function for name, task in TASKS.items()}
-
 
 @dataclass(frozen=True)
 class Result:
@@ -62,7 +60,7 @@ class Engine:
         ] = {}  # what rehearsal.py measured of a model, in this process
         self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
-        self.worker: Worker = Here(runtime, FUNCTIONS)
+        self.worker: Worker = Here(runtime)
         self._on_device = spaces.GPU(duration=self._duration)(self.worker.steps)
 
     def run(
@@ -365,7 +363,7 @@ class Engine:
 
 def worker(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Here:
     """What computes, for a process of its own (`workers.spawned`). Raises UserError as `start`."""
-    return Here(runtime.start(device, offline, own_catalog), FUNCTIONS)
+    return Here(runtime.start(device, offline, own_catalog))
 
 
 def start(

@@ -74,13 +74,21 @@ def network(engine: Engine, name: str) -> torch.nn.Module:
     return next(ready.network for key, ready in engine.runtime._ready.items() if key[2] == name)
 
 
+def undisturbed(engine: Engine, recipe: Recipe) -> Rehearsed:
+    """The least that a few rehearsals find: whatever else this process does only adds to it."""
+    found = []
+    for _ in range(3):
+        engine.rehearsed.clear()
+        found.append(rehearsed(engine, recipe))
+    return min(found, key=lambda one: one.working)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a processor's memory is read from /proc")
 def test_memory_is_the_network_and_what_a_picture_needs_beside_it(engine: Engine) -> None:
-    gan, diffusion = rehearsed(engine, GAN), rehearsed(engine, DIFFUSION)
+    gan, diffusion = undisturbed(engine, GAN), undisturbed(engine, DIFFUSION)
     for side in (gan, diffusion):
         assert side.memory == 4 * side.parameters + side.working and 1e6 < side.working < 2e8
-    engine.rehearsed.clear()
-    assert rehearsed(engine, DIFFUSION).working == pytest.approx(diffusion.working, rel=0.5), (
+    assert undisturbed(engine, DIFFUSION).working == pytest.approx(diffusion.working, rel=0.5), (
         "whatever ran before"
     )
 

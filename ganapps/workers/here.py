@@ -4,7 +4,7 @@ and shares the device with other runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 
@@ -15,6 +15,7 @@ from ganapps.models.catalog import Checkpoint
 from ganapps.models.runtime import Runtime
 from ganapps.report import Report, Step
 from ganapps.tasks import careful, labels
+from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, runs, shares
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
@@ -23,9 +24,8 @@ FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
 class Here:
     """Computes on the runtime's device, in the thread that asks for the next step."""
 
-    def __init__(self, runtime: Runtime, tasks: dict[str, Callable]) -> None:
-        """`tasks`: the function of each task by its name."""
-        self.runtime, self.tasks = runtime, tasks
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
         self.device = shares.Device()
 
     def steps(self, job: Job) -> Generator[tuple[Step, Report], None, None]:
@@ -35,7 +35,7 @@ class Here:
         network = ready.network
         careful.watched(network)
         device = asked.with_precision(job.recipe.precision, network.precisions)
-        stream = self.tasks[job.recipe.task](
+        stream = TASKS[job.recipe.task].function(
             network,
             device,
             labels_of(self.runtime, job.checkpoint, network.label_dim),

@@ -87,6 +87,7 @@ class Spawned:
             kind, what = self._pipe.recv()
         except (EOFError, OSError) as e:
             self._busy = False
+            self.close()  # it may not be quite gone yet
             raise UserError(
                 "The process that computes has ended, perhaps for want of memory: try again, or "
                 "ask for less."
