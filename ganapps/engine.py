@@ -28,7 +28,9 @@ from ganapps.settings import check
 from ganapps.tasks import cycle, figures, finish, hidden, labels, resample
 from ganapps.tasks.table import TASKS, worded
 from ganapps.workers import Job, Rehearsal, Worker, runs
-from ganapps.workers.here import FACE, Here, labels_of
+from ganapps.workers.here import Here, labels_of
+
+FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,24 @@ def test_a_run_that_is_left_ends_at_the_next_block() -> None:
     assert network.begun < 1000, "it did not go on to its end"
 
 
+def test_a_stream_that_is_left_is_closed_whoever_else_holds_it() -> None:
+    closed: list[bool] = []
+
+    def endless() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(True)
+
+    stream = endless()
+    heard = runs.heard(stream)
+    next(heard)
+    heard.close()
+    wait(lambda: closed == [True])
+    assert next(stream, None) is None
+
+
 def test_a_run_that_is_stopped_from_outside_ends_at_the_next_block() -> None:
     network = careful.watched(Slow(2000))
     got: list[object] = []

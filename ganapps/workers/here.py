@@ -18,8 +18,6 @@ from ganapps.tasks import careful, labels
 from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, runs, shares
 
-FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
-
 
 class Here:
     """Computes on the runtime's device, in the thread that asks for the next step."""
@@ -114,7 +112,11 @@ def labels_of(runtime: Runtime, checkpoint: Checkpoint, count: int) -> labels.La
                 "{file} is no file of labels as expected: {why}.", file=checkpoint.labels, why=e
             ) from e
     unnamed = checkpoint.task == "translate" and not checkpoint.classes
-    return labels.from_classes(FACE if unnamed else checkpoint.classes, count) if count else None
+    return (
+        labels.from_classes(labels.FACE if unnamed else checkpoint.classes, count)
+        if count
+        else None
+    )
 
 
 def _once(changes: tuple[Message, ...]) -> Iterator[Message]:

@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
@@ -249,8 +249,7 @@ def heard(stream: Iterable[T], pause: float = 0.25) -> Iterator[T | Tick]:
     """
     told: queue.Queue = queue.Queue(maxsize=2)
     own, left = Signals(_signals.get()), threading.Event()
-    # closing it closes the stream
-    steps = (item for item in stream)
+    steps = _closing(stream)
 
     def tell(item: Any) -> bool:
         """Was it heard?"""
@@ -287,6 +286,11 @@ def heard(stream: Iterable[T], pause: float = 0.25) -> Iterator[T | Tick]:
     finally:
         left.set()
         own.stop()
+
+
+def _closing(stream: Iterable[T]) -> Generator[T, None, None]:
+    """The stream; closing this closes it, whoever else holds it."""
+    yield from stream
 
 
 _END = object()
