@@ -35,6 +35,7 @@ from ganapps.ui.parts import common
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.workers import runs
 from ganapps.workers.runs import Listeners, Run, RunEnded
+from tests.waiting import wait
 
 ROOT = Path(__file__).resolve().parent.parent
 META = {"_type": "gradio.FileData"}
@@ -73,14 +74,6 @@ def launched(engine: Engine, **more: object) -> Iterator[House]:
 @pytest.fixture(scope="module")
 def house(engine: Engine) -> Iterator[House]:
     yield from launched(engine)
-
-
-def wait(done: Callable[[], object], seconds: float = 30) -> None:
-    """Until something is so."""
-    until = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < until, "it never came to be so"
-        time.sleep(0.02)
 
 
 def ask(client: httpx.Client, seed: object = 1, **values: object) -> httpx.Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,14 +25,7 @@ from ganapps.tasks import careful
 from ganapps.workers import Job, runs, shares
 from ganapps.workers.runs import RunEnded, Tick
 from ganapps.workers.spawned import Spawned
-
-
-def wait(until: Callable[[], bool], seconds: float = 60) -> None:
-    """Until something is so."""
-    end = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.01)
+from tests.waiting import wait
 
 
 class Slow(nn.Module):
