@@ -5,7 +5,7 @@ every model at once, many pictures.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from gradio.i18n import I18nData
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
-from ganapps.recipe import Recipe, from_file
+from ganapps.race import Race
+from ganapps.recipe import Recipe
 from ganapps.ui.doors import files
 from ganapps.ui.parts import cards, common
 from ganapps.ui.parts.before_after import (
@@ -32,38 +33,35 @@ from ganapps.ui.parts.many import Many
 from ganapps.ui.parts.own_file import OwnFile
 from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.parts.sheet import Sheet
-from ganapps.ui.parts.underway import Underway
+from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
 
 @dataclass(frozen=True)
 class Words:
     """What a tab calls its big button, the button for many pictures, its contact sheet; `note` says
-    what the first visit shows; `next` is the tab that results can be sent to.
+    what the first visit shows.
     """
 
     go: I18nData
     go_all: I18nData
     every: I18nData
     note: str
-    next: str
-    send: I18nData
 
 
-class PictureTab:
+class PictureTab(Tab):
     """One layout and one behaviour; a tab says what differs: its own widgets (`panel`, `actions`,
     `below`, `more`), what they ask for and how a recipe fills them, and what it shows beside a
     result.
     """
 
-    def __init__(self, engine: Engine, task: str, words: Words) -> None:
-        """`task` is also what the ids of the tab's elements begin with."""
-        self.engine, self.task, self.words = engine, task, words
-        self.first = common.here_first(engine, task)
-        self.widgets = Widgets(task)  # of the task's settings, by their names
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]], words: Words) -> None:
+        super().__init__(engine, receivers)
+        self.task, self.words = self.name, words
+        self.first = common.here_first(engine, self.task)
+        self.widgets = Widgets(self.task)  # of the task's settings, by their names
         self.own_widgets: list = []  # others of the tab itself that a recipe is made from
         self.beside_widgets: list = []  # and those that only a run looks at
-        self._parts = Underway()  # of the runs under way, by session: what Stop shows
         with gr.Row(elem_classes="room"):
             with gr.Column(elem_classes="panel"):
                 self._panel()
@@ -171,24 +169,13 @@ class PictureTab:
     def _result(self) -> None:
         name = self.task
         self.area = ResultArea(self.engine, self.widgets, self.words.note)
+        self.line = self.area.line
         with gr.Row(elem_classes="actions"):
             self.area.buttons()
             self.try_all = gr.Button(self.words.every, size="sm", elem_id=f"{name}-try")
             self.actions()
-            self.sends = {
-                self.words.next: gr.Button(
-                    self.words.send, size="sm", elem_id=f"{name}-send-{self.words.next}"
-                )
-            }
-            self.restore = common.by_path(
-                gr.UploadButton(
-                    t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
-                    file_types=[".png", ".json"],
-                    size="sm",
-                    elem_id=f"{name}-restore",
-                    elem_classes="restore",
-                )
-            )
+            self.make_sends()
+            self.make_restore()
         self.below()
         self.sheet = Sheet(self.engine, name, self.words.every)
 
@@ -266,9 +253,6 @@ class PictureTab:
             {self.picture, self.weights.box, self.area.traces, self.many.box, self.many.archives},
             everything,
             **common.QUIET,
-        )
-        self.restore.upload(
-            self.dropped, self.restore, [*self.asked - self.uploads, self.area.line], **common.QUIET
         )
         self.model.change(
             self.chosen, self.model, [self.chips, self.card, *of_model], **common.QUIET
@@ -357,14 +341,10 @@ class PictureTab:
         """Updates for a link's recipe; none where it is not this tab's."""
         try:
             recipe = self.engine.linked(query)
-            return (
-                self.filled(self.engine.checked(recipe)[0], lang)
-                if recipe and recipe.task == self.task
-                else {}
-            )
+            return self.filled(recipe, {}, lang) if recipe and recipe.task in self.shows else {}
         except UserError as e:
             return (
-                {self.area.line: common.refusal(e, lang)} if query.get("task") == self.task else {}
+                {self.area.line: common.refusal(e, lang)} if query.get("task") in self.shows else {}
             )
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
@@ -380,7 +360,7 @@ class PictureTab:
         yield self.busy(True)
         recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
         unfinished: dict = {}
-        with self._parts.of(request.session_hash) as held:
+        with self.underway.of(request.session_hash) as held:
             try:
                 for shown in common.show(
                     self.engine.run(recipe, [upload], self.weights.path(values)),
@@ -446,7 +426,7 @@ class PictureTab:
 
     def stopped(self, line: str, traces: list[str], request: gr.Request) -> dict:
         """Stop: what is done stays."""
-        lang, part = common.language(request), self._parts.take(request.session_hash)
+        lang, part = common.language(request), self.underway.take(request.session_hash)
         try:
             view = {
                 self.area.line: common.plain(line, say(lang, "stopped"))
@@ -454,10 +434,6 @@ class PictureTab:
         except UserError as e:  # there is no room for what is done
             view = {self.area.line: common.refusal(e, lang)}
         return self.busy(False) | view
-
-    def left(self, session: str | None) -> None:
-        """A visitor has gone: nothing of theirs stays in memory."""
-        self._parts.take(session)
 
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""
@@ -477,19 +453,24 @@ class PictureTab:
             | self.many.cleared()
         )
 
-    def dropped(self, path: str, request: gr.Request) -> dict:
-        """A PNG of ours, dropped: its settings come back (the picture itself was never in it)."""
-        lang = common.language(request)
-        try:
-            recipe = from_file(path)
-            if recipe.task != self.task:
-                raise UserError("This picture was made on another tab: drop it there.")
-            return self.filled(self.engine.checked(recipe)[0], lang)
-        except UserError as e:
-            return {self.area.line: common.refusal(e, lang)}
+    @property
+    def result_inputs(self) -> set:
+        """The finished picture."""
+        return {self.area.file}
 
-    def filled(self, recipe: Recipe, lang: str) -> dict:
-        """Updates that show a recipe in the widgets."""
+    def result(self, values: Mapping) -> str | None:
+        """The finished picture's path."""
+        return values[self.area.file]
+
+    @property
+    def filling_outputs(self) -> set:
+        """What `filled` fills."""
+        return {*self.asked - self.uploads, self.line}
+
+    def filled(self, asked: Recipe | Race, values: Mapping, lang: str) -> dict:
+        """The settings come back; the picture itself was never in a recipe."""
+        assert isinstance(asked, Recipe), "no race is shown here"
+        recipe = self.engine.checked(asked)[0]
         known = self.engine.row(recipe.checkpoint) is not None
         own = recipe.checkpoint.startswith("sha256:")
         said = say(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +13,13 @@ from gradio.blocks import Block
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
-from ganapps.recipe import Recipe, from_file, from_json
+from ganapps.race import Race
+from ganapps.recipe import Recipe, from_json
 from ganapps.report import size
-from ganapps.tasks.table import TASKS
 from ganapps.ui.parts import cards, common
 from ganapps.ui.parts.own_file import OwnFile
 from ganapps.ui.parts.settings import Widgets
+from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
 # what the strip and the film take of the widgets; for their other settings they have defaults
@@ -39,11 +40,16 @@ class Controls:
         return {name: values[self.by_id[name]] for name in values[self.ticks]}
 
 
-class FacesTab:
+class FacesTab(Tab):
     """The widgets of the tab, and how they turn into a recipe and back."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    name = "faces"
+    title = "Faces"
+    shows = ("faces", "strip", "loop", "walk")
+    loading = common.BUSY  # it draws
+
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
+        super().__init__(engine, receivers)
         self.first = common.here_first(engine, "faces")
         self.opening = Recipe("faces", self.first.id)  # the wall that a page opens with
         self._wall: list[Result] | None = None
@@ -140,21 +146,8 @@ class FacesTab:
                 t("From average to wild"), size="sm", elem_id="faces-strip-go"
             )
             self.film_go = gr.Button(t("Film through these"), size="sm", elem_id="faces-film-go")
-            self.sends = {
-                "upscale": gr.Button(t("Send to Upscale"), size="sm", elem_id="faces-send-upscale"),
-                "translate": gr.Button(
-                    t("Send to Translate"), size="sm", elem_id="faces-send-translate"
-                ),
-            }
-            self.restore = common.by_path(
-                gr.UploadButton(
-                    t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
-                    file_types=[".png", ".json"],
-                    size="sm",
-                    elem_id="faces-restore",
-                    elem_classes="restore",
-                )
-            )
+            self.make_sends()
+            self.make_restore()
         self.strip = gr.Gallery(
             label=t("From average to wild"),
             show_label=False,
@@ -244,19 +237,7 @@ class FacesTab:
     # -- what happens when
 
     def _events(self) -> None:
-        running = [
-            self.wall,
-            self.line,
-            self.instead,
-            self.archive,
-            self.link,
-            self.made,
-            self.files,
-            self.at,
-            self.used,
-            self.go,
-            self.stop,
-        ]
+        running = self._running
         asked = self.asked
         go = gr.on(
             [self.go.click, self.seed.submit],
@@ -283,13 +264,6 @@ class FacesTab:
             api_visibility="private",
             **common.DEVICE,
         )
-        self.opening_outputs = [
-            *asked - self.weights.asked,
-            *running,
-            self.chips,
-            self.card,
-            *self.weights.opened("en"),
-        ]
         common.stops(
             self.stop, [go, strip, film], self.stopped, self.line, [self.line, self.go, self.stop]
         )
@@ -302,9 +276,6 @@ class FacesTab:
             None,
             [self.model, self.own, self.weights.box],
             **common.QUIET,
-        )
-        self.restore.upload(
-            self.dropped, self.restore, [*asked - self.weights.asked, self.line], **common.QUIET
         )
         self.model.change(
             self.chosen,
@@ -329,13 +300,41 @@ class FacesTab:
             **common.QUIET,
         )
 
+    @property
+    def _running(self) -> list:
+        """What a run fills."""
+        return [
+            self.wall,
+            self.line,
+            self.instead,
+            self.archive,
+            self.link,
+            self.made,
+            self.files,
+            self.at,
+            self.used,
+            self.go,
+            self.stop,
+        ]
+
+    @property
+    def opening_outputs(self) -> list:
+        """What `opened` fills."""
+        return [
+            *self.asked - self.weights.asked,
+            *self._running,
+            self.chips,
+            self.card,
+            *self.weights.opened("en"),
+        ]
+
     def opened(self, request: gr.Request) -> Iterator[dict]:
         """The first visit: the faces of the link, or of the default seed, without a click."""
         lang = common.language(request)
         recipe, said = self.opening, None
         try:
             linked = self.engine.linked(dict(request.query_params))
-            if linked and linked.task in TASKS and TASKS[linked.task].models == "faces":
+            if linked and linked.task in self.shows:
                 self.engine.checked(linked)
                 recipe = linked
         except UserError as e:
@@ -457,21 +456,29 @@ class FacesTab:
             else (gr.skip(), gr.skip())
         )
 
-    def dropped(self, path: str, request: gr.Request) -> dict:
-        """A PNG of ours, dropped: its settings come back."""
-        lang = common.language(request)
-        try:
-            recipe = from_file(path)
-            if TASKS.get(recipe.task, TASKS["faces"]).models != "faces":
-                raise UserError("This picture was made on another tab: drop it there.")
-            return {
-                **self.restored(self.engine.checked(recipe)[0]),
-                self.line: common.plain(
-                    "", say(lang, "The settings of this picture are back: press Generate.")
-                ),
-            }
-        except UserError as e:
-            return {self.line: common.refusal(e, lang)}
+    @property
+    def result_inputs(self) -> set:
+        """The wall's files, and which one was clicked."""
+        return {self.files, self.at}
+
+    def result(self, values: Mapping) -> str | None:
+        """The face that was clicked, else the last one."""
+        drawn, at = values[self.files], values[self.at]
+        if at is not None and at < len(drawn):
+            return drawn[at]
+        return drawn[-1] if drawn else None
+
+    @property
+    def filling_outputs(self) -> set:
+        """What `filled` fills."""
+        return {*self.asked - self.weights.asked, self.line}
+
+    def filled(self, asked: Recipe | Race, values: Mapping, lang: str) -> dict:
+        """The settings of a picture that was dropped."""
+        assert isinstance(asked, Recipe), "no race is shown here"
+        said = say(lang, "The settings of this picture are back: press Generate.")
+        updates = self.restored(self.engine.checked(asked)[0])
+        return {**updates, self.line: common.plain("", said)}
 
     def chosen(self, model: str, request: gr.Request) -> list:
         """Another model: its chips, card and labels."""

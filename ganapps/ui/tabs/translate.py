@@ -4,7 +4,7 @@ twin can take it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ganapps.ui.parts import common, cycle
 from ganapps.ui.parts.before_after import Last
 from ganapps.ui.parts.dials import DIALS
 from ganapps.ui.parts.picture_tab import PictureTab, Words
+from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
 SMALL = 256  # pixels of the longer side of the picture on which all models are tried
@@ -26,17 +27,20 @@ SMALL = 256  # pixels of the longer side of the picture on which all models are 
 class TranslateTab(PictureTab):
     """What translating has of its own: styles, the other direction, the cycle check."""
 
-    def __init__(self, engine: Engine) -> None:
+    name = "translate"
+    title = "Translate"
+    shows = ("translate",)
+    send = "Send to Translate"
+
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(
             engine,
-            "translate",
+            receivers,
             Words(
                 t("Translate"),
                 t("Translate all"),
                 t("Every model on it"),
                 "example: coffee, photo-to-painting",
-                "upscale",
-                t("Send to Upscale"),
             ),
         )
 

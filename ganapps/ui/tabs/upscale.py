@@ -5,7 +5,7 @@ and what was invented.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from ganapps.recipe import Recipe
 from ganapps.ui.parts import common
 from ganapps.ui.parts.before_after import figures_line, picture_box
 from ganapps.ui.parts.picture_tab import PictureTab, Words
+from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
 CROP = 96  # pixels a side of the part on which all models are tried
@@ -36,17 +37,20 @@ class UpscaleTab(PictureTab):
     try all models on, heat maps.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    name = "upscale"
+    title = "Upscale"
+    shows = ("upscale",)
+    send = "Send to Upscale"
+
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(
             engine,
-            "upscale",
+            receivers,
             Words(
                 t("Enlarge"),
                 t("Enlarge all"),
                 t("Every model on a crop"),
                 "example: cat, realesrgan-x4plus",
-                "translate",
-                t("Send to Translate"),
             ),
         )
 
