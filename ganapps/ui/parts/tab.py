@@ -42,6 +42,7 @@ class Tab(ABC):
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         """`receivers` are the tabs that its results can be sent to."""
         self.engine, self.receivers = engine, receivers
+        self.sends = {}
         self.underway = Underway()  # by session: what Stop reaches or shows of a run
 
     # -- what it lays out
