@@ -203,7 +203,7 @@ def values_of(tab: object) -> dict:
     """What a visitor's page holds, with a picture in the box."""
     values = {
         widget: getattr(widget, "value", None)
-        for widget in tab.asked | {tab.area.traces, *tab.beside_widgets}
+        for widget in tab.asked | {tab.area.traces, *tab.run_widgets}
     }
     return values | {tab.picture: str(EXAMPLES / "cat.png")}
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import gradio as gr
 
 from ganapps.engine import Engine
+from ganapps.errors import UserError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.ui.parts import common
@@ -81,6 +82,18 @@ class Tab(ABC):
     def left(self, session: str | None) -> None:
         """A visitor has gone: nothing of theirs stays in memory."""
         self.underway.take(session)
+
+    def linked(self, query: Mapping[str, str]) -> Recipe | None:
+        """The recipe of a link; None where it is not this tab's. Raises UserError for a damaged
+        one.
+        """
+        try:
+            recipe = self.engine.linked(query)
+        except UserError:
+            if query.get("task") in self.shows:
+                raise
+            return None
+        return recipe if recipe and recipe.task in self.shows else None
 
     # -- what goes from tab to tab
 

@@ -26,6 +26,7 @@ from ganapps.ui.parts.before_after import picture_box
 from ganapps.ui.parts.films import Films
 from ganapps.ui.parts.lanes import Lane
 from ganapps.ui.parts.pairs import FACES, Kind
+from ganapps.ui.parts.prices import price_line, together
 from ganapps.ui.parts.quality import Quality
 from ganapps.ui.parts.settings import made, restored
 from ganapps.ui.parts.tab import RACE, Tab
@@ -342,7 +343,7 @@ class CompareTab(Tab):
         self.quality.listen(
             [self.gan, self.diffusion, self.psi, self.steps, self.eta, self.measured]
         )
-        self.track.copy.click(self.linked, self.asked, self.track.link, **common.QUIET).then(
+        self.track.copy.click(self.address, self.asked, self.track.link, **common.QUIET).then(
             None, self.track.link, None, js=common.copies("compare-copy")
         )
         self.track.instead.click(self.embedded, None, [self.kind, *self.by_kind], **common.QUIET)
@@ -392,8 +393,7 @@ class CompareTab(Tab):
     def _linked(self, query: dict[str, str], lang: str) -> dict:
         """Updates for a link's race, or for a recipe that no other tab shows."""
         asked: Race | Recipe | None = races.from_link(query)
-        if asked is None and query.get("task") in self.shows:
-            asked = self.engine.linked(query)
+        asked = asked or self.linked(query)
         return self._asked(asked, FACES, lang) if asked else {}
 
     def switched(self, kind: str, request: gr.Request) -> dict:
@@ -447,9 +447,9 @@ class CompareTab(Tab):
             return common.refusal(e, lang)
         # with equal seconds each takes what the dearer one does
         both = (lambda each: 2 * max(each)) if asked.fair == "seconds" else sum
-        return common.price_line(common.together(prices, both), lang)
+        return price_line(together(prices, both), lang)
 
-    def linked(self, values: Mapping) -> str:
+    def address(self, values: Mapping) -> str:
         """The address of what the widgets ask for."""
         return self.race(values).to_link()
 

@@ -67,7 +67,7 @@ class TranslateTab(PictureTab):
         self.prompt = self.widgets.make(
             "prompt", visible=self.takes("prompt", self.first), max_lines=3
         )
-        self.own_widgets += [self.style, self.face]
+        self.extra_widgets += [self.style, self.face]
 
     def actions(self) -> None:
         """The cycle check."""
@@ -118,7 +118,7 @@ class TranslateTab(PictureTab):
             ),
         }
 
-    def own_events(self) -> list:
+    def running_events(self) -> list:
         """The other direction; there and back."""
         self.switch.click(
             lambda model: common.row(self.engine, model).back or model,
@@ -130,7 +130,7 @@ class TranslateTab(PictureTab):
             self.cycle_go.click(
                 self.and_back,
                 {self.area.last, self.area.traces},
-                [self.cycle, self.area.line, self.go, self.stop],
+                [self.cycle, self.line, self.go, self.stop],
                 **common.BUSY,
             )
         ]
@@ -192,12 +192,12 @@ class TranslateTab(PictureTab):
         lang = common.language(request)
         last: Last | None = values[self.area.last]
         if not last:
-            yield {self.area.line: common.refusal(UserError("Translate a picture first."), lang)}
+            yield {self.line: common.refusal(UserError("Translate a picture first."), lang)}
             return
         row = self.engine.row(from_json(last.recipe).checkpoint)
         if row is None or not row.back:
             yield {
-                self.area.line: common.refusal(
+                self.line: common.refusal(
                     UserError(
                         "The model of this result has no twin that goes back: choose one that has, "
                         "and translate again."
@@ -215,9 +215,9 @@ class TranslateTab(PictureTab):
                 lambda picture: self.area.address(picture, values[self.area.traces]),
                 lang,
             ):
-                yield {self.area.line: line, self.cycle: found}
+                yield {self.line: line, self.cycle: found}
         except UserError as e:  # there is no room for its pictures
-            yield {self.area.line: common.refusal(e, lang)}
+            yield {self.line: common.refusal(e, lang)}
         yield self.busy(False)
 
 

@@ -64,7 +64,7 @@ class UpscaleTab(PictureTab):
         self.denoise = self.widgets.make(
             "denoise", value=0.5, visible=self.takes("denoise", self.first)
         )
-        self.own_widgets.append(self.size)
+        self.extra_widgets.append(self.size)
 
     def below(self) -> None:
         """Where the crop is, and what was invented."""
@@ -99,7 +99,7 @@ class UpscaleTab(PictureTab):
         self.widgets.make("tile")
         self.widgets.make("sixteen_bit")
         self.truth = picture_box(t("The true picture, to measure against"), "upscale-truth")
-        self.beside_widgets += [self.truth, self.crop]
+        self.run_widgets += [self.truth, self.crop]
 
     def takes(self, name: str, row: Checkpoint | None) -> bool:
         """How much noise is removed is for some networks only; a width is one of the sizes."""
@@ -129,7 +129,7 @@ class UpscaleTab(PictureTab):
             row, lang
         )
 
-    def own_events(self) -> list:
+    def running_events(self) -> list:
         """The width where it is asked for. (A drag on the picture fills the crop's field:
         window.js.)
         """
