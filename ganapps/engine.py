@@ -296,9 +296,9 @@ class Engine:
         """
         return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
 
-    def rows(self, models: str) -> list[Checkpoint]:
+    def rows(self, task: str) -> list[Checkpoint]:
         """The catalogue's rows that can do a task, in its order."""
-        return [c for c in self.runtime.catalog.values() if c.task == models]
+        return [row for row in self.runtime.catalog.values() if row.task == task]
 
     def row(self, name: str) -> Checkpoint | None:
         """The catalogue's row of that id, if there is one."""

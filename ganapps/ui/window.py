@@ -13,7 +13,7 @@ from ganapps.engine import Engine
 from ganapps.tasks.table import TASKS
 from ganapps.ui import api, doors
 from ganapps.ui.doors import incoming, turns
-from ganapps.ui.parts import common, sending
+from ganapps.ui.parts import choices, common, sending
 from ganapps.ui.tabs.table import TABS
 from ganapps.ui.theme import theme
 from ganapps.ui.words import escaped, say, t, translations
@@ -47,7 +47,13 @@ def build(engine: Engine) -> gr.Blocks:
 
         window.unload(left)
         window.load(header, None, head, **common.QUIET)
+        boxes = [box for tab in there for box in choices.boxes(tab.asked - tab.models)]
+
+        def worded(request: gr.Request) -> dict:
+            return choices.said(boxes, common.language(request))
+
         window.load(opened, None, tabs, **common.QUIET)
+        window.load(worded, None, boxes, **common.QUIET)
         for tab in there:
             window.load(tab.opened, None, tab.opening_outputs, **tab.loading)
         api.publish(engine)

@@ -323,18 +323,18 @@ def seed(text: Any) -> Any:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 40 else text
 
 
-def here_first(engine: Engine, models: str) -> Checkpoint:
+def here_first(engine: Engine, task: str) -> Checkpoint:
     """The first model of a task that is on this disk; if none is, the first of the catalogue."""
-    rows = engine.rows(models)
+    rows = engine.rows(task)
     return next((c for c in rows if engine.here(c)), rows[0])
 
 
-def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
+def choices(engine: Engine, task: str, lang: str) -> list[tuple[str, str]]:
     """The model list: title, and whether it is here yet. Generators of something else than faces
     say it first, and stand together.
     """
-    rows = engine.rows(models)
-    drawn = {row.id: row.domains[0] if models == "faces" and row.domains else "" for row in rows}
+    rows = engine.rows(task)
+    drawn = {row.id: row.domains[0] if task == "faces" and row.domains else "" for row in rows}
     groups = list(dict.fromkeys(["", *drawn.values()]))
     listed = []
     for row in sorted(rows, key=lambda row: groups.index(drawn[row.id])):
