@@ -19,10 +19,11 @@ def boxes(components: Iterable[Any]) -> list:
 
 
 def said(boxes: Iterable[Any], lang: str) -> dict:
-    """Updates that say each box's choices; none in English, in which the page comes."""
-    if lang == "en":
-        return {}
-    return {
-        box: gr.update(choices=[(named(lang, words), value) for words, value in box.choices])
-        for box in boxes
-    }
+    """An update for each box that says its choices; nothing new in English, in which the page
+    comes.
+    """
+    updates = {}
+    for box in boxes:
+        choices = [(named(lang, words), value) for words, value in box.choices]
+        updates[box] = gr.skip() if lang == "en" else gr.update(choices=choices)
+    return updates
