@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
@@ -65,7 +66,8 @@ def test_the_size_is_known_first_and_progress_follows(server):
 
 def test_the_files_of_a_folder_count_together(server):
     server.publish("ann/faces", {"a.pt": bytes(200_000), "b.json": bytes(50_000)})
-    watch = transfer.download("ann/faces", "main", {"a.pt": 200_000, "b.json": 50_000})
+    sizes = {"a.pt": 200_000, "b.json": 50_000}
+    watch = transfer.download("ann/faces", "main", sizes, constants.HF_HUB_CACHE)
     for _ in watch.follow(lambda: None):
         pass
     assert watch.done == 250_000
@@ -103,6 +105,35 @@ def test_a_busy_hub_is_asked_again(server, hurry):
     commit = server.publish("ann/faces", {FILE: WEIGHTS})
     server.faults.statuses[FILE] = [503, 429]
     assert fetched(source(commit)).changes == ()
+
+
+def test_only_what_is_fetched_here_does_without_xet(server, monkeypatch):
+    """It can be neither counted finely nor stopped, but other users of the client may want it."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    commit = server.publish("ann/faces", {FILE: WEIGHTS})
+    assert fetched(source(commit)).sha256 == SHA256
+    assert constants.HF_HUB_DISABLE_XET is False
+    assert not [r for r in server.requests if r.path.startswith("/api/xet")]
+    url = huggingface_hub.hf_hub_url("ann/faces", FILE, endpoint=server.url)
+    facts = huggingface_hub.get_hf_file_metadata(url, endpoint=server.url)
+    assert facts.xet_file_data.file_hash == SHA256, "what the Hub says reaches other threads"
+
+
+def test_a_new_session_of_the_client_is_watched_too(server, monkeypatch):
+    """The client takes one when it could not connect."""
+    commit = server.publish("ann/faces", {FILE: bytes(4_000_000)})
+    server.faults.pause = 0.05
+    download = transfer.hf_hub_download
+
+    def downloaded(*words, **rest):
+        huggingface_hub.close_session()
+        time.sleep(3 * transfer.TICK)  # it waits a second before it tries again
+        return download(*words, **rest)
+
+    monkeypatch.setattr(transfer, "hf_hub_download", downloaded)
+    located, seen = finish(hub.fetch(row(source(commit))))
+    assert located.path.stat().st_size == 4_000_000
+    assert len({progress.done for progress in seen}) > 3
 
 
 def test_what_killed_processes_left_is_removed(server, cache):
