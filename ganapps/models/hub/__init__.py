@@ -18,7 +18,7 @@ from huggingface_hub import constants, errors
 from ganapps.errors import Message, UserError, WeightsError
 from ganapps.models.catalog import Checkpoint, Source
 from ganapps.models.hub import disk, strangers, transfer
-from ganapps.models.hub.disk import Located, Progress, Steps, shipped
+from ganapps.models.hub.disk import Located, Progress, Steps
 
 __all__ = [
     "Located",
@@ -29,7 +29,7 @@ __all__ = [
     "parse",
     "reachable",
     "settled",
-    "shipped",
+    "size",
 ]
 
 TYPED = re.compile(
@@ -48,6 +48,7 @@ TROUBLE = (
     transfer.http.HTTPError,
     transfer.http.InvalidURL,
 )
+PROMPT = 1.0  # seconds in which a Hub that can be reached has answered
 AGAIN = 2.0  # seconds in which the next source does not ask an unreachable Hub again
 
 _reached: dict[
@@ -58,27 +59,17 @@ _given_up: dict[str, float] = {}  # address of the Hub -> when a fetch found it 
 
 def here(checkpoint: Checkpoint) -> Located | None:
     """The first source that is on this disk, unread and with no network; None if there is none."""
-    for source in checkpoint.sources:
-        for found in disk.on_disk(source, checkpoint.typed):
-            if not (
-                source.size and found.path.is_file() and found.path.stat().st_size != source.size
-            ):
-                return found
-    return None
+    return next(_whole(checkpoint), None)
 
 
 def settled(checkpoint: Checkpoint) -> bool:
     """Is it on this disk just as it is asked for, so that `fetch` will ask nobody? Of a branch,
     which may have moved, never.
     """
-    for source in checkpoint.sources:
-        for found in disk.on_disk(source, checkpoint.typed):
-            fits = not (
-                source.size and found.path.is_file() and found.path.stat().st_size != source.size
-            )
-            if fits and (found.revision is None or found.revision == source.revision):
-                return True
-    return False
+    return any(
+        found.revision is None or found.revision == found.source.revision
+        for found in _whole(checkpoint)
+    )
 
 
 def fetch(checkpoint: Checkpoint, offline: bool = False) -> Steps:
@@ -156,20 +147,29 @@ def parse(text: str) -> Source:
     return source
 
 
-def reachable(timeout: float = 1.0) -> bool:
-    """Does the Hub answer? Asked at most once a minute, for up to `timeout` seconds: not on the
-    window's own thread.
+def reachable() -> bool:
+    """Does the Hub answer? Asked at most once a minute, for up to a second: not on the window's own
+    thread.
     """
     if constants.is_offline_mode():
         return False
     asked, answer = _reached.get(constants.ENDPOINT, (-60.0, False))
     if time.monotonic() - asked >= 60:
-        answer = transfer.answers(timeout)
+        answer = transfer.answers(PROMPT)
         _reached[constants.ENDPOINT] = time.monotonic(), answer
     return answer
 
 
 # The ways to a file, in order
+
+
+def _whole(checkpoint: Checkpoint) -> Iterator[Located]:
+    """What is on this disk of the sources, unread, where its size is the row's."""
+    for source in checkpoint.sources:
+        for found in disk.on_disk(source, checkpoint.typed):
+            known = source.size and found.path.is_file()
+            if not known or found.path.stat().st_size == source.size:
+                yield found
 
 
 def _attempts(checkpoint: Checkpoint, offline: bool) -> Iterator[tuple[Source, Steps]]:
