@@ -17,7 +17,7 @@ import pytest
 from huggingface_hub import constants
 
 from ganapps.models import hub
-from ganapps.models.hub import transfer
+from ganapps.models.hub import asking, transfer
 from tests.local_hub import (
     FILE,
     SHA256,
@@ -256,8 +256,8 @@ def test_an_unreachable_hub_costs_less_than_a_second(cache, monkeypatch, kind):
         with monkeypatch.context() as patch:
             patch.setattr(transfer, "answers", None)
             assert hub.reachable() is False, "known from the fetch"
-        hub._reached.clear()
-        monkeypatch.setattr(hub, "PROMPT", 0.3)
+        asking._reached.clear()
+        monkeypatch.setattr(asking, "PROMPT", 0.3)
         start = time.perf_counter()
         assert hub.reachable() is False and time.perf_counter() - start < 0.6
     while CALLERS:
@@ -326,7 +326,7 @@ def test_a_certificate_that_is_not_trusted_is_named(server, monkeypatch):
 def test_reachable_asks_once_a_minute(server, monkeypatch):
     assert hub.reachable() and hub.reachable()
     assert [r.method for r in server.requests if "api" not in r.path] == ["HEAD"]
-    hub._reached.clear()
+    asking._reached.clear()
     server.publish("ann/faces", {FILE: WEIGHTS})
     fetched(source())
     monkeypatch.setattr(transfer, "answers", None)
