@@ -30,7 +30,7 @@ def build(engine: Engine) -> gr.Blocks:
         title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)
     ) as window:
         head = gr.HTML(_head(engine, "en", None))
-        with gr.Tabs(elem_id="tabs") as tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             with gr.Tab(t("Faces"), id="faces"):
                 faces = FacesTab(engine)
             with gr.Tab(t("Upscale"), id="upscale"):
