@@ -539,16 +539,16 @@ def test_a_canvas_goes_with_its_run_and_its_visitor(
     request = SimpleNamespace(session_hash="visitor", headers={})
     run = tab.run(values, request)
     next(run), next(run)
-    assert tab._parts.look("visitor")[0].rows.base is canvas
+    assert tab.underway.look("visitor")[0].rows.base is canvas
     run.close()
     view = tab.stopped("", values[tab.area.traces], request)
-    assert len(tab._parts) == 0, "the canvas is gone"
+    assert len(tab.underway) == 0, "the canvas is gone"
     assert Image.open(values[tab.area.traces][-1]).size == (40, 20), "what was done is a file"
     assert values[tab.area.traces][-1] in view[tab.area.view]
     run = tab.run(values, request)
     next(run), next(run)
     tab.left("visitor")
-    assert len(tab._parts) == 0
+    assert len(tab.underway) == 0
     run.close()
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,11 @@ from ganapps.ui.parts.before_after import picture_box
 from ganapps.ui.parts.films import Films
 from ganapps.ui.parts.lanes import Lane
 from ganapps.ui.parts.pairs import FACES, Kind
+from ganapps.ui.parts.prices import price_line, together
 from ganapps.ui.parts.quality import Quality
 from ganapps.ui.parts.settings import made, restored
+from ganapps.ui.parts.tab import RACE, Tab
 from ganapps.ui.parts.track import Running, Track, names_of, noted
-from ganapps.ui.parts.underway import Underway
 from ganapps.ui.parts.why import why
 from ganapps.ui.words import named, say, t
 from ganapps.workers.runs import RunEnded
@@ -48,12 +49,16 @@ SHOWN = {
 }
 
 
-class CompareTab:
+class CompareTab(Tab):
     """The widgets of the tab, and how they turn into a race and back."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._running = Underway()  # by session: what Stop reaches, and what is told of it then
+    name = "compare"
+    title = "Compare"
+    shows = (RACE, "denoise", "drift", "text")
+    also = ("faces", "strip", "loop", "walk", "upscale", "translate")
+
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
+        super().__init__(engine, receivers)
         with gr.Column(elem_classes="arena"):
             self._runners()
             self._brought()
@@ -62,7 +67,8 @@ class CompareTab:
                 t("Stop"), variant="stop", size="lg", visible=False, elem_id="compare-stop"
             )
             self.price = gr.HTML('<div class="price"></div>', elem_id="compare-price")
-            self.track = Track()
+            self.track = Track(self.make_restore)
+            self.line = self.track.sentence
             self.quality = Quality(engine)
             self.films = Films(engine)
             self._more()
@@ -337,16 +343,10 @@ class CompareTab:
         self.quality.listen(
             [self.gan, self.diffusion, self.psi, self.steps, self.eta, self.measured]
         )
-        self.track.copy.click(self.linked, self.asked, self.track.link, **common.QUIET).then(
+        self.track.copy.click(self.address, self.asked, self.track.link, **common.QUIET).then(
             None, self.track.link, None, js=common.copies("compare-copy")
         )
         self.track.instead.click(self.embedded, None, [self.kind, *self.by_kind], **common.QUIET)
-        self.track.restore.upload(
-            self.dropped,
-            {self.track.restore, *self.asked},
-            [*self.asked, *(w for w in self.by_kind if w not in self.asked), self.track.sentence],
-            **common.QUIET,
-        )
 
     @property
     def opening_outputs(self) -> list:
@@ -369,12 +369,11 @@ class CompareTab:
         """The words that depend on the visitor's language; the race of the link."""
         lang = common.language(request)
         names = names_of(FACES, (None, None), lang)
+        kinds = [(say(lang, kind.title), kind.id) for kind in pairs.offered(self.engine)]
         updates = {
             self.gan: gr.update(choices=self._choices(FACES, 0, lang)),
             self.diffusion: gr.update(choices=self._choices(FACES, 1, lang)),
-            self.kind: gr.update(
-                choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)]
-            ),
+            self.kind: gr.update(choices=kinds),
             self.fair: gr.update(choices=[(say(lang, words), fair) for words, fair in FAIR]),
             self.track.clock: lanes.clock(names, (Lane(), Lane()), None, lang),
             self.why: why(lang),
@@ -384,19 +383,18 @@ class CompareTab:
         }
         updates |= self.quality.opened(lang) | self.films.opened(lang)
         try:
-            asked = races.from_link(dict(request.query_params))
-            if asked:
-                for recipe in asked.recipes:
-                    self.engine.checked(recipe)
-                updates |= self.restored(asked, lang) | {
-                    self.kind: gr.update(
-                        value=pairs.kind_of(asked.recipes).id,
-                        choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)],
-                    )
-                }
+            linked = self._linked(dict(request.query_params), lang)
+            kind = linked.pop(self.kind, FACES.id)
+            updates |= linked | {self.kind: gr.update(value=kind, choices=kinds)}
         except UserError as e:
             updates[self.track.sentence] = common.refusal(e, lang)
         return updates
+
+    def _linked(self, query: dict[str, str], lang: str) -> dict:
+        """Updates for a link's race, or for a recipe that no other tab shows."""
+        asked: Race | Recipe | None = races.from_link(query)
+        asked = asked or self.linked(query)
+        return self._asked(asked, FACES, lang) if asked else {}
 
     def switched(self, kind: str, request: gr.Request) -> dict:
         """Another kind of race: its models and its widgets."""
@@ -449,44 +447,48 @@ class CompareTab:
             return common.refusal(e, lang)
         # with equal seconds each takes what the dearer one does
         both = (lambda each: 2 * max(each)) if asked.fair == "seconds" else sum
-        return common.price_line(common.together(prices, both), lang)
+        return price_line(together(prices, both), lang)
 
-    def linked(self, values: Mapping) -> str:
+    def address(self, values: Mapping) -> str:
         """The address of what the widgets ask for."""
         return self.race(values).to_link()
 
-    def dropped(self, values: Mapping, request: gr.Request) -> dict:
-        """A race or a picture of ours, dropped: both sides come back, or the one that made the
-        picture.
-        """
-        lang = common.language(request)
-        try:
-            found = races.from_file(values[self.track.restore])
-            for recipe in found.recipes if isinstance(found, Race) else [found]:
-                self.engine.checked(recipe)
-            if isinstance(found, Race):
-                updates = self.restored(found, lang)
-            else:
-                kind, side = pairs.side_of(found, pairs.named(values[self.kind]))
-                updates = (
-                    {}
-                    if kind.id == values[self.kind]
-                    else self._kind_shown(kind, lang) | {self.kind: kind.id}
-                )
-                updates |= self._side_shown(kind, side, found, lang)
-        except UserError as e:
-            return {self.track.sentence: common.refusal(e, lang)}
+    @property
+    def filling_inputs(self) -> set:
+        """The kind of race that is shown now."""
+        return {self.kind}
+
+    @property
+    def filling_outputs(self) -> set:
+        """What `filled` fills."""
+        return {*self.asked, *self.by_kind, self.line}
+
+    def filled(self, asked: Recipe | Race, values: Mapping, lang: str) -> dict:
+        """Both sides of a race come back, or the one that made a picture."""
+        updates = self._asked(asked, pairs.named(values[self.kind]), lang)
+        first = asked.recipes[0] if isinstance(asked, Race) else asked
         said = say(lang, "The settings are back: press Race.")
-        if (found.recipes if isinstance(found, Race) else [found])[0].task in (
-            "upscale",
-            "translate",
-        ):
+        if TASKS[first.task].pictures:
             said = say(
                 lang,
                 "The settings are back. Choose the picture again: no upload is ever kept in a "
                 "recipe.",
             )
-        return updates | {self.track.sentence: common.plain("", said)}
+        return updates | {self.line: common.plain("", said)}
+
+    def _asked(self, asked: Recipe | Race, now: Kind, lang: str) -> dict:
+        """Updates for a race, or for one recipe, in the kind of race shown `now` where it fits
+        there. Raises UserError.
+        """
+        for recipe in asked.recipes if isinstance(asked, Race) else [asked]:
+            self.engine.checked(recipe)
+        if isinstance(asked, Race):
+            return self.restored(asked, lang)
+        kind, side = pairs.side_of(asked, now)
+        updates: dict = {}
+        if kind is not now:
+            updates = self._kind_shown(kind, lang) | {self.kind: kind.id}
+        return updates | self._side_shown(kind, side, asked, lang)
 
     def _uploads(self, values: Mapping) -> list[str]:
         """The picture that both sides work on, where they work on one. Raises UserError where it is
@@ -500,7 +502,7 @@ class CompareTab:
 
     def _stopper(self, side: int) -> Any:
         def stop(request: gr.Request) -> None:
-            running = self._running.look(request.session_hash)
+            running = self.underway.look(request.session_hash)
             if running:
                 running.stopped.add(side)
 
@@ -524,7 +526,7 @@ class CompareTab:
         try:
             files.check_room()
             with (
-                self._running.of(request.session_hash) as held,
+                self.underway.of(request.session_hash) as held,
                 tempfile.TemporaryDirectory(prefix="ganapps-") as folder,
             ):
                 running = held.it = Running(self.race(values), names_of(kind, rows, lang))
@@ -561,13 +563,9 @@ class CompareTab:
             ),
         }
 
-    def left(self, session: str | None) -> None:
-        """A visitor has gone: nothing of theirs stays in memory."""
-        self._running.take(session)
-
     def ended(self, values: Mapping, request: gr.Request) -> dict:
         """Stop: the clock stands, what is there stays, and its figures are told."""
-        lang, running = common.language(request), self._running.take(request.session_hash)
+        lang, running = common.language(request), self.underway.take(request.session_hash)
         update = {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
         if running is None or running.lap is None:
             return update | {self.track.sentence: common.plain("", say(lang, "stopped"))}
