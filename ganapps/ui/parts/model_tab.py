@@ -50,7 +50,7 @@ class ModelTab(Tab):
             self.place,
             self.precision,
             *self.widgets,
-            *self.weights.asked,
+            *self.uploads,
             *self.extra_widgets,
         }
         self._events()

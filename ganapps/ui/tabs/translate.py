@@ -14,7 +14,7 @@ from ganapps.engine import FACE, Engine
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_json
-from ganapps.ui.parts import common, cycle
+from ganapps.ui.parts import common, cycle, keeping
 from ganapps.ui.parts.before_after import Last
 from ganapps.ui.parts.dials import DIALS
 from ganapps.ui.parts.picture_tab import PictureTab, Words
@@ -212,7 +212,7 @@ class TranslateTab(PictureTab):
                 self.engine,
                 last,
                 row,
-                lambda picture: self.area.address(picture, values[self.area.traces]),
+                lambda picture: keeping.address(picture, values[self.area.traces]),
                 lang,
             ):
                 yield {self.line: line, self.cycle: found}

@@ -15,7 +15,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.before_after import figures_line, picture_box
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.tab import Tab
@@ -143,7 +143,7 @@ class UpscaleTab(PictureTab):
         kept = shown.kept[-1]
         traces = values[self.area.traces]
         heat = [
-            (self.area.file_of(kept.beside[n], traces), say(lang, n))
+            (keeping.shown_file(kept.beside[n], traces), say(lang, n))
             for n in ("contradicted", "invented")
             if n in kept.beside
         ]
