@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import time
@@ -549,3 +550,18 @@ def test_a_canvas_goes_with_its_run_and_its_visitor(
     tab.left("visitor")
     assert len(tab.underway) == 0
     run.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/config"])
+def test_the_page_comes_compressed_for_whoever_takes_it_so(url: str, path: str) -> None:
+    _, whole, plain = asked(url, path)
+    _, short, packed = asked(url, path, {"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain and packed["content-encoding"] == "gzip"
+    assert len(short) < len(whole) / 4
+    assert b"ganapps" in gzip.decompress(short)
+
+
+def test_pictures_and_streams_are_sent_as_they_are(url: str) -> None:
+    path = uploaded(url, png())
+    _, content, headers = asked(url, f"/gradio_api/file={path}", {"Accept-Encoding": "gzip"})
+    assert content == png() and "content-encoding" not in headers

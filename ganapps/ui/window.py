@@ -28,7 +28,7 @@ def build(engine: Engine) -> gr.Blocks:
         title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)
     ) as window:
         head = gr.HTML(_head(engine, "en", None))
-        with gr.Tabs(elem_id="tabs") as tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
             there = []
             for kind in TABS:
                 with gr.Tab(t(kind.title), id=kind.name):
