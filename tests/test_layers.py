@@ -85,7 +85,7 @@ ALONE = {
     "ui/doors/turns.py": {"starlette"},
     "tasks/denoise.py": {"PIL"},
     "tasks/text.py": {"PIL"},
-    "tasks/edit.py": {"PIL"},
+    "tasks/instructed.py": {"PIL"},
     "tasks/between.py": {"PIL"},
     "tasks/cycle.py": {"PIL"},
     "tasks/figures.py": {"PIL", "skimage"},
