@@ -24,7 +24,7 @@ from ganapps.models.formats import folders
 from ganapps.networks.diffusion import stable_diffusion
 from ganapps.pictures.uploads import Upload, open_upload
 from ganapps.recipe import Recipe
-from ganapps.tasks import edit, text
+from ganapps.tasks import instructed, text
 from ganapps.tasks.translate import translate
 from tests.small_stable import UNCHECKED, folder, theirs
 
@@ -99,9 +99,9 @@ def test_the_picture_keeps_its_size_and_its_alpha(
 
 
 def test_a_large_picture_is_made_as_small_as_the_model_works_on(tmp_path: Path) -> None:
-    run = edit.Editing(network(tmp_path), CPU, "a cat", steps=1)
+    run = instructed.Editing(network(tmp_path), CPU, "a cat", steps=1)
     small = run._smaller(torch.zeros(1, 3, 900, 700))
-    assert small.shape == (1, 3, 710, 552) and 710 * 552 <= 512 * 768 == edit.MOST
+    assert small.shape == (1, 3, 710, 552) and 710 * 552 <= 512 * 768 == instructed.MOST
     ((template, values),) = run.changes()
     assert "larger than this model works on" in template and values == {"width": 552, "height": 710}
 
@@ -109,13 +109,13 @@ def test_a_large_picture_is_made_as_small_as_the_model_works_on(tmp_path: Path) 
 def test_a_large_picture_is_edited_smaller_and_the_report_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edit, "MOST", 64 * 96)  # the whole path, without a minute's work
+    monkeypatch.setattr(instructed, "MOST", 64 * 96)  # the whole path, without a minute's work
     steps = list(
         translate(network(tmp_path), CPU, None, noisy(tmp_path, 225, 175), prompt="a cat", steps=1)
     )
     ((template, values),) = [c for s in steps for c in s.changes]
     assert "larger than this model works on" in template and values == {"width": 68, "height": 88}
-    assert values["width"] * values["height"] <= edit.MOST
+    assert values["width"] * values["height"] <= instructed.MOST
     assert steps[-1].made[0].picture.shape == (225, 175, 3)
 
 
