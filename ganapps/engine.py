@@ -25,10 +25,10 @@ from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Made, Part, Report, Step
 from ganapps.settings import check
-from ganapps.tasks import cycle, figures, finish, hidden, labels, resample
+from ganapps.tasks import cycle, directions, figures, finish, hidden, labels, resample
 from ganapps.tasks.table import TASKS, worded
 from ganapps.workers import Job, Rehearsal, Worker, runs
-from ganapps.workers.here import Here, labels_of
+from ganapps.workers.here import Here, directions_of, labels_of
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
 
@@ -333,6 +333,20 @@ class Engine:
         except WeightsError:
             return ()
         return table.controls if table else ()
+
+    def directions(self, checkpoint: Checkpoint) -> dict[str, str]:
+        """The directions that the task `edit` has for this model beside those that it finds on the
+        spot (pca-1, ..., sefa-1, ...), by name, and what they are called; none for most models.
+        """
+        try:
+            table = self._known_labels(checkpoint)
+        except WeightsError:
+            table = None
+        found = {name: way.title for name, way in directions.ways(table)}
+        for source in checkpoint.sources:
+            shipped = directions_of(source.sha256).names if source.sha256 else {}
+            found |= {name: name.replace("_", " ") for name in shipped if name not in found}
+        return found
 
     def takes(self, network: str, control: str) -> bool:
         """Can a person set this ("denoise", "style", "face") on the network of that name, which a

@@ -114,6 +114,34 @@ ENDPOINTS = (
         "Streams: an answer after each strip, the last one with the result.",
         'The PNG file with its recipe inside, and {"recipe", "report"}.',
     ),
+    Endpoint(
+        "edit",
+        ("seed", "edits", "hold", "model", "psi", "labels", "styles", "names"),
+        "Streams: one answer.",
+        'The PNG file with its recipe inside, and {"recipe", "report", "figures"}: "styles" is the '
+        'face as text, "moved" says what each edit alone moved by how much of its whole way.',
+    ),
+    Endpoint(
+        "drag",
+        ("points", "seed", "steps", "may_move", "model", "psi", "labels", "styles"),
+        "Streams: answers while points are pulled, the last one with the picture.",
+        'The PNG file with its recipe inside, and {"recipe", "report", "figures"}: "styles" is the '
+        'face as text, "points" are where the points have come, "left" how many pixels are left.',
+    ),
+    Endpoint(
+        "breed",
+        ("family", "parents", "seed", "count", "mutation", "crossing", "model", "psi"),
+        "Streams: each answer holds the children made so far.",
+        'The PNG files, each with its lineage inside, and {"recipe", "report", "figures"}: '
+        '"diversity" of the litter so far, "from parents", and "birth", as a family has it.',
+    ),
+    Endpoint(
+        "say",
+        ("sentence", "seed", "model", "psi"),
+        "Streams: two answers, the first while the picture is small.",
+        'The PNG file, whose recipe is one of the task faces, and {"recipe", "report", "figures"}: '
+        '"words" and the labels that they set, and what was "not understood".',
+    ),
 )
 
 
@@ -137,7 +165,7 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
         yield from answers(engine, recipe, pictures, given["weights"])
 
     arguments = dict(RECIPE)
-    arguments["model"] = replace(RECIPE["model"], default=common.here_first(engine, task.name).id)
+    arguments["model"] = replace(RECIPE["model"], default=common.here_first(engine, task.models).id)
     for name, picture in task.inputs.items():
         arguments[name] = Argument(gr.FileData | None, None, f"{picture.says}.")
     for name, declared in task.settings.items():
