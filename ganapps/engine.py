@@ -82,7 +82,7 @@ class Engine:
         runs.check()
         given = own_file.located(weights) if weights else None
         if given:
-            recipe = replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
+            recipe = _with_own(recipe, given)
         recipe, checkpoint = self.checked(recipe)
         wanted = TASKS[recipe.task].pictures
         if len(pictures) != wanted:
@@ -181,6 +181,12 @@ class Engine:
                 most=LARGEST,
             )
         return recipe, checkpoint
+
+    def named(self, recipe: Recipe, weights: str | None) -> Recipe:
+        """The recipe with the model that a run of it takes: a person's own file where `weights` is
+        the path of one.
+        """
+        return _with_own(recipe, own_file.located(weights)) if weights else recipe
 
     def linked(self, query: Mapping[str, str]) -> Recipe | None:
         """The recipe of a link's query, without what is no setting of its task: trackers add names
@@ -400,6 +406,10 @@ def start(
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
     made = tuple(_kept(recipe, m) for m in step.made)
     return Result(recipe, report, step.done, step.total, made, preview=step.preview, parts=parts)
+
+
+def _with_own(recipe: Recipe, given: hub.Located) -> Recipe:
+    return replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
 
 
 def _kept(recipe: Recipe, made: Made) -> Kept:

@@ -55,6 +55,7 @@ SMALL = {
         "parents": ["ada", "ben"],
     },
     "say": {"model": "heads-64", "sentence": "a smile"},
+    "export": {"model": "heads-64", "count": 1},
 }
 LONGEST = 600  # characters of a sentence
 

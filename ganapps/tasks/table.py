@@ -7,6 +7,7 @@ from ganapps.tasks.breed import BREED
 from ganapps.tasks.denoise import DENOISE
 from ganapps.tasks.drag import DRAG
 from ganapps.tasks.edit import EDIT
+from ganapps.tasks.export import EXPORT
 from ganapps.tasks.faces import FACES, LOOP, STRIP
 from ganapps.tasks.say import SAY
 from ganapps.tasks.task import Task
@@ -18,7 +19,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         *(FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE),
-        *(EDIT, DRAG, BREED, SAY),
+        *(EDIT, DRAG, BREED, SAY, EXPORT),
     )
 }
 
