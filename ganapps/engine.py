@@ -25,10 +25,10 @@ from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
-from ganapps.tasks import cycle, figures, finish, hidden, labels, resample
+from ganapps.tasks import cycle, directions, figures, finish, hidden, labels, resample
 from ganapps.tasks.table import TASKS, worded
 from ganapps.workers import Job, Rehearsal, Worker, runs
-from ganapps.workers.here import Here, labels_of
+from ganapps.workers.here import Here, directions_of, labels_of
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
 
@@ -82,7 +82,7 @@ class Engine:
         runs.check()
         given = own_file.located(weights) if weights else None
         if given:
-            recipe = replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
+            recipe = _with_own(recipe, given)
         recipe, checkpoint = self.checked(recipe)
         wanted = TASKS[recipe.task].pictures
         if len(pictures) != wanted:
@@ -181,6 +181,12 @@ class Engine:
                 most=LARGEST,
             )
         return recipe, checkpoint
+
+    def named(self, recipe: Recipe, weights: str | None) -> Recipe:
+        """The recipe with the model that a run of it takes: a person's own file where `weights` is
+        the path of one.
+        """
+        return _with_own(recipe, own_file.located(weights)) if weights else recipe
 
     def linked(self, query: Mapping[str, str]) -> Recipe | None:
         """The recipe of a link's query, without what is no setting of its task: trackers add names
@@ -334,6 +340,20 @@ class Engine:
             return ()
         return table.controls if table else ()
 
+    def directions(self, checkpoint: Checkpoint) -> dict[str, str]:
+        """The directions that the task `edit` has for this model beside those that it finds on the
+        spot (pca-1, ..., sefa-1, ...), by name, and what they are called; none for most models.
+        """
+        try:
+            table = self._known_labels(checkpoint)
+        except WeightsError:
+            table = None
+        found = {name: way.title for name, way in directions.ways(table)}
+        for source in checkpoint.sources:
+            shipped = directions_of(source.sha256).names if source.sha256 else {}
+            found |= {name: name.replace("_", " ") for name in shipped if name not in found}
+        return found
+
     def takes(self, network: str, control: str) -> bool:
         """Can a person set this ("denoise", "style", "face") on the network of that name, which a
         row or an own file says? "" is no network.
@@ -386,6 +406,10 @@ def start(
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
     made = tuple(one.kept(recipe) for one in step.made)
     return Result(recipe, report, step.done, step.total, made, preview=step.preview, parts=parts)
+
+
+def _with_own(recipe: Recipe, given: hub.Located) -> Recipe:
+    return replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
 
 
 def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:
