@@ -12,19 +12,20 @@ import gradio as gr
 from ganapps.engine import Engine
 from ganapps.ui import api, doors
 from ganapps.ui.doors import incoming, turns
-from ganapps.ui.parts import common, sending
+from ganapps.ui.parts import coming_back, common, sending
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.ui.tabs.faces import FacesTab
 from ganapps.ui.tabs.translate import TranslateTab
 from ganapps.ui.tabs.upscale import UpscaleTab
 from ganapps.ui.theme import theme
 from ganapps.ui.words import escaped, say, t, translations
+from ganapps.workers.runs import Runs
 
 HERE = Path(__file__).parent
 
 
-def build(engine: Engine) -> gr.Blocks:
-    """The whole window over an engine."""
+def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
+    """The whole window over an engine. `time_limit`: seconds that a run may take; None: any."""
     gr.set_static_paths([HERE / "examples"])
     with incoming.Window(
         title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)
@@ -64,7 +65,9 @@ def build(engine: Engine) -> gr.Blocks:
         window.load(translate.opened, None, translate.opening_outputs, **common.QUIET)
         window.load(compare.opened, None, compare.opening_outputs, **common.QUIET)
         api.publish(engine)
-    return turns.take_turns(window, engine.time_limit)
+        registry = Runs()
+        coming_back.ComingBack(window, tabs, registry)
+    return turns.take_turns(window, registry, time_limit)
 
 
 def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:

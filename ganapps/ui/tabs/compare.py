@@ -32,7 +32,7 @@ from ganapps.ui.parts.track import Running, Track, names_of, noted
 from ganapps.ui.parts.underway import Underway
 from ganapps.ui.parts.why import why
 from ganapps.ui.words import named, say, t
-from ganapps.workers.runs import RunEnded
+from ganapps.workers.signals import RunEnded
 
 log = logging.getLogger("ganapps")
 FAIR = [
