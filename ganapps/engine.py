@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -27,7 +26,7 @@ from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
 from ganapps.tasks import cycle, directions, figures, finish, hidden, labels, resample
 from ganapps.tasks.table import TASKS, worded
-from ganapps.workers import Job, Rehearsal, Worker, runs
+from ganapps.workers import Job, Rehearsal, Worker, signals
 from ganapps.workers.here import Here, directions_of, labels_of
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
@@ -55,8 +54,8 @@ class Result:
 class Engine:
     """Everything that makes pictures goes through `run`; what crosses it is plain data."""
 
-    def __init__(self, runtime: Runtime, ledger: Ledger, time_limit: float | None = None) -> None:
-        self.runtime, self.ledger, self.time_limit = runtime, ledger, time_limit
+    def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
+        self.runtime, self.ledger = runtime, ledger
         self.rehearsed: dict[
             str, Any
         ] = {}  # what rehearsal.py measured of a model, in this process
@@ -79,7 +78,7 @@ class Engine:
         `workers.Job` says) disturbs the seconds of a run, so they go into no price.
         Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
-        runs.check()
+        signals.check()
         given = own_file.located(weights) if weights else None
         if given:
             recipe = _with_own(recipe, given)
@@ -110,15 +109,11 @@ class Engine:
         job = Job(recipe, checkpoint, located, uploads, changes, rehearsal)
         parts: tuple[Part, ...] = ()
         with closing(self._on_device(job)) as steps:
-            began = time.monotonic()
             for step, report in steps:
                 parts += (step.part,) if step.part else ()
                 yield _result(recipe, step, report, parts)
-                if step.done >= step.total:
-                    continue
-                runs.check()
-                if self.time_limit and time.monotonic() - began > self.time_limit:
-                    raise runs.out_of_time(self.time_limit)
+                if step.done < step.total:
+                    signals.check()
         if not rehearsal and not given:
             self.ledger.add(
                 self._key(recipe),
@@ -146,7 +141,7 @@ class Engine:
                     progress.total or 0,
                     waiting=progress.message,
                 )
-                runs.check()
+                signals.check()
 
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
         """The recipe with every default filled in, the row's own before the task's, and its row.
@@ -392,15 +387,12 @@ def start(
     device: str = "auto",
     offline: bool = False,
     own_catalog: str | None = None,
-    time_limit: float | None = None,
 ) -> Engine:
-    """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError
-    for a device that is not there, a faulty catalogue, or a proxy that can't be used.
+    """An engine for this machine. Raises UserError for a device that is not there, a faulty
+    catalogue, or a proxy that can't be used.
     """
     proxies.settle(offline)
-    return Engine(
-        runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit
-    )
+    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
 
 
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:

@@ -25,8 +25,8 @@ from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
 from ganapps.ui.doors import files
 from ganapps.ui.words import escaped, named, say
-from ganapps.workers import runs
-from ganapps.workers.runs import RunEnded, Tick
+from ganapps.workers import signals
+from ganapps.workers.signals import RunEnded, Tick
 
 log = logging.getLogger("ganapps")
 # whatever computes; those under way share the device, the rest waits in a queue
@@ -250,9 +250,9 @@ def show(
         try:
             files.check_room()
             last = None
-            for result in runs.heard(results):
-                shown.moved = isinstance(result, runs.Tick)
-                if isinstance(result, runs.Tick):
+            for result in signals.heard(results):
+                shown.moved = isinstance(result, signals.Tick)
+                if isinstance(result, signals.Tick):
                     shown.line = under_way(last, result, lang)
                 else:
                     last = result

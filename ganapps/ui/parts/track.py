@@ -18,7 +18,7 @@ from ganapps.ui.parts import common, lanes
 from ganapps.ui.parts.lanes import Lane, SideNames
 from ganapps.ui.parts.pairs import FACES, Kind
 from ganapps.ui.words import named, say, t
-from ganapps.workers import runs
+from ganapps.workers import signals
 
 
 @dataclass
@@ -70,8 +70,8 @@ class Track:
         """The race, as often as a browser can look; pictures and films are kept in `folder`."""
         seen = 0.0
         laps = races.race(engine, running.asked, uploads, running.stopped)
-        for lap in runs.heard(laps):
-            if isinstance(lap, runs.Tick):
+        for lap in signals.heard(laps):
+            if isinstance(lap, signals.Tick):
                 continue
             if lap.result.waiting:
                 if time.monotonic() - seen > common.PAUSE:

@@ -30,7 +30,7 @@ from ganapps.ui.parts.tab import RACE, Tab
 from ganapps.ui.parts.track import Running, Track, names_of, noted
 from ganapps.ui.parts.why import why
 from ganapps.ui.words import say, t
-from ganapps.workers.runs import RunEnded
+from ganapps.workers.signals import RunEnded
 
 log = logging.getLogger("ganapps")
 
