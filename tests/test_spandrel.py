@@ -162,7 +162,7 @@ def test_who_may_see_all_of_a_picture_says_so() -> None:
 
 @pytest.fixture
 def any_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Random weights leave the range of pictures everywhere: their tiles are compared as they are."""
+    """Random weights leave the range of pictures everywhere: tiles are compared as they are."""
     monkeypatch.setattr(calm, "FAR", float("inf"))
 
 

@@ -22,8 +22,8 @@ from ganapps.workers.runs import Run, Runs
 Properties = dict[str, Any]  # of a widget, those that an update changes
 Widgets = dict[Any, Properties]
 PAUSE = 0.2  # seconds between two looks at a run that is under way
-# The key of this page at this address: it outlives a reload, and no other page has it. Some browsers
-# keep nothing.
+# The key of this page at this address: it outlives a reload, and no other page has it. Some
+# browsers keep nothing.
 KEY = """() => {
   try {
     const name = "ganapps-page" + location.search;  // a link begins anew

@@ -160,7 +160,8 @@ class FacesTab(ModelTab):
         """Nothing is missing, where a button here asks for it."""
         if recipe.task in MADE_OF_FACES:
             return Message(
-                "This was made by the task {task}: its link or python -m ganapps run makes it again.",
+                "This was made by the task {task}: its link or python -m ganapps run makes it "
+                "again.",
                 task=recipe.task,
             )
         return Message("The settings of this picture are back: press Generate.")
