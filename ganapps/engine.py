@@ -273,7 +273,8 @@ class Engine:
         """
         return cycle.distance(open_upload(first).pixels, open_upload(second).pixels)
 
-    def shrunk(self, picture: str, side: int, folder: Path) -> str:
+    @staticmethod
+    def shrunk(picture: str, side: int, folder: Path) -> str:
         """The path, in `folder`, of the picture made small: to try many models on it."""
         pixels = open_upload(picture).pixels
         share = min(1.0, side / max(pixels.shape[:2]))
@@ -284,11 +285,17 @@ class Engine:
         )
         return str(images.save_plain(small, folder / "small.png"))
 
-    def preview(self, picture: str, side: int, folder: Path) -> str | None:
+    @staticmethod
+    def preview(picture: str, side: int, folder: Path) -> str | None:
         """The path, in `folder`, of a small picture to look at in place of one that no browser
         shows (a TIFF); None where it shows it itself. Raises UserError where it can't be read.
         """
-        return None if shows(picture) else self.shrunk(picture, side, folder)
+        return None if shows(picture) else Engine.shrunk(picture, side, folder)
+
+    @staticmethod
+    def size(picture: str) -> tuple[int, int]:
+        """Width and height of the picture at a path, upright. Raises UserError."""
+        return size_of(picture)
 
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises
