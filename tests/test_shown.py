@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gradio.data_classes import FileData, ListFiles
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -15,6 +16,7 @@ from ganapps.pictures import images
 from ganapps.report import Part
 from ganapps.tasks import finish
 from ganapps.ui.parts import keeping
+from ganapps.ui.parts.boxes import FileBox, FileButton, PictureBox
 from ganapps.ui.parts.lanes import LARGE
 from tests.window import open_tab
 
@@ -124,3 +126,14 @@ def test_what_can_t_be_shown_says_why_in_its_place(page: Page, tmp_path: Path) -
     page.locator("#translate-picture input[type=file]").set_input_files(tmp_path / "broken.tif")
     shown = page.locator("#translate-picture .image-frame img")
     expect(shown).to_have_attribute("alt", re.compile(r"^This .*\.$"))
+
+
+def test_a_box_hands_on_the_path_of_what_came_after_an_update_too() -> None:
+    """Gradio builds a box anew after every update, of its class and what it was made with."""
+    came = FileData(path="broken.tif", orig_name="broken.tif")
+    for kind, name in ((PictureBox, "image"), (FileBox, "file"), (FileButton, "uploadbutton")):
+        anew = kind(**kind(render=False).constructor_args)
+        assert anew.preprocess(came) == "broken.tif"
+        assert anew.preprocess(ListFiles(root=[came])) == ["broken.tif"]
+        assert anew.preprocess(None) is None
+        assert anew.get_block_name() == name

@@ -1,5 +1,5 @@
-"""A picture that no browser shows, such as a TIFF, as a small one that every browser does: made when
-it is asked for, kept nowhere.
+"""A picture that no browser shows, such as a TIFF, as a small one that every browser does: made
+when it is asked for, kept nowhere.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _one = threading.Lock()  # a picture is decoded for it, so one at a time
 
 
 async def shown(request: Request) -> Response:
-    """A PNG of the upload, its own width and height in two headers; or as text the sentence why there
-    is none, which is empty where the browser shows it itself.
+    """A PNG of the upload, its own width and height in two headers; or as text the sentence why
+    there is none, which is empty where the browser shows it itself.
     """
     try:
         path = files.taken("/" + request.path_params["path"].lstrip("/"))

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import gradio as gr
@@ -38,7 +38,6 @@ BUSY: dict[str, Any] = {
     "api_visibility": "private",
     **DEVICE,
 }
-Box = TypeVar("Box", bound=gr.components.Component)
 PAUSE = 0.2  # seconds between two looks at what goes on in small steps: a browser has to draw them
 
 
@@ -90,22 +89,6 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
     if path is None:
         return f'<span class="download off">{name}</span>'
     return f'<a class="download" href="{html.escape(served(path))}" download>{name}</a>'
-
-
-def by_path(box: Box) -> Box:
-    """The box, whose value is the path of the file as it came, or a list of paths;
-    `incoming.Window` has looked at them.
-
-    Gradio's own boxes open a picture before our code sees it, or leave an empty file behind.
-    """
-
-    def paths(payload: Any) -> str | list[str] | None:
-        if payload is None:
-            return None
-        return [file.path for file in payload.root] if hasattr(payload, "root") else payload.path
-
-    box.preprocess = paths  # type: ignore[method-assign]  # of this one box
-    return box
 
 
 def copies(button: str) -> str:
