@@ -232,7 +232,8 @@ class Engine:
         upload, raw = open_upload(picture), open_upload(result)
         settings = recipe.settings
         source = hidden.extended(finish.crop(upload.pixels, settings.get("crop")))
-        pixels = finish.finish(raw.pixels, source, strength, keep_colours)
+        wraps = bool(settings.get("tileable"))
+        pixels = finish.finish(raw.pixels, source, strength, keep_colours, wraps)
         about = {
             "icc": upload.icc,
             "date": upload.date,
@@ -380,9 +381,11 @@ class Engine:
         )
 
     def _key(self, recipe: Recipe) -> str:
-        return "|".join(
-            (recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision)
-        )
+        """What ran where; a texture's price is its own, for more than the texture is enlarged."""
+        parts = [recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision]
+        if recipe.settings.get("tileable"):
+            parts.append("tileable")
+        return "|".join(parts)
 
 
 def worker(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Here:
