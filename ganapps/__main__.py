@@ -206,22 +206,13 @@ def _asked(path: Path) -> Race | Recipe:
     """
     from ganapps import recipe
 
-    if not _holds_race(path, recipe.LARGEST):
+    text = recipe.written(path)
+    held = {} if text is None else recipe.values(text)
+    if not isinstance(held, dict) or "race" not in held:
         return recipe.from_file(path)
     from ganapps import race
 
     return race.from_file(path)
-
-
-def _holds_race(path: Path, most: int) -> bool:
-    """May a race stand in the first `most` bytes of this file? A file that can't be read holds
-    none, and its reader says why.
-    """
-    try:
-        with path.open("rb") as file:
-            return path.suffix == ".json" and b'"race"' in file.read(most)
-    except (OSError, ValueError):
-        return False
 
 
 def _race(options: argparse.Namespace, asked: Race) -> int:
