@@ -336,8 +336,22 @@ def _doctor(options: argparse.Namespace) -> int:
     return 1 if any(f.fault for f in findings) else 0
 
 
-if __name__ == "__main__":
+def _ended() -> int:
+    """The exit status of this process: that of a shell's where Ctrl+C, or a reader of its output
+    that leaves (`| head`), ends it.
+    """
     try:
-        sys.exit(main())
+        status = main()
+        if sys.stdout is not None:  # a closed one
+            sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
+    except BrokenPipeError:
+        # what is still to be written goes nowhere, without a word at the very end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(_ended())
