@@ -206,22 +206,13 @@ def _asked(path: Path) -> Race | Recipe:
     """
     from ganapps import recipe
 
-    if not _holds_race(path, recipe.LARGEST):
+    text = recipe.written(path)
+    held = {} if text is None else recipe.values(text)
+    if not isinstance(held, dict) or "race" not in held:
         return recipe.from_file(path)
     from ganapps import race
 
     return race.from_file(path)
-
-
-def _holds_race(path: Path, most: int) -> bool:
-    """May a race stand in the first `most` bytes of this file? A file that can't be read holds
-    none, and its reader says why.
-    """
-    try:
-        with path.open("rb") as file:
-            return path.suffix == ".json" and b'"race"' in file.read(most)
-    except (OSError, ValueError):
-        return False
 
 
 def _race(options: argparse.Namespace, asked: Race) -> int:
@@ -345,8 +336,22 @@ def _doctor(options: argparse.Namespace) -> int:
     return 1 if any(f.fault for f in findings) else 0
 
 
-if __name__ == "__main__":
+def _ended() -> int:
+    """The exit status of this process: that of a shell's where Ctrl+C, or a reader of its output
+    that leaves (`| head`), ends it.
+    """
     try:
-        sys.exit(main())
+        status = main()
+        if sys.stdout is not None:  # a closed one
+            sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
-        sys.exit(130)
+        return 130
+    except BrokenPipeError:
+        # what is still to be written goes nowhere, without a word at the very end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 141
+
+
+if __name__ == "__main__":
+    sys.exit(_ended())

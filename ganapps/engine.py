@@ -232,7 +232,8 @@ class Engine:
         upload, raw = open_upload(picture), open_upload(result)
         settings = recipe.settings
         source = hidden.extended(finish.crop(upload.pixels, settings.get("crop")))
-        pixels = finish.finish(raw.pixels, source, strength, keep_colours)
+        wraps = bool(settings.get("tileable"))
+        pixels = finish.finish(raw.pixels, source, strength, keep_colours, wraps)
         about = {
             "icc": upload.icc,
             "date": upload.date,
@@ -274,7 +275,8 @@ class Engine:
         """
         return cycle.distance(open_upload(first).pixels, open_upload(second).pixels)
 
-    def shrunk(self, picture: str, side: int, folder: Path) -> str:
+    @staticmethod
+    def shrunk(picture: str, side: int, folder: Path) -> str:
         """The path, in `folder`, of the picture made small: to try many models on it."""
         pixels = open_upload(picture).pixels
         share = min(1.0, side / max(pixels.shape[:2]))
@@ -285,11 +287,17 @@ class Engine:
         )
         return str(images.save_plain(small, folder / "small.png"))
 
-    def preview(self, picture: str, side: int, folder: Path) -> str | None:
+    @staticmethod
+    def preview(picture: str, side: int, folder: Path) -> str | None:
         """The path, in `folder`, of a small picture to look at in place of one that no browser
         shows (a TIFF); None where it shows it itself. Raises UserError where it can't be read.
         """
-        return None if shows(picture) else self.shrunk(picture, side, folder)
+        return None if shows(picture) else Engine.shrunk(picture, side, folder)
+
+    @staticmethod
+    def size(picture: str) -> tuple[int, int]:
+        """Width and height of the picture at a path, upright. Raises UserError."""
+        return size_of(picture)
 
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises
@@ -372,9 +380,11 @@ class Engine:
         return 30 if seconds is None else int(5 + 1.5 * seconds)
 
     def _key(self, recipe: Recipe) -> str:
-        return "|".join(
-            (recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision)
-        )
+        """What ran where; a texture's price is its own, for more than the texture is enlarged."""
+        parts = [recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision]
+        if recipe.settings.get("tileable"):
+            parts.append("tileable")
+        return "|".join(parts)
 
 
 def worker(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Here:

@@ -26,6 +26,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SENTENCE_ENDS = ".,;:!?)]}>\"'"
+PICTURES = (b"\x89PNG", b"RIFF")  # how the files begin that hold a recipe beside their pixels
 TOP = ("task", "checkpoint", "precision", "revision")  # what a link says beside the settings
 
 
@@ -166,6 +167,15 @@ def from_file(path: str | Path) -> Recipe:
     """The recipe in a JSON file, or in a PNG that this app made. Raises UserError if there is
     none.
     """
+    text = written(path)
+    return from_picture(path) if text is None else from_json(text)
+
+
+def written(path: str | Path) -> bytes | None:
+    """What stands in a file that may hold JSON, whatever its name ends in, in UTF-8, 16 or 32, at
+    most a byte more than a recipe may have; None for a picture. Raises UserError where it can't be
+    read.
+    """
     path = Path(path)
     try:
         with path.open("rb") as f:
@@ -176,7 +186,7 @@ def from_file(path: str | Path) -> Recipe:
             file=path.name,
             why=getattr(e, "strerror", None) or "not a file",
         ) from e
-    return from_picture(path) if text.startswith((b"\x89PNG", b"RIFF")) else from_json(text)
+    return None if text.startswith(PICTURES) else text
 
 
 def from_picture(path: str | Path) -> Recipe:

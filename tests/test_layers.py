@@ -98,6 +98,7 @@ ALONE = {
     "ui/doors/passwords.py": {"starlette"},
     "ui/doors/refused.py": {"starlette"},
     "ui/doors/incoming.py": {"starlette"},
+    "ui/doors/shown.py": {"starlette"},
     "ui/doors/turns.py": {"starlette"},
     "tasks/denoise.py": {"PIL"},
     "tasks/text.py": {"PIL"},

@@ -291,6 +291,22 @@ def test_the_real_command_refuses(tmp_path: Path) -> None:
     )
 
 
+def test_a_reader_that_leaves_ends_it_without_a_traceback() -> None:
+    """As `python -m ganapps doctor | head -1` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as nobody:
+        told = subprocess.run(
+            [sys.executable, "-m", "ganapps", "doctor", "--offline"],
+            check=False,
+            env=os.environ | {"PYTHONPATH": str(ROOT)},
+            stdout=nobody,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+        )
+    assert (told.returncode, told.stderr) == (141, b"")
+
+
 @pytest.mark.parametrize("console", ["ascii", "latin-1", "cp932"])
 def test_a_console_that_lacks_letters_is_told_all_the_same(tmp_path: Path, console: str) -> None:
     (tmp_path / "r.json").write_text(

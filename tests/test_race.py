@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ganapps import __main__ as main
 from ganapps import race as races
 from ganapps import recipe
 from ganapps.engine import Engine
@@ -156,6 +157,19 @@ def test_a_race_goes_into_a_link_and_a_file_and_back(tmp_path: Path) -> None:
     )
     assert races.from_file(tmp_path / "report.json") == asked
     assert races.from_link("?task=faces&checkpoint=heads-64") is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("name", ["race.json", "RACE.JSON", "race.txt", "race"])
+def test_a_race_is_read_in_every_encoding_and_under_every_name(
+    tmp_path: Path, encoding: str, name: str
+) -> None:
+    """Notepad writes a BOM, PowerShell UTF-16, both end lines with CRLF."""
+    asked = Race((Recipe("faces", "heads-64", {"seed": "Zoë 猫"}), Recipe("denoise", "d")))
+    text = json.dumps(json.loads(asked.to_json()), indent=1, ensure_ascii=False)
+    (tmp_path / name).write_bytes(text.replace("\n", "\r\n").encode(encoding))
+    assert races.from_file(tmp_path / name) == asked
+    assert main._asked(tmp_path / name) == asked
 
 
 def test_a_picture_of_either_side_holds_that_side(engine: Engine, tmp_path: Path) -> None:

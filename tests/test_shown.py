@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gradio.data_classes import FileData, ListFiles
 from PIL import Image
 from playwright.sync_api import Page, expect
 
@@ -15,6 +16,7 @@ from ganapps.pictures import images
 from ganapps.report import Part
 from ganapps.tasks import finish
 from ganapps.ui.parts import keeping
+from ganapps.ui.parts.boxes import FileBox, FileButton, PictureBox
 from ganapps.ui.parts.lanes import LARGE
 from tests.window import open_tab
 
@@ -100,3 +102,38 @@ def test_the_true_picture_is_measured_whole(engine: Engine, tmp_path: Path) -> N
     Image.new("L", (1500, 1500), 90).save(tmp_path / "large.png")
     path = str(tmp_path / "large.png")
     assert engine.against_truth(path, path)["psnr_db"] > 90
+
+
+def test_a_picture_box_shows_what_no_browser_does(page: Page, tmp_path: Path) -> None:
+    """A TIFF is seen, and the file itself is enlarged, cropped in its own pixels."""
+    Image.new("RGB", (1200, 900), (200, 30, 30)).save(tmp_path / "scan.tif")
+    open_tab(page, "Upscale")
+    page.locator("#upscale-picture input[type=file]").set_input_files(tmp_path / "scan.tif")
+    shown = page.locator("#upscale-picture .image-frame img")
+    expect(shown).to_have_attribute("src", re.compile("^blob:"))
+    expect(shown).to_have_js_property("naturalWidth", 800)
+    expect(shown).to_have_attribute("data-width", "1200")
+    shown.click()
+    crop = page.get_by_label("Crop: x, y, width, height")
+    expect(crop).to_have_value(re.compile(r"^\d+, \d+, 96, 96$"))
+    x, y = (int(n) for n in crop.input_value().split(", ")[:2])
+    assert abs(x - 552) < 30 and abs(y - 402) < 30
+
+
+def test_what_can_t_be_shown_says_why_in_its_place(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "broken.tif").write_bytes(b"II*\0" + bytes(40))
+    open_tab(page, "Translate")
+    page.locator("#translate-picture input[type=file]").set_input_files(tmp_path / "broken.tif")
+    shown = page.locator("#translate-picture .image-frame img")
+    expect(shown).to_have_attribute("alt", re.compile(r"^This .*\.$"))
+
+
+def test_a_box_hands_on_the_path_of_what_came_after_an_update_too() -> None:
+    """Gradio builds a box anew after every update, of its class and what it was made with."""
+    came = FileData(path="broken.tif", orig_name="broken.tif")
+    for kind, name in ((PictureBox, "image"), (FileBox, "file"), (FileButton, "uploadbutton")):
+        anew = kind(**kind(render=False).constructor_args)
+        assert anew.preprocess(came) == "broken.tif"
+        assert anew.preprocess(ListFiles(root=[came])) == ["broken.tif"]
+        assert anew.preprocess(None) is None
+        assert anew.get_block_name() == name

@@ -86,20 +86,10 @@ def from_file(path: str | Path) -> Race | Recipe:
     """The race in a JSON file, or the recipe in it or in a picture that this app made. Raises
     UserError if there is neither.
     """
-    path = Path(path)
-    return _in_json(path) or recipes.from_file(path)
-
-
-def _in_json(path: Path) -> Race | None:
-    """The race in a JSON file; None where it is something else, or can't be read."""
-    if path.suffix != ".json":
-        return None
-    try:
-        with path.open("rb") as file:
-            text = file.read(recipes.LARGEST + 1)
-    except (OSError, ValueError):
-        return None
-    return from_json(text) if len(text) <= recipes.LARGEST else None
+    text = recipes.written(path)
+    if text is None:
+        return recipes.from_picture(path)
+    return from_json(text) or recipes.from_json(text)
 
 
 def _fair(value: Any) -> str:

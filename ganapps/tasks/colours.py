@@ -41,19 +41,19 @@ def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
     return made
 
 
-def keep_colours(result: np.ndarray, source: np.ndarray) -> np.ndarray:
+def keep_colours(result: np.ndarray, source: np.ndarray, wraps: bool = False) -> np.ndarray:
     """`result` [H, W, C] with its own lightness and the colours of `source` (L* of the one, a* and
     b* of the other).
 
     `source` may be of any size and kind; its colours are resized. Grey results and alpha stay as
-    they are. Values are taken as sRGB; what lies outside is clipped.
+    they are. Values are taken as sRGB; what lies outside is clipped. `wraps` as `resample` has it.
     """
     if result.shape[2] < 3:
         return result
     made, size = result.copy(), (result.shape[1], result.shape[0])
     for top, bottom in resample.strips(*result.shape[:2]):
         made[top:bottom, :, :3] = _coloured(
-            result[top:bottom, :, :3], resample.rows(source, size, top, bottom, _opponent)
+            result[top:bottom, :, :3], resample.rows(source, size, top, bottom, _opponent, wraps)
         )
     return made
 

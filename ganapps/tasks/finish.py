@@ -38,18 +38,23 @@ def crop(pixels: np.ndarray, box: list[int] | None) -> np.ndarray:
 
 
 def finish(
-    result: np.ndarray, source: np.ndarray, strength: float, keep_colours: bool
+    result: np.ndarray,
+    source: np.ndarray,
+    strength: float,
+    keep_colours: bool,
+    wraps: bool = False,
 ) -> np.ndarray:
     """`result` [H, W, C] with the colours of `source` [h, w, C], and mixed with it: strength 0 is
-    the source (bicubic), 1 the result.
+    the source (bicubic), 1 the result. `wraps`: both go on at their edges.
     """
     if keep_colours:
-        result = colours.keep_colours(result, source)
+        result = colours.keep_colours(result, source, wraps)
     if strength < 1:
         source = _with_channels(source, result.shape[2])
         enlarged = resample.resize(
             source if source.dtype == result.dtype else _as(source, result.dtype),
             result.shape[1::-1],
+            wraps,
         )
         result = colours.blend(enlarged, result, strength)
     return result

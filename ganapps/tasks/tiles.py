@@ -133,9 +133,13 @@ class Canvas:
     Memory is the integers and one row of windows, whatever the picture's height.
     """
 
-    def __init__(self, layout: Grid, scale: int, channels: int, kind: np.dtype | type) -> None:
-        """`kind` uint8 or uint16: `pixels` [scale * H, scale * W, channels] of it."""
-        self.layout, self.scale = layout, scale
+    def __init__(
+        self, layout: Grid, scale: int, channels: int, kind: np.dtype | type, margin: int = 0
+    ) -> None:
+        """`kind` uint8 or uint16: `pixels` [scale * H, scale * W, channels] of it. Nobody shall see
+        the `margin` (pixels of the picture).
+        """
+        self.layout, self.scale, self.margin = layout, scale, margin * scale
         self.pixels = np.zeros(
             (layout.rows.length * scale, layout.columns.length * scale, channels), kind
         )
@@ -154,9 +158,14 @@ class Canvas:
         self._band[:, :, left : left + y.shape[2]] += weighed
 
     def new_rows(self) -> np.ndarray:
-        """The rows [h, W, C] that were finished since this was last asked; no copy."""
-        rows, self._told = self.pixels[self._told : self.finished], self.finished
-        return rows
+        """The rows [h, W, C] that were finished since this was last asked, without the margin; no
+        copy.
+        """
+        height, width = self.pixels.shape[:2]
+        first = max(self._told, self.margin)
+        last = max(first, min(self.finished, height - self.margin))
+        self._told = self.finished
+        return self.pixels[first:last, self.margin : width - self.margin]
 
     def finish(self, row: int) -> None:
         """All windows of this row are in: what the next row does not touch is finished."""

@@ -13,7 +13,7 @@ from ganapps.networks.contracts import Network, NoisyUpscaler, Tiled, TwinUpscal
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Part, Step
 from ganapps.settings import Picture, Setting
-from ganapps.tasks import figures, finish, hidden, planes, resample, tiles
+from ganapps.tasks import figures, finish, hidden, planes, resample, tiles, wrapping
 from ganapps.tasks.denoised_tiles import DenoisedTiles
 from ganapps.tasks.faces import number
 from ganapps.tasks.labels import Labels
@@ -112,6 +112,14 @@ def upscale(
         ),
     ]
     | None = None,
+    tileable: Annotated[
+        bool,
+        Setting(
+            label="Tileable: a texture goes on at its edges",
+            seldom=True,
+            says="a texture whose edges meet: what lies beyond an edge is taken from the other one",
+        ),
+    ] = False,
 ) -> Iterator[Step]:
     """`picture` enlarged; a Step after every tile, of a diffusion model after every step; the last
     one holds the result as pixels.
@@ -125,7 +133,8 @@ def upscale(
     the bicubic picture, `keep_colours` gives it the original's. `denoise`, of a model with a twin
     that leaves noise: how much is removed, 0 to 1; None: all. Of a diffusion model alone: `steps`
     per tile, the `seed` of its noise, and `noise_level`, how much the small picture itself is made
-    noisy first, so that more is invented. Raises UserError where memory does not do at any size.
+    noisy first, so that more is invented. `tileable`: a texture that goes on at its edges, as does
+    the result. Raises UserError where memory does not do at any size.
     """
     network = _upscaler(network, denoise)
     source = finish.crop(picture.pixels, crop)
@@ -133,25 +142,22 @@ def upscale(
     source = hidden.extended(source) if keep_alpha else planes.on_white(source)
     size = _size(source, network.scale, scale, width)
     kind = np.uint16 if sixteen_bit and source.dtype == np.uint16 else np.uint8
-    _fits(source, network.scale, size, kind)
-    work = _work(
-        network, device, source, {"steps": steps, "seed": seed, "noise_level": noise_level}
-    )
+    margin = wrapping.margin(network.reach) if tileable else 0
+    wide = wrapping.wrapped(source, margin)
+    _fits(wide, network.scale, size, kind)
+    work = _work(network, device, wide, {"steps": steps, "seed": seed, "noise_level": noise_level})
     layout = work.layout(tile, overlap)
-    canvas, total = (
-        tiles.Canvas(layout, network.scale, source.shape[2], kind),
-        layout.count * work.parts + 1,
-    )
+    canvas = tiles.Canvas(layout, network.scale, source.shape[2], kind, margin)
+    total = layout.count * work.parts + 1
     for done in work.through(layout, canvas):
         rows = canvas.new_rows()
         part = Part(rows) if len(rows) else None
         yield Step(done, total, (), work.calls(), work.changes(), part=part)
-    pixels = (
-        canvas.pixels
-        if size == canvas.pixels.shape[1::-1]
-        else resample.resize(canvas.pixels, size)
-    )
-    pixels = finish.finish(pixels, source, strength, keep_colours)
+    fade = wrapping.FADE * network.scale
+    pixels = wrapping.closed(canvas.pixels, margin * network.scale, fade)
+    if size != pixels.shape[1::-1]:
+        pixels = resample.resize(pixels, size, tileable)
+    pixels = finish.finish(pixels, source, strength, keep_colours, tileable)
     said, beside = _measured(pixels, source, canvas, inspect)
     said |= {} if denoise is None else {"denoise": denoise}
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}

@@ -79,6 +79,12 @@
 
   // A picture box draws two megapixels at most: a larger picture is replaced by a small copy of it, which says how large it really is.
   const MOST = 2e6, ownSize = (picture) => ({ width: +picture.dataset.width || picture.naturalWidth, height: +picture.dataset.height || picture.naturalHeight });
+  const showCopy = (picture, small, width, height) => {
+    const copy = URL.createObjectURL(small);
+    Object.assign(picture.dataset, { copy, width, height });
+    picture.addEventListener("load", () => URL.revokeObjectURL(copy), { once: true });
+    picture.src = copy;
+  };
   document.addEventListener("load", (event) => {
     const picture = event.target, address = picture.src;
     if (!picture.matches?.(".picture-box img") || picture.dataset.copy === address) return;
@@ -89,13 +95,18 @@
     canvas.width = Math.max(1, Math.floor(width * share));
     canvas.height = Math.max(1, Math.floor(height * share));
     canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
-    canvas.toBlob((small) => {
-      if (picture.src !== address) return;
-      const copy = URL.createObjectURL(small);
-      Object.assign(picture.dataset, { copy, width, height });
-      picture.addEventListener("load", () => URL.revokeObjectURL(copy), { once: true });
-      picture.src = copy;
-    });
+    canvas.toBlob((small) => { if (picture.src === address) showCopy(picture, small, width, height); });
+  }, true);
+
+  // What the browser can't show, such as a TIFF, the app shows it small; the file itself stays what is worked on.
+  document.addEventListener("error", async (event) => {
+    const picture = event.target, address = picture.src;
+    if (!picture.matches?.(".picture-box img") || !address.includes("/gradio_api/file=")) return;
+    if (picture === box() && field()?.value) write([]);
+    const answer = await fetch(address.replace("/gradio_api/file=", "/gradio_api/shown="));
+    if (picture.src !== address) return;
+    if (answer.headers.has("x-width")) showCopy(picture, await answer.blob(), answer.headers.get("x-width"), answer.headers.get("x-height"));
+    else picture.alt = await answer.text();
   }, true);
 
   // A crop: a rectangle dragged on the picture, or a square around a click; its numbers stand in a field, where they can be typed too.

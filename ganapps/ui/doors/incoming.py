@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import Message, Receive
 
 from ganapps.errors import UserError
-from ganapps.ui.doors import files, visitors
+from ganapps.ui.doors import files, shown, visitors
 from ganapps.ui.doors.calls import drained
 from ganapps.ui.parts import common
 from ganapps.ui.words import say
@@ -103,12 +103,20 @@ def routes() -> list[Route]:
     )
     return [
         Route("/gradio_api/upload", upload, methods=["POST"]),
+        Route(shown.PATH, preview, methods=["GET"]),
         *(Route(path, _closed, methods=["GET", "POST"]) for path in closed),
     ]
 
 
 async def _closed(request: Request) -> Response:
     return PlainTextResponse("Not Found", status_code=404)
+
+
+async def preview(request: Request) -> Response:
+    """What the page shows of a picture that its browser can't."""
+    if not await _let_in(request):
+        return JSONResponse({"detail": "Not authenticated"}, status_code=401)
+    return await shown.shown(request)
 
 
 async def upload(request: Request) -> Response:
@@ -175,7 +183,8 @@ async def _stored(request: Request, body: Body, place: Path, upload_id: str | No
 async def _let_in(request: Request) -> bool:
     """Does Gradio let this visitor in? Its own answer to this request's cookie."""
     answers: list[int] = []
-    path = request.scope["path"].replace("/gradio_api/upload", "/gradio_api/login_check")
+    before, own, _ = request.scope["path"].partition("/gradio_api/")
+    path = f"{before}{own}login_check"
     asked = {
         "method": "GET",
         "path": path,

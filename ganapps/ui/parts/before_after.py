@@ -21,6 +21,7 @@ from ganapps.pictures import images
 from ganapps.recipe import from_json
 from ganapps.report import Kept, Part
 from ganapps.ui.parts import common, keeping
+from ganapps.ui.parts.boxes import PictureBox
 from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.words import escaped, named, say, t
 
@@ -28,22 +29,17 @@ from ganapps.ui.words import escaped, named, say, t
 def picture_box(label: I18nData, elem_id: str) -> gr.Image:
     """The upload box every picture-to-picture tab begins with; its value is the path of the file as
     it came.
-
-    Gradio's own opens a picture before our code sees it, so that a hostile one ends in a bare
-    error; here ganapps.pictures.uploads opens it.
     """
-    return common.by_path(
-        gr.Image(
-            label=label,
-            type="filepath",
-            image_mode=None,
-            sources=["upload", "clipboard", "webcam"],
-            elem_id=elem_id,
-            elem_classes="picture-box",  # window.js shows a large picture as a small copy
-            height=220,
-            format="png",
-            buttons=[],
-        )
+    return PictureBox(
+        label=label,
+        type="filepath",
+        image_mode=None,
+        sources=["upload", "clipboard", "webcam"],
+        elem_id=elem_id,
+        elem_classes="picture-box",  # window.js shows a large picture as a small copy
+        height=220,
+        format="png",
+        buttons=[],
     )
 
 

@@ -21,6 +21,7 @@ from ganapps.recipe import Recipe
 from ganapps.report import seconds
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
+from ganapps.ui.parts.boxes import FileBox
 from ganapps.ui.words import say, t
 from ganapps.workers import signals
 
@@ -32,8 +33,8 @@ class Many:
 
     def __init__(self, engine: Engine, name: str, words: I18nData) -> None:
         self.engine = engine
-        self.box = common.by_path(
-            gr.File(file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files")
+        self.box = FileBox(
+            file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files"
         )
         self.go = gr.Button(words, size="sm", elem_id=f"{name}-files-go")
         self.rows = gr.HTML(elem_id=f"{name}-rows")

@@ -13,6 +13,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.ui.doors import files
 from ganapps.ui.parts import cards, common
+from ganapps.ui.parts.boxes import FileBox
 from ganapps.ui.words import escaped, say, t
 
 
@@ -23,13 +24,11 @@ class OwnFile:
 
     def __init__(self, engine: Engine, task: str) -> None:
         self.engine = engine
-        self.box = common.by_path(
-            gr.File(
-                label=t("Your own checkpoint file"),
-                file_count="single",
-                height=150,
-                elem_id=f"{task}-weights",
-            )
+        self.box = FileBox(
+            label=t("Your own checkpoint file"),
+            file_count="single",
+            height=150,
+            elem_id=f"{task}-weights",
         )
         self.about = gr.HTML(_about("en"))
         self.name, self.kind = gr.State(""), gr.State("")

@@ -15,6 +15,7 @@ from ganapps.errors import UserError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.ui.parts import common
+from ganapps.ui.parts.boxes import FileButton
 from ganapps.ui.parts.underway import Underway
 from ganapps.ui.words import t
 
@@ -64,14 +65,13 @@ class Tab(ABC):
         """The button that takes a file of ours; a file dropped anywhere on the tab goes there too
         (window.js).
         """
-        button = gr.UploadButton(
+        self.restore = FileButton(
             t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
             file_types=FILES,
             size="sm",
             elem_id=f"{self.name}-restore",
             elem_classes="restore",
         )
-        self.restore = common.by_path(button)
 
     # -- what the window asks of it
 

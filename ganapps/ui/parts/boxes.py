@@ -1,0 +1,57 @@
+"""Boxes whose value is the path of the file as it came, or a list of paths; `incoming.Window` has
+looked at them.
+
+Gradio's own open a picture before our code sees it, or leave an empty file behind. Ours are
+classes, for Gradio builds a visitor's box anew after an update: what one box was told is lost.
+"""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from typing import Any
+
+import gradio as gr
+from gradio.component_meta import ComponentMeta
+
+Paths = str | list[str] | None
+
+
+class _WithoutStub(ComponentMeta):
+    """Gradio's own writes a `.pyi` beside the file of every class."""
+
+    def __new__(cls, name: str, bases: tuple, attributes: dict) -> Any:
+        return ABCMeta.__new__(cls, name, bases, attributes)
+
+
+def _paths(payload: Any) -> Paths:
+    if payload is None:
+        return None
+    several = hasattr(payload, "root")
+    return [file.path for file in payload.root] if several else payload.path
+
+
+class PictureBox(gr.Image, metaclass=_WithoutStub):
+    """A picture."""
+
+    is_template = True  # on the page it is a gr.Image
+
+    def preprocess(self, payload: Any) -> Paths:  # type: ignore[override]  # a path alone
+        return _paths(payload)
+
+
+class FileBox(gr.File, metaclass=_WithoutStub):
+    """A file, or several."""
+
+    is_template = True  # on the page it is a gr.File
+
+    def preprocess(self, payload: Any) -> Paths:
+        return _paths(payload)
+
+
+class FileButton(gr.UploadButton, metaclass=_WithoutStub):
+    """A button that takes a file."""
+
+    is_template = True  # on the page it is a gr.UploadButton
+
+    def preprocess(self, payload: Any) -> Paths:
+        return _paths(payload)
