@@ -201,8 +201,8 @@ class Engine:
         """
         recipe, checkpoint = self.checked(recipe)
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
-        unit, memory = self.ledger.get(self._key(recipe))
-        seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
+        units = TASKS[recipe.task].units(recipe)
+        seconds, memory = self.ledger.get(self._key(recipe), units)
         return Price(seconds, memory, self._download(checkpoint))
 
     def fetches(self, recipe: Recipe) -> bool:
@@ -367,10 +367,9 @@ class Engine:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
         measured.
         """
-        unit, _ = self.ledger.get(self._key(job.recipe))
-        return (
-            30 if unit is None else int(5 + 1.5 * unit * TASKS[job.recipe.task].units(job.recipe))
-        )
+        units = TASKS[job.recipe.task].units(job.recipe)
+        seconds, _ = self.ledger.get(self._key(job.recipe), units)
+        return 30 if seconds is None else int(5 + 1.5 * seconds)
 
     def _key(self, recipe: Recipe) -> str:
         return "|".join(
