@@ -291,6 +291,12 @@ class Engine:
         """
         return None if shows(picture) else self.shrunk(picture, side, folder)
 
+    def size(self, picture: str) -> tuple[int, int]:
+        """Width and height of the picture at a path as it stands upright, from its header. Raises
+        UserError where it can't be read.
+        """
+        return size_of(picture)
+
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises
         UserError where the sizes differ.

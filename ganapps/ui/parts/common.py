@@ -29,8 +29,8 @@ from ganapps.workers import signals
 from ganapps.workers.signals import RunEnded, Tick
 
 log = logging.getLogger("ganapps")
-# whatever computes; those under way share the device, the rest waits in a queue
-DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 8}
+# whatever computes; those under way share the device, which says to the others how long they wait
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 24}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 # what takes time in the window
 BUSY: dict[str, Any] = {
