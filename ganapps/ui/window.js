@@ -69,6 +69,47 @@
   new MutationObserver(() => document.querySelectorAll("[role=tabpanel] .refusal[role=alert]:not(.moved)").forEach(answered))
     .observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"], characterData: true });
 
+  // The shelf: faces that were kept and the latest recipes, each a link with a small picture, in this browser only.
+  const SHELF = { kept: 24, latest: 50 }, THUMB = 72, place = (name) => "ganapps-" + name;
+  const stored = (name) => { try { return JSON.parse(localStorage.getItem(place(name))) ?? []; } catch { return []; } };
+  const put = (name, link, picture) => {
+    if (!link || !picture?.naturalWidth) return;
+    const canvas = Object.assign(document.createElement("canvas"), { width: THUMB, height: THUMB });
+    canvas.getContext("2d").drawImage(picture, 0, 0, THUMB, THUMB);
+    const others = stored(name).filter((one) => one.link !== link);
+    try { localStorage.setItem(place(name), JSON.stringify([{ link, small: canvas.toDataURL("image/webp", 0.8) }, ...others].slice(0, SHELF[name]))); } catch { /* full, or not allowed */ }
+    fill();
+  };
+  const fill = () => {
+    const shelf = document.querySelector(".shelf");
+    if (!shelf) return;
+    let any = false;
+    shelf.querySelectorAll("[data-shelf]").forEach((row) => {
+      const items = stored(row.dataset.shelf);
+      row.hidden = !items.length;
+      any ||= items.length > 0;
+      row.querySelector(".thumbs").replaceChildren(...items.filter(({ link }) => link.startsWith("?")).map(({ link, small }) => {
+        const anchor = Object.assign(document.createElement("a"), { href: link, title: new URLSearchParams(link).get("seed") ?? "" });
+        anchor.append(Object.assign(new Image(), { src: small, alt: anchor.title || "recipe" }));
+        return anchor;
+      }));
+    });
+    shelf.querySelector("p").hidden = !any;
+    shelf.dataset.filled = "yes";
+  };
+  window.ganapps = { remember: (link) => setTimeout(() => put("latest", link, document.querySelector("#faces-wall .thumbnail-item img")), 600) };
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#faces-keep")) {
+      const one = document.querySelector("#faces-one .chosen");
+      put("kept", one?.dataset.link, one?.querySelector("img"));
+    }
+    if (event.target.closest?.(".shelf .clear")) {
+      Object.keys(SHELF).forEach((name) => localStorage.removeItem(place(name)));
+      fill();
+    }
+  });
+  new MutationObserver(() => { if (document.querySelector(".shelf:not([data-filled])")) fill(); }).observe(document.documentElement, { childList: true, subtree: true });
+
   // Before and after: a range input moves the edge, so keyboard and touch work; the lens shows both at their own pixels, twice enlarged.
   document.addEventListener("input", (event) => {
     const figure = event.target.closest?.(".compare");

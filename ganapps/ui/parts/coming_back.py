@@ -26,7 +26,9 @@ PAUSE = 0.2  # seconds between two looks at a run that is under way
 KEY = """() => {
   try {
     let key = sessionStorage.getItem("ganapps-page");
-    if (!key) {
+    // another link than before asks for something else
+    if (!key || sessionStorage.getItem("ganapps-link") !== location.search) {
+      sessionStorage.setItem("ganapps-link", location.search);
       const drawn = crypto.getRandomValues(new Uint8Array(16));
       key = [...drawn].map((byte) => byte.toString(16).padStart(2, "0")).join("");
       sessionStorage.setItem("ganapps-page", key);

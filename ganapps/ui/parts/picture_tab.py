@@ -18,7 +18,7 @@ from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
 from ganapps.ui.doors import files
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.before_after import (
     FINISHING,
     ResultArea,
@@ -159,6 +159,7 @@ class PictureTab(ModelTab):
         """What the buttons do, and what a file of one's own changes."""
         buttons = [self.go, self.stop]
         runs = [*self._runs(buttons), *self.running_events()]
+        self.price_after(runs)
         common.stops(
             self.stop,
             runs,
@@ -260,7 +261,8 @@ class PictureTab(ModelTab):
         with self.underway.of(request.session_hash) as held:
             try:
                 stage: Stage | None = None
-                for shown in common.show(results, recipe, lang, keep=str):
+                expected = self.expected(recipe, [upload])
+                for shown in common.show(results, recipe, lang, str, expected):
                     held.it = () if shown.archive else shown.parts
                     update = {self.line: shown.line}
                     if shown.archive:
@@ -322,7 +324,7 @@ class PictureTab(ModelTab):
         """Stop: what is done stays."""
         lang, part = common.language(request), self.underway.take(request.session_hash)
         try:
-            view = {self.line: common.plain(line, say(lang, "stopped"))} | self.area.stopped_view(
+            view = {self.line: progress.plain(line, say(lang, "stopped"))} | self.area.stopped_view(
                 part, traces, lang
             )
         except UserError as e:  # there is no room for what is done

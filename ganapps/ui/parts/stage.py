@@ -71,9 +71,7 @@ def stopped(parts: Sequence[Part], traces: list[str], lang: str) -> str:
     if picture is None:
         return ""
     shown = html.escape(keeping.address(picture, traces))
-    said = say(
-        lang, "done: {width} x {height} pixels", width=picture.width, height=picture.height
-    )
+    said = say(lang, "done: {width} x {height} pixels", width=picture.width, height=picture.height)
     return (
         f'<figure class="compare alone"><img class="part" src="{shown}" alt="{html.escape(said)}">'
         f'<span class="tag left">{html.escape(said)}</span></figure>'
