@@ -299,6 +299,12 @@ class Engine:
         """Width and height of the picture at a path, upright. Raises UserError."""
         return size_of(picture)
 
+    def size(self, picture: str) -> tuple[int, int]:
+        """Width and height of the picture at a path as it stands upright, from its header. Raises
+        UserError where it can't be read.
+        """
+        return size_of(picture)
+
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises
         UserError where the sizes differ.

@@ -14,6 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.recipe import Recipe, from_picture, png_info
+from ganapps.ui.tabs.faces import PICKED
 from tests.test_runtime import dcgan
 from tests.window import go, unfold
 
@@ -65,7 +66,9 @@ def test_generate_makes_the_seeds_asked_for_and_says_what_it_cost(faces: Page) -
     captions = faces.locator("#faces-wall .caption-label").all_inner_texts()
     assert captions == ["seed 1204", "seed 1205", "seed 1206"]
     expect(faces.locator(LINE)).to_contain_text(
-        re.compile(r"heads-\d+ · .*float32 · 3 pictures in [\d.]+ s · \d+ network calls")
+        re.compile(
+            r"3 pictures in [\d.]+ s · nothing changed.*heads-\d+ · .*float32 · \d+ network calls"
+        )
     )
     expect(faces.locator("#faces-price")).to_contain_text("about")
 
@@ -76,8 +79,75 @@ def test_words_are_a_seed(faces: Page) -> None:
 
 
 def test_a_click_on_a_face_takes_its_seed(faces: Page) -> None:
+    name = faces.locator("#faces-wall .caption-label").nth(5).inner_text()
     faces.locator(WALL).nth(5).click()
-    expect(faces.get_by_label("Seed: a number or any words")).to_have_value("5")
+    seed = name.removeprefix("seed ")
+    expect(faces.get_by_label("Seed: a number or any words")).to_have_value(seed)
+
+
+def test_a_face_that_is_clicked_is_the_one(faces: Page, tmp_path: Path) -> None:
+    for number in (3, 7):
+        faces.locator(WALL).nth(number).click()
+        expect(faces.locator("#faces-one figcaption")).to_contain_text(
+            faces.locator("#faces-wall .caption-label").nth(number).inner_text()
+        )
+        faces.locator("#faces-add").click()
+    expect(faces.locator("#faces-reel img")).to_have_count(2)
+    # the film goes through these two, in their order
+    faces.locator("#faces-film-go").click()
+    image = faces.locator("#faces-film img")
+    expect(image).to_be_visible(timeout=60_000)
+    film = tmp_path / "film.webp"
+    film.write_bytes(urllib.request.urlopen(image.get_attribute("src")).read())
+    assert from_picture(film).settings["seeds"] == [PICKED[3], PICKED[7]]
+    # what is like it are its children, and a child has children, too
+    for _ in range(2):
+        before = faces.locator(f"{WALL} img").first.get_attribute("src")
+        faces.locator("#faces-alike").click()
+        expect(faces.locator(f"{WALL} img").first).not_to_have_attribute("src", before)
+        done(faces, 12)
+        faces.locator(WALL).nth(0).click()
+        expect(faces.locator("#faces-one figcaption")).to_contain_text("a child")
+
+
+def test_what_a_browser_keeps_it_alone_keeps_and_clears(faces: Page) -> None:
+    faces.locator(WALL).nth(2).click()
+    expect(faces.locator("#faces-one img")).to_be_visible()
+    faces.locator("#faces-keep").click()
+    kept = faces.locator("[data-shelf=kept] a")
+    expect(kept).to_have_count(1)
+    assert f"seed={PICKED[2]}" in kept.get_attribute("href")
+    expect(faces.locator("[data-shelf=latest] a")).to_have_count(1)
+    kept.click()
+    expect(faces.locator(WALL)).to_have_count(1)
+    expect(faces.locator("#faces-wall .caption-label")).to_have_text(f"seed {PICKED[2]}")
+    faces.locator(".shelf .clear").click()
+    expect(faces.locator("[data-shelf] a")).to_have_count(0)
+
+
+def test_a_slider_acts_while_it_moves_where_that_is_quick(faces: Page, engine) -> None:
+    recipe = Recipe("faces", "heads-128", {"count": 12})
+    engine.ledger.add(engine._key(recipe), 0.1, 12, None)
+    engine.ledger.add(engine._key(recipe), 0.01, 12, None)
+    before = faces.locator(f"{WALL} img").first.get_attribute("src")
+    names = faces.locator("#faces-wall .caption-label").all_inner_texts()
+    faces.get_by_label("range slider for Variety (psi)").fill("0.2")
+    expect(faces.locator(f"{WALL} img").first).not_to_have_attribute("src", before)
+    assert faces.locator("#faces-wall .caption-label").all_inner_texts() == names
+
+
+def test_a_label_begins_with_what_the_face_has(faces: Page, engine) -> None:
+    (first,) = [
+        k
+        for r in engine.run(Recipe("faces", "heads-128", {"seed": 52, "count": 1}))
+        for k in r.made
+    ]
+    faces.locator(WALL).nth(1).click()
+    expect(faces.locator("#faces-one figcaption")).to_contain_text("seed 52")
+    faces.get_by_role("checkbox", name="Hair", exact=True).check()
+    expect(faces.get_by_role("combobox", name="Hair", exact=True)).to_have_value(
+        first.figures["labels"]["hair"]
+    )
 
 
 def test_random_and_use_last(faces: Page) -> None:
@@ -85,6 +155,11 @@ def test_random_and_use_last(faces: Page) -> None:
     box = faces.get_by_label("Seed: a number or any words")
     faces.get_by_role("button", name="Random").click()
     expect(box).not_to_have_value("77")
+    # and draws it
+    caption = faces.locator("#faces-wall .caption-label").first
+    expect(caption).not_to_have_text("seed 77")
+    expect(caption).to_have_text(f"seed {box.input_value()}")
+    expect(faces.locator("#faces-go")).to_be_visible()
     faces.get_by_role("button", name="Use last").click()
     expect(box).to_have_value("77")
 
@@ -175,7 +250,7 @@ def test_a_png_of_ours_brings_its_settings_back(faces: Page, tmp_path: Path) -> 
     path = tmp_path / "ours.png"
     recipe = Recipe(
         "faces",
-        faces.locator(LINE).inner_text().split(" ")[0],
+        "heads-128",
         {"seed": 4242, "count": 5, "psi": 0.35},
     )
     Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
@@ -189,9 +264,7 @@ def test_a_png_dropped_anywhere_on_the_tab_brings_its_settings_back(
     faces: Page, tmp_path: Path
 ) -> None:
     path = tmp_path / "ours.png"
-    recipe = Recipe(
-        "faces", faces.locator(LINE).inner_text().split(" ")[0], {"seed": 777, "count": 2}
-    )
+    recipe = Recipe("faces", "heads-128", {"seed": 777, "count": 2})
     Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
     faces.evaluate(
         """([bytes]) => {

@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -187,6 +188,71 @@ def test_those_who_wait_know_how_many_are_before_them() -> None:
         thread.join(60)
         assert device.busy and device.before(waiting) == 0
         waiting.__exit__()
+    assert not device.busy
+
+
+def test_those_who_wait_know_for_how_long() -> None:
+    device = shares.Device()
+    with device.joined() as at_work, device.joined() as waiting:
+        at_work.used, waiting.used = 0.0, 5.0
+        with at_work:
+            thread = threading.Thread(target=waiting.__enter__)
+            thread.start()
+            wait(lambda: device.before(waiting) == 1)
+            told = device.wait(waiting)
+            assert told is not None and 3.0 < told <= 5.0 + shares.SLICE
+            assert device.wait(at_work) == 0.0
+        thread.join(60)
+        waiting.__exit__()
+
+
+def test_more_than_a_few_runs_wait_for_a_seat_and_may_leave() -> None:
+    device = shares.Device()
+    ends = threading.Event()
+    left = threading.Event()
+
+    def check() -> None:
+        if ends.is_set():
+            raise UserError("it was enough")
+
+    def stand() -> None:
+        with pytest.raises(UserError), device.joined(check) as late, late:
+            pass
+        left.set()
+
+    with ExitStack() as seated:
+        for _ in range(shares.SEATS):
+            turn = seated.enter_context(device.joined())
+            with turn:
+                pass
+        thread = threading.Thread(target=stand)
+        thread.start()
+        wait(lambda: device._waiting)
+        (late,) = device._waiting
+        assert device.before(late) == shares.SEATS and device.wait(late) is None
+        ends.set()
+        assert left.wait(60), "whoever waits can leave"
+        assert not device.busy
+    with device.joined() as next_one, next_one:
+        assert device.busy, "the seats are free again"
+    thread.join(60)
+
+
+def test_a_run_that_gives_up_while_others_have_its_turn_holds_nothing() -> None:
+    device = shares.Device()
+
+    def check() -> None:
+        raise UserError("stopped")
+
+    with device.joined() as other, device.joined(check) as run:
+        thread = threading.Thread(target=other.__enter__)
+        with pytest.raises(UserError), run:
+            run.used = 100.0
+            thread.start()
+            wait(run.due)
+            run.pass_on()
+        thread.join(60)
+        other.__exit__()
     assert not device.busy
 
 

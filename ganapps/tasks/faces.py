@@ -23,7 +23,7 @@ from ganapps.report import Made, Step
 from ganapps.settings import Setting
 from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.labels import Labels
-from ganapps.tasks.shared import Chosen, Count, Frames, Noise, Psi, Seed
+from ganapps.tasks.shared import Chosen, Count, Frames, Noise, Psi, Seed, Seeds
 from ganapps.tasks.task import Task
 
 STYLEGAN3 = "a StyleGAN3"
@@ -47,6 +47,22 @@ def number(seed: Seed) -> int:
     if re.fullmatch("-?[0-9]{1,40}", text):
         return int(text) % SEEDS
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4], "big")
+
+
+def numbers_of(seed: Seed, count: int, seeds: Seeds | None) -> list[int]:
+    """The seeds of a run as numpy takes them. Raises UserError for a list that is none of `count`
+    seeds.
+    """
+    if seeds is None:
+        return [(number(seed) + i) % SEEDS for i in range(count)]
+    if len(seeds) != count or not all(isinstance(one, (int, str)) for one in seeds):
+        raise UserError(
+            "The list of seeds holds {got}, and {count:picture is|pictures are} asked for: give as "
+            "many numbers or texts.",
+            got=len(seeds),
+            count=count,
+        )
+    return [number(one) for one in seeds]
 
 
 def generate(
@@ -137,9 +153,11 @@ def generate(
         ),
     ]
     | None = None,
+    seeds: Seeds | None = None,
 ) -> Iterator[Step]:
-    """Faces of the seeds seed, seed + 1, ..., as many as `count`.
+    """Faces of the seeds seed, seed + 1, ..., as many as `count`, or of a list of `seeds`.
 
+    Where the model has labels, the figures of each face say what it has: `labels`.
     `psi` pulls every face towards the average one (1: not at all, 0: the average), in the first
     `cutoff` layers or in all. `mix` is a second seed whose styles take the layers from `mix_from`
     to `mix_to` (style mixing). `labels` sets named labels of a conditional model; what is left
@@ -148,7 +166,7 @@ def generate(
     Source of z: RandomState(seed).randn(1, z_dim), as every StyleGAN tool. A picture does not
     depend on `count`.
     """
-    numbers = [(number(seed) + i) % SEEDS for i in range(count)]
+    numbers = numbers_of(seed, count, seeds)
     make = Maker(
         network,
         device,
@@ -163,6 +181,7 @@ def generate(
         ws[:, mix_from : mix_to + 1] = make.ws(*make.drawn([number(mix)]), psi, cutoff)[
             :, mix_from : mix_to + 1
         ]
+    alone = {} if seeds is None else {"seeds": None}
     idle = _idle(
         network,
         generate,
@@ -179,7 +198,7 @@ def generate(
         rows,
         numbers,
         [f"seed {n}" for n in numbers],
-        [{"seed": n, "count": 1} for n in numbers],
+        [{"seed": n, "count": 1, **alone} for n in numbers],
         idle,
     )
 
@@ -212,7 +231,7 @@ def strip(
     same = {"seed": face, "count": 1, "labels": labels, "noise": noise}
     yield from make.wall(
         ws,
-        rows,
+        None if rows is None else rows.expand(count, -1),
         [face] * count,
         [f"{p:.2f}" for p in psis],
         [same | {"psi": p} for p in psis],
@@ -233,14 +252,15 @@ def loop(
     psi: Psi = 0.7,
     labels: Chosen | None = None,
     noise: Noise = "const",
+    seeds: Seeds | None = None,
 ) -> Iterator[Step]:
-    """A film through the faces of `count` seeds and back to the first, `frames` pictures from each
-    to the next.
+    """A film through the faces of `count` seeds, or of a list of `seeds`, and back to the first,
+    `frames` pictures from each to the next.
 
     Goes through the style space on a closed Catmull-Rom curve; for a model without one, through z,
     kept at its length.
     """
-    numbers = [(number(seed) + i) % SEEDS for i in range(count)]
+    numbers = numbers_of(seed, count, seeds)
     make = Maker(network, device, labels_of_model, labels, noise)
     z, rows = make.drawn(numbers)
     corners = make.ws(z, rows, psi, None)
@@ -436,11 +456,25 @@ class Maker(Careful):
                 ws[some], numbers[some], None if rows is None else rows[some]
             )
             pictures = from_tensor(x, self.network.value_range)
-            made = tuple(Made(*m, task=task) for m in zip(pictures, captions[some], settings[some]))
+            told = self._told(None if rows is None else rows[some], len(pictures))
+            made = tuple(
+                Made(picture, caption, settings=own, task=task, figures=has)
+                for picture, caption, own, has in zip(
+                    pictures, captions[some], settings[some], told, strict=True
+                )
+            )
             done += len(x)
             several = max(self.batch, int(GLANCE * len(x) / (time.perf_counter() - began)))
             yield Step(done, total, made, self.calls(), said + changes)
             said = ()
+
+    def _told(self, rows: torch.Tensor | None, count: int) -> list[dict[str, Any]]:
+        """What faces of these label rows have, in the words that set it; {} for each where there
+        are no labels.
+        """
+        if self.table is None or rows is None or not self.table.controls:
+            return [{}] * count
+        return [{"labels": self.table.told(row)} for row in rows.cpu().numpy()]
 
     def pictures(
         self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None

@@ -25,6 +25,12 @@ Count = Annotated[
         1, 64, label="How many", slider=(1, 64), says="how many pictures, of seed, seed + 1, ..."
     ),
 ]
+Seeds = Annotated[
+    list[Any],
+    Setting(
+        says="seeds of any kind, in their order, in place of seed, seed + 1, ...; as many as count",
+    ),
+]
 Psi = Annotated[
     float,
     Setting(

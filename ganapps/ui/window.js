@@ -23,17 +23,92 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
-  // What a press makes is brought into sight, with the button still in reach above it.
-  const MARGIN = 12, calm = matchMedia("(prefers-reduced-motion: reduce)");
+  // Every press is answered where the person looks: what it makes is brought into sight, and a refusal stands right under what was pressed.
+  const MARGIN = 12, calm = matchMedia("(prefers-reduced-motion: reduce)"), behavior = () => (calm.matches ? "auto" : "smooth");
+  let pressed = null, awaited = false; // what was pressed last; and whether nobody has scrolled since, nor anything come
+  const press = (what) => {
+    pressed = what;
+    awaited = true;
+    panelOf(what)?.querySelectorAll(".answer").forEach((answer) => answer.remove());
+  };
   document.addEventListener("click", (event) => {
-    const button = event.target.closest?.("button.primary");
-    const result = button?.closest(".room")?.querySelector(".result");
-    if (!result) return;
-    const top = result.getBoundingClientRect().top;
-    if (top >= 0 && top < innerHeight / 3) return;
+    const button = event.target.closest?.("[role=tabpanel] button");
+    if (!button) return;
+    press(button);
+    if (!button.matches(".primary")) return;
+    const result = button.closest(".room")?.querySelector(".result") ?? button.closest(".arena")?.querySelector(".clock");
+    const top = result?.getBoundingClientRect().top;
+    if (!result || (top >= 0 && top < innerHeight / 3)) return;
     const first = Math.min(top, button.getBoundingClientRect().top);
-    scrollBy({ top: first - MARGIN, behavior: calm.matches ? "auto" : "smooth" });
+    scrollBy({ top: first - MARGIN, behavior: behavior() });
   });
+  ["change", "drop"].forEach((name) => document.addEventListener(name, (event) => {
+    const box = event.target.closest?.("[role=tabpanel] .block");
+    if (box?.querySelector("input[type=file]")) press(box);
+  }, true));
+  ["wheel", "touchmove"].forEach((name) => addEventListener(name, () => { awaited = false; }, { passive: true }));
+  document.addEventListener("load", (event) => {
+    const block = event.target.closest?.(".block, .html-container");
+    if (!awaited || !block || block.closest(".panel, .more") || !pressed || panelOf(block) !== panelOf(pressed)) return;
+    awaited = false;
+    const { top, bottom } = block.getBoundingClientRect();
+    if (top > innerHeight - 60 || bottom < 60) block.scrollIntoView({ block: "nearest", behavior: behavior() });
+  }, true);
+  const answered = (refusal) => {
+    if (!pressed?.isConnected || panelOf(refusal) !== panelOf(pressed) || refusal.closest(".answer, [id$=-price]")) return;
+    const place = pressed.closest(".actions, .pair") ?? pressed, answer = document.createElement("div");
+    panelOf(pressed).querySelectorAll(".answer").forEach((old) => old.remove());
+    answer.className = "answer";
+    answer.append(refusal.cloneNode(true));
+    place.after(answer);
+    refusal.classList.add("moved");
+    const { top, bottom } = answer.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) answer.scrollIntoView({ block: "center", behavior: behavior() });
+  };
+  // Gradio changes what stands there already, classes and words too
+  new MutationObserver(() => document.querySelectorAll("[role=tabpanel] .refusal[role=alert]:not(.moved)").forEach(answered))
+    .observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"], characterData: true });
+
+  // The shelf: faces that were kept and the latest recipes, each a link with a small picture, in this browser only.
+  const SHELF = { kept: 24, latest: 50 }, THUMB = 72, place = (name) => "ganapps-" + name;
+  const stored = (name) => { try { return JSON.parse(localStorage.getItem(place(name))) ?? []; } catch { return []; } };
+  const put = (name, link, picture) => {
+    if (!link || !picture?.naturalWidth) return;
+    const canvas = Object.assign(document.createElement("canvas"), { width: THUMB, height: THUMB });
+    canvas.getContext("2d").drawImage(picture, 0, 0, THUMB, THUMB);
+    const others = stored(name).filter((one) => one.link !== link);
+    try { localStorage.setItem(place(name), JSON.stringify([{ link, small: canvas.toDataURL("image/webp", 0.8) }, ...others].slice(0, SHELF[name]))); } catch { /* full, or not allowed */ }
+    fill();
+  };
+  const fill = () => {
+    const shelf = document.querySelector(".shelf");
+    if (!shelf) return;
+    let any = false;
+    shelf.querySelectorAll("[data-shelf]").forEach((row) => {
+      const items = stored(row.dataset.shelf);
+      row.hidden = !items.length;
+      any ||= items.length > 0;
+      row.querySelector(".thumbs").replaceChildren(...items.filter(({ link }) => link.startsWith("?")).map(({ link, small }) => {
+        const anchor = Object.assign(document.createElement("a"), { href: link, title: new URLSearchParams(link).get("seed") ?? "" });
+        anchor.append(Object.assign(new Image(), { src: small, alt: anchor.title || "recipe" }));
+        return anchor;
+      }));
+    });
+    shelf.querySelector("p").hidden = !any;
+    shelf.dataset.filled = "yes";
+  };
+  window.ganapps = { remember: (link) => setTimeout(() => put("latest", link, document.querySelector("#faces-wall .thumbnail-item img")), 600) };
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("#faces-keep")) {
+      const one = document.querySelector("#faces-one .chosen");
+      put("kept", one?.dataset.link, one?.querySelector("img"));
+    }
+    if (event.target.closest?.(".shelf .clear")) {
+      Object.keys(SHELF).forEach((name) => localStorage.removeItem(place(name)));
+      fill();
+    }
+  });
+  new MutationObserver(() => { if (document.querySelector(".shelf:not([data-filled])")) fill(); }).observe(document.documentElement, { childList: true, subtree: true });
 
   // Before and after: a range input moves the edge, so keyboard and touch work; the lens shows both at their own pixels, twice enlarged.
   document.addEventListener("input", (event) => {

@@ -56,11 +56,14 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
         window.load(opened, None, tabs, **common.QUIET)
         window.load(worded, None, boxes, **common.QUIET)
         for tab in there:
-            window.load(tab.opened, None, tab.opening_outputs, **tab.loading)
+            window.load(tab.opened, None, tab.opening_outputs, **common.QUIET)
+            if tab.drawing_outputs:
+                window.load(tab.drawn, None, tab.drawing_outputs, **common.BUSY)
         api.publish(engine)
         registry = Runs()
         coming_back.ComingBack(window, tabs, registry)
-    return turns.take_turns(window, registry, time_limit)
+    at_start = [prepare for tab in there for prepare in tab.at_start]
+    return turns.take_turns(window, registry, time_limit, at_start)
 
 
 def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:

@@ -1,14 +1,18 @@
-"""The device shared among runs: of those who wait, whoever has used it least goes next."""
+"""The device shared among runs: of those who wait, whoever has used it least goes next; more than
+a few wait for a seat.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 SLICE = 0.1  # seconds that one run may have more than another: changing hands costs some, too
 AHEAD = 2.0  # seconds before which a run that has just come goes before older ones
+SEATS = 8  # runs that take turns: each one's half-done work lies in the memory
+GLANCE = 0.25  # seconds between two looks of one who waits, whether to go on waiting
 
 
 class Device:
@@ -17,25 +21,31 @@ class Device:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._here: list[Turn] = []
+        self._seated: list[Turn] = []  # of these, who has had a turn
         self._waiting: list[Turn] = []
         self._at_work: Turn | None = None
 
     @contextmanager
-    def joined(self) -> Iterator[Turn]:
-        """The turn of a new run, for as long as it takes part.
+    def joined(self, check: Callable[[], None] = lambda: None) -> Iterator[Turn]:
+        """The turn of a new run, for as long as it takes part. `check` raises where it is to wait
+        no longer.
 
         It starts a little behind the others in what it has used, so that what is short comes at
         once, and not at nothing, so that newcomers never keep an old run waiting for good.
         """
         with self._changed:
-            used = max(0.0, min((turn.used for turn in self._here), default=0.0) - AHEAD)
-            turn = Turn(self, used)
+            others = self._seated or self._here
+            used = max(0.0, min((turn.used for turn in others), default=0.0) - AHEAD)
+            turn = Turn(self, used, check)
             self._here.append(turn)
         try:
             yield turn
         finally:
             with self._changed:
                 self._here.remove(turn)
+                if turn in self._seated:
+                    self._seated.remove(turn)
+                self._changed.notify_all()
 
     @property
     def busy(self) -> bool:
@@ -47,15 +57,46 @@ class Device:
         with self._changed:
             if turn not in self._waiting:
                 return 0
-            return 1 + sum(other.used < turn.used for other in self._waiting)
+            if turn not in self._may_sit():
+                return len(self._seated) + self._standing().index(turn)
+            return len(self._ahead(turn))
+
+    def wait(self, turn: Turn) -> float | None:
+        """About how many seconds until this run has the device; None: until a seat is free, which
+        nobody knows.
+        """
+        with self._changed:
+            if turn not in self._waiting:
+                return 0.0
+            if turn not in self._may_sit():
+                return None
+            ahead = self._ahead(turn)
+            return sum(max(0.0, turn.used + SLICE - other.spent) for other in ahead)
+
+    def _ahead(self, turn: Turn) -> list[Turn]:
+        others = [other for other in self._may_sit() if other.used < turn.used]
+        return others if self._at_work is None else [self._at_work, *others]
+
+    def _may_sit(self) -> list[Turn]:
+        """Of those who wait, the ones who have a seat, or get one now: first come, first served."""
+        sitting = [turn for turn in self._waiting if turn in self._seated]
+        return sitting + self._standing()[: SEATS - len(self._seated)]
+
+    def _standing(self) -> list[Turn]:
+        return [turn for turn in self._waiting if turn not in self._seated]
 
     def _take(self, turn: Turn) -> None:
         with self._changed:
             self._waiting.append(turn)
             try:
-                self._changed.wait_for(lambda: self._at_work is None and self._next() is turn)
+                while not (self._at_work is None and self._next() is turn):
+                    self._changed.wait(GLANCE)
+                    turn.check()
             finally:
                 self._waiting.remove(turn)
+                self._changed.notify_all()
+            if turn not in self._seated:
+                self._seated.append(turn)
             self._at_work = turn
 
     def _give(self, turn: Turn) -> None:
@@ -64,20 +105,27 @@ class Device:
             self._at_work = None
             self._changed.notify_all()
 
-    def _next(self) -> Turn:
-        return min(self._waiting, key=lambda turn: turn.used)
+    def _next(self) -> Turn | None:
+        return min(self._may_sit(), key=lambda turn: turn.used, default=None)
 
     def _due(self, used: float) -> bool:
         with self._changed:
-            return any(other.used + SLICE < used for other in self._waiting)
+            return any(other.used + SLICE < used for other in self._may_sit())
 
 
 class Turn:
     """One run's part of a device: `with turn:` while it computes; `used` are its seconds."""
 
-    def __init__(self, device: Device, used: float) -> None:
-        self.device, self.used = device, used
+    def __init__(self, device: Device, used: float, check: Callable[[], None]) -> None:
+        self.device, self.used, self.check = device, used, check
         self._began = 0.0
+
+    @property
+    def spent(self) -> float:
+        """Seconds used by now, those under way among them."""
+        if not self._began:
+            return self.used
+        return self.used + time.perf_counter() - self._began
 
     def __enter__(self) -> Turn:
         self.device._take(self)
@@ -85,12 +133,14 @@ class Turn:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.used += time.perf_counter() - self._began
+        if not self._began:  # it gave up while it waited for another turn
+            return
+        self.used, self._began = self.spent, 0.0
         self.device._give(self)
 
     def due(self) -> bool:
         """Is it somebody else's turn now? Asked by the run that is at work."""
-        return self.device._due(self.used + time.perf_counter() - self._began)
+        return self.device._due(self.spent)
 
     def pass_on(self) -> None:
         """Let others compute, until it is this run's turn again."""

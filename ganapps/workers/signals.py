@@ -97,6 +97,12 @@ class Signals:
         turn = self._turn
         return turn.device.before(turn) if turn else 0
 
+    @property
+    def wait(self) -> float | None:
+        """About how many seconds until it has the device; None: nobody knows."""
+        turn = self._turn
+        return turn.device.wait(turn) if turn else 0.0
+
 
 _signals: ContextVar[Signals | None] = ContextVar("signals", default=None)
 
@@ -132,12 +138,13 @@ def limited(seconds: float | None) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True)
 class Tick:
-    """Nothing came yet: how much of the step under way is done, and how many runs have the device
-    before this one.
+    """Nothing came yet: how much of the step under way is done, how many runs have the device
+    before this one, and about how many seconds they take (None: nobody knows).
     """
 
     share: float
     before: int
+    wait: float | None = 0.0
 
 
 def heard(stream: Iterable[T], pause: float = 0.25) -> Iterator[T | Tick]:
@@ -173,7 +180,7 @@ def heard(stream: Iterable[T], pause: float = 0.25) -> Iterator[T | Tick]:
             try:
                 item, error = told.get(timeout=pause)
             except queue.Empty:
-                yield Tick(own.share, own.before)
+                yield Tick(own.share, own.before, own.wait)
                 continue
             if error is not None:
                 raise error

@@ -8,8 +8,9 @@ import asyncio
 import logging
 import re
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
@@ -39,20 +40,33 @@ STREAM = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/(?P<run>[^/]+
 PAGE = re.compile(r"/gradio_api/heartbeat/(?P<session>[^/]+)/?$")
 
 
-def take_turns(window: gr.Blocks, registry: Runs, time_limit: float | None = None) -> gr.Blocks:
+def take_turns(
+    window: gr.Blocks,
+    registry: Runs,
+    time_limit: float | None = None,
+    at_start: Sequence[Callable[[], None]] = (),
+) -> gr.Blocks:
     """The window with the bounded queue, which notes its runs in `registry`. `time_limit`: seconds
-    that a run may take; None: any.
+    that a run may take; None: any. `at_start` is done, one after the other, beside the first
+    visits.
     """
     window.queue(max_size=MOST_WAITING)
-    window._queue = Turns(window, registry, time_limit)
+    window._queue = Turns(window, registry, time_limit, at_start)
     return window
 
 
 class Turns(Queue):
     """Gradio's queue, which knows whose runs it holds and who listens to them."""
 
-    def __init__(self, window: gr.Blocks, registry: Runs, time_limit: float | None) -> None:
+    def __init__(
+        self,
+        window: gr.Blocks,
+        registry: Runs,
+        time_limit: float | None,
+        at_start: Sequence[Callable[[], None]],
+    ) -> None:
         super().__init__(True, window.max_threads, 1, MOST_WAITING, window)
+        self.at_start = at_start
         self.time_limit = time_limit
         self.runs = registry
         self.listeners = self.runs.listeners
@@ -68,7 +82,12 @@ class Turns(Queue):
     def start(self) -> None:
         """As Gradio has it, and somebody looks who still listens."""
         super().start()
+        threading.Thread(target=self._prepare, daemon=True, name="first visit").start()
         self._watching = asyncio.ensure_future(self._watch())
+
+    def _prepare(self) -> None:
+        for each in self.at_start:
+            each()
 
     async def push(self, body: Any, request: Any, username: str | None) -> Any:
         """Gradio's, for visitors who have not too many runs already. Raises HTTPException 429 with

@@ -20,9 +20,10 @@ from ganapps.errors import UserError
 from ganapps.pictures import images
 from ganapps.recipe import from_json
 from ganapps.report import Kept, Part
-from ganapps.ui.parts import common, keeping
+from ganapps.ui.parts import common, keeping, stage
 from ganapps.ui.parts.boxes import PictureBox
 from ganapps.ui.parts.settings import Widgets
+from ganapps.ui.parts.stage import Stage
 from ganapps.ui.words import escaped, named, say, t
 
 
@@ -288,13 +289,25 @@ class ResultArea:
         except UserError as e:
             return {self.line: common.refusal(e, lang)}
 
-    def stopped_view(self, parts: Sequence[Part] | None, traces: list[str]) -> dict:
-        """What was done when a run was stopped."""
-        picture = images.part_picture(parts or ())
-        if picture is None:
+    def brought(self, upload: str | None, values: Mapping, lang: str) -> dict:
+        """The picture that a person brought, on the stage before anything is made of it; the
+        example leaves, and so does the result of another picture. {} where it is there already.
+        """
+        last: Last | None = values[self.last]
+        if not upload or (last and last.upload == upload):
             return {}
-        shown = html.escape(keeping.address(picture, traces))
-        return {self.view: f'<img class="part" src="{shown}" alt="">'}
+        emptied = self.cleared(lang)
+        del emptied[self.traces]  # what lies on the disk can still be deleted
+        try:
+            emptied[self.view] = Stage(self.engine, upload, values[self.traces], lang).view
+        except UserError as e:
+            emptied[self.line] = common.refusal(e, lang)
+        return emptied
+
+    def stopped_view(self, parts: Sequence[Part] | None, traces: list[str], lang: str) -> dict:
+        """What was done when a run was stopped."""
+        view = stage.stopped(parts or (), traces, lang)
+        return {self.view: view} if view else {}
 
 
 def _see_through(kept: Kept) -> bool:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import html
 import json
 import logging
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,15 +21,17 @@ from ganapps.errors import UserError, WeightsError
 from ganapps.models.catalog import Checkpoint, unknown
 from ganapps.pictures import images
 from ganapps.recipe import Recipe
-from ganapps.report import Kept, Part, Report, seconds, size
+from ganapps.report import Kept, Part, Report
 from ganapps.ui.doors import files
+from ganapps.ui.parts import progress
+from ganapps.ui.parts.progress import Pace
 from ganapps.ui.words import escaped, named, say
 from ganapps.workers import signals
-from ganapps.workers.signals import RunEnded, Tick
+from ganapps.workers.signals import RunEnded
 
 log = logging.getLogger("ganapps")
-# whatever computes; those under way share the device, the rest waits in a queue
-DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 8}
+# whatever computes; those under way share the device, which says to the others how long they wait
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 24}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 # what takes time in the window
 BUSY: dict[str, Any] = {
@@ -114,62 +115,6 @@ COPY = """async (link) => {
 }"""
 
 
-def report_line(
-    report: Report, lang: str, progress: tuple[float, float] | None = None, note: str = ""
-) -> str:
-    """The report under a result; while it runs, with a bar."""
-    parts = [
-        re.sub(r"^(sha256:.{12}).*", r"\1", report.checkpoint),
-        f"{report.device} {report.precision}",
-        say(
-            lang,
-            "{count:picture|pictures} in {seconds}",
-            count=report.pictures,
-            seconds=seconds(report.seconds),
-        ),
-        say(lang, "{count:network call|network calls}", count=report.network_calls),
-    ]
-    if report.peak_memory is not None:
-        parts.append(
-            say(lang, "{size} peak", size=size(report.peak_memory))
-            if report.peak_memory >= 1e6
-            else say(lang, "under 1 MB more memory")
-        )
-    if not report.changes and not progress:
-        parts.append(say(lang, "nothing changed"))
-    if progress and progress[0] and report.seconds * (progress[1] / progress[0] - 1) >= 1:
-        parts.append(
-            say(
-                lang,
-                "about {seconds} left",
-                seconds=seconds(report.seconds * (progress[1] / progress[0] - 1)),
-            )
-        )
-    if note:
-        parts.append(note)
-    sentences = dict.fromkeys(say(lang, message) for message in report.changes)
-    changes = "".join(f"<li>{html.escape(s)}</li>" for s in sentences)
-    return _line(" · ".join(parts), progress, f"<ul>{changes}</ul>" if changes else "")
-
-
-def waiting_line(result: Result, lang: str) -> str:
-    """What a run waits for: a download, with its bar."""
-    sentence = say(lang, result.waiting) if result.waiting else ""
-    return _line(sentence, (result.done, result.total), "")
-
-
-def under_way(last: Result | None, tick: Tick, lang: str) -> str:
-    """The line of a run while a step computes or waits for its turn; `last`: what came before."""
-    note = ""
-    if tick.before:
-        note = say(lang, "{count:run|runs} before you", count=tick.before)
-    if last is None:
-        return _line(note or say(lang, "getting ready"), (tick.share, 1.0), "")
-    if last.waiting:
-        return waiting_line(last, lang)
-    return report_line(last.report, lang, (last.done + tick.share, last.total), note)
-
-
 def refusal(error: UserError, lang: str) -> str:
     """A sentence for the person, where the result would be."""
     return f'<div class="refusal" role="alert">{escaped(lang, error.message)}</div>'
@@ -183,21 +128,6 @@ def bug() -> UserError:
 def warning(text: str) -> str:
     """Something to know before one goes on."""
     return f'<div class="refusal warning" role="note">{html.escape(text)}</div>'
-
-
-def plain(line: str, note: str) -> str:
-    """A line (HTML of this file, or "") without its bar, and a note behind it."""
-    text = re.sub(r"<[^>]*>", "", line).strip()
-    return _line(" · ".join(x for x in (html.unescape(text), note) if x), None, "")
-
-
-def _line(text: str, progress: tuple[float, float] | None, below: str) -> str:
-    bar = ""
-    if progress and progress[1]:
-        bar = (
-            f'<span class="bar"><b style="width:{100 * progress[0] / progress[1]:.0f}%"></b></span>'
-        )
-    return f'<div class="line" role="status">{html.escape(text)}{bar}{below}</div>'
 
 
 @dataclass
@@ -221,29 +151,34 @@ class Shown:
 
 
 def show(
-    results: Iterable[Result], recipe: Recipe, lang: str, keep: Callable[[Path], str] = files.keep
+    results: Iterable[Result],
+    recipe: Recipe,
+    lang: str,
+    keep: Callable[[Path], str] = files.keep,
+    expected: float | None = None,
 ) -> Iterator[Shown]:
     """The run's results as files that are kept for this visitor; with `str` for `keep`, they are
-    gone when the iterator ends.
+    gone when the iterator ends. `expected`: the seconds that its price said.
 
     A refusal is a last Shown with its sentence; a bug is logged and shown as a neutral one.
     """
     with tempfile.TemporaryDirectory(prefix="ganapps-") as name:
-        shown = Shown("", recipe)
+        shown, pace = Shown("", recipe), Pace(expected)
         try:
             files.check_room()
             last = None
             for result in signals.heard(results):
                 shown.moved = isinstance(result, signals.Tick)
                 if isinstance(result, signals.Tick):
-                    shown.line = under_way(last, result, lang)
+                    shown.line = progress.ticked(last, result, pace, lang)
                 else:
                     last = result
                     _add(shown, result, Path(name), lang, keep)
+                    shown.line = _line(result, pace, lang)
                 yield shown
             shown.moved = False
             if shown.files and shown.report:
-                shown.line = report_line(shown.report, lang)
+                shown.line = progress.done(shown.report, lang)
                 shown.archive = keep(_archive(shown, shown.report, Path(name)))
                 yield shown
         except UserError as e:
@@ -272,11 +207,13 @@ def _add(
     shown.recipes += [kept.recipe.to_json() for kept in result.made]
     shown.kept += result.made
     shown.parts = result.parts
-    shown.line = (
-        waiting_line(result, lang)
-        if result.waiting
-        else report_line(result.report, lang, (result.done, result.total))
-    )
+
+
+def _line(result: Result, pace: Pace, lang: str) -> str:
+    if result.waiting:
+        return progress.waiting(result, lang)
+    pace.at_work()
+    return progress.running(result.report, result.done, result.total, pace, lang)
 
 
 def plain_recipe(recipe: Recipe) -> dict:

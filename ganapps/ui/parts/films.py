@@ -16,7 +16,7 @@ from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.report import Kept
 from ganapps.tasks.table import TASKS
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.prices import price_line, together
 from ganapps.ui.parts.settings import made
 from ganapps.ui.words import escaped, say, t
@@ -99,7 +99,7 @@ class Films:
         try:
             prices = [self.engine.price(r) for r in self.recipes(values)]
         except UserError as e:
-            return common.plain("", say(lang, e.message))
+            return progress.plain("", say(lang, e.message))
         return price_line(together(prices), lang)
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
@@ -130,7 +130,7 @@ class Films:
     def stopped(self, request: gr.Request) -> tuple:
         """Stop: a film that is done stays, and the line says so."""
         return (
-            common.plain("", say(common.language(request), "stopped")),
+            progress.plain("", say(common.language(request), "stopped")),
             gr.update(visible=True),
             gr.update(visible=False),
         )

@@ -17,7 +17,7 @@ from ganapps.models.catalog import Checkpoint
 from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.tasks.table import TASKS
-from ganapps.ui.parts import cards, common
+from ganapps.ui.parts import cards, common, progress
 from ganapps.ui.parts.own_file import OwnFile
 from ganapps.ui.parts.prices import price_line
 from ganapps.ui.parts.settings import Widgets
@@ -170,7 +170,7 @@ class ModelTab(Tab):
             **common.QUIET,
         )
         self.file_event = self.weights.listen(self.model, self.chips, self.card, self.line)
-        priced_by = [self.model, self.place, self.weights.name, self.line, *self.changes_price()]
+        priced_by = [self.model, self.place, self.weights.name, *self.changes_price()]
         gr.on(
             [widget.change for widget in priced_by],
             self.priced,
@@ -179,6 +179,11 @@ class ModelTab(Tab):
             trigger_mode="always_last",
             **common.QUIET,
         )
+
+    def price_after(self, runs: Sequence[gr.events.Dependency]) -> None:
+        """What a run has cost is the next one's price."""
+        for run in runs:
+            run.then(self.priced, self.asked, self.price, **common.QUIET)
 
     def busy(self, running: bool) -> dict:
         """Stop instead of the big button, while something runs."""
@@ -202,6 +207,13 @@ class ModelTab(Tab):
         except UserError as e:
             return common.refusal(e, lang)
         return price_line(price, lang)
+
+    def expected(self, recipe: Recipe, pictures: Sequence[str] = ()) -> float | None:
+        """Seconds that a run will take; None where nobody knows, or where it will be refused."""
+        try:
+            return self.engine.price(recipe, pictures).seconds
+        except UserError:
+            return None
 
     # -- widgets -> recipe -> widgets
 
@@ -242,7 +254,7 @@ class ModelTab(Tab):
         """The settings come back; no upload was ever in a recipe."""
         assert isinstance(asked, Recipe), "no race is shown here"
         recipe, _ = self.engine.checked(asked)
-        said = common.plain("", say(lang, self.came_back(recipe)))
+        said = progress.plain("", say(lang, self.came_back(recipe)))
         return self.shown(recipe, lang) | {self.line: said}
 
     # -- the first visit

@@ -18,7 +18,7 @@ from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
 from ganapps.ui.doors import files
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.before_after import (
     FINISHING,
     ResultArea,
@@ -31,6 +31,7 @@ from ganapps.ui.parts.dials import DIALS, Dials
 from ganapps.ui.parts.many import Many
 from ganapps.ui.parts.model_tab import ModelTab
 from ganapps.ui.parts.sheet import Sheet
+from ganapps.ui.parts.stage import Stage
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
@@ -158,12 +159,19 @@ class PictureTab(ModelTab):
         """What the buttons do, and what a file of one's own changes."""
         buttons = [self.go, self.stop]
         runs = [*self._runs(buttons), *self.running_events()]
+        self.price_after(runs)
         common.stops(
             self.stop,
             runs,
             self.stopped,
             [self.line, self.area.traces],
             [self.line, self.area.view, *buttons],
+        )
+        self.picture.change(
+            self.came,
+            {self.picture, self.area.last, self.area.traces},
+            [*self.area.cleared("en"), *self.cleared(), *self.sheet.cleared()],
+            **common.QUIET,
         )
         self.sheet.listen(self.model, self.place, self.weights.box)
         self.file_event.then(
@@ -232,6 +240,13 @@ class PictureTab(ModelTab):
 
     # -- what runs
 
+    def came(self, values: Mapping, request: gr.Request) -> dict:
+        """A picture is there: it stands on the stage, and nothing of another one is left."""
+        brought = self.area.brought(values[self.picture], values, common.language(request))
+        if not brought:
+            return {self.line: gr.skip()}
+        return self.cleared() | self.sheet.cleared() | brought
+
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """One picture; strength and colours come after, so that they can be changed at once."""
         lang, upload = common.language(request), values[self.picture]
@@ -240,26 +255,26 @@ class PictureTab(ModelTab):
             return
         yield self.busy(True)
         recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
+        results = self.engine.run(recipe, [upload], self.weights.path(values))
+        traces = values[self.area.traces]
         unfinished: dict = {}
         with self.underway.of(request.session_hash) as held:
             try:
-                for shown in common.show(
-                    self.engine.run(recipe, [upload], self.weights.path(values)),
-                    recipe,
-                    lang,
-                    keep=str,
-                ):
+                stage: Stage | None = None
+                expected = self.expected(recipe, [upload])
+                for shown in common.show(results, recipe, lang, str, expected):
                     held.it = () if shown.archive else shown.parts
-                    yield {self.line: shown.line} | (
-                        self.area.arrived(shown, upload, values, lang)
-                        | self.arrived(shown, values, lang)
-                        if shown.archive
-                        else {}
-                    )
-                if shown.ended:
-                    yield self.area.stopped_view(held.it, values[self.area.traces])
-                # of a run that was refused on its way
-                unfinished = self.area.stopped_view(held.it, values[self.area.traces])
+                    update = {self.line: shown.line}
+                    if shown.archive:
+                        update |= self.area.arrived(shown, upload, values, lang)
+                        update |= self.arrived(shown, values, lang)
+                    elif shown.parts and not shown.moved:
+                        stage = stage or Stage(self.engine, upload, traces, lang)
+                        if stage.grown(shown.parts):
+                            update[self.area.view] = stage.view
+                    yield update
+                # of a run that was refused on its way, or whose time was over
+                unfinished = self.area.stopped_view(held.it, traces, lang)
             # a disk that became full, or the visitor's room, when the result was being shown
             except UserError as e:
                 yield {self.line: common.refusal(e, lang)}
@@ -309,8 +324,8 @@ class PictureTab(ModelTab):
         """Stop: what is done stays."""
         lang, part = common.language(request), self.underway.take(request.session_hash)
         try:
-            view = {self.line: common.plain(line, say(lang, "stopped"))} | self.area.stopped_view(
-                part, traces
+            view = {self.line: progress.plain(line, say(lang, "stopped"))} | self.area.stopped_view(
+                part, traces, lang
             )
         except UserError as e:  # there is no room for what is done
             view = {self.line: common.refusal(e, lang)}

@@ -5,8 +5,8 @@ to another.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import ClassVar
 
 import gradio as gr
 
@@ -14,7 +14,6 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
-from ganapps.ui.parts import common
 from ganapps.ui.parts.boxes import FileButton
 from ganapps.ui.parts.underway import Underway
 from ganapps.ui.words import t
@@ -33,7 +32,6 @@ class Tab(ABC):
     shows: ClassVar[tuple[str, ...]]  # the tasks whose recipes and links open it
     also: ClassVar[tuple[str, ...]] = ()  # those that it shows too, where they are dropped on it
     send: ClassVar[str] = ""  # what a button says that sends a picture here; "": it takes none
-    loading: ClassVar[Mapping[str, Any]] = common.QUIET  # how the page calls `opened`
 
     line: gr.HTML  # where it says what happens
     picture: gr.Image  # where a picture that is sent here arrives, if it takes one
@@ -81,8 +79,22 @@ class Tab(ABC):
         """What `opened` fills."""
 
     @abstractmethod
-    def opened(self, request: gr.Request) -> dict | Iterator[dict]:
+    def opened(self, request: gr.Request) -> dict:
         """The words that depend on the visitor's language, and the link that was followed."""
+
+    @property
+    def at_start(self) -> list[Callable[[], None]]:
+        """What is made once, when the app starts, for everybody's first visit."""
+        return []
+
+    @property
+    def drawing_outputs(self) -> list:
+        """What `drawn` fills; [] for a tab that has nothing to draw when a page opens."""
+        return []
+
+    def drawn(self, request: gr.Request) -> Iterator[dict]:
+        """What a page opens with and takes a while, in the queue."""
+        yield {}
 
     def left(self, session: str | None) -> None:
         """A visitor has gone: nothing of theirs stays in memory."""

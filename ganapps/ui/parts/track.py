@@ -14,7 +14,7 @@ from ganapps.engine import Engine
 from ganapps.pictures import images
 from ganapps.race import Lap, Race
 from ganapps.ui.doors import files
-from ganapps.ui.parts import common, lanes
+from ganapps.ui.parts import common, lanes, progress
 from ganapps.ui.parts.lanes import Lane, SideNames
 from ganapps.ui.parts.pairs import FACES, Kind
 from ganapps.ui.words import named, say, t
@@ -76,7 +76,7 @@ class Track:
             if lap.result.waiting:
                 if time.monotonic() - seen > common.PAUSE:
                     seen = time.monotonic()
-                    yield {self.sentence: common.waiting_line(lap.result, lang)}
+                    yield {self.sentence: progress.waiting(lap.result, lang)}
                 continue
             waited = running.lap is None
             running.lap = lap

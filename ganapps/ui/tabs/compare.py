@@ -19,7 +19,7 @@ from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
-from ganapps.ui.parts import common, lanes, pairs
+from ganapps.ui.parts import common, lanes, pairs, progress
 from ganapps.ui.parts.films import Films
 from ganapps.ui.parts.lanes import Lane
 from ganapps.ui.parts.pairs import FACES
@@ -269,7 +269,7 @@ class CompareTab(Tab):
                 "The settings are back. Choose the picture again: no upload is ever kept in a "
                 "recipe.",
             )
-        return updates | {self.line: common.plain("", said)}
+        return updates | {self.line: progress.plain("", said)}
 
     def _stopper(self, side: int) -> Any:
         def stop(request: gr.Request) -> None:
@@ -339,7 +339,7 @@ class CompareTab(Tab):
         lang, running = common.language(request), self.underway.take(request.session_hash)
         update = {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
         if running is None or running.lap is None:
-            return update | {self.track.sentence: common.plain("", say(lang, "stopped"))}
+            return update | {self.track.sentence: progress.plain("", say(lang, "stopped"))}
         for lane in running.lanes:
             lane.stopped = True
         rows = [self.engine.row(r.checkpoint) for r in running.asked.recipes]

@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
+import logging
 import random
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import gradio as gr
-from gradio.blocks import Block
 
-from ganapps.engine import Engine, Result
+from ganapps.engine import Engine
 from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
-from ganapps.recipe import Recipe, from_json
+from ganapps.recipe import Recipe
 from ganapps.report import size
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, progress
+from ganapps.ui.parts.face_runs import FaceRuns
 from ganapps.ui.parts.labels import Labels
-from ganapps.ui.parts.model_tab import ModelTab
+from ganapps.ui.parts.one_face import OneFace
+from ganapps.ui.parts.shelf import shelf
 from ganapps.ui.parts.tab import Tab
+from ganapps.ui.parts.wall import Wall
 from ganapps.ui.words import say, t
 
-# what the strip and the film take of the widgets; for their other settings they have defaults
-TAKEN = {
-    "strip": ("seed", "noise", "labels"),
-    "loop": ("seed", "count", "psi", "noise", "labels"),
-}
-SEEDS = range(2, 7)  # through how many faces a film may go
+log = logging.getLogger("ganapps")
+# Twelve of the shipped model's first hundred, picked by looking: all ages and kinds of hair
+PICKED = [20, 52, 57, 63, 17, 53, 82, 58, 28, 91, 8, 78]
 # tasks whose recipes the wall draws, though no button here asks for them
-MADE_OF_FACES = ("edit", "drag", "breed", "say", "export")
+MADE_OF_FACES = ("edit", "drag", "say", "export")
 
 
-class FacesTab(ModelTab):
-    """What drawing faces has of its own: a wall of them, labels, the strip, the film."""
+class FacesTab(FaceRuns):
+    """What drawing faces has of its own: a wall of them, the one that was clicked, labels, the
+    strip, the film.
+    """
 
     name = "faces"
     title = "Faces"
-    shows = ("faces", "strip", "loop", "walk", *MADE_OF_FACES)
-    loading = common.BUSY  # it draws
+    shows = ("faces", "strip", "loop", "walk", "breed", *MADE_OF_FACES)
+    best = "stylegan2-ffhq-512"
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(engine, receivers, t("Generate"))
-        self.opening = Recipe("faces", self.first.id)  # the wall that a page opens with
-        self._wall: list[Result] | None = None
+        # the wall that a page opens with
+        settings = {"seeds": PICKED, "count": len(PICKED)}
+        self.opening = Recipe("faces", self.first.id, settings)
+        self.drawing = threading.Lock()
+        self._owed: set[str | None] = set()  # sessions whose first wall was not drawn yet
 
     # -- what stands where
 
@@ -53,25 +58,17 @@ class FacesTab(ModelTab):
             self.random = gr.Button(t("Random"), size="sm")
             self.last = gr.Button(t("Use last"), size="sm")
         with gr.Group():
-            self.widgets.make("psi")
+            self.psi = self.widgets.make("psi")
             self.count = self.widgets.make("count")
 
     def result_column(self) -> None:
-        """The wall, what one can do with it, the strip and the film."""
-        self.wall = gr.Gallery(
-            label=t("Faces"),
-            show_label=False,
-            columns=4,
-            object_fit="cover",
-            height="auto",
-            format="png",
-            buttons=["download", "fullscreen"],
-            elem_id="faces-wall",
-            elem_classes="wall",
-            interactive=False,
-        )
+        """The wall, the face that was clicked, what one can do with them, the strip and the
+        film.
+        """
+        self.wall = Wall()
         self.line = gr.HTML('<div class="line"></div>', elem_id="faces-line")
         self.instead = gr.Button(visible=False, size="sm", elem_id="faces-instead")
+        self.one = OneFace()
         with gr.Row(elem_classes="actions"):
             self.archive = gr.HTML(
                 common.download(None, "Download all", "en"), elem_id="faces-archive"
@@ -106,15 +103,15 @@ class FacesTab(ModelTab):
             elem_classes=["film", "later"],
             alt_text="film",
         )
+        self.shelf = gr.HTML(shelf("en"), elem_id="faces-shelf")
         self.link = gr.Textbox(visible="hidden", elem_id="faces-link", label=t("Link"))
-        self.made = gr.State([])  # the recipe of each picture on the wall
-        self.files, self.at = gr.State([]), gr.State(None)  # their files, and which one was clicked
-        self.used = gr.State("0")  # the seed of the last run
+        self.used = gr.State("0")  # the seed before the one that Random drew
+        self.has = gr.State({})  # the labels of the face that is the one, else of the first
 
     def more_column(self) -> None:
         """The labels of each model that has any, above the rest."""
         self.labels = [
-            Labels(row.id, self.engine.controls(row), visible=row == self.first)
+            Labels(row.id, self.engine.controls(row), self.has, visible=row == self.first)
             for row in self.engine.rows("faces")
             if self.engine.controls(row)
         ]
@@ -134,14 +131,6 @@ class FacesTab(ModelTab):
             if row and labels.model == row.id:
                 return {"labels": labels.chosen(values) or None}
         return {"labels": None}
-
-    def asked_of(self, task: str, values: Mapping) -> Recipe:
-        """What the widgets ask of the strip or the film."""
-        asked = self.recipe(values)
-        settings = {n: value for n, value in asked.settings.items() if n in TAKEN[task]}
-        if "count" in settings:
-            settings["count"] = min(max(int(settings["count"]), SEEDS[0]), SEEDS[-1])
-        return replace(asked, task=task, settings=settings)
 
     def restored(self, recipe: Recipe, lang: str) -> dict:
         """The settings, the task's defaults where the recipe is of a strip or a film; labels."""
@@ -175,40 +164,67 @@ class FacesTab(ModelTab):
     @property
     def _running(self) -> list:
         """What a run fills."""
-        return [
-            self.wall,
-            self.line,
-            self.instead,
-            self.archive,
-            self.link,
-            self.made,
-            self.files,
-            self.at,
-            self.used,
-            self.go,
-            self.stop,
-        ]
+        shown = [*self.wall.outputs, *self.one.outputs, self.has]
+        return [*shown, self.line, self.instead, self.archive, self.link, self.go, self.stop]
 
     def events(self) -> None:
         """What the buttons do."""
         buttons = [self.line, self.go, self.stop]
-        asked = self.asked
-        strip, film = self.extra("strip", self.strip), self.extra("loop", self.film)
+        wall, one, asked = self.wall, self.one, {*self.asked, self.wall.files}
+        about_wall = {*asked, wall.made, wall.whole, one.at}
+        strip = self.extra("strip", self.strip, self.asked_of)
+        film = self.extra("loop", self.film, self.film_asked)
+        pressed = [self.go.click, self.seed.submit]
+        drawn = self.random.click(
+            lambda before: (str(random.randrange(2**32)), before),
+            self.seed,
+            [self.seed, self.used],
+            **common.QUIET,
+        )
+        back = self.last.click(lambda seed: seed, self.used, self.seed, **common.QUIET)
         runs = [
-            gr.on(
-                [self.go.click, self.seed.submit],
-                self.generate,
-                asked,
-                self._running,
+            gr.on(pressed, self.generate, asked, self._running, **common.BUSY),
+            drawn.success(self.generate, asked, self._running, **common.BUSY),
+            back.success(self.generate, asked, self._running, **common.BUSY),
+            self.strip_go.click(strip, self.asked, [self.strip, *buttons], **common.BUSY),
+            self.film_go.click(
+                film,
+                {*self.asked, wall.made, wall.files, one.reel},
+                [self.film, *buttons],
                 **common.BUSY,
             ),
-            self.strip_go.click(strip, asked, [self.strip, *buttons], **common.BUSY),
-            self.film_go.click(film, asked, [self.film, *buttons], **common.BUSY),
+            one.alike.click(self.alike, about_wall, self._running, **common.BUSY),
+            gr.on(
+                [one.other.submit, one.grain.input],
+                self.mix,
+                {*about_wall, one.other, one.grain},
+                [*one.outputs, *buttons],
+                **common.BUSY,
+            ),
         ]
+        self.price_after(runs)
+        gr.on(
+            [self.psi.input, *(change for labels in self.labels for change in labels.changes)],
+            self.live,
+            about_wall,
+            self._running,
+            trigger_mode="always_last",
+            **common.BUSY,
+        )
         common.stops(self.stop, runs, self.stopped, self.line, buttons)
-        self.random.click(lambda: str(random.randrange(2**32)), None, self.seed, **common.QUIET)
-        self.last.click(lambda seed: seed, self.used, self.seed, **common.QUIET)
-        self.wall.select(self.picked, self.made, [self.seed, self.at], **common.QUIET)
+        wall.gallery.select(
+            self.picked,
+            {wall.made, wall.files, wall.told},
+            [self.seed, self.has, *one.outputs],
+            **common.QUIET,
+        )
+        one.add.click(
+            self.added,
+            {wall.made, wall.files, one.at, one.reel},
+            [one.reel, one.strip],
+            **common.QUIET,
+        )
+        self.link.change(None, self.link, None, js="(link) => window.ganapps.remember(link)")
         self.copy.click(None, self.link, None, js=common.copies("faces-copy"))
         self.instead.click(
             lambda: (self.first.id, "", None),
@@ -222,28 +238,70 @@ class FacesTab(ModelTab):
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return list({*super().opening_outputs, *self._running})
+        return list({*super().opening_outputs, *self._running, self.shelf})
 
-    def opened(self, request: gr.Request) -> Iterator[dict]:
-        """The first visit: the faces of the link, or of the default seed, without a click."""
+    @property
+    def at_start(self) -> list[Callable[[], None]]:
+        """The first wall."""
+        return [self.draw_first]
+
+    def draw_first(self) -> None:
+        """Draw the wall that a page opens with, once: a visit costs nothing then."""
+        try:
+            if not self.engine.fetches(self.opening):
+                for _ in self._results(self.opening, None):
+                    pass
+        except Exception:
+            log.exception("the first wall could not be drawn")
+
+    def opened(self, request: gr.Request) -> dict:
+        """The first visit: what the link asks for in the widgets, or the first wall where it is
+        drawn already.
+        """
         lang = common.language(request)
-        recipe, said = self.opening, None
+        recipe, said = self._opening(request, lang)
+        shown = self.shown(self.engine.checked(recipe)[0], lang)
+        updates = shown | self.greeted(shown[self.model], lang) | {self.shelf: shelf(lang)}
+        offer = self._offer(recipe, lang)
+        if offer:
+            return updates | {self.line: progress.plain("", offer)}
+        if recipe != self.opening or not self.first_wall:
+            self._owed.add(request.session_hash)
+            return updates
+        for update in self._shown(recipe, lang, [], quiet=True):
+            updates |= update
+        return updates | said
+
+    @property
+    def drawing_outputs(self) -> list:
+        """What `drawn` fills."""
+        return self._running
+
+    def drawn(self, request: gr.Request) -> Iterator[dict]:
+        """And what still has to be drawn of it."""
+        yield {self.line: gr.skip()}
+        if request.session_hash not in self._owed:
+            return
+        self._owed.discard(request.session_hash)
+        lang = common.language(request)
+        recipe, said = self._opening(request, lang)
+        yield from self._shown(recipe, lang, [])
+        yield said or {self.line: gr.skip()}
+
+    def left(self, session: str | None) -> None:
+        """Nothing is owed to who has gone."""
+        super().left(session)
+        self._owed.discard(session)
+
+    def _opening(self, request: gr.Request, lang: str) -> tuple[Recipe, dict]:
+        """What a page opens with, and what is said of a link that is none."""
         try:
             linked = self.linked(dict(request.query_params))
             if linked:
                 self.engine.checked(linked)
-                recipe = linked
         except UserError as e:
-            said = common.refusal(e, lang)
-        shown = self.shown(self.engine.checked(recipe)[0], lang)
-        yield shown | self.greeted(shown[self.model], lang)
-        offer = self._offer(recipe, lang)
-        if offer:
-            yield {self.line: common.plain("", offer)}
-        else:
-            yield from self._shown(recipe, lang)
-        if said:
-            yield {self.line: said}
+            return self.opening, {self.line: common.refusal(e, lang)}
+        return linked or self.opening, {}
 
     def _offer(self, recipe: Recipe, lang: str) -> str:
         """What a page says instead of drawing where that would fetch a model: nothing comes from
@@ -267,86 +325,3 @@ class FacesTab(ModelTab):
             "{model} may have to be fetched: press Generate to fetch it and draw.",
             model=recipe.checkpoint[:120],
         )
-
-    # -- what runs
-
-    def generate(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
-        """The wall, picture by picture."""
-        yield from self._shown(
-            self.recipe(values), common.language(request), self.weights.path(values)
-        )
-
-    def _shown(self, recipe: Recipe, lang: str, weights: str | None = None) -> Iterator[dict]:
-        # what was drawn before is there at once: nothing to stop
-        if not (recipe == self.opening and self._wall):
-            yield self.busy(True)
-        missing = False
-        for shown in common.show(self._results(recipe, weights), recipe, lang):
-            update: dict[Block, Any] = {self.line: shown.line}
-            if shown.files and not shown.moved:
-                update |= {self.wall: shown.files, self.made: shown.recipes}
-            if shown.archive:
-                update |= {
-                    self.archive: common.download(shown.archive, "Download all", lang),
-                    self.link: shown.recipe.to_link(),
-                    self.used: str(shown.recipe.settings.get("seed", 0)),
-                    self.at: None,
-                    self.files: [path for path, _ in shown.files],
-                }
-            missing = shown.missing and recipe.checkpoint != self.first.id
-            yield update
-        instead = say(lang, "Use {model} instead", model=self.first.title)
-        yield self.busy(False) | {self.instead: gr.update(visible=missing, value=instead)}
-
-    def _results(self, recipe: Recipe, weights: str | None) -> Iterator[Result]:
-        """The run; the wall of the first visit is drawn once and kept, so that a visit costs
-        nothing.
-        """
-        if recipe != self.opening:
-            yield from self.engine.run(recipe, (), weights)
-        else:
-            drawn = []
-            for result in self._wall or self.engine.run(recipe):
-                drawn.append(result)
-                yield result
-            self._wall = drawn
-
-    def extra(self, task: str, place: gr.Gallery | gr.Image) -> Callable[..., Iterator[dict]]:
-        """The handler that shows a strip or a film in its place."""
-
-        def run(values: Mapping, request: gr.Request) -> Iterator[dict]:
-            recipe, lang = self.asked_of(task, values), common.language(request)
-            yield self.busy(True)
-            for shown in common.show(
-                self.engine.run(recipe, (), self.weights.path(values)), recipe, lang
-            ):
-                files = shown.files if task == "strip" else shown.files and shown.files[0][0]
-                yield {self.line: shown.line} | (
-                    {place: files} if files and not shown.moved else {}
-                )
-            yield self.busy(False)
-
-        return run
-
-    def stopped(self, line: str, request: gr.Request) -> dict:
-        """Stop: what is there stays, and the line says so."""
-        said = common.plain(line, say(common.language(request), "stopped"))
-        return self.busy(False) | {self.line: said}
-
-    def picked(self, made: list[str], event: gr.SelectData) -> tuple:
-        """A click on a picture takes its seed; it is the one to send on."""
-        if event.index >= len(made):
-            return gr.skip(), gr.skip()
-        return str(from_json(made[event.index]).settings["seed"]), event.index
-
-    @property
-    def result_inputs(self) -> set:
-        """The wall's files, and which one was clicked."""
-        return {self.files, self.at}
-
-    def result(self, values: Mapping) -> str | None:
-        """The face that was clicked, else the last one."""
-        drawn, at = values[self.files], values[self.at]
-        if at is not None and at < len(drawn):
-            return drawn[at]
-        return drawn[-1] if drawn else None

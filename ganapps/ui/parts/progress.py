@@ -1,0 +1,152 @@
+"""The line under a result: what a run waits for, how it goes, and at the end what it cost, the
+rest folded.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from dataclasses import dataclass, field
+
+from ganapps.engine import Result
+from ganapps.report import Report, seconds, size
+from ganapps.ui.words import escaped, say
+from ganapps.workers.signals import Tick
+
+LEAST = 1.0  # seconds: less is not said to be left, or to be waited for
+FULL = 0.95  # of the bar, where a run takes longer than was expected
+
+
+@dataclass
+class Pace:
+    """How long a run has been at work, and is expected to be (seconds; None: nobody knows)."""
+
+    expected: float | None = None
+    began: float | None = field(default=None, init=False)
+
+    def at_work(self) -> None:
+        """It computes now, for the first time or on."""
+        if self.began is None:
+            self.began = time.monotonic()
+
+    @property
+    def passed(self) -> float:
+        """Seconds so far."""
+        return 0.0 if self.began is None else time.monotonic() - self.began
+
+    def left(self, done: float, total: float) -> float | None:
+        """Seconds that the rest takes as long as what was done; at first as was expected."""
+        if done > 0 and total:
+            return self.passed * (total / done - 1)
+        return None if self.expected is None else self.expected - self.passed
+
+
+def running(
+    report: Report, done: float, total: float, pace: Pace, lang: str, note: str = ""
+) -> str:
+    """A run under way, with its bar."""
+    parts = [
+        say(lang, "{done} of {total}", done=f"{done:.0f}", total=f"{total:.0f}"),
+        say(lang, "{count:network call|network calls}", count=report.network_calls),
+    ]
+    left = pace.left(done, total)
+    if left is not None and left >= LEAST:
+        parts.append(say(lang, "about {seconds} left", seconds=seconds(left)))
+    if note:
+        parts.append(note)
+    return line(" · ".join(parts), (done, total), _changed(report, lang))
+
+
+def done(report: Report, lang: str) -> str:
+    """What a run made, in how long, and what was changed; the rest is folded."""
+    short = [
+        say(
+            lang,
+            "{count:picture|pictures} in {seconds}",
+            count=report.pictures,
+            seconds=seconds(report.seconds),
+        )
+    ]
+    if not report.changes:
+        short.append(say(lang, "nothing changed"))
+    rest = [
+        re.sub(r"^(sha256:.{12}).*", r"\1", report.checkpoint),
+        f"{report.device} {report.precision}",
+        say(lang, "{count:network call|network calls}", count=report.network_calls),
+    ]
+    if report.peak_memory is not None and report.peak_memory >= 1e6:
+        rest.append(say(lang, "{size} peak", size=size(report.peak_memory)))
+    elif report.peak_memory is not None:
+        rest.append(say(lang, "under 1 MB more memory"))
+    folded = (
+        f"<details><summary>{escaped(lang, 'Details')}</summary>"
+        f"{html.escape(' · '.join(rest))}</details>"
+    )
+    return line(" · ".join(short), None, _changed(report, lang) + folded)
+
+
+def waiting(result: Result, lang: str) -> str:
+    """What a run waits for: a download, with its bar."""
+    sentence = say(lang, result.waiting) if result.waiting else ""
+    return line(sentence, (result.done, result.total), "")
+
+
+def ticked(last: Result | None, tick: Tick, pace: Pace, lang: str) -> str:
+    """A run while a step computes or waits for its turn; `last`: what came before."""
+    note = _before(tick, lang)
+    if not note and tick.share:
+        pace.at_work()
+    if last is not None and last.waiting and not tick.share:
+        return waiting(last, lang)
+    if last is not None and not last.waiting:
+        return running(last.report, last.done + tick.share, last.total, pace, lang, note)
+    if note:
+        return line(note, (0.0, 1.0), "")
+    if pace.expected:
+        share = min(FULL, pace.passed / pace.expected)
+        left = pace.left(0, 0) or 0.0
+        said = say(lang, "at work")
+        if left >= LEAST:
+            said += " · " + say(lang, "about {seconds} left", seconds=seconds(left))
+        return line(said, (share, 1.0), "")
+    return line(say(lang, "at work" if tick.share else "getting ready"), (tick.share, 1.0), "")
+
+
+def line(text: str, bar: tuple[float, float] | None, below: str) -> str:
+    """One line (plain text) and what stands below it (HTML); `bar` is how much of how much is done.
+    One without a bar is read out.
+    """
+    if not bar:
+        return f'<div class="line said">{html.escape(text)}{below}</div>'
+    share = 100 * min(1.0, bar[0] / bar[1]) if bar[1] else 0
+    drawn = f'<span class="bar"><b style="width:{share:.0f}%"></b></span>'
+    return f'<div class="line">{html.escape(text)}{drawn}{below}</div>'
+
+
+def plain(shown: str, note: str) -> str:
+    """A line (HTML of this file, or "") without its bar and what is folded, a note behind it."""
+    short = re.sub(r"<details>.*?</details>", "", shown)
+    text = html.unescape(re.sub(r"<[^>]*>", "", short).strip())
+    return line(" · ".join(part for part in (text, note) if part), None, "")
+
+
+def _before(tick: Tick, lang: str) -> str:
+    """Who has the device before this run, and for how long."""
+    if not tick.before:
+        return ""
+    if tick.wait is None or tick.wait < LEAST:
+        return say(lang, "{count:run|runs} before you", count=tick.before)
+    return say(
+        lang,
+        "{count:run|runs} before you, about {seconds}",
+        count=tick.before,
+        seconds=seconds(tick.wait),
+    )
+
+
+def _changed(report: Report, lang: str) -> str:
+    """What was made otherwise than asked, each sentence once."""
+    sentences = dict.fromkeys(say(lang, message) for message in report.changes)
+    items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
+    return f"<ul>{items}</ul>" if items else ""

@@ -1,0 +1,84 @@
+"""The stage while there is no result yet: the picture a person brought, the rows of it that are
+finished, and what a stopped run leaves.
+"""
+
+from __future__ import annotations
+
+import html
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from ganapps.engine import Engine
+from ganapps.pictures import images
+from ganapps.report import Part
+from ganapps.ui.parts import common, keeping
+from ganapps.ui.words import say
+
+SIDE = 1600  # pixels of the longer side of a stand-in for a picture that no browser shows
+
+
+class Stage:
+    """One picture on its way: `view` is the HTML of it as it stands."""
+
+    def __init__(self, engine: Engine, upload: str, traces: list[str], lang: str) -> None:
+        """Raises UserError for a picture that can't be read, or where there is no room for it."""
+        self.lang, self.traces = lang, traces
+        self.size = engine.size(upload)
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            small = engine.preview(upload, SIDE, Path(folder))
+            path = upload if small is None else keeping.stored(small, traces)
+        self.address = common.served(path)
+        self.rows: list[str] = []  # each an <img>
+        self.filled = 0.0  # from 0 to 1: how far down the rows reach
+        self.seen = 0  # parts that stand there
+
+    def grown(self, parts: Sequence[Part]) -> bool:
+        """Put the rows that are new onto it. Were there any? Raises UserError where there is no
+        room for them.
+        """
+        new = images.part_picture(parts[self.seen :])
+        self.seen = max(self.seen, len(parts))
+        if new is None:
+            return False
+        share = _share(new, self.size)
+        address = html.escape(keeping.address(new, self.traces))
+        place = f"top:{100 * self.filled:.4f}%;height:{100 * share:.4f}%"
+        self.rows.append(f'<img class="rows" style="{place}" src="{address}" alt="">')
+        self.filled += share
+        return True
+
+    @property
+    def view(self) -> str:
+        """The picture, its size, and the rows on it."""
+        width, height = self.size
+        before = say(self.lang, "Before")
+        return (
+            f'<figure class="compare alone"><div class="canvas" style="--ratio:{width / height:g}">'
+            f'<img class="before" src="{html.escape(self.address)}" alt="{html.escape(before)}">'
+            f'{"".join(self.rows)}</div><span class="tag left">{html.escape(before)} · '
+            f"{width} x {height}</span></figure>"
+        )
+
+
+def stopped(parts: Sequence[Part], traces: list[str], lang: str) -> str:
+    """What was done when a run was stopped, with its size; "" where nothing was. Raises UserError
+    where there is no room for it.
+    """
+    picture = images.part_picture(parts)
+    if picture is None:
+        return ""
+    shown = html.escape(keeping.address(picture, traces))
+    said = say(lang, "done: {width} x {height} pixels", width=picture.width, height=picture.height)
+    return (
+        f'<figure class="compare alone"><img class="part" src="{shown}" alt="{html.escape(said)}">'
+        f'<span class="tag left">{html.escape(said)}</span></figure>'
+    )
+
+
+def _share(rows: Image.Image, size: tuple[int, int]) -> float:
+    """How much of the result's height these rows are: it is enlarged as much as they are wide."""
+    width, height = size
+    return rows.height / (height * rows.width / width)
