@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +19,11 @@ from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
 from ganapps.measure.prices import Ledger, Price, folder
 from ganapps.models import hub, own_file, runtime
-from ganapps.models.catalog import Checkpoint
+from ganapps.models.catalog import NEW, Checkpoint
 from ganapps.models.hub import proxies
 from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
-from ganapps.pictures.uploads import open_upload, shows, size_of
+from ganapps.pictures.uploads import Upload, open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Made, Part, Report, Sentence
 from ganapps.tasks import (
@@ -35,6 +35,8 @@ from ganapps.tasks import (
     finish,
     hidden,
     labels,
+    learn,
+    learn_data,
     resample,
     text,
     translate,
@@ -51,13 +53,17 @@ FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
 @dataclass(frozen=True)
 class Task:
     """A task function, the catalogue's name for models that can do it, how many units of work a
-    checked recipe asks for, and how many uploaded pictures it takes.
+    checked recipe asks for, and how many uploaded pictures it takes (None: it says itself how many
+    are too few or too many). `opened` is what is kept of an upload; `seconds` a price that the
+    recipe itself names.
     """
 
     function: Callable
     models: str
     units: Callable[[Recipe], float]
-    pictures: int = 0
+    pictures: int | None = 0
+    opened: Callable[[str], Upload] = open_upload
+    seconds: Callable[[Recipe], float | None] = lambda recipe: None
 
 
 TASKS = {
@@ -82,6 +88,14 @@ TASKS = {
         lambda r: (r.settings["steps"] or 1) * sum(translate.units(p["size"]) for p in r.pictures),
         1,
     ),
+    "learn": Task(
+        learn.learn,
+        "learn",
+        lambda r: learn.units(r.settings),
+        None,
+        learn_data.opened,
+        lambda r: learn.price(r.settings),
+    ),
 }
 
 
@@ -91,7 +105,7 @@ class Result:
     far, the whole run's recipe.
 
     While a model downloads there are no pictures, and `waiting` says what is waited for. `preview`
-    shows unfinished work, `part` is what is finished of it.
+    shows unfinished work, `part` is what is finished of it. `numbers` and `weights` are the Step's.
     """
 
     recipe: Recipe
@@ -102,6 +116,8 @@ class Result:
     waiting: Sentence | None = None
     preview: tuple[Image.Image, ...] = ()
     part: Part | None = None
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    weights: bytes | None = field(default=None, repr=False)
 
 
 class Engine:
@@ -136,15 +152,16 @@ class Engine:
         if given:
             recipe = replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
         recipe, checkpoint = self.checked(recipe)
-        wanted = TASKS[recipe.task].pictures
-        if len(pictures) != wanted:
+        task = TASKS[recipe.task]
+        wanted = task.pictures
+        if wanted is not None and len(pictures) != wanted:
             raise UserError(
                 "The task {task} takes {wanted} pictures, {got} came.",
                 task=recipe.task,
                 wanted=wanted,
                 got=len(pictures),
             )
-        uploads = tuple(open_upload(path) for path in pictures)
+        uploads = tuple(task.opened(path) for path in pictures)
         located = given or (yield from self._fetched(recipe, checkpoint))
         facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
         changes = (*_provenance(recipe, located, facts), *_not_a_list(recipe))
@@ -180,12 +197,9 @@ class Engine:
         if rehearsal:
             return
         report = result.report
-        if not given:
+        if not given and task.seconds(recipe) is None:
             self.ledger.add(
-                self._key(recipe),
-                report.seconds,
-                TASKS[recipe.task].units(recipe),
-                report.peak_memory,
+                self._key(recipe), report.seconds, task.units(recipe), report.peak_memory
             )
 
     def _fetched(
@@ -266,7 +280,10 @@ class Engine:
         recipe, checkpoint = self.checked(recipe)
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
         unit, memory = self.ledger.get(self._key(recipe))
-        seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
+        task = TASKS[recipe.task]
+        seconds = task.seconds(recipe)
+        if seconds is None and unit is not None:
+            seconds = unit * task.units(recipe)
         return Price(seconds, memory, self._download(checkpoint))
 
     def fetches(self, recipe: Recipe) -> bool:
@@ -278,7 +295,7 @@ class Engine:
         """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the
         Hub is asked, once.
         """
-        if own_file.is_own(checkpoint.id) or hub.here(checkpoint):
+        if checkpoint is NEW or own_file.is_own(checkpoint.id) or hub.here(checkpoint):
             return 0
         if checkpoint.size:
             return checkpoint.size
@@ -430,6 +447,9 @@ class Engine:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
         measured.
         """
+        named = TASKS[recipe.task].seconds(recipe)
+        if named is not None:
+            return int(5 + named)
         unit, _ = self.ledger.get(self._key(recipe))
         return 30 if unit is None else int(5 + 1.5 * unit * TASKS[recipe.task].units(recipe))
 
@@ -506,6 +526,8 @@ class Engine:
                     tuple(_kept(recipe, m) for m in step.made),
                     preview=step.preview,
                     part=step.part,
+                    numbers=step.numbers,
+                    weights=step.weights,
                 )
         finally:
             stream.close()
