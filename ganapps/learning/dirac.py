@@ -5,6 +5,7 @@ and the way they take.
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass, field
 
 from ganapps.learning.game import EXPLODED, Exploded
@@ -13,15 +14,21 @@ from ganapps.learning.theory import dirac_step
 OBJECTIVES = ("minimax", "non-saturating")  # for which dirac_step has the paper's step
 
 
+def begun(objective: str, rate: float, r1: float, seed: int) -> Dirac:
+    """A game that begins at a place of the circle of radius 1 that the seed draws."""
+    angle = random.Random(seed).uniform(0, 2 * math.pi)
+    return Dirac(objective, rate, r1, math.cos(angle), math.sin(angle))
+
+
 @dataclass
 class Dirac:
     """The generator is a point at `theta`, the critic a slope `psi`; both want to be 0."""
 
     objective: str
     rate: float
-    r1: float = 0.0
-    theta: float = 1.0
-    psi: float = 0.0
+    r1: float
+    theta: float
+    psi: float
     steps: int = 0
     way: list[tuple[float, float]] = field(default_factory=list)  # since it was last taken
 

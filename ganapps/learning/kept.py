@@ -39,8 +39,8 @@ def kept(game: Game) -> dict[str, Tensor]:
 def going_on(network: LabGenerator) -> PictureGenerator:
     """A generator that learns on from what a file kept."""
     attention = any(stage.attention is not None for stage in network.stages)
-    colours, width = network.colours.weight.shape[:2]
-    generator = PictureGenerator(network.z_dim, network.resolution, colours, width, attention)
+    colours, finest = network.colours.weight.shape[:2]
+    generator = PictureGenerator(network.z_dim, network.resolution, colours, 2 * finest, attention)
     state = published(network)
     with torch.no_grad():
         for name, value in state.items():

@@ -79,7 +79,8 @@ def _read(learned: Tensor, unseen: Tensor, classes: Tensor) -> Tensor:
 
 def looks(game: Game) -> seen.Numbers:
     """Of the wall's first picture, where each of LOOKERS x LOOKERS places looks, as so many maps of
-    as many bytes, each from none to its own most. Nothing where there is no attention.
+    as many bytes, each from none to its own most; how far all look on average, as a share of the
+    side; and the weight of what they see. Nothing where there is no attention.
     """
     layers = [m for m in game.average.modules() if isinstance(m, SelfAttention)]
     if not layers:
@@ -97,5 +98,13 @@ def looks(game: Game) -> seen.Numbers:
     most = maps.amax(1, keepdim=True)
     return {
         "looks": packed.bytes_between((maps / most).flatten(), 0, 1),
-        "gamma": float(layers[0].gamma),
+        "far": round(float((asked * _distances(side)).sum(2).mean()), 4),
+        "gamma": seen.finite(float(layers[0].gamma)),
     }
+
+
+def _distances(side: int) -> Tensor:
+    """How far each place of a square is from each, as a share of its side: [side^2, side^2]."""
+    steps = torch.arange(side) / side
+    places = torch.cartesian_prod(steps, steps)
+    return torch.cdist(places, places)

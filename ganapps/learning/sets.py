@@ -51,8 +51,10 @@ def split(pictures: Tensor, classes: Tensor | None, most: int, seed: int) -> Pic
 
 
 def scaled(pictures: Tensor) -> Tensor:
-    """uint8 to float32, -1 to 1."""
-    return pictures.float().div_(127.5).sub_(1)
+    """uint8 to float32, -1 to 1, colours of a place side by side: small convolutions are a quarter
+    quicker so.
+    """
+    return pictures.float().div_(127.5).sub_(1).contiguous(memory_format=torch.channels_last)
 
 
 def _drawn(pictures: Tensor, count: int, chance: torch.Generator) -> Tensor:

@@ -32,7 +32,7 @@ Weight = Annotated[float, Range(0.0, 1000.0)]
 Seconds = Annotated[float, Range(0.5, 600.0)]
 Steps = Annotated[int, Range(1, MOST_STEPS)]
 
-SAME = ("seed", "data", "points", "examples", "seconds", "against")  # of all runs beside each other
+SAME = ("seed", "data", "points", "seconds", "against")  # of all runs beside each other
 MOST = 4  # runs beside each other
 SLICE = 0.4  # seconds of computing between two looks: two to three a second
 TURN = 0.05  # seconds that one run plays before the next

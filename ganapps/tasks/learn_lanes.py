@@ -13,7 +13,7 @@ import torch
 
 from ganapps.errors import UserError
 from ganapps.learning import kept, points, rivals
-from ganapps.learning.dirac import OBJECTIVES, Dirac
+from ganapps.learning.dirac import OBJECTIVES, Dirac, begun
 from ganapps.learning.game import Exploded, Game, Rules
 from ganapps.learning.players import PictureCritic, PictureGenerator, PointCritic, PointGenerator
 from ganapps.learning.points import Points
@@ -218,7 +218,7 @@ def _dirac(chosen: dict[str, Any], network: Any, idle: tuple) -> Lane:
             "Two numbers play by {known} only: choose one of them, or other data.",
             known=", ".join(OBJECTIVES),
         )
-    dirac = Dirac(chosen["objective"], chosen["rate_generator"], chosen["r1"])
+    dirac = begun(chosen["objective"], chosen["rate_generator"], chosen["r1"], chosen["seed"])
     return Lane(chosen, dirac, learn_views.CircleView(dirac), 0, 2, idle)
 
 

@@ -9,10 +9,11 @@ import gradio as gr
 from ganapps.errors import UserError
 from ganapps.ui.words.chinese import CHINESE as WINDOW
 from ganapps.ui.words.chinese_doors import DOORS
+from ganapps.ui.words.chinese_lab import LAB
 from ganapps.ui.words.chinese_models import MODELS
 from ganapps.ui.words.chinese_race import RACE
 
-CHINESE = WINDOW | RACE | MODELS | DOORS
+CHINESE = WINDOW | RACE | MODELS | DOORS | LAB
 
 
 def say(lang: str, template: str, **values: object) -> str:
