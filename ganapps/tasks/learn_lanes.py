@@ -23,8 +23,8 @@ from ganapps.pictures.uploads import Upload
 from ganapps.report import Sentence
 from ganapps.tasks import learn_data, learn_views
 
-# What suits the data where nothing is chosen: measured for points in the plane, after DCGAN, SNGAN
-# and SAGAN for pictures.
+# What suits the data where nothing is chosen. Rates of pictures are 2.5 times those usual beside a
+# spectral norm (2e-4, 4e-4): heads looked the same after about half as many steps (one seed each).
 SUITS: Mapping[str, Mapping[str, Any]] = {
     "points": {
         "objective": "non-saturating",
@@ -37,8 +37,8 @@ SUITS: Mapping[str, Mapping[str, Any]] = {
     },
     "pictures": {
         "objective": "hinge",
-        "rate_generator": 2e-4,
-        "rate_discriminator": 4e-4,
+        "rate_generator": 5e-4,
+        "rate_discriminator": 1e-3,
         "momentum": 0.0,
         "batch": 32,
         "width": 32,
