@@ -31,6 +31,7 @@ from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.learning import points
 from ganapps.learning.presets import BY_NAME, MEASURED, PRESETS, Preset, Variant
+from ganapps.networks.contracts import Network
 from ganapps.report import Step
 from ganapps.tasks.learn import learn
 
@@ -40,7 +41,7 @@ NOISE, WIDTH, BATCH, RATE = 64, 64, 128, 1e-3
 
 def played(settings: dict[str, Any]) -> Iterator[Step]:
     """A run by itself, without the door."""
-    return learn(nn.Identity(), Device("cpu"), None, **settings)
+    return learn(Network(), Device("cpu"), None, **settings)
 
 
 def measured(preset: Preset, variant: Variant, seeds: Sequence[int]) -> dict[str, Any]:

@@ -103,13 +103,14 @@ def _run(options: argparse.Namespace) -> int:
     """
     from ganapps import engine, recipe
     from ganapps.errors import UserError
+    from ganapps.tasks.table import TASKS
 
     asked = _asked(options.file)
     if not isinstance(asked, recipe.Recipe):
         return _race(options, asked)
     pictures = _pictures(options.picture)
     here = engine.start(options.device, options.offline)
-    task = engine.TASKS.get(asked.task)
+    task = TASKS.get(asked.task)
     if len(pictures) < 2 or task is None or task.pictures != 1:
         print(*_made(here, options, asked, pictures), sep="\n")
         return 0
@@ -279,12 +280,11 @@ def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:
 def _tell(result: Result) -> None:
     """How far it is, on one line that is written over; nothing where nobody looks."""
     if sys.stderr.isatty():
-        template, values = result.waiting or (
-            "{done:.0f} of {total:.0f}",
-            {"done": result.done, "total": result.total},
-        )
+        told = f"{result.done:.0f} of {result.total:.0f}"
+        if result.waiting:
+            told = str(result.waiting)
         last = "\n" if result.done == result.total and not result.waiting else ""
-        print(f"\r\x1b[K{template.format(**values)}", end=last, file=sys.stderr, flush=True)
+        print(f"\r\x1b[K{told}", end=last, file=sys.stderr, flush=True)
 
 
 def _doctor(options: argparse.Namespace) -> int:

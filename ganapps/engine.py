@@ -4,99 +4,33 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import spaces
 from PIL import Image
 
-from ganapps import __version__, schema
-from ganapps.errors import UserError, WeightsError
-from ganapps.measure.flops import Flops
-from ganapps.measure.meter import Meter
+from ganapps import __version__
+from ganapps.errors import Message, UserError, WeightsError
 from ganapps.measure.prices import Ledger, Price, folder
 from ganapps.models import hub, own_file, runtime
 from ganapps.models.catalog import NEW, Checkpoint
 from ganapps.models.hub import proxies
 from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
-from ganapps.pictures.uploads import Upload, open_upload, shows, size_of
+from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
-from ganapps.report import Kept, Made, Part, Report, Sentence
-from ganapps.tasks import (
-    between,
-    cycle,
-    denoise,
-    faces,
-    figures,
-    finish,
-    hidden,
-    labels,
-    learn,
-    learn_data,
-    resample,
-    text,
-    translate,
-    upscale,
-)
-from ganapps.workers import runs
-from ganapps.workers.runs import RunEnded
-
-Rehearsal = Literal["", "flops", "memory", "both"]
+from ganapps.report import Kept, Made, Part, Report, Step
+from ganapps.settings import check
+from ganapps.tasks import cycle, figures, finish, hidden, labels, resample
+from ganapps.tasks.table import TASKS, worded
+from ganapps.workers import Job, Rehearsal, Worker, runs
+from ganapps.workers.here import Here, labels_of
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task function, the catalogue's name for models that can do it, how many units of work a
-    checked recipe asks for, and how many uploaded pictures it takes (None: it says itself how many
-    are too few or too many). `opened` is what is kept of an upload; `seconds` a price that the
-    recipe itself names.
-    """
-
-    function: Callable
-    models: str
-    units: Callable[[Recipe], float]
-    pictures: int | None = 0
-    opened: Callable[[str], Upload] = open_upload
-    seconds: Callable[[Recipe], float | None] = lambda recipe: None
-
-
-TASKS = {
-    "faces": Task(faces.generate, "faces", lambda r: r.settings["count"]),
-    "strip": Task(faces.strip, "faces", lambda r: r.settings["count"]),
-    "loop": Task(faces.loop, "faces", lambda r: r.settings["count"] * r.settings["frames"]),
-    "denoise": Task(
-        denoise.denoise, "denoise", lambda r: r.settings["count"] * r.settings["steps"]
-    ),
-    "walk": Task(between.walk, "faces", lambda r: r.settings["frames"]),
-    "drift": Task(between.drift, "denoise", lambda r: r.settings["frames"] * r.settings["steps"]),
-    "text": Task(text.draw, "text", lambda r: r.settings["count"] * r.settings["steps"]),
-    "upscale": Task(
-        upscale.upscale,
-        "upscale",
-        lambda r: (r.settings["steps"] or 1) * sum(upscale.units(p["size"]) for p in r.pictures),
-        1,
-    ),
-    "translate": Task(
-        translate.translate,
-        "translate",
-        lambda r: (r.settings["steps"] or 1) * sum(translate.units(p["size"]) for p in r.pictures),
-        1,
-    ),
-    "learn": Task(
-        learn.learn,
-        "learn",
-        lambda r: learn.units(r.settings),
-        None,
-        learn_data.opened,
-        lambda r: learn.price(r.settings),
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -105,7 +39,8 @@ class Result:
     far, the whole run's recipe.
 
     While a model downloads there are no pictures, and `waiting` says what is waited for. `preview`
-    shows unfinished work, `part` is what is finished of it. `numbers` and `weights` are the Step's.
+    shows unfinished work, `parts` are the rows that are finished of it, from the top. `numbers` and
+    `weights` are the Step's.
     """
 
     recipe: Recipe
@@ -113,9 +48,9 @@ class Result:
     done: float
     total: float
     made: tuple[Kept, ...] = ()
-    waiting: Sentence | None = None
+    waiting: Message | None = None
     preview: tuple[Image.Image, ...] = ()
-    part: Part | None = None
+    parts: tuple[Part, ...] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
     weights: bytes | None = field(default=None, repr=False)
 
@@ -130,7 +65,8 @@ class Engine:
         ] = {}  # what rehearsal.py measured of a model, in this process
         self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
-        self._on_device = spaces.GPU(duration=self._duration)(self._compute)
+        self.worker: Worker = Here(runtime)
+        self._on_device = spaces.GPU(duration=self._duration)(self.worker.steps)
 
     def run(
         self,
@@ -142,9 +78,8 @@ class Engine:
         """Results as they are made. Stoppable: close the iterator.
 
         `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own,
-        which takes the model's place: the recipe then names its sha256. A `rehearsal` measures more
-        than an ordinary run does and disturbs its seconds, so they go into no price: "flops" counts
-        arithmetic, "memory" finds the peak beside what earlier runs have left, "both" does both.
+        which takes the model's place: the recipe then names its sha256. A `rehearsal` (as
+        `workers.Job` says) disturbs the seconds of a run, so they go into no price.
         Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
         runs.check()
@@ -156,7 +91,7 @@ class Engine:
         wanted = task.pictures
         if wanted is not None and len(pictures) != wanted:
             raise UserError(
-                "The task {task} takes {wanted} pictures, {got} came.",
+                "The task {task} takes {wanted:picture|pictures}, {got} came.",
                 task=recipe.task,
                 wanted=wanted,
                 got=len(pictures),
@@ -176,28 +111,20 @@ class Engine:
             ),
             pictures,
         )
-        with closing(
-            self._on_device(recipe, checkpoint, located, uploads, changes, rehearsal)
-        ) as results:
+        job = Job(recipe, checkpoint, located, uploads, changes, rehearsal)
+        parts: tuple[Part, ...] = ()
+        with closing(self._on_device(job)) as steps:
             began = time.monotonic()
-            for result in results:
-                yield result
-                if result.done < result.total:
-                    runs.check()
-                if (
-                    self.time_limit
-                    and time.monotonic() - began > self.time_limit
-                    and result.done < result.total
-                ):
-                    raise RunEnded(
-                        "The time limit of {seconds} s for a run is reached; what was done stays. "
-                        "Ask for less at a time.",
-                        seconds=f"{self.time_limit:g}",
-                    )
-        if rehearsal:
-            return
-        report = result.report
-        if not given and task.seconds(recipe) is None:
+            for step, report in steps:
+                parts += (step.part,) if step.part else ()
+                yield _result(recipe, step, report, parts)
+                if step.done >= step.total:
+                    continue
+                runs.check()
+                if self.time_limit and time.monotonic() - began > self.time_limit:
+                    raise runs.out_of_time(self.time_limit)
+        priced = task.seconds(recipe.settings) is None
+        if priced and not rehearsal and not given:
             self.ledger.add(
                 self._key(recipe), report.seconds, task.units(recipe), report.peak_memory
             )
@@ -219,7 +146,7 @@ class Engine:
                     report,
                     progress.done,
                     progress.total or 0,
-                    waiting=(progress.template, progress.values),
+                    waiting=progress.message,
                 )
                 runs.check()
 
@@ -245,14 +172,10 @@ class Engine:
             )
         self.runtime.device.with_precision(recipe.precision)
         own = checkpoint.defaults if recipe.task == checkpoint.task else {}
-        settings = schema.check(task.function, {**own, **recipe.settings})
-        if (
-            task.models == "faces"
-            and settings.get("labels")
-            and (table := self._known_labels(checkpoint))
-        ):
-            table.numbers(settings["labels"])
-        recipe = replace(recipe, settings=settings)
+        recipe = replace(recipe, settings=check(task.function, {**own, **recipe.settings}))
+        chosen = recipe.settings.get("labels") if task.models == "faces" else None
+        if chosen and (table := self._known_labels(checkpoint)):
+            table.numbers(chosen)
         if (length := len(recipe.to_json())) > LARGEST:
             raise UserError(
                 "This recipe is too large: {size} characters, at most {most} are accepted.",
@@ -266,10 +189,10 @@ class Engine:
         of their own to every link that is shared. None where it names no task. Raises UserError for
         a damaged one.
         """
-        recipe = from_link(query)
+        recipe = from_link(query, worded())
         if recipe is None or recipe.task not in TASKS:
             return recipe
-        known = schema.settings_of(TASKS[recipe.task].function)
+        known = TASKS[recipe.task].settings
         settings = {name: value for name, value in recipe.settings.items() if name in known}
         return replace(recipe, settings=settings)
 
@@ -281,7 +204,7 @@ class Engine:
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
         unit, memory = self.ledger.get(self._key(recipe))
         task = TASKS[recipe.task]
-        seconds = task.seconds(recipe)
+        seconds = task.seconds(recipe.settings)
         if seconds is None and unit is not None:
             seconds = unit * task.units(recipe)
         return Price(seconds, memory, self._download(checkpoint))
@@ -416,121 +339,40 @@ class Engine:
             return ()
         return table.controls if table else ()
 
+    def takes(self, network: str, control: str) -> bool:
+        """Can a person set this ("denoise", "style", "face") on the network of that name, which a
+        row or an own file says? "" is no network.
+        """
+        return control in self.runtime.controls(network)
+
     def _known_labels(self, checkpoint: Checkpoint) -> labels.Labels | None:
         """The labels of a model as its row tells them, before its network is here."""
         if checkpoint.id not in self._tables:
-            count = len(checkpoint.classes) or (
-                len(labels.FACE) if checkpoint.network == "stargan" else 0
-            )
-            self._tables[checkpoint.id] = self._labels(checkpoint, count)
+            face = len(FACE) if self.takes(checkpoint.network, "face") else 0
+            count = len(checkpoint.classes) or face
+            self._tables[checkpoint.id] = labels_of(self.runtime, checkpoint, count)
         return self._tables[checkpoint.id]
 
-    def _labels(self, checkpoint: Checkpoint, count: int) -> labels.Labels | None:
-        contents = self.runtime.labels(checkpoint)
-        if contents is not None:
-            try:
-                return labels.from_table(
-                    contents.tensors["labels"].float().numpy(), contents.settings
-                )
-            except (KeyError, ValueError) as e:
-                raise WeightsError(
-                    "{file} is no file of labels as expected: {why}.", file=checkpoint.labels, why=e
-                ) from e
-        titles = (
-            labels.FACE
-            if checkpoint.task == "translate" and not checkpoint.classes
-            else checkpoint.classes
-        )
-        return labels.from_classes(titles, count) if count else None
-
-    def _duration(self, recipe: Recipe, *rest: object) -> int:
+    def _duration(self, job: Job) -> int:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
         measured.
         """
-        named = TASKS[recipe.task].seconds(recipe)
+        task = TASKS[job.recipe.task]
+        named = task.seconds(job.recipe.settings)
         if named is not None:
             return int(5 + named)
-        unit, _ = self.ledger.get(self._key(recipe))
-        return 30 if unit is None else int(5 + 1.5 * unit * TASKS[recipe.task].units(recipe))
+        unit, _ = self.ledger.get(self._key(job.recipe))
+        return 30 if unit is None else int(5 + 1.5 * unit * task.units(job.recipe))
 
     def _key(self, recipe: Recipe) -> str:
         return "|".join(
             (recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision)
         )
 
-    def _compute(
-        self,
-        recipe: Recipe,
-        checkpoint: Checkpoint,
-        located: hub.Located,
-        pictures: tuple,
-        changes: tuple,
-        rehearsal: Rehearsal = "",
-    ) -> Iterator[Result]:
-        """The part that needs the device; on ZeroGPU it runs in a process of its own, so plain data
-        goes in and comes out.
-        """
-        device = self.runtime.device.with_precision(recipe.precision)
-        with self.runtime.lock:
-            ready = self.runtime.network(checkpoint, located)
-        device = device.with_precision(recipe.precision, getattr(ready.network, "precisions", ()))
-        stream = TASKS[recipe.task].function(
-            ready.network,
-            device,
-            self._labels(checkpoint, getattr(ready.network, "label_dim", 0)),
-            *pictures,
-            **recipe.settings,
-        )
-        report = Report(
-            checkpoint.id,
-            device.title,
-            device.precision,
-            str(located.source),
-            located.revision,
-            located.sha256,
-            parameters=ready.parameters,
-            changes=changes,
-        )
-        meter, counter, charged = (
-            Meter(device.name, alone=rehearsal in ("memory", "both")),
-            Flops(counts=rehearsal in ("flops", "both")),
-            True,
-        )
-        try:
-            while True:
-                # per step: visitors take turns
-                with (
-                    self.runtime.lock,
-                    meter if charged else nullcontext(),
-                    counter if charged else nullcontext(),
-                ):
-                    step = next(stream, None)
-                if step is None:
-                    break
-                charged = not step.for_show
-                report = replace(
-                    report,
-                    seconds=meter.seconds,
-                    peak_memory=meter.peak_memory,
-                    joules=meter.joules,
-                    flops=counter.total,
-                    pictures=report.pictures + len(step.made),
-                    network_calls=report.network_calls + step.network_calls,
-                    changes=tuple(_once(report.changes + step.changes)),
-                )
-                yield Result(
-                    recipe,
-                    report,
-                    step.done,
-                    step.total,
-                    tuple(_kept(recipe, m) for m in step.made),
-                    preview=step.preview,
-                    part=step.part,
-                    numbers=step.numbers,
-                    weights=step.weights,
-                )
-        finally:
-            stream.close()
+
+def worker(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Here:
+    """What computes, for a process of its own (`workers.spawned`). Raises UserError as `start`."""
+    return Here(runtime.start(device, offline, own_catalog))
 
 
 def start(
@@ -545,6 +387,21 @@ def start(
     proxies.settle(offline)
     return Engine(
         runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit
+    )
+
+
+def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
+    made = tuple(_kept(recipe, m) for m in step.made)
+    return Result(
+        recipe,
+        report,
+        step.done,
+        step.total,
+        made,
+        preview=step.preview,
+        parts=parts,
+        numbers=step.numbers,
+        weights=step.weights,
     )
 
 
@@ -577,31 +434,26 @@ def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:
     return recipe
 
 
-def _once(changes: tuple[Sentence, ...]) -> Iterator[Sentence]:
-    """Each sentence once: what every batch had to say is said once in the report."""
-    return (c for i, c in enumerate(changes) if c not in changes[:i])
-
-
 def _provenance(
     recipe: Recipe, located: hub.Located, pictures: tuple[Mapping[str, Any], ...]
-) -> tuple[Sentence, ...]:
+) -> tuple[Message, ...]:
     """What to say of the files that serve: earlier sources that failed, and whether model and
     uploads are the recipe's own.
     """
     changes = tuple(located.changes)
     if recipe.sha256 and recipe.sha256 != located.sha256:
-        changes += (("The model's file is not the one this recipe was made with.", {}),)
+        changes += (Message("The model's file is not the one this recipe was made with."),)
     if recipe.pictures and recipe.pictures != pictures:
-        changes += (("The picture is not the one this recipe was made with.", {}),)
+        changes += (Message("The picture is not the one this recipe was made with."),)
     return changes
 
 
-def _not_a_list(recipe: Recipe) -> Iterator[Sentence]:
+def _not_a_list(recipe: Recipe) -> Iterator[Message]:
     """A seed that other programs would read as several: here it is a word, and says so."""
     seed = recipe.settings.get("seed")
     if isinstance(seed, str) and re.fullmatch(r"\s*\d+(\s*[,-]\s*\d+)+\s*", seed):
-        yield (
+        yield Message(
             "The seed {seed} is one word here, not a list of seeds: for several pictures, give the "
             "first number and how many.",
-            {"seed": seed},
+            seed=seed,
         )

@@ -1,51 +1,94 @@
-"""The two errors whose sentence a person may read; every other exception is a bug."""
+"""What is said to a person: one Message, and the two errors that carry one; every other exception
+is a bug.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
+import string
 import sys
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
-LONGEST = (
-    200  # characters of a value in a sentence: enough for a path or a list, no room for a book
-)
+# characters of a value in a sentence: enough for a path or a list, no room for a book
+LONGEST = 200
+
+
+class _Parts(NamedTuple):
+    template: str
+    values: Mapping[str, Any]
+
+
+class Message(_Parts):
+    """One English sentence with `{fields}`, and the values that fill them, each shortened here.
+
+    `Message("Out of memory: {count} at a time instead.", count=8)`. The window looks the template
+    up among its Chinese ones, so it is always a literal where it is written. `str(message)` is the
+    English sentence. A number brings its word along as `{count:picture|pictures}`. It compares as
+    the tuple (template, values).
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, template: str, /, **values: object) -> Message:
+        short = {name: _shortened(value) for name, value in values.items()}
+        return super().__new__(cls, template, short)
+
+    def __str__(self) -> str:
+        return filled(self.template, self.values)
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], Mapping[str, Any]]:
+        """Crosses a process boundary whole."""
+        return (self.template,), self.values
 
 
 class UserError(Exception):
-    """A request that can't be done as asked.
-
-    `template` is one English sentence with `{fields}`; `values` fill them, each shortened here. The
-    window looks the template up in its table of other languages, so it is always a literal where it
-    is raised. `str(error)` is the English sentence.
+    """A request that can't be done as asked: `UserError("No {thing} here.", thing="cat")` holds
+    the `message` made of the same arguments. `str(error)` is its English sentence.
     """
 
-    def __init__(self, template: str, **values: object) -> None:
-        values = {name: _shortened(value) for name, value in values.items()}
-        super().__init__(template, values)
-        self.template = template
-        self.values = values
-
-    def __str__(self) -> str:
-        return self.template.format(**self.values)
+    def __init__(self, template: str, /, **values: object) -> None:
+        self.message = Message(template, **values)
+        super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Crosses a process boundary whole (ZeroGPU forks)."""
-        return _rebuild, (type(self), self.template, self.values)
+        return functools.partial(type(self), self.message.template, **self.message.values), ()
 
 
 class WeightsError(UserError):
     """A checkpoint that can't be fetched, read or used: which file, what is wrong, what to do."""
 
 
-def _rebuild(kind: type[UserError], template: str, values: dict) -> UserError:
-    return kind(template, **values)
+def filled(template: str, values: Mapping[str, Any]) -> str:
+    """The sentence of a template in any language, its fields filled."""
+    return _WITH_PLURALS.vformat(template, (), values)
+
+
+class _WithPlurals(string.Formatter):
+    """`{count:picture|pictures}` is a number and its word: `1 picture`, `8 pictures`."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if "|" not in format_spec:
+            return super().format_field(value, format_spec)
+        one, several = format_spec.split("|")
+        word = one if str(value) == "1" else several
+        return f"{value} {word}"
+
+
+_WITH_PLURALS = _WithPlurals()
 
 
 def _shortened(value: object) -> object:
-    """A value as it may stand in a sentence; numbers stay what they are, for formats and plurals,
-    and so do refusals, whose own values are short already.
+    """A value as it may stand in a sentence. Numbers stay what they are, for formats and plurals; a
+    refusal gives its message, whose own values are short already.
     """
-    if isinstance(value, UserError) or (isinstance(value, (int, float)) and abs(value) < 1e15):
+    if isinstance(value, UserError):
+        return value.message
+    if isinstance(value, Message):
+        return value
+    if isinstance(value, (int, float)) and abs(value) < 1e15:
         return value
     text = str(value)
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

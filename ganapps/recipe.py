@@ -6,7 +6,7 @@ import json
 import math
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SENTENCE_ENDS = ".,;:!?)]}>\"'"
-FREE_TEXT = ("prompt", "seed", "mix", "to", "labels")  # settings that a person words
+TOP = ("task", "checkpoint", "precision", "revision")  # what a link says beside the settings
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,15 @@ def values(text: str | bytes) -> Any:
         raise UserError("This is not a recipe: it can't be read as JSON.") from e
 
 
-def from_link(query: str | Mapping[str, str]) -> Recipe | None:
+def from_link(
+    query: str | Mapping[str, str], worded: Collection[str] | None = None
+) -> Recipe | None:
     """The recipe of a query string, or None where the query names no task. Raises UserError for a
     damaged one.
 
     What mail and chat programs do to links is undone: `&amp;` for `&`, and a full stop or bracket
-    of the sentence in which the link stood, where no text of a person's own ends.
+    of the sentence in which the link stood, where no text of a person's own ends. `worded` names
+    the settings that a person words; None: any may be one.
     """
     pairs = (
         dict(query)
@@ -132,21 +135,23 @@ def from_link(query: str | Mapping[str, str]) -> Recipe | None:
     pairs = {name.removeprefix("amp;"): value for name, value in pairs.items()}
     if pairs:
         last = next(reversed(pairs))
-        pairs[last] = _without_sentence_end(last, pairs[last])
+        own_words = last not in TOP if worded is None else last in worded
+        pairs[last] = _without_sentence_end(pairs[last], own_words)
     if sum(len(k) + len(str(v)) for k, v in pairs.items()) > LARGEST:
         raise UserError("This link is too long to be a recipe.")
     if "task" not in pairs or "checkpoint" not in pairs:
         return None
-    named = ("task", "checkpoint", "precision", "revision")
-    top: dict[str, Any] = {name: pairs.pop(name) for name in named if name in pairs}
+    top: dict[str, Any] = {name: pairs.pop(name) for name in TOP if name in pairs}
     settings = {
         k: _loads(v) if _reads_as_json(v) else v for k, v in pairs.items() if not k.startswith("__")
     }
     return Recipe(**top, settings=settings)
 
 
-def _without_sentence_end(name: str, value: str) -> str:
-    """The last value of a link, without the punctuation of the sentence around the link."""
+def _without_sentence_end(value: str, own_words: bool) -> str:
+    """The last value of a link, without the punctuation of the sentence around the link; where it
+    may be a person's `own_words`, only what keeps it from being read goes.
+    """
     if _reads_as_json(value):
         return value
     shorter = value
@@ -154,7 +159,7 @@ def _without_sentence_end(name: str, value: str) -> str:
         shorter = shorter[:-1]
         if _reads_as_json(shorter):
             return shorter
-    return value if name in FREE_TEXT else shorter
+    return value if own_words else shorter
 
 
 def from_file(path: str | Path) -> Recipe:

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from ganapps.errors import Message
 from ganapps.recipe import Recipe
-
-# an English template and its values, as in errors.UserError
-Sentence = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,11 @@ class Kept:
 
 @dataclass(frozen=True)
 class Part:
-    """A large picture while it is filled from the top: its first `finished` rows are. `pixels` [H,
-    W, C] is the one being filled, no copy: whoever stops the run cuts off what is not finished.
+    """Rows of a large picture that is made from the top, `rows` [h, W, C]: those that are finished
+    since the last step.
     """
 
-    pixels: np.ndarray = field(repr=False)
-    finished: int
+    rows: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -66,17 +63,17 @@ class Step:
     """What a task hands out after each batch, tile or step: new pictures, how far it is, and what
     had to be changed.
 
-    `preview` is how unfinished work looks now, to be shown and forgotten; `part` is what is
-    finished of it. `for_show` says that the task's next Step is only there to be looked at: what it
-    takes is charged to nobody. `numbers` are plain values, at most 20 kB of JSON, for curves and
-    drawings; `weights` is what was trained, as a safetensors file.
+    `preview` is how unfinished work looks now, to be shown and forgotten; `part` are its rows that
+    are finished since the last step. `for_show` says that the task's next Step is only there to be
+    looked at: what it takes is charged to nobody. `numbers` are plain values, at most 20 kB of
+    JSON, for curves and drawings; `weights` is what was trained, as a safetensors file.
     """
 
     done: int
     total: int
     made: tuple[Made, ...] = ()
     network_calls: int = 0
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
     preview: tuple[Image.Image, ...] = ()
     part: Part | None = None
     for_show: bool = False
@@ -89,7 +86,7 @@ class Report:
     """What one run cost. `seconds`, `network_calls`, `joules` (of a GPU that tells) and `flops`
     (only counted in a rehearsal) add up over the run, `peak_memory` is in bytes beyond what was
     there before (None where it can't be measured), `parameters` is the network's count, `changes`
-    are sentences, `source` says where the model's file came from.
+    are what was made otherwise than asked, `source` says where the model's file came from.
     """
 
     checkpoint: str
@@ -105,7 +102,7 @@ class Report:
     parameters: int = 0
     joules: float | None = None
     flops: int | None = None
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for `report.json` and the API, without what was not measured; changes as
@@ -118,7 +115,7 @@ class Report:
         }
         return values | {
             "seconds": round(self.seconds, 4),
-            "changes": [t.format(**v) for t, v in self.changes],
+            "changes": [str(message) for message in self.changes],
         }
 
 

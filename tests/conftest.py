@@ -40,6 +40,7 @@ for name in (
 
 import pytest
 import torch
+from filelock import FileLock
 from hypothesis import settings
 from playwright.sync_api import (
     Browser,
@@ -73,6 +74,18 @@ CHROMIUM_FLAGS = [
 ]
 
 
+WORKERS = 4  # processes at most: each has its own torch, models and browser, 1 to 2 GB
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """How many processes share the whole suite, a file at a time: one a core. Files that are asked
+    for by name run in the process that was started, as they do on a single core.
+    """
+    by_name = config.getoption("file_or_dir")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return 0 if by_name or cores == 1 else min(cores or 1, WORKERS)
+
+
 def pytest_sessionfinish() -> None:
     """Leave nothing behind."""
     shutil.rmtree(SANDBOX, ignore_errors=True)
@@ -87,11 +100,14 @@ def engine() -> Engine:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """A Chromium: the machine's, else one fetched from apt where we may, else Playwright's own."""
+    # of all processes of this run, one fetches
+    with FileLock(tmp_path_factory.getbasetemp().parent / "chromium.lock"):
+        path = _chromium()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=_chromium(), headless=True, args=CHROMIUM_FLAGS
+            executable_path=path, headless=True, args=CHROMIUM_FLAGS
         )
         yield chromium
         chromium.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.engine import Engine
@@ -17,17 +17,18 @@ from ganapps.measure.prices import Ledger
 from ganapps.models.catalog import Checkpoint, Source
 from ganapps.models.hub import Located, Progress
 from ganapps.models.runtime import Ready, Runtime
+from ganapps.networks.contracts import FaceGenerator, Network, StyleGenerator
 
 
-class Small(nn.Module):
-    """z [N, 8] -> ws [N, 4, 8] -> x [N, 3, R, R]: each picture is a plain colour of its own,
-    exactly the same in every batch.
+class PlainColours(FaceGenerator):
+    """What both generators here share: each picture is a plain colour of its own, exactly the same
+    in every batch.
 
     `calls` lists the batch sizes asked for. Faults: `limit` pictures are more than the memory
     holds; `overflows` in any lower precision.
     """
 
-    z_dim, num_ws, value_range = 8, 4, (-1.0, 1.0)
+    z_dim = 8
 
     def __init__(
         self,
@@ -46,15 +47,6 @@ class Small(nn.Module):
             touch,
         )
         self.calls: list[int] = []
-        self.w_avg = torch.zeros(8)
-
-    def mapping(
-        self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
-    ) -> Tensor:
-        w = z if c is None else torch.cat([c[:, :8], z], 1)[:, :8]
-        ws = w[:, None].repeat(1, self.num_ws, 1)
-        ws[:, :cutoff] = self.w_avg.lerp(ws[:, :cutoff], psi)
-        return ws
 
     def synthesis(self, ws: Tensor, noise: str = "const", generators: list | None = None) -> Tensor:
         self.calls.append(len(ws))
@@ -75,10 +67,23 @@ class Small(nn.Module):
         return x + 0 * held.sum()
 
 
-class Plain(Small):
-    """The same without a style space: z [N, 8] and a one-hot label -> x."""
+class Small(PlainColours, StyleGenerator):
+    """z [N, 8] -> ws [N, 4, 8] -> x [N, 3, R, R]."""
 
-    num_ws = 0
+    num_ws = 4
+    w_avg = torch.zeros(8)
+
+    def mapping(
+        self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
+    ) -> Tensor:
+        w = z if c is None else torch.cat([c[:, :8], z], 1)[:, :8]
+        ws = w[:, None].repeat(1, self.num_ws, 1)
+        ws[:, :cutoff] = self.w_avg.lerp(ws[:, :cutoff], psi)
+        return ws
+
+
+class Plain(PlainColours):
+    """The same without a style space: z [N, 8] and a one-hot label -> x."""
 
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         assert (c is None) == (self.label_dim == 0) and (
@@ -93,7 +98,7 @@ class SmallRuntime(Runtime):
     what its source had to say.
     """
 
-    def __init__(self, network: nn.Module, precision: str = "float32") -> None:
+    def __init__(self, network: Network, precision: str = "float32") -> None:
         row = Checkpoint(
             "small",
             "Small",
@@ -142,7 +147,7 @@ class SmallRuntime(Runtime):
         return Ready(self.small, 8)
 
 
-def small_engine(network: nn.Module, folder: Path) -> Engine:
+def small_engine(network: Network, folder: Path) -> Engine:
     """An engine over `network`, its ledger in `folder`."""
     return Engine(SmallRuntime(network), Ledger(folder / "prices.json"))
 

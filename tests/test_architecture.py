@@ -11,7 +11,7 @@ from tests.test_layers import TABLE
 
 DRAWING = Path(__file__).resolve().parent.parent / "docs" / "architecture.svg"
 
-VALUES = ("errors", "schema", "recipe", "report")
+VALUES = ("errors", "settings", "recipe", "report")
 APART = ("measure.doctor",)  # what stands elsewhere than its room: it uses the door itself
 # What each box holds, in few words.
 BOXES = {
@@ -30,7 +30,7 @@ BOXES = {
     "training": "how the shipped weights were made",
     "networks": "what it is: one paper a file",
     "device": "where a network computes",
-    "values": "recipe, report, schema, errors",
+    "values": "recipe, report, settings, errors",
 }
 WIDTH, HEIGHT, ACROSS, DOWN, MARGIN = 256, 56, 28, 58, 16
 STYLE = """

@@ -17,7 +17,7 @@ import torch
 
 from ganapps import __main__, recipe
 from ganapps.engine import Engine
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.models.hub import Progress
 from ganapps.pictures import images
 from ganapps.recipe import Recipe
@@ -142,7 +142,7 @@ def test_nothing_of_a_run_stays_in_the_thread_or_in_the_global_random_state(tmp_
             and torch.is_grad_enabled()
             and not torch.is_autocast_enabled("cpu")
         )
-        assert not engine.runtime.lock.locked()
+        assert not engine.worker.device.busy
     assert (
         torch.equal(before[0], torch.get_rng_state())
         and (before[1] == np.random.get_state()[1]).all()
@@ -160,12 +160,12 @@ def test_closing_a_run_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     first = next(run)
     run.close()
     assert len(network.calls) == 1 and len(first.made) < 64
-    assert not engine.runtime.lock.locked() and engine.price(SMALL).seconds is None
+    assert not engine.worker.device.busy and engine.price(SMALL).seconds is None
 
 
 def test_closing_a_run_stops_its_download(tmp_path: Path) -> None:
     engine = small_engine(Small(), tmp_path)
-    engine.runtime.steps = (Progress(1, 10, "Fetching {title}", {"title": "Small"}),) * 2
+    engine.runtime.steps = (Progress(1, 10, Message("Fetching {title}", title="Small")),) * 2
     run = engine.run(SMALL)
     waiting = next(run)
     assert (
@@ -229,7 +229,7 @@ def test_the_price_of_a_model_that_is_here_has_no_download(engine: Engine) -> No
 
 def test_what_a_source_had_to_say_is_in_the_report(tmp_path: Path) -> None:
     engine = small_engine(Small(), tmp_path)
-    engine.runtime.changes = (("{source} did not serve.", {"source": "A"}),)
+    engine.runtime.changes = (Message("{source} did not serve.", source="A"),)
     assert said(last(engine.run(SMALL)).report.changes) == ["A did not serve."]
 
 
@@ -315,7 +315,7 @@ def test_a_bug_is_not_dressed_as_a_refusal(tmp_path: Path) -> None:
     engine = small_engine(Broken(), tmp_path)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         list(engine.run(SMALL))
-    assert not engine.runtime.lock.locked()
+    assert not engine.worker.device.busy
 
 
 def test_a_type_of_the_person_s_own_is_recognised_or_refused(tmp_path: Path) -> None:

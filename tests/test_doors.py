@@ -528,7 +528,7 @@ def test_a_canvas_goes_with_its_run_and_its_visitor(
     with gr.Blocks():
         tab = UpscaleTab(engine)
     canvas = np.zeros((50, 40, 3), np.uint8)
-    steps = iter([common.Shown("", None, part=Part(canvas, 20))] * 5)
+    steps = iter([common.Shown("", None, parts=(Part(canvas[:20]),))] * 5)
     monkeypatch.setattr(picture_tab.common, "show", lambda *_, **__: steps)
     monkeypatch.setattr(
         tab, "recipe", lambda values: SimpleNamespace(with_settings=lambda **_: None)
@@ -538,7 +538,7 @@ def test_a_canvas_goes_with_its_run_and_its_visitor(
     request = SimpleNamespace(session_hash="visitor", headers={})
     run = tab.run(values, request)
     next(run), next(run)
-    assert tab._parts.look("visitor").pixels is canvas
+    assert tab._parts.look("visitor")[0].rows.base is canvas
     run.close()
     view = tab.stopped("", values[tab.area.traces], request)
     assert len(tab._parts) == 0, "the canvas is gone"

@@ -160,7 +160,7 @@ def test_a_program_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(images.png_file, "write", no_room)
     monkeypatch.setattr(Image.Image, "save", no_room)
     with pytest.raises(api.gr.Error, match="The disk of this machine is full"):
-        list(api._careful(api._faces(engine))(model="heads-64"))
+        list(api._careful(api.endpoints(engine)["faces"])(model="heads-64"))
 
 
 @ROOMS

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +35,7 @@ from ganapps.ui.parts import common
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.workers import runs
 from ganapps.workers.runs import Listeners, Run, RunEnded
+from tests.waiting import wait
 
 ROOT = Path(__file__).resolve().parent.parent
 META = {"_type": "gradio.FileData"}
@@ -72,14 +74,6 @@ def launched(engine: Engine, **more: object) -> Iterator[House]:
 @pytest.fixture(scope="module")
 def house(engine: Engine) -> Iterator[House]:
     yield from launched(engine)
-
-
-def wait(done: Callable[[], object], seconds: float = 30) -> None:
-    """Until something is so."""
-    until = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < until, "it never came to be so"
-        time.sleep(0.02)
 
 
 def ask(client: httpx.Client, seed: object = 1, **values: object) -> httpx.Response:
@@ -713,12 +707,19 @@ def test_a_run_does_not_pass_the_queue_by(house: House) -> None:
     assert answer.status_code == 500 and answer.json()["error"].startswith("Runs wait in the queue")
 
 
+@contextmanager
+def occupied(engine: Engine) -> Iterator[None]:
+    """While another run has the device."""
+    with engine.worker.device.joined() as turn, turn:
+        yield
+
+
 def test_one_visitor_does_not_shut_out_the_others(
     house: House, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runs, "CROWDED", 0.5)
     flood, guest = house.client("203.0.113.1"), house.client("203.0.113.2")
-    with engine.runtime.lock:  # the device is busy
+    with occupied(engine):
         answers = [ask(flood) for _ in range(60)]
         assert [a.status_code for a in answers] == [200] * runs.PER_ADDRESS + [429] * (
             60 - runs.PER_ADDRESS
@@ -728,7 +729,7 @@ def test_one_visitor_does_not_shut_out_the_others(
         heard: list = []
         listening = threading.Thread(target=lambda: heard.append(hear(guest, asked)))
         listening.start()
-        wait(lambda: len(house.queue) == 1)  # whoever does not listen is in nobody's way
+        wait(lambda: len(house.queue._live()) == 1)  # whoever does not listen is in nobody's way
     listening.join(60)
     assert heard[0][0] == "complete"
     event, said = hear(flood, answers[5])
@@ -742,27 +743,29 @@ def test_a_closed_page_and_a_lost_stream_free_the_device(
     monkeypatch.setattr(runs, "CLOSED", 0.3)
     client = house.client()
     faces = next(
-        d["id"]
+        d
         for d in httpx.get(house.url + "config").json()["dependencies"]
         if d["api_name"] == "faces"
     )
-    body = {"data": ["1"] * 12, "fn_index": faces, "session_hash": "closing"}
-    with engine.runtime.lock:
-        ask(client)  # so that the next ones wait
-        wait(lambda: any(house.queue.active_jobs))
+    data = [None] * len(faces["inputs"])
+    body = {"data": data, "fn_index": faces["id"], "session_hash": "closing"}
+
+    def under_way() -> int:
+        return len(house.queue._live())
+
+    with occupied(engine):
         with client.stream("GET", "heartbeat/closing") as page:
             beats = page.iter_raw()
             next(beats)
             assert client.post("queue/join", json=body).status_code == 200
-            wait(lambda: len(house.queue) == 1)
+            wait(lambda: under_way() == 1)
             time.sleep(1.5)
-            assert len(house.queue) == 1, "the page is open"
-        wait(lambda: len(house.queue) == 0)
+            assert under_way() == 1, "the page is open"
+        wait(lambda: under_way() == 0)
         asked = ask(client)
         with client.stream("GET", f"call/v2/faces/{asked.json()['event_id']}"):
             wait(lambda: house.queue.listeners.here(asked.json()["event_id"]))
-            assert len(house.queue) == 1
-        wait(lambda: len(house.queue) == 0)
+            assert under_way() == 1
         monkeypatch.setattr(runs, "LOST", 0.3)
         wait(lambda: not house.queue._live())
     wait(lambda: not any(house.queue.active_jobs))
@@ -789,7 +792,7 @@ def test_a_run_whose_messages_nobody_reads_ends(
 ) -> None:
     monkeypatch.setattr(turns, "MOST_UNHEARD", 0)
     client = house.client()
-    with engine.runtime.lock:
+    with occupied(engine):
         asked = ask(client)
         wait(lambda: not house.queue._live())
     assert hear(client, asked) == (

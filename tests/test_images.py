@@ -268,6 +268,6 @@ def test_an_error_crosses_processes_whole(kind: type[UserError]) -> None:
     assert (
         type(error) is kind
         and str(error) == "a{b} is 3."
-        and error.template == "{file} is {what}."
-        and error.values["what"] == 3
+        and error.message.template == "{file} is {what}."
+        and error.message.values["what"] == 3
     )

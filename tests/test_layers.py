@@ -19,12 +19,13 @@ FILES = sorted(p for p in (ROOT / "ganapps").rglob("*.py"))
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
     "__main__": (
-        {"pictures", "engine", "race", "measure.doctor", "recipe", "report", "errors"},
+        {"pictures", "engine", "race", "measure.doctor", "tasks.table"}
+        | {"recipe", "report", "errors"},
         set(),
     ),
     # the plain values that cross the door
     "errors": (set(), set()),
-    "schema": ({"errors"}, set()),
+    "settings": ({"errors"}, set()),
     "recipe": ({"errors"}, {"PIL"}),
     "report": ({"recipe", "errors"}, {"PIL", "numpy"}),
     "device": ({"errors"}, {"torch"}),
@@ -42,16 +43,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "networks": ({"networks"}, {"torch"}),
     "learning": ({"learning", "networks"}, {"torch"}),
     "tasks": (
-        {
-            "tasks",
-            "learning",
-            "networks.faces.lab",
-            "device",
-            "pictures",
-            "schema",
-            "report",
-            "errors",
-        },
+        {"tasks", "learning", "networks.contracts", "networks.faces.lab", "device", "pictures"}
+        | {"recipe", "settings", "report", "errors"},
         {"torch", "numpy", "diffusers"},
     ),
     "measure": (set(), set()),
@@ -61,19 +54,22 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "measure.prices": (set(), {"filelock"}),
     "measure.quality": ({"models.catalog", "errors"}, set()),
     "measure.doctor": (
-        {"engine", "models", "measure", "pictures", "recipe", "report", "errors"},
+        {"engine", "models", "measure", "pictures", "tasks.table"} | {"recipe", "report", "errors"},
         {"PIL", "huggingface_hub"},
     ),
-    "workers": ({"errors"}, set()),
+    "workers": (
+        {"workers", "tasks", "models", "measure", "pictures.uploads", "recipe", "report", "errors"},
+        set(),
+    ),
     "engine": (
         {"workers", "models", "measure", "tasks", "pictures"}
-        | {"recipe", "schema", "report", "errors"},
+        | {"recipe", "settings", "report", "errors"},
         {"spaces", "PIL"},
     ),
     "race": ({"race", "engine", "pictures", "tasks", "recipe", "report", "errors"}, set()),
     "ui": (
-        {"ui", "engine", "race", "workers", "measure.quality", "measure.prices"}
-        | {"models.catalog", "pictures.images", "recipe", "schema", "report", "errors"},
+        {"ui", "engine", "race", "workers", "measure.quality", "measure.prices", "tasks.table"}
+        | {"models.catalog", "pictures.images", "recipe", "settings", "report", "errors"},
         {"gradio"},
     ),
 }

@@ -14,9 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
-from ganapps import schema
 from ganapps.device import Device
 from ganapps.engine import Engine
 from ganapps.errors import UserError
@@ -24,18 +22,21 @@ from ganapps.learning import seen_pictures, sets
 from ganapps.learning.kept import going_on, kept
 from ganapps.learning.presets import BY_NAME, MEASURED, PRESETS, Preset
 from ganapps.models.catalog import NEW
+from ganapps.networks.contracts import Network
 from ganapps.networks.faces import lab
 from ganapps.pictures import images
 from ganapps.recipe import Recipe, from_link, from_picture
 from ganapps.report import Step
+from ganapps.settings import check
 from ganapps.tasks import learn, learn_data, learn_lanes
-from ganapps.ui.words import CHINESE
+from ganapps.ui.words import chinese
+from ganapps.workers.here import Here
 
 SMALLEST = {"noise": 4, "width": 8}  # networks that learn at once
 
 
 def run(**settings: Any) -> Iterator[Step]:
-    return learn.learn(nn.Identity(), Device("cpu"), None, **settings)
+    return learn.learn(Network(), Device("cpu"), None, **settings)
 
 
 def last(**settings: Any) -> Step:
@@ -122,8 +123,8 @@ def test_it_stops_between_two_steps(engine: Engine) -> None:
     next(stream)
     next(stream)
     stream.close()
-    assert engine.runtime.lock.acquire(timeout=1), "the device is free again"
-    engine.runtime.lock.release()
+    assert isinstance(engine.worker, Here)
+    assert not engine.worker.device.busy, "the device is free again"
 
 
 def test_it_leaves_the_global_chance_alone() -> None:
@@ -277,8 +278,8 @@ def test_a_trained_generator_is_kept_opened_and_gone_on_with(
 
 def test_a_new_critic_learns_alone_before_a_kept_generator_does() -> None:
     chosen = {"seed": 0, "data": "digits", **SMALLEST, "attention": True}
-    choices = schema.check(learn.learn, chosen)
-    before = learn_lanes.lane(choices, (), nn.Identity())
+    choices = check(learn.learn, chosen)
+    before = learn_lanes.lane(choices, (), Network())
     network = lab.build(kept(before.trainer), {})
     on = learn_lanes.lane(choices, (), network)
     assert on.trainer.rules.alone == learn_lanes.ALONE
@@ -296,7 +297,7 @@ def test_a_new_critic_learns_alone_before_a_kept_generator_does() -> None:
 
 def test_looking_leaves_the_game_as_it_was() -> None:
     torch.manual_seed(0)
-    lane = learn_lanes.lane(schema.check(learn.learn, {"spectral": True}), (), nn.Identity())
+    lane = learn_lanes.lane(check(learn.learn, {"spectral": True}), (), Network())
     state = {k: v.clone() for k, v in lane.trainer.critic.state_dict().items()}
     chance = lane.trainer.chance.get_state()
     lane.view.numbers(1)
@@ -335,14 +336,14 @@ def test_two_numbers_circle_and_are_pulled_in() -> None:
 def test_a_preset_is_a_recipe_whose_runs_all_play(preset: Preset) -> None:
     names = [other.name for other in preset.others]
     for some in (names[:3], names[3:6], names[6:]):
-        settings = schema.check(learn.learn, preset.recipe(*some))
+        settings = check(learn.learn, preset.recipe(*some))
         step = last(**{**settings, **SMALLEST, "steps": 2, "batch": 32})
         assert len(step.numbers["runs"]) == 1 + len(some)
         assert all(preset.judge.number in told for told in step.numbers["runs"]) or (
             preset.judge.number == "far"
         )
     said = [preset.title, preset.sentence, *(v.name for v in preset.variants)]
-    assert [s for s in said if s not in CHINESE] == []
+    assert [s for s in said if s not in chinese()] == []
 
 
 def test_the_table_of_five_seeds_is_of_these_presets() -> None:

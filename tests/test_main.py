@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from ganapps import __main__, engine, race, recipe
+from ganapps.errors import Message
 from ganapps.measure import doctor
 from ganapps.models.hub import Progress
 from ganapps.recipe import Recipe
@@ -254,7 +255,7 @@ def test_a_terminal_is_told_how_far_it_is(
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)
-    small.runtime.steps = (Progress(1, 10, "Downloading {title}", {"title": "Small"}),)
+    small.runtime.steps = (Progress(1, 10, Message("Downloading {title}", title="Small")),)
     monkeypatch.setattr(faces, "GLANCE", -1)  # a step for every picture
     run(tmp_path, Recipe("faces", "small", {"count": 2}))
     lines = terminal.getvalue().split("\r\x1b[K")

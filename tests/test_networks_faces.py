@@ -405,6 +405,8 @@ def test_the_mappings_rate_is_read(settings: Settings) -> None:
 def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="conv_clamp is 'much'; a number or none is needed"):
         networks.build("stylegan2", made(nvidia()), {"conv_clamp": "much"})
+    with pytest.raises(ValueError, match="lr_multiplier is none; a number is needed"):
+        networks.build("stylegan2", made(nvidia()), {"lr_multiplier": "none"})
     with pytest.raises(ValueError, match="activation is 'gelu'; known are lrelu, relu, linear, "):
         networks.build("stylegan2", made(nvidia()), nested(activation="gelu"))
 

@@ -191,7 +191,7 @@ def test_what_is_no_file_or_too_large_or_unknown_is_refused(engine: Engine, tmp_
     save_file({"conv.weight": torch.zeros(2, 2)}, tmp_path / "odd.safetensors")
     with pytest.raises(
         WeightsError,
-        match="^odd.safetensors holds 1 tensors in a layout that no network here knows",
+        match="^odd.safetensors holds 1 tensor in a layout that no network here knows",
     ):
         engine.own_file(str(tmp_path / "odd.safetensors"))
 

@@ -186,9 +186,7 @@ def test_a_typed_place_of_another_kind_is_refused_in_one_sentence(
     server: LocalHub, engine: Engine
 ) -> None:
     server.publish("ann/mine", {"g.bin": torch_file({"lin.weight": torch.ones(3, 3)})})
-    with pytest.raises(
-        WeightsError, match="holds 1 tensors in a layout that no network here knows"
-    ):
+    with pytest.raises(WeightsError, match="holds 1 tensor in a layout that no network here knows"):
         finish(engine, Recipe("faces", "ann/mine:g.bin"))
 
 

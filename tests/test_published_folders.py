@@ -17,11 +17,13 @@ from PIL import Image
 from safetensors.torch import load_file, save
 from test_published import engine
 
-from ganapps import networks, schema
-from ganapps.engine import TASKS, Engine
+from ganapps import networks
+from ganapps.engine import Engine
 from ganapps.models import catalog
 from ganapps.models.catalog import Source
 from ganapps.recipe import Recipe
+from ganapps.settings import check
+from ganapps.tasks.table import TASKS
 from tests import small_diffusion, small_stable
 from tests.local_hub import LocalHub, cache, hurry, server
 
@@ -137,7 +139,7 @@ def test_a_row_is_fetched_and_run_with_its_own_defaults(
 
 def test_the_defaults_of_every_row_are_settings_of_its_task() -> None:
     for row in catalog.load(networks.NAMES, "").values():
-        assert schema.check(TASKS[row.task].function, row.defaults)
+        assert check(TASKS[row.task].function, row.defaults)
 
 
 def test_what_a_person_asks_for_wins_over_the_row(engine: Engine) -> None:

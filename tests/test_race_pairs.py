@@ -105,7 +105,7 @@ def test_what_has_no_seed_is_done_when_it_is_through(own: Engine, picture: str) 
 
 
 def test_an_upload_that_is_missing_or_not_wanted_is_refused(own: Engine, picture: str) -> None:
-    with pytest.raises(UserError, match="takes 1 pictures, 0 came"):
+    with pytest.raises(UserError, match="takes 1 picture, 0 came"):
         run(own, asked(own, ("cartoongan-shinkai", "editor"), 4))
     with pytest.raises(UserError, match="takes 0 pictures, 1 came"):
         run(own, asked(own, ("quick", "slow"), 4), (picture,))

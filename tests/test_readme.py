@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from ganapps import networks, recipe
-from ganapps.engine import TASKS, Engine
+from ganapps.engine import Engine
 from ganapps.models import catalog
+from ganapps.tasks.table import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

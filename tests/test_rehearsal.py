@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 
-from ganapps.engine import TASKS, Engine
+from ganapps.engine import Engine
 from ganapps.measure import energy
 from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
 from ganapps.race.rehearsal import Rehearsed, rehearse
 from ganapps.recipe import Recipe
 from ganapps.report import Step
+from ganapps.tasks.table import TASKS
 
 GAN, DIFFUSION = (
     Recipe("faces", "heads-64", {"count": 3}),
@@ -72,13 +74,21 @@ def network(engine: Engine, name: str) -> torch.nn.Module:
     return next(ready.network for key, ready in engine.runtime._ready.items() if key[2] == name)
 
 
+def undisturbed(engine: Engine, recipe: Recipe) -> Rehearsed:
+    """The least that a few rehearsals find: whatever else this process does only adds to it."""
+    found = []
+    for _ in range(3):
+        engine.rehearsed.clear()
+        found.append(rehearsed(engine, recipe))
+    return min(found, key=lambda one: one.working)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a processor's memory is read from /proc")
 def test_memory_is_the_network_and_what_a_picture_needs_beside_it(engine: Engine) -> None:
-    gan, diffusion = rehearsed(engine, GAN), rehearsed(engine, DIFFUSION)
+    gan, diffusion = undisturbed(engine, GAN), undisturbed(engine, DIFFUSION)
     for side in (gan, diffusion):
         assert side.memory == 4 * side.parameters + side.working and 1e6 < side.working < 2e8
-    engine.rehearsed.clear()
-    assert rehearsed(engine, DIFFUSION).working == pytest.approx(diffusion.working, rel=0.5), (
+    assert undisturbed(engine, DIFFUSION).working == pytest.approx(diffusion.working, rel=0.5), (
         "whatever ran before"
     )
 
@@ -106,9 +116,8 @@ def test_what_is_only_looked_at_is_charged_to_nobody(
         time.sleep(0.2)
         yield Step(1, 1)
 
-    monkeypatch.setitem(
-        TASKS, "faces", TASKS["faces"].__class__(slow_to_show, "faces", lambda r: 1)
-    )
+    slow = replace(TASKS["faces"], function=slow_to_show, work=())
+    monkeypatch.setitem(TASKS, "faces", slow)
     *_, last = engine.run(Recipe("faces", "heads-64"))
     assert last.report.network_calls == 1 and last.report.seconds < 0.1
 

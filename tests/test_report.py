@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ganapps import report
+from ganapps.errors import Message
 from ganapps.measure import prices
 from ganapps.measure.meter import Meter
 from ganapps.measure.prices import Ledger, folder
@@ -56,7 +57,7 @@ def test_a_report_is_plain_values() -> None:
         "float32",
         "m.pt",
         seconds=1.23456789,
-        changes=(("Out of memory: {count} at a time instead.", {"count": 4}),),
+        changes=(Message("Out of memory: {count} at a time instead.", count=4),),
     ).as_dict()
     assert json.loads(json.dumps(values)) == values
     assert (

@@ -127,7 +127,7 @@ def test_a_picture_is_filled_up_to_what_the_original_takes_and_no_further(name: 
         filled = filled.contiguous(memory_format=torch.channels_last)
         torch.manual_seed(0)  # of those that draw noise
         theirs = original(filled)[..., : height * network.scale, : width * network.scale]
-        ours = TileRun(network, CPU, pixels, 0 if name == "AuraSR" else None)._forward(CPU, x)
+        ours = TileRun(network, CPU, pixels, 0 if name == "AuraSR" else None)._run(x)
     assert ours.shape == theirs.shape
     assert (ours - theirs).abs().max() < 2e-5 * max(1, theirs.abs().max())
 
@@ -337,7 +337,7 @@ def test_a_folding_network_is_filled_up_as_its_authors_do(size: tuple[int, int])
     with torch.inference_mode():
         filled = F.pad(x, (0, size[1] % 2, 0, size[0] % 2), "reflect")
         theirs = original(filled)[..., : 2 * size[0], : 2 * size[1]]
-        ours = TileRun(network, CPU, pixels)._forward(CPU, x)
+        ours = TileRun(network, CPU, pixels)._run(x)
     assert (ours - theirs).abs().max() < 1e-5
 
 

@@ -286,11 +286,11 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_request_that_can_t_be_done_is_a_sentence(name: str, tmp_path: Path) -> None:
-    from ganapps import schema
+    from ganapps.settings import check
 
     settings, sentence = REFUSED[name]
     with pytest.raises(UserError, match=re.escape(sentence)):
-        list(text.draw(network(tmp_path), CPU, **schema.check(text.draw, settings)))
+        list(text.draw(network(tmp_path), CPU, **check(text.draw, settings)))
 
 
 def test_a_face_model_draws_no_text() -> None:

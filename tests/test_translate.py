@@ -14,6 +14,7 @@ from torch import nn
 from ganapps import networks
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import Translator
 from ganapps.networks.translate.layered import Layered
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
@@ -147,7 +148,7 @@ def test_it_can_be_stopped(network: Layered) -> None:
     stream.close()
 
 
-class Failing(nn.Module):
+class Failing(Translator):
     """A translator that fails, once or always, the way it is told."""
 
     def __init__(
@@ -158,13 +159,15 @@ class Failing(nn.Module):
         value: float | None = None,
     ) -> None:
         super().__init__()
-        self.__dict__ |= {"network": network, "whole": whole, "strip": strip, "value": value}
+        self.network, self.whole, self.strip, self.value = network, whole, strip, value
+        self.multiple, self.minimum = network.multiple, network.minimum
+        self.value_range, self.output_range = network.value_range, network.output_range
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.__dict__["network"], name)
+    def memory(self, height: int, width: int) -> int:
+        return self.network.memory(height, width)
 
     def forward(self, *given: object) -> torch.Tensor:
-        error, self.__dict__["whole"] = self.whole, None
+        error, self.whole = self.whole, None
         if error:
             raise error
         y = self.network(*given)

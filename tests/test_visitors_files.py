@@ -255,7 +255,7 @@ def test_no_room_for_what_stop_shows_is_a_sentence(engine: Engine, room: Room) -
     with gr.Blocks():
         tab = UpscaleTab(engine)
     with tab._parts.of("me") as held:
-        held.it = Part(np.zeros((4, 4, 3), np.uint8), 2)
+        held.it = (Part(np.zeros((2, 4, 3), np.uint8)),)
         assert "press Delete it now, or wait" in tab.stopped("", [], VISITOR)[tab.area.line]
 
 
@@ -274,7 +274,7 @@ def tab(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> UpscaleTab:
         canvas = np.zeros((4, 4, 3), np.uint8).view(Canvas)
         seen.append(weakref.ref(canvas))
         while True:
-            yield common.Shown("", recipe, part=Part(canvas, 2))
+            yield common.Shown("", recipe, parts=(Part(canvas[:2]),))
 
     seen: list = []
     monkeypatch.setattr(common, "show", endless)

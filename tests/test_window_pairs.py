@@ -20,7 +20,7 @@ from ganapps import engine
 from ganapps.recipe import from_picture
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.parts.cycle import LOSSES
-from ganapps.ui.words import CHINESE
+from ganapps.ui.words import chinese
 from tests.window import choose, open_tab, run, served, unfold
 
 ROW = """
@@ -213,4 +213,4 @@ def test_programs_ask_by_name(url: str, tmp_path: Path) -> None:
 
 
 def test_the_losses_have_their_chinese() -> None:
-    assert all(word in CHINESE for pair in LOSSES.values() for word in pair)
+    assert all(word in chinese() for pair in LOSSES.values() for word in pair)

@@ -54,7 +54,7 @@ LONGEST = 600  # characters of a sentence
 @pytest.fixture(scope="module")
 def endpoints(engine: Engine) -> dict[str, Callable]:
     """Every endpoint as it is published."""
-    return {name: api._careful(getattr(api, f"_{name}")(engine)) for name in SMALL}
+    return {name: api._careful(made) for name, made in api.endpoints(engine).items()}
 
 
 @pytest.fixture
@@ -64,8 +64,8 @@ def picture(tmp_path: Path) -> dict[str, str]:
 
 
 def cases() -> Iterator[tuple[str, str]]:
-    for endpoint in SMALL:
-        for argument in inspect.signature(getattr(api, f"_{endpoint}")(_Rows())).parameters:
+    for endpoint, made in api.endpoints(_Rows()).items():
+        for argument in inspect.signature(made).parameters:
             yield endpoint, argument
 
 

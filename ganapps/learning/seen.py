@@ -6,7 +6,7 @@ Looking changes nothing in the game, and takes under a tenth of the time between
 from __future__ import annotations
 
 import math
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,12 +22,6 @@ LINES = 15  # lines a side of the generator's bent grid
 REACH = 2.0  # of the noise on that grid, both ways, in standard deviations
 
 Numbers = dict[str, Any]
-
-
-class Held(Protocol):
-    """Data of which a part is held back."""
-
-    def unseen(self, count: int, chance: torch.Generator) -> Tensor: ...
 
 
 def curves(game: Game) -> Numbers:
@@ -72,7 +66,7 @@ def of_points(game: Game, real: Points, shown: int) -> Numbers:
     made = game.made(game.noise(MANY))
     truth = real.sample(MANY, game.chance)
     told = curves(game)
-    told |= judged(game.objective, game.scores(truth), game.scores(made), _unseen(game, real))
+    told |= judged(game.objective, game.scores(truth), game.scores(made), None)
     told |= _theory(game, real, truth, made)
     told |= _surface(game)
     told |= _arrows(game, shown)
@@ -109,13 +103,6 @@ def bent_grid(game: Game) -> Tensor:
     plane = torch.cartesian_prod(steps, steps)
     z[:, :2] = plane[:, : z.shape[1]]
     return game.made(z)
-
-
-def _unseen(game: Game, real: Points) -> Tensor | None:
-    """The critic's scores of held-back points, where the data has an end."""
-    if not hasattr(real, "unseen"):
-        return None
-    return game.scores(real.unseen(MANY, game.chance))
 
 
 def _theory(game: Game, real: Points, truth: Tensor, made: Tensor) -> Numbers:

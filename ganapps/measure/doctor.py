@@ -17,13 +17,14 @@ from huggingface_hub import constants
 from PIL import Image
 
 from ganapps import __version__
-from ganapps.engine import TASKS, Engine
+from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.measure import prices
 from ganapps.models.catalog import WEIGHTS, Checkpoint
 from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.report import size
+from ganapps.tasks.table import TASKS
 
 GOLDEN = WEIGHTS / "golden.json"
 PICTURE = WEIGHTS / "doctor.png"  # what models that take a picture are run on

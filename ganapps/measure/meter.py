@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +30,7 @@ class Meter:
     peak_memory: int | None = None
     joules: float | None = None
     _base: int | None = field(default=None, repr=False)
+    _running: bool = field(default=False, repr=False)
 
     def __enter__(self) -> Meter:
         _finish(self.device)
@@ -37,11 +40,13 @@ class Meter:
         if self._base is None:
             self._base = _memory_now(self.device)
         self._joules = energy.joules(self.device)
+        self._running = True
         self._began = time.perf_counter()
         return self
 
     def __exit__(self, *exception: object) -> None:
         _finish(self.device)
+        self._running = False
         self.seconds += time.perf_counter() - self._began
         if self._joules is not None:
             self.joules = (
@@ -50,6 +55,20 @@ class Meter:
         peak = _peak_memory(self.device)
         if peak is not None and self._base is not None:
             self.peak_memory = max(self.peak_memory or 0, peak - self._base, 0)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While others compute: neither their time nor their memory counts."""
+        if not self._running:
+            yield
+            return
+        self.__exit__()
+        before = _memory_now(self.device)
+        yield
+        now = _memory_now(self.device)
+        if self._base is not None and before is not None and now is not None:
+            self._base += now - before
+        self.__enter__()
 
 
 def _finish(device: str) -> None:

@@ -41,6 +41,12 @@ class Source:
     files: tuple[str, ...] = ()
     sure: str = ""
 
+    @property
+    def repository(self) -> str:
+        """The `repo` of a source that has one."""
+        assert self.repo is not None, "a file that ships has no repository"
+        return self.repo
+
     def __str__(self) -> str:
         if self.repo is None:
             return self.file

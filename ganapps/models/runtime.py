@@ -8,14 +8,13 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from torch import nn
-
 from ganapps import networks
 from ganapps.device import Device, pick
 from ganapps.errors import WeightsError
 from ganapps.models import catalog, formats, hub, own_file
 from ganapps.models.catalog import NEW, WEIGHTS, Checkpoint, Source
 from ganapps.models.formats import folders
+from ganapps.networks.contracts import Network
 
 SHARE = 0.4  # of a device's memory that networks may stay in
 
@@ -24,12 +23,12 @@ SHARE = 0.4  # of a device's memory that networks may stay in
 class Ready:
     """A network on its device, and its parameter count."""
 
-    network: nn.Module
+    network: Network
     parameters: int
 
 
 class Runtime:
-    """Checkpoints by id, their files, and the networks made of them; one lock for the device.
+    """Checkpoints by id, their files, and the networks made of them.
 
     Networks are loaded once and the longest unused ones leave when they fill 40 % of the device's
     memory.
@@ -39,7 +38,6 @@ class Runtime:
         self, catalog: Mapping[str, Checkpoint], device: Device, offline: bool = False
     ) -> None:
         self.catalog, self.device, self.offline = dict(catalog), device, offline
-        self.lock = threading.Lock()
         self._ready: OrderedDict[tuple, Ready] = OrderedDict()
         self._loading = threading.Lock()
         # one person's file at a time, and nobody else waits for it
@@ -88,7 +86,7 @@ class Runtime:
         Raises WeightsError if the file is not what the row says.
         """
         if checkpoint is NEW:
-            return Ready(nn.Identity(), 0)
+            return Ready(Network(), 0)
         if own_file.is_own(checkpoint.id):
             with self._examining:
                 return self._load(replace(checkpoint, title=located.path.name[:80]), located)
@@ -103,6 +101,10 @@ class Runtime:
             ):
                 self._ready.popitem(last=False)
             return self._ready[key]
+
+    def controls(self, network: str) -> tuple[str, ...]:
+        """What a person can set on the network of that name, as `networks.CONTROLS` calls it."""
+        return networks.CONTROLS.get(network, ())
 
     def own_file(self, path: str) -> own_file.Given:
         """What a person's checkpoint file holds. Raises WeightsError where that is no network known
@@ -141,7 +143,7 @@ def _revised(checkpoint: Checkpoint, revision: str | None) -> Checkpoint:
     )
 
 
-def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[str, nn.Module]:
+def _built(checkpoint: Checkpoint, located: hub.Located, title: str) -> tuple[str, Network]:
     """The network in a file on the processor, and its name. Raises WeightsError."""
     files = located.source.files
     contents = (
@@ -183,7 +185,8 @@ def _recognised(contents: formats.Contents, title: str) -> str:
     if why:
         raise WeightsError("{file} can't be used: {why}.", file=title, why=why)
     raise WeightsError(
-        "{file} holds {count} tensors in a layout that no network here knows: nothing was run.",
+        "{file} holds {count:tensor|tensors} in a layout that no network here knows: "
+        "nothing was run.",
         file=title,
         count=len(shapes),
     )

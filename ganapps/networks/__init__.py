@@ -12,9 +12,10 @@ from types import ModuleType
 from typing import TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.networks import bounds
+from ganapps.networks.contracts import Network
 from ganapps.networks.places import places, under, unwrapped
 from ganapps.networks.taking import Misfit, check_kinds, load_strictly, misfit, written
 
@@ -47,6 +48,14 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
 }
 NAMES = tuple(name for names in ROOMS.values() for name in names)
 
+# What a person can set on a network beside what its task asks of all: how much noise a TwinUpscaler
+# removes, which of many styles a picture gets, what a face should have. Whoever lists models must
+# know it before a file is read.
+CONTROLS: Mapping[str, tuple[str, ...]] = {
+    "interpolated": ("denoise",),
+    "styles26": ("style",),
+    "stargan": ("face",),
+}
 # Tensors of a network that its files keep beside it: rosinality's average w.
 BESIDE = {"stylegan2": ("latent_avg",)}
 # Where judges with labels, whose outputs are many, take the picture: StyleGAN2's and R3GAN's.
@@ -58,7 +67,7 @@ NEAR = 0.2
 LARGEST_SCALE = 16
 
 
-def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
+def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> Network:
     """The network `name` with the weights `tensors`: float32, ready to run, without gradients.
 
     `tensors` are a checkpoint's tensors under their published names, wherever in the file they
@@ -81,7 +90,7 @@ def build(name: str, tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Mod
     raise min(errors, key=_faults)
 
 
-def _built(name: str, state: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
+def _built(name: str, state: Mapping[str, Tensor], settings: Mapping) -> Network:
     if "nodes" not in settings:  # an ONNX file holds other constants too
         check_kinds(state)
     with bounds.building(state):
@@ -124,7 +133,7 @@ def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
             for name in NAMES:
                 said, faults = _misfit(name, state)
                 shares[said] = min(faults / len(state), shares.get(said, math.inf))
-    said = min(shares, key=shares.get, default="")
+    said = min(shares, key=lambda said: shares[said], default="")
     if said and shares[said] <= NEAR:
         return said
     return next(filter(None, map(_module("upscalers").why_not, candidates)), None)

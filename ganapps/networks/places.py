@@ -116,15 +116,17 @@ def _key(words: tuple[str, ...]) -> tuple:
     return (*((2 if word == OWN else 0, *(rank(word) or ())) for word in words), (1,))
 
 
+def inside(prefix: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """The values whose names begin with `prefix`, without it."""
+    return {name[len(prefix) :]: value for name, value in values.items() if name.startswith(prefix)}
+
+
 def under(prefix: str, values: Mapping[str, Value]) -> dict[str, Value]:
     """The values whose names begin with `prefix`, without it, and without what only training
     needs.
     """
-    found = {
-        name[len(prefix) :]: value for name, value in values.items() if name.startswith(prefix)
-    }
     return {
         name: value
-        for name, value in found.items()
+        for name, value in inside(prefix, values).items()
         if not ("." in name and is_trainers(name.split(".")[0]))
     }

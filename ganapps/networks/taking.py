@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Module = TypeVar("Module", bound=nn.Module)
 
 STATISTICS = re.compile(r".*(running_mean|running_var|num_batches_tracked)")
 NUMBERS = {
@@ -81,8 +84,8 @@ def check_kinds(tensors: Mapping[str, Tensor]) -> None:
 
 
 def load_strictly(
-    module: nn.Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str
-) -> nn.Module:
+    module: Module, state: Mapping[str, Tensor], published: Callable[[str], str] = str
+) -> Module:
     """`module` with the values of `state` (copied, in the module's types), in eval mode and without
     gradients.
 
@@ -90,22 +93,13 @@ def load_strictly(
     meta device: then nothing was allocated for it until here. Raises ValueError that names what
     `state` lacks, what it has too much, the shape that does not fit, or what is no weight.
     """
-    own = {published(name): tensor for name, tensor in module.state_dict().items()}
-    faults = [f"{name} is missing" for name in own if name not in state]
-    faults += [f"{name} is left over" for name in state if name not in own]
-    for name in own:
-        if name in state:
-            counts = not own[name].is_floating_point()  # batch norms count, and nobody reads it
-            like = state[name].float() if counts and not state[name].is_complex() else state[name]
-            faults += [wrong] if (wrong := fault(name, like, own[name].shape)) else []
-    if faults:
-        raise misfit(faults)
-    copies = {
-        name: _copy(state[published(name)], like.dtype)
-        for name, like in module.state_dict().items()
-    }
-    module.load_state_dict(copies, assign=True)
+    module.load_state_dict(Taking(state).all(module.state_dict(), published), assign=True)
     return module.eval().requires_grad_(False)
+
+
+def channels_last(module: Module) -> Module:
+    """`module`, its convolutions' weights laid out as they are quickest."""
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's types lack it
 
 
 def _copy(tensor: Tensor, like: torch.dtype) -> Tensor:
@@ -137,7 +131,7 @@ def _sides(shape: str) -> str:
 
 
 class Taking:
-    """Hands out tensors by name as float32 copies; ValueError names one that is missing, of the
+    """Hands out copies of tensors, one by one or all; ValueError names what is missing, of the
     wrong shape, no weight, or left over.
     """
 
@@ -154,12 +148,39 @@ class Taking:
         return tuple(self._left[name].shape)
 
     def tensor(self, name: str, shape: tuple[int | None, ...]) -> Tensor:
-        """The tensor of that name; None in `shape` stands for any number."""
+        """The tensor of that name, in float32; None in `shape` stands for any number."""
         self.shape(name)
         wrong = fault(name, self._left[name], shape)
         if wrong:
             raise Misfit(wrong, len(self._left))
         return _copy(self._left.pop(name), torch.float32)
+
+    def all(
+        self, like: Mapping[str, Tensor], published: Callable[[str], str] = str
+    ) -> dict[str, Tensor]:
+        """All that is left, under the names of `like`, each in the shape and type that its namesake
+        there has; `published` as in `load_strictly`. Raises ValueError that names every fault.
+        """
+        wanted = {published(name): tensor for name, tensor in like.items()}
+        faults = [f"{name} is missing" for name in wanted if name not in self._left]
+        faults += [f"{name} is left over" for name in self._left if name not in wanted]
+        for name, tensor in wanted.items():
+            wrong = self._wrong(name, tensor) if name in self._left else None
+            faults += [wrong] if wrong else []
+        if faults:
+            raise misfit(faults)
+        copies = {
+            name: _copy(self._left[published(name)], tensor.dtype) for name, tensor in like.items()
+        }
+        self._left.clear()
+        return copies
+
+    def _wrong(self, name: str, like: Tensor) -> str | None:
+        """What is wrong with a tensor that should be as `like` is."""
+        tensor = self._left[name]
+        if not like.is_floating_point() and not tensor.is_complex():
+            tensor = tensor.float()  # batch norms count, and nobody reads it
+        return fault(name, tensor, like.shape)
 
     def convolution(
         self,

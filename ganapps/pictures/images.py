@@ -6,6 +6,7 @@ import base64
 import errno
 import io
 import json
+import math
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,10 @@ from ganapps.recipe import Recipe, png_info, png_texts, xmp
 from ganapps.report import Kept, Part
 
 Picture = Image.Image
+# What a page shows of a picture at most; the file has all of it. A browser on a busy machine takes
+# seconds to draw more.
+SHOWN_SIDE = 1600  # pixels of the longer side
+SHOWN_PIXELS = 1_990_000  # in all: two megapixels, less what rounding the sides may add
 
 
 def from_tensor(
@@ -245,12 +250,25 @@ def address(picture: Image.Image, side: int = 256) -> str:
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def part_picture(part: Part, side: int = 1600) -> Image.Image | None:
-    """What is finished of a large picture, to look at; None where nothing is."""
-    if not part.finished:
-        return None
-    picture = to_picture(part.pixels[: part.finished])
-    return picture if max(picture.size) <= side else ImageOps.contain(picture, (side, side))
+def part_picture(parts: Sequence[Part]) -> Image.Image | None:
+    """What is finished of a large picture; None where nothing is."""
+    return to_picture(np.concatenate([part.rows for part in parts])) if parts else None
+
+
+def shown_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Width and height at which a page shows a picture of that `size`: its own, or less."""
+    width, height = size
+    share = min(1.0, SHOWN_SIDE / max(size), math.sqrt(SHOWN_PIXELS / (width * height)))
+    return max(1, round(width * share)), max(1, round(height * share))
+
+
+def save_shown(picture: Image.Image, path: Path) -> Path:
+    """`path`, a PNG that a page shows of `picture`, quickly made and without a recipe."""
+    size = shown_size(picture.size)
+    with whole(path) as part:
+        small = picture if size == picture.size else picture.resize(size)
+        small.save(part, format="PNG", compress_level=1)
+    return path
 
 
 def save_film(

@@ -18,6 +18,7 @@ from ganapps.race.rehearsal import Rehearsed, rehearse
 from ganapps.recipe import Recipe
 from ganapps.report import Report
 from ganapps.tasks.faces import SEEDS, number
+from ganapps.tasks.table import worded
 
 Fair = Literal["pictures", "seconds", "calls", "memory"]
 SIDES = ("gan", "diffusion")  # what a link calls them
@@ -75,7 +76,7 @@ def from_link(query: str | Mapping[str, str]) -> Race | None:
     )
     if "race" not in pairs:
         return None
-    first, second = (recipes.from_link(pairs.get(name, "")) for name in SIDES)
+    first, second = (recipes.from_link(pairs.get(name, ""), worded()) for name in SIDES)
     if first is None or second is None:
         raise UserError("This race has not two recipes.")
     return Race((first, second), _fair(pairs["race"]))

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ganapps.engine import Engine, Rehearsal, Result
+from ganapps.errors import Message
 from ganapps.pictures.uploads import size_of
 from ganapps.recipe import Recipe
 
@@ -132,8 +133,8 @@ def _quietly(
             result,
             made=(),
             preview=(),
-            part=None,
-            waiting=result.waiting or ("Warming up {title}", {"title": recipe.checkpoint}),
+            parts=(),
+            waiting=result.waiting or Message("Warming up {title}", title=recipe.checkpoint),
         )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Annotated, Any
+from functools import partial
 
 import numpy as np
 import torch
@@ -15,24 +15,25 @@ from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import Denoiser, FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.schema import Range
-from ganapps.tasks import sampling
-from ganapps.tasks.faces import SEEDS, Maker, Psi, Seed, number
+from ganapps.tasks import careful, sampling
+from ganapps.tasks.faces import SEEDS, Maker, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.shared import Frames, Psi, Seed, Steps, To
+from ganapps.tasks.task import Task
 
-Frames = Annotated[int, Range(2, 60)]
 RATE = 12  # pictures of the film a second
 
 
 def walk(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    to: Seed | None = None,
+    to: To | None = None,
     frames: Frames = 12,
     psi: Psi = 0.7,
 ) -> Iterator[Step]:
@@ -54,20 +55,20 @@ def walk(
 
 
 def drift(
-    network: Any,
+    network: Denoiser,
     device: Device,
     labels_of_model: object = None,
     *,
     seed: Seed = 0,
-    to: Seed | None = None,
+    to: To | None = None,
     frames: Frames = 12,
-    steps: Annotated[int, Range(1, 1000)] = 25,
+    steps: Steps = 25,
 ) -> Iterator[Step]:
     """A diffusion model's film: `frames` pictures along the great circle from the noise of `seed`
     to that of `to` (none: the next seed), and back, each by DDIM without fresh noise, so that the
     picture is a function of its noise (Song 2020).
     """
-    if not hasattr(network, "decode") or not hasattr(network, "shape"):
+    if not isinstance(network, Denoiser):
         raise UserError(
             "This model does not draw from noise alone: choose a diffusion model of faces."
         )
@@ -83,8 +84,7 @@ def drift(
             1,
         ):
             if step == steps:
-                with device.computing():
-                    x = network.decode(point.x).float()
+                x, _ = careful.call(device, partial(network.decode, point.x))
                 film += from_tensor(x, network.value_range)
             yield Step(
                 index * steps + step,
@@ -93,6 +93,22 @@ def drift(
                 1,
                 point.changes,
             )
+
+
+WALK = Task(
+    "walk",
+    walk,
+    models="faces",
+    work=("frames",),
+    says="Film the way from one seed to another through a GAN's noise, and back.",
+)
+DRIFT = Task(
+    "drift",
+    drift,
+    models="denoise",
+    work=("frames", "steps"),
+    says="Film the way from one seed to another through the noise of a diffusion model, and back.",
+)
 
 
 def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:

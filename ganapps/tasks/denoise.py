@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,25 +13,27 @@ from torch import Tensor
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import Denoiser
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.schema import Range
-from ganapps.tasks import sampling
-from ganapps.tasks.faces import SEEDS, Seed, number
+from ganapps.tasks import careful, sampling
+from ganapps.tasks.faces import SEEDS, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.shared import Chosen, Count, Eta, Sampler, Seed, Steps
+from ganapps.tasks.task import Task
 
 
 def denoise(
-    network: Any,
+    network: Denoiser,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    count: Annotated[int, Range(1, 64)] = 1,
-    steps: Annotated[int, Range(1, 1000)] = 25,
-    scheduler: sampling.Scheduler = "ddim",
-    eta: Annotated[float, Range(0.0, 1.0)] = 0.0,
-    labels: dict[str, Any] | None = None,
+    count: Count = 1,
+    steps: Steps = 25,
+    scheduler: Sampler = "ddim",
+    eta: Eta = 0.0,
+    labels: Chosen | None = None,
 ) -> Iterator[Step]:
     """Pictures of the seeds seed, seed + 1, ..., each in `steps` network calls; every step shows
     x_t and the guess of x_0 (looking at them is charged to nobody).
@@ -40,7 +43,7 @@ def denoise(
     of a conditional model; left alone, the seed draws it. One picture at a time: a picture does not
     depend on `count`.
     """
-    if not hasattr(network, "decode") or not hasattr(network, "label_dim"):
+    if not isinstance(network, Denoiser):
         raise UserError(
             "This model does not draw from noise alone: choose a diffusion model of faces."
         )
@@ -66,8 +69,17 @@ def denoise(
             )
 
 
+DENOISE = Task(
+    "denoise",
+    denoise,
+    models="denoise",
+    work=("count", "steps"),
+    says="Draw pictures out of noise with a diffusion model, step by step.",
+)
+
+
 def _walk(
-    network: Any, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None
+    network: Denoiser, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None
 ) -> Iterator[sampling.Point]:
     generator = torch.Generator().manual_seed(seed)
     x = sampling.noise(network.shape, generator, device)
@@ -86,8 +98,7 @@ def _row(table: Labels | None, chosen: dict[str, Any] | None, seed: int) -> Tens
     )
 
 
-def _shown(network: Any, device: Device, x: Tensor) -> Image.Image:
+def _shown(network: Denoiser, device: Device, x: Tensor) -> Image.Image:
     """x [1, C, h, w], decoded where it is latent, as a picture."""
-    with device.computing():
-        pixels = network.decode(x).float()
+    pixels, _ = careful.call(device, partial(network.decode, x))
     return from_tensor(pixels, network.value_range)[0]

@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganapps.device import Device, all_finite, out_of_memory
+from ganapps.device import Device
 from ganapps.errors import UserError
-from ganapps.tasks import planes, sampling, tiles
+from ganapps.networks.contracts import NoisyUpscaler
+from ganapps.tasks import careful, planes, sampling, tiles
+from ganapps.tasks.careful import MemoryFull
 from ganapps.tasks.tile_run import TileRun
 
 STEPS = 20
@@ -29,11 +31,12 @@ class DenoisedTiles(TileRun):
     neighbours share theirs where they overlap.
     """
 
+    network: NoisyUpscaler
     seed: int  # its noise is always drawn
 
     def __init__(
         self,
-        network: Any,
+        network: NoisyUpscaler,
         device: Device,
         source: np.ndarray,
         steps: int | None = None,
@@ -110,9 +113,7 @@ class DenoisedTiles(TileRun):
                     if step == self.parts:
                         made.append(self._decoded(at.x))
                     yield (index * self.parts + step) // len(inputs)
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
+            except MemoryFull as error:
                 raise UserError(
                     "The memory is not enough for tiles of {tile} pixels with this model: choose "
                     "smaller tiles, or another model.",
@@ -124,15 +125,13 @@ class DenoisedTiles(TileRun):
         return self.network(x_t, t, small, self.level)
 
     def _decoded(self, x: Tensor) -> Tensor:
-        with torch.inference_mode():
-            y = self.network.decode(x).float().cpu()
-        if not all_finite(y):
-            raise UserError("This model's weights give no picture: its output is not finite.")
-        return y
+        float32 = self.device.with_precision("float32")
+        return careful.call(float32, partial(self.network.decode, x))[0].cpu()
 
     def _noisy(self, small: Tensor, noise: list[Tensor]) -> Tensor:
         if not self.network.noise_levels:
             return small
+        assert self.network.noises is not None, "what has levels has their schedule"
         loop = sampling.scheduler(self.network.noises, "ddpm", 1)
         return loop.add_noise(small, noise[0], torch.tensor([self.level]))
 

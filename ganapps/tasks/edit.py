@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,24 +14,25 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
-from ganapps.device import Device, all_finite, out_of_memory
-from ganapps.errors import UserError
-from ganapps.tasks import sampling
-from ganapps.tasks.tally import Tally
+from ganapps.device import Device
+from ganapps.errors import Message, UserError
+from ganapps.networks.contracts import TextDenoiser
+from ganapps.tasks import careful, sampling
+from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.text import glances, words
 
 STEPS, GUIDANCE, IMAGE_GUIDANCE = 20, 7.5, 1.5
 MOST = 512 * 768  # pixels: it learned on 512 x 512, and what it costs grows with the square
 
 
-class Editing(Tally):
+class Editing(Careful):
     """One picture's way through an editor; spoken to as a translator's run is."""
 
     figures: ClassVar[dict] = {}
 
     def __init__(
         self,
-        network: Any,
+        network: TextDenoiser,
         device: Device,
         prompt: str,
         steps: int | None = None,
@@ -38,8 +40,8 @@ class Editing(Tally):
         image_guidance: float | None = None,
         seed: int | None = None,
     ) -> None:
-        super().__init__()
-        self.network, self.device, self.prompt, self.seed = network, device, prompt, seed or 0
+        super().__init__(device)
+        self.network, self.prompt, self.seed = network, prompt, seed or 0
         self.guidance = GUIDANCE if guidance is None else guidance
         self.image_guidance = IMAGE_GUIDANCE if image_guidance is None else image_guidance
         self.loop = sampling.scheduler(network.schedule, "euler", steps or STEPS)
@@ -64,9 +66,7 @@ class Editing(Tally):
                 if done == self.strips:
                     self.result = self._enlarged(self._decoded(at.x), x)
                 yield done, self.strips
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
+        except MemoryFull as error:
             raise UserError(
                 "The memory is not enough for this picture and this model: make the picture "
                 "smaller, or close other programs."
@@ -111,20 +111,18 @@ class Editing(Tally):
         share, need = (MOST / (height * width)) ** 0.5, self.network.multiple
         size = [max(need, int(side * share) // need * need) for side in (height, width)]
         self._changes.append(
-            (
+            Message(
                 "The picture is larger than this model works on: it was edited at {width} x "
                 "{height} pixels and enlarged again.",
-                {"width": size[1], "height": size[0]},
+                width=size[1],
+                height=size[0],
             )
         )
         return F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
 
     def _decoded(self, x_0: Tensor) -> Tensor:
-        with torch.inference_mode():
-            y = self.network.decode(x_0).cpu()
-        if not all_finite(y):
-            raise UserError("This model's weights give no picture: its output is not finite.")
-        return y
+        float32 = self.device.with_precision("float32")
+        return careful.call(float32, partial(self.network.decode, x_0))[0].cpu()
 
     def _enlarged(self, y: Tensor, x: Tensor) -> Tensor:
         return (

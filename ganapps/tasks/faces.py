@@ -9,24 +9,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from functools import partial
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 
-from ganapps.device import Device, all_finite, out_of_memory
-from ganapps.errors import UserError
+from ganapps.device import Device
+from ganapps.errors import Message, UserError
+from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
-from ganapps.report import Made, Sentence, Step
-from ganapps.schema import Range
+from ganapps.report import Made, Step
+from ganapps.settings import Setting
+from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.shared import Chosen, Count, Frames, Noise, Psi, Seed
+from ganapps.tasks.task import Task
 
-Seed = int | str
-Noise = Literal["const", "random", "none"]
-Psi = Annotated[float, Range(-2.0, 2.0)]
-Layer = Annotated[int, Range(0, 31)]
-Turn = Annotated[float, Range(-180.0, 180.0)]
-Shift = Annotated[float, Range(-1.0, 1.0)]
+STYLEGAN3 = "a StyleGAN3"
 PLACING = ("turn", "right", "down")
 SEEDS = 2**32
 # seeded for every face: making a new one takes thirty times as long
@@ -50,22 +50,93 @@ def number(seed: Seed) -> int:
 
 
 def generate(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    count: Annotated[int, Range(1, 64)] = 12,
+    count: Count = 12,
     psi: Psi = 0.7,
-    cutoff: Layer | None = None,
-    mix: Seed | None = None,
-    mix_from: Layer = 4,
-    mix_to: Layer = 31,
-    labels: dict[str, Any] | None = None,
+    cutoff: Annotated[
+        int,
+        Setting(
+            0,
+            31,
+            label="Variety only in the first layers (0: in all)",
+            slider=(0, 18),
+            seldom=True,
+            says="psi acts in this many first layers only; 0 for all",
+            unset=0,
+        ),
+    ]
+    | None = None,
+    mix: Annotated[
+        int | str,
+        Setting(
+            label="Mix in the style of a second seed",
+            seldom=True,
+            says="a second seed whose styles take the layers from mix_from to mix_to; empty for "
+            "none",
+            unset="",
+            free_text=True,
+        ),
+    ]
+    | None = None,
+    mix_from: Annotated[
+        int,
+        Setting(0, 31, label="from layer", seldom=True, says="first layer of the second seed"),
+    ] = 4,
+    mix_to: Annotated[
+        int,
+        Setting(
+            0, 31, label="to layer", seldom=True, beside=True, says="last layer of the second seed"
+        ),
+    ] = 31,
+    labels: Chosen | None = None,
     noise: Noise = "const",
-    turn: Turn | None = None,
-    right: Shift | None = None,
-    down: Shift | None = None,
+    turn: Annotated[
+        float,
+        Setting(
+            -180.0,
+            180.0,
+            label="StyleGAN3: turn (degrees)",
+            seldom=True,
+            says="turn the picture, in degrees",
+            only_for=STYLEGAN3,
+            unset=0,
+        ),
+    ]
+    | None = None,
+    right: Annotated[
+        float,
+        Setting(
+            -1.0,
+            1.0,
+            label="move right",
+            step=0.05,
+            beside=True,
+            seldom=True,
+            says="move it to the right, 1 is the width of the picture",
+            only_for=STYLEGAN3,
+            unset=0,
+        ),
+    ]
+    | None = None,
+    down: Annotated[
+        float,
+        Setting(
+            -1.0,
+            1.0,
+            label="move down",
+            step=0.05,
+            beside=True,
+            seldom=True,
+            says="move it down, 1 is the height of the picture",
+            only_for=STYLEGAN3,
+            unset=0,
+        ),
+    ]
+    | None = None,
 ) -> Iterator[Step]:
     """Faces of the seeds seed, seed + 1, ..., as many as `count`.
 
@@ -114,21 +185,21 @@ def generate(
 
 
 def strip(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    count: Annotated[int, Range(2, 24)] = 9,
-    psi_from: Psi = -0.5,
-    psi_to: Psi = 1.2,
-    labels: dict[str, Any] | None = None,
+    count: Annotated[int, Setting(2, 24, says="how many pictures")] = 9,
+    psi_from: Annotated[float, Setting(-2.0, 2.0, says="variety of the first picture")] = -0.5,
+    psi_to: Annotated[float, Setting(-2.0, 2.0, says="variety of the last picture")] = 1.2,
+    labels: Chosen | None = None,
     noise: Noise = "const",
 ) -> Iterator[Step]:
     """One face from `psi_from` to `psi_to` in `count` pictures: past the average (its opposite),
     the average itself, and wild.
     """
-    if not getattr(network, "num_ws", 0):
+    if not isinstance(network, StyleGenerator):
         raise UserError(
             "This model has no style space, so it has no average face to come from: choose a "
             "StyleGAN."
@@ -150,15 +221,17 @@ def strip(
 
 
 def loop(
-    network: Any,
+    network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None = None,
     *,
     seed: Seed = 0,
-    count: Annotated[int, Range(2, 12)] = 5,
-    frames: Annotated[int, Range(2, 60)] = 16,
+    count: Annotated[
+        int, Setting(2, 12, says="how many faces the film goes through, of seed, seed + 1, ...")
+    ] = 5,
+    frames: Frames = 16,
     psi: Psi = 0.7,
-    labels: dict[str, Any] | None = None,
+    labels: Chosen | None = None,
     noise: Noise = "const",
 ) -> Iterator[Step]:
     """A film through the faces of `count` seeds and back to the first, `frames` pictures from each
@@ -197,7 +270,30 @@ def loop(
     )
 
 
-def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Sentence, ...]:
+FACES = Task(
+    "faces",
+    generate,
+    models="faces",
+    work=("count",),
+    says="Draw faces from seeds with a GAN.",
+)
+STRIP = Task(
+    "strip",
+    strip,
+    models="faces",
+    work=("count",),
+    says="Draw one face from average to wild with a StyleGAN.",
+)
+LOOP = Task(
+    "loop",
+    loop,
+    models="faces",
+    work=("count", "frames"),
+    says="Film the way through the faces of several seeds and back to the first.",
+)
+
+
+def _idle(network: FaceGenerator, function: Callable, **settings: Any) -> tuple[Message, ...]:
     """What to say where settings of `function` were turned that mean nothing to this network, each
     sentence about some of them.
     """
@@ -205,25 +301,32 @@ def _idle(network: Any, function: Callable, **settings: Any) -> tuple[Sentence, 
     turned = [name for name, value in settings.items() if value != defaults[name].default]
     placing = [name for name in turned if name in PLACING]
     rest = [name for name in turned if name not in PLACING]
-    said: list[tuple[str, list[str]]] = []
-    if not network.num_ws:
-        said.append(("This model has no style space, so this has no effect: {settings}.", rest))
-    elif not getattr(network, "has_noise", True):
+    noise = [name for name in rest if name == "noise"]
+    styled = isinstance(network, StyleGenerator)
+    said = []
+    if rest and not styled:
         said.append(
-            (
+            Message(
+                "This model has no style space, so this has no effect: {settings}.",
+                settings=", ".join(rest),
+            )
+        )
+    if noise and styled and not network.has_noise:
+        said.append(
+            Message(
                 "This model has no noise, so this has no effect: {settings}.",
-                [name for name in rest if name == "noise"],
+                settings=", ".join(noise),
             )
         )
-    if not getattr(network, "places", False):
+    if placing and not _places(network):
         said.append(
-            (
-                "This model's pictures can't be turned or moved, "
-                "so this has no effect: {settings}.",
-                placing,
+            Message(
+                "This model's pictures can't be turned or moved, so this has no effect: "
+                "{settings}.",
+                settings=", ".join(placing),
             )
         )
-    return tuple((sentence, {"settings": ", ".join(names)}) for sentence, names in said if names)
+    return tuple(said)
 
 
 def _closed_curve(points: torch.Tensor, frames: int) -> torch.Tensor:
@@ -251,44 +354,33 @@ class Placing:
     down: float = 0.0
 
 
-class Maker:
+class Maker(Careful):
     """One run's way from seeds to pictures: labels, noise, batches sized to the device, retries
     that are told.
     """
 
     def __init__(
         self,
-        network: Any,
+        network: FaceGenerator,
         device: Device,
         table: Labels | None,
         chosen: Mapping[str, Any] | None,
         noise: Noise,
         placing: Placing = Placing(),
     ) -> None:
-        if not hasattr(network, "z_dim"):
+        if not isinstance(network, FaceGenerator):
             raise UserError("This model does not draw from seeds: choose a face model.")
         if chosen and table is None:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
-        self.network, self.device, self.table, self.chosen, self.noise = (
-            network,
-            device,
-            table,
-            chosen or {},
-            noise,
-        )
+        super().__init__(device)
+        self.network, self.table, self.chosen, self.noise = network, table, chosen or {}, noise
         self.batch = batch_size(network.resolution, device)
-        moved = placing != Placing() and getattr(network, "places", False)
-        self.placed = (
+        moved = placing != Placing() and _places(network)
+        self.placed: dict[str, Any] = (
             {"rotation": placing.turn, "translation": (placing.right, placing.down)}
             if moved
             else {}
         )
-        self._calls = 0
-
-    def calls(self) -> int:
-        """Network calls since this was last asked."""
-        calls, self._calls = self._calls, 0
-        return calls
 
     def drawn(self, numbers: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor | None]:
         """z [N, z_dim] of seeds, what RandomState(n) draws first, and the label rows [N, C] that it
@@ -313,13 +405,13 @@ class Maker:
         """Styles [N, num_ws, w_dim] of z and label rows, a batch at a time; for a network without a
         style space z itself.
         """
-        if not self.network.num_ws:
+        if not isinstance(self.network, StyleGenerator):
             return z
         with torch.no_grad():  # not inference mode: mixing writes into the styles afterwards
             return _joined(
                 [
-                    self.network.mapping(*part, psi=psi, cutoff=cutoff)
-                    for part in self._parts(z, rows)
+                    self.network.mapping(some, labels, psi=psi, cutoff=cutoff)
+                    for some, labels in self._parts(z, rows)
                 ]
             )
 
@@ -330,7 +422,7 @@ class Maker:
         numbers: Sequence[int],
         captions: Sequence[str],
         settings: Sequence[Mapping],
-        said: tuple[Sentence, ...] = (),
+        said: tuple[Message, ...] = (),
         task: str | None = None,
     ) -> Iterator[Step]:
         """A Step after the first batch of pictures, then after every batch or as many as are made
@@ -351,46 +443,26 @@ class Maker:
 
     def pictures(
         self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
-    ) -> tuple[torch.Tensor, tuple[Sentence, ...]]:
+    ) -> tuple[torch.Tensor, tuple[Message, ...]]:
         """x [N, 3, H, W] of styles (or of z), all finite; out of memory halves the batch for the
         rest of the run.
         """
-        changes: list[Sentence] = []
         while True:
             try:
                 # styles hold the labels already
                 parts = self._parts(ws, numbers, None if self.network.num_ws else rows)
-                x = [self._draw(self.device, *part) for part in parts]
-                # asked once for all: that takes no longer than for one
-                if not all_finite(together := _joined(x)):
-                    together = _joined(
-                        [self._mended(some, part, changes) for some, part in zip(x, parts)]
-                    )
-                return together, tuple(changes)
-            except RuntimeError as e:
-                if not out_of_memory(e):
-                    raise
+                x = _joined([self._called(partial(self._draw, *part)) for part in parts])
+                return x, self.changes()
+            except MemoryFull as e:
                 if self.batch == 1:
                     raise UserError(
                         "The device has not enough memory for one picture of this model: choose a "
                         "smaller one, or --device cpu."
                     ) from e
                 self.batch //= 2
-                changes.append(("Out of memory: {count} at a time instead.", {"count": self.batch}))
-
-    def _mended(self, x: torch.Tensor, part: Sequence, changes: list[Sentence]) -> torch.Tensor:
-        """The batch `x`, made of `part`; anew in float32 where it is not finite."""
-        if not all_finite(x) and self.device.precision != "float32":
-            changes.append(
-                (
-                    "Not finite in {precision}: made again in float32.",
-                    {"precision": self.device.precision},
+                self._changes.append(
+                    Message("Out of memory: {count} at a time instead.", count=self.batch)
                 )
-            )
-            x = self._draw(self.device.with_precision("float32"), *part)
-        if not all_finite(x):
-            raise UserError("This model's weights give no picture: its output is not finite.")
-        return x
 
     def _parts(self, *columns: Any) -> list[list]:
         """Batches of what stands side by side in columns; a column may be None."""
@@ -400,20 +472,19 @@ class Maker:
         ]
 
     def _draw(
-        self, device: Device, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
+        self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
     ) -> torch.Tensor:
-        self._calls += 1
-        with device.computing():
-            if not self.network.num_ws:
-                return self.network(ws, rows).float()
-            generators = (
-                [torch.Generator(device.name).manual_seed(n) for n in numbers]
-                if self.noise == "random"
-                else None
-            )
-            return self.network.synthesis(
-                ws, noise=self.noise, generators=generators, **self.placed
-            ).float()
+        if not isinstance(self.network, StyleGenerator):
+            return self.network(ws, rows)
+        generators = None
+        if self.noise == "random":
+            generators = [torch.Generator(self.device.name).manual_seed(n) for n in numbers]
+        return self.network.synthesis(ws, noise=self.noise, generators=generators, **self.placed)
+
+
+def _places(network: FaceGenerator) -> bool:
+    """Can what it draws be turned and moved?"""
+    return isinstance(network, StyleGenerator) and network.places
 
 
 def _joined(batches: list[torch.Tensor]) -> torch.Tensor:

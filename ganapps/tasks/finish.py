@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from ganapps.errors import UserError
-from ganapps.pictures.images import eight_bits, to_picture
+from ganapps.pictures.images import eight_bits, shown_size, to_picture
 from ganapps.tasks import colours, resample
-
-SHOWN = 1600  # pixels of the longer side of what a page shows; the file has all
 
 
 def crop(pixels: np.ndarray, box: list[int] | None) -> np.ndarray:
@@ -61,9 +59,7 @@ def shown(result: np.ndarray, source: np.ndarray) -> dict[str, Any]:
     """Two pictures of one size to lay on each other: `after`, and `before`, the source by bicubic;
     smaller where they are large.
     """
-    size = result.shape[1::-1]
-    if max(size) > SHOWN:
-        size = tuple(max(1, round(n * SHOWN / max(size))) for n in size)
+    size = shown_size(result.shape[1::-1])
     both = {
         name: eight_bits(p) if p.dtype == np.uint16 else p
         for name, p in (("before", source), ("after", result))

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ganapps.report import Sentence
+from ganapps.errors import Message
 from ganapps.tasks import resample
 
-SAID: tuple[Sentence, ...] = (
-    (
+SAID: tuple[Message, ...] = (
+    Message(
         "Where the picture is fully transparent, its hidden colours were replaced by those around "
-        "them.",
-        {},
+        "them."
     ),
 )
 

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
 
-from ganapps import schema
 from ganapps.device import Device
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.learning import packed
 from ganapps.learning.theory import EQUILIBRIUM, EXTENT
+from ganapps.networks.contracts import Network
 from ganapps.pictures.uploads import Upload
-from ganapps.report import Made, Sentence, Step
-from ganapps.schema import Range
-from ganapps.tasks import learn_picture, learn_views
-from ganapps.tasks.faces import Seed, number
+from ganapps.report import Made, Step
+from ganapps.settings import Picture, check, settings_of
+from ganapps.tasks import careful, learn_data, learn_picture, learn_views
+from ganapps.tasks import learn_settings as may
+from ganapps.tasks.faces import number
 from ganapps.tasks.labels import Labels
-from ganapps.tasks.learn_lanes import MOST_STEPS, Lane, idle_sentence, lane
-
-Data = Literal[
-    "ring", "grid", "two moons", "spiral", "line", "drawn", "digits", "heads", "own", "dirac"
-]
-Objective = Literal[
-    "minimax", "non-saturating", "least-squares", "wasserstein", "hinge", "relativistic"
-]
-Rate = Annotated[float, Range(0.0, 1000.0)]
-Weight = Annotated[float, Range(0.0, 1000.0)]
-Seconds = Annotated[float, Range(0.5, 600.0)]
-Steps = Annotated[int, Range(1, MOST_STEPS)]
+from ganapps.tasks.learn_lanes import Lane, idle_sentence, lane
+from ganapps.tasks.shared import Seed
+from ganapps.tasks.task import Task
 
 SAME = ("seed", "data", "points", "seconds", "against")  # of all runs beside each other
 MOST = 4  # runs beside each other
@@ -42,42 +35,42 @@ WHOLE = 1000  # what Step.total says
 
 
 def learn(
-    network: Any,
+    network: Network,
     device: Device,
     labels_of_model: Labels | None = None,
-    *own: Upload,
+    *own: Annotated[Upload, Picture(learn_data.SAYS, several=True)],
     seed: Seed = 0,
-    data: Data = "ring",
-    points: list | None = None,
-    examples: Annotated[int, Range(0, 10_000)] = 0,
-    learner: Literal["gan", "vae", "diffusion"] = "gan",
-    objective: Objective | None = None,
-    optimiser: Literal["adam", "sgd", "rmsprop"] = "adam",
-    rate_generator: Rate | None = None,
-    rate_discriminator: Rate | None = None,
-    momentum: Annotated[float, Range(0.0, 0.999)] | None = None,
-    critic_steps: Annotated[int, Range(1, 20)] = 1,
-    batch: Annotated[int, Range(8, 512)] | None = None,
-    noise: Annotated[int, Range(1, 256)] = 64,
-    width: Annotated[int, Range(8, 256)] | None = None,
-    depth: Annotated[int, Range(1, 4)] = 2,
-    frozen: bool = False,
-    spectral: bool | None = None,
-    r1: Weight = 0.0,
-    r2: Weight = 0.0,
-    gradient_penalty: Weight = 0.0,
-    clip: Annotated[float, Range(0.0, 10.0)] = 0.0,
-    instance_noise: Annotated[float, Range(0.0, 10.0)] = 0.0,
-    smoothing: Annotated[float, Range(0.0, 0.5)] = 0.0,
-    feature_matching: bool = False,
-    batch_layer: Literal["none", "deviation", "discrimination"] = "none",
-    pack: Annotated[int, Range(1, 8)] = 1,
-    norm: Literal["none", "batch", "virtual"] = "none",
-    attention: bool = False,
-    augment: Literal["none", "always", "adaptive"] = "none",
-    steps: Steps | None = None,
-    seconds: Seconds = 20.0,
-    against: list | None = None,
+    data: may.Data = "ring",
+    points: may.Points | None = None,
+    examples: may.Examples = 0,
+    learner: may.Learner = "gan",
+    objective: may.Objective | None = None,
+    optimiser: may.Optimiser = "adam",
+    rate_generator: may.GeneratorRate | None = None,
+    rate_discriminator: may.DiscriminatorRate | None = None,
+    momentum: may.Momentum | None = None,
+    critic_steps: may.CriticSteps = 1,
+    batch: may.Batch | None = None,
+    noise: may.Noise = 64,
+    width: may.Width | None = None,
+    depth: may.Depth = 2,
+    frozen: may.Frozen = False,
+    spectral: may.Spectral | None = None,
+    r1: may.R1 = 0.0,
+    r2: may.R2 = 0.0,
+    gradient_penalty: may.GradientPenalty = 0.0,
+    clip: may.Clip = 0.0,
+    instance_noise: may.InstanceNoise = 0.0,
+    smoothing: may.Smoothing = 0.0,
+    feature_matching: may.FeatureMatching = False,
+    batch_layer: may.BatchLayer = "none",
+    pack: may.Pack = 1,
+    norm: may.Norm = "none",
+    attention: may.Attention = False,
+    augment: may.Augment = "none",
+    steps: may.Steps | None = None,
+    seconds: may.Seconds = 20.0,
+    against: may.Against | None = None,
 ) -> Iterator[Step]:
     """A generator and a critic learn from `data`: `points` that were drawn, pictures of which
     `examples` (0: all) are seen, or a visitor's own.
@@ -93,7 +86,7 @@ def learn(
     do not go together, and where all runs' numbers leave all bounds.
     """
     given = locals()
-    choices = {name: given[name] for name in schema.settings_of(learn)}
+    choices = {name: given[name] for name in settings_of(learn)}
     choices["seed"] = number(seed)
     lanes = [lane(one, own, network) for one in _each(choices)]
     said = (*_where(device), *idle_sentence(lanes))
@@ -112,7 +105,7 @@ def learn(
     yield _last(lanes, seeing, calls)
 
 
-def price(settings: Mapping[str, Any]) -> float | None:
+def named_seconds(settings: Mapping[str, Any]) -> float | None:
     """Seconds of computing that a checked request itself names; None where it names steps."""
     return None if settings["steps"] else settings["seconds"]
 
@@ -150,26 +143,28 @@ def _each(choices: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                 raise UserError(
                     "The setting {name} is one for all runs: take it out of against.", name=name
                 )
-        yield schema.check(learn, {**alone, **other})
+        yield check(learn, {**alone, **other})
 
 
-def _where(device: Device) -> tuple[Sentence, ...]:
+def _where(device: Device) -> tuple[Message, ...]:
     if device.name == "cpu":
         return ()
-    return (("The Lab learns on the processor: its networks are too small for a GPU.", {}),)
+    return (Message("The Lab learns on the processor: its networks are too small for a GPU."),)
 
 
 def _played(lanes: Sequence[Lane], seconds: float) -> int:
-    """Whoever is furthest behind plays, in short turns, for so many seconds in all; how often a
-    network was called.
+    """Whoever is furthest behind plays, in short turns, for so many seconds of computing in all;
+    how often a network was called. Between two turns the run may be stopped, and others may
+    compute.
     """
     before = [one.trainer.steps for one in lanes]
-    began = time.perf_counter()
-    while time.perf_counter() - began < seconds:
+    played = sum(one.seconds for one in lanes)
+    while sum(one.seconds for one in lanes) - played < seconds:
         behind = min(lanes, key=lambda one: one.share)
         if behind.share == 1:
             break
         behind.play(min(TURN, seconds))
+        careful.look_between(math.ceil(seconds / TURN))
     calls = 0
     for one, steps in zip(lanes, before, strict=True):
         calls += (one.trainer.steps - steps) * one.calls_a_step
@@ -251,13 +246,18 @@ def _last(lanes: Sequence[Lane], seeing: Seeing, calls: int) -> Step:
     return Step(WHOLE, WHOLE, (made,), calls, _left(lanes), numbers=numbers, weights=kept)
 
 
-def _left(lanes: Sequence[Lane]) -> tuple[Sentence, ...]:
+def _left(lanes: Sequence[Lane]) -> tuple[Message, ...]:
     """What to say of runs that ended before the others."""
     said = []
     for place, one in enumerate(lanes, 1):
         if one.ended is not None:
-            values = {"run": place, "step": one.ended}
-            said.append(("The numbers of run {run} left all bounds at step {step}.", values))
+            said.append(
+                Message(
+                    "The numbers of run {run} left all bounds at step {step}.",
+                    run=place,
+                    step=one.ended,
+                )
+            )
     return tuple(said)
 
 
@@ -269,3 +269,14 @@ def _again(lanes: Sequence[Lane]) -> dict[str, Any]:
         other = {**one.choices, "steps": one.trainer.steps}
         others.append({name: other[name] for name in other if other[name] != first[name]})
     return {**first, "against": others or None}
+
+
+LEARN = Task(
+    "learn",
+    learn,
+    models="learn",
+    work=units,
+    says="Watch a GAN learn: a stream of numbers from which curves and drawings are made.",
+    opened=learn_data.opened,
+    seconds=named_seconds,
+)

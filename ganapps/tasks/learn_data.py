@@ -21,10 +21,12 @@ from ganapps.learning import points, sets
 from ganapps.learning.theory import EXTENT
 from ganapps.pictures.images import to_picture
 from ganapps.pictures.uploads import Upload, open_upload
+from ganapps.tasks.shared import FORMATS
 
 FOLDER = Path(__file__).resolve().parents[1] / "learning" / "data"
 SIDE, COLUMNS = 32, 50  # of a head, and heads in a row of their sheet
 FEWEST, MOST = 50, 400  # pictures of a visitor's own: a recipe names each of them
+SAYS = f"{FEWEST} to {MOST} pictures to learn from, where the data is own: {FORMATS}"
 PICTURES = ("digits", "heads", "own")
 
 

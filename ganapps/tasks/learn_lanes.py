@@ -11,17 +11,18 @@ from typing import Any
 
 import torch
 
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.learning import kept, points, rivals
 from ganapps.learning.dirac import OBJECTIVES, Dirac, begun
 from ganapps.learning.game import Exploded, Game, Rules
 from ganapps.learning.players import PictureCritic, PictureGenerator, PointCritic, PointGenerator
 from ganapps.learning.points import Points
 from ganapps.learning.sets import Pictures
+from ganapps.networks.contracts import Network
 from ganapps.networks.faces.lab import LabGenerator
 from ganapps.pictures.uploads import Upload
-from ganapps.report import Sentence
 from ganapps.tasks import learn_data, learn_views
+from ganapps.tasks.learn_settings import MOST_STEPS
 
 # What suits the data where nothing is chosen. Rates of pictures are 2.5 times those usual beside a
 # spectral norm (2e-4, 4e-4): heads looked the same after about half as many steps (one seed each).
@@ -51,7 +52,6 @@ ONLY: Mapping[str, Mapping[str, Any]] = {
     "pictures": {"examples": 0, "attention": False, "augment": "none"},
 }
 LARGEST = {"batch": 128, "width": 64}  # for pictures: a step of more takes seconds
-MOST_STEPS = 200_000  # of any run
 ALONE = 100  # steps of a new critic before a trained generator goes on
 SPREAD = 0.05  # of the rivals' own noise
 _drawing = threading.Lock()  # torch draws first weights from one state for all
@@ -97,7 +97,7 @@ class Lane:
             self.ended = left.step
 
 
-def lane(choices: Mapping[str, Any], own: Sequence[Upload], network: Any) -> Lane:
+def lane(choices: Mapping[str, Any], own: Sequence[Upload], network: Network) -> Lane:
     """A run of its first step yet to come. Raises UserError where choices do not go together."""
     kind = "pictures" if choices["data"] in learn_data.PICTURES else "points"
     chosen = dict(choices)
@@ -119,7 +119,7 @@ def lane(choices: Mapping[str, Any], own: Sequence[Upload], network: Any) -> Lan
         return _points(chosen, network, tuple(idle))
 
 
-def _points(chosen: dict[str, Any], network: Any, idle: tuple) -> Lane:
+def _points(chosen: dict[str, Any], network: Network, idle: tuple) -> Lane:
     _insist_on_new(network)
     real: Points
     if chosen["data"] == "drawn":
@@ -141,7 +141,7 @@ def _points(chosen: dict[str, Any], network: Any, idle: tuple) -> Lane:
     return _lane(chosen, game, learn_views.PlaneView(game, real), idle)
 
 
-def _pictures(chosen: dict[str, Any], own: Sequence[Upload], network: Any, idle: tuple) -> Lane:
+def _pictures(chosen: dict[str, Any], own: Sequence[Upload], network: Network, idle: tuple) -> Lane:
     if chosen["learner"] != "gan":
         raise UserError("The rivals learn from points only: choose other data, or the GAN.")
     for name, most in LARGEST.items():
@@ -168,7 +168,7 @@ def _pictures(chosen: dict[str, Any], own: Sequence[Upload], network: Any, idle:
     return _lane(chosen, game, learn_views.WallView(game, real), idle)
 
 
-def _generator(chosen: dict[str, Any], real: Pictures, network: Any) -> PictureGenerator:
+def _generator(chosen: dict[str, Any], real: Pictures, network: Network) -> PictureGenerator:
     """A new one, or the one of a file; then noise, width and attention are the file's."""
     colours, side = real.shape
     if not isinstance(network, LabGenerator):
@@ -189,9 +189,9 @@ def _generator(chosen: dict[str, Any], real: Pictures, network: Any) -> PictureG
     return generator
 
 
-def _insist_on_new(network: Any) -> None:
+def _insist_on_new(network: Network) -> None:
     """Only pictures can be gone on with, and only by a generator that the Lab kept."""
-    if hasattr(network, "z_dim") or any(True for _ in network.parameters()):
+    if next(network.parameters(), None) is not None:
         raise UserError(
             "This file can't be gone on with here: give a generator that the Lab kept, and "
             "pictures as data."
@@ -211,7 +211,7 @@ def _rival(chosen: dict[str, Any], real: Points, idle: tuple) -> Lane:
     return Lane(chosen, lesson, learn_views.RivalView(lesson, real), 1, _count(model), idle)
 
 
-def _dirac(chosen: dict[str, Any], network: Any, idle: tuple) -> Lane:
+def _dirac(chosen: dict[str, Any], network: Network, idle: tuple) -> Lane:
     _insist_on_new(network)
     if chosen["objective"] not in OBJECTIVES or chosen["learner"] != "gan":
         raise UserError(
@@ -241,7 +241,7 @@ def _count(network: torch.nn.Module) -> int:
     return sum(math.prod(weight.shape) for weight in network.parameters())
 
 
-def idle_sentence(lanes: Sequence[Lane]) -> tuple[Sentence, ...]:
+def idle_sentence(lanes: Sequence[Lane]) -> tuple[Message, ...]:
     """What to say of choices that mean nothing for this data."""
     names: list[str] = []
     for one in lanes:
@@ -250,8 +250,5 @@ def idle_sentence(lanes: Sequence[Lane]) -> tuple[Sentence, ...]:
         return ()
     data = lanes[0].choices["data"]
     return (
-        (
-            "For {data} this has no effect: {settings}.",
-            {"data": data, "settings": ", ".join(names)},
-        ),
+        Message("For {data} this has no effect: {settings}.", data=data, settings=", ".join(names)),
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
+from ganapps.networks.contracts import Tiled
 from ganapps.tasks import resample
 
 
@@ -44,7 +43,7 @@ def to_planes(pixels: np.ndarray, channels: int) -> Tensor:
     )
 
 
-def to_channels(y: Tensor, pixels: np.ndarray, network: Any) -> Tensor:
+def to_channels(y: Tensor, pixels: np.ndarray, network: Tiled) -> Tensor:
     """The network's [K, channels, H, W] of `to_planes` back in the picture's own channels: [C, H,
     W].
     """

@@ -7,14 +7,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from ganapps.device import Device, all_finite
-from ganapps.errors import UserError, WeightsError
-from ganapps.report import Sentence
+from ganapps.device import Device
+from ganapps.errors import Message, UserError, WeightsError
+from ganapps.tasks import careful
 
 Scheduler = Literal["ddim", "ddpm", "dpm++", "euler", "unipc", "lcm", "consistency"]
 # Ho 2020, Song 2021, Lu 2022, Karras 2022, Zhao 2023, Luo 2023, Song 2023: by diffusers' classes,
@@ -39,7 +40,7 @@ class Point:
 
     x: Tensor
     guess: Tensor
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
 
 
 def scheduler(schedule: Mapping[str, Any], name: str, steps: int) -> Any:
@@ -109,22 +110,10 @@ def walk(
     }
     x = x * loop.init_noise_sigma
     for t in loop.timesteps:
-        changes: tuple[Sentence, ...] = ()
-        with device.computing():
+        with torch.inference_mode():
             entered = loop.scale_model_input(x, t)
-            predicted = predict(entered, t).float()
-        if not all_finite(predicted) and device.precision != "float32":
-            changes = (
-                (
-                    "Not finite in {precision}: made again in float32.",
-                    {"precision": device.precision},
-                ),
-            )
-            device = device.with_precision("float32")
-            with device.computing():
-                predicted = predict(entered, t).float()
-        if not all_finite(predicted):
-            raise UserError("This model's weights give no picture: its output is not finite.")
+        predicted, used = careful.call(device, partial(predict, entered, t))
+        changes, device = careful.again(device, used), used
         with torch.inference_mode():
             guess = _guess(loop, x, entered, predicted, t)
             x = loop.step(predicted, t, x, **more).prev_sample

@@ -5,38 +5,40 @@ step.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from ganapps.device import Device, all_finite
-from ganapps.errors import UserError
+from ganapps.device import Device
+from ganapps.errors import Message, UserError
+from ganapps.networks.contracts import TextDenoiser
 from ganapps.pictures.images import from_tensor
-from ganapps.report import Made, Sentence, Step
-from ganapps.schema import Longest, Range
-from ganapps.tasks import sampling
-from ganapps.tasks.faces import SEEDS, Seed, number
-
-Prompt = Annotated[str, Longest(1000)]
-Guidance = Annotated[float, Range(0.0, 30.0)]
-Steps = Annotated[int, Range(1, 1000)]
+from ganapps.report import Made, Step
+from ganapps.settings import Setting
+from ganapps.tasks import careful, sampling
+from ganapps.tasks.faces import SEEDS, number
+from ganapps.tasks.shared import Count, Eta, Guidance, Prompt, Sampler, Seed, Steps
+from ganapps.tasks.task import Task
 
 
 def draw(
-    network: Any,
+    network: TextDenoiser,
     device: Device,
     labels_of_model: object = None,
     *,
     prompt: Prompt = "",
-    negative: Prompt = "",
+    negative: Annotated[
+        str, Setting(longest=1000, says="what is not to be seen", free_text=True)
+    ] = "",
     seed: Seed = 0,
-    count: Annotated[int, Range(1, 64)] = 1,
+    count: Count = 1,
     steps: Steps = 25,
     guidance: Guidance = 7.5,
-    scheduler: sampling.Scheduler = "dpm++",
-    eta: Annotated[float, Range(0.0, 1.0)] = 0.0,
+    scheduler: Sampler = "dpm++",
+    eta: Eta = 0.0,
 ) -> Iterator[Step]:
     """Pictures of a text, of the seeds seed, seed + 1, ...; every step shows x_t and the guess of
     x_0, roughly: each latent in its colour (looking at them is charged to nobody).
@@ -46,7 +48,7 @@ def draw(
     the same on every device. `eta` is the share of fresh noise in each DDIM step. One picture at a
     time: a picture does not depend on `count`.
     """
-    if not hasattr(network, "read") or network.edits:
+    if not isinstance(network, TextDenoiser) or network.edits:
         raise UserError("This model does not draw from a text: choose a text-to-image model.")
     sampling.check_eta(eta, scheduler)
     loop = sampling.scheduler(network.schedule, scheduler, steps)
@@ -67,7 +69,16 @@ def draw(
             said = cut = ()
 
 
-def words(network: Any, device: Device, text: str) -> tuple[Tensor, tuple[Sentence, ...]]:
+TEXT = Task(
+    "text",
+    draw,
+    models="text",
+    work=("count", "steps"),
+    says="Draw pictures of a text with a diffusion model.",
+)
+
+
+def words(network: TextDenoiser, device: Device, text: str) -> tuple[Tensor, tuple[Message, ...]]:
     """What the U-Net reads of a text, [1, tokens, C], in float32; and the sentence that says so
     where its end is not read.
     """
@@ -77,31 +88,28 @@ def words(network: Any, device: Device, text: str) -> tuple[Tensor, tuple[Senten
     if not left:
         return read, ()
     return read, (
-        (
+        Message(
             "The text is longer than this model reads, so its end was left out: {text}",
-            {"text": left[:200]},
+            text=left,
         ),
     )
 
 
-def decoded(network: Any, x_0: Tensor) -> Image.Image:
+def decoded(network: TextDenoiser, x_0: Tensor) -> Image.Image:
     """The picture of latents [1, C, h, w]."""
-    with torch.inference_mode():
-        pixels = network.decode(x_0)
-    if not all_finite(pixels):
-        raise UserError("This model's weights give no picture: its output is not finite.")
+    pixels, _ = careful.call(Device(x_0.device.type), partial(network.decode, x_0))
     return from_tensor(pixels, network.value_range)[0]
 
 
-def glances(network: Any, at: sampling.Point) -> tuple[Image.Image, ...]:
+def glances(network: TextDenoiser, at: sampling.Point) -> tuple[Image.Image, ...]:
     """x_t and the guess of x_0 to look at, without the decoder."""
     with torch.inference_mode():
         return tuple(from_tensor(network.glance(x))[0] for x in (at.x, at.guess))
 
 
 def _guided(
-    network: Any, device: Device, prompt: str, negative: str, guidance: float
-) -> tuple[sampling.Predict, int, tuple[Sentence, ...]]:
+    network: TextDenoiser, device: Device, prompt: str, negative: str, guidance: float
+) -> tuple[sampling.Predict, int, tuple[Message, ...]]:
     """What a step asks of the network, in how many calls, and what of the texts is not read (Ho
     2021).
     """
@@ -120,10 +128,10 @@ def _guided(
     return predict, 2, cut + cut_too
 
 
-def _idle(network: Any, guidance: float, negative: str) -> tuple[Sentence, ...]:
+def _idle(network: TextDenoiser, guidance: float, negative: str) -> tuple[Message, ...]:
     """What to say where the negative text does nothing."""
     if negative and network.distilled:
-        return (("This model's guidance is built in: what to avoid has no effect.", {}),)
+        return (Message("This model's guidance is built in: what to avoid has no effect."),)
     if negative and guidance <= 1:
-        return (("Without guidance above 1, what to avoid has no effect.", {}),)
+        return (Message("Without guidance above 1, what to avoid has no effect."),)
     return ()

@@ -7,28 +7,25 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ganapps.device import Device, all_finite, out_of_memory
-from ganapps.errors import UserError
+from ganapps.device import Device
+from ganapps.errors import Message, UserError
+from ganapps.networks.contracts import Tiled
 from ganapps.tasks import planes, tiles
-from ganapps.tasks.tally import Tally
+from ganapps.tasks.careful import Careful, MemoryFull
 
 SMALLEST = 64  # pixels a side: below, a tile is nearly all overlap
 LEAST = 24  # pixels a side: what is tried at last where the memory is full
-LARGEST = 512
 # for a network that looks at all of its picture, where tiles can't agree whatever they share
 GLOBAL_OVERLAP = 32
 SHARE = 0.25  # of the free memory that the tiles at work may take
-# per pixel of a tile's result, where the network does not say: three layers of 64 channels
-BYTES = 4 * 64 * 3
 
 
-class TileRun(Tally):
+class TileRun(Careful):
     """One run: where it computes now, how large a tile may be, and what had to be changed. Of a
     tile's work, `parts` are told.
     """
@@ -36,25 +33,21 @@ class TileRun(Tally):
     parts = 1
 
     def __init__(
-        self, network: Any, device: Device, source: np.ndarray, seed: int | None = None
+        self, network: Tiled, device: Device, source: np.ndarray, seed: int | None = None
     ) -> None:
-        super().__init__()
+        super().__init__(device)
         self.seed = seed  # of the noise of a network that draws some
-        self.network, self.device, self.source = network, device, source
+        self.network, self.source = network, source
         # one window fades into the next where both have seen all they look at
         self.reach = GLOBAL_OVERLAP if network.reach is None else network.reach
         self.overlap = 2 * (self.reach + tiles.RAMP)
-        # where tiles begin for it to see alike
-        self.step = getattr(network, "step", network.multiple)
         self.most: int | None = None  # pixels a side, after a memory was full
 
     def tile(self) -> int:
         """Pixels a side that a share of the free memory holds, at most what is quickest."""
-        each = getattr(self.network, "memory", BYTES * self.network.scale**2) * (
-            2 if self.source.shape[2] in (2, 4) else 1
-        )
+        each = self.network.memory * (2 if self.source.shape[2] in (2, 4) else 1)
         held = math.isqrt(int(SHARE * self.device.free_memory() / each))
-        side = max(SMALLEST, min(getattr(self.network, "tile", LARGEST), held))
+        side = max(SMALLEST, min(self.network.tile, held))
         return max(side - side % max(self.network.multiple, 16), self.network.multiple)
 
     def layout(self, tile: int | None, overlap: int | None) -> tiles.Grid:
@@ -64,17 +57,21 @@ class TileRun(Tally):
         overlap = self.overlap if overlap is None else overlap
         height, width = self.source.shape[:2]
         layout = tiles.grid(
-            height, width, tile or self.tile(), overlap, self.network.multiple, self.step
+            height,
+            width,
+            tile or self.tile(),
+            overlap,
+            self.network.multiple,
+            self.network.step,
         )
         if any(
             len(axis.starts) > 1 and axis.overlap < 2 * self.reach
             for axis in (layout.rows, layout.columns)
         ):
             self._changes.append(
-                (
+                Message(
                     "These tiles share fewer pixels than this model looks at: faint seams are "
-                    "possible.",
-                    {},
+                    "possible."
                 )
             )
         return layout
@@ -109,11 +106,7 @@ class TileRun(Tally):
         """
         if self.device.name == "cpu":
             return 1
-        each = (
-            getattr(self.network, "memory", BYTES * self.network.scale**2)
-            * layout.rows.side
-            * layout.columns.side
-        )
+        each = self.network.memory * layout.rows.side * layout.columns.side
         return int(max(1, min(8, SHARE * self.device.free_memory() / each)))
 
     def _results(self, windows: list[np.ndarray]) -> list[Tensor]:
@@ -130,10 +123,8 @@ class TileRun(Tally):
         if self.most and max(x.shape[2:]) > self.most:
             return self._in_parts(x, self.most)
         try:
-            return self._finite(x)
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
+            return self._called(lambda: self._forward(x))
+        except MemoryFull:
             self._smaller(x)
         return self._run(x)
 
@@ -143,13 +134,13 @@ class TileRun(Tally):
         if side >= LEAST:
             self.most = side
             self._changes.append(
-                ("Out of memory: tiles of {count} pixels instead.", {"count": side})
+                Message("Out of memory: tiles of {count} pixels instead.", count=side)
             )
         elif self.device.name != "cpu":
             self._changes.append(
-                (
+                Message(
                     "Out of memory on {device}: the rest is made on the CPU.",
-                    {"device": self.device.title},
+                    device=self.device.title,
                 )
             )
             self.network, self.device, self.most = _on_cpu(self.network, self.device)
@@ -162,7 +153,8 @@ class TileRun(Tally):
 
     def _in_parts(self, x: Tensor, side: int) -> Tensor:
         height, width = x.shape[2:]
-        layout = tiles.grid(height, width, side, self.overlap, self.network.multiple, self.step)
+        network = self.network
+        layout = tiles.grid(height, width, side, self.overlap, network.multiple, network.step)
         pixels = x.permute(0, 2, 3, 1).numpy()
         parts: list[list[Tensor]] = [[] for _ in x]
         for top in layout.rows.starts:
@@ -177,39 +169,20 @@ class TileRun(Tally):
                     list_.append(y)
         return torch.stack([tiles.whole(layout, self.network.scale, list_) for list_ in parts])
 
-    def _finite(self, x: Tensor) -> Tensor:
-        y = self._forward(self.device, x)
-        if not all_finite(y) and self.device.precision != "float32":
-            self._changes.append(
-                (
-                    "Not finite in {precision}: made again in float32.",
-                    {"precision": self.device.precision},
-                )
-            )
-            y = self._forward(self.device.with_precision("float32"), x)
-        if not all_finite(y):
-            raise UserError("This model's weights give no picture: its output is not finite.")
-        return y
-
-    def _forward(self, device: Device, x: Tensor) -> Tensor:
-        self._calls += 1
+    def _forward(self, x: Tensor) -> Tensor:
+        """The network's own answer to x, which is mirrored at its borders up to what it takes."""
         height, width = x.shape[2:]
         need = (
             max(-(-n // self.network.multiple) * self.network.multiple, self.network.minimum)
             for n in (height, width)
         )
-        padded = planes.mirrored(x, *need).to(device.name, memory_format=torch.channels_last)
-        with device.computing():
-            y = self._called(padded)[
-                ..., : height * self.network.scale, : width * self.network.scale
-            ]
-            return y.float().cpu()
-
-    def _called(self, x: Tensor) -> Tensor:
-        return self.network(x) if self.seed is None else self.network(x, self.seed)
+        padded = planes.mirrored(x, *need).to(self.device.name, memory_format=torch.channels_last)
+        y = self.network(padded) if self.seed is None else self.network(padded, self.seed)
+        scale = self.network.scale
+        return y[..., : height * scale, : width * scale].float().cpu()
 
 
-def _on_cpu(network: Any, device: Device) -> tuple[Any, Device, None]:
+def _on_cpu(network: Tiled, device: Device) -> tuple[Tiled, Device, None]:
     """A copy of the network beside the processor; the GPU's own stays where it was."""
     twin = copy.deepcopy(network.to("cpu"))
     network.to(device.name)

@@ -139,7 +139,7 @@ class Canvas:
         self.pixels = np.zeros(
             (layout.rows.length * scale, layout.columns.length * scale, channels), kind
         )
-        self.finished = 0
+        self.finished = self._told = 0
         self._across, self._down = layout.columns.weights(scale), layout.rows.weights(scale)
         last = layout.columns.starts[-1] + layout.columns.side
         self._band = torch.zeros(channels, layout.rows.side * scale, last * scale)
@@ -152,6 +152,11 @@ class Canvas:
         left = self.layout.columns.starts[column] * self.scale
         weighed = y.clamp(0, 1).mul_(self._across[column]).mul_(self._down[row][:, None])
         self._band[:, :, left : left + y.shape[2]] += weighed
+
+    def new_rows(self) -> np.ndarray:
+        """The rows [h, W, C] that were finished since this was last asked; no copy."""
+        rows, self._told = self.pixels[self._told : self.finished], self.finished
+        return rows
 
     def finish(self, row: int) -> None:
         """All windows of this row are in: what the next row does not touch is finished."""

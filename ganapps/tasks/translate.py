@@ -11,18 +11,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganapps.device import Device, all_finite, out_of_memory
-from ganapps.errors import UserError
+from ganapps.device import Device, all_finite
+from ganapps.errors import Message, UserError
+from ganapps.networks.contracts import Changer, Network, TextDenoiser, Translator
 from ganapps.pictures.images import from_tensor
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
-from ganapps.schema import Range
-from ganapps.tasks import finish, hidden
+from ganapps.settings import Picture, Setting
+from ganapps.tasks import careful, finish, hidden
+from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.edit import Editing
-from ganapps.tasks.faces import Seed, number
+from ganapps.tasks.faces import number
 from ganapps.tasks.labels import Labels
-from ganapps.tasks.tally import Tally
-from ganapps.tasks.text import Guidance, Prompt, Steps
+from ganapps.tasks.shared import (
+    EDITOR,
+    FORMATS,
+    Chosen,
+    Guidance,
+    KeepAlpha,
+    KeepColours,
+    KeepPlace,
+    Seed,
+    Steps,
+    Strength,
+)
+from ganapps.tasks.task import Task
 
 # bytes: larger pictures go through a processor in strips, so that Stop is heard and memory stays
 # bounded
@@ -33,21 +46,42 @@ TRIAL_STRIP = 200_000  # bytes of a strip there: many seams
 
 
 def translate(
-    network: Any,
+    network: Translator | TextDenoiser,
     device: Device,
     labels_of_model: Labels | None,
-    picture: Upload,
+    picture: Annotated[Upload, Picture(FORMATS)],
     *,
-    labels: dict[str, Any] | None = None,
+    labels: Chosen | None = None,
     seed: Seed | None = None,
-    keep_alpha: bool = True,
-    keep_place: bool = False,
-    strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
-    keep_colours: bool = False,
-    prompt: Prompt = "",
+    keep_alpha: KeepAlpha = True,
+    keep_place: KeepPlace = False,
+    strength: Strength = 1.0,
+    keep_colours: KeepColours = False,
+    prompt: Annotated[
+        str,
+        Setting(
+            longest=1000,
+            label="What should change",
+            says="what should change",
+            only_for=EDITOR,
+            free_text=True,
+        ),
+    ] = "",
     steps: Steps | None = None,
     guidance: Guidance | None = None,
-    image_guidance: Guidance | None = None,
+    image_guidance: Annotated[
+        float,
+        Setting(
+            0.0,
+            30.0,
+            label="How closely it follows the picture (image guidance)",
+            slider=(1, 5),
+            step=0.1,
+            says="how closely it follows the picture",
+            only_for=EDITOR,
+        ),
+    ]
+    | None = None,
 ) -> Iterator[Step]:
     """`picture` as the network's other domain would have it, or an editor as the `prompt` says; a
     Step after every strip, or step of an editor, the last one holds the result, as large as the
@@ -93,13 +127,17 @@ def translate(
     yield Step(total, total, (made,), run.calls(), run.changes() + changes)
 
 
-def units(size: tuple[int, int]) -> float:
-    """Megapixels of a picture (W, H): what the cost of translating it goes by."""
-    return size[0] * size[1] / 1e6
+TRANSLATE = Task(
+    "translate",
+    translate,
+    models="translate",
+    work=("steps",),
+    says="Carry a picture into a model's other domain. The result has the picture's size.",
+)
 
 
 def _run(
-    network: Any,
+    network: Network,
     device: Device,
     table: Labels | None,
     chosen: Mapping[str, Any] | None,
@@ -109,11 +147,11 @@ def _run(
     """Who carries the picture over. Raises UserError where something is asked that this model does
     not take.
     """
-    if getattr(network, "edits", False):
+    if isinstance(network, TextDenoiser) and network.edits:
         if chosen:
             raise UserError("This model has no labels: leave them out, or choose a model that has.")
         return Editing(network, device, **asked, seed=seed)
-    if not hasattr(network, "prepared"):
+    if not isinstance(network, Translator):
         raise UserError("This model does not translate pictures: choose a translator.")
     if given := ", ".join(name for name, value in asked.items() if value not in (None, "")):
         raise UserError(
@@ -123,16 +161,16 @@ def _run(
     return _Run(network, device, _condition(network, table, chosen), seed)
 
 
-class _Run(Tally):
+class _Run(Careful):
     """One picture: whole, or in strips, with retries that are told."""
 
     preview = ()
 
     def __init__(
-        self, network: Any, device: Device, condition: Tensor | None, seed: int | None
+        self, network: Translator, device: Device, condition: Tensor | None, seed: int | None
     ) -> None:
-        super().__init__()
-        self.network, self.device, self.condition, self.seed = network, device, condition, seed
+        super().__init__(device)
+        self.network, self.condition, self.seed = network, condition, seed
         self.figures: dict[str, Any] = {}
         self.strips = 1
 
@@ -154,26 +192,19 @@ class _Run(Tally):
                 self.result = self._whole(x, self.device)
                 self._calls += 1
                 yield 1, 1
-            except RuntimeError as error:
-                if not out_of_memory(error):
-                    raise
+            except MemoryFull:
                 self._changes.append(
-                    ("Out of memory for the whole picture: in strips instead.", {})
+                    Message("Out of memory for the whole picture: in strips instead.")
                 )
                 yield from self._in_strips(x, self.device)
         else:
             yield from self._in_strips(x, self.device)
         if not all_finite(self.result) and self.device.precision != "float32":
-            self._changes.append(
-                (
-                    "Not finite in {precision}: made again in float32.",
-                    {"precision": self.device.precision},
-                )
-            )
-            self.device = self.device.with_precision("float32")
+            low, self.device = self.device, self.device.with_precision("float32")
+            self._changes += careful.again(low, self.device)
             yield from self.through(x)
         elif not all_finite(self.result):
-            raise UserError("This model's weights give no picture: its output is not finite.")
+            raise careful.no_picture()
 
     def _fits(self, x: Tensor) -> bool:
         """May this picture go through the network whole?"""
@@ -181,7 +212,7 @@ class _Run(Tally):
         return self.network.memory(*x.shape[2:]) <= room
 
     def _whole(self, x: Tensor, device: Device) -> Tensor:
-        with device.computing():
+        with careful.block(device):
             return self.network(x.to(device.name), self._mixed(device), self.seed).float().cpu()
 
     def _in_strips(self, x: Tensor, device: Device) -> Iterator[tuple[int, int]]:
@@ -193,15 +224,13 @@ class _Run(Tally):
         try:
             while True:
                 try:
-                    with device.computing():
+                    with careful.block(device):
                         done, self.strips = next(work)
                 except StopIteration as end:
                     self.result = end.value
                     break
                 yield done, self.strips
-        except RuntimeError as error:
-            if not out_of_memory(error):
-                raise
+        except MemoryFull as error:
             raise UserError(
                 "The memory is not enough for this picture and this model: make the picture "
                 "smaller, or close other programs."
@@ -227,7 +256,7 @@ class _Run(Tally):
             x, size=[-(-s // need) * need for s in small], mode="area"
         )
         low, high = self.network.output_range
-        with self.device.computing():
+        with careful.block(self.device):
             work = self.network.in_strips(
                 x.to(self.device.name), self._mixed(self.device), self.seed, strip=TRIAL_STRIP
             )
@@ -250,7 +279,7 @@ def _run_out(work: Generator[Any, None, Tensor]) -> Tensor:
 
 
 def _condition(
-    network: Any, table: Labels | None, chosen: Mapping[str, Any] | None
+    network: Translator, table: Labels | None, chosen: Mapping[str, Any] | None
 ) -> Tensor | None:
     """[1, labels] of names and numbers; styles share out 1. Raises UserError for an unknown name or
     a number out of range.
@@ -294,7 +323,7 @@ def _colours(pixels: np.ndarray) -> np.ndarray:
     return pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
 
 
-def _padded(network: Any, x: Tensor) -> Tensor:
+def _padded(network: Changer, x: Tensor) -> Tensor:
     """x with its mirror image below and to the right, up to what the network needs."""
     need = [max(-(-s // network.multiple) * network.multiple, network.minimum) for s in x.shape[2:]]
     missing = [n - s for n, s in zip(need, x.shape[2:])]
@@ -305,7 +334,7 @@ def _padded(network: Any, x: Tensor) -> Tensor:
     )
 
 
-def _pixels(y: Tensor, network: Any, like: np.ndarray, keep_alpha: bool) -> np.ndarray:
+def _pixels(y: Tensor, network: Changer, like: np.ndarray, keep_alpha: bool) -> np.ndarray:
     """The result [C, H, W] as pixels [H, W, C] of the kind that came, its alpha put back."""
     if like.dtype == np.uint8:
         pixels = np.array(from_tensor(y[None], network.output_range)[0]).reshape(*y.shape[1:], -1)

@@ -9,39 +9,109 @@ import numpy as np
 
 from ganapps.device import Device
 from ganapps.errors import UserError
+from ganapps.networks.contracts import Network, NoisyUpscaler, Tiled, TwinUpscaler, Upscaler
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Part, Step
-from ganapps.schema import Range
+from ganapps.settings import Picture, Setting
 from ganapps.tasks import figures, finish, hidden, planes, resample, tiles
 from ganapps.tasks.denoised_tiles import DenoisedTiles
-from ganapps.tasks.faces import Seed, number
+from ganapps.tasks.faces import number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.shared import (
+    FORMATS,
+    KeepAlpha,
+    KeepColours,
+    KeepPlace,
+    Seed,
+    Steps,
+    Strength,
+)
+from ganapps.tasks.task import Task
 from ganapps.tasks.tile_run import TileRun
 
 INSPECTED = 64_000_000  # pixels: of larger results no heat maps are made
 
 
 def upscale(
-    network: Any,
+    network: Tiled,
     device: Device,
     labels_of_model: Labels | None,
-    picture: Upload,
+    picture: Annotated[Upload, Picture(FORMATS)],
     *,
-    scale: Annotated[float, Range(0.05, 64)] | None = None,
-    width: Annotated[int, Range(1, 262_144)] | None = None,
-    tile: Annotated[int, Range(16, 4096)] | None = None,
-    overlap: Annotated[int, Range(0, 512)] | None = None,
-    keep_alpha: bool = True,
-    keep_place: bool = False,
-    sixteen_bit: bool = True,
-    inspect: bool = True,
-    crop: list[int] | None = None,
-    strength: Annotated[float, Range(0.0, 1.0)] = 1.0,
-    keep_colours: bool = False,
-    denoise: Annotated[float, Range(0.0, 1.0)] | None = None,
-    steps: Annotated[int, Range(1, 1000)] | None = None,
+    scale: Annotated[
+        float,
+        Setting(0.05, 64, says="how many times larger; 0 for what the model does", unset=0),
+    ]
+    | None = None,
+    width: Annotated[
+        int,
+        Setting(
+            1,
+            262_144,
+            label="Width in pixels",
+            says="or the width of the result in pixels; 0 for none",
+            unset=0,
+        ),
+    ]
+    | None = None,
+    tile: Annotated[
+        int,
+        Setting(
+            16,
+            4096,
+            label="Tile in pixels (0: by the memory)",
+            seldom=True,
+            says="side of a tile in pixels; 0 for what fits the memory",
+            unset=0,
+        ),
+    ]
+    | None = None,
+    overlap: Annotated[int, Setting(0, 512, says="pixels that neighbouring tiles share")]
+    | None = None,
+    keep_alpha: KeepAlpha = True,
+    keep_place: KeepPlace = False,
+    sixteen_bit: Annotated[
+        bool,
+        Setting(
+            label="A picture of 16 bits stays one",
+            seldom=True,
+            says="a picture of 16 bits stays one",
+        ),
+    ] = True,
+    inspect: Annotated[
+        bool, Setting(says="measure what contradicts the original and what was invented")
+    ] = True,
+    crop: Annotated[list[int], Setting(says="only this part of the picture: [x, y, width, height]")]
+    | None = None,
+    strength: Strength = 1.0,
+    keep_colours: KeepColours = False,
+    denoise: Annotated[
+        float,
+        Setting(
+            0.0,
+            1.0,
+            label="Denoise",
+            slider=(0, 1),
+            step=0.05,
+            says="how much noise is removed, 0 to 1; left out, all",
+            only_for="a model with a twin that leaves noise",
+        ),
+    ]
+    | None = None,
+    steps: Steps | None = None,
     seed: Seed | None = None,
-    noise_level: Annotated[int, Range(0, 1000)] | None = None,
+    noise_level: Annotated[
+        int,
+        Setting(
+            0,
+            1000,
+            label="Noise on the small picture: the more, the more is invented",
+            slider=(0, 350),
+            says="how noisy the small picture itself is made first: the more, the more is invented",
+            only_for="a diffusion model that can",
+        ),
+    ]
+    | None = None,
 ) -> Iterator[Step]:
     """`picture` enlarged; a Step after every tile, of a diffusion model after every step; the last
     one holds the result as pixels.
@@ -73,9 +143,9 @@ def upscale(
         layout.count * work.parts + 1,
     )
     for done in work.through(layout, canvas):
-        yield Step(
-            done, total, (), work.calls(), work.changes(), part=Part(canvas.pixels, canvas.finished)
-        )
+        rows = canvas.new_rows()
+        part = Part(rows) if len(rows) else None
+        yield Step(done, total, (), work.calls(), work.changes(), part=part)
     pixels = (
         canvas.pixels
         if size == canvas.pixels.shape[1::-1]
@@ -90,30 +160,34 @@ def upscale(
     yield Step(total, total, (made,), changes=changes)
 
 
-def units(size: tuple[int, int]) -> float:
-    """Megapixels of a picture (W, H): what the cost of enlarging it goes by."""
-    return size[0] * size[1] / 1e6
+UPSCALE = Task(
+    "upscale",
+    upscale,
+    models="upscale",
+    work=("steps",),
+    says="Enlarge a picture with an upscaler.",
+)
 
 
-def _upscaler(network: Any, denoise: float | None) -> Any:
+def _upscaler(network: Network, denoise: float | None) -> Tiled:
     """The network, of twins the one that removes noise so strongly. Raises UserError where it is no
     upscaler, or has no such choice.
     """
-    if getattr(network, "value_range", None) != (0.0, 1.0) or not hasattr(network, "scale"):
+    if not isinstance(network, Tiled):
         raise UserError("This model does not enlarge pictures: choose an upscaler.")
     if denoise is None:
         return network
-    if not hasattr(network, "denoised"):
+    if not isinstance(network, TwinUpscaler):
         raise UserError("This model has no denoise strength: leave it out, or choose one that has.")
     return network.denoised(denoise)
 
 
-def _work(network: Any, device: Device, source: np.ndarray, asked: dict[str, Any]) -> TileRun:
+def _work(network: Tiled, device: Device, source: np.ndarray, asked: dict[str, Any]) -> TileRun:
     """Who makes the tiles: one call each, or a diffusion model's walk."""
-    if hasattr(network, "noise_levels"):
+    if isinstance(network, NoisyUpscaler):
         seed = None if asked["seed"] is None else number(asked["seed"])
         return DenoisedTiles(network, device, source, **{**asked, "seed": seed})
-    draws = getattr(network, "draws", False)
+    draws = isinstance(network, Upscaler) and network.draws
     if given := ", ".join(
         name
         for name, value in asked.items()

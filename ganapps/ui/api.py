@@ -6,7 +6,8 @@ import functools
 import inspect
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,12 @@ from ganapps.errors import UserError
 from ganapps.pictures import images
 from ganapps.race import Race, race, report
 from ganapps.recipe import Recipe
+from ganapps.settings import Declared
+from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
 from ganapps.ui.parts.pairs import FACES, between, given
+from ganapps.ui.parts.settings import asked
 
 log = logging.getLogger("ganapps")
 Answer = tuple[list[gr.FileData], dict]
@@ -27,9 +31,8 @@ Answer = tuple[list[gr.FileData], dict]
 
 def publish(engine: Engine) -> None:
     """Register every endpoint; call it inside the window's Blocks."""
-    for make in (_faces, _upscale, _translate, _compare):
-        endpoint = _careful(make(engine))
-        gr.api(endpoint, api_name=endpoint.__name__, **common.DEVICE)
+    for name, endpoint in endpoints(engine).items():
+        gr.api(_careful(endpoint), api_name=name, **common.DEVICE)
 
 
 def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterator[Answer]]:
@@ -40,12 +43,12 @@ def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterato
 
     @functools.wraps(endpoint)
     def careful(*given: Any, **named: Any) -> Iterator[Answer]:
-        asked = dict(zip(defaults, given, strict=False)) | named
-        asked = {
-            name: defaults.get(name) if value is None else value for name, value in asked.items()
+        told = defaults | dict(zip(defaults, given, strict=False)) | named
+        told = {
+            name: defaults.get(name) if value is None else value for name, value in told.items()
         }
         try:
-            yield from endpoint(**asked)
+            yield from endpoint(**told)
         except UserError as e:
             raise gr.Error(str(e), print_exception=False) from e
         except Exception as e:
@@ -55,198 +58,130 @@ def _careful(endpoint: Callable[..., Iterator[Answer]]) -> Callable[..., Iterato
     return careful
 
 
-def _faces(engine: Engine) -> Callable:
-    first = common.here_first(engine, "faces").id
+@dataclass(frozen=True)
+class Argument:
+    """One argument of an endpoint: its type as programs see it, its default, a sentence on it."""
 
-    def faces(
-        seed: str = "0",
-        count: int = 1,
-        psi: float = 0.7,
-        model: str = first,
-        labels: dict | None = None,
-        mix: str = "",
-        mix_from: int = 4,
-        mix_to: int = 31,
-        cutoff: int = 0,
-        noise: str = "const",
-        precision: str = "auto",
-        weights: gr.FileData | None = None,
-        turn: float = 0,
-        right: float = 0,
-        down: float = 0,
-    ) -> Iterator[Answer]:
-        """Draw faces from seeds with a GAN. Streams: each answer holds the pictures made so far.
+    kind: Any
+    default: Any
+    says: str
 
-        Args:
-            seed: a number, or any text (its SHA-256 is the number); face i has seed + i.
-            count: how many faces, 1 to 64.
-            psi: variety: 0 is the average face, 1 all the variety there is.
-            model: a model of the catalogue, or owner/repo:file@revision of the Hub.
-            labels: what to set on a model with labels, such as {"beard": 0.8}; the rest is drawn by
-                the seed.
-            mix: a second seed whose styles take the layers from mix_from to mix_to; empty for none.
-            mix_from: first layer of the second seed.
-            mix_to: last layer of the second seed.
-            cutoff: psi acts in this many first layers only; 0 for all.
-            noise: fine detail: const, random (by the seed) or none.
-            precision: auto, float32, bfloat16 or float16.
-            weights: a checkpoint file of your own, in place of the model; a recipe names it by its
-                sha256.
-            turn: of a StyleGAN3: turn the picture, in degrees.
-            right: of a StyleGAN3: move it to the right, 1 is the picture's width.
-            down: of a StyleGAN3: move it down, likewise.
 
-        Returns:
-            The PNG files, each with its recipe inside, and {"recipe", "report"}.
-        """
+@dataclass(frozen=True)
+class Endpoint:
+    """What is published of a task. `order` is that of its first arguments, in which programs give
+    them; settings that are not in it come behind. `defaults` differ from the task's own.
+    """
+
+    task: str
+    order: tuple[str, ...]
+    streams: str
+    returns: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+# the arguments that are no settings; of the model the default is the first one that is here
+RECIPE = {
+    "model": Argument(str, "", "a model of the catalogue, or owner/repo:file@revision of the Hub."),
+    "precision": Argument(str, "auto", "auto, float32, bfloat16 or float16."),
+    "weights": Argument(
+        gr.FileData | None,
+        None,
+        "a checkpoint file of your own, in place of the model; a recipe names it by its sha256.",
+    ),
+}
+ENDPOINTS = (
+    Endpoint(
+        "faces",
+        ("seed", "count", "psi", "model", "labels", "mix", "mix_from", "mix_to", "cutoff")
+        + ("noise", "precision", "weights", "turn", "right", "down"),
+        "Streams: each answer holds the pictures made so far.",
+        'The PNG files, each with its recipe inside, and {"recipe", "report"}.',
+        {"count": 1},
+    ),
+    Endpoint(
+        "upscale",
+        ("picture", "model", "scale", "width", "strength", "keep_colours", "tile", "keep_place")
+        + ("precision", "denoise", "weights", "steps", "seed", "noise_level"),
+        "Streams: an answer after each tile, the last one with the result.",
+        'The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured '
+        "on it.",
+    ),
+    Endpoint(
+        "translate",
+        ("picture", "model", "labels", "strength", "keep_colours", "keep_place", "precision")
+        + ("weights", "prompt", "steps", "guidance", "image_guidance", "seed"),
+        "Streams: an answer after each strip, the last one with the result.",
+        'The PNG file with its recipe inside, and {"recipe", "report"}.',
+    ),
+)
+
+
+def endpoints(engine: Engine) -> dict[str, Callable[..., Iterator[Answer]]]:
+    """Every endpoint by its name, with the signature and the docstring that programs read."""
+    made = {published.task: _of_task(engine, published) for published in ENDPOINTS}
+    return made | {"compare": _compare(engine)}
+
+
+def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answer]]:
+    task = TASKS[published.task]
+
+    def endpoint(**given: Any) -> Iterator[Answer]:
         settings = {
-            "seed": common.seed(seed),
-            "count": count,
-            "psi": psi,
-            "labels": labels or None,
-            "mix": mix or None,
-            "mix_from": mix_from,
-            "mix_to": mix_to,
-            "cutoff": cutoff or None,
-            "noise": noise,
-            "turn": turn or None,
-            "right": right or None,
-            "down": down or None,
+            name: asked(declared, given[name])
+            for name, declared in task.settings.items()
+            if given[name] is not None
         }
-        yield from answers(engine, Recipe("faces", model, settings, precision), (), weights)
+        recipe = Recipe(task.name, given["model"], settings, given["precision"])
+        pictures = [_path(given[name], name) for name in task.inputs]
+        yield from answers(engine, recipe, pictures, given["weights"])
 
-    faces.__annotations__["return"] = Answer
-    return faces
+    arguments = dict(RECIPE)
+    arguments["model"] = replace(RECIPE["model"], default=common.here_first(engine, task.name).id)
+    for name, picture in task.inputs.items():
+        arguments[name] = Argument(gr.FileData | None, None, f"{picture.says}.")
+    for name, declared in task.settings.items():
+        arguments[name] = _argument(declared, published.defaults)
+    ordered = {name: arguments[name] for name in (*published.order, *arguments)}
+    says = f"{task.says} {published.streams}"
+    return _signed(endpoint, task.name, ordered, says, published.returns)
 
 
-def _upscale(engine: Engine) -> Callable:
-    first = common.here_first(engine, "upscale").id
+def _argument(declared: Declared, defaults: Mapping[str, Any]) -> Argument:
+    """A setting as programs see it: words and seeds as text, `unset` for None where it has one."""
+    said = declared.said
+    kind = str if str in declared.types else declared.types[0]
+    default = said.unset if declared.default is None else declared.default
+    if declared.is_seed and default is not None:
+        default = str(default)
+    default = defaults.get(declared.name, default)
+    says = f"of {said.only_for}: {said.says}" if said.only_for else said.says
+    if said.high is not None or declared.words:
+        says += f"; {declared.accepted()}"
+    return Argument(kind | None if default is None else kind, default, f"{says}.")
 
-    def upscale(
-        picture: gr.FileData | None = None,
-        model: str = first,
-        scale: float = 0,
-        width: int = 0,
-        strength: float = 1.0,
-        keep_colours: bool = False,
-        tile: int = 0,
-        keep_place: bool = False,
-        precision: str = "auto",
-        denoise: float | None = None,
-        weights: gr.FileData | None = None,
-        steps: int | None = None,
-        seed: str | None = None,
-        noise_level: int | None = None,
-    ) -> Iterator[Answer]:
-        """Enlarge a picture with an upscaler. Streams: an answer after each tile, the last one with
-        the result.
 
-        Args:
-            picture: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
-            model: a model of the catalogue, or owner/repo:file@revision of the Hub.
-            scale: how many times larger; 0 for what the model does.
-            width: or the result's width in pixels; 0 for none.
-            strength: 1 is the network's result, 0 the bicubic picture.
-            keep_colours: give the result the original's colours.
-            tile: side of a tile in pixels; 0 for what fits the memory.
-            keep_place: keep where the photograph was taken (GPS).
-            precision: auto, float32, bfloat16 or float16.
-            denoise: of a model with a twin that leaves noise: how much is removed, 0 to 1.
-            weights: a checkpoint file of your own, in place of the model; a recipe names it by its
-                sha256.
-            steps: of a diffusion model, for each tile, 1 to 1000.
-            seed: of its noise: a number, or any text.
-            noise_level: how noisy the small picture itself is made first, of a model that can: the
-                more, the more is invented.
-
-        Returns:
-            The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured
-            on it.
-        """
-        settings = {
-            "scale": scale or None,
-            "width": width or None,
-            "strength": strength,
-            "keep_colours": keep_colours,
-            "tile": tile or None,
-            "keep_place": keep_place,
-            "denoise": denoise,
-        }
-        settings |= _told(steps=steps, seed=seed, noise_level=noise_level)
-        yield from answers(
-            engine,
-            Recipe("upscale", model, settings, precision),
-            [_path(picture, "picture")],
-            weights,
+def _signed(
+    endpoint: Callable[..., Iterator[Answer]],
+    name: str,
+    arguments: Mapping[str, Argument],
+    says: str,
+    returns: str,
+) -> Callable[..., Iterator[Answer]]:
+    """The function with that name, these arguments and a docstring that tells of them."""
+    lines = [f"    {argument}: {told.says}" for argument, told in arguments.items()]
+    endpoint.__name__ = endpoint.__qualname__ = name
+    endpoint.__doc__ = "\n".join([says, "", "Args:", *lines, "", "Returns:", f"    {returns}"])
+    endpoint.__annotations__ = {n: told.kind for n, told in arguments.items()} | {"return": Answer}
+    parameters = [
+        inspect.Parameter(
+            n, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=told.default, annotation=told.kind
         )
-
-    upscale.__annotations__["return"] = Answer
-    return upscale
-
-
-def _translate(engine: Engine) -> Callable:
-    first = common.here_first(engine, "translate").id
-
-    def translate(
-        picture: gr.FileData | None = None,
-        model: str = first,
-        labels: dict | None = None,
-        strength: float = 1.0,
-        keep_colours: bool = False,
-        keep_place: bool = False,
-        precision: str = "auto",
-        weights: gr.FileData | None = None,
-        prompt: str = "",
-        steps: int | None = None,
-        guidance: float | None = None,
-        image_guidance: float | None = None,
-        seed: str | None = None,
-    ) -> Iterator[Answer]:
-        """Carry a picture into a model's other domain. The result has the picture's size.
-
-        Args:
-            picture: PNG, JPEG, WebP, AVIF, TIFF, BMP or GIF.
-            model: a model of the catalogue, or owner/repo:file@revision of the Hub.
-            labels: of a model with labels: {"7": 1} for style 7, {"Young": 1} for an attribute of a
-                face.
-            strength: 1 is the network's result, 0 the picture itself.
-            keep_colours: give the result the picture's colours.
-            keep_place: keep where the photograph was taken (GPS).
-            precision: auto, float32, bfloat16 or float16.
-            weights: a checkpoint file of your own, in place of the model; a recipe names it by its
-                sha256.
-            prompt: of an editor: what should change.
-            steps: of an editor, 1 to 1000.
-            guidance: how closely it follows the text.
-            image_guidance: how closely it follows the picture.
-            seed: of its noise, or of pix2pix's dropout: a number, or any text.
-
-        Returns:
-            The PNG file with its recipe inside, and {"recipe", "report"}.
-        """
-        settings = {
-            "labels": labels or None,
-            "strength": strength,
-            "keep_colours": keep_colours,
-            "keep_place": keep_place,
-            "prompt": prompt,
-        }
-        settings |= _told(steps=steps, guidance=guidance, image_guidance=image_guidance, seed=seed)
-        yield from answers(
-            engine,
-            Recipe("translate", model, settings, precision),
-            [_path(picture, "picture")],
-            weights,
-        )
-
-    translate.__annotations__["return"] = Answer
-    return translate
-
-
-def _told(seed: str | None, **settings: float | None) -> dict[str, Any]:
-    """The settings that were asked for; what is left out, the model's row says."""
-    told = {name: value for name, value in settings.items() if value is not None}
-    return told if seed is None else told | {"seed": common.seed(seed)}
+        for n, told in arguments.items()
+    ]
+    signature = inspect.Signature(parameters, return_annotation=Answer)
+    endpoint.__signature__ = signature  # type: ignore[attr-defined]  # what inspect reads first
+    return endpoint
 
 
 def _path(given: object, name: str) -> str:
@@ -303,7 +238,7 @@ def _compare(engine: Engine) -> Callable:
             what one costs: parameters, operations counted by torch, peak memory with the network.
         """
         kind = between(engine, (gan, diffusion))
-        asked = Race(
+        wanted = Race(
             kind.recipes(
                 (gan, diffusion),
                 "auto",
@@ -318,13 +253,13 @@ def _compare(engine: Engine) -> Callable:
             kept: list[gr.FileData] = []
             reports: list = [None, None]
             files.check_room()
-            for lap in race(engine, asked, pictures):
+            for lap in race(engine, wanted, pictures):
                 kept += [
                     _stored(path)
                     for path in images.keep_all(lap.result.made, Path(folder), len(kept))
                 ]
                 reports[lap.side] = lap.result.report
-                yield kept, report(asked, lap, reports)
+                yield kept, report(wanted, lap, reports)
 
     compare.__annotations__["return"] = Answer
     return compare

@@ -65,12 +65,34 @@
     if (figure && !figure.contains(event.relatedTarget)) figure.classList.remove("looking");
   });
 
+  // A picture box draws two megapixels at most: a larger picture is replaced by a small copy of it, which says how large it really is.
+  const MOST = 2e6, ownSize = (picture) => ({ width: +picture.dataset.width || picture.naturalWidth, height: +picture.dataset.height || picture.naturalHeight });
+  document.addEventListener("load", (event) => {
+    const picture = event.target, address = picture.src;
+    if (!picture.matches?.(".picture-box img") || picture.dataset.copy === address) return;
+    ["copy", "width", "height"].forEach((name) => delete picture.dataset[name]);
+    const { naturalWidth: width, naturalHeight: height } = picture, share = Math.sqrt(MOST / (width * height));
+    if (!(share < 1)) return;
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, Math.floor(width * share));
+    canvas.height = Math.max(1, Math.floor(height * share));
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob((small) => {
+      if (picture.src !== address) return;
+      const copy = URL.createObjectURL(small);
+      Object.assign(picture.dataset, { copy, width, height });
+      picture.addEventListener("load", () => URL.revokeObjectURL(copy), { once: true });
+      picture.src = copy;
+    });
+  }, true);
+
   // A crop: a rectangle dragged on the picture, or a square around a click; its numbers stand in a field, where they can be typed too.
   const SIDE = 96, box = () => document.querySelector("#upscale-picture .image-frame img"), field = () => document.querySelector("#upscale-crop :is(input, textarea)");
   let from = null;
   const shownPart = (picture) => {
-    const around = picture.getBoundingClientRect(), zoom = Math.min(around.width / picture.naturalWidth, around.height / picture.naturalHeight, getComputedStyle(picture).objectFit === "scale-down" ? 1 : Infinity);
-    return { zoom, left: around.left + (around.width - picture.naturalWidth * zoom) / 2, top: around.top + (around.height - picture.naturalHeight * zoom) / 2 };
+    const around = picture.getBoundingClientRect(), { width, height } = ownSize(picture), most = getComputedStyle(picture).objectFit === "scale-down" ? picture.naturalWidth / width : Infinity;
+    const zoom = Math.min(around.width / width, around.height / height, most);
+    return { zoom, left: around.left + (around.width - width * zoom) / 2, top: around.top + (around.height - height * zoom) / 2 };
   };
   const frame = (numbers) => {
     const picture = box(), parent = picture?.parentElement;
@@ -88,7 +110,7 @@
     input.dispatchEvent(new Event("input", { bubbles: true }));
   };
   const dragged = (event) => {
-    const picture = box(), { zoom, left, top } = shownPart(picture), { naturalWidth: width, naturalHeight: height } = picture;
+    const picture = box(), { zoom, left, top } = shownPart(picture), { width, height } = ownSize(picture);
     const at = ([x, y]) => [Math.min(Math.max(Math.round((x - left) / zoom), 0), width), Math.min(Math.max(Math.round((y - top) / zoom), 0), height)];
     const [x, y] = at(from), [toX, toY] = at([event.clientX, event.clientY]);
     if (Math.hypot(event.clientX - from[0], event.clientY - from[1]) > 4 && toX !== x && toY !== y)
@@ -107,5 +129,5 @@
   document.addEventListener("pointercancel", () => { from = null; });
   document.addEventListener("dragstart", (event) => { if (event.target === box()) event.preventDefault(); });
   document.addEventListener("input", (event) => { if (event.target === field()) frame((event.target.value.match(/\d+/g) || []).map(Number)); });
-  document.addEventListener("load", (event) => { if (event.target === box() && field()?.value) write([]); }, true);
+  document.addEventListener("load", (event) => { if (event.target === box() && field()?.value && event.target.dataset.copy !== event.target.src) write([]); }, true);
 }

@@ -18,7 +18,7 @@ from ganapps.ui.tabs.faces import FacesTab
 from ganapps.ui.tabs.translate import TranslateTab
 from ganapps.ui.tabs.upscale import UpscaleTab
 from ganapps.ui.theme import theme
-from ganapps.ui.words import I18N, escaped, say, t
+from ganapps.ui.words import escaped, say, t, translations
 
 HERE = Path(__file__).parent
 
@@ -76,7 +76,7 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
         "theme": theme(),
         "css_paths": [HERE / "window.css", HERE / "compare.css"],
         "js": (HERE / "window.js").read_text(encoding="utf-8"),
-        "i18n": I18N,
+        "i18n": translations(),
         "footer_links": ["api", "settings"],
         "show_error": False,
         "enable_monitoring": False,
@@ -98,7 +98,7 @@ def _head(engine: Engine, lang: str, hub: bool | None) -> str:
     )
     facts = [
         engine.device_title,
-        say(lang, "1 model here") if here == 1 else say(lang, "{count} models here", count=here),
+        say(lang, "{count:model|models} here", count=here),
     ]
     if hub is not None:
         facts.append(say(lang, "Hub reachable") if hub else say(lang, "Hub offline"))

@@ -1,1 +1,47 @@
-"""Who computes, and what runs there are."""
+"""Who computes: a job of plain values goes in, steps of plain values come out, errors as errors.
+
+A worker is anything with `steps`: here in this process (`here.Here`), or the same in a process of
+its own (`spawned.Spawned`). What is told meanwhile goes by `runs.Signals`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ganapps.errors import Message
+from ganapps.models.catalog import Checkpoint
+from ganapps.models.hub import Located
+from ganapps.pictures.uploads import Upload
+from ganapps.recipe import Recipe
+from ganapps.report import Report, Step
+
+Rehearsal = Literal["", "flops", "memory", "both"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run as a worker needs it: a checked recipe, its row, the file on this disk, decoded
+    uploads, and what there is to say already.
+
+    A `rehearsal` measures more than an ordinary run does: "flops" counts arithmetic, "memory" finds
+    the peak beside what earlier runs have left, "both" does both.
+    """
+
+    recipe: Recipe
+    checkpoint: Checkpoint
+    located: Located
+    uploads: tuple[Upload, ...] = ()
+    changes: tuple[Message, ...] = ()
+    rehearsal: Rehearsal = ""
+
+
+class Worker(Protocol):
+    """What computes."""
+
+    def steps(self, job: Job) -> Generator[tuple[Step, Report], None, None]:
+        """Each step of the job and the report so far. Stoppable: close the generator, from outside
+        by the run's signals. Raises UserError or WeightsError.
+        """
+        ...

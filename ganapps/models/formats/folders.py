@@ -7,6 +7,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+from torch import Tensor
 
 from ganapps.errors import WeightsError
 from ganapps.models import formats
@@ -23,7 +26,8 @@ def read(path: Path, files: Sequence[str], name: str) -> formats.Contents:
 
     `name` is how sentences call it. Raises WeightsError.
     """
-    tensors, settings = {}, {}
+    tensors: dict[str, Tensor] = {}
+    settings: dict[str, Any] = {}
     for file in files:
         part, stem = _part(file), PurePosixPath(file).stem
         if part == "tokenizer":

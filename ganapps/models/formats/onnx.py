@@ -70,7 +70,7 @@ def read_graph(data: memoryview, budget: Budget) -> tuple[dict[str, Tensor], dic
     return tensors, {"nodes": nodes}
 
 
-def _node(data: memoryview, budget: Budget) -> tuple[dict[str, Any], Tensor | None]:
+def _node(data: int | memoryview, budget: Budget) -> tuple[dict[str, Any], Tensor | None]:
     inputs, outputs, operation, texts, constant = [], [], "", {}, None
     for field, value in _fields(data, budget):
         if field == INPUT:
@@ -88,11 +88,12 @@ def _node(data: memoryview, budget: Budget) -> tuple[dict[str, Any], Tensor | No
     return {"operation": operation, "inputs": inputs, "outputs": outputs, "texts": texts}, constant
 
 
-def _tensor(data: memoryview, budget: Budget) -> tuple[str, Tensor | None]:
+def _tensor(data: int | memoryview, budget: Budget) -> tuple[str, Tensor | None]:
     """A tensor and its name; None in its place where it holds something else than the numbers that
     networks are made of.
     """
-    shape, kind, values, name = [], 0, None, ""
+    shape, values, name = [], None, ""
+    kind: int | memoryview = 0
     for field, value in _fields(data, budget):
         if field == DIMS:
             shape += _integers(value, budget)

@@ -138,7 +138,8 @@ class Reader:
         self.push(LongText(view) if count > LONGEST_TEXT else str(view, "utf-8", "surrogatepass"))
 
     def push_name(self, module: object, name: object) -> None:
-        self.insist(type(module) is str and type(name) is str)
+        if type(module) is not str or type(name) is not str:
+            raise damaged(self.budget.file)
         self.insist(all(part.isidentifier() for part in (*module.split("."), name)))
         text = f"{module}.{name}"
         if text.startswith("dnnlib.tflib.") and text != TENSORFLOW_NETWORK:
@@ -148,7 +149,8 @@ class Reader:
         self.push(Name(text))
 
     def push_record(self, name: str, args: object) -> None:
-        self.insist(type(args) is tuple)
+        if type(args) is not tuple:
+            raise damaged(self.budget.file)
         self.push(Record(name, args))
         self.records.append(self.stack[-1])
 
@@ -167,7 +169,8 @@ class Reader:
         self.stack = []
 
     def call(self, name: object, args: object) -> None:
-        self.insist(type(name) is Name)
+        if type(name) is not Name:
+            raise damaged(self.budget.file)
         if name.text == ORDERED_DICT:
             self.push_dict(args, (list, dict))
         elif name.text == COUNTER:
@@ -179,9 +182,9 @@ class Reader:
         """The call may give the pairs, as Python 2 did. Each pair is a step, since the call may be
         repeated.
         """
-        self.insist(
-            type(args) is tuple and len(args) <= 1 and all(type(pairs) in kinds for pairs in args)
-        )
+        if type(args) is not tuple:
+            raise damaged(self.budget.file)
+        self.insist(len(args) <= 1 and all(type(pairs) in kinds for pairs in args))
         pairs = args[0] if args else ()
         self.push({})
         for pair in pairs.items() if type(pairs) is dict else pairs:
@@ -199,7 +202,8 @@ class Reader:
     def add(self, values: list) -> None:
         target = self.stack[-1]
         if type(target) is Record:
-            target.entries = target = [] if target.entries is None else target.entries
+            target.entries = [] if target.entries is None else target.entries
+            target = target.entries
         self.insist(type(target) is list)
         target.extend(values)
 
@@ -212,7 +216,8 @@ class Reader:
         """
         target = self.stack[-1]
         if type(target) is Record:
-            target.pairs = target = {} if target.pairs is None else target.pairs
+            target.pairs = {} if target.pairs is None else target.pairs
+            target = target.pairs
         self.insist(type(target) is dict and len(parts) % 2 == 0)
         for key, value in zip(parts[::2], parts[1::2], strict=True):
             if type(key) is Name:

@@ -74,12 +74,11 @@ def _tensors(
     if type(value) is Record and value.pairs is not None:
         value = value.pairs
     if type(value) is Record:
-        if value.name == PARAMETER:
-            value = value.args[0]
-        if value.name in REBUILD:
-            yield path, value
-        elif value.name not in KNOWN and value.name != PERSISTENT:
-            strangers.append(value.name)
+        record = value.args[0] if value.name == PARAMETER else value
+        if record.name in REBUILD:
+            yield path, record
+        elif record.name not in KNOWN and record.name != PERSISTENT:
+            strangers.append(record.name)
     elif isinstance(value, dict):
         for key, inner in value.items():
             yield from _tensors(inner, (*path, str(key)), budget, strangers)

@@ -13,6 +13,7 @@ import math
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
 import numpy
 from torch import Tensor
@@ -201,18 +202,16 @@ def read_snapshot(
     state dict would leave out (they are among the tensors). Raises `WeightsError`.
     """
     budget = snapshot.budget
-    root = mapping(value)
+    root = mapping(value) or {}
     networks = {
-        name: network
-        for name, value in (root or {}).items()
-        if (network := _network(value)) is not None
+        name: network for name, value in root.items() if (network := _network(value)) is not None
     }
     if not networks:
         raise _stranger(value, budget.file)
     chosen = [name for name in wanted or ("G_ema",) if name in networks]
     if not chosen:
         raise nothing_wanted(budget.file, wanted or ("G_ema",), [str(name) for name in networks])
-    settings = {
+    settings: dict[str, Any] = {
         name: value for name, raw in root.items() if (value := plain(raw, budget)) is not NOT_PLAIN
     }
     settings |= {name: network.settings(budget) for name, network in networks.items()}
@@ -284,6 +283,8 @@ def _network(value: object) -> Network | None:
     """The module that a record stands for, if it is one."""
     if type(value) is not Record:
         return None
+    name: object
+    state: object
     if value.name == PERSISTENT_OBJECT:
         meta = (mapping(value.args[0]) if value.args else None) or {}
         name, state = meta.get("class_name"), mapping(meta.get("state"))
@@ -304,7 +305,7 @@ def mapping(value: object) -> dict | None:
     return pairs if type(pairs) is dict else None
 
 
-def _is_encoded(value: object) -> bool:
+def _is_encoded(value: object) -> TypeGuard[Record]:
     """Is this the call that stands for bytes in protocol 2?"""
     return (
         type(value) is Record
@@ -370,31 +371,31 @@ def _plain_record(value: object) -> object:
         return NOT_PLAIN
     if value.name.endswith(".scalar") and len(value.args) == 2:
         found = _numbers(*value.args, ())
-        return NOT_PLAIN if found is NOT_PLAIN else found[()].item()
+        return NOT_PLAIN if found is None else found[()].item()
     if type(value.state) is tuple and len(value.state) == 5 and value.state[3] is False:
         found = _numbers(value.state[2], value.state[4], value.state[1])
-        return NOT_PLAIN if found is NOT_PLAIN else found.tolist()
+        return NOT_PLAIN if found is None else found.tolist()
     return NOT_PLAIN
 
 
-def _numbers(kind: object, data: object, shape: object) -> numpy.ndarray | object:
+def _numbers(kind: object, data: object, shape: object) -> numpy.ndarray | None:
     """The array of `shape` in `data`; `kind` is the record of its numpy.dtype, whose state holds
-    the byte order.
+    the byte order. None for what is no such array.
     """
-    code = (
-        kind.args[0] if type(kind) is Record and kind.name == "numpy.dtype" and kind.args else None
-    )
-    order = kind.state[1] if code and type(kind.state) is tuple and len(kind.state) > 1 else "<"
-    data = _bytes(data)
-    if type(code) is not str or code not in NUMBERS or order not in ("<", ">", "|") or data is None:
-        return NOT_PLAIN
+    if type(kind) is not Record or kind.name != "numpy.dtype" or not kind.args:
+        return None
+    code, state = kind.args[0], kind.state
+    order = state[1] if type(state) is tuple and len(state) > 1 else "<"
+    raw = _bytes(data)
+    if type(code) is not str or code not in NUMBERS or order not in ("<", ">", "|") or raw is None:
+        return None
     if (
         type(shape) is not tuple
         or len(shape) > 4
         or not all(type(side) is int and side >= 0 for side in shape)
     ):
-        return NOT_PLAIN
-    kind = numpy.dtype(order.replace("|", "<") + code)
-    if len(data) != math.prod(shape) * kind.itemsize or math.prod(shape) > LONGEST_LIST:
-        return NOT_PLAIN
-    return numpy.frombuffer(data, kind).reshape(shape)
+        return None
+    number = numpy.dtype(order.replace("|", "<") + code)
+    if len(raw) != math.prod(shape) * number.itemsize or math.prod(shape) > LONGEST_LIST:
+        return None
+    return numpy.frombuffer(raw, number).reshape(shape)

@@ -280,9 +280,12 @@ def read_archive(
     reader = Reader(pickled, budget, allowed)
     root = reader.value()
     claims = _claims(reader.records, budget.file)
-    places = {key: entries.get(f"{folder}/data/{key}") for key in claims}
-    if any(place is None or place.file_size != claims[key].size for key, place in places.items()):
-        raise claims_too_much(budget.file)
+    places: dict[str, zipfile.ZipInfo] = {}
+    for key, claim in claims.items():
+        place = entries.get(f"{folder}/data/{key}")
+        if place is None or place.file_size != claim.size:
+            raise claims_too_much(budget.file)
+        places[key] = place
     check_records(reader.records, claims, budget)
     storages = {key: _entry_bytes(data, place, budget.file) for key, place in places.items()}
     if any(len(storages[key]) != claims[key].size for key in claims):

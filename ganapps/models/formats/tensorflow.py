@@ -63,12 +63,9 @@ def read_networks(
 
 
 def _state(network: object) -> dict | None:
-    honest = (
-        type(network) is Record
-        and network.name == TENSORFLOW_NETWORK
-        and type(network.state) is dict
-    )
-    return network.state if honest else None
+    if type(network) is not Record or network.name != TENSORFLOW_NETWORK:
+        return None
+    return network.state if type(network.state) is dict else None
 
 
 def _variables(
@@ -77,8 +74,11 @@ def _variables(
     """The names and records of a network's arrays, and of those inside it:
     'synthesis/4x4/Conv/weight'."""
     snapshot.budget.spend(NAMED)
-    state, file = _state(network), snapshot.budget.file
-    variables = None if state is None else state.get("variables", [])
+    file = snapshot.budget.file
+    state = _state(network)
+    if state is None:
+        raise damaged(file)
+    variables = state.get("variables", [])
     if not isinstance(variables, (tuple, list)):
         raise damaged(file)
     if depth > DEEPEST:
@@ -97,13 +97,16 @@ def _array(record: object, snapshot: Snapshot) -> Tensor:
     file = snapshot.budget.file
     if type(record) is not Record or not record.name.startswith(ARRAYS):
         raise damaged(file)
+    shape: object
     if record.name.endswith(".scalar") and len(record.args) == 2:
-        kind, data, shape, turned = *record.args, (), False
+        kind, data = record.args
+        shape, turned = (), False
     elif type(record.state) is tuple and len(record.state) == 5:
         shape, kind, turned, data = record.state[1:]
     else:
         raise damaged(file)
-    dtype = KINDS.get(_code(kind))
+    code = _code(kind)
+    dtype = None if code is None else KINDS.get(code)
     if dtype is None or type(turned) is not bool or type(shape) is not tuple or len(shape) > 8:
         raise damaged(file)
     if not all(type(side) is int and 0 <= side < 2**31 for side in shape):

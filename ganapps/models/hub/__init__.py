@@ -7,16 +7,15 @@ from __future__ import annotations
 import errno
 import re
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote
 
-from huggingface_hub import HfFileMetadata, constants, errors
+from huggingface_hub import constants, errors
 
-from ganapps.errors import UserError, WeightsError
+from ganapps.errors import Message, UserError, WeightsError
 from ganapps.models.catalog import Checkpoint, Source
 from ganapps.models.hub import disk, strangers, transfer
 from ganapps.models.hub.disk import Located, Progress, Steps, shipped
@@ -215,11 +214,11 @@ def _from_hub(source: Source, title: str, offline: bool, typed: bool) -> Steps:
         if older is None:
             raise
         located = yield from disk.checked(older, title, {})
-        older_used = (
+        older_used = Message(
             "A newer {repo} could not be fetched, so the copy on this machine was used.",
-            {"repo": source.repo},
+            repo=source.repo,
         )
-        return replace(located, changes=(_sentence(error), older_used))
+        return replace(located, changes=(error.message, older_used))
 
 
 def _downloaded(source: Source, title: str, typed: bool) -> Steps:
@@ -238,7 +237,7 @@ def _downloaded(source: Source, title: str, typed: bool) -> Steps:
         disk.make_room(source, total, title, folder)
         yield _meter(0, total, 0.0, title)
         watch, start = (
-            transfer.download(source.repo, source.revision or "main", sizes, folder),
+            transfer.download(source.repository, source.revision or "main", sizes, folder),
             time.monotonic(),
         )
         try:
@@ -261,48 +260,59 @@ def _downloaded(source: Source, title: str, typed: bool) -> Steps:
 
 def _meter(done: int, total: int, seconds: float, title: str) -> Progress:
     if total == 0:
-        return Progress(0, 0, "Asking the Hub for {title}", {"title": title})
+        return Progress(0, 0, Message("Asking the Hub for {title}", title=title))
     if done == 0:
         return Progress(
-            0, total, "Waiting for {title} ({total} MB)", {"title": title, "total": disk.mb(total)}
+            0, total, Message("Waiting for {title} ({total} MB)", title=title, total=disk.mb(total))
         )
-    values = {
-        "title": title,
-        "done": disk.mb(done),
-        "total": disk.mb(total),
-        "speed": disk.mb(done / seconds),
-    }
-    return Progress(done, total, "Downloading {title}: {done} of {total} MB, {speed} MB/s", values)
+    downloading = Message(
+        "Downloading {title}: {done} of {total} MB, {speed} MB/s",
+        title=title,
+        done=disk.mb(done),
+        total=disk.mb(total),
+        speed=disk.mb(done / seconds),
+    )
+    return Progress(done, total, downloading)
 
 
-def _looked(source: Source, title: str) -> Generator[Progress, None, dict[str, HfFileMetadata]]:
+@dataclass(frozen=True)
+class Fact:
+    """What the Hub says of a file: the name of its content, and its bytes."""
+
+    etag: str
+    size: int | None
+
+
+def _looked(source: Source, title: str) -> Generator[Progress, None, dict[str, Fact]]:
     """What the Hub says of the files of `source`; refuses, before a byte is fetched, what could not
     be used later.
     """
     if time.monotonic() - _given_up.get(constants.ENDPOINT, -AGAIN) < AGAIN:
         raise _unreachable(title)
-    facts, waiting = {}, Progress(0, source.size, "Asking the Hub for {title}", {"title": title})
+    facts: dict[str, Fact] = {}
+    waiting = Progress(0, source.size, Message("Asking the Hub for {title}", title=title))
     for name in disk.names(source):
         try:
-            facts[name] = yield from transfer.looked(
-                source.repo, source.revision or "main", name, waiting
+            said = yield from transfer.looked(
+                source.repository, source.revision or "main", name, waiting
             )
         except TROUBLE as error:
             raise _refusal(error, source, name, title, began=False) from error
-        if facts[name].commit_hash is None or facts[name].etag is None:
+        if said.commit_hash is None or said.etag is None:
             raise WeightsError(
                 "What answers at {host} is not the Hub, perhaps the login page of a network: sign "
                 "in "
                 "there, or correct HF_ENDPOINT.",
                 host=constants.ENDPOINT,
             )
+        facts[name] = Fact(said.etag, said.size)
     _reached[constants.ENDPOINT] = time.monotonic(), True
     if source.file:
         _expected(source, facts[source.file], title)
     return facts
 
 
-def _expected(source: Source, fact: HfFileMetadata, title: str) -> None:
+def _expected(source: Source, fact: Fact, title: str) -> None:
     place = f"{source.repo}:{source.file}"
     disk.same_size(source, fact.size, place, title)
     if source.sha256 and disk.SHA256.fullmatch(fact.etag) and fact.etag != source.sha256:
@@ -312,17 +322,11 @@ def _expected(source: Source, fact: HfFileMetadata, title: str) -> None:
 # What went otherwise, each in one sentence
 
 
-def _sentence(error: UserError) -> tuple[str, Mapping[str, Any]]:
-    return error.template, error.values
-
-
-def _changes(
-    refused: list[tuple[Source, WeightsError]], located: Located
-) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    changes = [_sentence(error) for _, error in refused]
+def _changes(refused: list[tuple[Source, WeightsError]], located: Located) -> tuple[Message, ...]:
+    changes = [error.message for _, error in refused]
     if any(source != located.source for source, _ in refused):
         changes.append(
-            ("So the model came from its next source, {source}.", {"source": str(located.source)})
+            Message("So the model came from its next source, {source}.", source=str(located.source))
         )
     return (*changes, *located.changes)
 
@@ -422,7 +426,11 @@ def _unwritable(error: OSError, title: str) -> WeightsError:
 
 def _answered(error: errors.HfHubHTTPError, source: Source, file: str) -> WeightsError:
     """The sentence for an answer of the Hub that is not the file."""
-    repo, revision, status = source.repo, source.revision or "main", error.response.status_code
+    repo, revision, status = (
+        source.repository,
+        source.revision or "main",
+        error.response.status_code,
+    )
     page = f"{constants.ENDPOINT}/{repo}"
     if isinstance(error, errors.RepositoryNotFoundError) or status in (401, 403):
         return _shut(error, repo, page, status)

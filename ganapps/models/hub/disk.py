@@ -12,12 +12,11 @@ import time
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.file_download import repo_folder_name
 
-from ganapps.errors import WeightsError
+from ganapps.errors import Message, WeightsError
 from ganapps.models.catalog import WEIGHTS, Source
 
 STRANGERS = "ganapps-strangers"  # the folder, in the Hub's cache, for files of models of no row
@@ -34,17 +33,16 @@ _hashes: dict[
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a fetch is: bytes done and in all (None: not known), and a sentence as in
-    `errors.UserError`.
+    """How far a fetch is: bytes done and in all (None: not known), and what is being
+    done.
     """
 
     done: int
     total: int | None
-    template: str
-    values: Mapping[str, Any]
+    message: Message
 
     def __str__(self) -> str:
-        return self.template.format(**self.values)
+        return str(self.message)
 
 
 @dataclass(frozen=True)
@@ -53,14 +51,14 @@ class Located:
 
     `revision` is the commit of a file from the Hub, None of a shipped or own one. `sha256` of a
     folder is that of its list of files, as `sha256sum` prints it; None only from `here`, which
-    reads nothing. `changes` are sentences about what went otherwise than the row asks.
+    reads nothing. `changes` are about what went otherwise than the row asks.
     """
 
     path: Path
     source: Source
     revision: str | None = None
     sha256: str | None = None
-    changes: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+    changes: tuple[Message, ...] = ()
 
 
 Steps = Generator[Progress, None, Located]
@@ -103,9 +101,12 @@ def cached(source: Source, folder: Path) -> Located | None:
     if not well_formed(source):
         return None
     files = names(source)
-    place = {"revision": source.revision, "cache_dir": folder}
-    paths = [try_to_load_from_cache(source.repo, name, **place) for name in files]
-    if not all(isinstance(path, str) for path in paths):
+    looked = [
+        try_to_load_from_cache(source.repository, name, cache_dir=folder, revision=source.revision)
+        for name in files
+    ]
+    paths = [path for path in looked if isinstance(path, str)]
+    if len(paths) < len(files):
         return None
     folder = Path(paths[0]).parents[files[0].count("/")]
     return Located(folder / source.file, source, folder.name, source.sha256)
@@ -151,7 +152,7 @@ def home(typed: bool) -> Path:
 
 def blob(source: Source, etag: str, folder: Path) -> Path:
     """Where a cache keeps the content that the Hub calls `etag`."""
-    return folder / repo_folder_name(repo_id=source.repo, repo_type="model") / "blobs" / etag
+    return folder / repo_folder_name(repo_id=source.repository, repo_type="model") / "blobs" / etag
 
 
 def make_room(source: Source, needed: int, title: str, folder: Path) -> None:
@@ -275,7 +276,7 @@ def _digest(path: Path, announced: str, title: str) -> Generator[Progress, None,
         if COMMIT.fullmatch(announced):
             git.update(part)
         if done is not None:
-            yield Progress(done, facts.st_size, "Checking {title}", {"title": title})
+            yield Progress(done, facts.st_size, Message("Checking {title}", title=title))
     right = {64: sha256.hexdigest(), 40: git.hexdigest()}.get(
         len(announced), announced
     ) == announced

@@ -31,6 +31,7 @@ from huggingface_hub import (
 
 # the client's: httpx2, or httpx before its 2.0
 http = import_module(errors.HTTPError.__module__.split(".")[0])
+ByteStream: Any = http.SyncByteStream
 Tick = TypeVar("Tick")
 
 NAME = "ganapps-hub"  # of the worker threads
@@ -193,6 +194,7 @@ def looked(
         while time.monotonic() < again:
             time.sleep(min(pause, TICK))
             yield tick
+    raise AssertionError("the last try returns or raises")
 
 
 def download(
@@ -256,7 +258,7 @@ def _answered(response: Any) -> None:
         watch.answered(response)
 
 
-class _Body(http.SyncByteStream):
+class _Body(ByteStream):
     """An answer's body that its watch counts."""
 
     def __init__(self, watch: Watch, stream: Any, start: int) -> None:

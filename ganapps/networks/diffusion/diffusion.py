@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
+from ganapps.networks.contracts import Denoiser
 from ganapps.networks.diffusion import folder_parts
 
 DECODERS = {"vqvae": "VQModel", "vae": "AutoencoderKL"}
 
 
-class Diffusion(nn.Module):
+class Diffusion(Denoiser):
     """x_t -> what the U-Net predicts of it, and latents -> x.
 
     `schedule` is the published scheduler's configuration (betas, prediction type): whoever samples
@@ -22,10 +23,11 @@ class Diffusion(nn.Module):
     side in pixels; `label_dim` counts classes, 0 without.
     """
 
-    value_range = (-1.0, 1.0)
-
     def __init__(
-        self, unet: nn.Module, decoder: nn.Module | None, schedule: Mapping[str, Any]
+        self,
+        unet: folder_parts.Part,
+        decoder: folder_parts.Decoder | None,
+        schedule: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.unet, self.decoder, self.schedule = unet, decoder, dict(schedule)
@@ -34,7 +36,7 @@ class Diffusion(nn.Module):
         self.resolution = side * (
             2 ** (len(decoder.config.block_out_channels) - 1) if decoder is not None else 1
         )
-        self.label_dim = unet.config.num_class_embeds or 0
+        self.label_dim: int = unet.config.num_class_embeds or 0
 
     def forward(self, x_t: Tensor, t: Tensor | int | float, row: Tensor | None = None) -> Tensor:
         """x_t [N, C, h, w] and a timestep -> the prediction [N, C, h, w]: noise, v or x_0, as the

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from ganapps.networks.contracts import NoisyUpscaler
 from ganapps.networks.diffusion import folder_parts, text_encoder
 
 BYTES = 12_000  # per pixel of the small picture at work: what the decoder holds of the large one
@@ -17,7 +18,7 @@ NOISIEST = 350  # the highest noise level that the published model is meant for
 SCALING = 0.08333  # of that model's latents, whatever its decoder's config says
 
 
-class DiffusionUpscaler(nn.Module):
+class DiffusionUpscaler(NoisyUpscaler):
     """A small picture x [N, 3, H, W] in 0 to 1 and noise -> latents [N, C, H, W], step by step ->
     [N, 3, scale * H, scale * W].
 
@@ -26,17 +27,17 @@ class DiffusionUpscaler(nn.Module):
     place of a text: an empty one.
     """
 
-    value_range = (0.0, 1.0)
     channels = 3
     reach = None  # it looks at all of its picture
     tile = 128
     memory = BYTES
     precisions = ("float16",)
+    words: Tensor | None
 
     def __init__(
         self,
-        unet: nn.Module,
-        decoder: nn.Module,
+        unet: folder_parts.Part,
+        decoder: folder_parts.Decoder,
         schedule: Mapping[str, Any],
         noises: Mapping[str, Any] | None,
         words: Tensor | None,
@@ -49,8 +50,8 @@ class DiffusionUpscaler(nn.Module):
             noises,
         )
         self.scale = 2 ** (len(decoder.config.block_out_channels) - 1)
-        self.multiple = self.minimum = 2 ** (len(unet.config.block_out_channels) - 1)
-        self.latent_channels = decoder.config.latent_channels
+        self.multiple = self.minimum = self.step = 2 ** (len(unet.config.block_out_channels) - 1)
+        self.latent_channels: int = decoder.config.latent_channels
         self.noise_levels = 0 if noises is None else min(NOISIEST, unet.config.num_class_embeds - 1)
         self.register_buffer("words", words, persistent=False)
 
@@ -63,6 +64,7 @@ class DiffusionUpscaler(nn.Module):
         both = torch.cat([x_t, small], dim=1)
         if self.words is None:
             return self.unet(both, t).sample
+        assert level is not None, "how noisy is the small picture?"
         levels = torch.full((len(both),), level, dtype=torch.long, device=both.device)
         words = self.words.expand(len(both), -1, -1)
         return self.unet(

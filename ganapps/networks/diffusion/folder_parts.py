@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps.networks import load_strictly
+from ganapps.networks.places import inside
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
 # How attention was called in the files of diffusers before 0.13, and is today.
@@ -37,6 +38,26 @@ BETAS = (
 CONSISTENCY = "CMStochasticIterativeScheduler"
 
 
+class Part(Protocol):
+    """A part of a folder as diffusers makes it, which types none of them."""
+
+    @property
+    def config(self) -> Any:
+        """What its constructor was told, as attributes."""
+
+    def __call__(self, *values: Any, **named: Any) -> Any: ...
+
+
+class Decoder(Part, Protocol):
+    """A part that knows latents: AutoencoderKL, VQModel."""
+
+    def encode(self, x: Tensor) -> Any:
+        """x [N, 3, H, W] in -1 to 1 -> the distribution of its latents."""
+
+    def decode(self, z: Tensor, return_dict: bool = True) -> Any:
+        """Latents [N, C, h, w] -> x [N, 3, H, W]."""
+
+
 def expect(tensors: Mapping[str, Tensor], names: Collection[str]) -> set[str]:
     """The parts that the tensors belong to. Raises ValueError where there is one that is none of
     `names`.
@@ -49,11 +70,9 @@ def expect(tensors: Mapping[str, Tensor], names: Collection[str]) -> set[str]:
     return parts
 
 
-def part(
-    kind: str, name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]
-) -> nn.Module:
-    """One part, by the class `kind` of diffusers that we expect there: what the folder's own config
-    calls itself is compared, never imported.
+def part(kind: str, name: str, tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> Any:
+    """One part, a module, by the class `kind` of diffusers that we expect there: what the folder's
+    own config calls itself is compared, never imported.
 
     Raises ValueError where the config is of another class, or a tensor is missing, left over or of
     the wrong shape.
@@ -63,23 +82,15 @@ def part(
 
     config = settings.get(name)
     said = config.get("_class_name") if isinstance(config, Mapping) else None
-    if said != kind:
+    if not isinstance(config, Mapping) or said != kind:
         raise ValueError(f"{name} should be a {kind}, but is {said}")
     try:
         with torch.device("meta"):
             module = getattr(diffusers, kind).from_config(dict(config))
     except (TypeError, KeyError, AttributeError, ZeroDivisionError) as e:
         raise ValueError(f"the config of {name} makes no {kind}: {e}") from e
-    return load_strictly(module, {_today(key): tensor for key, tensor in of(name, tensors).items()})
-
-
-def of(name: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of one part, by their names in it."""
-    return {
-        key.removeprefix(name + "."): tensor
-        for key, tensor in tensors.items()
-        if key.startswith(name + ".")
-    }
+    state = inside(f"{name}.", tensors)
+    return load_strictly(module, {_today(key): tensor for key, tensor in state.items()})
 
 
 def schedule(settings: Mapping[str, Any], name: str = "scheduler") -> dict[str, Any]:
@@ -97,7 +108,7 @@ def schedule(settings: Mapping[str, Any], name: str = "scheduler") -> dict[str, 
     return dict(config)
 
 
-def side_of(unet: nn.Module) -> int:
+def side_of(unet: Part) -> int:
     """The side of the square that a U-Net was trained on. Raises ValueError where its config does
     not say.
     """

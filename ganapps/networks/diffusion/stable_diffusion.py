@@ -10,9 +10,10 @@ from itertools import product
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
+from ganapps.networks.contracts import TextDenoiser
 from ganapps.networks.diffusion import folder_parts, text_encoder
 
 PARTS = ("unet", "vae", "text_encoder")
@@ -21,7 +22,7 @@ SWATCH = 64  # pixels a side of the plain pictures that the quick look at latent
 DOUBTFUL = 0.02
 
 
-class StableDiffusion(nn.Module):
+class StableDiffusion(TextDenoiser):
     """A text and noise -> latents, step by step -> x [1, 3, H, W].
 
     `schedule` is the published scheduler's configuration; `shape` [C, h, w] is what the noise has,
@@ -30,17 +31,22 @@ class StableDiffusion(nn.Module):
     of the network, not a second call.
     """
 
-    value_range = output_range = (-1.0, 1.0)
-    channels, minimum = 3, 64  # of a picture to edit
+    minimum = 64  # of a picture to edit
+    text: text_encoder.TextEncoder
     precisions = ("float16",)
+    swatches: Tensor  # see `glance`
 
     def __init__(
-        self, unet: nn.Module, vae: nn.Module, text: nn.Module, schedule: Mapping[str, Any]
+        self,
+        unet: folder_parts.Part,
+        vae: folder_parts.Decoder,
+        text: text_encoder.TextEncoder,
+        schedule: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.unet, self.vae, self.text = unet, vae, text
-        channels = vae.config.latent_channels
-        self.edits = unet.config.in_channels == 2 * channels
+        channels: int = vae.config.latent_channels
+        self.edits: bool = unet.config.in_channels == 2 * channels
         self.distilled = unet.config.time_cond_proj_dim is not None
         # as the pipelines do: latents have no bounds to clip them to, and the first step is off by
         # one
@@ -147,7 +153,7 @@ def _waves(value: float, width: int) -> Tensor:
 
 
 @torch.no_grad()
-def _colours_of_latents(vae: nn.Module) -> Tensor:
+def _colours_of_latents(vae: folder_parts.Decoder) -> Tensor:
     """[C + 1, 3]: how much of red, green and blue each latent channel is, and what is left where
     all are 0; least squares over nine plain pictures that the model's own encoder reads.
     """

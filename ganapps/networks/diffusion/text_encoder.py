@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ganapps.networks import load_strictly
-from ganapps.networks.diffusion.folder_parts import of
+from ganapps.networks.diffusion.folder_parts import Part
+from ganapps.networks.places import inside
 from ganapps.networks.torchvision_ops import ensure_torchvision
 
 # The keys of the folder's config that describe the network; others, which could name code to fetch,
@@ -37,7 +38,7 @@ SPECIAL = ("unk_token", "bos_token", "eos_token", "pad_token")
 class TextEncoder(nn.Module):
     """A text -> [1, tokens, C], always the same number of tokens."""
 
-    def __init__(self, model: nn.Module, tokenizer: Any) -> None:
+    def __init__(self, model: Part, tokenizer: Any) -> None:
         super().__init__()
         self.model, self.tokenizer = model, tokenizer
 
@@ -50,7 +51,7 @@ class TextEncoder(nn.Module):
             truncation=True,
             return_tensors="pt",
         )
-        place = next(self.model.parameters()).device
+        place = next(self.parameters()).device
         mask = tokens.attention_mask.to(place) if self.model.config.use_attention_mask else None
         return self.model(tokens.input_ids.to(place), attention_mask=mask)[0]
 
@@ -72,14 +73,14 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping[str, Any]) -> TextEnc
     config = _config(settings)
     try:
         with torch.device("meta"):
-            made = CLIPTextConfig(**config, attn_implementation="sdpa")
+            made = CLIPTextConfig(**{**config, "attn_implementation": "sdpa"})
             made.use_attention_mask = bool(
                 settings["text_encoder"].get("use_attention_mask", False)
             )
             model = CLIPTextModel(made)
     except (TypeError, KeyError, ZeroDivisionError) as e:
         raise ValueError(f"the config of text_encoder makes no CLIPTextModel: {e}") from e
-    state = {_short(name): tensor for name, tensor in of("text_encoder", tensors).items()}
+    state = {_short(name): tensor for name, tensor in inside("text_encoder.", tensors).items()}
     model = load_strictly(
         model, {n: t for n, t in state.items() if not n.endswith("position_ids")}, _short
     )
@@ -145,16 +146,19 @@ def _tokenizer(settings: Mapping[str, Any], most: int, words: int) -> Any:
         raise ValueError("the tokenizer's vocabulary does not fit the text encoder")
     length = said.get("model_max_length", most)
     length = min(length, most) if isinstance(length, int) and length > 1 else most
-    return CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=length, **special)
+    return CLIPTokenizer(
+        vocab=vocabulary,
+        merges=merges,
+        model_max_length=length,
+        **special,
+    )
 
 
 def _merges(lines: Sequence[str]) -> list[tuple[str, str]]:
-    pairs = [
-        tuple(line.split()) for line in lines if line.strip() and not line.startswith("#version")
-    ]
+    pairs = [line.split() for line in lines if line.strip() and not line.startswith("#version")]
     if wrong := next((pair for pair in pairs if len(pair) != 2), None):
         raise ValueError(f"tokenizer/merges.txt has the line {' '.join(wrong)[:40]!r}")
-    return pairs
+    return [(first, second) for first, second in pairs]
 
 
 def _content(token: Any) -> str:

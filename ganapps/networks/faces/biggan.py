@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces.resampling import doubling
 from ganapps.networks.faces.stylegan2 import check_noise, exactly
+from ganapps.networks.taking import channels_last
 
 NEEDED = (
     "embeddings.weight",
@@ -40,8 +42,13 @@ class Norm(nn.Module):
     """Batch norm with statistics for each truncation; the scale and shift of each picture come from
     its condition."""
 
+    running_means: Tensor
+    running_vars: Tensor
+
     def __init__(self, channels: int, rows: int, condition: int) -> None:
+        """`condition` 0: scale and shift are the same for every picture."""
         super().__init__()
+        self.conditional = condition > 0
         self.register_buffer("running_means", torch.empty(rows, channels))
         self.register_buffer("running_vars", torch.empty(rows, channels))
         if condition:
@@ -57,7 +64,7 @@ class Norm(nn.Module):
             mean, variance = (
                 torch.stack(rows) for rows in zip(*map(self.statistics, w[:, -1].tolist()))
             )
-            if hasattr(self, "scale"):
+            if self.conditional:
                 scale, shift = 1 + self.scale(w[:, :-1]), self.offset(w[:, :-1])
             else:
                 scale, shift = self.weight, self.bias
@@ -83,15 +90,24 @@ class Block(nn.Module):
     """Figure 16: 1x1 to a quarter of the channels, two 3x3, 1x1 back; the way around keeps the
     first channels."""
 
+    bn_0: Norm
+    bn_1: Norm
+    bn_2: Norm
+    bn_3: Norm
+    conv_0: nn.Conv2d
+    conv_1: nn.Conv2d
+    conv_2: nn.Conv2d
+    conv_3: nn.Conv2d
+
     def __init__(self, shape: BlockShape, rows: int, condition: int) -> None:
         super().__init__()
         self.shape = shape
         sides = (shape.inputs, shape.middle, shape.middle, shape.middle, shape.outputs)
         for number, kernel in enumerate((1, 3, 3, 1)):
             self.add_module(f"bn_{number}", Norm(sides[number], rows, condition))
+            inputs, outputs = sides[number : number + 2]
             self.add_module(
-                f"conv_{number}",
-                nn.Conv2d(*sides[number : number + 2], kernel, padding=kernel // 2),
+                f"conv_{number}", nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
             )
 
     def fold(self) -> None:
@@ -184,6 +200,7 @@ class SynthesisNetwork(nn.Module):
         self.conv_to_rgb.weight = nn.Parameter(
             self.conv_to_rgb.weight[:3].clone(), requires_grad=False
         )
+        assert self.conv_to_rgb.bias is not None
         self.conv_to_rgb.bias = nn.Parameter(self.conv_to_rgb.bias[:3].clone(), requires_grad=False)
         for layer in self.layers:
             if isinstance(layer, Block):
@@ -205,11 +222,11 @@ class SynthesisNetwork(nn.Module):
         return self.conv_to_rgb(self.bn(x, w)).float().tanh().contiguous()
 
 
-class BigGAN(nn.Module):
-    """The generator; `value_range` is that of its pictures. Its style space is z with the class,
-    for each block."""
+class BigGAN(StyleGenerator):
+    """The generator; its style space is z with the class, for each block."""
 
-    value_range = (-1.0, 1.0)
+    mapping: ConditionNetwork
+    synthesis: SynthesisNetwork
     has_noise = False
 
     def __init__(self, z_dim: int, mapping: ConditionNetwork, generator: SynthesisNetwork) -> None:
@@ -274,7 +291,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> BigGAN:
     load_strictly(network, state, _published)
     with torch.no_grad():
         network.synthesis.fold()
-    return network.to(memory_format=torch.channels_last).requires_grad_(False)
+    return channels_last(network).requires_grad_(False)
 
 
 def _published(name: str) -> str:
@@ -300,7 +317,7 @@ def _plain(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _layers(
     state: Mapping[str, Tensor], rows: int, condition: int, doubles: Sequence[bool] | None
-) -> Sequence[nn.Module]:
+) -> Iterator[nn.Module]:
     """Blocks, and where the file has it the attention between two of them."""
     found = [re.match(r"generator\.layers\.(\d{1,4})\.", name) for name in state]
     block = 0

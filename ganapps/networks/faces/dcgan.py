@@ -13,17 +13,16 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import FaceGenerator
+from ganapps.networks.taking import channels_last
 
 FIRST, NORM = "main.0.weight", "main.1.running_mean"
 
 
-class DCGAN(nn.Module):
+class DCGAN(FaceGenerator):
     """Transposed 4x4 convolutions, the first to 4 px, the others doubling; batch norm (running
     statistics), ReLU.
     """
-
-    value_range = (-1.0, 1.0)
-    num_ws = label_dim = 0
 
     def __init__(self, channels: list[int], bias: list[bool]) -> None:
         """`channels` from z to the colours, one more than there are convolutions."""
@@ -48,9 +47,9 @@ class DCGAN(nn.Module):
         """Put the batch norms into the convolutions before them."""
         for number, layer in enumerate(self.main):
             if isinstance(layer, nn.BatchNorm2d):
-                self.main[number - 1] = fuse_conv_bn_eval(
-                    self.main[number - 1], layer, transpose=True
-                )
+                convolution = self.main[number - 1]
+                assert isinstance(convolution, nn.ConvTranspose2d)
+                self.main[number - 1] = fuse_conv_bn_eval(convolution, layer, transpose=True)
                 self.main[number] = nn.Identity()
 
 
@@ -96,4 +95,4 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DCGAN:
     # files of old have no counters, and nothing needs them
     load_strictly(network, {**counters, **tensors})
     network.fold()
-    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    return channels_last(network).eval().requires_grad_(False)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ganapps.networks import check_resolution, check_signs, length, load_strictly, shape_of
+from ganapps.networks.contracts import FaceGenerator
 
 FIRST, START, COLOURS = "first.weight", "start.running_mean", "colours.weight"
 STAGE, LOOK = "stages.{}.convolve.weight", "stages.{}.attention.gamma"
@@ -56,13 +57,10 @@ class Stage(nn.Module):
         return x if self.attention is None else self.attention(x)
 
 
-class LabGenerator(nn.Module):
+class LabGenerator(FaceGenerator):
     """Noise to pictures of 1 or 3 colours. `channels` are those of 4 x 4 and of each stage after
     it; after stage `attention` (None: nowhere) stands what `attend` makes of its channels.
     """
-
-    value_range = (-1.0, 1.0)
-    num_ws = label_dim = 0
 
     def __init__(
         self,

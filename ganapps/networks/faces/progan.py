@@ -13,19 +13,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import FaceGenerator
 from ganapps.networks.faces.resampling import doubling
+from ganapps.networks.taking import channels_last
 
 GENFORCE = ("layer0.weight", "layer1.weight", "output0.weight", "output0.bias")
 ZOO = ("formatLayer.module.weight", "groupScale0.0.module.weight", "toRGBLayers.0.module.weight")
 SLOPE = 0.2
 
 
-class ProGAN(nn.Module):
+class ProGAN(FaceGenerator):
     """A dense layer to 4 px, then 3x3 convolutions, two a size; each with leaky ReLU and a norm
     over channels. No style space."""
-
-    value_range = (-1.0, 1.0)
-    num_ws = label_dim = 0
 
     def __init__(self, z_dim: int, channels: list[int], colours: int) -> None:
         """`channels` at 4 px, 8 px, ... up to the picture's size."""
@@ -42,6 +41,7 @@ class ProGAN(nn.Module):
         """Put doublings into the convolutions after them."""
         for number in range(1, len(self.layers), 2):
             plain = self.layers[number]
+            assert isinstance(plain, nn.Conv2d)
             outputs, inputs = plain.weight.shape[:2]
             layer = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, device="meta")
             layer.weight = nn.Parameter(doubling(plain.weight), requires_grad=False)
@@ -87,14 +87,11 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> ProGAN:
         raise ValueError(f"it makes {network.colour.out_channels} channels; a picture has 1 or 3")
     load_strictly(network, state)
     network.fold()
-    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    return channels_last(network).eval().requires_grad_(False)
 
 
-def _is_genforce(names: Mapping[str, object]) -> bool:
-    if not set(GENFORCE) <= names.keys():
-        return False
-    first = names["layer0.weight"]
-    return tuple(getattr(first, "shape", first))[2:] == (4, 4)
+def _is_genforce(shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    return set(GENFORCE) <= shapes.keys() and shapes["layer0.weight"][2:] == (4, 4)
 
 
 def _from_genforce(tensors: Mapping[str, Tensor], settings: Mapping) -> dict[str, Tensor]:
@@ -160,10 +157,12 @@ def _from_zoo(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     ours = {}
     for name in list(state):
         match = re.fullmatch(r"(\w+)\.?([\d.]*)\.module\.(weight|bias)", name)
-        place = _place_of_zoo(match[1], match[2], last) if match else None
+        if match is None:
+            continue
+        place = _place_of_zoo(match[1], match[2], last)
         if place is not None:
             ours[f"{place}.{match[3]}"] = state.pop(name)
-        elif match and match[1] == "toRGBLayers":
+        elif match[1] == "toRGBLayers":
             state.pop(name)  # pictures of the smaller sizes
     for name in [name for name in ours if name.endswith("weight")]:
         scale = sqrt(2 / max(prod(ours[name].shape[1:]), 1))

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import FaceGenerator
+from ganapps.networks.taking import channels_last
 
 SLOPE = 0.2
 FIRST = "MainLayers.0.Layers.0.Basis"
@@ -70,10 +72,11 @@ class Stage(nn.Module):
     up-sampling.
     """
 
+    widen: Tensor | None  # the filter of up-sampling [side, side]
+
     def __init__(self, shape: StageShape, first: bool) -> None:
         super().__init__()
-        if not first:
-            self.register_buffer("widen", torch.empty(shape.side, shape.side))
+        self.register_buffer("widen", None if first else torch.empty(shape.side, shape.side))
         self.change = (
             nn.Conv2d(shape.inputs, shape.outputs, 1, bias=False)
             if shape.inputs != shape.outputs
@@ -86,7 +89,7 @@ class Stage(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x [N, in, h, w] -> [N, out, 2h, 2w]; the first keeps its size."""
         x = x if self.change is None else self.change(x)
-        if hasattr(self, "widen"):
+        if self.widen is not None:
             kernel = (self.widen * 4).expand(x.shape[1], 1, -1, -1)
             x = F.conv_transpose2d(
                 x, kernel, stride=2, padding=self.widen.shape[0] // 2 - 1, groups=x.shape[1]
@@ -94,13 +97,10 @@ class Stage(nn.Module):
         return self.blocks(x)
 
 
-class R3GAN(nn.Module):
+class R3GAN(FaceGenerator):
     """The generator: z and a label's embedding blend 4x4 patterns, stages double them to a picture.
     No style space.
     """
-
-    value_range = (-1.0, 1.0)
-    num_ws = 0
 
     def __init__(
         self, z_dim: int, label_dim: int, embedding: int, shapes: Sequence[StageShape]
@@ -153,7 +153,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> R3GAN:
         raise ValueError(f"{BLEND} takes nothing from z")
     with torch.device("meta"):
         network = R3GAN(z_dim, label_dim, embedding, _stages(tensors))
-    return load_strictly(network, tensors, _published).to(memory_format=torch.channels_last)
+    return channels_last(load_strictly(network, tensors, _published))
 
 
 def _stages(state: Mapping[str, Tensor]) -> list[StageShape]:

@@ -21,6 +21,8 @@ class Axis(nn.Module):
     for all; the edges use a part of it.
     """
 
+    matrix: Tensor  # [outputs of a block, inputs that they see]
+
     def __init__(
         self, taps: Tensor, inputs: int, outputs: int, up: int = 1, down: int = 1, before: int = 0
     ) -> None:
@@ -79,14 +81,16 @@ class Resampling(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x [M, inputs, inputs] -> [M, outputs, outputs]."""
-        y = None
+        y: Tensor | None = None
         for row, column in zip(self.rows, self.columns):
+            assert isinstance(row, Axis) and isinstance(column, Axis)
             part = (
                 row.along(column.across(x))
                 if row.outputs > x.shape[1]
                 else column.across(row.along(x))
             )
             y = part if y is None else y.add_(part)
+        assert y is not None, "a filter has at least one product"
         return y
 
 

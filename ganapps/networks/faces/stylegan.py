@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces.stylegan2 import check_noise, exactly
+from ganapps.networks.taking import channels_last
 
 SLOPE = 0.2
 NEEDED = ("synthesis.initial_conv1.adain.style_scale.weight", "mapping.mapping.0.weight")
@@ -23,9 +25,11 @@ NEEDED = ("synthesis.initial_conv1.adain.style_scale.weight", "mapping.mapping.0
 class MappingNetwork(nn.Module):
     """z -> one w per layer."""
 
+    w_avg: Tensor
+
     def __init__(self, widths: Sequence[int], num_ws: int) -> None:
         super().__init__()
-        self.num_ws = num_ws
+        self.num_ws, self.z_dim = num_ws, widths[0]
         layers = [
             (nn.Linear(inputs, outputs), nn.LeakyReLU(SLOPE))
             for inputs, outputs in pairwise(widths)
@@ -52,9 +56,7 @@ class MappingNetwork(nn.Module):
 
     def average(self, count: int = 10_000) -> Tensor:
         """The mean w of `count` fixed random z."""
-        z = torch.randn(
-            count, self.mapping[0].in_features, generator=torch.Generator().manual_seed(0)
-        )
+        z = torch.randn(count, self.z_dim, generator=torch.Generator().manual_seed(0))
         return self.one_w(z).mean(dim=0)
 
 
@@ -79,6 +81,8 @@ class AdaIN(nn.Module):
 class Noise(nn.Module):
     """Adds one noise picture to every channel, each as strongly as it learned."""
 
+    const: Tensor  # [1, side, side], what folding draws
+
     def __init__(self, channels: int, side: int) -> None:
         super().__init__()
         self.side = side
@@ -88,11 +92,11 @@ class Noise(nn.Module):
         """x [N, channels, side, side] -> x, changed in place."""
         if kind == "none":
             return x
-        drawn = (
-            self.const[None]
-            if kind == "const"
-            else torch.stack([self.draw(each) for each in generators])
-        )
+        if kind == "const":
+            drawn = self.const[None]
+        else:
+            assert generators is not None, "random noise needs generators"
+            drawn = torch.stack([self.draw(each) for each in generators])
         return x.addcmul_(self.weight, drawn.to(x))
 
     def draw(self, generator: torch.Generator) -> Tensor:
@@ -158,11 +162,11 @@ class SynthesisNetwork(nn.Module):
         return self.to_rgb(x).float().tanh_().contiguous().expand(-1, 3, -1, -1)
 
 
-class StyleGAN(nn.Module):
-    """The generator; `value_range` is that of its pictures."""
+class StyleGAN(StyleGenerator):
+    """The generator."""
 
-    value_range = (-1.0, 1.0)
-    label_dim = 0
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
 
     def __init__(self, widths: Sequence[int], channels: Sequence[int], colours: int) -> None:
         super().__init__()
@@ -225,7 +229,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN:
         network.fold()
         if not network.w_avg.any():
             network.w_avg.copy_(network.mapping.average())
-    return network.to(memory_format=torch.channels_last)
+    return channels_last(network)
 
 
 def _widths(state: Mapping[str, Tensor]) -> list[int]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces import tensorflow_names
 from ganapps.networks.faces.resampling import doubling
 from ganapps.networks.faces.stylegan2 import MappingNetwork, check_noise, exactly
@@ -23,29 +24,43 @@ RATE = 0.01  # learning rate multiplier of the mapping
 FUSED_FROM = 128  # pixels: "auto", from here on doubling and convolution are one operation
 
 
+class Noise(nn.Module):
+    """What a layer adds to its channels: the noise that its file holds, and how much of it."""
+
+    noise: Tensor
+
+    def __init__(self, channels: int, side: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels))
+        self.register_buffer("noise", torch.empty(1, 1, side, side))
+
+
 class StyleLayer(nn.Module):
     """A convolution (of the doubled picture, then blurred), noise, leaky ReLU, and a style of each
     channel (figure 1b)."""
+
+    const: Tensor | None  # in place of a convolution
+    weight: Tensor
+    blur: Tensor  # what folding makes of one that doubles
 
     def __init__(self, w_dim: int, inputs: int, outputs: int, side: int, up: bool) -> None:
         """`inputs` 0: no convolution, but the learned constant."""
         super().__init__()
         self.side, self.up = side, up
         if inputs:
+            self.register_parameter("const", None)
             self.weight = nn.Parameter(torch.empty(outputs, inputs, 3, 3))
         else:
             self.const = nn.Parameter(torch.empty(1, outputs, side, side))
         self.bias = nn.Parameter(torch.empty(outputs))
         self.style = nn.Linear(w_dim, 2 * outputs)
-        self.apply_noise = nn.Module()
-        self.apply_noise.weight = nn.Parameter(torch.empty(outputs))
-        self.apply_noise.register_buffer("noise", torch.empty(1, 1, side, side))
+        self.apply_noise = Noise(outputs, side)
 
     def fold(self) -> None:
         """Put the runtime scales into the weights, doublings and the style's one, too."""
         self.style.weight /= sqrt(self.style.in_features)
         self.style.bias[: len(self.bias)] += 1
-        if hasattr(self, "const"):
+        if self.const is not None:
             return
         weight = self.weight * sqrt(2 / self.weight[0].numel())
         weight = doubling(weight) if self.up else weight
@@ -77,6 +92,7 @@ class StyleLayer(nn.Module):
     def convolved(self, x: Tensor | None, count: int) -> Tensor:
         """[N, out, side, side], without the bias."""
         if x is None:
+            assert self.const is not None, "only a layer with a constant begins"
             return self.const.expand(count, -1, -1, -1).contiguous(
                 memory_format=torch.channels_last
             )
@@ -92,6 +108,7 @@ class StyleLayer(nn.Module):
             return None
         if kind == "const":
             return self.apply_noise.noise
+        assert generators is not None, "random noise needs generators"
         side = self.side
         return torch.stack(
             [torch.randn(1, side, side, generator=each, device=each.device) for each in generators]
@@ -116,8 +133,14 @@ class SynthesisNetwork(nn.Module):
     def fold(self) -> None:
         """Put every constant into the weights."""
         for number in range(self.num_ws):
-            self.get_submodule(f"layer{number}").fold()
+            self.layer(number).fold()
         self.output.weight /= sqrt(self.output.in_channels)
+
+    def layer(self, number: int) -> StyleLayer:
+        """The layer of this number, from 0."""
+        layer = self.get_submodule(f"layer{number}")
+        assert isinstance(layer, StyleLayer)
+        return layer
 
     def forward(
         self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None
@@ -131,19 +154,19 @@ class SynthesisNetwork(nn.Module):
             f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
         )
         check_noise(noise, generators, len(ws))
-        x = None
+        x: Tensor | None = None
         for number, w in enumerate(ws.unbind(1)):
-            layer = self.get_submodule(f"layer{number}")
+            layer = self.layer(number)
             x = layer(x, w, layer.noise(noise, generators))
         # grey is three times the same
         return self.output(x).float().contiguous().expand(-1, 3, -1, -1)
 
 
-class StyleGAN1(nn.Module):
-    """The generator; `value_range` is that of its pictures."""
+class StyleGAN1(StyleGenerator):
+    """The generator."""
 
-    value_range = (-1.0, 1.0)
-    label_dim = 0
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
 
     def __init__(self, mapping: MappingNetwork, synthesis: SynthesisNetwork) -> None:
         super().__init__()
@@ -204,7 +227,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN1:
         mapping.fold(RATE)
         # StyleGAN2 has the activation's gain behind the bias, StyleGAN before it
         for number in range(mapping.depth):
-            mapping.get_submodule(f"fc{number}").bias /= sqrt(2)
+            mapping.layer(number).bias.div_(sqrt(2))
         network.synthesis.fold()
         if "mapping.w_avg" not in state:
             mapping.w_avg.copy_(mapping.average())

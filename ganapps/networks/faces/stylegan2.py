@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import load_strictly
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces.stylegan2_layouts import BlockShape, read, recognise
 
 __all__ = ["StyleGAN2", "build", "recognise"]
@@ -66,6 +67,8 @@ class MappingNetwork(nn.Module):
     appendix).
     """
 
+    w_avg: Tensor
+
     def __init__(
         self, z_dim: int, label_dim: int, widths: Sequence[int], embedding: int, num_ws: int
     ) -> None:
@@ -99,7 +102,7 @@ class MappingNetwork(nn.Module):
                 )
                 x = torch.cat([x, _unit_length(self.embed(c.to(x.dtype)))], dim=1)
             for number in range(self.depth):
-                x = self.activation.apply(self.get_submodule(f"fc{number}")(x))
+                x = self.activation.apply(self.layer(number)(x))
                 x = _times(x, self.activation.after())
         return x
 
@@ -112,9 +115,15 @@ class MappingNetwork(nn.Module):
         if self.label_dim:
             self.embed.weight /= sqrt(self.label_dim)
         for number in range(self.depth):
-            layer = self.get_submodule(f"fc{number}")
+            layer = self.layer(number)
             layer.weight *= rate * gain / sqrt(layer.in_features)
-            layer.bias *= rate * gain
+            layer.bias.mul_(rate * gain)
+
+    def layer(self, number: int) -> nn.Linear:
+        """The layer of this number, from 0."""
+        layer = self.get_submodule(f"fc{number}")
+        assert isinstance(layer, nn.Linear)
+        return layer
 
     def average(self, count: int = 4096) -> Tensor:
         """The mean w of `count` fixed random z, as rosinality's tools estimate it; labels, if any,
@@ -128,6 +137,15 @@ class SynthesisLayer(nn.Module):
     """Modulated 3x3 convolution, noise, bias, activation; with `up`, the convolution doubles the
     sides.
     """
+
+    weight: Tensor
+    bias: Tensor
+    noise_const: Tensor
+    noise_strength: Tensor
+    clamp: float | None
+    # what folding makes
+    energy: Tensor
+    blur: Tensor
 
     def __init__(
         self, w_dim: int, inputs: int, outputs: int, resolution: int, up: bool, noise: bool
@@ -191,6 +209,7 @@ class SynthesisLayer(nn.Module):
             return None
         if kind == "const":
             return self.noise_const[None, None]
+        assert generators is not None, "random noise needs generators"
         side = self.resolution
         drawn = [
             torch.randn(1, side, side, generator=each, device=each.device) for each in generators
@@ -215,6 +234,8 @@ class SynthesisLayer(nn.Module):
 
 class ToRGB(nn.Module):
     """Modulated 1x1 convolution without demodulation, to colours."""
+
+    weight: Tensor
 
     def __init__(self, w_dim: int, inputs: int, colours: int) -> None:
         super().__init__()
@@ -247,6 +268,8 @@ class SynthesisBlock(nn.Module):
     """One resolution: a doubling layer (not in the first), a layer; perhaps a residual and a share
     of the picture.
     """
+
+    widen: Tensor  # what folding makes
 
     def __init__(self, w_dim: int, shape: BlockShape, noise: bool) -> None:
         super().__init__()
@@ -300,7 +323,7 @@ class SynthesisBlock(nn.Module):
             y = self.rows(x[some], mine, theirs, rows.start, rows.stop)
             if features is not None:
                 features[some, :, rows] = y
-            if picture is not None:
+            if picture is not None and kernel is not None:
                 picture[some, :, rows] = self.torgb(y, kernel[some])
         return features, picture
 
@@ -336,6 +359,8 @@ class SynthesisNetwork(nn.Module):
     from the last).
     """
 
+    widen: Tensor  # what folding makes
+
     def __init__(self, w_dim: int, shapes: Sequence[BlockShape], noise: bool) -> None:
         super().__init__()
         self.sides = [shape.resolution for shape in shapes]
@@ -346,9 +371,15 @@ class SynthesisNetwork(nn.Module):
     def fold(self, fir: Tensor, clamp: float | None, activation: str = "lrelu") -> None:
         """Put every constant into the weights."""
         for side in self.sides:
-            self.get_submodule(f"b{side}").fold(fir, clamp, activation)
-        colours = self.get_submodule(f"b{self.sides[-1]}").shape.colours
+            self.block(side).fold(fir, clamp, activation)
+        colours = self.block(self.sides[-1]).shape.colours
         self.register_buffer("widen", _kernels(fir, colours), persistent=False)
+
+    def block(self, side: int) -> SynthesisBlock:
+        """The block that works on maps of this side."""
+        block = self.get_submodule(f"b{side}")
+        assert isinstance(block, SynthesisBlock)
+        return block
 
     def forward(
         self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None
@@ -362,10 +393,11 @@ class SynthesisNetwork(nn.Module):
             f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
         )
         check_noise(noise, generators, len(ws))
-        x = picture = None
+        x: Tensor | None = None
+        picture: Tensor | None = None
         first = 0
         for side in self.sides:
-            block = self.get_submodule(f"b{side}")
+            block = self.block(side)
             noises = [getattr(block, name).noise(noise, generators) for name in block.names]
             x, own = block(
                 x, ws[:, first : first + len(block.names) + 1], noises, keep=side != self.sides[-1]
@@ -376,20 +408,22 @@ class SynthesisNetwork(nn.Module):
                     wide = _doubled(picture, self.widen)
                 own = wide.add_(own)
             picture = own
+        assert picture is not None, "the last block makes one"
         return picture.expand(-1, 3, -1, -1)  # grey is three times the same
 
 
-class StyleGAN2(nn.Module):
-    """The generator; `value_range` is that of its pictures."""
+class StyleGAN2(StyleGenerator):
+    """The generator."""
 
-    value_range = (-1.0, 1.0)
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
 
     def __init__(self, mapping: MappingNetwork, synthesis: SynthesisNetwork) -> None:
         super().__init__()
         self.mapping, self.synthesis = mapping, synthesis
         self.z_dim, self.label_dim, self.num_ws = mapping.z_dim, mapping.label_dim, mapping.num_ws
         self.resolution = synthesis.sides[-1]
-        self.has_noise = synthesis.get_submodule("b4").conv1.has_noise
+        self.has_noise = synthesis.block(synthesis.sides[0]).conv1.has_noise
 
     @property
     def w_avg(self) -> Tensor:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,6 +82,9 @@ def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
     if mapping[0][1] <= embedding:
         raise ValueError(f"mapping.fc0.weight takes {mapping[0][1]} numbers, none of them from z")
     told = _constructor(settings)
+    rate = _number("lr_multiplier", told["lr_multiplier"])
+    if rate is None:
+        raise ValueError("lr_multiplier is none; a number is needed")
     return Layout(
         state=(_missing_noise(state, blocks) if _is_rosinality(tensors) else {}) | state,
         blocks=blocks,
@@ -91,7 +95,7 @@ def read(tensors: Mapping[str, Tensor], settings: Mapping) -> Layout:
         embedding=embedding,
         widths=tuple(shape[0] for shape in mapping),
         clamp=_number("conv_clamp", told["conv_clamp"]),
-        rate=_number("lr_multiplier", told["lr_multiplier"]),
+        rate=rate,
         activation=str(told["activation"]),
         mapping_activation=str(told["mapping_activation"]),
     )
@@ -223,7 +227,7 @@ def _blocks(state: Mapping[str, Tensor]) -> tuple[BlockShape, ...]:
     return tuple(blocks)
 
 
-def _constructor(settings: Mapping) -> dict[str, object]:
+def _constructor(settings: Mapping) -> dict[str, Any]:
     """What shapes don't say: the row's word first, then the pickled layers', then the
     constructor's.
 
@@ -231,7 +235,7 @@ def _constructor(settings: Mapping) -> dict[str, object]:
     """
     pickled = settings.get("G_ema") or {}
     nested = "synthesis_kwargs" in pickled
-    said = {
+    said: dict[str, Any] = {
         "conv_clamp": CLAMP_OF_STYLEGAN3_REPOSITORY if pickled and not nested else None,
         "lr_multiplier": 0.01,
         "activation": "lrelu",
@@ -258,7 +262,7 @@ def _of_mapping(part: Mapping) -> dict:
     }
 
 
-def _number(name: str, value: object) -> float | None:
+def _number(name: str, value: Any) -> float | None:
     """A number as a pickle (float, None) or a safetensors file ("256", "none") says it."""
     if value is None or str(value).lower() == "none":
         return None

@@ -6,12 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, isfinite, nan, pi, radians, sin, sqrt
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces.resampling import LONGEST, Resampling
 from ganapps.networks.faces.stylegan2 import MappingNetwork, check_noise, exactly
 
@@ -68,6 +70,10 @@ class LayerShape:
 class SynthesisInput(nn.Module):
     """Fourier features, turned and moved as w says, and as the caller does."""
 
+    transform: Tensor
+    freqs: Tensor
+    phases: Tensor
+
     def __init__(self, w_dim: int, channels: int, size: int, rate: float, bandwidth: float) -> None:
         """`rate` in samples and `bandwidth` in waves per picture; `size` in samples."""
         super().__init__()
@@ -80,8 +86,8 @@ class SynthesisInput(nn.Module):
 
     def fold(self) -> None:
         """Put the runtime scales into the weights."""
-        self.affine.weight /= sqrt(self.affine.in_features)
-        self.weight /= sqrt(len(self.weight))
+        self.affine.weight.div_(sqrt(self.affine.in_features))
+        self.weight.div_(sqrt(len(self.weight)))
 
     def forward(self, w: Tensor, rotation: float, translation: tuple[float, float]) -> Tensor:
         """w [N, w_dim] -> [N, channels, size, size]; `rotation` in degrees, `translation` in
@@ -120,6 +126,15 @@ class SynthesisLayer(nn.Module):
     """Modulated convolution, bias, then leaky ReLU on a finer grid between two low-pass filters
     (figure 4b)."""
 
+    weight: Tensor
+    magnitude_ema: Tensor
+    up_filter: Tensor | None  # None: the sides stay
+    down_filter: Tensor | None
+    # what folding makes, save of the last layer
+    energy: Tensor
+    up: Resampling
+    down: Resampling
+
     def __init__(self, w_dim: int, shape: LayerShape, last: bool) -> None:
         super().__init__()
         self.shape, self.last = shape, last
@@ -129,14 +144,12 @@ class SynthesisLayer(nn.Module):
         )
         self.bias = nn.Parameter(torch.empty(shape.outputs))
         self.register_buffer("magnitude_ema", torch.empty(()))
-        if shape.up_taps:
-            self.register_buffer("up_filter", torch.empty(shape.up_taps))
-        if shape.down_taps:
-            self.register_buffer("down_filter", torch.empty(shape.down_taps))
+        for name, taps in (("up_filter", shape.up_taps), ("down_filter", shape.down_taps)):
+            self.register_buffer(name, torch.empty(taps) if taps else None)
 
     def fold(self) -> None:
         """Put every constant into the weights, and filters into matrices."""
-        self.affine.weight /= sqrt(self.affine.in_features)
+        self.affine.weight.div_(sqrt(self.affine.in_features))
         gain = self.magnitude_ema.rsqrt()
         if self.last:
             self.weight *= gain / sqrt(self.shape.inputs)  # its kernel is 1x1
@@ -148,8 +161,9 @@ class SynthesisLayer(nn.Module):
 
     def resamplings(self) -> tuple[Resampling, Resampling]:
         """To the finer grid, with the gain of the filter and of the activation; and from it."""
-        shape, one = self.shape, torch.ones(1)
-        up, down = getattr(self, "up_filter", one), getattr(self, "down_filter", one)
+        shape = self.shape
+        up = torch.ones(1) if self.up_filter is None else self.up_filter
+        down = torch.ones(1) if self.down_filter is None else self.down_filter
         both = shape.up**2 * sqrt(2)
         up = up.double() * (sqrt(both) if up.dim() == 1 else both)
         side = shape.in_size + shape.kernel - 1
@@ -204,7 +218,13 @@ class SynthesisNetwork(nn.Module):
         """Put every constant into the weights."""
         self.input.fold()
         for name in self.names:
-            self.get_submodule(name).fold()
+            self.layer(name).fold()
+
+    def layer(self, name: str) -> SynthesisLayer:
+        """The layer of this name."""
+        layer = self.get_submodule(name)
+        assert isinstance(layer, SynthesisLayer)
+        return layer
 
     def forward(
         self,
@@ -226,15 +246,15 @@ class SynthesisNetwork(nn.Module):
         check_noise(noise, generators, len(ws))
         x = self.input(ws[:, 0], rotation, translation)
         for name, w in zip(self.names, ws[:, 1:].unbind(1)):
-            x = self.get_submodule(name)(x, w)
+            x = self.layer(name)(x, w)
         return (x * self.scale).expand(-1, 3, -1, -1)  # grey is three times the same
 
 
-class StyleGAN3(nn.Module):
-    """The generator; `value_range` is that of its pictures. `places` says that its input can be
-    turned and moved."""
+class StyleGAN3(StyleGenerator):
+    """The generator; its input can be turned and moved."""
 
-    value_range = (-1.0, 1.0)
+    mapping: MappingNetwork
+    synthesis: SynthesisNetwork
     has_noise, places = False, True
 
     def __init__(
@@ -299,7 +319,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN3:
         synthesis = SynthesisNetwork(widths[-1], channels, shapes, rate, bandwidth)
         network = StyleGAN3(mapping, synthesis, shapes[-1].out_size)
     network = load_strictly(network, {"mapping.w_avg": torch.zeros(widths[-1]), **state})
-    synthesis.scale = _said(settings, "synthesis", "output_scale", OUTPUT_SCALE)
+    synthesis.scale = _told(settings, "synthesis", "output_scale", OUTPUT_SCALE)
     with torch.no_grad():
         mapping.fold(_rate_of_mapping(settings))
         synthesis.fold()
@@ -337,9 +357,11 @@ def _layer(
 ) -> LayerShape:
     outputs, inputs, kernel = shape_of(state, f"synthesis.{name}.weight", 4)[:3]
     filters = [_filter(state, f"synthesis.{name}.{kind}_filter") for kind in ("up", "down")]
+    up_taps, down_taps = filters
     up, down = (_factor(settings, name, f"{kind}_factor", filters) for kind in ("up", "down"))
     clamp = _said(settings, f"synthesis.{name}", "conv_clamp", CLAMP)
-    shape = LayerShape(name, inputs, outputs, kernel, in_size, out_size, up, down, *filters, clamp)
+    sizes = (inputs, outputs, kernel, in_size, out_size)
+    shape = LayerShape(name, *sizes, up, down, up_taps, down_taps, clamp)
     if last and (kernel != 1 or any(filters) or in_size != out_size):
         raise ValueError(
             f"synthesis.{name} is the last layer, and no plain 1x1 convolution to colours"
@@ -372,7 +394,7 @@ def _factor(settings: Mapping, name: str, kind: str, filters: Sequence[tuple[int
     # of a filter in samples, where the activation acts on a grid twice as fine as the output's
     length = down // 2
     guess = 1 if not any(filters) else 2 if kind == "down_factor" else up // max(length, 1)
-    factor = _said(settings, f"synthesis.{name}", kind, guess)
+    factor = _told(settings, f"synthesis.{name}", kind, guess)
     if factor not in range(1, LARGEST_FACTOR + 1):
         raise ValueError(f"synthesis.{name} has the {kind} {factor}, which can't be")
     return int(factor)
@@ -380,11 +402,10 @@ def _factor(settings: Mapping, name: str, kind: str, filters: Sequence[tuple[int
 
 def _sampling(size: int, settings: Mapping) -> tuple[float, float]:
     """The input's samples per picture, and its bandwidth in waves per picture."""
-    margin = _said(settings, "synthesis", "margin_size", MARGIN)
-    rate = _said(settings, "synthesis.input", "sampling_rate", size - 2 * margin)
-    bandwidth = _said(
-        settings, "synthesis.input", "bandwidth", _said(settings, "", "first_cutoff", FIRST_CUTOFF)
-    )
+    margin = _told(settings, "synthesis", "margin_size", MARGIN)
+    rate = _told(settings, "synthesis.input", "sampling_rate", size - 2 * margin)
+    cutoff = _told(settings, "", "first_cutoff", FIRST_CUTOFF)
+    bandwidth = _told(settings, "synthesis.input", "bandwidth", cutoff)
     if not 0 < 2 * bandwidth < rate:
         raise ValueError(
             f"an input of {size} samples has no room for waves of {bandwidth:g} in a picture"
@@ -395,7 +416,18 @@ def _sampling(size: int, settings: Mapping) -> tuple[float, float]:
 def _rate_of_mapping(settings: Mapping) -> float:
     mapping = (settings.get("G_ema") or {}).get("mapping_kwargs") or {}
     said = _said(settings, "mapping.fc0", "bias_gain", mapping.get("lr_multiplier", 0.01))
-    return _number("lr_multiplier", settings.get("lr_multiplier", said))
+    return _needed("lr_multiplier", _number("lr_multiplier", settings.get("lr_multiplier", said)))
+
+
+def _told(settings: Mapping, module: str, name: str, default: float) -> float:
+    """The same as `_said`, of a number that has to be one."""
+    return _needed(name, _said(settings, module, name, default))
+
+
+def _needed(name: str, number: float | None) -> float:
+    if number is None:
+        raise ValueError(f"{name} is none; a number is needed")
+    return number
 
 
 def _said(settings: Mapping, module: str, name: str, default: float | None) -> float | None:
@@ -409,7 +441,7 @@ def _said(settings: Mapping, module: str, name: str, default: float | None) -> f
     return default
 
 
-def _number(name: str, value: object) -> float | None:
+def _number(name: str, value: Any) -> float | None:
     """A number as a pickle (float, None) or a safetensors file ("256", "none") says it."""
     if value is None or str(value).lower() == "none":
         return None

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ganapps.networks.places import inside
+
 PREFIX = "Gs."  # the average of the generators, the one that makes the pictures
 STYLEGAN1 = PREFIX + "synthesis/4x4/Const/StyleMod/weight"
 STYLEGAN2 = PREFIX + "synthesis/4x4/Conv/mod_weight"
@@ -29,7 +31,7 @@ def stylegan1(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     left as it is."""
     sizes = _sizes(tensors)
     state = {}
-    for name, tensor in _generator(tensors).items():
+    for name, tensor in inside(PREFIX, tensors).items():
         for pattern, ours in _STYLEGAN1:
             if match := re.fullmatch(pattern, name):
                 name = ours(match, sizes)
@@ -45,7 +47,7 @@ def stylegan2(tensors: Mapping[str, Tensor], settings: Mapping) -> tuple[dict[st
     # configurations B to D, without skips between pictures
     grows = any("ToRGB_lod" in name for name in tensors)
     state = {}
-    for name, tensor in _generator(tensors).items():
+    for name, tensor in inside(PREFIX, tensors).items():
         if grows and (match := re.fullmatch(r"synthesis/ToRGB_lod(\d{1,2})/(\w+)", name)):
             if int(match[1]):
                 continue  # pictures of the smaller sizes
@@ -77,14 +79,6 @@ def stylegan2(tensors: Mapping[str, Tensor], settings: Mapping) -> tuple[dict[st
         "activation": told.get("mapping_nonlinearity", "lrelu"),
     }
     return state, {**settings, "G_ema": {"synthesis_kwargs": synthesis, "mapping_kwargs": mapping}}
-
-
-def _generator(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(PREFIX): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(PREFIX)
-    }
 
 
 def _sizes(names: Mapping[str, object]) -> int:

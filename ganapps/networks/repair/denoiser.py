@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import load_strictly, shape_of
+from ganapps.networks.taking import channels_last
 
 FACTOR = 2  # of the shuffle: four quarter pictures see twice as far for a quarter of the work
 COLOURS = 3
@@ -59,7 +60,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Denoiser:
     width = shape_of(tensors, "model.0.weight", 4)[0]
     with torch.device("meta"):
         network = Denoiser(width, int(_last(tensors).split(".")[1]) // 2 + 1)
-    return load_strictly(network, tensors).to(memory_format=torch.channels_last)
+    return channels_last(load_strictly(network, tensors))
 
 
 def _last(names: Mapping) -> str:

@@ -4,8 +4,10 @@ Using Partial Convolutions".
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from itertools import count
 
 import torch
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import load_strictly, shape_of
+from ganapps.networks.taking import channels_last
 
 SIGNS = (
     "enc_1.conv.input_conv.weight",
@@ -44,7 +47,7 @@ class PartialConv(nn.Module):
         they leave.
         """
         conv = self.input_conv
-        known = sum(x.shape[1] * self._seen(mask) for x, mask in parts)
+        known = reduce(operator.add, (x.shape[1] * self._seen(mask) for x, mask in parts))
         share = known / conv.weight[0].numel()  # sum(M) / sum(1)
         mask = (known > 0).to(share.dtype)
         x = torch.cat([x * mask.to(x.dtype) for x, mask in parts], 1)
@@ -151,4 +154,4 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> PartialUNet:
         if name.endswith("num_batches_tracked")
     }
     load_strictly(network, counters | state)
-    return network.to(memory_format=torch.channels_last)
+    return channels_last(network)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import load_strictly, shape_of
+from ganapps.networks.taking import channels_last
 
 SIGNS = ("down.0.0.weight", "down.1.0.weight", "up.0.0.weight", "last.weight")
 
@@ -59,7 +60,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> ScratchDetector:
     widths = [shape_of(tensors, f"down.{number}.0.weight", 4)[0] for number in range(sizes)]
     with torch.device("meta"):
         network = ScratchDetector(widths)
-    return load_strictly(network, tensors).to(memory_format=torch.channels_last)
+    return channels_last(load_strictly(network, tensors))
 
 
 def _pair(inputs: int, outputs: int) -> nn.Sequential:

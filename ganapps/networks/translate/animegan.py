@@ -5,13 +5,12 @@ Animation", second version.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Unpack
 
-import torch
 from torch import Tensor
 
-from ganapps.networks.taking import Taking
-from ganapps.networks.translate.layered import PICTURE, Layer, Layered
+from ganapps.networks.taking import Taking, channels_last
+from ganapps.networks.translate.layered import PICTURE, Layer, Layered, Options
 
 FIRST, LAST = "block_a.0.1.weight", "out_layer.0.weight"
 LEAK = 0.2
@@ -60,8 +59,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
         generator, multiple = _Generator(Taking(tensors), "corners", back=True), 1
     else:
         generator, multiple = _Generator(Taking(tensors), "bilinear"), 4
-    network = Layered(generator.layers, multiple=multiple)
-    return network.to(memory_format=torch.channels_last).eval()
+    return channels_last(Layered(generator.layers, multiple=multiple)).eval()
 
 
 class _Generator:
@@ -71,7 +69,8 @@ class _Generator:
         self, taking: Taking, resize: str, epsilon: float = 1e-5, back: bool = False
     ) -> None:
         """`back`: maps grow to the sides that they had on the way down, else to twice theirs."""
-        self.taking, self.layers, self.width, self.epsilon = taking, [], 3, epsilon
+        self.taking, self.width, self.epsilon = taking, 3, epsilon
+        self.layers: list[Layer] = []
         self.normed("block_a.0", 32, kernel=7, again=True)
         self.normed("block_a.1", 64, stride=2)
         self.normed("block_a.2", 64)
@@ -98,7 +97,7 @@ class _Generator:
         kernel: int = 3,
         stride: int = 1,
         groups: int = 1,
-        **rest: object,
+        **rest: Unpack[Options],
     ) -> None:
         """Reflection padding, convolution, norm over the whole picture, leaky ReLU."""
         side = kernel // 2
@@ -130,7 +129,10 @@ class _Generator:
         outputs: int,
         kernel: int,
         groups: int = 1,
-        **rest: object,
+        pad: Sequence[int] = (0, 0, 0, 0),
+        stride: int = 1,
+        activation: float | None = None,
+        **rest: Unpack[Options],
     ) -> None:
         weight, bias = self.taking.convolution(
             convolution, self.width, kernel, outputs, groups, bias=groups > 1
@@ -144,12 +146,15 @@ class _Generator:
                 weight,
                 bias,
                 sources=[len(self.layers) - 1],
+                pad=pad,
                 padding="reflect",
+                stride=stride,
                 norm="layer",
                 scale=scale,
                 shift=shift,
                 groups=groups,
                 epsilon=self.epsilon,
+                activation=activation,
                 **rest,
             )
         )

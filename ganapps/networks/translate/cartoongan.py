@@ -5,12 +5,12 @@ Cartoonization", out of ShuffleNet V2 units.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Unpack
 
-import torch
 from torch import Tensor
 
-from ganapps.networks.taking import Taking
-from ganapps.networks.translate.layered import Layer, Layered
+from ganapps.networks.taking import Taking, channels_last
+from ganapps.networks.translate.layered import Layer, Layered, Options
 
 EPSILON = 1e-3  # added to the standard deviation
 FIRST = "first.weight"
@@ -36,14 +36,15 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
         generator.basic(f"{name}.b.m")
     generator.convolution("last", None, 5, activation="tanh")
     generator.taking.finish()
-    return Layered(generator.layers).to(memory_format=torch.channels_last).eval()
+    return channels_last(Layered(generator.layers)).eval()
 
 
 class _Generator:
     """Layers of the shuffle units; `width` is that of the latest whole unit, at `here`."""
 
     def __init__(self, taking: Taking) -> None:
-        self.taking, self.layers, self.width = taking, [], 3
+        self.taking, self.width = taking, 3
+        self.layers: list[Layer] = []
 
     @property
     def here(self) -> int:
@@ -56,7 +57,7 @@ class _Generator:
         norm: str | None,
         kernel: int,
         activation: str | None = "relu",
-        **rest: object,
+        **rest: Unpack[Options],
     ) -> None:
         """A plain convolution with bias."""
         weight, bias = self.taking.convolution(name, self.width, kernel)

@@ -6,15 +6,16 @@ Cycle-Consistent Adversarial Networks"; and CUT's, with anti-aliased sampling: P
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from ganapps.networks import length
-from ganapps.networks.taking import STATISTICS, Taking
-from ganapps.networks.translate.layered import Layer, Layered
+from ganapps.networks.taking import STATISTICS, Taking, channels_last
+from ganapps.networks.translate.layered import Layer, Layered, Options
 
 PADDINGS = {"reflect": "reflect", "replicate": "replicate", "zero": "constant"}
 COURSE = "upfeature.conv.weight"  # names of the Computer Vision Course's network
@@ -128,9 +129,8 @@ def _in_block(part: Mapping[str, Tensor], number: int) -> tuple[str, str, str, s
     }
     first, *rest = [name for name in sorted(inside) if inside[name].dim() == 4] or ["conv_block.1"]
     second = rest[0] if rest else re.sub(r"\d+$", "5", first)
-    return tuple(
-        f"model.{number}.{name}" for name in (first, _after(first), second, _after(second))
-    )
+    place = f"model.{number}."
+    return place + first, place + _after(first), place + second, place + _after(second)
 
 
 def _after(name: str) -> str:
@@ -152,10 +152,11 @@ def _course(state: Mapping[str, Tensor]) -> Names:
 
 def _drawing(state: Mapping[str, Tensor]) -> Names:
     count = length(state, "model2.{}.conv_block.1.weight")
+    blocks = [f"model2.{n}.conv_block" for n in range(count)]
     return Names(
         ("model0.1", "model0.2"),
         (("model1.0", "model1.1"), ("model1.3", "model1.4")),
-        tuple(tuple(f"model2.{n}.conv_block.{k}" for k in (1, 2, 5, 6)) for n in range(count)),
+        tuple((f"{block}.1", f"{block}.2", f"{block}.5", f"{block}.6") for block in blocks),
         (("model3.0", "model3.1"), ("model3.3", "model3.4")),
         "model4.1",
     )
@@ -212,10 +213,12 @@ class _Generator:
             raise ValueError(
                 f"{names.tail}.weight should make a picture of 1 or 3 channels, not {self.width}"
             )
-        ranges = {"value_range": (0.0, 1.0), "output_range": (0.0, 1.0)} if end == "sigmoid" else {}
-        network = Layered(self.layers, multiple=2 ** len(names.down), **ranges)
+        values = (0.0, 1.0) if end == "sigmoid" else (-1.0, 1.0)
+        network = Layered(
+            self.layers, multiple=2 ** len(names.down), value_range=values, output_range=values
+        )
         network.channels = colours
-        return network.to(memory_format=torch.channels_last).eval()
+        return channels_last(network).eval()
 
     def _colours(self, head: str) -> int:
         shape = self.taking.shape(f"{head}.weight")
@@ -287,10 +290,13 @@ class _Generator:
         norm: str | None,
         kernel: int,
         *,
+        pad: Sequence[int],
+        padding: str = "constant",
+        stride: int = 1,
         outputs: int | None = None,
         activation: str | None = "relu",
         transposed: bool = False,
-        **rest: object,
+        **rest: Unpack[Options],
     ) -> None:
         weight, bias = self.taking.convolution(
             convolution,
@@ -317,6 +323,9 @@ class _Generator:
                 weight,
                 bias,
                 sources=[len(self.layers) - 1],
+                pad=pad,
+                padding=padding,
+                stride=stride,
                 activation=activation,
                 transposed=transposed,
                 **options,

@@ -5,16 +5,27 @@ computed by the same code.
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ganapps.networks.contracts import Translator
 from ganapps.networks.translate import narrow, shared_statistics, winograd
 from ganapps.networks.translate.sums import Sums
 
 CHUNK = 1 << 19  # numbers of a layer that are made at a time
 PICTURE = -1  # as a source: the network's input
+
+
+class Options(TypedDict, total=False):
+    """What the layers of one kind differ in, as `Layer` takes it."""
+
+    resize: str | None
+    like: int | None
+    add: int | None
+    again: bool
 
 
 class Layer(nn.Module):
@@ -31,6 +42,13 @@ class Layer(nn.Module):
     [C], or [styles, C] tables that a condition mixes. `again`: so cheap that strips make it anew
     rather than keep it.
     """
+
+    weight: Tensor | None
+    bias: Tensor | None
+    scale: Tensor | None
+    shift: Tensor | None
+    fast: Tensor | None  # the weight as winograd.py takes it
+    columns: Tensor | None  # the weight as narrow.py takes it
 
     def __init__(
         self,
@@ -75,6 +93,7 @@ class Layer(nn.Module):
         )
         self.dropout, self.activation, self.again = dropout, activation, again
         self.take = None if take is None else tuple(take)
+        self.reads = {*sources, *([] if add is None else [add])}  # all of the earlier layers
         for name, tensor in (
             ("weight", weight),
             ("bias", bias),
@@ -84,18 +103,22 @@ class Layer(nn.Module):
             self.register_parameter(
                 name, None if tensor is None else nn.Parameter(tensor, requires_grad=False)
             )
-        plain = weight is not None and not transposed and stride == groups == 1
-        outputs, inputs, kernel = weight.shape[:3] if plain else (0, 0, 0)
-        fast = kernel == 3 and min(inputs, outputs) >= winograd.CHANNELS
-        few = kernel >= narrow.KERNEL and outputs <= narrow.OUTPUTS < inputs
-        self.register_buffer("fast", winograd.transform(weight) if fast else None, persistent=False)
-        self.register_buffer("columns", narrow.transform(weight) if few else None, persistent=False)
+        fast = columns = None
+        if weight is not None and not transposed and stride == groups == 1:
+            outputs, inputs, kernel = weight.shape[:3]
+            if kernel == 3 and min(inputs, outputs) >= winograd.CHANNELS:
+                fast = winograd.transform(weight)
+            if kernel >= narrow.KERNEL and outputs <= narrow.OUTPUTS < inputs:
+                columns = narrow.transform(weight)
+        self.register_buffer("fast", fast, persistent=False)
+        self.register_buffer("columns", columns, persistent=False)
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the output for sources of this size."""
         factor = 2 if self.resize or self.transposed else 1
         if self.stride == 1 or self.transposed:
             return factor * height, factor * width
+        assert self.weight is not None, "only a convolution has a stride"
         left, right, top, bottom = self.pad
         tall, wide = self.weight.shape[2:]
         return (height + top + bottom - tall) // self.stride + 1, (
@@ -141,20 +164,21 @@ class Layer(nn.Module):
         x, start = self._taken(x[:, :, low - start : high - start]), low
         if self.resize:
             wanted = self._convolved(first, last, size[0])
-            x = self._resized(x, start, *wanted, height, size)
+            x = self._resized(self.resize, x, start, *wanted, height, size)
             start, height = wanted[0], size[0]
-        if self.weight is None:
+        weight = self.weight
+        if weight is None:
             return x[:, :, first - start : last - start]
         if self.transposed:
-            return self._transposed(x, start, first, last)
+            return self._transposed(x, weight, start, first, last)
         x = x[:, :, slice(*(row - start for row in self._convolved(first, last, height)))]
         above = max(0, self.pad[2] - first * self.stride)
-        below = max(0, (last - 1) * self.stride - self.pad[2] + self.weight.shape[2] - height)
+        below = max(0, (last - 1) * self.stride - self.pad[2] + weight.shape[2] - height)
         if any((*self.pad[:2], above, below)):
             x = F.pad(x, (*self.pad[:2], above, below), mode=self.padding)
-        return self._convolution(x)
+        return self._convolution(x, weight)
 
-    def _convolution(self, x: Tensor) -> Tensor:
+    def _convolution(self, x: Tensor, weight: Tensor) -> Tensor:
         if x.device.type == "cpu" and not torch.is_autocast_enabled("cpu"):
             if self.fast is not None:
                 y = winograd.convolve(x, self.fast)
@@ -164,8 +188,8 @@ class Layer(nn.Module):
                     else y.add_(self.bias[:, None, None])
                 )
             if self.columns is not None:
-                return narrow.convolve(x, self.columns, self.weight.shape[0], self.bias)
-        return F.conv2d(x, self.weight, self.bias, self.stride, groups=self.groups)
+                return narrow.convolve(x, self.columns, weight.shape[0], self.bias)
+        return F.conv2d(x, weight, self.bias, self.stride, groups=self.groups)
 
     def affine(self, sums: Sums, condition: Tensor | None) -> tuple[Tensor, Tensor] | None:
         """What to multiply and to add, [C, 1, 1] each, so that the picture with these sums is
@@ -183,12 +207,14 @@ class Layer(nn.Module):
             else (variance + self.epsilon).rsqrt()
         )
         scale, shift = (None if t is None else t.cpu().double() for t in (self.scale, self.shift))
-        if scale is not None and scale.dim() == 2:
+        if scale is not None and shift is not None and scale.dim() == 2:
+            assert condition is not None, "this network needs a condition"
             scale, shift = condition.cpu().double() @ scale, condition.cpu().double() @ shift
         scale = rate if scale is None else rate * scale
         shift = -mean * scale if shift is None else shift - mean * scale
         count = len(sums.mean)
-        return tuple(t.float().expand(count).reshape(-1, 1, 1) for t in (scale, shift))
+        scale, shift = (t.float().expand(count).reshape(-1, 1, 1) for t in (scale, shift))
+        return scale, shift
 
     def finish(
         self,
@@ -210,7 +236,10 @@ class Layer(nn.Module):
             return y.relu_()
         if self.activation in ("tanh", "sigmoid"):
             return getattr(torch, f"{self.activation}_")(y)
-        return y if self.activation is None else F.leaky_relu_(y, self.activation)
+        if self.activation is None:
+            return y
+        assert not isinstance(self.activation, str), f"{self.activation} is unknown"
+        return F.leaky_relu_(y, self.activation)
 
     def _taken(self, x: Tensor) -> Tensor:
         if self.take is not None:
@@ -232,32 +261,39 @@ class Layer(nn.Module):
             height, (last - 1) * self.stride - top + kernel
         )
 
-    def _transposed(self, x: Tensor, start: int, first: int, last: int) -> Tensor:
+    def _transposed(self, x: Tensor, weight: Tensor, start: int, first: int, last: int) -> Tensor:
         """A transposed convolution that doubles the sides; `pad` is what it cuts off."""
-        kernel, cut = self.weight.shape[2], self.pad[2]
+        kernel, cut = weight.shape[2], self.pad[2]
         low, high = self._convolved(first, last, 1 << 60)
         x = x[:, :, max(0, low - start) : high - start]
         low = max(low, start)
         y = F.conv_transpose2d(
-            x, self.weight, self.bias, self.stride, (0, cut), (0, 2 * cut + self.stride - kernel)
+            x, weight, self.bias, self.stride, (0, cut), (0, 2 * cut + self.stride - kernel)
         )
         begin = low * self.stride - cut
         return y[:, :, first - begin : last - begin]
 
     def _resized(
-        self, x: Tensor, start: int, first: int, last: int, height: int, size: tuple[int, int]
+        self,
+        how: str,
+        x: Tensor,
+        start: int,
+        first: int,
+        last: int,
+        height: int,
+        size: tuple[int, int],
     ) -> Tensor:
         """Rows `first` to `last` of x at this `size`, about twice its own; x holds what `needs`
         names.
         """
-        if self.resize == "halves":
+        if how == "halves":
             return _halves(_halves(x, 2), 3)[:, :, first - 2 * start : last - 2 * start]
-        if self.resize != "corners":
+        if how != "corners":
             x = F.interpolate(
                 x,
                 scale_factor=2.0,
-                mode=self.resize,
-                align_corners=None if self.resize == "nearest" else False,
+                mode=how,
+                align_corners=None if how == "nearest" else False,
             )
             return x[:, :, first - 2 * start : last - 2 * start]
         if last - first == size[0]:
@@ -292,16 +328,14 @@ def _halves(x: Tensor, side: int) -> Tensor:
     return torch.stack([x, (x + beyond) / 2], side + 1).flatten(side, side + 1)
 
 
-class Layered(nn.Module):
+class Layered(Translator):
     """A picture-to-picture network of layers; output of the size of its input, in the same value
     range unless `output_range` differs.
     """
 
-    scale = 1
     minimum = 8
-    channels = 3
     # of GPUs; on processors the 3x3 convolutions of winograd.py are as quick in float32
-    precisions: tuple[str, ...] = ("float16",)
+    precisions = ("float16",)
 
     def __init__(
         self,
@@ -326,11 +360,11 @@ class Layered(nn.Module):
             labels or styles,
             reach,
         )
-        self.last_use = {
-            s: n
-            for n, layer in enumerate(layers)
-            for s in (*layer.sources, *([] if layer.add is None else [layer.add]))
-        }
+        self.last_use = {s: n for n, layer in enumerate(layers) for s in layer.reads}
+
+    def in_order(self) -> list[Layer]:
+        """The layers, from the picture on."""
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
 
     def forward(
         self, x: Tensor, condition: Tensor | None = None, seed: int | None = None
@@ -374,10 +408,10 @@ class Layered(nn.Module):
 
     def _one(self, x: Tensor, condition: Tensor | None, seed: int | None) -> Tensor:
         made, sizes = {PICTURE: self.prepared(x, condition)}, self.sizes(*x.shape[2:])
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.in_order()):
             y = self._made(layer, made, condition, sizes[number][1:])
             made[number] = self.dropped(y, number, 0, y.shape[2], seed)
-            for source in {*layer.sources, layer.add} - {None}:
+            for source in layer.reads:
                 if self.last_use[source] == number:
                     del made[source]
         return made[len(self.layers) - 1]
@@ -386,7 +420,9 @@ class Layered(nn.Module):
         """Rows from `first` of what layer `number` makes, `height` of them in all, with the dropout
         that `seed` draws.
         """
-        rate = self.layers[number].dropout
+        layer = self.layers[number]
+        assert isinstance(layer, Layer)
+        rate = layer.dropout
         if seed is None or not rate:
             return y
         generator = torch.Generator().manual_seed((seed * 1009 + number) % (1 << 63))
@@ -435,7 +471,7 @@ class Layered(nn.Module):
     def sizes(self, height: int, width: int) -> dict[int, tuple[int, int, int]]:
         """(channels, height, width) of what every layer makes of a picture of this size."""
         sizes = {PICTURE: (self.channels + self.planes, height, width)}
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.in_order()):
             inputs = sum(sizes[s][0] for s in layer.sources)
             size = (
                 layer.size(*sizes[layer.sources[0]][1:])
@@ -451,7 +487,7 @@ class Layered(nn.Module):
         """
         count = {n: 4 * c * h * w for n, (c, h, w) in self.sizes(height, width).items()}
         alive, peak = {PICTURE}, 0
-        for number, layer in enumerate(self.layers):
+        for number, layer in enumerate(self.in_order()):
             peak = max(
                 peak,
                 sum(count[n] for n in alive)

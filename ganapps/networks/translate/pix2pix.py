@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from ganapps.networks import length
-from ganapps.networks.taking import STATISTICS, Taking
+from ganapps.networks.taking import STATISTICS, Taking, channels_last
 from ganapps.networks.translate.layered import PICTURE, Layer, Layered
 
 LEAK = 0.2
@@ -48,7 +47,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
         )
     network = Layered(generator.layers, multiple=2**depth)
     network.minimum = 2**depth
-    return network.to(memory_format=torch.channels_last).eval()
+    return channels_last(network).eval()
 
 
 def _depth(state: Mapping[str, Tensor]) -> int:
@@ -201,7 +200,7 @@ class _Generator:
             self.taking.tensor(f"{norm}.{n}", (width,)) if self.affine else None
             for n in ("weight", "bias")
         )
-        if not self.running or self.bias or not self.affine:
+        if scale is None or shift is None or not self.running or self.bias:
             return weight, bias, {"norm": "instance", "scale": scale, "shift": shift}
         mean, variance = (
             self.taking.tensor(f"{norm}.running_{n}", (width,)) for n in ("mean", "var")

@@ -57,10 +57,9 @@ class Kept:
         if self.rows is not None:
             self.rows[first : first + len(y)] = y
             return
-        data, place = (
-            memoryview(y.contiguous().numpy()).cast("B"),
-            first * self.width * self.channels * 4,
-        )
+        assert self.file is not None
+        data = y.contiguous().numpy().data.cast("B")
+        place = first * self.width * self.channels * 4
         while data:
             written = os.pwrite(self.file.fileno(), data, place)
             data, place = data[written:], place + written
@@ -71,7 +70,9 @@ class Kept:
             rows = self.rows[first:last]
         else:
             rows = torch.empty(last - first, self.width, self.channels)
-            data, place = memoryview(rows.numpy()).cast("B"), first * self.width * self.channels * 4
+            assert self.file is not None
+            data = rows.numpy().data.cast("B")
+            place = first * self.width * self.channels * 4
             while data:
                 got = os.preadv(self.file.fileno(), [data], place)
                 data, place = data[got:], place + got
@@ -92,7 +93,7 @@ class _Run:
     ) -> None:
         self.network, self.layers, self.condition, self.seed = (
             network,
-            list(network.layers),
+            network.in_order(),
             condition,
             seed,
         )
@@ -116,7 +117,7 @@ class _Run:
         for number in reversed(range(len(self.layers))):
             layer = self.layers[number]
             reader = max(last.get(number, number), number) if layer.again else number
-            for source in {*layer.sources, layer.add} - {None}:
+            for source in layer.reads:
                 last[source] = max(last.get(source, -1), reader)
         return last
 
@@ -209,11 +210,11 @@ class _Run:
                 sums.gather(y)
             if keep is None and end and not layer.norm:
                 self.result[:, :, first:last] = layer.finish(y, None, None).cpu()
-            if late is not None:
+            if keep is not None and late is not None:
                 keep.write(*late)
             late = None if keep is None else (first, y)
             yield
-        if late is not None:
+        if keep is not None and late is not None:
             keep.write(*late)
             self.kept[number] = keep
         self.affine[number] = layer.affine(sums, self.condition) if sums is not None else None

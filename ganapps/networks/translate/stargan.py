@@ -5,13 +5,13 @@ Multi-Domain Image-to-Image Translation".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Unpack
 
-import torch
 from torch import Tensor
 
-from ganapps.networks.taking import STATISTICS, Taking
-from ganapps.networks.translate.layered import Layer, Layered
+from ganapps.networks.taking import STATISTICS, Taking, channels_last
+from ganapps.networks.translate.layered import Layer, Layered, Options
 
 FIRST = "main.0.weight"
 
@@ -59,7 +59,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
         Layer(weight, sources=[len(generator.layers) - 1], pad=(3,) * 4, activation="tanh")
     )
     taking.finish()
-    return Layered(generator.layers, labels=labels).to(memory_format=torch.channels_last).eval()
+    return channels_last(Layered(generator.layers, labels=labels)).eval()
 
 
 def _inputs(taking: Taking) -> int:
@@ -75,16 +75,19 @@ class _Generator:
     """
 
     def __init__(self, taking: Taking, width: int) -> None:
-        self.taking, self.width, self.layers = taking, width, []
+        self.taking, self.width = taking, width
+        self.layers: list[Layer] = []
 
     def layer(
         self,
         name: str,
         kernel: int,
         *,
+        pad: Sequence[int],
+        stride: int = 1,
         activation: str | None = "relu",
         transposed: bool = False,
-        **rest: object,
+        **rest: Unpack[Options],
     ) -> None:
         weight, _ = self.taking.convolution(
             name, self.width, kernel, transposed=transposed, bias=False
@@ -98,6 +101,8 @@ class _Generator:
             Layer(
                 weight,
                 sources=[len(self.layers) - 1],
+                pad=pad,
+                stride=stride,
                 norm="instance",
                 scale=scale,
                 shift=shift,

@@ -5,13 +5,13 @@ Representation For Artistic Style".
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
-import torch
 from torch import Tensor
 
 from ganapps.networks import length
-from ganapps.networks.taking import Taking
-from ganapps.networks.translate.layered import Layer, Layered
+from ganapps.networks.taking import Taking, channels_last
+from ganapps.networks.translate.layered import Layer, Layered, Options
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
@@ -37,13 +37,10 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Layered:
         network.layer(f"expand.{number}", 3, resize="nearest", again=number == 1)
     network.layer("expand.2", 9, activation="sigmoid", again=True)
     network.taking.finish()
-    return (
-        Layered(
-            network.layers, styles=network.styles, value_range=(0.0, 1.0), output_range=(0.0, 1.0)
-        )
-        .to(memory_format=torch.channels_last)
-        .eval()
+    made = Layered(
+        network.layers, styles=network.styles, value_range=(0.0, 1.0), output_range=(0.0, 1.0)
     )
+    return channels_last(made).eval()
 
 
 class _Network:
@@ -52,11 +49,18 @@ class _Network:
     """
 
     def __init__(self, taking: Taking) -> None:
-        self.taking, self.width, self.layers = taking, 3, []
+        self.taking, self.width = taking, 3
+        self.layers: list[Layer] = []
         self.styles = (*taking.shape("contract.0.norm.gamma"), 0)[0]
 
     def layer(
-        self, name: str, kernel: int, activation: str | None = "relu", **rest: object
+        self,
+        name: str,
+        kernel: int,
+        *,
+        stride: int = 1,
+        activation: str | None = "relu",
+        **rest: Unpack[Options],
     ) -> None:
         weight = self.taking.tensor(f"{name}.w", (None, self.width, kernel, kernel))
         self.width = weight.shape[0]
@@ -70,6 +74,7 @@ class _Network:
                 sources=[len(self.layers) - 1],
                 pad=(kernel // 2,) * 4,
                 padding="reflect",
+                stride=stride,
                 norm="instance",
                 scale=scale,
                 shift=shift,

@@ -9,27 +9,15 @@ import copy
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganapps import networks
+from ganapps.networks.contracts import TwinUpscaler
+from ganapps.networks.places import inside
 from ganapps.networks.upscale import upscalers
 
-FACTS = (
-    "value_range",
-    "family",
-    "scale",
-    "channels",
-    "multiple",
-    "minimum",
-    "reach",
-    "step",
-    "tile",
-    "memory",
-    "precisions",
-)
 
-
-class Interpolated(nn.Module):
+class Interpolated(TwinUpscaler):
     """Real-ESRGAN's general models: one that removes noise, and its twin that leaves it. Called, it
     is the first.
     """
@@ -37,8 +25,13 @@ class Interpolated(nn.Module):
     def __init__(self, denoising: upscalers.Upscaler, faithful: upscalers.Upscaler) -> None:
         super().__init__()
         self.denoising, self.faithful = denoising, faithful
-        for name in FACTS:
-            setattr(self, name, getattr(denoising, name))
+        # as of both
+        self.family = denoising.family
+        self.scale, self.channels = denoising.scale, denoising.channels
+        self.multiple, self.minimum = denoising.multiple, denoising.minimum
+        self.reach, self.step = denoising.reach, denoising.step
+        self.tile, self.memory = denoising.tile, denoising.memory
+        self.precisions, self.draws = denoising.precisions, denoising.draws
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, C, H, W], 0 to 1 -> [N, C, scale * H, scale * W]."""
@@ -69,11 +62,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Interpolated:
     sides = []
     for side in ("denoising", "faithful"):
         prefix = f"{settings.get(side)}."
-        own = {
-            name.removeprefix(prefix): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
+        own = inside(prefix, tensors)
         if not own:
             raise ValueError(f"{side} is missing: no tensor's name starts with {prefix}")
         sides.append(upscalers.build(networks.found("upscalers", own, {}) or own, settings))

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_scale, check_signs, load_strictly, shape_of
+from ganapps.networks.contracts import Upscaler
+from ganapps.networks.taking import channels_last
 
 # of DIV2K's colours; networks trained without it carry a tensor called no_norm
 MEAN = (
@@ -51,17 +53,16 @@ class Block(nn.Module):
         return y.add_(x).mul_(attention), first
 
 
-class SPAN(nn.Module):
+class SPAN(Upscaler):
     """Six blocks, the first, fifth and last results side by side, one pixel shuffle."""
 
-    value_range = (0.0, 1.0)
-    multiple = minimum = 1
     precisions = ("bfloat16", "float16")
     # the quickest side where memory allows; bytes per input pixel in float32
     tile, memory = (
         384,
         4_000,
     )
+    mean: Tensor
     reach = 1 + 6 * 3 + 1 + 1  # pixels: the 3x3 convolutions that follow one another
 
     def __init__(self, colours: int, width: int, scale: int, norm: bool) -> None:
@@ -111,8 +112,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> SPAN:
     width, colours = shape_of(state, SIGNS[0], 4)[:2]
     scale = max(1, round((shape_of(state, "upsampler.0.weight", 4)[0] / colours) ** 0.5))
     check_scale(scale)
-    network = load_strictly(SPAN(colours, width, scale, norm and colours == 3), state)
-    return network.to(memory_format=torch.channels_last)
+    return channels_last(load_strictly(SPAN(colours, width, scale, norm and colours == 3), state))
 
 
 def _fold(state: dict[str, Tensor], name: str) -> None:

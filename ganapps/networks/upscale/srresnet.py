@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from ganapps.networks import check_scale, check_signs, length, load_strictly, shape_of
+from ganapps.networks import check_scale, check_signs, contracts, length, load_strictly, shape_of
+from ganapps.networks.taking import channels_last
 
 # The tensors that tell the layouts apart.
 SIGNS = {
@@ -62,13 +64,11 @@ class Grow(nn.Module):
         return self.act(self.shuffle(self.conv(x)))
 
 
-class Upscaler(nn.Module):
+class Upscaler(contracts.Upscaler):
     """What both networks of this file tell the task; `finish` runs in float32, or bfloat16 would
     round every pixel to 8 bits.
     """
 
-    value_range = (0.0, 1.0)
-    multiple = minimum = 1
     precisions = ("bfloat16", "float16")
     # the quickest side where memory allows; bytes per input pixel in float32
     tile, memory = (
@@ -86,6 +86,14 @@ class Upscaler(nn.Module):
         growing = sum(1 / math.prod(factors[:grown]) for grown in range(len(factors)))
         self.reach = math.ceil(small + growing + large / self.scale)
 
+    @abstractmethod
+    def features(self, x: Tensor) -> Tensor:
+        """x [N, C, H, W] -> [N, width, scale * H, scale * W]."""
+
+    @abstractmethod
+    def finish(self, features: Tensor, x: Tensor) -> Tensor:
+        """Features to colours."""
+
     def forward(self, x: Tensor) -> Tensor:
         """x [N, C, H, W], 0 to 1 -> [N, C, scale * H, scale * W]."""
         features = self.features(x)
@@ -97,6 +105,10 @@ class SRResNet(Upscaler):
     """The paper's network: 9x9 in, residual blocks with batch norm, a long way around, pixel
     shuffles, 9x9 out.
     """
+
+    # what folding replaces
+    tail: nn.Module
+    last: nn.Module
 
     def __init__(
         self, colours: int, width: int, blocks: int, factors: list[int], bias: bool, tanh: bool
@@ -129,25 +141,29 @@ class SRResNet(Upscaler):
         four pixels at once.
         """
         for block in self.blocks:
-            block.first, block.first_norm = (
-                fuse_conv_bn_eval(block.first, block.first_norm),
-                nn.Identity(),
-            )
-            block.second, block.second_norm = (
-                fuse_conv_bn_eval(block.second, block.second_norm),
-                nn.Identity(),
-            )
-        self.tail = fuse_conv_bn_eval(*self.tail)
+            assert isinstance(block, Block)
+            block.first = _folded(block.first, block.first_norm)
+            block.second = _folded(block.second, block.second_norm)
+            block.first_norm, block.second_norm = nn.Identity(), nn.Identity()
+        self.tail = _folded(*self.tail.children())
         if self.scale % 2 == 0:
             self.last = _four_at_once(self.last)
 
 
-def _four_at_once(conv: nn.Conv2d) -> nn.Sequential:
+def _folded(conv: nn.Module, norm: nn.Module) -> nn.Conv2d:
+    """The batch norm in the convolution before it."""
+    assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+    return fuse_conv_bn_eval(conv, norm)
+
+
+def _four_at_once(conv: nn.Module) -> nn.Sequential:
     """The same convolution as one of stride 2 that makes 2x2 pixels: few outputs leave most of a
     processor's lanes empty, four times as many take a third of the time. For even sides.
     """
+    assert isinstance(conv, nn.Conv2d) and conv.bias is not None
     outputs, inputs, side = conv.weight.shape[:3]
-    wide = nn.Conv2d(inputs, 4 * outputs, side + 1, stride=2, padding=conv.padding)
+    wide = nn.Conv2d(inputs, 4 * outputs, side + 1, stride=2, padding=side // 2)
+    assert wide.bias is not None
     with torch.no_grad():
         wide.weight.zero_()
         wide.bias.copy_(conv.bias.repeat_interleave(4))
@@ -203,6 +219,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
         check_signs(
             state, max(SIGNS.values(), key=lambda signs: sum(sign in state for sign in signs))
         )
+    assert layout is not None, "then a sign was missing"
     network, spelling = {"lornatang": _lornatang, "leftthomas": _leftthomas, "basicsr": _basicsr}[
         layout
     ](state)
@@ -210,7 +227,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
     load_strictly(network, {**_counters(network, spelling), **state}, spelling)
     if isinstance(network, SRResNet):
         network.fold()
-    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    return channels_last(network).eval().requires_grad_(False)
 
 
 def _layout(names: Mapping) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganapps.networks import contracts
 from ganapps.networks.taking import stumbled
 from ganapps.networks.torchvision_ops import ensure_torchvision
 from ganapps.networks.upscale import span, swinir_onnx
@@ -44,7 +45,7 @@ COSTS: Mapping[str, tuple[int, int]] = {
 }
 UNKNOWN = (256, 16_000)
 # Nothing but convolutions: what these add up to is all that they see.
-STRAIGHT = ("ESRGAN", "Compact", "SPAN", "SwiftSRGAN")
+STRAIGHT = ("ESRGAN", "Compact", "SwiftSRGAN")
 # Steps of an ESRGAN's features beyond which surroundings change a pixel by less than 1/255,
 # measured on photographs with
 # the weights that ship: its blocks add a fifth of themselves to their input, three deep, so that
@@ -78,27 +79,22 @@ STRIP = 64
 TAIL_REACH = 4  # rows of the small picture that this part looks beyond
 
 
-class Upscaler(nn.Module):
-    """x [N, channels, H, W] in 0 to 1 -> [N, channels, scale * H, scale * W], and what the task
-    must know to cut tiles.
-
-    H and W are multiples of `multiple` and at least `minimum`. Beyond `reach` pixels nothing
-    changes a pixel (of an ESRGAN: by less than 1/255); None: it may see all of its picture. Moved
-    by `step` pixels, a picture gives the same result, moved. `tile` and `memory` are what the
-    family costs, `precisions` the lower ones that it bears.
+class Upscaler(contracts.Upscaler):
+    """One of spandrel's networks, and what its layers and its family say of it. Beyond the `reach`
+    of an ESRGAN a pixel changes by less than 1/255.
     """
-
-    value_range = (0.0, 1.0)
 
     def __init__(self, descriptor: Any) -> None:
         super().__init__()
         self.family = descriptor.architecture.id
         self.body, self._call = descriptor.model, descriptor._call_fn
-        self.scale, self.channels = descriptor.scale, descriptor.input_channels
+        self.scale: int = descriptor.scale
+        self.channels: int = descriptor.input_channels
         self.multiple, self.minimum = _sides(descriptor)
         self.tile, self.memory = COSTS.get(self.family, UNKNOWN)
         self.reach = _reach(self.body, self.family)
         self.step = self.multiple if self.reach else math.lcm(self.multiple, _window(self.body))
+        self.draws = self.family == "AuraSR"  # for its styles and on its input
         self.precisions = tuple(
             name
             for name, works in (
@@ -107,11 +103,6 @@ class Upscaler(nn.Module):
             )
             if works
         )
-
-    @property
-    def draws(self) -> bool:
-        """Does it draw noise: for its styles and on its input?"""
-        return self.family == "AuraSR"
 
     def forward(self, x: Tensor, seed: int = 0) -> Tensor:
         """The enlarged x. A network that draws noise draws the same of `seed` for every sample, so
@@ -153,6 +144,8 @@ def _sides(descriptor: Any) -> tuple[int, int]:
 
 def _reach(body: nn.Module, family: str) -> int | None:
     """How many input pixels away something may lie that a pixel depends on; None: anywhere."""
+    if family == "SPAN":
+        return span.SPAN.reach
     if family not in STRAIGHT:
         return None
     # behind a folding, a step is so many pixels
@@ -233,7 +226,7 @@ def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     return ""
 
 
-def build(tensors: Mapping[str, Tensor], settings: Mapping) -> nn.Module:
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
     """The network of a checkpoint, float32; of ONNX files, whose `settings` have `nodes`, SwinIR.
 
     `act_type` ("relu" or "leakyrelu"), which training programs keep as well under `network_g`,
@@ -318,7 +311,7 @@ def _with_prelu(state: Mapping[str, Tensor], slope: float) -> dict[str, Tensor]:
 def _slope(settings: Mapping) -> float:
     """What is left of negative numbers. Raises ValueError where nothing says it."""
     option = settings.get("opt")
-    places = (settings, settings.get("network_g"), option, settings.get("args"))
+    places: tuple[object, ...] = (settings, settings.get("network_g"), option, settings.get("args"))
     places += (option.get("network_g"),) if isinstance(option, Mapping) else ()
     told = next(
         (

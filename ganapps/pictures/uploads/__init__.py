@@ -10,16 +10,16 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.pictures.uploads import decode, ifd, kinds, tiff
 from ganapps.pictures.uploads.header import Header, damaged
 from ganapps.pictures.uploads.stored import Data, Stored
-from ganapps.report import Sentence
 
 MOST_PIXELS = 120_000_000
 LONGEST_SIDE = 65_535
@@ -51,7 +51,7 @@ class Upload:
     date: str | None = field(default=None, repr=False)
     gps: bytes | None = field(default=None, repr=False)
     name: str = field(default="", repr=False)
-    changes: tuple[Sentence, ...] = ()
+    changes: tuple[Message, ...] = ()
 
 
 def open_upload(path: str | Path) -> Upload:
@@ -64,7 +64,7 @@ def open_upload(path: str | Path) -> Upload:
         header = _header(file)
         changes = list(header.overlooked)
         if header.several:
-            changes.append(("Only the first of several frames or pages was used.", {}))
+            changes.append(Message("Only the first of several frames or pages was used."))
         orientation, date, gps = _exif(header, changes)
         pixels, icc = decode.pixels(header, orientation, changes)
         file.seek(0)
@@ -116,7 +116,7 @@ def size_of(path: str | Path) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[BinaryIO]:
+def _opened(path: str | Path) -> Iterator[BufferedReader]:
     """The file at `path`; one that can't be opened, or later not be read, is one sentence."""
     try:
         place = Path(path)
@@ -189,7 +189,7 @@ def _check_memory(header: Header) -> None:
         )
 
 
-def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, bytes | None]:
+def _exif(header: Header, changes: list[Message]) -> tuple[int, str | None, bytes | None]:
     """Orientation, date and place. A damaged block is ignored, and said so."""
     if not header.exif:
         return header.turned, header.date, None
@@ -200,7 +200,9 @@ def _exif(header: Header, changes: list[Sentence]) -> tuple[int, str | None, byt
         turned = header.turned if header.kind == "AVIF" else base.number(ifd.ORIENTATION, 1)
         return turned, _date(exif, base) or header.date, ifd.gps_alone(exif)
     except (ValueError, EOFError):
-        changes.append(("Its EXIF data is damaged and was ignored, so it may lie on its side.", {}))
+        changes.append(
+            Message("Its EXIF data is damaged and was ignored, so it may lie on its side.")
+        )
         return header.turned, header.date, None
 
 

@@ -8,6 +8,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ganapps.errors import Message
 from ganapps.pictures.uploads import light
 from ganapps.pictures.uploads.header import (
     EXTRAS,
@@ -19,7 +20,6 @@ from ganapps.pictures.uploads.header import (
     unknown_pixels,
 )
 from ganapps.pictures.uploads.stored import Data, Pieces, unpacked
-from ganapps.report import Sentence
 
 BOXES = 2000  # of one box or file
 ITEMS = 2000
@@ -86,7 +86,7 @@ def header(data: Data) -> Header:
     )
     icc, meant, said = _colours(data, own.get(b"colr", []))
     if bits > 8:
-        said += (("Its {bits} bit colours were read with 8 bit.", {"bits": bits}),)
+        said += (Message("Its {bits} bit colours were read with 8 bit.", bits=bits),)
     decoded = max(
         (
             _decoded(data, meta.places.get(item, []))
@@ -113,8 +113,8 @@ def _boxes(data: Data, at: int, end: int) -> Iterator[_Box]:
     for _ in range(BOXES):
         if at + 8 > end:
             return
-        size, name = unpacked(">I4s", data, at)
-        body = at + 8
+        (size,) = unpacked(">I", data, at)
+        name, body = data[at + 4 : at + 8], at + 8
         if size == 1:
             (size,) = unpacked(">Q", data, body)
             body += 8
@@ -253,11 +253,13 @@ def _turned(data: Data, own: Mapping[bytes, list[_Box]]) -> int:
 
 def _colours(
     data: Data, boxes: list[_Box]
-) -> tuple[bytes | None, light.Light | None, tuple[Sentence, ...]]:
+) -> tuple[bytes | None, light.Light | None, tuple[Message, ...]]:
     """The profile, what the numbers mean, and what to say of senseless ones. Raises UserError for
     HDR.
     """
-    icc, meant, said = None, None, ()
+    icc: bytes | None = None
+    meant: light.Light | None = None
+    said: tuple[Message, ...] = ()
     for box in boxes:
         kind = data[box.body : box.body + 4]
         if kind in (b"prof", b"rICC"):
@@ -272,9 +274,9 @@ def _colours(
                 meant = light.of_codes(primaries, transfer)
             except (KeyError, ValueError):
                 said = (
-                    (
+                    Message(
                         "What this {kind} says of its brightness makes no sense and was ignored.",
-                        {"kind": "AVIF"},
+                        kind="AVIF",
                     ),
                 )
     return icc, None if icc else meant, () if icc else said

@@ -6,6 +6,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 from io import BytesIO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import (
@@ -14,17 +15,18 @@ from PIL import (
     GifImagePlugin,
     Image,
     ImageCms,
+    ImageFile,
     JpegImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
 
+from ganapps.errors import Message
 from ganapps.pictures.uploads import jpeg, png_rows
 from ganapps.pictures.uploads.header import Header, Region, cut_off, damaged, unknown_pixels
 from ganapps.pictures.uploads.stored import Pieces
-from ganapps.report import Sentence
 
-OPEN = {
+OPEN: dict[str, Callable[[BinaryIO], ImageFile.ImageFile]] = {
     "JPEG": JpegImagePlugin.JpegImageFile,
     "GIF": GifImagePlugin.GifImageFile,
     "WEBP": WebPImagePlugin.WebPImageFile,
@@ -63,7 +65,7 @@ Join = Callable[[list[Image.Image]], np.ndarray]
 
 
 def pixels(
-    header: Header, orientation: int, changes: list[Sentence]
+    header: Header, orientation: int, changes: list[Message]
 ) -> tuple[np.ndarray, bytes | None]:
     """[H, W, C] as in Upload, upright, and the colour profile they are meant in. What had to be
     converted is added to `changes`.
@@ -98,7 +100,7 @@ def pixels(
     made = canvas.made
     if header.kind == "BMP" and made.shape[2] == 4 and not made[..., 3].any():
         changes.append(
-            ("Its transparency would hide all of it and was left out, as other programs do.", {})
+            Message("Its transparency would hide all of it and was left out, as other programs do.")
         )
         made = np.ascontiguousarray(made[..., :3])
     return made, icc
@@ -136,14 +138,16 @@ class _Canvas:
 # PNG: numbers as they stand in the file
 
 
-def _of_png(header: Header, grey: bool, changes: list[Sentence]) -> Convert:
+def _of_png(header: Header, grey: bool, changes: list[Message]) -> Convert:
     """From the file's numbers to pixels: entries of the palette looked up, the transparent colour
     as alpha, other light as sRGB.
     """
     light = header.light
     if light is not None:
         changes.append(
-            ("Its colours were converted to sRGB from what the file says of their brightness.", {})
+            Message(
+                "Its colours were converted to sRGB from what the file says of their brightness."
+            )
         )
 
     def convert(part: np.ndarray) -> np.ndarray:
@@ -154,7 +158,9 @@ def _of_png(header: Header, grey: bool, changes: list[Sentence]) -> Convert:
         return part if light is None else light.converted(part)
 
     key = _key(header)
-    table = _table(header.palette, header.key, grey) if header.colours == 3 else None
+    table = None
+    if header.colours == 3 and header.palette is not None:
+        table = _table(header.palette, header.key, grey)
     return convert
 
 
@@ -197,7 +203,7 @@ def _regions(header: Header) -> Iterator[Region]:
     yield from header.regions() if header.regions else (Region(0, header.size[1], header.file),)
 
 
-def _opened(header: Header, region: Region, file: Pieces) -> Image.Image:
+def _opened(header: Header, region: Region, file: Pieces) -> ImageFile.ImageFile:
     try:
         picture = OPEN[header.kind](file.open())
     except BROKEN as e:
@@ -215,7 +221,7 @@ def _loaded(picture: Image.Image) -> Image.Image:
     return picture
 
 
-def _pictures(header: Header, region: Region) -> tuple[str, list[Image.Image]]:
+def _pictures(header: Header, region: Region) -> tuple[str, list[ImageFile.ImageFile]]:
     """What Pillow makes of a region, and its mode. It has one 16 bit mode, grey; of colours it
     keeps one byte of each pair, so they are decoded twice: high bytes, then low; the mode is then
     how they lie ("RGB;16B").
@@ -237,12 +243,12 @@ def _pictures(header: Header, region: Region) -> tuple[str, list[Image.Image]]:
 
 
 def _join(
-    header: Header, mode: str, picture: Image.Image, icc: bytes | None, changes: list[Sentence]
+    header: Header, mode: str, picture: Image.Image, icc: bytes | None, changes: list[Message]
 ) -> Join:
     """What turns rows of a region's pictures into pixels. `picture` is the first of them."""
     if mode in ("CMYK", "LAB"):
         if header.depth == 16:
-            changes.append(("Its 16 bit CMYK was read with 8 bit.", {}))
+            changes.append(Message("Its 16 bit CMYK was read with 8 bit."))
         return _to_srgb(mode, icc, changes)
     if mode in ("I;16", "I;16B"):
         return lambda some: np.dstack(
@@ -254,11 +260,14 @@ def _join(
         return _looked_up(picture, grey=icc is None)
     if mode not in PLAIN | {"1", "YCbCr", "RGBa"}:
         raise unknown_pixels()
-    if header.light is not None:
+    light = header.light
+    if light is not None:
         changes.append(
-            ("Its colours were converted to sRGB from what the file says of their brightness.", {})
+            Message(
+                "Its colours were converted to sRGB from what the file says of their brightness."
+            )
         )
-        return lambda some: header.light.converted(_array(some[0]))
+        return lambda some: light.converted(_array(some[0]))
     key = picture.info.get("transparency")
     if header.kind == "GIF" and isinstance(key, int):
         return lambda some: _keyed(_array(some[0]), (key,))
@@ -288,19 +297,19 @@ def _words(some: list[Image.Image]) -> np.ndarray:
     return _array(high).astype(np.uint16) << 8 | _array(low)
 
 
-def _raw_mode(picture: Image.Image) -> str:
-    if not picture.tile:
+def _raw_mode(picture: ImageFile.ImageFile) -> str:
+    args = picture.tile[0].args if picture.tile else None
+    if not args:
         raise damaged()
-    args = picture.tile[0].args
     return args if isinstance(args, str) else args[0]
 
 
-def _read_as(picture: Image.Image, mode: str) -> None:
+def _read_as(picture: ImageFile.ImageFile, mode: str) -> None:
     """From now on Pillow takes from each pixel the bytes that it takes when it is told that they
     lie like this.
     """
     tiles = (
-        t._replace(args=mode if isinstance(t.args, str) else (mode, *t.args[1:]))
+        t._replace(args=(mode, *t.args[1:]) if t.args and not isinstance(t.args, str) else mode)
         for t in picture.tile
     )
     picture.tile = list(tiles)
@@ -327,33 +336,43 @@ def _unmultiplied(some: list[Image.Image]) -> np.ndarray:
     return made
 
 
-def _to_srgb(mode: str, icc: bytes | None, changes: list[Sentence]) -> Join:
+def _to_srgb(mode: str, icc: bytes | None, changes: list[Message]) -> Join:
     """CMYK or Lab as sRGB, which no later step could do; the profile is used up by it."""
-    transform = None
-    try:
-        if mode == "LAB" or icc:
-            source = (
-                ImageCms.createProfile("LAB")
-                if mode == "LAB"
-                else ImageCms.ImageCmsProfile(BytesIO(icc))
-            )
-            transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
-    except ImageCms.PyCMSError:
-        transform = None
+    transform = _transform(mode, icc)
     if mode == "LAB":
-        changes.append(("Its Lab colours were converted to sRGB.", {}))
+        changes.append(Message("Its Lab colours were converted to sRGB."))
     elif transform is not None:
-        changes.append(("Its CMYK colours were converted to sRGB through its own profile.", {}))
+        changes.append(Message("Its CMYK colours were converted to sRGB through its own profile."))
     else:
         changes.append(
-            (
-                "Its CMYK colours have no usable profile, "
-                "so their conversion to sRGB is only near.",
-                {},
+            Message(
+                "Its CMYK colours have no usable profile, so their conversion to sRGB is only near."
             )
         )
         return lambda some: _near(_array(some[0]))
-    return lambda some: _array(ImageCms.applyTransform(some[0], transform))
+    assert transform is not None, "Lab always has one"
+
+    def converted(some: list[Image.Image]) -> np.ndarray:
+        made = ImageCms.applyTransform(some[0], transform)
+        assert made is not None, "not in place"
+        return _array(made)
+
+    return converted
+
+
+def _transform(mode: str, icc: bytes | None) -> ImageCms.ImageCmsTransform | None:
+    """To sRGB; None for CMYK without a usable profile."""
+    if mode != "LAB" and not icc:
+        return None
+    try:
+        source = (
+            ImageCms.createProfile("LAB")
+            if mode == "LAB"
+            else ImageCms.ImageCmsProfile(BytesIO(icc or b""))
+        )
+        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB")
+    except ImageCms.PyCMSError:
+        return None
 
 
 def _near(cmyk: np.ndarray) -> np.ndarray:
@@ -362,7 +381,7 @@ def _near(cmyk: np.ndarray) -> np.ndarray:
     return ((paper[..., :3] * paper[..., 3:] + 127) // 255).astype(np.uint8)
 
 
-def _profile(icc: bytes | None, space: bytes, changes: list[Sentence]) -> bytes | None:
+def _profile(icc: bytes | None, space: bytes, changes: list[Message]) -> bytes | None:
     """The profile, where it is one and is about these colours."""
     if icc is None:
         return None
@@ -372,9 +391,11 @@ def _profile(icc: bytes | None, space: bytes, changes: list[Sentence]) -> bytes 
             raise OSError
         ImageCms.ImageCmsProfile(BytesIO(icc[:size]))
     except (OSError, ImageCms.PyCMSError):
-        changes.append(("Its colour profile is damaged and was left out.", {}))
+        changes.append(Message("Its colour profile is damaged and was left out."))
         return None
     if icc[16:20] != space:
-        changes.append(("Its colour profile is for other kinds of colours and was left out.", {}))
+        changes.append(
+            Message("Its colour profile is for other kinds of colours and was left out.")
+        )
         return None
     return icc[:size]

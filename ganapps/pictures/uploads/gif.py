@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ganapps.errors import Message
 from ganapps.pictures.uploads.header import EXTRAS, Header, damaged, overloaded
 from ganapps.pictures.uploads.stored import BLOCK, Data, Pieces, unpacked
 
@@ -13,7 +14,8 @@ MEMORY = 7  # bytes a pixel while it is decoded: Pillow's picture and ours
 def header(data: Data) -> Header:
     width, height, flags = unpacked("<HHB", data, 6)
     start = 13 + _palette(flags)
-    kept, control, size, frames, room = [data[:start]], b"", (width, height), 0, EXTRAS
+    kept: list[bytes | range] = [data[:start]]
+    control, size, frames, room = b"", (width, height), 0, EXTRAS
     following = ""
     for _ in range(EXTENSIONS):
         if frames and start >= len(data):
@@ -38,11 +40,9 @@ def header(data: Data) -> Header:
         start = end
     if not frames:
         raise damaged()
-    said = (
-        (("This GIF has no end mark, but its picture is whole.", {}),)
-        if following == "nothing"
-        else ()
-    )
+    said: tuple[Message, ...] = ()
+    if following == "nothing":
+        said = (Message("This GIF has no end mark, but its picture is whole."),)
     memory = size[0] * size[1] * MEMORY
     return Header(
         "GIF", size, Pieces(data, tuple(kept)), memory, following == "frame", overlooked=said

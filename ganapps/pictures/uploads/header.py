@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.pictures.uploads.light import Light
 from ganapps.pictures.uploads.stored import Data, Pieces
-from ganapps.report import Sentence
 
 EXTRAS = 16_000_000  # bytes a file may carry beside its pixels: profile, EXIF, texts
 
@@ -61,7 +60,7 @@ class Header:
     palette: bytes | None = None
     inverted: bool = False
     light: Light | None = None
-    overlooked: tuple[Sentence, ...] = ()
+    overlooked: tuple[Message, ...] = ()
     regions: Callable[[], Iterable[Region]] | None = None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.pictures.uploads.header import (
     EXTRAS,
     Header,
@@ -59,12 +59,11 @@ def header(data: Data) -> Header:
     kept.append(range(end, len(data)))
     icc = b"".join(profile[k] for k in sorted(profile)) if profile else None
     memory = size[0] * size[1] * _memory(frame, progressive or scan[0] < frame[5])
-    said = (
+    said: tuple[Message, ...] = (
         (
-            (
+            Message(
                 "Bytes that belong to nothing stand between the parts of this JPEG; they were "
-                "passed over.",
-                {},
+                "passed over."
             ),
         )
         if stray

@@ -8,6 +8,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 
+from ganapps.errors import Message
 from ganapps.pictures.uploads import light
 from ganapps.pictures.uploads.header import (
     EXTRAS,
@@ -18,7 +19,6 @@ from ganapps.pictures.uploads.header import (
     unknown_pixels,
 )
 from ganapps.pictures.uploads.stored import Data, Pieces, unpacked
-from ganapps.report import Sentence
 
 CHUNKS = 200_000  # half a gigabyte in the smallest pieces that programs write
 KINDS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # colour type -> samples a pixel
@@ -51,7 +51,9 @@ def header(data: Data) -> Header:
         or (colours == 3 and b"PLTE" not in found)
     ):
         raise unknown_pixels()
-    overlooked = () if ended else (("This PNG has no end mark, but its picture is whole.", {}),)
+    overlooked: tuple[Message, ...] = ()
+    if not ended:
+        overlooked = (Message("This PNG has no end mark, but its picture is whole."),)
     meant, said = _light(found)
     key = found.get(b"tRNS") if colours in (0, 2, 3) else None
     samples = (3 if colours == 3 else KINDS[colours]) + (key is not None)
@@ -89,7 +91,7 @@ def _chunks(data: Data) -> Iterator[tuple[bytes, int, int]]:
             return
 
 
-def _light(found: Mapping[bytes, bytes]) -> tuple[light.Light | None, tuple[Sentence, ...]]:
+def _light(found: Mapping[bytes, bytes]) -> tuple[light.Light | None, tuple[Message, ...]]:
     """What the numbers mean, by the chunk that counts most; and what to say of one that means
     nothing. Raises UserError for HDR.
     """
@@ -106,9 +108,9 @@ def _light(found: Mapping[bytes, bytes]) -> tuple[light.Light | None, tuple[Sent
         return light.of_png(found.get(b"gAMA"), found.get(b"cHRM")), ()
     except (ValueError, KeyError, struct.error):
         return None, (
-            (
+            Message(
                 "What this {kind} says of its brightness makes no sense and was ignored.",
-                {"kind": "PNG"},
+                kind="PNG",
             ),
         )
 

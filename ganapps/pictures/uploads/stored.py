@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import BinaryIO
+from typing import Any, BinaryIO, overload
 
 BLOCK = 65_536  # bytes that are kept of the place last looked at
 
@@ -30,6 +30,12 @@ class Stored:
 
     def __len__(self) -> int:
         return self._length
+
+    @overload
+    def __getitem__(self, at: int) -> int: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> bytes: ...
 
     def __getitem__(self, at: int | slice) -> int | bytes:
         if not isinstance(at, slice):
@@ -112,7 +118,7 @@ class _Spliced(io.RawIOBase):
         self._at = base + offset
         return self._at
 
-    def readinto(self, room: bytearray) -> int:
+    def readinto(self, room: Any, /) -> int:  # a buffer, which has a type since Python 3.12
         index = bisect_right(self._ends, self._at)
         if index == len(self._ends):
             return 0

@@ -148,7 +148,7 @@ def _of_endpoint(blocks: Any, name: str, by_name: bool, body: bytes) -> bytes:
         raise Refused(
             422,
             UserError(
-                "{count} arguments came, {most} are accepted: {known}.",
+                "{count:argument|arguments} came, {most:is|are} accepted: {known}.",
                 count=len(given),
                 most=len(known),
                 known=", ".join(known),

@@ -72,9 +72,7 @@ class Window(gr.Blocks):
 
 def _said(error: UserError, request: gr.Request | None) -> gr.Error:
     """The sentence as Gradio shows it, in the visitor's language."""
-    return gr.Error(
-        say(common.language(request), error.template, **error.values), print_exception=False
-    )
+    return gr.Error(say(common.language(request), error.message), print_exception=False)
 
 
 def _waits(function: Any) -> bool:
@@ -126,9 +124,8 @@ async def upload(request: Request) -> Response:
             paths = await _stored(request, body, place, upload_id)
     except UserError as e:
         await drained(request.receive, body.last)
-        return PlainTextResponse(
-            say(visitors.language(request.scope), e.template, **e.values), status_code=413
-        )
+        sentence = say(visitors.language(request.scope), e.message)
+        return PlainTextResponse(sentence, status_code=413)
     except MultiPartException as e:
         return PlainTextResponse(
             e.message, status_code=413 if "maximum allowed size" in e.message else 400

@@ -22,7 +22,7 @@ class Refused(Exception):
         """The sentence in the visitor's language: as text to a browser that opens a page, else
         under the names that Gradio's page reads.
         """
-        sentence = say(language(scope), self.said.template, **self.said.values)
+        sentence = say(language(scope), self.said.message)
         if "text/html" in Headers(scope=scope).get("accept", ""):
             return PlainTextResponse(sentence, self.status, headers)
         return JSONResponse({"error": sentence, "detail": sentence}, self.status, headers)

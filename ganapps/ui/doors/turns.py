@@ -75,7 +75,7 @@ class Turns(Queue):
         try:
             runs.admit([_run(e) for e in self._live()], body.session_hash, asks)
         except UserError as e:
-            sentence = say(language(request.scope), e.template, **e.values)
+            sentence = say(language(request.scope), e.message)
             raise HTTPException(429, sentence) from e
         pushed = await super().push(body, request, username)
         for line in self.event_queue_per_concurrency_id.values():
@@ -88,7 +88,7 @@ class Turns(Queue):
         behind.
         """
         try:
-            with runs.limited(self.time_limit):
+            with runs.limited(self.time_limit), runs.stopped_at_the_end():
                 await super().process_events(events, *rest)
         finally:
             for event in events:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import html
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from ganapps.recipe import from_json
 from ganapps.report import Kept, Part
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
-from ganapps.ui.words import escaped, say, t
+from ganapps.ui.parts.settings import Widgets
+from ganapps.ui.words import escaped, named, say, t
 
 
 def picture_box(label: I18nData, elem_id: str) -> gr.Image:
@@ -39,6 +40,7 @@ def picture_box(label: I18nData, elem_id: str) -> gr.Image:
             image_mode=None,
             sources=["upload", "clipboard", "webcam"],
             elem_id=elem_id,
+            elem_classes="picture-box",  # window.js shows a large picture as a small copy
             height=220,
             format="png",
             buttons=[],
@@ -46,6 +48,8 @@ def picture_box(label: I18nData, elem_id: str) -> gr.Image:
     )
 
 
+# settings that act on a result at once, without the network, and so stand under it
+FINISHING = ("strength", "keep_colours")
 FOLDER = Path(__file__).parents[1] / "examples"
 SHOWN = FOLDER / "shown"
 EXAMPLES = sorted(FOLDER.glob("*.png"))
@@ -54,7 +58,7 @@ EXAMPLES = sorted(FOLDER.glob("*.png"))
 def examples(name: str) -> gr.Gallery:
     """Three pictures that one click takes."""
     return gr.Gallery(
-        [(str(p), p.stem) for p in EXAMPLES],
+        captioned("en"),
         columns=3,
         height="auto",
         allow_preview=False,
@@ -66,6 +70,11 @@ def examples(name: str) -> gr.Gallery:
         elem_id=f"{name}-examples",
         elem_classes=["wall", "examples"],
     )
+
+
+def captioned(lang: str) -> list[tuple[str, str]]:
+    """The examples as the gallery takes them, named in the visitor's language."""
+    return [(str(path), named(lang, path.stem)) for path in EXAMPLES]
 
 
 def example(event: gr.SelectData) -> str:
@@ -122,10 +131,11 @@ class ResultArea:
     made of it on this machine's disk.
     """
 
-    def __init__(self, engine: Engine, name: str, note: str) -> None:
+    def __init__(self, engine: Engine, widgets: Widgets, note: str) -> None:
         """`note` says what the picture of the first visit is: `examples/shown/NAME-before.webp` and
         `-after`.
         """
+        name = widgets.tab
         self.engine, self.name = engine, name
         # the first visit never shows an empty page
         self.before = common.served(SHOWN / f"{name}-before.webp")
@@ -134,12 +144,8 @@ class ResultArea:
         self.line = gr.HTML(f'<div class="line">{html.escape(note)}</div>', elem_id=f"{name}-line")
         self.facts = gr.HTML(elem_id=f"{name}-facts")
         with gr.Row(elem_classes="pair"):
-            self.strength = gr.Slider(
-                0, 1, 1, step=0.05, label=t("Strength"), elem_id=f"{name}-strength"
-            )
-            self.colours = gr.Checkbox(
-                False, label=t("Keep the original colours"), elem_id=f"{name}-colours"
-            )
+            self.strength = widgets.make("strength")
+            self.colours = widgets.make("keep_colours", elem_id=f"{name}-colours")
         self.last, self.file, self.traces = gr.State(None), gr.State(None), gr.State([])
 
     def buttons(self) -> None:
@@ -287,9 +293,9 @@ class ResultArea:
         except UserError as e:
             return {self.line: common.refusal(e, lang)}
 
-    def stopped_view(self, part: Part | None, traces: list[str]) -> dict:
-        """The part that was done when a run was stopped."""
-        picture = images.part_picture(part) if part else None
+    def stopped_view(self, parts: Sequence[Part] | None, traces: list[str]) -> dict:
+        """What was done when a run was stopped."""
+        picture = images.part_picture(parts or ())
         return (
             {}
             if picture is None
@@ -306,10 +312,7 @@ class ResultArea:
     def file_of(self, picture: images.Picture, traces: list[str]) -> str:
         """The path of a picture that is only looked at."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            path = Path(folder) / "shown.png"
-            with images.room():
-                picture.save(path, compress_level=1)
-            return self._stored(path, traces)
+            return self._stored(images.save_shown(picture, Path(folder) / "shown.png"), traces)
 
     def _stored(self, path: str | Path, traces: list[str]) -> str:
         """The path of a file that is kept for this visitor."""

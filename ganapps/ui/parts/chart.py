@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ganapps.ui.words import escaped, say
+from ganapps.ui.words import escaped, named, say
 
 LEFT, RIGHT, TOP, BOTTOM = 56, 18, 30, 52
 # words that would leave the drawing on the right end where they would begin
@@ -104,7 +104,7 @@ def _drawing(lines: Sequence[Line], figure: str, lang: str, frame: Frame) -> str
     name = say(lang, FIGURES[figure])
     title = say(lang, "{figure} over seconds a picture", figure=name)
     described = "; ".join(
-        f"{line.title}: "
+        f"{named(lang, line.title)}: "
         + ", ".join(
             f"{_setting(p.label, lang)} {_short(p.seconds)} s {p.figures[figure]:.3g}"
             for p in line.points
@@ -131,7 +131,7 @@ def table(lines: Sequence[Line], lang: str) -> str:
     for line in lines:
         for p in line.points:
             cells = [
-                f"{line.title}, {_setting(p.label, lang)}",
+                f"{named(lang, line.title)}, {_setting(p.label, lang)}",
                 _short(p.seconds),
                 *(f"{p.figures[f]:.3f}" if f in p.figures else "–" for f in names),
                 str(p.pictures),
@@ -150,13 +150,9 @@ def table(lines: Sequence[Line], lang: str) -> str:
 def _setting(label: str, lang: str) -> str:
     """`25 steps` in the visitor's language; psi and eta are letters everywhere."""
     number, _, word = label.partition(" ")
-    return (
-        say(lang, "{count} steps", count=number)
-        if word == "steps"
-        else say(lang, "1 step")
-        if word == "step"
-        else label
-    )
+    if word in ("step", "steps"):
+        return say(lang, "{count:step|steps}", count=number)
+    return label
 
 
 def _short(seconds: float) -> str:
@@ -215,7 +211,7 @@ def _line(line: Line, figure: str, x: Scale, y: Scale, lang: str) -> str:
     parts = [f'<path class="trade" d="{joined}"/>']
     for p, (a, b) in zip(points, places):
         said = html.escape(
-            f"{line.title}, {_setting(p.label, lang)}: {_short(p.seconds)} s, "
+            f"{named(lang, line.title)}, {_setting(p.label, lang)}: {_short(p.seconds)} s, "
             f"{say(lang, FIGURES[figure])} {p.figures[figure]:.3g}"
         )
         ring = f'<circle class="now" cx="{a:.1f}" cy="{b:.1f}" r="11"/>' if p.now else ""
@@ -239,7 +235,7 @@ def _line(line: Line, figure: str, x: Scale, y: Scale, lang: str) -> str:
         left = a > x.start + 0.6 * (x.end - x.start)
         parts.append(
             f'<text class="name" x="{a + 6 if left else a - 6:.1f}" '
-            f'y="{b - 18:.1f}"{ENDS if left else ""}>{html.escape(line.title)}</text>'
+            f'y="{b - 18:.1f}"{ENDS if left else ""}>{html.escape(named(lang, line.title))}</text>'
         )
     return f'<g class="series {line.mark}">{"".join(parts)}</g>'
 

@@ -25,12 +25,13 @@ from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
 from ganapps.ui.doors import files
-from ganapps.ui.words import escaped, say
-from ganapps.workers.runs import RunEnded
+from ganapps.ui.words import escaped, named, say
+from ganapps.workers import runs
+from ganapps.workers.runs import RunEnded, Tick
 
 log = logging.getLogger("ganapps")
-# one slot for whatever computes
-DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
+# whatever computes; those under way share the device, the rest waits in a queue
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 8}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 # what takes time in the window
 BUSY: dict[str, Any] = {
@@ -169,15 +170,11 @@ def report_line(
         f"{report.device} {report.precision}",
         say(
             lang,
-            "1 picture in {seconds}" if report.pictures == 1 else "{count} pictures in {seconds}",
+            "{count:picture|pictures} in {seconds}",
             count=report.pictures,
             seconds=seconds(report.seconds),
         ),
-        say(
-            lang,
-            "1 network call" if report.network_calls == 1 else "{count} network calls",
-            count=report.network_calls,
-        ),
+        say(lang, "{count:network call|network calls}", count=report.network_calls),
     ]
     if report.peak_memory is not None:
         parts.append(
@@ -197,22 +194,32 @@ def report_line(
         )
     if note:
         parts.append(note)
-    sentences = dict.fromkeys(say(lang, template, **values) for template, values in report.changes)
+    sentences = dict.fromkeys(say(lang, message) for message in report.changes)
     changes = "".join(f"<li>{html.escape(s)}</li>" for s in sentences)
     return _line(" · ".join(parts), progress, f"<ul>{changes}</ul>" if changes else "")
 
 
 def waiting_line(result: Result, lang: str) -> str:
     """What a run waits for: a download, with its bar."""
-    template, values = result.waiting or ("", {})
-    return _line(say(lang, template, **values), (result.done, result.total), "")
+    sentence = say(lang, result.waiting) if result.waiting else ""
+    return _line(sentence, (result.done, result.total), "")
+
+
+def under_way(last: Result | None, tick: Tick, lang: str) -> str:
+    """The line of a run while a step computes or waits for its turn; `last`: what came before."""
+    note = ""
+    if tick.before:
+        note = say(lang, "{count:run|runs} before you", count=tick.before)
+    if last is None:
+        return _line(note or say(lang, "getting ready"), (tick.share, 1.0), "")
+    if last.waiting:
+        return waiting_line(last, lang)
+    return report_line(last.report, lang, (last.done + tick.share, last.total), note)
 
 
 def refusal(error: UserError, lang: str) -> str:
     """A sentence for the person, where the result would be."""
-    return (
-        f'<div class="refusal" role="alert">{escaped(lang, error.template, **error.values)}</div>'
-    )
+    return f'<div class="refusal" role="alert">{escaped(lang, error.message)}</div>'
 
 
 def bug() -> UserError:
@@ -256,7 +263,8 @@ class Shown:
     missing: bool = False  # the model could not be had: offer one that can
     kept: list[Kept] = field(default_factory=list)
     ended: bool = False  # its time was over
-    part: Part | None = None  # of a picture under way
+    parts: tuple[Part, ...] = ()  # of a picture under way, from the top
+    moved: bool = False  # only the line is new
 
 
 def show(
@@ -271,9 +279,16 @@ def show(
         shown = Shown("", recipe)
         try:
             files.check_room()
-            for result in results:
-                _add(shown, result, Path(name), lang, keep)
+            last = None
+            for result in runs.heard(results):
+                shown.moved = isinstance(result, runs.Tick)
+                if isinstance(result, runs.Tick):
+                    shown.line = under_way(last, result, lang)
+                else:
+                    last = result
+                    _add(shown, result, Path(name), lang, keep)
                 yield shown
+            shown.moved = False
             if shown.files and shown.report:
                 shown.line = report_line(shown.report, lang)
                 shown.archive = keep(_archive(shown, shown.report, Path(name)))
@@ -303,7 +318,7 @@ def _add(
     ]
     shown.recipes += [kept.recipe.to_json() for kept in result.made]
     shown.kept += result.made
-    shown.part = result.part
+    shown.parts = result.parts
     shown.line = (
         waiting_line(result, lang)
         if result.waiting
@@ -353,8 +368,10 @@ def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
     groups = list(dict.fromkeys(["", *drawn.values()]))
     listed = []
     for row in sorted(rows, key=lambda row: groups.index(drawn[row.id])):
-        title = f"{say(lang, drawn[row.id])}: {row.title}" if drawn[row.id] else row.title
-        listed.append(
-            (title if engine.here(row) else f"{title} ({say(lang, 'not here yet')})", row.id)
-        )
+        title = named(lang, row.title)
+        if drawn[row.id]:
+            title = f"{say(lang, drawn[row.id])}: {title}"
+        if not engine.here(row):
+            title = f"{title} ({say(lang, 'not here yet')})"
+        listed.append((title, row.id))
     return listed

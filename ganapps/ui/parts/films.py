@@ -15,7 +15,9 @@ from ganapps.errors import UserError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.report import Kept
+from ganapps.tasks.table import TASKS
 from ganapps.ui.parts import common
+from ganapps.ui.parts.settings import made
 from ganapps.ui.words import escaped, say, t
 
 
@@ -40,9 +42,7 @@ class Films:
 
     def more(self) -> None:
         """What few people turn."""
-        self.frames = gr.Slider(
-            4, 32, 12, step=1, label=t("Pictures of a film"), elem_id="compare-frames"
-        )
+        self.frames = made(TASKS["walk"].settings["frames"], "compare")
 
     @property
     def outputs(self) -> list:
@@ -98,7 +98,7 @@ class Films:
         try:
             prices = [self.engine.price(r) for r in self.recipes(values)]
         except UserError as e:
-            return common.plain("", say(lang, e.template, **e.values))
+            return common.plain("", say(lang, e.message))
         return common.price_line(common.together(prices), lang)
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:

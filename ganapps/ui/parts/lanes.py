@@ -85,8 +85,8 @@ def clock(
     for i, (name, lane) in enumerate(zip(names.heads, lanes)):
         spent, made, calls = (lap.seconds[i], lap.pictures[i], lap.calls[i]) if lap else (0.0, 0, 0)
         words = [
-            say(lang, "1 picture" if made == 1 else "{count} pictures", count=made),
-            say(lang, "1 network call" if calls == 1 else "{count} network calls", count=calls),
+            say(lang, "{count:picture|pictures}", count=made),
+            say(lang, "{count:network call|network calls}", count=calls),
         ]
         words += [say(lang, "stopped")] if lane.stopped else []
         width = 100 * min(1.0, lane.done) if running else 0

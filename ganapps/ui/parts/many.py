@@ -22,6 +22,7 @@ from ganapps.report import seconds
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
 from ganapps.ui.words import say, t
+from ganapps.workers import runs
 
 
 class Many:
@@ -69,7 +70,10 @@ class Many:
             for index, file in enumerate(pictures):
                 brought = Path(file)
                 try:
-                    for result in self.engine.run(recipe, [file], weights):
+                    for heard in runs.heard(self.engine.run(recipe, [file], weights)):
+                        if isinstance(heard, runs.Tick):
+                            continue
+                        result = heard
                         rows[index][1] = _left(
                             result, index, len(pictures), time.monotonic() - began, lang
                         )
@@ -90,7 +94,7 @@ class Many:
                 except UserError as e:
                     refused = {"picture": brought.name, "file": None, "refused": str(e)}
                     manifest.append(refused)
-                    rows[index][1] = say(lang, e.template, **e.values)
+                    rows[index][1] = say(lang, e.message)
                 if clock.due():
                     yield {self.rows: _table(rows)}
             try:

@@ -4,15 +4,15 @@ bring.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ganapps.engine import TASKS, Engine
+from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
+from ganapps.tasks.table import TASKS
 
 Brings = Literal["seed", "text", "picture"]
 
@@ -61,7 +61,7 @@ class Kind:
         )
 
     def _recipe(self, side: int, model: str, precision: str, given: Mapping[str, Any]) -> Recipe:
-        known = inspect.signature(TASKS[self.tasks[side]].function).parameters
+        known = TASKS[self.tasks[side]].settings
         # heat maps are no network's work
         more = {"inspect": False} if self.brings == "picture" else {}
         return Recipe(

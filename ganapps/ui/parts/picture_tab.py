@@ -19,10 +19,18 @@ from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_file
 from ganapps.ui.doors import files
 from ganapps.ui.parts import cards, common
-from ganapps.ui.parts.before_after import ResultArea, example, examples, picture_box
-from ganapps.ui.parts.dials import Dials
+from ganapps.ui.parts.before_after import (
+    FINISHING,
+    ResultArea,
+    captioned,
+    example,
+    examples,
+    picture_box,
+)
+from ganapps.ui.parts.dials import DIALS, Dials
 from ganapps.ui.parts.many import Many
 from ganapps.ui.parts.own_file import OwnFile
+from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.parts.sheet import Sheet
 from ganapps.ui.parts.underway import Underway
 from ganapps.ui.words import say, t
@@ -52,7 +60,8 @@ class PictureTab:
         """`task` is also what the ids of the tab's elements begin with."""
         self.engine, self.task, self.words = engine, task, words
         self.first = common.here_first(engine, task)
-        self.own_widgets: list = []  # of the tab itself: those that a recipe is made from
+        self.widgets = Widgets(task)  # of the task's settings, by their names
+        self.own_widgets: list = []  # others of the tab itself that a recipe is made from
         self.beside_widgets: list = []  # and those that only a run looks at
         self._parts = Underway()  # of the runs under way, by session: what Stop shows
         with gr.Row(elem_classes="room"):
@@ -67,9 +76,7 @@ class PictureTab:
             self.model,
             self.own,
             self.precision,
-            self.area.strength,
-            self.area.colours,
-            self.place,
+            *self.widgets,
             *self.weights.asked,
             *self.own_widgets,
         }
@@ -89,15 +96,19 @@ class PictureTab:
     def more(self) -> None:
         """Widgets that few people turn."""
 
-    def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
-        """The settings that `own_widgets` ask for; `row` None: a model that is not in the
-        catalogue.
+    def takes(self, name: str, row: Checkpoint | None) -> bool:
+        """Does a model take what the widget of this setting says? `row` None: a model that is not
+        in the catalogue.
         """
-        return self.dials.settings(values, row)
+        return name not in DIALS or self.dials.takes(name, row)
+
+    def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
+        """The settings that `own_widgets` ask for."""
+        return {}
 
     def restored(self, recipe: Recipe) -> dict:
-        """Updates that show a recipe in them."""
-        return self.dials.restored(recipe.settings)
+        """Updates that show a recipe in the widgets."""
+        return self.widgets.restored(recipe.settings)
 
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Updates for another model."""
@@ -148,8 +159,8 @@ class PictureTab:
         )
         self.chips = gr.HTML(cards.chips(self.first, True, "en"))
         self.panel()
-        self.dials = Dials(name, self.engine.rows(name), self.first)
-        self.own_widgets += self.dials.widgets
+        self.dials = Dials(self.widgets, self.engine.rows(name), self.first)
+        self.widgets.make_usual(elsewhere=(*DIALS, *FINISHING))
         self.go = gr.Button(self.words.go, variant="primary", size="lg", elem_id=f"{name}-go")
         self.stop = gr.Button(
             t("Stop"), variant="stop", size="lg", visible=False, elem_id=f"{name}-stop"
@@ -159,7 +170,7 @@ class PictureTab:
 
     def _result(self) -> None:
         name = self.task
-        self.area = ResultArea(self.engine, name, self.words.note)
+        self.area = ResultArea(self.engine, self.widgets, self.words.note)
         with gr.Row(elem_classes="actions"):
             self.area.buttons()
             self.try_all = gr.Button(self.words.every, size="sm", elem_id=f"{name}-try")
@@ -193,7 +204,7 @@ class PictureTab:
                 label=t("Precision"),
                 filterable=False,
             )
-            self.place = gr.Checkbox(False, label=t("Keep where it was taken (GPS)"))
+            self.widgets.make_seldom()
             self.own = gr.Textbox(
                 "",
                 label=t("Another checkpoint of the Hub"),
@@ -272,6 +283,7 @@ class PictureTab:
                     self.weights.name,
                     self.area.line,
                     self.sheet.tried,
+                    *(w for name, w in self.widgets.by_name.items() if name not in FINISHING),
                     *self.own_widgets,
                 )
             ],
@@ -289,17 +301,10 @@ class PictureTab:
     def recipe(self, values: Mapping) -> Recipe:
         """What the widgets ask for."""
         checkpoint = self.weights.checkpoint(values, values[self.own].strip() or values[self.model])
-        settings = {
-            "strength": values[self.area.strength],
-            "keep_colours": values[self.area.colours],
-            "keep_place": values[self.place],
-        }
-        return Recipe(
-            self.task,
-            checkpoint,
-            settings | self.settings(values, self.engine.row(checkpoint)),
-            values[self.precision],
-        )
+        row = self.engine.row(checkpoint)
+        settings = self.widgets.asked(values, lambda name: self.takes(name, row))
+        settings |= self.settings(values, row)
+        return Recipe(self.task, checkpoint, settings, values[self.precision])
 
     @property
     def uploads(self) -> set:
@@ -316,6 +321,7 @@ class PictureTab:
                     self.chips,
                     self.card,
                     self.privacy,
+                    self.examples,
                     *self.area.opened("en"),
                     *self.weights.opened("en"),
                     self.area.line,
@@ -340,6 +346,7 @@ class PictureTab:
                 self.chips: chips,
                 self.card: card,
                 self.privacy: common.privacy(lang),
+                self.examples: gr.skip() if lang == "en" else captioned(lang),
             }
             | self.area.opened(lang)
             | self.weights.opened(lang)
@@ -381,7 +388,7 @@ class PictureTab:
                     lang,
                     keep=str,
                 ):
-                    held.it = None if shown.archive else shown.part
+                    held.it = () if shown.archive else shown.parts
                     yield {self.area.line: shown.line} | (
                         self.area.arrived(shown, upload, values, lang)
                         | self.arrived(shown, values, lang)
@@ -483,7 +490,7 @@ class PictureTab:
 
     def filled(self, recipe: Recipe, lang: str) -> dict:
         """Updates that show a recipe in the widgets."""
-        settings, known = recipe.settings, self.engine.row(recipe.checkpoint) is not None
+        known = self.engine.row(recipe.checkpoint) is not None
         own = recipe.checkpoint.startswith("sha256:")
         said = say(
             lang,
@@ -497,9 +504,6 @@ class PictureTab:
             self.model: recipe.checkpoint if known else self.first.id,
             self.own: "" if known else recipe.checkpoint,
             self.precision: recipe.precision,
-            self.area.strength: settings["strength"],
-            self.area.colours: settings["keep_colours"],
-            self.place: settings["keep_place"],
             self.area.line: common.plain("", said),
         } | self.restored(recipe)
 

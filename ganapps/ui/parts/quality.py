@@ -13,7 +13,7 @@ from ganapps.engine import Engine
 from ganapps.measure import quality
 from ganapps.ui.parts import common
 from ganapps.ui.parts.chart import FIGURES, READING, Line, Point, chart, table
-from ganapps.ui.words import escaped, say, t
+from ganapps.ui.words import escaped, named, say, t
 
 
 class Quality:
@@ -221,7 +221,7 @@ def _counts_note(lines: list[Line], lang: str) -> str:
     """
     counts = sorted({p.pictures for line in lines for p in line.points})
     if len(counts) == 1:
-        return say(lang, "Measured on {count} pictures of each.", count=counts[0])
+        return say(lang, "Measured on {count:picture|pictures} of each.", count=counts[0])
     return say(
         lang,
         "Measured on {few} to {many} pictures: the fewer, the farther they seem.",
@@ -249,6 +249,7 @@ def _seconds_note(lines: list[Line], lang: str) -> str:
 def _missing_note(models: tuple[str, str], lines: list[Line], engine: Engine, lang: str) -> str:
     drawn = {line.title for line in lines}
     missing = [row.title for row in map(engine.row, models) if row and row.title not in drawn]
-    return (
-        say(lang, "Nobody has measured {model} yet.", model=", ".join(missing)) if missing else ""
-    )
+    if not missing:
+        return ""
+    names = ", ".join(named(lang, title) for title in missing)
+    return say(lang, "Nobody has measured {model} yet.", model=names)

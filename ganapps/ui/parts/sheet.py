@@ -18,7 +18,7 @@ from ganapps.recipe import Recipe
 from ganapps.report import seconds
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
-from ganapps.ui.words import say
+from ganapps.ui.words import named, say
 
 
 class Sheet:
@@ -80,14 +80,12 @@ class Sheet:
             """As a file: a picture itself Gradio would write again with every cell, while the page
             reads it.
             """
-            path = Path(folder) / f"{len(cells)}.png"
-            with images.room():
-                made.save(path, compress_level=1)
+            path = images.save_shown(made, Path(folder) / f"{len(cells)}.png")
             traces.append(files.keep(path))
             cells.append(((traces[-1], caption), model))
 
         rows = [
-            (c.id, c.title, c.licence.split(";")[0][:28], None, settings(c))
+            (c.id, named(lang, c.title), c.licence.split(";")[0][:28], None, settings(c))
             for c in self.engine.rows(self.task)
             if self.engine.here(c)
         ]

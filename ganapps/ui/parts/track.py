@@ -17,7 +17,8 @@ from ganapps.ui.doors import files
 from ganapps.ui.parts import common, lanes
 from ganapps.ui.parts.lanes import Lane, Names
 from ganapps.ui.parts.pairs import FACES, Kind
-from ganapps.ui.words import say, t
+from ganapps.ui.words import named, say, t
+from ganapps.workers import runs
 
 
 @dataclass
@@ -75,7 +76,10 @@ class Track:
     ) -> Iterator[dict]:
         """The race, as often as a browser can look; pictures and films are kept in `folder`."""
         seen = 0.0
-        for lap in races.race(engine, running.asked, uploads, running.stopped):
+        laps = races.race(engine, running.asked, uploads, running.stopped)
+        for lap in runs.heard(laps):
+            if isinstance(lap, runs.Tick):
+                continue
             if lap.result.waiting:
                 if time.monotonic() - seen > common.PAUSE:
                     seen = time.monotonic()
@@ -143,7 +147,7 @@ class Track:
     def told(self, running: Running, lap: Lap, rows: Sequence, lang: str) -> dict:
         """What the race cost either side, and whether it was fair."""
         titles = [
-            row.title if row else recipe.checkpoint
+            named(lang, row.title) if row else recipe.checkpoint
             for row, recipe in zip(rows, running.asked.recipes)
         ]
         data = [row.data if row else say(lang, "unknown") for row in rows]
@@ -163,7 +167,7 @@ def names_of(kind: Kind, rows: Sequence, lang: str) -> Names:
         first, second = kind.spoken
         spoken = (say(lang, first), say(lang, second))
         return Names((say(lang, "GAN"), say(lang, "Diffusion")), spoken)
-    titles = (rows[0].title, rows[1].title)
+    titles = (named(lang, rows[0].title), named(lang, rows[1].title))
     return Names(titles, titles)
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
+from gradio.components import Component
 
 from ganapps import race as races
 from ganapps.engine import Engine
 from ganapps.errors import UserError, WeightsError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
+from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, lanes, pairs
 from ganapps.ui.parts.before_after import picture_box
@@ -25,10 +27,11 @@ from ganapps.ui.parts.films import Films
 from ganapps.ui.parts.lanes import Lane
 from ganapps.ui.parts.pairs import FACES, Kind
 from ganapps.ui.parts.quality import Quality
+from ganapps.ui.parts.settings import made, restored
 from ganapps.ui.parts.track import Running, Track, names_of, noted
 from ganapps.ui.parts.underway import Underway
 from ganapps.ui.parts.why import why
-from ganapps.ui.words import say, t
+from ganapps.ui.words import named, say, t
 from ganapps.workers.runs import RunEnded
 
 log = logging.getLogger("ganapps")
@@ -38,7 +41,6 @@ FAIR = [
     ("equal network calls", "calls"),
     ("equal memory", "memory"),
 ]
-SCHEDULERS = ["ddim", "ddpm", "dpm++", "euler", "unipc", "lcm", "consistency"]
 # a text to begin with
 SHOWN = {
     "text": "a photograph of a red fox in the snow",
@@ -124,14 +126,12 @@ class CompareTab:
                     allow_custom_value=True,
                     elem_id="compare-gan",
                 )
-                self.psi = gr.Slider(
-                    -1, 1.5, 0.7, step=0.05, label=t("Variety (psi)"), elem_id="compare-psi"
-                )
-                self.few = gr.Slider(
-                    1,
-                    50,
-                    1,
-                    step=1,
+                self.psi = _setting("faces", "psi")
+                self.few = _setting(
+                    "text",
+                    "steps",
+                    value=1,
+                    maximum=50,
                     label=t("Steps of this one"),
                     visible=False,
                     elem_id="compare-few",
@@ -144,32 +144,17 @@ class CompareTab:
                     allow_custom_value=True,
                     elem_id="compare-diffusion",
                 )
-                self.steps = gr.Slider(
-                    1, 250, 25, step=1, label=t("Diffusion steps"), elem_id="compare-steps"
-                )
+                self.steps = _setting("denoise", "steps", maximum=250, label=t("Diffusion steps"))
 
     def _brought(self) -> None:
         """What a person brings: a seed, a text, a picture."""
-        self.prompt = gr.Textbox(
-            "",
-            label=t("In words: what is to be seen, or to be done"),
-            max_lines=2,
-            max_length=1000,
-            visible=False,
-            elem_id="compare-prompt",
-        )
+        self.prompt = _setting("text", "prompt", max_lines=2, visible=False)
         with gr.Column(visible=False, elem_id="compare-picture-row") as self.picture_row:
             self.picture = picture_box(t("Your picture"), "compare-picture")
             self.privacy = gr.HTML(common.privacy("en"))
         with gr.Row(elem_classes="brought"):
             with gr.Group():
-                self.seed = gr.Textbox(
-                    "0",
-                    label=t("Seed: a number or any words"),
-                    max_lines=1,
-                    max_length=200,
-                    elem_id="compare-seed",
-                )
+                self.seed = _setting("denoise", "seed")
             with gr.Group():
                 self.fair = gr.Radio(
                     FAIR, value="pictures", label=t("What is fair?"), elem_id="compare-fair"
@@ -178,30 +163,10 @@ class CompareTab:
     def _more(self) -> None:
         with gr.Accordion(t("More"), open=False, elem_id="compare-more"):
             with gr.Row(elem_classes="brought"):
-                self.scheduler = gr.Dropdown(
-                    SCHEDULERS,
-                    value="ddim",
-                    label=t("Sampler"),
-                    filterable=False,
-                    elem_id="compare-scheduler",
-                )
-                self.eta = gr.Slider(
-                    0,
-                    1,
-                    0,
-                    step=0.05,
-                    label=t("Fresh noise in each DDIM step (eta)"),
-                    elem_id="compare-eta",
-                )
-                self.guidance = gr.Slider(
-                    0,
-                    15,
-                    7.5,
-                    step=0.5,
-                    label=t("How closely it follows the text (guidance)"),
-                    visible=False,
-                    elem_id="compare-guidance",
-                )
+                self.scheduler = _setting("denoise", "scheduler")
+                self.eta = _setting("denoise", "eta")
+                # from 0 on: a distilled model wants none
+                self.guidance = _setting("text", "guidance", minimum=0, visible=False)
                 self.precision = gr.Dropdown(
                     ["auto", "float32", "bfloat16", "float16"],
                     value="auto",
@@ -211,10 +176,13 @@ class CompareTab:
                 self.films.more()
 
     def _choices(self, kind: Kind, side: int, lang: str) -> list[tuple[str, str]]:
-        return [
-            (c.title if self.engine.here(c) else f"{c.title} ({say(lang, 'not here yet')})", c.id)
-            for c in kind.rows(self.engine, side)
-        ]
+        listed = []
+        for row in kind.rows(self.engine, side):
+            title = named(lang, row.title)
+            if not self.engine.here(row):
+                title = f"{title} ({say(lang, 'not here yet')})"
+            listed.append((title, row.id))
+        return listed
 
     # -- widgets -> race -> widgets
 
@@ -246,23 +214,15 @@ class CompareTab:
         return updates
 
     def _side_shown(self, kind: Kind, side: int, recipe: Recipe, lang: str) -> dict:
-        s = dict(recipe.settings)
-        known = {"seed": self.seed, "prompt": self.prompt, "precision": self.precision}
-        known |= (
-            {"psi": self.psi, "steps": self.few}
-            if side == 0
-            else {
-                "steps": self.steps,
-                "scheduler": self.scheduler,
-                "eta": self.eta,
-                "guidance": self.guidance,
-            }
-        )
-        updates = {
-            widget: str(s[name]) if name == "seed" else s[name]
-            for name, widget in known.items()
-            if name in s
-        }
+        known: dict[str, Component] = {"seed": self.seed, "prompt": self.prompt}
+        if side == 0:
+            known |= {"psi": self.psi, "steps": self.few}
+        else:
+            known |= {"steps": self.steps, "scheduler": self.scheduler}
+            known |= {"eta": self.eta, "guidance": self.guidance}
+        declared = TASKS[recipe.task].settings
+        known = {name: widget for name, widget in known.items() if name in declared}
+        updates = restored(known, declared, recipe.settings)
         model = (self.gan, self.diffusion)[side]
         choices = self._choices(kind, side, lang)
         value = (
@@ -615,3 +575,8 @@ class CompareTab:
             lane.stopped = True
         rows = [self.engine.row(r.checkpoint) for r in running.asked.recipes]
         return update | self.track.told(running, running.lap, rows, lang)
+
+
+def _setting(task: str, name: str, **otherwise: Any) -> Any:
+    """The widget of a setting that one of the tasks here has."""
+    return made(TASKS[task].settings[name], "compare", **otherwise)

@@ -10,17 +10,19 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from ganapps.engine import TASKS, Engine, Result
+from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_file, from_json
 from ganapps.report import size
-from ganapps.schema import bounds
+from ganapps.tasks.table import TASKS
 from ganapps.ui.parts import cards, common
 from ganapps.ui.parts.own_file import OwnFile
+from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.words import say, t
 
-COUNT = 12
+# what the strip and the film take of the widgets; for their other settings they have defaults
+TAKEN = {"strip": ("seed", "noise"), "loop": ("seed", "count", "psi", "noise")}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class FacesTab:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.first = common.here_first(engine, "faces")
+        self.opening = Recipe("faces", self.first.id)  # the wall that a page opens with
         self._wall: list[Result] | None = None
+        self.widgets = Widgets("faces")
         with gr.Row(elem_classes="room"):
             with gr.Column(elem_classes="panel"):
                 self._panel()
@@ -54,17 +58,7 @@ class FacesTab:
         self.asked = {
             self.model,
             self.own,
-            self.seed,
-            self.count,
-            self.psi,
-            self.cutoff,
-            self.mix,
-            self.mix_from,
-            self.mix_to,
-            self.noise,
-            self.turn,
-            self.right,
-            self.down,
+            *self.widgets,
             self.precision,
             *self.weights.asked,
             *(c for k in self.controls for c in (k.ticks, *k.by_id.values())),
@@ -74,7 +68,6 @@ class FacesTab:
     # -- what stands where
 
     def _panel(self) -> None:
-        function = TASKS["faces"].function
         self.model = gr.Dropdown(
             common.choices(self.engine, "faces", "en"),
             value=self.first.id,
@@ -83,28 +76,14 @@ class FacesTab:
             filterable=False,
         )
         self.chips = gr.HTML(cards.chips(self.first, True, "en"))
-        self.seed = gr.Textbox(
-            "0",
-            label=t("Seed: a number or any words"),
-            max_lines=1,
-            elem_id="faces-seed",
-            max_length=200,
-        )
+        self.seed = self.widgets.make("seed")
         with gr.Row(elem_classes="pair"):
             self.random = gr.Button(t("Random"), size="sm")
             self.last = gr.Button(t("Use last"), size="sm")
         with gr.Group():
-            self.psi = gr.Slider(
-                -1, 1.5, 0.7, step=0.05, label=t("Variety (psi)"), elem_id="faces-psi"
-            )
-            self.count = gr.Slider(
-                1,
-                bounds(function, "count").high,
-                COUNT,
-                step=1,
-                label=t("How many"),
-                elem_id="faces-count",
-            )
+            self.widgets.make("psi")
+            self.count = self.widgets.make("count")
+        self.widgets.make_usual()
         self.go = gr.Button(t("Generate"), variant="primary", size="lg", elem_id="faces-go")
         self.stop = gr.Button(
             t("Stop"), variant="stop", size="lg", visible=False, elem_id="faces-stop"
@@ -209,46 +188,7 @@ class FacesTab:
             self._controls(c) for c in self.engine.rows("faces") if self.engine.controls(c)
         ]
         with gr.Accordion(t("More"), open=False, elem_id="faces-more"):
-            self.cutoff = gr.Slider(
-                0, 18, 0, step=1, label=t("Variety only in the first layers (0: in all)")
-            )
-            self.mix = gr.Textbox(
-                "",
-                label=t("Mix in the style of a second seed"),
-                max_lines=1,
-                max_length=200,
-                elem_id="faces-mix",
-            )
-            with gr.Row(elem_classes="pair"):
-                self.mix_from = gr.Number(
-                    4, label=t("from layer"), precision=0, minimum=0, maximum=31
-                )
-                self.mix_to = gr.Number(31, label=t("to layer"), precision=0, minimum=0, maximum=31)
-            self.noise = gr.Dropdown(
-                [("fixed", "const"), ("by the seed", "random"), ("none", "none")],
-                value="const",
-                label=t("Fine detail (noise)"),
-                filterable=False,
-            )
-            with gr.Row(elem_classes="pair"):
-                self.turn = gr.Number(
-                    0,
-                    label=t("StyleGAN3: turn (degrees)"),
-                    minimum=-180,
-                    maximum=180,
-                    elem_id="faces-turn",
-                )
-                self.right = gr.Number(
-                    0,
-                    label=t("move right"),
-                    minimum=-1,
-                    maximum=1,
-                    step=0.05,
-                    elem_id="faces-right",
-                )
-                self.down = gr.Number(
-                    0, label=t("move down"), minimum=-1, maximum=1, step=0.05, elem_id="faces-down"
-                )
+            self.widgets.make_seldom()
             self.precision = gr.Dropdown(
                 ["auto", "float32", "bfloat16", "float16"],
                 value="auto",
@@ -273,49 +213,25 @@ class FacesTab:
         """What the widgets ask for."""
         checkpoint = self.weights.checkpoint(values, values[self.own].strip() or values[self.model])
         labels = next((k.chosen(values) for k in self.controls if k.checkpoint == checkpoint), {})
-        settings = {
-            "seed": common.seed(values[self.seed]),
-            "labels": labels or None,
-            "noise": values[self.noise],
-        }
-        if task == "faces":
-            settings |= {
-                "count": values[self.count],
-                "psi": values[self.psi],
-                "cutoff": values[self.cutoff] or None,
-                "mix": common.seed(values[self.mix]) if values[self.mix].strip() else None,
-                "mix_from": values[self.mix_from],
-                "mix_to": values[self.mix_to],
-                "turn": values[self.turn] or None,
-                "right": values[self.right] or None,
-                "down": values[self.down] or None,
-            }
-        elif task == "loop":
-            settings |= {"count": min(6, max(2, int(values[self.count]))), "psi": values[self.psi]}
+        settings = self.widgets.asked(values, lambda name: name in TAKEN.get(task, (name,)))
+        if task == "loop":
+            settings["count"] = min(6, max(2, int(settings["count"])))
+        settings["labels"] = labels or None
         return Recipe(task, checkpoint, settings, values[self.precision])
 
     def restored(self, recipe: Recipe) -> dict:
-        """Updates that show a recipe in the widgets."""
-        s = recipe.settings
+        """Updates that show a checked recipe in the widgets."""
+        usual = {name: declared.default for name, declared in self.widgets.declared.items()}
+        settings = {**usual, **recipe.settings}
         known = self.engine.row(recipe.checkpoint) is not None
         updates: dict[Block, Any] = {
             self.model: recipe.checkpoint if known else gr.skip(),
             self.own: "" if known else recipe.checkpoint,
-            self.seed: str(s.get("seed", 0)),
-            self.count: s.get("count", 1),
-            self.psi: s.get("psi", 0.7),
-            self.cutoff: s.get("cutoff") or 0,
-            self.mix: str(s.get("mix") or ""),
-            self.mix_from: s.get("mix_from", 4),
-            self.mix_to: s.get("mix_to", 31),
-            self.noise: s.get("noise", "const"),
             self.precision: recipe.precision,
-            self.turn: s.get("turn") or 0,
-            self.right: s.get("right") or 0,
-            self.down: s.get("down") or 0,
         }
+        updates |= self.widgets.restored(settings)
         for controls in self.controls:
-            chosen = (s.get("labels") or {}) if controls.checkpoint == recipe.checkpoint else {}
+            chosen = (settings["labels"] or {}) if controls.checkpoint == recipe.checkpoint else {}
             updates[controls.ticks] = list(chosen)
             updates |= {
                 w: gr.update(value=chosen[n], visible=True)
@@ -416,7 +332,7 @@ class FacesTab:
     def opened(self, request: gr.Request) -> Iterator[dict]:
         """The first visit: the faces of the link, or of the default seed, without a click."""
         lang = common.language(request)
-        recipe, said = Recipe("faces", self.first.id, {"count": COUNT}), None
+        recipe, said = self.opening, None
         try:
             linked = self.engine.linked(dict(request.query_params))
             if linked and linked.task in TASKS and TASKS[linked.task].models == "faces":
@@ -428,7 +344,7 @@ class FacesTab:
         model = gr.update(choices=common.choices(self.engine, "faces", lang), value=checkpoint.id)
         here = self.engine.here(checkpoint)
         yield {
-            **self.restored(recipe),
+            **self.restored(self.engine.checked(recipe)[0]),
             self.model: model,
             self.chips: cards.chips(checkpoint, here, lang),
             self.card: cards.card(checkpoint, here, lang),
@@ -473,12 +389,12 @@ class FacesTab:
 
     def _shown(self, recipe: Recipe, lang: str, weights: str | None = None) -> Iterator[dict]:
         # what was drawn before is there at once: nothing to stop
-        if not (_first_visit(recipe) and self._wall):
+        if not (recipe == self.opening and self._wall):
             yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
         missing = False
         for shown in common.show(self._results(recipe, weights), recipe, lang):
             update: dict[Block, Any] = {self.line: shown.line}
-            if shown.files:
+            if shown.files and not shown.moved:
                 update |= {self.wall: shown.files, self.made: shown.recipes}
             if shown.archive:
                 update |= {
@@ -502,7 +418,7 @@ class FacesTab:
         """The run; the wall of the first visit is drawn once and kept, so that a visit costs
         nothing.
         """
-        if not _first_visit(recipe):
+        if recipe != self.opening:
             yield from self.engine.run(recipe, (), weights)
         else:
             drawn = []
@@ -521,7 +437,9 @@ class FacesTab:
                 self.engine.run(recipe, (), self.weights.path(values)), recipe, lang
             ):
                 files = shown.files if task == "strip" else shown.files and shown.files[0][0]
-                yield {self.line: shown.line} | ({place: files} if files else {})
+                yield {self.line: shown.line} | (
+                    {place: files} if files and not shown.moved else {}
+                )
             yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
 
         return run
@@ -546,9 +464,8 @@ class FacesTab:
             recipe = from_file(path)
             if TASKS.get(recipe.task, TASKS["faces"]).models != "faces":
                 raise UserError("This picture was made on another tab: drop it there.")
-            self.engine.checked(recipe)
             return {
-                **self.restored(recipe),
+                **self.restored(self.engine.checked(recipe)[0]),
                 self.line: common.plain(
                     "", say(lang, "The settings of this picture are back: press Generate.")
                 ),
@@ -596,8 +513,3 @@ def _control(control: Mapping[str, Any]) -> gr.components.Component:
         label=label,
         visible=False,
     )
-
-
-def _first_visit(recipe: Recipe) -> bool:
-    """Is this the wall that a page opens with?"""
-    return recipe.settings == {"count": COUNT}

@@ -16,6 +16,7 @@ from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_json
 from ganapps.ui.parts import common, cycle
 from ganapps.ui.parts.before_after import Last
+from ganapps.ui.parts.dials import DIALS
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.words import say, t
 
@@ -50,24 +51,19 @@ class TranslateTab(PictureTab):
             0,
             step=1,
             label=t("Style"),
-            visible=self.first.network == "styles26",
+            visible=self.engine.takes(self.first.network, "style"),
             elem_id="translate-style",
         )
         self.face = gr.CheckboxGroup(
             list(FACE),
             label=t("What the face should have"),
-            visible=self.first.network == "stargan",
+            visible=self.engine.takes(self.first.network, "face"),
             elem_id="translate-face",
         )
-        self.prompt = gr.Textbox(
-            "",
-            label=t("What should change"),
-            visible=self.first.kind == "diffusion",
-            max_lines=3,
-            max_length=400,
-            elem_id="translate-prompt",
+        self.prompt = self.widgets.make(
+            "prompt", visible=self.takes("prompt", self.first), max_lines=3
         )
-        self.own_widgets += [self.style, self.face, self.prompt]
+        self.own_widgets += [self.style, self.face]
 
     def actions(self) -> None:
         """The cycle check."""
@@ -82,37 +78,41 @@ class TranslateTab(PictureTab):
         """What the cycle check found."""
         self.cycle = gr.HTML(elem_id="translate-cycle")
 
+    def takes(self, name: str, row: Checkpoint | None) -> bool:
+        """Words are for editors only."""
+        if name == "prompt":
+            return row is not None and row.kind == "diffusion"
+        return super().takes(name, row)
+
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
-        """The style, the attributes or the words, of a model that takes them."""
+        """The style or the attributes, of a model that takes them."""
         network = row.network if row else values[self.weights.kind]
-        if network == "styles26":
+        if self.engine.takes(network, "style"):
             return {"labels": {str(int(values[self.style])): 1.0}}
-        if network == "stargan":
+        if self.engine.takes(network, "face"):
             return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
-        return (
-            {"prompt": values[self.prompt]} if row and row.kind == "diffusion" else {}
-        ) | super().settings(values, row)
+        return {}
 
     def restored(self, recipe: Recipe) -> dict:
         """The style, the attributes, the words."""
         row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
+        network = row.network if row else ""
         style = next(iter(chosen), "0")
         known = _attributes(row)
-        return {
+        return super().restored(recipe) | {
             self.style: gr.update(
                 value=int(style) if style.isdecimal() and len(style) < 3 else 0,
-                visible=row is not None and row.network == "styles26",
+                visible=self.engine.takes(network, "style"),
             ),
             self.face: gr.update(
                 choices=known,
                 value=[name for name in chosen if name in known],
-                visible=row is not None and row.network == "stargan",
+                visible=self.engine.takes(network, "face"),
             ),
             self.prompt: gr.update(
-                value=recipe.settings.get("prompt", ""),
-                visible=row is not None and row.kind == "diffusion",
+                value=recipe.settings["prompt"], visible=self.takes("prompt", row)
             ),
-        } | super().restored(recipe)
+        }
 
     def own_events(self) -> list:
         """The other direction; there and back."""
@@ -138,7 +138,7 @@ class TranslateTab(PictureTab):
             {
                 self.switch: back,
                 self.cycle_go: back,
-                self.prompt: gr.update(visible=row.kind == "diffusion"),
+                self.prompt: gr.update(visible=self.takes("prompt", row)),
             }
             | self._controls(row.network, row, lang)
             | super().model_chosen(row, lang)
@@ -156,8 +156,8 @@ class TranslateTab(PictureTab):
     def _controls(self, network: str, row: Checkpoint | None, lang: str) -> dict:
         choices = [(say(lang, name), name) for name in _attributes(row)]
         return {
-            self.style: gr.update(visible=network == "styles26"),
-            self.face: gr.update(choices=choices, visible=network == "stargan"),
+            self.style: gr.update(visible=self.engine.takes(network, "style")),
+            self.face: gr.update(choices=choices, visible=self.engine.takes(network, "face")),
         }
 
     def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:
@@ -174,9 +174,12 @@ class TranslateTab(PictureTab):
 
     def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
         """An editor is told what the field says, and is left out where that is nothing."""
-        if row is None or row.kind != "diffusion":
+        if not self.takes("prompt", row):
             return {}
-        return self.settings(values, row) if values[self.prompt].strip() else None
+        if not values[self.prompt].strip():
+            return None
+        told = ("prompt", *DIALS)
+        return self.widgets.asked(values, lambda name: name in told and self.takes(name, row))
 
     def and_back(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The cycle check: the result goes back through the other generator F, and the losses of

@@ -55,24 +55,12 @@ class UpscaleTab(PictureTab):
         self.size = gr.Dropdown(
             SIZES, value="own", label=t("How large"), filterable=False, elem_id="upscale-size"
         )
-        self.width = gr.Number(
-            1920,
-            label=t("Width in pixels"),
-            precision=0,
-            minimum=1,
-            visible=False,
-            elem_id="upscale-width",
+        # what it begins with where a width is asked for
+        self.width = self.widgets.make("width", value=1920, minimum=1, visible=False)
+        self.denoise = self.widgets.make(
+            "denoise", value=0.5, visible=self.takes("denoise", self.first)
         )
-        self.denoise = gr.Slider(
-            0,
-            1,
-            0.5,
-            step=0.05,
-            label=t("Denoise"),
-            visible=self.first.network == "interpolated",
-            elem_id="upscale-denoise",
-        )
-        self.own_widgets += [self.size, self.width, self.denoise]
+        self.own_widgets.append(self.size)
 
     def below(self) -> None:
         """Where the crop is, and what was invented."""
@@ -104,45 +92,38 @@ class UpscaleTab(PictureTab):
 
     def more(self) -> None:
         """Tiles, 16 bits, a true picture."""
-        self.tile = gr.Number(
-            0, label=t("Tile in pixels (0: by the memory)"), precision=0, minimum=0, maximum=4096
-        )
-        self.sixteen = gr.Checkbox(True, label=t("A picture of 16 bits stays one"))
+        self.widgets.make("tile")
+        self.widgets.make("sixteen_bit")
         self.truth = picture_box(t("The true picture, to measure against"), "upscale-truth")
-        self.own_widgets += [self.tile, self.sixteen]
         self.beside_widgets += [self.truth, self.crop]
 
+    def takes(self, name: str, row: Checkpoint | None) -> bool:
+        """How much noise is removed is for some networks only; a width is one of the sizes."""
+        if name == "denoise":
+            return row is not None and self.engine.takes(row.network, "denoise")
+        return name != "width" and super().takes(name, row)
+
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
-        """Size, tiles, noise."""
-        settings: dict[str, Any] = {
-            "sixteen_bit": values[self.sixteen],
-            "tile": int(values[self.tile] or 0) or None,
-        }
-        if row and row.network == "interpolated":
-            settings["denoise"] = values[self.denoise]
+        """The size."""
         if values[self.size] == "width":
-            settings["width"] = int(values[self.width] or 0)
-        elif values[self.size] != "own":
-            settings["scale"] = float(values[self.size])
-        return settings | super().settings(values, row)
+            return {"width": int(values[self.width] or 0)}
+        return {} if values[self.size] == "own" else {"scale": float(values[self.size])}
 
     def restored(self, recipe: Recipe) -> dict:
-        """Size, tiles, noise."""
+        """The size; noise, whose None is all of it."""
         s = recipe.settings
         size = "width" if s["width"] else f"{s['scale']:g}" if s["scale"] in (2, 3, 4, 8) else "own"
-        return {
+        return super().restored(recipe) | {
             self.size: size,
             self.width: gr.update(value=s["width"] or 1920, visible=size == "width"),
-            self.tile: s["tile"] or 0,
-            self.sixteen: s["sixteen_bit"],
             self.denoise: 1.0 if s["denoise"] is None else s["denoise"],
-        } | super().restored(recipe)
+        }
 
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its choice of noise, where it has one."""
-        return {
-            self.denoise: gr.update(visible=row.network == "interpolated")
-        } | super().model_chosen(row, lang)
+        return {self.denoise: gr.update(visible=self.takes("denoise", row))} | super().model_chosen(
+            row, lang
+        )
 
     def own_events(self) -> list:
         """The width where it is asked for. (A drag on the picture fills the crop's field:

@@ -1,4 +1,4 @@
-"""Keyword arguments as a schema: what is filled in, cast and refused."""
+"""Keyword arguments as settings: what is filled in, cast and refused."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganapps import schema
 from ganapps.errors import UserError
-from ganapps.schema import Range
+from ganapps.recipe import from_link
+from ganapps.settings import Setting, check, settings_of
+from ganapps.tasks.table import worded
 
 
 def task(
     network: object,
     *,
     seed: int | str = 0,
-    count: Annotated[int, Range(1, 64)] = 12,
-    psi: Annotated[float, Range(-2.0, 2.0)] = 0.7,
-    cutoff: Annotated[int, Range(0, 31)] | None = None,
+    count: Annotated[int, Setting(1, 64)] = 12,
+    psi: Annotated[float, Setting(-2.0, 2.0)] = 0.7,
+    cutoff: Annotated[int, Setting(0, 31)] | None = None,
     noise: Literal["const", "random"] = "const",
     labels: dict[str, Any] | None = None,
     sharp: bool = False,
@@ -45,15 +46,15 @@ DEFAULTS = {
 
 
 def test_defaults_are_filled_in() -> None:
-    assert schema.check(task, {}) == DEFAULTS
-    assert schema.check(task, {"psi": 1, "count": 3.0, "seed": "Ann"}) == DEFAULTS | {
+    assert check(task, {}) == DEFAULTS
+    assert check(task, {"psi": 1, "count": 3.0, "seed": "Ann"}) == DEFAULTS | {
         "psi": 1.0,
         "count": 3,
         "seed": "Ann",
     }
     assert (
-        type(schema.check(task, {"psi": 1})["psi"]) is float
-        and type(schema.check(task, {"count": 3.0})["count"]) is int
+        type(check(task, {"psi": 1})["psi"]) is float
+        and type(check(task, {"count": 3.0})["count"]) is int
     )
 
 
@@ -122,13 +123,13 @@ REFUSED = {
 def test_a_wrong_setting_is_refused_by_name(name: str) -> None:
     asked, sentence = REFUSED[name]
     with pytest.raises(UserError) as error:
-        schema.check(task, asked)
+        check(task, asked)
     assert str(error.value) == sentence
 
 
 def test_a_missing_setting_is_named() -> None:
     with pytest.raises(UserError, match="^The setting scale is missing.$"):
-        schema.check(needs, {})
+        check(needs, {})
 
 
 anything = st.recursive(
@@ -144,16 +145,25 @@ anything = st.recursive(
 @given(st.dictionaries(st.sampled_from([*DEFAULTS, "network", "x"]), anything, max_size=3))
 def test_whatever_comes_is_checked_or_refused(asked: dict) -> None:
     try:
-        checked = schema.check(task, asked)
+        checked = check(task, asked)
     except UserError:
         return
-    assert list(checked) == list(DEFAULTS) and schema.check(task, checked) == checked
+    assert list(checked) == list(DEFAULTS) and check(task, checked) == checked
     assert 1 <= checked["count"] <= 64 and -2 <= checked["psi"] <= 2
 
 
 def test_bounds_for_the_sliders() -> None:
-    assert schema.bounds(task, "count") == Range(1, 64) and schema.bounds(task, "cutoff") == Range(
-        0, 31
-    )
-    with pytest.raises(KeyError):
-        schema.bounds(task, "noise")
+    known = settings_of(task)
+    assert known["count"].said == Setting(1, 64) and known["cutoff"].said == Setting(0, 31)
+    assert known["noise"].said == Setting()
+
+
+def test_every_setting_that_a_person_words_is_known() -> None:
+    assert worded() == {"prompt", "negative", "seed", "mix", "to", "labels"}
+
+
+@pytest.mark.parametrize(("query", "said"), [("noise=const.", "const"), ("negative=fog.", "fog.")])
+def test_a_link_ends_where_its_words_do(query: str, said: str) -> None:
+    found = from_link("?task=faces&checkpoint=m&" + query, worded())
+    assert found is not None
+    assert list(found.settings.values()) == [said]

@@ -1,0 +1,25 @@
+"""All tasks by name: what the engine runs, and what the window, programs and the docs read."""
+
+from __future__ import annotations
+
+from ganapps.tasks.between import DRIFT, WALK
+from ganapps.tasks.denoise import DENOISE
+from ganapps.tasks.faces import FACES, LOOP, STRIP
+from ganapps.tasks.learn import LEARN
+from ganapps.tasks.task import Task
+from ganapps.tasks.text import TEXT
+from ganapps.tasks.translate import TRANSLATE
+from ganapps.tasks.upscale import UPSCALE
+
+ALL = (FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE, LEARN)
+TASKS: dict[str, Task] = {task.name: task for task in ALL}
+
+
+def worded() -> set[str]:
+    """The names of the settings that a person words, in any task."""
+    return {
+        name
+        for task in TASKS.values()
+        for name, declared in task.settings.items()
+        if declared.said.free_text
+    }

@@ -1,0 +1,124 @@
+"""The worker in this process: the network is made ready, the task is stepped, each step is measured
+and shares the device with other runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, nullcontext
+from dataclasses import replace
+
+from ganapps.errors import Message, WeightsError
+from ganapps.measure.flops import Flops
+from ganapps.measure.meter import Meter
+from ganapps.models.catalog import Checkpoint
+from ganapps.models.runtime import Runtime
+from ganapps.report import Report, Step
+from ganapps.tasks import careful, labels
+from ganapps.tasks.table import TASKS
+from ganapps.workers import Job, runs, shares
+
+
+class Here:
+    """Computes on the runtime's device, in the thread that asks for the next step."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.device = shares.Device()
+
+    def steps(self, job: Job) -> Generator[tuple[Step, Report], None, None]:
+        """As `workers.Worker` says."""
+        asked = self.runtime.device.with_precision(job.recipe.precision)
+        ready = self.runtime.network(job.checkpoint, job.located)
+        network = ready.network
+        careful.watched(network)
+        device = asked.with_precision(job.recipe.precision, network.precisions)
+        stream = TASKS[job.recipe.task].function(
+            network,
+            device,
+            labels_of(self.runtime, job.checkpoint, network.label_dim),
+            *job.uploads,
+            **job.recipe.settings,
+        )
+        report = Report(
+            job.checkpoint.id,
+            device.title,
+            device.precision,
+            str(job.located.source),
+            job.located.revision,
+            job.located.sha256,
+            parameters=ready.parameters,
+            changes=job.changes,
+        )
+        meter = Meter(device.name, alone=job.rehearsal in ("memory", "both"))
+        counter = Flops(counts=job.rehearsal in ("flops", "both"))
+        with self.device.joined() as turn, closing(stream):
+            for step in _in_turns(stream, turn, meter, counter):
+                report = _charged(report, step, meter, counter)
+                yield step, report
+
+
+def _in_turns(
+    stream: Iterator[Step], turn: shares.Turn, meter: Meter, counter: Flops
+) -> Iterator[Step]:
+    """The task's steps; each has the device for itself, but for others whose turn it is."""
+    signals = runs.signals()
+
+    def rest() -> None:
+        if turn.due():
+            with meter.paused():
+                turn.pass_on()
+
+    watch = careful.Watch(stop=runs.check, rest=rest, tell=signals.tell)
+    charged = True
+    while True:
+        with ExitStack() as stack:
+            with signals.waiting(turn):
+                stack.enter_context(turn)
+            stack.enter_context(meter if charged else nullcontext())
+            stack.enter_context(counter if charged else nullcontext())
+            stack.enter_context(careful.watching(watch))
+            step = next(stream, None)
+        if step is None:
+            return
+        charged = not step.for_show
+        yield step
+
+
+def _charged(report: Report, step: Step, meter: Meter, counter: Flops) -> Report:
+    """The report after one step more."""
+    return replace(
+        report,
+        seconds=meter.seconds,
+        peak_memory=meter.peak_memory,
+        joules=meter.joules,
+        flops=counter.total,
+        pictures=report.pictures + len(step.made),
+        network_calls=report.network_calls + step.network_calls,
+        changes=tuple(_once(report.changes + step.changes)),
+    )
+
+
+def labels_of(runtime: Runtime, checkpoint: Checkpoint, count: int) -> labels.Labels | None:
+    """The labels of a model that has `count` of them: as its file of labels names them, its row, or
+    its kind. Raises WeightsError for a damaged file.
+    """
+    contents = runtime.labels(checkpoint)
+    if contents is not None:
+        try:
+            return labels.from_table(contents.tensors["labels"].float().numpy(), contents.settings)
+        except (KeyError, ValueError) as e:
+            raise WeightsError(
+                "{file} is no file of labels as expected: {why}.", file=checkpoint.labels, why=e
+            ) from e
+    unnamed = checkpoint.task == "translate" and not checkpoint.classes
+    return (
+        labels.from_classes(labels.FACE if unnamed else checkpoint.classes, count)
+        if count
+        else None
+    )
+
+
+def _once(changes: tuple[Message, ...]) -> Iterator[Message]:
+    """Each sentence once: what every batch had to say is said once in the report."""
+    return (c for i, c in enumerate(changes) if c not in changes[:i])

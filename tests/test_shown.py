@@ -1,0 +1,105 @@
+"""What a page shows of a picture stays under two megapixels, however large the file is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from ganapps.engine import Engine
+from ganapps.pictures import images
+from ganapps.report import Part
+from ganapps.tasks import finish
+from ganapps.ui.parts.before_after import ResultArea
+from ganapps.ui.parts.lanes import LARGE
+from tests.window import open_tab
+
+MOST = 2_000_000  # pixels
+SIZES = [(1600, 24000), (5000, 4000), (1600, 1500), (30000, 3)]  # width, height
+UI = Path(__file__).parent.parent / "ganapps" / "ui"
+
+
+def pixels(path: str | Path) -> int:
+    with Image.open(path) as picture:
+        return picture.width * picture.height
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_before_and_after_are_of_one_small_size(size: tuple[int, int]) -> None:
+    result = np.zeros((size[1], size[0], 1), np.uint8)
+    both = finish.shown(result, np.zeros((4, 4, 1), np.uint8))
+    assert both["before"].size == both["after"].size
+    width, height = both["after"].size
+    assert width * height < MOST and max(width, height) <= 1600
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_part_a_heat_map_and_a_cell_are_small_files(
+    size: tuple[int, int], tmp_path: Path
+) -> None:
+    whole = np.zeros((size[1], size[0], 1), np.uint8)
+    part = images.part_picture([Part(whole)])
+    traces: list[str] = []
+    for picture in (part, Image.new("L", size)):
+        assert pixels(ResultArea.file_of(AREA, picture, traces)) < MOST
+        assert pixels(images.save_shown(picture, tmp_path / "cell.png")) < MOST
+
+
+AREA = ResultArea.__new__(ResultArea)  # without widgets
+
+
+@pytest.mark.parametrize("size", [(48, 36), (1600, 1200), (1400, 1400), (1, 1600)])
+def test_what_is_small_is_shown_as_it_is(size: tuple[int, int]) -> None:
+    assert images.shown_size(size) == size
+
+
+def test_no_other_way_leads_into_the_page() -> None:
+    assert LARGE**2 < MOST
+    for path in UI.rglob("*.py"):
+        saves = re.findall(r"([\w.]*)\.save\(", path.read_text(encoding="utf-8"))
+        assert not saves, f"{path.name}: images.save_shown keeps what is only looked at small"
+
+
+@pytest.mark.parametrize(
+    ("tab", "box"), [("Upscale", "upscale-picture"), ("Translate", "translate-picture")]
+)
+def test_a_picture_box_draws_a_small_copy(page: Page, tmp_path: Path, tab: str, box: str) -> None:
+    large = tmp_path / "large.png"
+    Image.new("L", (400, 8000), 90).save(large)
+    open_tab(page, tab)
+    page.locator(f"#{box} input[type=file]").set_input_files(large)
+    shown = page.locator(f"#{box} .image-frame img")
+    expect(shown).to_have_attribute("src", re.compile("^blob:"))
+    expect(shown).to_have_attribute("data-height", "8000")
+    # an image has no size until its copy is decoded
+    expect(shown).not_to_have_js_property("naturalHeight", 0)
+    area = "images => Math.max(...images.map(i => i.naturalWidth * i.naturalHeight))"
+    assert 0 < page.locator("img").evaluate_all(area) < MOST
+
+
+def test_a_crop_on_a_small_copy_counts_in_the_picture_s_own_pixels(
+    page: Page, tmp_path: Path
+) -> None:
+    large = tmp_path / "large.png"
+    Image.new("L", (4000, 2000), 90).save(large)
+    open_tab(page, "Upscale")
+    page.locator("#upscale-picture input[type=file]").set_input_files(large)
+    shown = page.locator("#upscale-picture .image-frame img")
+    expect(shown).to_have_attribute("src", re.compile("^blob:"))
+    expect(shown).to_have_js_property("complete", True)
+    shown.click()
+    crop = page.get_by_label("Crop: x, y, width, height")
+    expect(crop).to_have_value(re.compile(r"^\d+, \d+, 96, 96$"))
+    x, y = (int(n) for n in crop.input_value().split(", ")[:2])
+    assert abs(x - 1952) < 60 and abs(y - 952) < 60
+
+
+def test_the_true_picture_is_measured_whole(engine: Engine, tmp_path: Path) -> None:
+    """The copy is only looked at: what is compared is the file."""
+    Image.new("L", (1500, 1500), 90).save(tmp_path / "large.png")
+    path = str(tmp_path / "large.png")
+    assert engine.against_truth(path, path)["psnr_db"] > 90

@@ -1,0 +1,313 @@
+"""Who computes: the device is shared by turns; a run stops and tells between a network's blocks."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from ganapps import engine
+from ganapps.device import Device
+from ganapps.errors import UserError
+from ganapps.measure.meter import Meter
+from ganapps.models import hub
+from ganapps.recipe import Recipe
+from ganapps.tasks import careful
+from ganapps.workers import Job, runs, shares
+from ganapps.workers.runs import RunEnded, Tick
+from ganapps.workers.spawned import Spawned
+from tests.waiting import wait
+
+
+class Slow(nn.Module):
+    """A network of `blocks` blocks, each of which takes some time."""
+
+    def __init__(self, blocks: int, each: float = 0.03) -> None:
+        super().__init__()
+        self.each = each
+        self.blocks = nn.ModuleList(nn.Identity() for _ in range(blocks))
+        self.begun = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x)
+            self.begun += 1
+            time.sleep(self.each)
+        return x
+
+
+def steps(network: nn.Module, count: int, device: shares.Device) -> Iterator[int]:
+    """A run of that many steps, each one call of the network."""
+    signals = runs.signals()
+    with device.joined() as turn:
+        watch = careful.Watch(
+            runs.check, lambda: turn.pass_on() if turn.due() else None, signals.tell
+        )
+        for step in range(count):
+            with signals.waiting(turn):
+                turn.__enter__()
+            try:
+                with careful.watching(watch):
+                    network(torch.zeros(1))
+            finally:
+                turn.__exit__()
+            yield step
+
+
+# Between the blocks
+
+
+def test_a_run_that_is_left_ends_at_the_next_block() -> None:
+    network = careful.watched(Slow(2000))
+    stream = runs.heard(steps(network, 1, shares.Device()), pause=0.01)
+    while isinstance(next(stream), Tick) and network.begun < 3:
+        pass
+    stream.close()
+    wait(lambda: not any(t.name == "run" for t in threading.enumerate()))
+    assert network.begun < 1000, "it did not go on to its end"
+
+
+def test_a_stream_that_is_left_is_closed_whoever_else_holds_it() -> None:
+    closed: list[bool] = []
+
+    def endless() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            closed.append(True)
+
+    stream = endless()
+    heard = runs.heard(stream)
+    next(heard)
+    heard.close()
+    wait(lambda: closed == [True])
+    assert next(stream, None) is None
+
+
+def test_a_run_that_is_stopped_from_outside_ends_at_the_next_block() -> None:
+    network = careful.watched(Slow(2000))
+    got: list[object] = []
+
+    def listen() -> None:
+        with runs.stopped_at_the_end():
+            event.append(runs.signals())
+            try:
+                got.extend(runs.heard(steps(network, 1, shares.Device())))
+            except RunEnded as e:
+                got.append(e)
+
+    event: list[runs.Signals] = []
+    listening = threading.Thread(target=listen)
+    listening.start()
+    wait(lambda: network.begun > 2)
+    event[0].stop()
+    listening.join(60)
+    assert isinstance(got[-1], RunEnded) and network.begun < 1000
+
+
+def test_progress_moves_inside_a_step_and_knows_the_last_ones_length() -> None:
+    network = careful.watched(Slow(20))
+    shares_told = [
+        item.share
+        for item in runs.heard(steps(network, 2, shares.Device()), pause=0.02)
+        if isinstance(item, Tick)
+    ]
+    assert any(0.2 < share < 0.8 for share in shares_told) and max(shares_told) <= 1
+    assert any(later < earlier for earlier, later in itertools.pairwise(shares_told)), (
+        "each step begins at nothing"
+    )
+
+
+def test_a_network_is_watched_once_and_only_by_those_who_watch() -> None:
+    network = careful.watched(careful.watched(Slow(5, each=0.0)))
+    assert all(len(block._forward_pre_hooks) == 1 for block in network.blocks)
+    assert network(torch.ones(1)) == 1
+
+
+def test_an_error_of_the_thread_comes_where_it_is_heard() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise UserError("This is {what}.", what="wrong")
+
+    with pytest.raises(UserError, match="This is wrong"):
+        assert [i for i in runs.heard(broken()) if not isinstance(i, Tick)] == []
+
+
+# One device, several runs
+
+
+def test_whoever_has_used_least_goes_first_even_inside_a_step() -> None:
+    device = shares.Device()
+    long = careful.watched(Slow(400, each=0.01))
+    done: list[str] = []
+
+    def run(name: str, network: nn.Module, count: int) -> None:
+        for _ in steps(network, count, device):
+            pass
+        done.append(name)
+
+    first = threading.Thread(target=run, args=("enlargement", long, 1))
+    first.start()
+    wait(lambda: long.begun > 20)
+    second = threading.Thread(target=run, args=("face", careful.watched(Slow(5, each=0.01)), 3))
+    second.start()
+    second.join(60)
+    first.join(60)
+    assert done == ["face", "enlargement"], "the long step let the short run in"
+
+
+def test_newcomers_do_not_keep_an_old_run_waiting_for_good() -> None:
+    device = shares.Device()
+    with device.joined() as old:
+        old.used = 100.0
+        with device.joined() as new:
+            assert new.used == 100.0 - shares.AHEAD
+    with device.joined() as alone:
+        assert alone.used == 0.0
+
+
+def test_those_who_wait_know_how_many_are_before_them() -> None:
+    device = shares.Device()
+    with device.joined() as at_work, device.joined() as waiting:
+        with at_work:
+            thread = threading.Thread(target=waiting.__enter__)
+            thread.start()
+            wait(lambda: device.before(waiting) == 1)
+            assert device.before(at_work) == 0
+        thread.join(60)
+        assert device.busy and device.before(waiting) == 0
+        waiting.__exit__()
+    assert not device.busy
+
+
+def test_a_pause_costs_a_run_nothing() -> None:
+    meter = Meter("cpu")
+    with meter:
+        with meter.paused():
+            time.sleep(0.3)
+    assert meter.seconds < 0.25
+    with meter.paused():
+        pass
+    assert meter.seconds < 0.25
+
+
+# A full memory and numbers that are none
+
+
+def test_memory_that_is_full_is_one_kind_of_error() -> None:
+    def full() -> Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(careful.MemoryFull):
+        careful.call(Device("cpu"), full)
+    with pytest.raises(RuntimeError, match="shapes"), careful.block(Device("cpu")):
+        raise RuntimeError("shapes do not fit")
+
+
+def test_what_is_not_finite_is_made_again_in_float32_or_refused() -> None:
+    low = Device("cpu", "bfloat16")
+    given = iter([torch.tensor([float("nan")]), torch.tensor([1.0])])
+    y, used = careful.call(low, lambda: next(given))
+    assert y == 1 and used.precision == "float32" and len(careful.again(low, used)) == 1
+    y, used = careful.call(low, lambda: torch.tensor([2.0]))
+    assert y == 2 and careful.again(low, used) == ()
+    with pytest.raises(UserError, match="output is not finite"):
+        careful.call(low, lambda: torch.tensor([float("inf")]))
+
+
+# What crosses to another process
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[Spawned]:
+    """The worker in a process of its own, on the shipped models."""
+    worker = Spawned(partial(engine.worker, "cpu", True))
+    yield worker
+    worker.close()
+
+
+def both_ways(recipe: Recipe, elsewhere: Spawned, pictures: Sequence[str] = ()) -> list[list]:
+    """The results of a recipe through the thread and through the process."""
+    own = engine.start("cpu", offline=True)
+    here = list(own.run(recipe, pictures))
+    own._on_device = elsewhere.steps
+    return [here, list(own.run(recipe, pictures))]
+
+
+def drawn(results: list) -> list[bytes]:
+    return [kept.picture.tobytes() for result in results for kept in result.made]
+
+
+def test_a_process_gives_the_same_bytes_as_a_thread(elsewhere: Spawned) -> None:
+    recipe = Recipe("faces", "heads-64", {"seed": 3, "count": 3})
+    here, there = both_ways(recipe, elsewhere)
+    assert drawn(here) == drawn(there) and len(drawn(here)) == 3
+    assert there[-1].recipe == here[-1].recipe and there[-1].report.seconds > 0
+
+
+def test_rows_cross_once(elsewhere: Spawned, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    rng = np.random.default_rng(5)
+    Image.fromarray(rng.integers(0, 256, (70, 40, 3), np.uint8)).save(path)
+    recipe = Recipe("upscale", "spanx4", {"tile": 32, "inspect": False})
+    here, there = both_ways(recipe, elsewhere, [str(path)])
+    assert np.array_equal(pixels_of(here), pixels_of(there))
+    crossed = [len(part.rows) for part in there[-2].parts]
+    assert len(crossed) > 1 and sum(crossed) <= 280, "no row comes twice"
+
+
+def pixels_of(results: list) -> np.ndarray:
+    return np.asarray(results[-1].made[-1].picture)
+
+
+def test_a_sentence_crosses_as_that_sentence(elsewhere: Spawned) -> None:
+    recipe = Recipe("faces", "heads-64", {"labels": {"nose": 1}})
+    own = engine.start("cpu", offline=True)
+    checked, row = own.checked(Recipe("faces", "heads-64"))
+    located = next(iter(own.run(checked))).recipe
+    assert located.sha256
+    found = hub.here(row)
+    job = Job(checked.with_settings(**recipe.settings), row, found)
+    with pytest.raises(UserError, match="nose"):
+        list(elsewhere.steps(job))
+    assert len(list(elsewhere.steps(Job(checked.with_settings(count=1), row, found)))) >= 1
+
+
+def test_stop_crosses_and_the_process_goes_on(elsewhere: Spawned) -> None:
+    own = engine.start("cpu", offline=True)
+    checked, row = own.checked(Recipe("faces", "heads-64", {"count": 64}))
+    job = Job(checked, row, hub.here(row))
+    with runs.stopped_at_the_end():
+        stream = elsewhere.steps(job)
+        next(stream)
+        runs.signals().stop()
+        with pytest.raises(RunEnded):
+            list(stream)
+    stream = elsewhere.steps(job)
+    next(stream)
+    stream.close()
+    assert next(elsewhere.steps(job))[0].total == 64
+
+
+def test_a_process_that_dies_is_one_sentence_and_the_next_job_starts_another(
+    elsewhere: Spawned,
+) -> None:
+    own = engine.start("cpu", offline=True)
+    checked, row = own.checked(Recipe("faces", "heads-64", {"count": 64}))
+    job = Job(checked, row, hub.here(row))
+    stream = elsewhere.steps(job)
+    next(stream)
+    elsewhere._process.kill()
+    with pytest.raises(UserError, match="process that computes has ended"):
+        list(stream)
+    assert next(elsewhere.steps(job))[0].made
