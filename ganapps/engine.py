@@ -23,7 +23,7 @@ from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
 from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
-from ganapps.report import Kept, Made, Part, Report, Step
+from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
 from ganapps.tasks import cycle, figures, finish, hidden, labels, resample
 from ganapps.tasks.table import TASKS, worded
@@ -391,7 +391,7 @@ def start(
 
 
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
-    made = tuple(_kept(recipe, m) for m in step.made)
+    made = tuple(one.kept(recipe) for one in step.made)
     return Result(
         recipe,
         report,
@@ -402,23 +402,6 @@ def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...])
         parts=parts,
         numbers=step.numbers,
         weights=step.weights,
-    )
-
-
-def _kept(recipe: Recipe, made: Made) -> Kept:
-    if made.task:
-        recipe = replace(recipe, task=made.task, settings=dict(made.settings))
-    else:
-        recipe = recipe.with_settings(**made.settings)
-    return Kept(
-        made.picture,
-        made.caption,
-        recipe,
-        made.frames,
-        made.frames_per_second,
-        made.figures,
-        made.beside,
-        made.about,
     )
 
 

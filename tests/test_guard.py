@@ -686,7 +686,7 @@ def test_a_race_that_is_over_its_time_shows_what_it_has(engine: Engine) -> None:
         last[tab.track.sentence].startswith('<div class="refusal"')
         and "time limit" in last[tab.track.sentence]
     )
-    assert tab.track.report in last and tab.track.figures in last and len(tab._running) == 0
+    assert tab.track.report in last and tab.track.figures in last and len(tab.underway) == 0
 
 
 def test_the_time_limit_holds_for_whatever_waits_in_the_queue(

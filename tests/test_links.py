@@ -16,10 +16,8 @@ from ganapps.errors import UserError
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
 from ganapps.tasks.table import TASKS
-from ganapps.ui.tabs.compare import CompareTab
 from ganapps.ui.tabs.faces import FacesTab
-from ganapps.ui.tabs.translate import TranslateTab
-from ganapps.ui.tabs.upscale import UpscaleTab
+from ganapps.ui.tabs.table import TABS
 
 WRONG = [
     "null",
@@ -53,12 +51,7 @@ LONGEST = 600  # characters of a sentence
 def tabs(engine: Engine) -> Mapping[str, Any]:
     """The tabs of a window that nobody serves."""
     with gr.Blocks():
-        return {
-            "faces": FacesTab(engine),
-            "upscale": UpscaleTab(engine),
-            "translate": TranslateTab(engine),
-            "compare": CompareTab(engine),
-        }
+        return {tab.name: tab(engine) for tab in TABS}
 
 
 def links() -> Iterator[dict[str, str]]:
@@ -113,7 +106,7 @@ def faults(tab: Any, query: dict[str, str]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", ["faces", "upscale", "translate", "compare"])
+@pytest.mark.parametrize("name", [tab.name for tab in TABS])
 def test_every_link_opens(
     tabs: Mapping[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +37,8 @@ class Running:
 class Track:
     """The widgets of a race under way, and the updates that fill them."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_restore: Callable[[], None]) -> None:
+        """`make_restore` makes the button that stands last in the row below."""
         names = names_of(FACES, (None, None), "en")
         self.notice = gr.HTML("", elem_id="compare-notice")
         self.clock = gr.HTML(
@@ -60,15 +61,7 @@ class Track:
             )
             self.report = gr.HTML(common.download(None, "Report", "en"), elem_id="compare-report")
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="compare-copy")
-            self.restore = common.by_path(
-                gr.UploadButton(
-                    t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
-                    file_types=[".png", ".json", ".webp"],
-                    size="sm",
-                    elem_id="compare-restore",
-                    elem_classes="restore",
-                )
-            )
+            make_restore()
         self.link = gr.Textbox(visible="hidden", elem_id="compare-link", label=t("Link"))
 
     def laps(
