@@ -302,7 +302,9 @@ class Engine:
         return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
 
     def rows(self, models: str) -> list[Checkpoint]:
-        """The catalogue's rows that can do a task, in its order."""
+        """The catalogue's rows that can do a task, in its order; what learns is made new."""
+        if models == NEW.task:
+            return [NEW]
         return [c for c in self.runtime.catalog.values() if c.task == models]
 
     def row(self, name: str) -> Checkpoint | None:
@@ -317,7 +319,7 @@ class Engine:
 
     def here(self, checkpoint: Checkpoint) -> bool:
         """Is the model's file on this disk already?"""
-        return hub.here(checkpoint) is not None
+        return checkpoint is NEW or hub.here(checkpoint) is not None
 
     @property
     def device_title(self) -> str:

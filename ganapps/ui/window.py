@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ganapps.engine import Engine
+from ganapps.models.catalog import NEW
 from ganapps.tasks.table import TASKS
 from ganapps.ui import api, doors
 from ganapps.ui.doors import incoming, turns
@@ -78,7 +79,7 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
-    kinds = {task.models for task in TASKS.values()}
+    kinds = {task.models for task in TASKS.values()} - {NEW.task}
     here = sum(engine.here(row) for kind in kinds for row in engine.rows(kind))
     facts = [
         engine.device_title,
