@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -25,10 +24,10 @@ from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
-from ganapps.tasks import cycle, figures, finish, hidden, labels, resample
+from ganapps.tasks import cycle, directions, figures, finish, hidden, labels, resample
 from ganapps.tasks.table import TASKS, worded
-from ganapps.workers import Job, Rehearsal, Worker, runs
-from ganapps.workers.here import Here, labels_of
+from ganapps.workers import Job, Rehearsal, Worker, signals
+from ganapps.workers.here import Here, directions_of, labels_of
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
 
@@ -58,8 +57,8 @@ class Result:
 class Engine:
     """Everything that makes pictures goes through `run`; what crosses it is plain data."""
 
-    def __init__(self, runtime: Runtime, ledger: Ledger, time_limit: float | None = None) -> None:
-        self.runtime, self.ledger, self.time_limit = runtime, ledger, time_limit
+    def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
+        self.runtime, self.ledger = runtime, ledger
         self.rehearsed: dict[
             str, Any
         ] = {}  # what rehearsal.py measured of a model, in this process
@@ -82,10 +81,10 @@ class Engine:
         `workers.Job` says) disturbs the seconds of a run, so they go into no price.
         Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
-        runs.check()
+        signals.check()
         given = own_file.located(weights) if weights else None
         if given:
-            recipe = replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
+            recipe = _with_own(recipe, given)
         recipe, checkpoint = self.checked(recipe)
         task = TASKS[recipe.task]
         wanted = task.pictures
@@ -114,15 +113,11 @@ class Engine:
         job = Job(recipe, checkpoint, located, uploads, changes, rehearsal)
         parts: tuple[Part, ...] = ()
         with closing(self._on_device(job)) as steps:
-            began = time.monotonic()
             for step, report in steps:
                 parts += (step.part,) if step.part else ()
                 yield _result(recipe, step, report, parts)
-                if step.done >= step.total:
-                    continue
-                runs.check()
-                if self.time_limit and time.monotonic() - began > self.time_limit:
-                    raise runs.out_of_time(self.time_limit)
+                if step.done < step.total:
+                    signals.check()
         priced = task.seconds(recipe.settings) is None
         if priced and not rehearsal and not given:
             self.ledger.add(
@@ -148,7 +143,7 @@ class Engine:
                     progress.total or 0,
                     waiting=progress.message,
                 )
-                runs.check()
+                signals.check()
 
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
         """The recipe with every default filled in, the row's own before the task's, and its row.
@@ -183,6 +178,12 @@ class Engine:
                 most=LARGEST,
             )
         return recipe, checkpoint
+
+    def named(self, recipe: Recipe, weights: str | None) -> Recipe:
+        """The recipe with the model that a run of it takes: a person's own file where `weights` is
+        the path of one.
+        """
+        return _with_own(recipe, own_file.located(weights)) if weights else recipe
 
     def linked(self, query: Mapping[str, str]) -> Recipe | None:
         """The recipe of a link's query, without what is no setting of its task: trackers add names
@@ -341,6 +342,20 @@ class Engine:
             return ()
         return table.controls if table else ()
 
+    def directions(self, checkpoint: Checkpoint) -> dict[str, str]:
+        """The directions that the task `edit` has for this model beside those that it finds on the
+        spot (pca-1, ..., sefa-1, ...), by name, and what they are called; none for most models.
+        """
+        try:
+            table = self._known_labels(checkpoint)
+        except WeightsError:
+            table = None
+        found = {name: way.title for name, way in directions.ways(table)}
+        for source in checkpoint.sources:
+            shipped = directions_of(source.sha256).names if source.sha256 else {}
+            found |= {name: name.replace("_", " ") for name in shipped if name not in found}
+        return found
+
     def takes(self, network: str, control: str) -> bool:
         """Can a person set this ("denoise", "style", "face") on the network of that name, which a
         row or an own file says? "" is no network.
@@ -381,15 +396,12 @@ def start(
     device: str = "auto",
     offline: bool = False,
     own_catalog: str | None = None,
-    time_limit: float | None = None,
 ) -> Engine:
-    """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError
-    for a device that is not there, a faulty catalogue, or a proxy that can't be used.
+    """An engine for this machine. Raises UserError for a device that is not there, a faulty
+    catalogue, or a proxy that can't be used.
     """
     proxies.settle(offline)
-    return Engine(
-        runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit
-    )
+    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
 
 
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
@@ -405,6 +417,10 @@ def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...])
         numbers=step.numbers,
         weights=step.weights,
     )
+
+
+def _with_own(recipe: Recipe, given: hub.Located) -> Recipe:
+    return replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
 
 
 def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:

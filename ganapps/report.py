@@ -14,8 +14,8 @@ from ganapps.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Finished:
-    """One finished picture and what goes with it.
+class Piece:
+    """One finished picture or film and what goes with it.
 
     `picture` is an 8-bit picture, or pixels [H, W, C] (uint8 or uint16) where it is large or has 16
     bits. `caption` is short. A film has its frames here too. `figures` were measured on it,
@@ -34,7 +34,7 @@ class Finished:
 
 
 @dataclass(frozen=True)
-class Made(Finished):
+class Made(Piece):
     """One as a task hands it out. `settings` make just this one again: those that differ from the
     run's, or, where another `task` does it, all of that task's.
     """
@@ -56,7 +56,7 @@ OF_A_TASK = ("settings", "task")
 
 
 @dataclass(frozen=True)
-class Kept(Finished):
+class Kept(Piece):
     """One with the recipe that makes just this one again."""
 
     recipe: Recipe

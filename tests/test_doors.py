@@ -24,7 +24,7 @@ from ganapps.errors import UserError
 from ganapps.report import Part
 from ganapps.ui import doors
 from ganapps.ui.doors import callers, files, passwords, turns
-from ganapps.workers import runs
+from ganapps.workers import runs, signals
 from tests.api import called, post
 from tests.window import served
 
@@ -484,14 +484,17 @@ def test_one_who_asks_too_often_is_told_and_nobody_is_shut_out(
         assert time.monotonic() - began < 30, "not after 192 faces that nobody waits for"
 
 
-def test_a_run_ends_at_its_time_limit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_ends_at_its_time_limit(engine: Engine) -> None:
     from ganapps.recipe import Recipe
 
-    monkeypatch.setattr(engine, "time_limit", 0.01)
-    made = 0
-    with pytest.raises(UserError, match="The time limit of 0.01 s"):
+    made, own = 0, signals.Signals()
+    with (
+        pytest.raises(UserError, match="The time limit of 0.01 s"),
+        signals.stopped_at_the_end(own),
+    ):
         for result in engine.run(Recipe("faces", "heads-128", {"count": 64})):
             made += len(result.made)
+            own.limit(0.01)
             time.sleep(0.02)
     assert 0 < made < 64
 

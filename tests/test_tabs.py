@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 import pytest
 
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
+from ganapps.tasks.sampling import Scheduler
 from ganapps.tasks.table import TASKS
-from ganapps.ui.parts import sending
+from ganapps.ui.parts import choices, sending
 from ganapps.ui.parts.tab import RACE, Tab
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.ui.tabs.table import TABS
+from ganapps.ui.words import chinese
 
 
 @pytest.fixture(scope="module")
@@ -81,3 +83,27 @@ def test_every_task_comes_back_on_its_tab(task: str, engine: Engine, there: list
         values = {box: box.value for box in home.filling_inputs}
         updates = home.filled(recipe, values, "en")
         assert set(updates) <= home.filling_outputs and home.line in updates
+
+
+def test_a_price_needs_only_what_is_asked(there: list[Tab]) -> None:
+    for tab in there:
+        values = {widget: widget.value for widget in tab.asked}
+        assert isinstance(tab.priced(values, SimpleNamespace(headers={})), str), tab.name
+
+
+# names of samplers and number formats, which are the same everywhere
+TECHNICAL = {*get_args(Scheduler), "float32", "bfloat16", "float16"}
+
+
+def test_every_choice_is_there_in_chinese(there: list[Tab]) -> None:
+    boxes = [box for tab in there for box in choices.boxes(tab.asked - tab.models)]
+    words = {words for box in boxes for words, _ in box.choices}
+    assert {"fixed", "as the model does", "Ancestry", "dark frame", "equal seconds"} <= words
+    assert words - TECHNICAL - set(chinese()) == set()
+
+
+def test_choices_are_said_in_the_visitor_s_language(there: list[Tab]) -> None:
+    (noise,) = [box for box in choices.boxes(there[0].asked) if box.elem_id == "faces-noise"]
+    (said,) = choices.said([noise], "zh").values()
+    assert said["choices"] == [("固定", "const"), ("由种子决定", "random"), ("无", "none")]
+    assert choices.said([noise], "en") == {noise: gr.skip()}

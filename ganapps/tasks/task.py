@@ -22,7 +22,8 @@ class Task:
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
     its seconds go by, or tells how much a checked request is of its settings. `says` is a sentence
     for programs and the docs. `opened` gives of an uploaded file what the task needs; `seconds` the
-    computing time that settings name themselves, None where they name none.
+    computing time that settings name themselves, None where they name none. `directed`: behind
+    the labels its function takes the directions that ship for the model.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Task:
     says: str
     opened: Callable[[str], Upload] = open_upload
     seconds: Callable[[Settings], float | None] = lambda settings: None
+    directed: bool = False
 
     @property
     def settings(self) -> Mapping[str, Declared]:

@@ -14,16 +14,17 @@ from ganapps.models.catalog import NEW
 from ganapps.tasks.table import TASKS
 from ganapps.ui import api, doors
 from ganapps.ui.doors import incoming, turns
-from ganapps.ui.parts import common, sending
+from ganapps.ui.parts import choices, coming_back, common, sending
 from ganapps.ui.tabs.table import TABS
 from ganapps.ui.theme import theme
 from ganapps.ui.words import escaped, say, t, translations
+from ganapps.workers.runs import Runs
 
 HERE = Path(__file__).parent
 
 
-def build(engine: Engine) -> gr.Blocks:
-    """The whole window over an engine."""
+def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
+    """The whole window over an engine. `time_limit`: seconds that a run may take; None: any."""
     gr.set_static_paths([HERE / "examples"])
     with incoming.Window(
         title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)
@@ -48,11 +49,19 @@ def build(engine: Engine) -> gr.Blocks:
 
         window.unload(left)
         window.load(header, None, head, **common.QUIET)
+        boxes = [box for tab in there for box in choices.boxes(tab.asked - tab.models)]
+
+        def worded(request: gr.Request) -> dict:
+            return choices.said(boxes, common.language(request))
+
         window.load(opened, None, tabs, **common.QUIET)
+        window.load(worded, None, boxes, **common.QUIET)
         for tab in there:
             window.load(tab.opened, None, tab.opening_outputs, **tab.loading)
         api.publish(engine)
-    return turns.take_turns(window, engine.time_limit)
+        registry = Runs()
+        coming_back.ComingBack(window, tabs, registry)
+    return turns.take_turns(window, registry, time_limit)
 
 
 def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:

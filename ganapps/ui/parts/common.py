@@ -25,8 +25,8 @@ from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
 from ganapps.ui.doors import files
 from ganapps.ui.words import escaped, named, say
-from ganapps.workers import runs
-from ganapps.workers.runs import RunEnded, Tick
+from ganapps.workers import signals
+from ganapps.workers.signals import RunEnded, Tick
 
 log = logging.getLogger("ganapps")
 # whatever computes; those under way share the device, the rest waits in a queue
@@ -250,9 +250,9 @@ def show(
         try:
             files.check_room()
             last = None
-            for result in runs.heard(results):
-                shown.moved = isinstance(result, runs.Tick)
-                if isinstance(result, runs.Tick):
+            for result in signals.heard(results):
+                shown.moved = isinstance(result, signals.Tick)
+                if isinstance(result, signals.Tick):
                     shown.line = under_way(last, result, lang)
                 else:
                     last = result
@@ -323,18 +323,18 @@ def seed(text: Any) -> Any:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 40 else text
 
 
-def here_first(engine: Engine, models: str) -> Checkpoint:
+def here_first(engine: Engine, task: str) -> Checkpoint:
     """The first model of a task that is on this disk; if none is, the first of the catalogue."""
-    rows = engine.rows(models)
+    rows = engine.rows(task)
     return next((c for c in rows if engine.here(c)), rows[0])
 
 
-def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
+def choices(engine: Engine, task: str, lang: str) -> list[tuple[str, str]]:
     """The model list: title, and whether it is here yet. Generators of something else than faces
     say it first, and stand together.
     """
-    rows = engine.rows(models)
-    drawn = {row.id: row.domains[0] if models == "faces" and row.domains else "" for row in rows}
+    rows = engine.rows(task)
+    drawn = {row.id: row.domains[0] if task == "faces" and row.domains else "" for row in rows}
     groups = list(dict.fromkeys(["", *drawn.values()]))
     listed = []
     for row in sorted(rows, key=lambda row: groups.index(drawn[row.id])):

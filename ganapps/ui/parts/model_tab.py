@@ -88,7 +88,7 @@ class ModelTab(Tab):
         """The settings that `extra_widgets` ask for."""
         return {}
 
-    def restored(self, recipe: Recipe) -> dict:
+    def restored(self, recipe: Recipe, lang: str) -> dict:
         """Updates that show a checked recipe's settings in the widgets."""
         return self.widgets.restored(recipe.settings)
 
@@ -213,18 +213,23 @@ class ModelTab(Tab):
         return Recipe(self.name, checkpoint, settings, values[self.precision])
 
     @property
+    def models(self) -> set:
+        """The one list."""
+        return {self.model}
+
+    @property
     def uploads(self) -> set:
         """What no recipe holds, and so no recipe fills."""
         return self.weights.asked
 
-    def shown(self, recipe: Recipe) -> dict:
+    def shown(self, recipe: Recipe, lang: str) -> dict:
         """Updates that show a checked recipe in the widgets."""
         known = self.engine.row(recipe.checkpoint) is not None
         return {
             self.model: recipe.checkpoint if known else self.first.id,
             self.place: "" if known else recipe.checkpoint,
             self.precision: recipe.precision,
-        } | self.restored(recipe)
+        } | self.restored(recipe, lang)
 
     @property
     def filling_outputs(self) -> set:
@@ -236,7 +241,7 @@ class ModelTab(Tab):
         assert isinstance(asked, Recipe), "no race is shown here"
         recipe, _ = self.engine.checked(asked)
         said = common.plain("", say(lang, self.came_back(recipe)))
-        return self.shown(recipe) | {self.line: said}
+        return self.shown(recipe, lang) | {self.line: said}
 
     # -- the first visit
 

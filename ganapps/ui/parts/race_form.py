@@ -160,17 +160,11 @@ class RaceForm:
             listed.append((title, row.id))
         return listed
 
-    def kinds(self, lang: str) -> list[tuple[str, str]]:
-        """The kinds of race, as their list shows them."""
-        return [(say(lang, kind.title), kind.id) for kind in pairs.offered(self.engine)]
-
     def opened(self, lang: str) -> dict:
         """The words that depend on the visitor's language."""
         return {
             self.gan: gr.update(choices=self.choices(FACES, 0, lang)),
             self.diffusion: gr.update(choices=self.choices(FACES, 1, lang)),
-            self.kind: gr.update(choices=self.kinds(lang)),
-            self.fair: gr.update(choices=[(say(lang, words), fair) for words, fair in FAIR]),
             self.privacy: common.privacy(lang),
         }
 

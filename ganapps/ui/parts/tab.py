@@ -46,6 +46,11 @@ class Tab(ABC):
         self.sends = {}
         self.underway = Underway()  # by session: what Stop reaches or shows of a run
 
+    @property
+    def models(self) -> set:
+        """Its lists of models, whose words `opened` fills in."""
+        return set()
+
     # -- what it lays out
 
     def make_sends(self) -> None:

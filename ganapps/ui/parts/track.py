@@ -15,10 +15,10 @@ from ganapps.pictures import images
 from ganapps.race import Lap, Race
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, lanes
-from ganapps.ui.parts.lanes import Lane, Names
+from ganapps.ui.parts.lanes import Lane, SideNames
 from ganapps.ui.parts.pairs import FACES, Kind
 from ganapps.ui.words import named, say, t
-from ganapps.workers import runs
+from ganapps.workers import signals
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Running:
     """A race under way: what it is, what its lanes hold, and the sides that a person stopped."""
 
     asked: Race
-    names: Names
+    names: SideNames
     lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(), Lane()))
     stopped: set[int] = field(default_factory=set)
     lap: Lap | None = None
@@ -70,8 +70,8 @@ class Track:
         """The race, as often as a browser can look; pictures and films are kept in `folder`."""
         seen = 0.0
         laps = races.race(engine, running.asked, uploads, running.stopped)
-        for lap in runs.heard(laps):
-            if isinstance(lap, runs.Tick):
+        for lap in signals.heard(laps):
+            if isinstance(lap, signals.Tick):
                 continue
             if lap.result.waiting:
                 if time.monotonic() - seen > common.PAUSE:
@@ -154,14 +154,14 @@ class Track:
         }
 
 
-def names_of(kind: Kind, rows: Sequence, lang: str) -> Names:
+def names_of(kind: Kind, rows: Sequence, lang: str) -> SideNames:
     """What a race of this kind calls its sides."""
     if kind is FACES or None in rows:
         first, second = kind.spoken
         spoken = (say(lang, first), say(lang, second))
-        return Names((say(lang, "GAN"), say(lang, "Diffusion")), spoken)
+        return SideNames((say(lang, "GAN"), say(lang, "Diffusion")), spoken)
     titles = (named(lang, rows[0].title), named(lang, rows[1].title))
-    return Names(titles, titles)
+    return SideNames(titles, titles)
 
 
 def noted(measured: Mapping[str, float], running: Running) -> dict[str, float]:

@@ -30,7 +30,7 @@ from ganapps.ui.parts.tab import RACE, Tab
 from ganapps.ui.parts.track import Running, Track, names_of, noted
 from ganapps.ui.parts.why import why
 from ganapps.ui.words import say, t
-from ganapps.workers.runs import RunEnded
+from ganapps.workers.signals import RunEnded
 
 log = logging.getLogger("ganapps")
 
@@ -147,6 +147,11 @@ class CompareTab(Tab):
         self.track.instead.click(self.embedded, None, [form.kind, *form.by_kind], **common.QUIET)
 
     @property
+    def models(self) -> set:
+        """Those of both sides."""
+        return {self.form.gan, self.form.diffusion}
+
+    @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
         return [
@@ -175,10 +180,7 @@ class CompareTab(Tab):
         }
         updates |= self.form.opened(lang) | self.quality.opened(lang) | self.films.opened(lang)
         try:
-            linked = self._linked(dict(request.query_params), lang)
-            kind = linked.pop(self.form.kind, FACES.id)
-            updates |= linked
-            updates[self.form.kind] = gr.update(value=kind, choices=self.form.kinds(lang))
+            updates |= self._linked(dict(request.query_params), lang)
         except UserError as e:
             updates[self.track.sentence] = common.refusal(e, lang)
         return updates

@@ -141,7 +141,7 @@ class FacesTab(ModelTab):
             settings["count"] = min(max(int(settings["count"]), SEEDS[0]), SEEDS[-1])
         return replace(asked, task=task, settings=settings)
 
-    def restored(self, recipe: Recipe) -> dict:
+    def restored(self, recipe: Recipe, lang: str) -> dict:
         """The settings, the task's defaults where the recipe is of a strip or a film; labels."""
         declared = self.widgets.declared
         usual = {name: setting.default for name, setting in declared.items()}
@@ -227,7 +227,7 @@ class FacesTab(ModelTab):
                 recipe = linked
         except UserError as e:
             said = common.refusal(e, lang)
-        shown = self.shown(self.engine.checked(recipe)[0])
+        shown = self.shown(self.engine.checked(recipe)[0], lang)
         yield shown | self.greeted(shown[self.model], lang)
         offer = self._offer(recipe, lang)
         if offer:

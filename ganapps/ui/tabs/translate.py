@@ -97,19 +97,19 @@ class TranslateTab(PictureTab):
             return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
         return {}
 
-    def restored(self, recipe: Recipe) -> dict:
+    def restored(self, recipe: Recipe, lang: str) -> dict:
         """The style, the attributes, the words."""
         row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
         network = row.network if row else ""
         style = next(iter(chosen), "0")
         known = _attributes(row)
-        return super().restored(recipe) | {
+        return super().restored(recipe, lang) | {
             self.style: gr.update(
                 value=int(style) if style.isdecimal() and len(style) < 3 else 0,
                 visible=self.engine.takes(network, "style"),
             ),
             self.face: gr.update(
-                choices=known,
+                choices=[(say(lang, name), name) for name in known],
                 value=[name for name in chosen if name in known],
                 visible=self.engine.takes(network, "face"),
             ),

@@ -113,11 +113,11 @@ class UpscaleTab(PictureTab):
             return {"width": int(values[self.width] or 0)}
         return {} if values[self.size] == "own" else {"scale": float(values[self.size])}
 
-    def restored(self, recipe: Recipe) -> dict:
+    def restored(self, recipe: Recipe, lang: str) -> dict:
         """The size; noise, whose None is all of it."""
         s = recipe.settings
         size = "width" if s["width"] else f"{s['scale']:g}" if s["scale"] in (2, 3, 4, 8) else "own"
-        return super().restored(recipe) | {
+        return super().restored(recipe, lang) | {
             self.size: size,
             self.width: gr.update(value=s["width"] or 1920, visible=size == "width"),
             self.denoise: 1.0 if s["denoise"] is None else s["denoise"],
