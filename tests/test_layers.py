@@ -83,6 +83,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "measure.quality",
             "measure.prices",
             "tasks.table",
+            "learning.presets",
         }
         | {"models.catalog", "pictures.images", "recipe", "settings", "report", "errors"},
         {"gradio"},

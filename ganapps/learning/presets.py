@@ -161,7 +161,7 @@ PRESETS = (
     ),
     Preset(
         "lost-again",
-        "LSGAN finds all 25 and loses some again",
+        "25 modes: least squares find the most, none finds all",
         "Least squares are steadier than the logarithm, and still no promise.",
         {"data": "grid", "objective": "least-squares", "noise": 2, "width": 128, "steps": 2_000},
         "least squares",

@@ -108,7 +108,14 @@ DiscriminatorRate = Annotated[
 ]
 Momentum = Annotated[
     float,
-    Setting(0.0, 0.999, says="beta 1 of Adam, or the momentum of SGD"),
+    Setting(
+        0.0,
+        0.999,
+        label="Momentum, beta 1 of Adam (empty: what suits)",
+        step=0.05,
+        seldom=True,
+        says="beta 1 of Adam, or the momentum of SGD",
+    ),
 ]
 CriticSteps = Annotated[
     int,

@@ -21,6 +21,8 @@ from ganapps.ui.words import escaped, say, t, translations
 from ganapps.workers.runs import Runs
 
 HERE = Path(__file__).parent
+STYLES = ("window.css", "compare.css", "lab.css")
+SCRIPTS = ("window.js", "lab_curves.js", "lab.js")  # a function each, called when the page opens
 
 
 def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
@@ -71,8 +73,8 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
     """
     return {
         "theme": theme(),
-        "css_paths": [HERE / "window.css", HERE / "compare.css"],
-        "js": (HERE / "window.js").read_text(encoding="utf-8"),
+        "css_paths": [HERE / name for name in STYLES],
+        "js": _scripts(),
         "i18n": translations(),
         "footer_links": ["api", "settings"],
         "show_error": False,
@@ -85,6 +87,12 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
             "middleware": doors.middleware(hosts or doors.known_hosts(None, (), False)),
         },
     }
+
+
+def _scripts() -> str:
+    """The one function that Gradio calls when the page opens."""
+    calls = [f"({(HERE / name).read_text(encoding='utf-8')})();" for name in SCRIPTS]
+    return "() => {\n" + "\n".join(calls) + "\n}"
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
