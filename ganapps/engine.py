@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from ganapps import __version__
 from ganapps.errors import Message, UserError, WeightsError
 from ganapps.measure.prices import Ledger, Price, folder
 from ganapps.models import hub, own_file, runtime
-from ganapps.models.catalog import Checkpoint
+from ganapps.models.catalog import NEW, Checkpoint
 from ganapps.models.hub import proxies
 from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
@@ -38,7 +38,8 @@ class Result:
     far, the whole run's recipe.
 
     While a model downloads there are no pictures, and `waiting` says what is waited for. `preview`
-    shows unfinished work, `parts` are the rows that are finished of it, from the top.
+    shows unfinished work, `parts` are the rows that are finished of it, from the top. `numbers` and
+    `weights` are the Step's.
     """
 
     recipe: Recipe
@@ -49,6 +50,8 @@ class Result:
     waiting: Message | None = None
     preview: tuple[Image.Image, ...] = ()
     parts: tuple[Part, ...] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    weights: bytes | None = field(default=None, repr=False)
 
 
 class Engine:
@@ -83,15 +86,16 @@ class Engine:
         if given:
             recipe = _with_own(recipe, given)
         recipe, checkpoint = self.checked(recipe)
-        wanted = TASKS[recipe.task].pictures
-        if len(pictures) != wanted:
+        task = TASKS[recipe.task]
+        wanted = task.pictures
+        if wanted is not None and len(pictures) != wanted:
             raise UserError(
                 "The task {task} takes {wanted:picture|pictures}, {got} came.",
                 task=recipe.task,
                 wanted=wanted,
                 got=len(pictures),
             )
-        uploads = tuple(open_upload(path) for path in pictures)
+        uploads = tuple(task.opened(path) for path in pictures)
         located = given or (yield from self._fetched(recipe, checkpoint))
         facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
         changes = (*_provenance(recipe, located, facts), *_not_a_list(recipe))
@@ -114,12 +118,10 @@ class Engine:
                 yield _result(recipe, step, report, parts)
                 if step.done < step.total:
                     signals.check()
-        if not rehearsal and not given:
+        priced = task.seconds(recipe.settings) is None
+        if priced and not rehearsal and not given:
             self.ledger.add(
-                self._key(recipe),
-                report.seconds,
-                TASKS[recipe.task].units(recipe),
-                report.peak_memory,
+                self._key(recipe), report.seconds, task.units(recipe), report.peak_memory
             )
 
     def _fetched(
@@ -201,8 +203,7 @@ class Engine:
         """
         recipe, checkpoint = self.checked(recipe)
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
-        units = TASKS[recipe.task].units(recipe)
-        seconds, memory = self.ledger.get(self._key(recipe), units)
+        seconds, memory = self._expected(recipe)
         return Price(seconds, memory, self._download(checkpoint))
 
     def fetches(self, recipe: Recipe) -> bool:
@@ -214,7 +215,7 @@ class Engine:
         """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the
         Hub is asked, once.
         """
-        if own_file.is_own(checkpoint.id) or hub.here(checkpoint):
+        if checkpoint is NEW or own_file.is_own(checkpoint.id) or hub.here(checkpoint):
             return 0
         if checkpoint.size:
             return checkpoint.size
@@ -296,10 +297,6 @@ class Engine:
 
     @staticmethod
     def size(picture: str) -> tuple[int, int]:
-        """Width and height of the picture at a path, upright. Raises UserError."""
-        return size_of(picture)
-
-    def size(self, picture: str) -> tuple[int, int]:
         """Width and height of the picture at a path as it stands upright, from its header. Raises
         UserError where it can't be read.
         """
@@ -311,9 +308,11 @@ class Engine:
         """
         return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
 
-    def rows(self, task: str) -> list[Checkpoint]:
-        """The catalogue's rows that can do a task, in its order."""
-        return [row for row in self.runtime.catalog.values() if row.task == task]
+    def rows(self, models: str) -> list[Checkpoint]:
+        """The catalogue's rows that can do a task, in its order; what learns is made new."""
+        if models == NEW.task:
+            return [NEW]
+        return [c for c in self.runtime.catalog.values() if c.task == models]
 
     def row(self, name: str) -> Checkpoint | None:
         """The catalogue's row of that id, if there is one."""
@@ -327,7 +326,7 @@ class Engine:
 
     def here(self, checkpoint: Checkpoint) -> bool:
         """Is the model's file on this disk already?"""
-        return hub.here(checkpoint) is not None
+        return checkpoint is NEW or hub.here(checkpoint) is not None
 
     @property
     def device_title(self) -> str:
@@ -381,9 +380,20 @@ class Engine:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
         measured.
         """
-        units = TASKS[job.recipe.task].units(job.recipe)
-        seconds, _ = self.ledger.get(self._key(job.recipe), units)
+        seconds, _ = self._expected(job.recipe)
+        named = TASKS[job.recipe.task].seconds(job.recipe.settings)
+        if named is not None:
+            return int(5 + named)
         return 30 if seconds is None else int(5 + 1.5 * seconds)
+
+    def _expected(self, recipe: Recipe) -> tuple[float | None, int | None]:
+        """Seconds that a run takes and memory that it adds: as the task itself says, else as was
+        measured.
+        """
+        task = TASKS[recipe.task]
+        seconds, memory = self.ledger.get(self._key(recipe), task.units(recipe))
+        named = task.seconds(recipe.settings)
+        return (seconds if named is None else named), memory
 
     def _key(self, recipe: Recipe) -> str:
         """What ran where; a texture's price is its own, for more than the texture is enlarged."""
@@ -412,7 +422,17 @@ def start(
 
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
     made = tuple(one.kept(recipe) for one in step.made)
-    return Result(recipe, report, step.done, step.total, made, preview=step.preview, parts=parts)
+    return Result(
+        recipe,
+        report,
+        step.done,
+        step.total,
+        made,
+        preview=step.preview,
+        parts=parts,
+        numbers=step.numbers,
+        weights=step.weights,
+    )
 
 
 def _with_own(recipe: Recipe, given: hub.Located) -> Recipe:

@@ -20,6 +20,7 @@ from ganapps.errors import UserError
 
 CHUNK = "ganapps"  # the PNG text chunk that holds a recipe
 LARGEST = 64 * 1024  # bytes of JSON; a real recipe has a few hundred
+LONGEST_IN_A_LINK = 1500  # characters of one setting: mail and chat cut what is much longer
 DEEPEST = 8  # recipes in a chain
 # half a character: JSON can spell it, no file or page can hold it
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -76,7 +77,7 @@ class Recipe:
 
     def to_link(self) -> str:
         """The query string that asks for this again: `?task=faces&checkpoint=heads-64&seed=7`.
-        Holds no upload.
+        Holds no upload, and nothing of what is `too_long_for_a_link`.
         """
         pairs = [("task", self.task), ("checkpoint", self.checkpoint)]
         pairs += [
@@ -84,17 +85,20 @@ class Recipe:
             for name, value in (("precision", self.precision), ("revision", self.revision))
             if value not in (None, "auto")
         ]
+        left_out = self.too_long_for_a_link()
         pairs += [
-            (
-                k,
-                v
-                if isinstance(v, str) and not _reads_as_json(v)
-                else json.dumps(v, ensure_ascii=False),
-            )
-            for k, v in sorted(self.settings.items())
-            if v is not None and v != {}
+            (name, _in_a_link(value))
+            for name, value in sorted(self.settings.items())
+            if value is not None and value != {} and name not in left_out
         ]
         return "?" + urlencode(pairs, quote_via=quote)
+
+    def too_long_for_a_link(self) -> tuple[str, ...]:
+        """The names of settings that programs would cut a link for, as points that were drawn: the
+        recipe's file has them.
+        """
+        names = sorted(self.settings)
+        return tuple(n for n in names if len(_in_a_link(self.settings[n])) > LONGEST_IN_A_LINK)
 
 
 def from_json(text: str | bytes) -> Recipe:
@@ -306,6 +310,13 @@ def _without_empty(value: Any) -> Any:
             k: _without_empty(v) for k, v in value.items() if v is not None and v != () and v != []
         }
     return [_without_empty(v) for v in value] if isinstance(value, (tuple, list)) else value
+
+
+def _in_a_link(value: Any) -> str:
+    """A setting as a link spells it: words bare, unless they would be read as something else."""
+    if isinstance(value, str) and not _reads_as_json(value):
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _reads_as_json(text: str) -> bool:

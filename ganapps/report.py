@@ -78,7 +78,8 @@ class Step:
 
     `preview` is how unfinished work looks now, to be shown and forgotten; `part` are its rows that
     are finished since the last step. `for_show` says that the task's next Step is only there to be
-    looked at: what it takes is charged to nobody.
+    looked at: what it takes is charged to nobody. `numbers` are plain values, at most 20 kB of
+    JSON, for curves and drawings; `weights` is what was trained, as a safetensors file.
     """
 
     done: int
@@ -89,6 +90,8 @@ class Step:
     preview: tuple[Image.Image, ...] = ()
     part: Part | None = None
     for_show: bool = False
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    weights: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Setting:
     high: float | None = None
     longest: int | None = None
     label: str = ""
-    choices: tuple[tuple[str, str], ...] = ()
+    choices: tuple[tuple[str, str | bool], ...] = ()
     slider: tuple[float, float] | None = None
     step: float = 1
     seldom: bool = False
@@ -48,10 +48,11 @@ class Setting:
 @dataclass(frozen=True)
 class Picture:
     """What stands beside the type of an uploaded picture, as `Annotated[Upload, Picture(...)]`;
-    `says` is a sentence for programs and the docs.
+    `says` is a sentence for programs and the docs. `several`: as many as there are.
     """
 
     says: str
+    several: bool = False
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "pictures.images": ({"pictures", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
     "pictures.temporary": ({"errors"}, {"filelock"}),
     "networks": ({"networks"}, {"torch"}),
-    "learning": ({"learning"}, {"torch"}),
+    "learning": ({"learning", "networks"}, {"torch"}),
     "tasks": (
-        {"tasks", "networks.contracts", "device", "pictures"}
+        {"tasks", "learning", "networks.contracts", "networks.faces.lab", "device", "pictures"}
         | {"recipe", "settings", "report", "errors"},
         {"torch", "numpy", "diffusers"},
     ),
@@ -83,6 +83,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "measure.quality",
             "measure.prices",
             "tasks.table",
+            "learning.presets",
         }
         | {"models.catalog", "pictures.images", "recipe", "settings", "report", "errors"},
         {"gradio"},
@@ -106,6 +107,9 @@ ALONE = {
     "tasks/say.py": {"PIL"},
     "tasks/between.py": {"PIL"},
     "tasks/cycle.py": {"PIL"},
+    "tasks/learn_data.py": {"PIL"},
+    "tasks/learn_picture.py": {"PIL"},
+    "tasks/learn_views.py": {"PIL", "safetensors"},
     "tasks/figures.py": {"PIL", "skimage"},
     "tasks/resample.py": {"PIL"},
     "networks/diffusion/folder_parts.py": {"diffusers"},

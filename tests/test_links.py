@@ -43,6 +43,7 @@ MODELS = {
     "upscale": "spanx4",
     "translate": "styles-26",
     "text": "sd-turbo",
+    "learn": "new",
 }
 LONGEST = 600  # characters of a sentence
 

@@ -375,3 +375,13 @@ def test_a_link_in_a_sentence_is_the_link(end: str) -> None:
 def test_a_link_out_of_html_is_the_link() -> None:
     link = Recipe("faces", "heads-64", {"seed": "7", "psi": 0.5}).to_link()
     assert from_link(link.replace("&", "&amp;")) == from_link(link)
+
+
+def test_a_link_leaves_out_what_is_too_long_for_it_and_says_so() -> None:
+    few, many = [[0.1, -0.2]] * 20, [[0.1, -0.2]] * 2_000
+    drawn = Recipe("learn", "new", {"data": "drawn", "points": many})
+    assert len(drawn.to_link()) < 100
+    assert drawn.too_long_for_a_link() == ("points",)
+    short = drawn.with_settings(points=few)
+    assert short.too_long_for_a_link() == ()
+    assert from_link(short.to_link()) == short

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -14,7 +15,7 @@ from ganapps.learning import objectives, regularisers
 from ganapps.learning.augment import Adaptive, augmented
 from ganapps.learning.players import Critic, Generator
 
-AVERAGE = 0.995  # of the generator's weights, for pictures: what is shown
+AVERAGE = 0.995  # of the generator's weights, for pictures: what is shown; less at first
 EXPLODED = 1e6  # a loss beyond this is out of all bounds
 
 
@@ -42,6 +43,7 @@ class Rules:
     smoothing: float = 0.0  # 0.1: what is real shall score 0.9 of 1
     feature_matching: bool = False
     augment: str = "none"  # none, always, adaptive
+    alone: int = 0  # steps at first in which a new critic learns before a trained generator does
 
 
 class Exploded(ArithmeticError):
@@ -115,12 +117,25 @@ class Game:
         with torch.no_grad():
             return self.critic(x)
 
+    @contextmanager
+    def looked_at(self, seed: int = 0) -> Iterator[None]:
+        """What is asked inside changes nothing: the game goes on as if nobody had looked. Every
+        look with one seed sees the same noise.
+        """
+        kept, self.chance = self.chance, torch.Generator().manual_seed(seed)
+        self.critic.eval()  # spectral norms learn a little at every call, too
+        try:
+            yield
+        finally:
+            self.chance = kept
+            self.critic.train()
+
     def pull(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Made samples and the way each would go: minus the gradient of the generator's loss by
         it.
         """
         x = self.made(z).requires_grad_()
-        loss = self.objective.generator(self._scored(self._real()), self.critic(x))
+        loss = self.objective.generator(self._scored(len(x)), self.critic(x))
         (gradient,) = torch.autograd.grad(loss, x)
         return x.detach(), -gradient * len(x)
 
@@ -169,23 +184,23 @@ class Game:
             real = self.critic.features(self._prepared(self._real()))
             loss = objectives.feature_matching(real, self.critic.features(made))
         else:
-            loss = self.objective.generator(self._scored(self._real()), self.critic(made))
+            loss = self.objective.generator(self._scored(self.rules.batch), self.critic(made))
         self._of_generator.zero_grad(set_to_none=True)
         loss.backward()
         self.critic.requires_grad_(True)
-        if not self.rules.frozen:
+        if not self.rules.frozen and self.steps >= self.rules.alone:
             self._of_generator.step()
-            follow(self.average, self.generator, AVERAGE)
+            follow(self.average, self.generator, min(AVERAGE, (self.steps + 1) / (self.steps + 10)))
         return loss.detach()
 
     def _real(self) -> Tensor:
         return self.real(self.rules.batch, self.chance)
 
-    def _scored(self, real: Tensor) -> Tensor:
+    def _scored(self, count: int) -> Tensor:
         """Scores of real samples, which only a relativistic generator looks at."""
         if self.objective.generator is not objectives.relativistic_generator:
-            return real.new_zeros(())
-        return self.critic(self._prepared(real))
+            return torch.zeros(())
+        return self.critic(self._prepared(self.real(count, self.chance)))
 
     def _prepared(self, x: Tensor) -> Tensor:
         """What the critic is shown: with instance noise, augmented."""

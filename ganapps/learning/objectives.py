@@ -23,7 +23,8 @@ class Objective:
     number.
 
     `probability` says whether the sigmoid of a score is the critic's probability of "real", so that
-    the theory of 2014 (the best critic, the Jensen-Shannon distance) speaks of it.
+    the theory of 2014 (the best critic, the Jensen-Shannon distance) speaks of it. A score over
+    `threshold` says "real"; None where a paper's scores have no zero of their own.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Objective:
     discriminator: Loss
     generator: Loss
     probability: bool
+    threshold: float | None
 
 
 def minimax_discriminator(real: Tensor, made: Tensor) -> Tensor:
@@ -93,6 +95,7 @@ OBJECTIVES: dict[str, Objective] = {
         minimax_discriminator,
         minimax_generator,
         probability=True,
+        threshold=0.0,
     ),
     "non-saturating": Objective(
         "Non-saturating",
@@ -100,6 +103,7 @@ OBJECTIVES: dict[str, Objective] = {
         minimax_discriminator,
         non_saturating_generator,
         probability=True,
+        threshold=0.0,
     ),
     "least-squares": Objective(
         "Least squares (LSGAN)",
@@ -107,6 +111,7 @@ OBJECTIVES: dict[str, Objective] = {
         least_squares_discriminator,
         least_squares_generator,
         probability=False,
+        threshold=0.5,
     ),
     "wasserstein": Objective(
         "Wasserstein (WGAN)",
@@ -114,6 +119,7 @@ OBJECTIVES: dict[str, Objective] = {
         wasserstein_discriminator,
         wasserstein_generator,
         probability=False,
+        threshold=None,
     ),
     "hinge": Objective(
         "Hinge",
@@ -121,6 +127,7 @@ OBJECTIVES: dict[str, Objective] = {
         hinge_discriminator,
         wasserstein_generator,
         probability=False,
+        threshold=0.0,
     ),
     "relativistic": Objective(
         "Relativistic (R3GAN)",
@@ -128,6 +135,7 @@ OBJECTIVES: dict[str, Objective] = {
         relativistic_discriminator,
         relativistic_generator,
         probability=False,
+        threshold=None,
     ),
 }
 

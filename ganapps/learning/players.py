@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ganapps.networks.faces import lab
+
 KERNELS, KERNEL_DIM = 8, 4  # of minibatch discrimination: few, for each costs N x N distances
 SLOPE = 0.2  # of the leaky rectifier
 
@@ -23,9 +25,10 @@ class Generator(nn.Module):
 
 
 class Critic(nn.Module):
-    """What judges samples; `features` are what its last layer sees of them."""
+    """What judges samples, `pack` at once; `features` are what its last layer sees of them."""
 
     features: nn.Module
+    pack: int = 1
 
 
 class MinibatchDiscrimination(nn.Module):
@@ -65,6 +68,15 @@ def _batch_layer(kind: str, features: int) -> tuple[nn.Module, int]:
 def _perhaps_spectral(layer: nn.Module, spectral: bool) -> nn.Module:
     """Miyato 2018: the layer divided by its largest singular value."""
     return spectral_norm(layer) if spectral else layer
+
+
+def _by_places(network: nn.Module) -> None:
+    """Weights with the channels of a place side by side: small convolutions are a quarter quicker
+    on a processor.
+    """
+    for weight in network.parameters():
+        if weight.dim() == 4:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 class PointCritic(Critic):
@@ -150,62 +162,32 @@ class PointGenerator(Generator):
         return self.body(torch.cat([self.reference, z]))[len(self.reference) :]
 
 
-class SelfAttention(nn.Module):
-    """Every place of a feature map looks at every other: Zhang 2019 (SAGAN), section 3.
-
-    `looks` keeps the last attention map [N, H * W, H * W] (row: who looks) where it is asked for.
+class SelfAttention(lab.SelfAttention):
+    """The same while it learns: its convolutions divided by their largest singular values, as in
+    the paper.
     """
 
     def __init__(self, channels: int) -> None:
-        super().__init__()
-        inner = max(1, channels // 8)
-        self.query = spectral_norm(nn.Conv2d(channels, inner, 1))
-        self.key = spectral_norm(nn.Conv2d(channels, inner, 1))
-        self.value = spectral_norm(nn.Conv2d(channels, channels, 1))
-        self.gamma = nn.Parameter(torch.zeros(()))
-        self.keeps = False
-        self.looks: Tensor | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        query, key, value = (f(x).flatten(2) for f in (self.query, self.key, self.value))
-        looks = (query.transpose(1, 2) @ key).softmax(2)  # [N, HW, HW]
-        if self.keeps:
-            self.looks = looks.detach()
-        return x + self.gamma * (value @ looks.transpose(1, 2)).view_as(x)
+        super().__init__(channels)
+        for convolution in (self.query, self.key, self.value):
+            spectral_norm(convolution)
 
 
-class PictureGenerator(Generator):
-    """Noise to pictures [N, channels, side, side] in -1 to 1: enlarge, convolve, normalise,
-    rectify.
-
-    After DCGAN (Radford 2016), with nearest neighbours in place of transposed convolutions.
+class PictureGenerator(lab.LabGenerator, Generator):
+    """Noise to pictures [N, channels, side, side] in -1 to 1. The stage before the finest has
+    `width` channels, the finest half of them: there a channel costs most.
     """
 
     def __init__(
         self, noise: int, side: int, channels: int, width: int = 32, attention: bool = False
     ) -> None:
-        super().__init__()
-        self.noise, self.side, self.channels = noise, side, channels
         stages = int(math.log2(side // 4))
-        size = width * 2 ** (stages - 1)
-        self.first = nn.Linear(noise, size * 16)
-        layers: list[nn.Module] = [nn.Unflatten(1, (size, 4, 4)), nn.BatchNorm2d(size), nn.ReLU()]
-        for stage in range(stages):
-            smaller = max(width, size // 2)
-            layers += [
-                nn.Upsample(scale_factor=2),
-                nn.Conv2d(size, smaller, 3, padding=1, bias=False),
-                nn.BatchNorm2d(smaller),
-                nn.ReLU(),
-            ]
-            if attention and 4 * 2 ** (stage + 1) == side // 2:
-                layers.append(SelfAttention(smaller))
-            size = smaller
-        self.body = nn.Sequential(*layers, nn.Conv2d(size, channels, 3, padding=1), nn.Tanh())
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Noise [N, noise] -> pictures [N, channels, side, side]."""
-        return self.body(self.first(z))
+        widths = [width * 2 ** (stages - 1 - stage) for stage in range(stages)]
+        # where the picture has half its side, as in the paper's table 1
+        looking = stages - 2 if attention else None
+        super().__init__(noise, [*widths, width // 2], channels, looking, SelfAttention)
+        self.noise, self.side, self.channels = noise, side, channels
+        _by_places(self)
 
 
 class PictureCritic(Critic):
@@ -232,6 +214,7 @@ class PictureCritic(Critic):
         together, flat = _batch_layer(batch_layer, size * 16)
         self.features = nn.Sequential(*layers, nn.Flatten(), together)
         self.score = _perhaps_spectral(nn.Linear(flat, 1), spectral)
+        _by_places(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Pictures [N, channels, side, side] -> scores [N, 1]."""

@@ -5,6 +5,7 @@ has.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -105,4 +106,10 @@ def drawn(places: Tensor, width: float = 0.02) -> Curve:
     return Curve(places.float(), width)
 
 
-DATA = {"ring": ring, "grid": grid, "two moons": two_moons, "spiral": spiral, "line": line}
+DATA: dict[str, Callable[[], Points]] = {
+    "ring": ring,
+    "grid": grid,
+    "two moons": two_moons,
+    "spiral": spiral,
+    "line": line,
+}

@@ -30,6 +30,8 @@ class Autoencoder(nn.Module):
     draws.
     """
 
+    calls = 1  # of the network, for a sample
+
     def __init__(
         self, width: int = 64, depth: int = 2, hidden: int = 2, spread: float = 0.1
     ) -> None:
@@ -60,7 +62,7 @@ class Diffusion(nn.Module):
 
     def __init__(self, width: int = 64, depth: int = 2, steps: int = 50) -> None:
         super().__init__()
-        self.steps = steps
+        self.steps = self.calls = steps
         self.guess = perceptron(4, width, depth, 2)
         betas = torch.linspace(1e-4, 0.2, steps) if steps > 1 else torch.tensor([0.5])
         self.betas: Tensor

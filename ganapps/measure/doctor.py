@@ -120,7 +120,9 @@ def _examined(engine: Engine, checkpoint: Checkpoint, golden: Any) -> Finding:
     shipped = checkpoint.sources[0].repo is None
     try:
         results = list(
-            engine.run(_request(checkpoint), [str(PICTURE)] * TASKS[checkpoint.task].pictures)
+            engine.run(
+                _request(checkpoint), [str(PICTURE)] * (TASKS[checkpoint.task].pictures or 0)
+            )
         )
     except UserError as e:
         return Finding(checkpoint.id, str(e), fault=True)

@@ -105,6 +105,23 @@ class Checkpoint:
         return first.repo is not None and self.id.startswith(f"{first.repo}:{first.file}")
 
 
+# What the Lab's recipes name in a model's place: no file, two players made from the seed.
+NEW = Checkpoint(
+    id="new",
+    title="Two new players",
+    task="learn",
+    network="",
+    sources=(Source("made from the seed"),),
+    format="safetensors",
+    licence="CC0-1.0",
+    commercial="yes",
+    trained_on="nothing yet",
+    paper="Goodfellow 2014, arXiv:1406.2661",
+    parameters=0,
+    data="none",
+)
+
+
 def load(networks: Collection[str], own: str | None = None) -> dict[str, Checkpoint]:
     """All rows by id: the shipped ones, then those of `own` (default: the file that GANAPPS_CATALOG
     names).

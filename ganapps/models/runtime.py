@@ -6,12 +6,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ganapps import networks
 from ganapps.device import Device, pick
 from ganapps.errors import WeightsError
 from ganapps.models import catalog, formats, hub, own_file
-from ganapps.models.catalog import WEIGHTS, Checkpoint, Source
+from ganapps.models.catalog import NEW, WEIGHTS, Checkpoint, Source
 from ganapps.models.formats import folders
 from ganapps.networks.contracts import Network
 
@@ -49,6 +50,8 @@ class Runtime:
         """
         if name in self.catalog:
             return self.catalog[name]
+        if (name, task) == (NEW.id, NEW.task):
+            return NEW
         if own_file.is_own(name):
             return stranger(Source(name), task)
         if ":" not in name and "/" not in name:
@@ -63,12 +66,15 @@ class Runtime:
         """
         if own_file.is_own(checkpoint.id):
             raise own_file.missing(checkpoint)
+        if checkpoint is NEW:
+            return hub.Located(Path(), NEW.sources[0], None, None)
         return (yield from hub.fetch(_revised(checkpoint, revision), offline=self.offline))
 
     def fetches(self, checkpoint: Checkpoint, revision: str | None = None) -> bool:
         """May `located` fetch something from the Hub?"""
         return not (
             self.offline
+            or checkpoint is NEW
             or own_file.is_own(checkpoint.id)
             or hub.settled(_revised(checkpoint, revision))
         )
@@ -79,6 +85,8 @@ class Runtime:
 
         Raises WeightsError if the file is not what the row says.
         """
+        if checkpoint is NEW:
+            return Ready(Network(), 0)
         if own_file.is_own(checkpoint.id):
             with self._examining:
                 return self._load(replace(checkpoint, title=located.path.name[:80]), located)

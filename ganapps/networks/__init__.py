@@ -40,7 +40,7 @@ Value = TypeVar("Value")
 ROOMS: Mapping[str, tuple[str, ...]] = {
     "faces": (
         *("stylegan2", "r3gan", "dcgan", "stylegan"),
-        *("stylegan3", "stylegan1", "progan", "biggan"),
+        *("stylegan3", "stylegan1", "progan", "biggan", "lab"),
     ),
     "diffusion": ("diffusion_upscaler", "stable_diffusion", "diffusion"),
     "translate": ("cyclegan", "pix2pix", "animegan", "stargan", "styles26", "cartoongan"),

@@ -294,6 +294,13 @@ def save_text(text: str, path: Path) -> Path:
     return path
 
 
+def save_bytes(contents: bytes, path: Path) -> Path:
+    """`path`, a file of just these bytes."""
+    with whole(path) as part:
+        part.write_bytes(contents)
+    return path
+
+
 def as_json(values: dict[str, Any]) -> str:
     """Plain values as indented JSON, for the files that go with pictures."""
     return json.dumps(values, indent=1, ensure_ascii=False)

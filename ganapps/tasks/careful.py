@@ -159,6 +159,14 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 _watched: WeakKeyDictionary[nn.Module, int] = WeakKeyDictionary()
 
 
+def look_between(blocks: int) -> None:
+    """Between two of about so many pieces of a step somebody may look, as between two blocks of a
+    network: for what computes by other means than calls of one.
+    """
+    if (watch := _watch.get()) is not None:
+        watch.look(blocks)
+
+
 @contextmanager
 def watching(watch: Watch) -> Iterator[None]:
     """While `watch` looks at what this thread computes: for one step, never across a `yield`."""
@@ -178,8 +186,7 @@ def watched(network: nn.Module) -> nn.Module:
     _watched[network] = len(blocks)
 
     def look(module: nn.Module, inputs: Any) -> None:
-        if (watch := _watch.get()) is not None:
-            watch.look(len(blocks))
+        look_between(len(blocks))
 
     for module in blocks:
         module.register_forward_pre_hook(look)

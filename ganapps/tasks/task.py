@@ -6,9 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from ganapps.pictures.uploads import Upload, open_upload
 from ganapps.recipe import Recipe
 from ganapps.settings import Declared, Picture, pictures_of, settings_of
+
+Settings = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -16,15 +20,19 @@ class Task:
     """A task function, as recipes name it.
 
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
-    its seconds go by. `says` is a sentence for programs and the docs. `directed`: behind the labels
-    its function takes the directions that ship for the model.
+    its seconds go by, or tells how much a checked request is of its settings. `says` is a sentence
+    for programs and the docs. `opened` gives of an uploaded file what the task needs; `seconds` the
+    computing time that settings name themselves, None where they name none. `directed`: behind
+    the labels its function takes the directions that ship for the model.
     """
 
     name: str
     function: Callable
     models: str
-    work: tuple[str, ...]
+    work: tuple[str, ...] | Callable[[Settings], float]
     says: str
+    opened: Callable[[str], Upload] = open_upload
+    seconds: Callable[[Settings], float | None] = lambda settings: None
     directed: bool = False
 
     @property
@@ -38,14 +46,20 @@ class Task:
         return pictures_of(self.function)
 
     @property
-    def pictures(self) -> int:
-        """How many uploaded pictures it takes."""
+    def pictures(self) -> int | None:
+        """How many uploaded pictures it takes; None: it says itself how many are too few or too
+        many.
+        """
+        if any(picture.several for picture in self.inputs.values()):
+            return None
         return len(self.inputs)
 
     def units(self, recipe: Recipe) -> float:
         """How many units of work a checked recipe asks for: the product of the settings in `work`,
         times the megapixels of the pictures where there are any.
         """
+        if callable(self.work):
+            return self.work(recipe.settings)
         units = 1.0
         for name in self.work:
             units *= recipe.settings[name] or 1

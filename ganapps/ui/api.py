@@ -28,6 +28,7 @@ from ganapps.ui.parts.pairs import FACES, between, given
 from ganapps.ui.parts.settings import asked
 
 log = logging.getLogger("ganapps")
+KEPT = "generator.safetensors"  # what a trained one is kept as
 Answer = tuple[list[gr.FileData], dict]
 
 
@@ -119,6 +120,13 @@ ENDPOINTS = (
         'The PNG file with its recipe inside, and {"recipe", "report"}.',
     ),
     Endpoint(
+        "learn",
+        ("seed", "data", "objective", "seconds", "against"),
+        "Streams: two or three answers a second; the last one has the files.",
+        "The PNG file of how it ended, its film (WebP), of pictures the generator (safetensors), "
+        'and {"recipe", "report", "numbers"}: a table for each run, as docs/lab.md says.',
+    ),
+    Endpoint(
         "edit",
         ("seed", "edits", "hold", "model", "psi", "labels", "styles", "names"),
         "Streams: one answer.",
@@ -173,7 +181,9 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
             if given[name] is not None
         }
         recipe = Recipe(task.name, given["model"], settings, given["precision"])
-        pictures = [_path(given[name], name) for name in task.inputs]
+        pictures: list[str] = []
+        for name, picture in task.inputs.items():
+            pictures += _paths(given[name], name, picture.several)
         if published.as_archive:
             yield from archives(engine, recipe, given["weights"])
         else:
@@ -182,7 +192,8 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
     arguments = dict(RECIPE)
     arguments["model"] = replace(RECIPE["model"], default=common.here_first(engine, task.models).id)
     for name, picture in task.inputs.items():
-        arguments[name] = Argument(gr.FileData | None, None, f"{picture.says}.")
+        kind = list[gr.FileData] if picture.several else gr.FileData
+        arguments[name] = Argument(kind | None, None, f"{picture.says}.")
     for name, declared in task.settings.items():
         arguments[name] = _argument(declared, published.defaults)
     ordered = {name: arguments[name] for name in (*published.order, *arguments)}
@@ -195,6 +206,8 @@ def _argument(declared: Declared, defaults: Mapping[str, Any]) -> Argument:
     said = declared.said
     kind = str if str in declared.types else declared.types[0]
     default = said.unset if declared.default is None else declared.default
+    if isinstance(default, str) and kind is not str:
+        default = None
     if declared.is_seed and default is not None:
         default = str(default)
     default = defaults.get(declared.name, default)
@@ -225,6 +238,14 @@ def _signed(
     signature = inspect.Signature(parameters, return_annotation=Answer)
     endpoint.__signature__ = signature  # type: ignore[attr-defined]  # what inspect reads first
     return endpoint
+
+
+def _paths(given: object, name: str, several: bool) -> list[str]:
+    """The paths of uploaded files; of `several` none is required. Raises UserError as `_path`."""
+    if not several:
+        return [_path(given, name)]
+    listed = given if isinstance(given, list) else []
+    return [_path(one, name) for one in listed]
 
 
 def _path(given: object, name: str) -> str:
@@ -350,9 +371,12 @@ def answers(
             kept += [
                 _stored(path) for path in images.keep_all(result.made, Path(folder), len(kept))
             ]
+            if result.weights:
+                kept.append(_stored(images.save_bytes(result.weights, Path(folder) / KEPT)))
             figures = [dict(kept.figures) for kept in result.made if kept.figures]
             yield (
                 kept,
                 {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()}
-                | ({"figures": figures} if figures else {}),
+                | ({"figures": figures} if figures else {})
+                | ({"numbers": result.numbers} if result.numbers else {}),
             )

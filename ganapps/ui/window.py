@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ganapps.engine import Engine
+from ganapps.models.catalog import NEW
 from ganapps.tasks.table import TASKS
 from ganapps.ui import api, doors
 from ganapps.ui.doors import incoming, turns
@@ -20,6 +21,8 @@ from ganapps.ui.words import escaped, say, t, translations
 from ganapps.workers.runs import Runs
 
 HERE = Path(__file__).parent
+STYLES = ("window.css", "compare.css", "lab.css")
+SCRIPTS = ("window.js", "lab_curves.js", "lab.js")  # a function each, called when the page opens
 
 
 def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
@@ -73,8 +76,8 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
     """
     return {
         "theme": theme(),
-        "css_paths": [HERE / "window.css", HERE / "compare.css"],
-        "js": (HERE / "window.js").read_text(encoding="utf-8"),
+        "css_paths": [HERE / name for name in STYLES],
+        "js": _scripts(),
         "i18n": translations(),
         "footer_links": ["api", "settings"],
         "show_error": False,
@@ -89,8 +92,14 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
     }
 
 
+def _scripts() -> str:
+    """The one function that Gradio calls when the page opens."""
+    calls = [f"({(HERE / name).read_text(encoding='utf-8')})();" for name in SCRIPTS]
+    return "() => {\n" + "\n".join(calls) + "\n}"
+
+
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
-    kinds = {task.models for task in TASKS.values()}
+    kinds = {task.models for task in TASKS.values()} - {NEW.task}
     here = sum(engine.here(row) for kind in kinds for row in engine.rows(kind))
     facts = [
         engine.device_title,
