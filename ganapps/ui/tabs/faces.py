@@ -18,6 +18,7 @@ from ganapps.report import size
 from ganapps.ui.parts import common
 from ganapps.ui.parts.labels import Labels
 from ganapps.ui.parts.model_tab import ModelTab
+from ganapps.ui.parts.other_formats import OtherFormats
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
@@ -81,6 +82,7 @@ class FacesTab(ModelTab):
             self.film_go = gr.Button(t("Film through these"), size="sm", elem_id="faces-film-go")
             self.make_sends()
             self.make_restore()
+        self.formats = OtherFormats(self.engine, "faces")
         self.strip = gr.Gallery(
             label=t("From average to wild"),
             show_label=False,
@@ -177,6 +179,7 @@ class FacesTab(ModelTab):
             self.files,
             self.at,
             self.used,
+            self.formats.link,
             self.go,
             self.stop,
         ]
@@ -200,6 +203,7 @@ class FacesTab(ModelTab):
         common.stops(self.stop, runs, self.stopped, self.line, buttons)
         self.random.click(lambda: str(random.randrange(2**32)), None, self.seed, **common.QUIET)
         self.last.click(lambda seed: seed, self.used, self.seed, **common.QUIET)
+        self.formats.listen({self.files}, lambda values: values[self.files])
         self.wall.select(self.picked, self.made, [self.seed, self.at], **common.QUIET)
         self.copy.click(None, self.link, None, js=common.copies("faces-copy"))
         self.instead.click(
@@ -284,6 +288,7 @@ class FacesTab(ModelTab):
                     self.used: str(shown.recipe.settings["seed"]),
                     self.at: None,
                     self.files: [path for path, _ in shown.files],
+                    self.formats.link: "",
                 }
             missing = shown.missing and recipe.checkpoint != self.first.id
             yield update
