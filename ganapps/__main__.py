@@ -60,6 +60,26 @@ def flags() -> argparse.ArgumentParser:
         action="store_true",
         help="write over files that are there; without it the new ones get numbers",
     )
+    run_.add_argument(
+        "--format",
+        default="png",
+        choices=("png", "jpeg", "webp"),
+        help="what the pictures are kept as; a film is always a WebP",
+    )
+    run_.add_argument(
+        "--quality",
+        metavar="N",
+        type=int,
+        default=90,
+        help="of a JPEG or WebP, 1 to 100; a WebP of 100 is without loss",
+    )
+    run_.add_argument(
+        "--most-kb",
+        metavar="N",
+        type=int,
+        default=0,
+        help="in place of a quality: the best that has no more kB than this",
+    )
     doctor_ = commands.add_parser(
         "doctor",
         help="versions, devices, cache, Hub, and every model that is here against its golden "
@@ -120,8 +140,10 @@ def _run(options: argparse.Namespace) -> int:
     """
     from ganapps import engine, recipe
     from ganapps.errors import UserError
+    from ganapps.pictures import formats
     from ganapps.tasks.table import TASKS
 
+    formats.asked(options.format, options.quality, options.most_kb)  # refused before anything runs
     asked = _asked(options.file)
     if not isinstance(asked, recipe.Recipe):
         return _race(options, asked)
@@ -263,10 +285,11 @@ def _kept(
     options: argparse.Namespace, result: Result, folder: Path, already: list[Path], of: str = ""
 ) -> list[Path]:
     """The result's pictures as files in `folder`, which is made where it is missing."""
-    from ganapps.pictures import images
+    from ganapps.pictures import formats, images
 
+    form = formats.asked(options.format, options.quality, options.most_kb)
     folder.mkdir(parents=True, exist_ok=True)
-    return images.keep_all(result.made, folder, len(already), of, options.force)
+    return images.keep_all(result.made, folder, len(already), of, options.force, form)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from ganapps.models.catalog import NEW, Checkpoint
 from ganapps.models.hub import proxies
 from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
+from ganapps.pictures.formats import Format
 from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Part, Report, Step
@@ -294,6 +295,25 @@ class Engine:
         shows (a TIFF); None where it shows it itself. Raises UserError where it can't be read.
         """
         return None if shows(picture) else Engine.shrunk(picture, side, folder)
+
+    @staticmethod
+    def converted(path: str, form: Format, folder: Path) -> str:
+        """The path, in `folder`, of a result of this app in another format, its recipe inside.
+        Raises UserError where the format has no room for it.
+        """
+        made, recipe = open_upload(path), from_picture(path)
+        place = images.free(folder / f"{Path(path).stem}{form.ending}")
+        images.save_pixels(
+            made.pixels,
+            place,
+            recipe,
+            icc=made.icc,
+            date=made.date,
+            gps=made.gps,
+            quality=form.quality,
+            most=form.most,
+        )
+        return str(place)
 
     @staticmethod
     def size(picture: str) -> tuple[int, int]:

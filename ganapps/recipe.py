@@ -19,6 +19,7 @@ from ganapps import __version__
 from ganapps.errors import UserError
 
 CHUNK = "ganapps"  # the PNG text chunk that holds a recipe
+XMP = "XML:com.adobe.xmp"  # and the one that holds an XMP packet
 LARGEST = 64 * 1024  # bytes of JSON; a real recipe has a few hundred
 LONGEST_IN_A_LINK = 1500  # characters of one setting: mail and chat cut what is much longer
 DEEPEST = 8  # recipes in a chain
@@ -26,8 +27,14 @@ DEEPEST = 8  # recipes in a chain
 SURROGATE = re.compile("[\ud800-\udfff]")
 NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
+DRAWN, CHANGED = "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"
 SENTENCE_ENDS = ".,;:!?)]}>\"'"
-PICTURES = (b"\x89PNG", b"RIFF")  # how the files begin that hold a recipe beside their pixels
+OURS = b"urn:ganapps:recipe"  # what our XMP packets name
+PICTURES = (
+    b"\x89PNG",
+    b"RIFF",
+    b"\xff\xd8",
+)  # how the files begin that hold a recipe beside their pixels
 TOP = ("task", "checkpoint", "precision", "revision")  # what a link says beside the settings
 
 
@@ -194,13 +201,15 @@ def written(path: str | Path) -> bytes | None:
 
 
 def from_picture(path: str | Path) -> Recipe:
-    """The recipe inside a PNG or a film (WebP); no pixel is decoded. Raises UserError if there is
+    """The recipe inside a PNG, a WebP or a JPEG; no pixel is decoded. Raises UserError if there is
     none.
     """
     name = Path(path).name
     try:
-        with Image.open(path, formats=["PNG", "WEBP"]) as picture:
+        with Image.open(path, formats=["PNG", "WEBP", "JPEG"]) as picture:
             text, xmp = picture.info.get(CHUNK), picture.info.get("xmp", b"")
+            if OURS in xmp:
+                text = text or picture.info.get("comment")  # of a JPEG
     except (
         OSError,
         ValueError,
@@ -209,7 +218,9 @@ def from_picture(path: str | Path) -> Recipe:
         struct.error,
         Image.DecompressionBombError,
     ) as e:
-        raise UserError("{file} is not a PNG or WebP picture that can be read.", file=name) from e
+        raise UserError(
+            "{file} is not a PNG, WebP or JPEG picture that can be read.", file=name
+        ) from e
     text = text or _in_xmp(xmp)
     if text is None:
         raise UserError(
@@ -232,7 +243,7 @@ def _in_xmp(packet: bytes) -> str | bytes | None:
 
 def png_texts(recipe: Recipe) -> dict[str, str]:
     """The text chunks of a PNG: the recipe, and the mark of `xmp`."""
-    return {CHUNK: recipe.to_json(), "XML:com.adobe.xmp": xmp(recipe, inside=False)}
+    return {CHUNK: recipe.to_json(), XMP: xmp(recipe, inside=False)}
 
 
 def png_info(recipe: Recipe) -> PngImagePlugin.PngInfo:
@@ -244,12 +255,17 @@ def png_info(recipe: Recipe) -> PngImagePlugin.PngInfo:
 
 
 def xmp(recipe: Recipe, inside: bool = True) -> str:
-    """The XMP packet that says in words for machines that a network made a picture, or changed one
-    that was brought (IPTC's digital source type); with the recipe `inside` it where nothing else
-    holds one.
+    """The XMP packet that marks a picture of this recipe; with the recipe `inside` it where nothing
+    else holds one.
     """
-    kind = "compositeWithTrainedAlgorithmicMedia" if _brought(recipe) else "trainedAlgorithmicMedia"
     told = f"<ganapps:recipe>{escape(recipe.to_json())}</ganapps:recipe>" if inside else ""
+    return mark(source_type(recipe), told)
+
+
+def mark(kind: str, told: str = "") -> str:
+    """The XMP packet that says in words for machines that a network made a picture (DRAWN), or
+    changed one that was brought (CHANGED): IPTC's digital source type. `told` is XML beside it.
+    """
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -260,6 +276,11 @@ def xmp(recipe: Recipe, inside: bool = True) -> str:
         f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPES}{kind}">{told}</rdf:Description>'
         '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     )
+
+
+def source_type(recipe: Recipe) -> str:
+    """DRAWN, or CHANGED where a person's picture was."""
+    return CHANGED if _brought(recipe) else DRAWN
 
 
 def _brought(recipe: Recipe) -> bool:

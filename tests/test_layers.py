@@ -41,6 +41,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "pictures.png_file": (set(), {"numpy"}),
     "pictures.exports": ({"pictures", "recipe", "report", "errors"}, set()),
     "pictures.images": ({"pictures", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
+    "pictures.formats": ({"recipe", "errors"}, {"PIL"}),
     "pictures.temporary": ({"errors"}, {"filelock"}),
     "networks": ({"networks"}, {"torch"}),
     "learning": ({"learning", "networks"}, {"torch"}),
@@ -85,7 +86,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "tasks.table",
             "learning.presets",
         }
-        | {"models.catalog", "pictures.images", "recipe", "settings", "report", "errors"},
+        | {"models.catalog", "pictures.formats", "pictures.images"}
+        | {"recipe", "settings", "report", "errors"},
         {"gradio"},
     ),
 }

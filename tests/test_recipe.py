@@ -159,17 +159,23 @@ def test_no_pixel_is_decoded_to_find_a_recipe(tmp_path: Path) -> None:
 
 
 BAD_FILES = {
-    "cut.png": (b"\x89PNG\r\n\x1a\n", "cut.png is not a PNG or WebP picture that can be read."),
+    "cut.png": (
+        b"\x89PNG\r\n\x1a\n",
+        "cut.png is not a PNG, WebP or JPEG picture that can be read.",
+    ),
     "lies.png": (
         b"\x89PNG\r\n\x1a\n" + b"\xff" * 64,
-        "lies.png is not a PNG or WebP picture that can be read.",
+        "lies.png is not a PNG, WebP or JPEG picture that can be read.",
     ),
     "riff.webp": (
         b"RIFF\xff\xff\xff\xffWEBPVP8X" + b"\0" * 30,
-        "riff.webp is not a PNG or WebP picture that can be read.",
+        "riff.webp is not a PNG, WebP or JPEG picture that can be read.",
     ),
     "empty.json": (b"", "This is not a recipe: it can't be read as JSON."),
-    "photo.jpg": (b"\xff\xd8\xff\xe0 JFIF", "This is not a recipe: it can't be read as JSON."),
+    "photo.jpg": (
+        b"\xff\xd8\xff\xe0 JFIF",
+        "photo.jpg is not a PNG, WebP or JPEG picture that can be read.",
+    ),
     "large.json": (
         b"[" + b"1," * 40000,
         "This recipe is too large: 65537 characters, at most 65536 are accepted.",

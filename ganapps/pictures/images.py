@@ -15,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, PngImagePlugin
 
 from ganapps.errors import UserError
-from ganapps.pictures import png_file
+from ganapps.pictures import formats, png_file
+from ganapps.pictures.formats import PNG, Format
 from ganapps.pictures.uploads import ifd
-from ganapps.recipe import Recipe, png_info, png_texts, xmp
+from ganapps.recipe import XMP, Recipe, mark, png_info, png_texts, xmp
 from ganapps.report import Kept, Part
 
 Picture = Image.Image
@@ -66,6 +67,12 @@ def picture_of(kept: Kept) -> Picture:
     return kept.picture if isinstance(kept.picture, Picture) else to_picture(kept.picture)
 
 
+def pixels_of(kept: Kept) -> np.ndarray:
+    """What is kept, as an array [H, W, C]."""
+    pixels = np.asarray(kept.picture)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
 def to_picture(pixels: np.ndarray) -> Image.Image:
     """A picture of 8 bits to look at from [H, W, C], C 1 to 4; 16 bits are rounded to 8."""
     if pixels.dtype == np.uint16:
@@ -108,9 +115,16 @@ def whole(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def keep(kept: Kept, folder: Path, index: int, of: str = "", over: bool = True) -> Path:
-    """The file in `folder` that a finished picture is kept as, its recipe inside: a PNG, or a WebP
-    film.
+def keep(
+    kept: Kept,
+    folder: Path,
+    index: int,
+    of: str = "",
+    over: bool = True,
+    form: Format = PNG,
+) -> Path:
+    """The file in `folder` that a finished picture is kept as, its recipe inside: of the format
+    that is asked for; a film is a WebP.
 
     Its name tells what it is (`heads-64-seed-7.png`), after `of`, the name of the picture that it
     was made of; `index`, the picture's place in its run, keeps other tasks' names apart. Where it
@@ -120,14 +134,17 @@ def keep(kept: Kept, folder: Path, index: int, of: str = "", over: bool = True) 
     words = _in_a_name(words)[:80] + ("" if kept.recipe.task == "faces" else f"-{index}")
     if of:
         words = f"{_in_a_name(of)[:60]}-{words}"
-    path = folder / f"{words}.{'webp' if kept.frames else 'png'}"
+    path = folder / f"{words}{'.webp' if kept.frames else form.ending}"
     if not over:
         path = free(path)
     if kept.frames:
         return save_film(kept.frames, path, kept.frames_per_second, kept.recipe)
-    if isinstance(kept.picture, np.ndarray):
-        return save_pixels(kept.picture, path, kept.recipe, **kept.about)
-    return save_png(kept.picture, path, kept.recipe)
+    if isinstance(kept.picture, Picture) and form.kind == "png":
+        return save_png(kept.picture, path, kept.recipe)
+    pixels = pixels_of(kept)
+    return save_pixels(
+        pixels, path, kept.recipe, **kept.about, quality=form.quality, most=form.most
+    )
 
 
 def _in_a_name(words: str) -> str:
@@ -144,16 +161,21 @@ def free(path: Path) -> Path:
 
 
 def keep_all(
-    made: Sequence[Kept], folder: Path, already: int, of: str = "", over: bool = True
+    made: Sequence[Kept],
+    folder: Path,
+    already: int,
+    of: str = "",
+    over: bool = True,
+    form: Format = PNG,
 ) -> list[Path]:
     """All of them as files in `folder`, each with its recipe inside, or none; `already`: how many
-    of their run lie there; `of` and `over` as `keep` has them. Raises UserError where the disk is
-    full.
+    of their run lie there; `of`, `over` and `form` as `keep` has them. Raises UserError where the
+    disk is full, or the format has no room for one of them.
     """
     files: list[Path] = []
     try:
         for index, kept in enumerate(made, already):
-            files.append(keep(kept, folder, index, of, over))
+            files.append(keep(kept, folder, index, of, over, form))
     except (OSError, UserError):
         for file in files:
             file.unlink(missing_ok=True)
@@ -184,13 +206,14 @@ def save_pixels(
     date: str | None = None,
     gps: bytes | None = None,
     quality: int = 92,
+    most: int = 0,
 ) -> Path:
     """`path`, a PNG, JPEG (.jpg) or WebP by its ending, of [H, W, C] uint8 or uint16, the recipe
     inside.
 
     `icc`, `date` and `gps` are those of an Upload; a profile for other kinds of colours is left
-    out. PNG keeps 16 bits and alpha; a JPEG has neither, so it is laid on white; WebP has 8 bits,
-    and is without loss where `quality` is 100.
+    out. PNG keeps 16 bits and alpha; a JPEG has neither, so it is laid on white; WebP has 8 bits.
+    `quality` and `most` are those of a Format.
     """
     icc = icc if icc and icc[16:20] == (b"GRAY" if pixels.shape[2] < 3 else b"RGB ") else None
     exif = ifd.block(date, gps)
@@ -198,41 +221,22 @@ def save_pixels(
         with whole(path) as part:
             png_file.write(part, pixels, png_texts(recipe), icc, exif)
         return path
-    picture, more = (
-        to_picture(pixels),
-        {"icc_profile": icc, "exif": b"Exif\0\0" + exif if exif else b"", "quality": quality},
-    )
+    kind = "webp" if path.suffix == ".webp" else "jpeg"
+    form = Format(kind, quality, most)
+    content = formats.encoded(to_picture(pixels), form, recipe, icc, exif)
     with whole(path) as part:
-        if path.suffix == ".webp":
-            more["xmp"] = xmp(recipe).encode()
-            picture.save(part, format="WEBP", lossless=quality == 100, exact=True, **more)
-        else:
-            buffer = io.BytesIO()  # straight to a file Pillow would not tell that the disk is full
-            dense = 0 if quality > 90 else 2
-            more |= {"comment": recipe.to_json().encode(), "subsampling": dense}
-            more |= {"xmp": xmp(recipe, inside=False).encode()}
-            _on_white(picture).save(buffer, format="JPEG", **more)
-            part.write_bytes(buffer.getbuffer())
+        part.write_bytes(content)
     return path
 
 
-def _on_white(picture: Image.Image) -> Image.Image:
-    if picture.mode not in ("LA", "RGBA"):
-        return picture
-    colours = "L" if picture.mode == "LA" else "RGB"
-    paper = Image.new(colours, picture.size, "white")
-    paper.paste(picture.convert(colours), mask=picture.getchannel("A"))
-    return paper
-
-
-def address(picture: Image.Image, side: int = 256) -> str:
+def address(picture: Image.Image, kind: str, side: int = 256) -> str:
     """A picture as text that a page can show at once (a data URI): small and lossy, for looking at
-    while something runs.
+    while something runs; marked as of that `kind` (`recipe.mark`).
     """
     buffer = io.BytesIO()
     if max(picture.size) > side:
         picture = ImageOps.contain(picture, (side, side))
-    picture.save(buffer, "WEBP", quality=88)
+    picture.save(buffer, "WEBP", quality=88, xmp=mark(kind).encode())
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -248,12 +252,17 @@ def shown_size(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(width * share)), max(1, round(height * share))
 
 
-def save_shown(picture: Image.Image, path: Path) -> Path:
-    """`path`, a PNG that a page shows of `picture`, quickly made and without a recipe."""
+def save_shown(picture: Image.Image, path: Path, kind: str = "") -> Path:
+    """`path`, a PNG that a page shows of `picture`, quickly made and without a recipe; marked as of
+    that `kind` (`recipe.mark`), "" where no network made it.
+    """
     size = shown_size(picture.size)
+    about = PngImagePlugin.PngInfo()
+    if kind:
+        about.add_itxt(XMP, mark(kind))
     with whole(path) as part:
         small = picture if size == picture.size else picture.resize(size)
-        small.save(part, format="PNG", compress_level=1)
+        small.save(part, format="PNG", pnginfo=about, compress_level=1)
     return path
 
 

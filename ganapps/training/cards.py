@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image
 
 from ganapps import engine
-from ganapps.recipe import Recipe
+from ganapps.recipe import CHANGED, Recipe, mark
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.parts.cards import PICTURES
 
@@ -41,7 +41,12 @@ def main() -> None:
                 )
                 made = result.made[-1].beside["after"].convert("RGB")
                 made.thumbnail((SHOWN, SHOWN), Image.Resampling.LANCZOS)
-                made.save(PICTURES / f"{row.id}-{number}.webp", quality=82, method=6)
+                made.save(
+                    PICTURES / f"{row.id}-{number}.webp",
+                    quality=82,
+                    method=6,
+                    xmp=mark(CHANGED).encode(),
+                )
 
 
 if __name__ == "__main__":

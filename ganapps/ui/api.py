@@ -17,7 +17,8 @@ import gradio as gr
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.export import exported
-from ganapps.pictures import images
+from ganapps.pictures import formats, images
+from ganapps.pictures.formats import PNG, Format
 from ganapps.race import Race, race, report
 from ganapps.recipe import Recipe
 from ganapps.settings import Declared
@@ -85,6 +86,14 @@ class Endpoint:
     as_archive: bool = False
 
 
+# what files the pictures come as
+FORMAT = {
+    "format": Argument(str, "png", "png, jpeg or webp; a film is always a WebP."),
+    "quality": Argument(int, 90, "of a JPEG or WebP, 1 to 100; a WebP of 100 is without loss."),
+    "most_kb": Argument(
+        int, 0, "in place of a quality: the best that has no more kB than this; 0 for none."
+    ),
+}
 # the arguments that are no settings; of the model the default is the first one that is here
 RECIPE = {
     "model": Argument(str, "", "a model of the catalogue, or owner/repo:file@revision of the Hub."),
@@ -187,7 +196,8 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
         if published.as_archive:
             yield from archives(engine, recipe, given["weights"])
         else:
-            yield from answers(engine, recipe, pictures, given["weights"])
+            form = formats.asked(*(given[name] for name in FORMAT))
+            yield from answers(engine, recipe, pictures, given["weights"], form)
 
     arguments = dict(RECIPE)
     arguments["model"] = replace(RECIPE["model"], default=common.here_first(engine, task.models).id)
@@ -196,6 +206,8 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
         arguments[name] = Argument(kind | None, None, f"{picture.says}.")
     for name, declared in task.settings.items():
         arguments[name] = _argument(declared, published.defaults)
+    if not published.as_archive:
+        arguments |= FORMAT
     ordered = {name: arguments[name] for name in (*published.order, *arguments)}
     says = f"{task.says} {published.streams}"
     return _signed(endpoint, task.name, ordered, says, published.returns)
@@ -359,18 +371,21 @@ def _stored(path: Path) -> gr.FileData:
 
 
 def answers(
-    engine: Engine, recipe: Recipe, pictures: Sequence[str] = (), weights: object = None
+    engine: Engine,
+    recipe: Recipe,
+    pictures: Sequence[str] = (),
+    weights: object = None,
+    form: Format = PNG,
 ) -> Iterator[Answer]:
-    """A recipe's results as files and plain values."""
+    """A recipe's results as files of that format and plain values."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         kept: list[gr.FileData] = []
         files.check_room()
         for result in engine.run(
             recipe, pictures, _path(weights, "weights") if weights is not None else None
         ):
-            kept += [
-                _stored(path) for path in images.keep_all(result.made, Path(folder), len(kept))
-            ]
+            paths = images.keep_all(result.made, Path(folder), len(kept), form=form)
+            kept += [_stored(path) for path in paths]
             if result.weights:
                 kept.append(_stored(images.save_bytes(result.weights, Path(folder) / KEPT)))
             figures = [dict(kept.figures) for kept in result.made if kept.figures]

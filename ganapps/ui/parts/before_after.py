@@ -18,10 +18,11 @@ from gradio.i18n import I18nData
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.pictures import images
-from ganapps.recipe import from_json
+from ganapps.recipe import from_json, source_type
 from ganapps.report import Kept, Part
 from ganapps.ui.parts import common, keeping, stage
 from ganapps.ui.parts.boxes import PictureBox
+from ganapps.ui.parts.other_formats import OtherFormats
 from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.parts.stage import Stage
 from ganapps.ui.words import escaped, named, say, t
@@ -145,19 +146,23 @@ class ResultArea:
         self.last, self.file, self.traces = gr.State(None), gr.State(None), gr.State([])
 
     def buttons(self) -> None:
-        """What one can take away, in the row that is being laid out; and the two controls start to
-        act.
-        """
+        """What one can take away, in the row that is being laid out."""
         name = self.name
         self.download = gr.HTML(common.download(None, "Download", "en"), elem_id=f"{name}-download")
         self.report = gr.HTML(common.download(None, "Report", "en"), elem_id=f"{name}-report")
         self.copy = gr.Button(t("Copy link"), size="sm", elem_id=f"{name}-copy")
         self.link = gr.Textbox(visible="hidden", elem_id=f"{name}-link", label=t("Link"))
         self.copy.click(None, self.link, None, js=common.copies(f"{name}-copy"))
+
+    def formats_below(self) -> None:
+        """And other formats of it, under that row; and the two controls start to act."""
+        name = self.name
+        self.formats = OtherFormats(self.engine, name)
+        self.formats.listen({self.file}, self._there, self.traces)
         # what is seen changes at once, the file follows
         self.strength.change(None, self.strength, None, js=STRONGER.replace("NAME", name))
         asked: set[Block] = {self.last, self.traces, self.strength, self.colours}
-        made = [self.view, self.download, self.report, self.link, self.file, self.line]
+        made = [self.view, self.line, *self._taken_away]
         self.strength.change(self.mixed, asked, made, trigger_mode="always_last", **common.QUIET)
         self.colours.input(self.recoloured, asked, made, trigger_mode="always_last", **common.QUIET)
 
@@ -178,6 +183,7 @@ class ResultArea:
             self.link: "",
             self.last: None,
             self.file: None,
+            self.formats.link: "",
             self.traces: [],
         }
 
@@ -188,12 +194,18 @@ class ResultArea:
             self.view,
             self.line,
             self.facts,
-            self.download,
-            self.report,
-            self.link,
             self.last,
-            self.file,
+            *self._taken_away,
         ]
+
+    @property
+    def _taken_away(self) -> list:
+        """What one can take away of a result, and where it lies."""
+        return [self.download, self.report, self.link, self.file, self.formats.link]
+
+    def _there(self, values: Mapping) -> list[str]:
+        """The finished picture, if there is one."""
+        return [values[self.file]] if values[self.file] else []
 
     def arrived(self, shown: common.Shown, upload: str, values: Mapping, lang: str) -> dict:
         """A run's result, made at full strength, as the two controls want it."""
@@ -233,7 +245,7 @@ class ResultArea:
             after = whole.beside["after"]
         return before_after(
             keeping.address(before, traces),
-            keeping.address(after, traces),
+            keeping.address(after, traces, source_type(kept.recipe)),
             lang,
             see_through,
             1.0 if see_through else strength,
@@ -256,6 +268,7 @@ class ResultArea:
             self.report: common.download(kept_report, "Report", lang),
             self.link: kept.recipe.to_link(),
             self.file: path,
+            self.formats.link: "",
         }
 
     def mixed(self, values: Mapping, request: gr.Request) -> dict:

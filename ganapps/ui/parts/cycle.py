@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from ganapps.engine import Engine
 from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import images
-from ganapps.recipe import Recipe
+from ganapps.recipe import CHANGED, Recipe
 from ganapps.ui.parts import common
 from ganapps.ui.parts.before_after import Last
 from ganapps.ui.words import escaped, say
 
+# where the page finds a picture of a kind (`recipe.mark`; "": no network made it)
+Address = Callable[[images.Picture, str], str]
 LOSSES = {
     "cycle": (
         "Cycle-consistency loss",
@@ -34,10 +36,10 @@ LOSSES = {
 
 
 def check(
-    engine: Engine, last: Last, row: Checkpoint, address: Callable[[images.Picture], str], lang: str
+    engine: Engine, last: Last, row: Checkpoint, address: Address, lang: str
 ) -> Iterator[tuple[str, str]]:
     """The report's line and what is found so far. `row` made the last result and has a twin;
-    `address` says where the page finds a picture.
+    `address` says where the page finds a picture of a kind.
     """
     losses: dict[str, float] = {}
     frames = ""
@@ -66,20 +68,20 @@ def _frames(
     engine: Engine,
     upload: str,
     shown: common.Shown,
-    address: Callable[[images.Picture], str],
+    address: Address,
     lang: str,
 ) -> str:
     """The picture's way: there, back, where it differs, and how much of it returned."""
     back, beside = engine.returned(upload, shown.files[-1][0]), shown.kept[-1].beside
     frames = [
-        (beside["before"], say(lang, "theirs")),
-        (beside["after"], say(lang, "and back again")),
-        (back.map, say(lang, "where it differs")),
+        (beside["before"], CHANGED, say(lang, "theirs")),
+        (beside["after"], CHANGED, say(lang, "and back again")),
+        (back.map, "", say(lang, "where it differs")),
     ]
     pictures = "".join(
-        f'<figure><img src="{html.escape(address(p))}" alt="{html.escape(w)}"><figcaption>'
+        f'<figure><img src="{html.escape(address(p, kind))}" alt="{html.escape(w)}"><figcaption>'
         f"{html.escape(w)}</figcaption></figure>"
-        for p, w in frames
+        for p, kind, w in frames
     )
     return (
         f'<div class="cycle">{pictures}</div><p class="verdict">'

@@ -17,6 +17,7 @@ from ganapps.recipe import Recipe, from_json
 from ganapps.ui.parts import common, one_face, progress
 from ganapps.ui.parts.model_tab import ModelTab
 from ganapps.ui.parts.one_face import OneFace
+from ganapps.ui.parts.other_formats import OtherFormats
 from ganapps.ui.parts.wall import Wall
 from ganapps.ui.words import say
 
@@ -39,6 +40,7 @@ class FaceRuns(ModelTab):
     instead: gr.Button
     archive: gr.HTML
     link: gr.Textbox
+    formats: OtherFormats
     has: gr.State  # the labels of the face that is the one, else of the first
     opening: Recipe  # the wall that a page opens with
     first_wall: list[Result] | None = None  # drawn once, for everybody
@@ -124,6 +126,7 @@ class FaceRuns(ModelTab):
             one = self.one.shown(shown.files[at][0], shown.kept[at].recipe, at, lang)
         return one | {
             self.archive: common.download(shown.archive, "Download all", lang),
+            self.formats.link: "",
             self.link: shown.recipe.to_link(),
             self.has: dict(told[at if at is not None and there else 0]),
         }

@@ -18,15 +18,16 @@ def stored(path: str | Path, traces: list[str]) -> str:
     return traces[-1]
 
 
-def shown_file(picture: images.Picture, traces: list[str]) -> str:
-    """The path of a picture that is only looked at. Raises UserError where there is no room.
+def shown_file(picture: images.Picture, traces: list[str], kind: str = "") -> str:
+    """The path of a picture that is only looked at, marked as of that `kind` where a network made
+    it (`recipe.mark`). Raises UserError where there is no room.
 
     As a file: a picture itself Gradio would write again with every update, while the page reads it.
     """
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        return stored(images.save_shown(picture, Path(folder) / "shown.png"), traces)
+        return stored(images.save_shown(picture, Path(folder) / "shown.png", kind), traces)
 
 
-def address(picture: images.Picture, traces: list[str]) -> str:
-    """Where the page finds a picture that is only looked at."""
-    return common.served(shown_file(picture, traces))
+def address(picture: images.Picture, traces: list[str], kind: str = "") -> str:
+    """Where the page finds a picture that is only looked at, as `shown_file` keeps it."""
+    return common.served(shown_file(picture, traces, kind))

@@ -12,7 +12,7 @@ from typing import Any
 
 from ganapps.engine import Result
 from ganapps.pictures import images
-from ganapps.recipe import Recipe
+from ganapps.recipe import DRAWN, Recipe
 from ganapps.workers import signals
 
 MOST_LOOKS = 120  # that are kept for a film; of more, every second one is let go
@@ -79,7 +79,7 @@ class Play:
         look = dict(result.numbers)
         look["at"] = self._count
         if result.preview:
-            look["walls"] = [images.address(wall, WALL) for wall in result.preview]
+            look["walls"] = [images.address(wall, DRAWN, WALL) for wall in result.preview]
         for rows, run in zip(self.rows, look["runs"], strict=True):
             rows.append({name: value for name, value in run.items() if _plain(value)})
         if self._count % self._every == 0:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ganapps.pictures import images
 from ganapps.race import Lap, Race
 from ganapps.race.rehearsal import Rehearsed
+from ganapps.recipe import source_type
 from ganapps.report import Kept, Report, seconds, size
 from ganapps.ui.words import escaped, say
 
@@ -53,7 +54,8 @@ class Lane:
         self.large = bool(result.recipe.pictures)
         self.report, self.done = result.report, result.done / max(result.total, 1)
         if len(result.preview) == 2:
-            noise, guess = (images.address(p) for p in result.preview)
+            kind = source_type(result.recipe)
+            noise, guess = (images.address(p, kind) for p in result.preview)
             self.film.append((noise, guess))
         elif self.film_ends and not result.made:  # another picture has begun
             self.film, self.film_ends = [], False
@@ -67,7 +69,8 @@ def _looked_at(kept: Kept) -> str:
     """A finished picture to look at: what was made of an upload is shown large, for there is only
     one.
     """
-    return images.address(images.picture_of(kept), LARGE if kept.recipe.pictures else 256)
+    side = LARGE if kept.recipe.pictures else 256
+    return images.address(images.picture_of(kept), source_type(kept.recipe), side)
 
 
 def thinned(film: Sequence, most: int = FRAMES) -> list[int]:

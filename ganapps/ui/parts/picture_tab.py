@@ -134,6 +134,7 @@ class PictureTab(ModelTab):
             self.actions()
             self.make_sends()
             self.make_restore()
+        self.area.formats_below()
         self.below()
         self.sheet = Sheet(self.engine, name, self.words.every)
 

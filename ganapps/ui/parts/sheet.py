@@ -12,7 +12,7 @@ from gradio.i18n import I18nData
 from ganapps.engine import Engine
 from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import images
-from ganapps.recipe import Recipe
+from ganapps.recipe import Recipe, source_type
 from ganapps.report import seconds
 from ganapps.ui.parts import common, keeping
 from ganapps.ui.words import named, say
@@ -73,8 +73,8 @@ class Sheet:
         cells: list[tuple] = []
         refused = ""
 
-        def add(made: images.Picture, caption: str, model: str) -> None:
-            cells.append(((keeping.shown_file(made, traces), caption), model))
+        def add(made: images.Picture, caption: str, model: str, kind: str) -> None:
+            cells.append(((keeping.shown_file(made, traces, kind), caption), model))
 
         for model, title, licence, file, asked in self._tried(settings, weights, lang):
             recipe = Recipe(self.task, model or "file", asked)
@@ -86,11 +86,12 @@ class Sheet:
                 if shown.ended:
                     return
                 continue
-            beside = shown.kept[-1].beside
+            kept = shown.kept[-1]
             if plain and not cells:
-                add(beside["before"], plain, "")
+                add(kept.beside["before"], plain, "", "")
             facts = (title, seconds(shown.report.seconds), licence)
-            add(beside["after"], " · ".join(fact for fact in facts if fact), model)
+            caption = " · ".join(fact for fact in facts if fact)
+            add(kept.beside["after"], caption, model, source_type(kept.recipe))
             yield {
                 self.gallery: [cell for cell, _ in cells],
                 self.tried: [model for _, model in cells],

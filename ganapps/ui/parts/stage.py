@@ -13,6 +13,7 @@ from PIL import Image
 
 from ganapps.engine import Engine
 from ganapps.pictures import images
+from ganapps.recipe import CHANGED
 from ganapps.report import Part
 from ganapps.ui.parts import common, keeping
 from ganapps.ui.words import say
@@ -44,7 +45,7 @@ class Stage:
         if new is None:
             return False
         share = _share(new, self.size)
-        address = html.escape(keeping.address(new, self.traces))
+        address = html.escape(keeping.address(new, self.traces, CHANGED))
         place = f"top:{100 * self.filled:.4f}%;height:{100 * share:.4f}%"
         self.rows.append(f'<img class="rows" style="{place}" src="{address}" alt="">')
         self.filled += share
@@ -70,7 +71,7 @@ def stopped(parts: Sequence[Part], traces: list[str], lang: str) -> str:
     picture = images.part_picture(parts)
     if picture is None:
         return ""
-    shown = html.escape(keeping.address(picture, traces))
+    shown = html.escape(keeping.address(picture, traces, CHANGED))
     said = say(lang, "done: {width} x {height} pixels", width=picture.width, height=picture.height)
     return (
         f'<figure class="compare alone"><img class="part" src="{shown}" alt="{html.escape(said)}">'

@@ -19,6 +19,7 @@ from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.face_runs import FaceRuns
 from ganapps.ui.parts.labels import Labels
 from ganapps.ui.parts.one_face import OneFace
+from ganapps.ui.parts.other_formats import OtherFormats
 from ganapps.ui.parts.shelf import shelf
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.parts.wall import Wall
@@ -80,6 +81,7 @@ class FacesTab(FaceRuns):
             self.film_go = gr.Button(t("Film through these"), size="sm", elem_id="faces-film-go")
             self.make_sends()
             self.make_restore()
+        self.formats = OtherFormats(self.engine, "faces")
         self.strip = gr.Gallery(
             label=t("From average to wild"),
             show_label=False,
@@ -164,7 +166,7 @@ class FacesTab(FaceRuns):
     @property
     def _running(self) -> list:
         """What a run fills."""
-        shown = [*self.wall.outputs, *self.one.outputs, self.has]
+        shown = [*self.wall.outputs, *self.one.outputs, self.has, self.formats.link]
         return [*shown, self.line, self.instead, self.archive, self.link, self.go, self.stop]
 
     def events(self) -> None:
@@ -212,6 +214,7 @@ class FacesTab(FaceRuns):
             **common.BUSY,
         )
         common.stops(self.stop, runs, self.stopped, self.line, buttons)
+        self.formats.listen({wall.files}, lambda values: values[wall.files])
         wall.gallery.select(
             self.picked,
             {wall.made, wall.files, wall.told},

@@ -212,7 +212,7 @@ class TranslateTab(PictureTab):
                 self.engine,
                 last,
                 row,
-                lambda picture: keeping.address(picture, values[self.area.traces]),
+                lambda picture, kind: keeping.address(picture, values[self.area.traces], kind),
                 lang,
             ):
                 yield {self.line: line, self.cycle: found}
