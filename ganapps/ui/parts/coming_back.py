@@ -22,16 +22,16 @@ from ganapps.workers.runs import Run, Runs
 Properties = dict[str, Any]  # of a widget, those that an update changes
 Widgets = dict[Any, Properties]
 PAUSE = 0.2  # seconds between two looks at a run that is under way
-# The page's own key: it outlives a reload, and no other page has it. Some browsers keep nothing.
+# The key of this page at this address: it outlives a reload, and no other page has it. Some
+# browsers keep nothing.
 KEY = """() => {
   try {
-    let key = sessionStorage.getItem("ganapps-page");
-    // another link than before asks for something else
-    if (!key || sessionStorage.getItem("ganapps-link") !== location.search) {
-      sessionStorage.setItem("ganapps-link", location.search);
+    const name = "ganapps-page" + location.search;  // a link begins anew
+    let key = sessionStorage.getItem(name);
+    if (!key) {
       const drawn = crypto.getRandomValues(new Uint8Array(16));
       key = [...drawn].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-      sessionStorage.setItem("ganapps-page", key);
+      sessionStorage.setItem(name, key);
     }
     return key;
   } catch { return ""; }

@@ -27,6 +27,8 @@ from ganapps.ui.words import say, t
 log = logging.getLogger("ganapps")
 # Twelve of the shipped model's first hundred, picked by looking: all ages and kinds of hair
 PICKED = [20, 52, 57, 63, 17, 53, 82, 58, 28, 91, 8, 78]
+# tasks whose recipes the wall draws, though no button here asks for them
+MADE_OF_FACES = ("edit", "drag", "breed", "say", "export")
 
 
 class FacesTab(FaceRuns):
@@ -36,7 +38,7 @@ class FacesTab(FaceRuns):
 
     name = "faces"
     title = "Faces"
-    shows = ("faces", "strip", "loop", "walk", "breed")
+    shows = ("faces", "strip", "loop", "walk", *MADE_OF_FACES)
     best = "stylegan2-ffhq-512"
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
@@ -144,7 +146,13 @@ class FacesTab(FaceRuns):
         return {labels.group: gr.update(visible=labels.model == row.id) for labels in self.labels}
 
     def came_back(self, recipe: Recipe) -> Message:
-        """Nothing is missing."""
+        """Nothing is missing, where a button here asks for it."""
+        if recipe.task in MADE_OF_FACES:
+            return Message(
+                "This was made by the task {task}: its link or python -m ganapps run makes it "
+                "again.",
+                task=recipe.task,
+            )
         return Message("The settings of this picture are back: press Generate.")
 
     # -- what happens when
