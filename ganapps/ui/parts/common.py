@@ -278,11 +278,13 @@ def here_first(engine: Engine, task: str) -> Checkpoint:
     return next((c for c in rows if engine.here(c)), rows[0])
 
 
-def choices(engine: Engine, task: str, lang: str) -> list[tuple[str, str]]:
+def choices(
+    engine: Engine, task: str, lang: str, commercial: bool = False
+) -> list[tuple[str, str]]:
     """The model list: title, and whether it is here yet. Generators of something else than faces
-    say it first, and stand together.
+    say it first, and stand together. `commercial`: only those that may be used so.
     """
-    rows = engine.rows(task)
+    rows = [row for row in engine.rows(task) if row.commercial == "yes" or not commercial]
     drawn = {row.id: row.domains[0] if task == "faces" and row.domains else "" for row in rows}
     groups = list(dict.fromkeys(["", *drawn.values()]))
     listed = []

@@ -39,7 +39,8 @@ class FacesTab(FaceRuns):
     name = "faces"
     title = "Faces"
     shows = ("faces", "strip", "loop", "walk", *MADE_OF_FACES)
-    best = "stylegan2-ffhq-512"
+    best = "stylegan2-ffhq-1024"
+    best_is = "Photographs of nobody"
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(engine, receivers, t("Generate"))
@@ -202,6 +203,7 @@ class FacesTab(FaceRuns):
                 **common.BUSY,
             ),
         ]
+        runs.append(self.hub_chosen.success(self.generate, asked, self._running, **common.BUSY))
         self.price_after(runs)
         gr.on(
             [self.psi.input, *(change for labels in self.labels for change in labels.changes)],
@@ -238,7 +240,7 @@ class FacesTab(FaceRuns):
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return list({*super().opening_outputs, *self._running, self.shelf})
+        return list({*super().opening_outputs, *self._running, self.shelf, self.one.grain})
 
     @property
     def at_start(self) -> list[Callable[[], None]]:
@@ -262,6 +264,7 @@ class FacesTab(FaceRuns):
         recipe, said = self._opening(request, lang)
         shown = self.shown(self.engine.checked(recipe)[0], lang)
         updates = shown | self.greeted(shown[self.model], lang) | {self.shelf: shelf(lang)}
+        updates |= self.one.opened(lang)
         offer = self._offer(recipe, lang)
         if offer:
             return updates | {self.line: progress.plain("", offer)}

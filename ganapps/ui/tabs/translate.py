@@ -31,6 +31,7 @@ class TranslateTab(PictureTab):
     title = "Translate"
     shows = ("translate",)
     send = "Send to Translate"
+    best = "horse2zebra"
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(

@@ -41,6 +41,7 @@ class UpscaleTab(PictureTab):
     title = "Upscale"
     shows = ("upscale",)
     send = "Send to Upscale"
+    best = "real-hat-gan-x4"
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(
