@@ -41,7 +41,7 @@ class TranslateTab(PictureTab):
                 t("Translate"),
                 t("Translate all"),
                 t("Every model on it"),
-                "example: coffee, photo-to-painting",
+                ("coffee", "photo-to-painting"),
             ),
         )
 
