@@ -309,7 +309,7 @@ def test_the_picture_that_was_brought_stands_on_the_stage_before_a_run(
     open_tab(page, "Upscale")
     expect(page.locator("#upscale-view .compare")).to_be_visible()
     page.locator("#upscale-picture input[type=file]").set_input_files(turned)
-    expect(page.locator("#upscale-view .tag")).to_have_text("Before · 100 x 200")
+    expect(page.locator("#upscale-view .alone .tag")).to_have_text("Before · 100 x 200")
     shown = page.locator("#upscale-view img.before")
     expect(shown).to_have_js_property("naturalWidth", 100)
     expect(page.locator("#upscale-view img.after")).to_have_count(0)
