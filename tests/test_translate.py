@@ -18,7 +18,7 @@ from ganapps.networks.contracts import Translator
 from ganapps.networks.translate.layered import Layered
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
-from ganapps.tasks import labels, translate
+from ganapps.tasks import labels, resample, translate
 
 CPU = Device("cpu")
 
@@ -101,6 +101,25 @@ def test_every_kind_of_picture(network: Layered, channels: int, kind: type) -> N
     if channels in (2, 4):
         assert np.array_equal(made[..., 3], picture.pixels[..., -1])
         assert result(network, picture, keep_alpha=False).picture.shape == (20, 24, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_a_brush_size_is_the_size_at_which_the_network_works(
+    network: Layered, channels: int
+) -> None:
+    picture = upload(90, 120, channels)
+    last = steps(network, picture, brush=64)[-1]
+    assert last.made[0].picture.shape == (90, 120, max(channels, 3))
+    assert "64 x 48 pixels, the brush size" in " ".join(map(str, last.changes))
+    if channels == 4:
+        assert np.array_equal(last.made[0].picture[..., 3], picture.pixels[..., 3])
+    if channels == 3:
+        small = Upload(resample.resize(picture.pixels, (64, 48)), (64, 48), "0" * 64)
+        again = resample.resize(result(network, small).picture, (120, 90))
+        assert np.array_equal(last.made[0].picture, again)
+    # a picture that is no larger stays what it is
+    plain = result(network, picture, brush=120).picture
+    assert np.array_equal(plain, result(network, picture).picture)
 
 
 def test_sixteen_bits_are_finer_than_eight(network: Layered) -> None:

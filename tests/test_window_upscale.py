@@ -290,6 +290,30 @@ def test_no_picture_is_one_sentence(page: Page) -> None:
     open_tab(page, "Upscale")
     page.locator("#upscale-go").click()
     expect(page.locator(f"{LINE} [role=alert]")).to_contain_text("There is no picture yet")
+    # where the person looks: right under the button, and said once
+    answer = page.locator(".answer [role=alert]")
+    expect(answer).to_be_in_viewport(ratio=1)
+    expect(page.locator("#upscale-go + .answer")).to_have_count(1)
+    expect(page.locator(f"{LINE} [role=alert]")).to_be_hidden()
+    page.locator("#upscale-copy").click()
+    expect(answer).to_have_count(0)
+
+
+def test_the_picture_that_was_brought_stands_on_the_stage_before_a_run(
+    page: Page, tmp_path: Path
+) -> None:
+    turned = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side in the file
+    Image.open(EXAMPLES / "cat.png").convert("RGB").resize((200, 100)).save(turned, exif=exif)
+    open_tab(page, "Upscale")
+    expect(page.locator("#upscale-view .compare")).to_be_visible()
+    page.locator("#upscale-picture input[type=file]").set_input_files(turned)
+    expect(page.locator("#upscale-view .alone .tag")).to_have_text("Before · 100 x 200")
+    shown = page.locator("#upscale-view img.before")
+    expect(shown).to_have_js_property("naturalWidth", 100)
+    expect(page.locator("#upscale-view img.after")).to_have_count(0)
+    expect(page.locator(LINE)).not_to_contain_text("example")
 
 
 def test_stop_ends_within_a_tile_and_keeps_the_part_that_is_done(
@@ -309,9 +333,11 @@ def test_stop_ends_within_a_tile_and_keeps_the_part_that_is_done(
     expect(upscale.locator(LINE)).to_contain_text(
         re.compile(r"\b([4-9]|[1-9]\d) network calls"), timeout=120_000
     )
+    expect(upscale.locator("#upscale-view img.rows").first).to_be_visible()
     upscale.locator("#upscale-stop").click()
     expect(upscale.locator(LINE)).to_contain_text("stopped")
     expect(upscale.locator("#upscale-view img.part")).to_be_visible()
+    expect(upscale.locator("#upscale-view .tag")).to_contain_text(re.compile(r"done: 1600 x \d+"))
     said = upscale.locator(LINE).inner_text()
     upscale.wait_for_timeout(1500)
     assert upscale.locator(LINE).inner_text() == said, "nothing runs on"

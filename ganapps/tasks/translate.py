@@ -18,7 +18,7 @@ from ganapps.pictures.images import from_tensor
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
 from ganapps.settings import Picture, Setting
-from ganapps.tasks import careful, finish, hidden
+from ganapps.tasks import careful, finish, hidden, resample
 from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.faces import number
 from ganapps.tasks.instructed import Editing
@@ -82,6 +82,20 @@ def translate(
         ),
     ]
     | None = None,
+    brush: Annotated[
+        int,
+        Setting(
+            64,
+            8192,
+            label="Brush size: work at so many pixels (0: the picture's own)",
+            slider=(0, 2048),
+            step=64,
+            says="pixels of the longer side at which a larger picture is worked on: strokes become "
+            "as large as in a small one; the result is resized to the picture's size",
+            unset=0,
+        ),
+    ]
+    | None = None,
 ) -> Iterator[Step]:
     """`picture` as the network's other domain would have it, or an editor as the `prompt` says; a
     Step after every strip, or step of an editor, the last one holds the result, as large as the
@@ -89,11 +103,12 @@ def translate(
 
     `labels` by name: of StarGAN what the face should have (0 to 1 each), of a network of many
     styles how much of each (any numbers from 0 on; alone, the first style). `seed` draws pix2pix's
-    dropout; None: nothing is dropped. `keep_alpha`: transparency stays. `keep_place`: where a
-    photograph was taken stays in the file. `strength` mixes the result with the picture,
-    `keep_colours` gives it the picture's colours. Of an editor alone: `prompt`, `steps`, `guidance`
-    by the text and `image_guidance` by the picture; `seed` draws its noise. Raises UserError where
-    the memory does not do.
+    dropout; None: nothing is dropped. `brush`: pixels of the longer side at which a larger picture
+    is worked on, and brought back to its size by resizing. `keep_alpha`: transparency stays.
+    `keep_place`: where a photograph was taken stays in the file. `strength` mixes the result with
+    the picture, `keep_colours` gives it the picture's colours. Of an editor alone: `prompt`,
+    `steps`, `guidance` by the text and `image_guidance` by the picture; `seed` draws its noise.
+    Raises UserError where the memory does not do.
     """
     asked = {
         "prompt": prompt,
@@ -106,14 +121,17 @@ def translate(
     )
     source = hidden.extended(picture.pixels)
     changes = hidden.SAID if hidden.any_hidden(source) else ()
-    colours = _colours(source)
+    colours = _brushed(_colours(source), brush)
     x = _padded(network, run.scaled(colours))
     for done, total in run.through(x):
         yield Step(done, total + 1, (), run.calls(), run.changes(), preview=run.preview)
     total = run.strips + 1
-    pixels = _pixels(
-        run.result[0, :, : colours.shape[0], : colours.shape[1]], network, source, keep_alpha
-    )
+    pixels = _pixels(run.result[0, :, : colours.shape[0], : colours.shape[1]], network, colours)
+    if pixels.shape[:2] != source.shape[:2]:
+        changes += (_said(pixels),)
+        pixels = resample.resize(pixels, source.shape[1::-1])
+    if keep_alpha and source.shape[2] in (2, 4):
+        pixels = np.concatenate([pixels, source[..., -1:]], axis=2)
     pixels = finish.finish(pixels, source, strength, keep_colours)
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
     made = Made(
@@ -323,6 +341,23 @@ def _colours(pixels: np.ndarray) -> np.ndarray:
     return pixels[..., :3] if pixels.shape[2] >= 3 else np.repeat(pixels[..., :1], 3, axis=2)
 
 
+def _brushed(colours: np.ndarray, brush: int | None) -> np.ndarray:
+    """The picture at which the network works: made small where it is larger than the brush size."""
+    share = 1.0 if brush is None else min(1.0, brush / max(colours.shape[:2]))
+    if share == 1:
+        return colours
+    height, width = (max(1, round(side * share)) for side in colours.shape[:2])
+    return resample.resize(colours, (width, height))
+
+
+def _said(pixels: np.ndarray) -> Message:
+    return Message(
+        "Made at {width} x {height} pixels, the brush size, and resized to the picture's own.",
+        width=pixels.shape[1],
+        height=pixels.shape[0],
+    )
+
+
 def _padded(network: Changer, x: Tensor) -> Tensor:
     """x with its mirror image below and to the right, up to what the network needs."""
     need = [max(-(-s // network.multiple) * network.multiple, network.minimum) for s in x.shape[2:]]
@@ -334,8 +369,8 @@ def _padded(network: Changer, x: Tensor) -> Tensor:
     )
 
 
-def _pixels(y: Tensor, network: Changer, like: np.ndarray, keep_alpha: bool) -> np.ndarray:
-    """The result [C, H, W] as pixels [H, W, C] of the kind that came, its alpha put back."""
+def _pixels(y: Tensor, network: Changer, like: np.ndarray) -> np.ndarray:
+    """The result [C, H, W] as pixels [H, W, C] of the kind that came."""
     if like.dtype == np.uint8:
         pixels = np.array(from_tensor(y[None], network.output_range)[0]).reshape(*y.shape[1:], -1)
     else:
@@ -347,6 +382,4 @@ def _pixels(y: Tensor, network: Changer, like: np.ndarray, keep_alpha: bool) -> 
             .numpy()
             .astype(like.dtype)
         )
-    if keep_alpha and like.shape[2] in (2, 4):
-        pixels = np.concatenate([pixels, like[..., -1:]], axis=2)
     return pixels

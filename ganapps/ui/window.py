@@ -15,6 +15,7 @@ from ganapps.tasks.table import TASKS
 from ganapps.ui import api, doors
 from ganapps.ui.doors import incoming, turns
 from ganapps.ui.parts import choices, coming_back, common, sending
+from ganapps.ui.parts.model_tab import ModelTab
 from ganapps.ui.tabs.table import TABS
 from ganapps.ui.theme import theme
 from ganapps.ui.words import escaped, say, t, translations
@@ -59,6 +60,8 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
         window.load(opened, None, tabs, **common.QUIET)
         window.load(worded, None, boxes, **common.QUIET)
         for tab in there:
+            if isinstance(tab, ModelTab):
+                window.load(tab.offers, None, tab.hub, **common.QUIET)
             window.load(tab.opened, None, tab.opening_outputs, **common.QUIET)
             if tab.drawing_outputs:
                 window.load(tab.drawn, None, tab.drawing_outputs, **common.BUSY)

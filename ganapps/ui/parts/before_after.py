@@ -20,7 +20,7 @@ from ganapps.errors import UserError
 from ganapps.pictures import images
 from ganapps.recipe import from_json, source_type
 from ganapps.report import Kept, Part
-from ganapps.ui.parts import common, keeping, stage
+from ganapps.ui.parts import common, keeping, progress, stage
 from ganapps.ui.parts.boxes import PictureBox
 from ganapps.ui.parts.other_formats import OtherFormats
 from ganapps.ui.parts.settings import Widgets
@@ -128,7 +128,7 @@ class ResultArea:
     made of it on this machine's disk.
     """
 
-    def __init__(self, engine: Engine, widgets: Widgets, note: str) -> None:
+    def __init__(self, engine: Engine, widgets: Widgets, note: tuple[str, str]) -> None:
         """`note` says what the picture of the first visit is: `examples/shown/NAME-before.webp` and
         `-after`.
         """
@@ -138,7 +138,8 @@ class ResultArea:
         self.before = common.served(SHOWN / f"{name}-before.webp")
         self.after = common.served(SHOWN / f"{name}-after.webp")
         self.view = gr.HTML(before_after(self.before, self.after, "en"), elem_id=f"{name}-view")
-        self.line = gr.HTML(f'<div class="line">{html.escape(note)}</div>', elem_id=f"{name}-line")
+        self.note = note
+        self.line = gr.HTML(self._noted("en"), elem_id=f"{name}-line")
         self.facts = gr.HTML(elem_id=f"{name}-facts")
         with gr.Row(elem_classes="pair"):
             self.strength = widgets.make("strength")
@@ -169,10 +170,21 @@ class ResultArea:
     def opened(self, lang: str) -> dict:
         """The first visit, in the visitor's language."""
         return {
+            self.line: self._noted(lang),
             self.view: before_after(self.before, self.after, lang),
             self.download: common.download(None, "Download", lang),
             self.report: common.download(None, "Report", lang),
         }
+
+    def _noted(self, lang: str) -> str:
+        """What the picture of the first visit is."""
+        picture, model = self.note
+        row = self.engine.row(model)
+        title = named(lang, row.title) if row else model
+        said = say(
+            lang, "An example: {picture}, {model}", picture=named(lang, picture), model=title
+        )
+        return progress.line(said, None, "")
 
     def cleared(self, lang: str) -> dict:
         """Nothing."""

@@ -24,14 +24,15 @@ SURE = {"high": "known to be there", "medium": "probably there", "low": "perhaps
 PICTURES = Path(__file__).parents[1] / "examples" / "cards"
 
 
+COMMERCIAL = {"yes": "commercial use", "no": "no commercial use", "unknown": "licence unclear"}
+
+
 def chips(checkpoint: Checkpoint, here: bool, lang: str) -> str:
     """The model's licence, its two domains and the few facts that matter, beside its name."""
     words = [" → ".join(say(lang, d) for d in checkpoint.domains)] if checkpoint.domains else []
     words += [say(lang, "paired training")] if checkpoint.paired else []
     words += [say(lang, KINDS[checkpoint.kind])] if checkpoint.kind in KINDS else []
-    commercial = {"yes": "commercial use", "no": "no commercial use", "unknown": "licence unclear"}[
-        checkpoint.commercial
-    ]
+    commercial = COMMERCIAL[checkpoint.commercial]
     facts = (
         [*words, say(lang, "{count} M parameters", count=f"{checkpoint.parameters / 1e6:.1f}")]
         if checkpoint.parameters

@@ -8,6 +8,7 @@ import html
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ BUSY: dict[str, Any] = {
     **DEVICE,
 }
 PAUSE = 0.2  # seconds between two looks at what goes on in small steps: a browser has to draw them
+LOOK = 0.5  # seconds between two looks at a run: Gradio's page takes up to 0.1 s for each
 
 
 def row(engine: Engine, name: str) -> Checkpoint:
@@ -158,7 +160,8 @@ def show(
     expected: float | None = None,
 ) -> Iterator[Shown]:
     """The run's results as files that are kept for this visitor; with `str` for `keep`, they are
-    gone when the iterator ends. `expected`: the seconds that its price said.
+    gone when the iterator ends. `expected`: the seconds that its price said. No more often than a
+    page can show it: one that hears of every tile has no time left for its Stop button.
 
     A refusal is a last Shown with its sentence; a bug is logged and shown as a neutral one.
     """
@@ -167,15 +170,18 @@ def show(
         try:
             files.check_room()
             last = None
+            looked = -LOOK
+            shown.moved = True
             for result in signals.heard(results):
-                shown.moved = isinstance(result, signals.Tick)
                 if isinstance(result, signals.Tick):
                     shown.line = progress.ticked(last, result, pace, lang)
                 else:
-                    last = result
+                    last, shown.moved = result, False
                     _add(shown, result, Path(name), lang, keep)
                     shown.line = _line(result, pace, lang)
-                yield shown
+                if time.monotonic() - looked >= LOOK:
+                    yield shown
+                    looked, shown.moved = time.monotonic(), True
             shown.moved = False
             if shown.files and shown.report:
                 shown.line = progress.done(shown.report, lang)
@@ -249,11 +255,13 @@ def here_first(engine: Engine, task: str) -> Checkpoint:
     return next((c for c in rows if engine.here(c)), rows[0])
 
 
-def choices(engine: Engine, task: str, lang: str) -> list[tuple[str, str]]:
+def choices(
+    engine: Engine, task: str, lang: str, commercial: bool = False
+) -> list[tuple[str, str]]:
     """The model list: title, and whether it is here yet. Generators of something else than faces
-    say it first, and stand together.
+    say it first, and stand together. `commercial`: only those that may be used so.
     """
-    rows = engine.rows(task)
+    rows = [row for row in engine.rows(task) if row.commercial == "yes" or not commercial]
     drawn = {row.id: row.domains[0] if task == "faces" and row.domains else "" for row in rows}
     groups = list(dict.fromkeys(["", *drawn.values()]))
     listed = []

@@ -74,7 +74,7 @@ def _frames(
     """The picture's way: there, back, where it differs, and how much of it returned."""
     back, beside = engine.returned(upload, shown.files[-1][0]), shown.kept[-1].beside
     frames = [
-        (beside["before"], CHANGED, say(lang, "theirs")),
+        (beside["before"], CHANGED, say(lang, "translated")),
         (beside["after"], CHANGED, say(lang, "and back again")),
         (back.map, "", say(lang, "where it differs")),
     ]

@@ -126,7 +126,10 @@ def wall(lane: Lane, made: int, lang: str, address: Callable[[Path], str] | None
         if len(cells) <= 6
         else ""
     )
-    unseen = made - len(cells)
+    if few == " one" and lane.report:
+        done = say(lang, "done in {seconds}", seconds=seconds(lane.report.seconds))
+        cells.append(f'<p class="beside">{html.escape(done)}</p>')
+    unseen = made - len(lane.thumbs[first:])
     more = (
         f'<p class="unseen">{escaped(lang, "and {count} more", count=unseen)}</p>'
         if unseen > 0

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
 
 import gradio as gr
 from gradio.i18n import I18nData
@@ -16,13 +17,17 @@ from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.race import Race
 from ganapps.recipe import Recipe
+from ganapps.report import seconds, size
 from ganapps.tasks.table import TASKS
 from ganapps.ui.parts import cards, common, progress
 from ganapps.ui.parts.own_file import OwnFile
 from ganapps.ui.parts.prices import price_line
 from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.parts.tab import Tab
-from ganapps.ui.words import say, t
+from ganapps.ui.words import named, say, t
+
+LONG = 20.0  # seconds: of a run that takes longer a quicker one is offered
+QUICKER = 4  # times as quick, or it is not worth another picture
 
 
 class ModelTab(Tab):
@@ -31,6 +36,9 @@ class ModelTab(Tab):
     The tab's task has its name. A tab says what differs: its own widgets, what they ask for and how
     a recipe fills them, and what runs.
     """
+
+    best: ClassVar[str] = ""  # the row of the Hub's best model for this job
+    best_is: ClassVar[str] = "The Hub's best for this"
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]], go: I18nData) -> None:
         """`go` stands on the big button."""
@@ -134,6 +142,9 @@ class ModelTab(Tab):
             t("Stop"), variant="stop", size="lg", visible=False, elem_id=f"{name}-stop"
         )
         self.price = gr.HTML('<div class="price"></div>', elem_id=f"{name}-price")
+        self.quick = gr.Button(visible=False, size="sm", elem_id=f"{name}-quick")
+        self.quick_model = gr.State("")
+        self.hub = gr.Button(visible=False, size="sm", elem_id=f"{name}-hub")
         self.offered()
 
     def more_column(self) -> None:
@@ -141,6 +152,9 @@ class ModelTab(Tab):
         name = self.name
         with gr.Accordion(t("More"), open=False, elem_id=f"{name}-more"):
             self.more()
+            self.commercial = gr.Checkbox(
+                label=t("Show only models for commercial use"), elem_id=f"{name}-commercial"
+            )
             self.precision = gr.Dropdown(
                 ["auto", "float32", "bfloat16", "float16"],
                 value="auto",
@@ -179,6 +193,60 @@ class ModelTab(Tab):
             trigger_mode="always_last",
             **common.QUIET,
         )
+
+        self.commercial.input(
+            self.relisted, [self.commercial, self.model], self.model, **common.QUIET
+        )
+        self.price.change(self.quicker, self.asked, [self.quick, self.quick_model], **common.QUIET)
+        self.quick.click(lambda model: model, self.quick_model, self.model, **common.QUIET)
+        self.hub_chosen = self.hub.click(lambda: self.best, None, self.model, **common.QUIET)
+
+    def relisted(self, commercial: bool, model: str, request: gr.Request) -> Any:
+        """The list of models, all of them or those for commercial use."""
+        choices = common.choices(self.engine, self.listed, common.language(request), commercial)
+        there = [name for _, name in choices]
+        return gr.update(choices=choices, value=model if model in there else there[0])
+
+    def quicker(self, values: Mapping, request: gr.Request) -> dict:
+        """For a long run, the quickest model that is here and that was measured, where it is much
+        quicker.
+        """
+        none = {self.quick: gr.update(visible=False), self.quick_model: ""}
+        pictures = self.pictures(values)
+        if pictures is None:
+            return none
+        recipe = self.recipe(values)
+        slow = self.expected(recipe, pictures)
+        if slow is None or slow < LONG:
+            return none
+        rows = [row for row in self.engine.rows(self.listed) if self.engine.here(row)]
+        priced = [(self.expected(replace(recipe, checkpoint=r.id), pictures), r) for r in rows]
+        known = [(spent, row) for spent, row in priced if spent is not None]
+        spent, row = min(known, key=lambda pair: pair[0], default=(slow, None))
+        if row is None or spent * QUICKER > slow:
+            return none
+        said = say(
+            common.language(request),
+            "Quick instead: {model}, about {seconds}",
+            model=named(common.language(request), row.title),
+            seconds=seconds(spent),
+        )
+        return {self.quick: gr.update(visible=True, value=said), self.quick_model: row.id}
+
+    def offers(self, request: gr.Request) -> Any:
+        """The Hub's best model for this job in one press, with its size and licence, where the Hub
+        answers and the model is not here.
+        """
+        row = self.engine.row(self.best)
+        if row is None or self.engine.here(row) or not self.engine.hub_answers():
+            return gr.update(visible=False)
+        lang = common.language(request)
+        facts = [f"{say(lang, self.best_is)}: {named(lang, row.title)}"]
+        load = self.engine.price(Recipe(self.name, row.id)).download
+        if load:
+            facts.append(size(load))
+        facts.append(say(lang, cards.COMMERCIAL[row.commercial]))
+        return gr.update(visible=True, value=", ".join(facts))
 
     def price_after(self, runs: Sequence[gr.events.Dependency]) -> None:
         """What a run has cost is the next one's price."""

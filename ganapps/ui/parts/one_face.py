@@ -72,6 +72,11 @@ class OneFace:
         )
         return {self.view: view, self.at: at, self.link: link}
 
+    def opened(self, lang: str) -> dict:
+        """What the second face may give, in the visitor's language."""
+        choices = [(say(lang, name), name) for name in GRAINS]
+        return {self.grain: gr.update(choices=choices)}
+
     def gone(self) -> dict:
         """Nobody is chosen."""
         return {self.view: "", self.at: None, self.link: ""}

@@ -30,6 +30,7 @@ class Kind:
     kinds: tuple[tuple[str, ...], tuple[str, ...]]
     first: tuple[str, str]
     spoken: tuple[str, str]
+    heads: tuple[str, str] = ("GAN", "Diffusion model")  # over the two lists
 
     def rows(self, engine: Engine, side: int) -> list[Checkpoint]:
         """The models that may run on a side."""
@@ -91,6 +92,7 @@ KINDS = (
         ((), ()),
         ("sd-turbo", "stable-diffusion-v1-5"),
         ("", ""),
+        ("Diffusion, distilled against a critic", "Diffusion model"),
     ),
     Kind(
         "upscale",

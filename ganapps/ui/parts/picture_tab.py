@@ -45,7 +45,7 @@ class Words:
     go: I18nData
     go_all: I18nData
     every: I18nData
-    note: str
+    note: tuple[str, str]
 
 
 class PictureTab(ModelTab):

@@ -224,7 +224,11 @@ class RaceForm:
         text, picture, faces = kind.brings == "text", kind.brings == "picture", kind is FACES
         updates = self.suited(kind, 0, kind.first[0]) | self.suited(kind, 1, kind.first[1])
         updates |= {
-            model: gr.update(choices=self.choices(kind, side, lang), value=kind.first[side])
+            model: gr.update(
+                choices=self.choices(kind, side, lang),
+                value=kind.first[side],
+                label=say(lang, kind.heads[side]),
+            )
             for side, model in enumerate((self.gan, self.diffusion))
         }
         updates |= {

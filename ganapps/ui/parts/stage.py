@@ -9,8 +9,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from ganapps.engine import Engine
 from ganapps.pictures import images
 from ganapps.recipe import CHANGED
@@ -44,7 +42,8 @@ class Stage:
         self.seen = max(self.seen, len(parts))
         if new is None:
             return False
-        share = _share(new, self.size)
+        width, height = self.size
+        share = new.height * width / new.width / height  # enlarged as much as the rows are wide
         address = html.escape(keeping.address(new, self.traces, CHANGED))
         place = f"top:{100 * self.filled:.4f}%;height:{100 * share:.4f}%"
         self.rows.append(f'<img class="rows" style="{place}" src="{address}" alt="">')
@@ -77,9 +76,3 @@ def stopped(parts: Sequence[Part], traces: list[str], lang: str) -> str:
         f'<figure class="compare alone"><img class="part" src="{shown}" alt="{html.escape(said)}">'
         f'<span class="tag left">{html.escape(said)}</span></figure>'
     )
-
-
-def _share(rows: Image.Image, size: tuple[int, int]) -> float:
-    """How much of the result's height these rows are: it is enlarged as much as they are wide."""
-    width, height = size
-    return rows.height / (height * rows.width / width)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import html
 import re
 
+from ganapps.measure import quality
+from ganapps.ui.parts.pairs import FACES
 from ganapps.ui.words import escaped, say
 
 CALLS, SECONDS, QUALITY, FILM = (
@@ -93,11 +95,14 @@ TEXTS = (
 
 
 def why(lang: str) -> str:
-    """All texts, as a quiet grid."""
-    cells = "".join(
-        f"<section><h3>{escaped(lang, title)}</h3><p>{_linked(text, links, lang)}</p></section>"
-        for title, text, links in TEXTS
-    )
+    """All texts, as a quiet grid; where the pair that ships was measured otherwise, it says so."""
+    cells = ""
+    otherwise = {"What is left out": _coverage(lang), "Each has its own knob": _steps(lang)}
+    for title, text, links in TEXTS:
+        said = otherwise.get(title, "")
+        note = f"<p><b>{html.escape(said)}</b></p>" if said else ""
+        body = f"<p>{_linked(text, links, lang)}</p>{note}"
+        cells += f"<section><h3>{escaped(lang, title)}</h3>{body}</section>"
     return f'<div class="why">{cells}</div>'
 
 
@@ -117,3 +122,50 @@ def _linked(text: str, links: dict, lang: str) -> str:
             )
     marked = html.escape(say(lang, text, **{name: f"[{name}]" for name in links}), quote=False)
     return re.sub(r"\[(\w+)\]", lambda found: made[found[1]], marked)
+
+
+def _of(side: int, setting: str) -> list[dict]:
+    """What was measured of the pair that ships, of one setting."""
+    rows = [row for row in quality.rows() if row["model"] == FACES.first[side]]
+    return [row for row in rows if row["setting"] == setting]
+
+
+def _coverage(lang: str) -> str:
+    """Where the GAN of the pair covers more than its diffusion model."""
+    gans, others = _of(0, "psi"), _of(1, "steps")
+    if not gans or not others:
+        return ""
+    gan = max(gans, key=lambda row: row["recall"])
+    other = max(others, key=lambda row: row["recall"])
+    if gan["recall"] <= other["recall"]:
+        return ""
+    return say(
+        lang,
+        "Of the pair here it is the other way round: recall {gan} of the GAN at psi {psi}, {other} "
+        "of the diffusion model at {steps} steps. It is small and learned for a short time, and "
+        "fewer of its pictures were measured.",
+        gan=f"{gan['recall']:.2f}",
+        psi=f"{gan['value']:g}",
+        other=f"{other['recall']:.2f}",
+        steps=f"{other['value']:g}",
+    )
+
+
+def _steps(lang: str) -> str:
+    """Where more steps do not bring the pair's diffusion model nearer."""
+    rows = sorted(_of(1, "steps"), key=lambda row: row["value"])
+    if not rows:
+        return ""
+    near = min(rows, key=lambda row: row["frechet"])
+    if near is rows[-1]:
+        return ""
+    return say(
+        lang,
+        "Of the model here more steps help up to {best} only: its distance is {near} there and "
+        "{far} at {most}. Each step adds an error of its own, and a model that learned for a short "
+        "time makes larger ones.",
+        best=f"{near['value']:g}",
+        near=f"{near['frechet']:.0f}",
+        far=f"{rows[-1]['frechet']:.0f}",
+        most=f"{rows[-1]['value']:g}",
+    )

@@ -29,7 +29,7 @@ log = logging.getLogger("ganapps")
 # Twelve of the shipped model's first hundred, picked by looking: all ages and kinds of hair
 PICKED = [20, 52, 57, 63, 17, 53, 82, 58, 28, 91, 8, 78]
 # tasks whose recipes the wall draws, though no button here asks for them
-MADE_OF_FACES = ("edit", "drag", "say", "export")
+MADE_OF_FACES = ("edit", "drag", "breed", "say", "export")
 
 
 class FacesTab(FaceRuns):
@@ -39,8 +39,9 @@ class FacesTab(FaceRuns):
 
     name = "faces"
     title = "Faces"
-    shows = ("faces", "strip", "loop", "walk", "breed", *MADE_OF_FACES)
-    best = "stylegan2-ffhq-512"
+    shows = ("faces", "strip", "loop", "walk", *MADE_OF_FACES)
+    best = "stylegan2-ffhq-1024"
+    best_is = "Photographs of nobody"
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(engine, receivers, t("Generate"))
@@ -204,6 +205,7 @@ class FacesTab(FaceRuns):
                 **common.BUSY,
             ),
         ]
+        runs.append(self.hub_chosen.success(self.generate, asked, self._running, **common.BUSY))
         self.price_after(runs)
         gr.on(
             [self.psi.input, *(change for labels in self.labels for change in labels.changes)],
@@ -241,7 +243,7 @@ class FacesTab(FaceRuns):
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return list({*super().opening_outputs, *self._running, self.shelf})
+        return list({*super().opening_outputs, *self._running, self.shelf, self.one.grain})
 
     @property
     def at_start(self) -> list[Callable[[], None]]:
@@ -265,6 +267,7 @@ class FacesTab(FaceRuns):
         recipe, said = self._opening(request, lang)
         shown = self.shown(self.engine.checked(recipe)[0], lang)
         updates = shown | self.greeted(shown[self.model], lang) | {self.shelf: shelf(lang)}
+        updates |= self.one.opened(lang)
         offer = self._offer(recipe, lang)
         if offer:
             return updates | {self.line: progress.plain("", offer)}

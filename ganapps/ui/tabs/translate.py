@@ -31,6 +31,7 @@ class TranslateTab(PictureTab):
     title = "Translate"
     shows = ("translate",)
     send = "Send to Translate"
+    best = "horse2zebra"
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(
@@ -40,7 +41,7 @@ class TranslateTab(PictureTab):
                 t("Translate"),
                 t("Translate all"),
                 t("Every model on it"),
-                "example: coffee, photo-to-painting",
+                ("coffee", "photo-to-painting"),
             ),
         )
 

@@ -21,6 +21,10 @@ from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
+HEAT = {
+    "contradicted": "contradicted: it does not fit your picture",
+    "invented": "invented: your picture does not hold it",
+}
 CROP = 96  # pixels a side of the part on which all models are tried
 SIZES = [
     ("as the model does", "own"),
@@ -41,6 +45,7 @@ class UpscaleTab(PictureTab):
     title = "Upscale"
     shows = ("upscale",)
     send = "Send to Upscale"
+    best = "real-hat-gan-x4"
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(
@@ -50,7 +55,7 @@ class UpscaleTab(PictureTab):
                 t("Enlarge"),
                 t("Enlarge all"),
                 t("Every model on a crop"),
-                "example: cat, realesrgan-x4plus",
+                ("cat", "realesrgan-x4plus"),
             ),
         )
 
@@ -143,8 +148,8 @@ class UpscaleTab(PictureTab):
         kept = shown.kept[-1]
         traces = values[self.area.traces]
         heat = [
-            (keeping.shown_file(kept.beside[n], traces), say(lang, n))
-            for n in ("contradicted", "invented")
+            (keeping.shown_file(kept.beside[n], traces), say(lang, said))
+            for n, said in HEAT.items()
             if n in kept.beside
         ]
         update: dict = {self.heat: heat}

@@ -1,0 +1,77 @@
+"""The line under a result while a run goes on, and how often a page hears of one."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+from ganapps.engine import Result
+from ganapps.errors import Message
+from ganapps.recipe import Recipe
+from ganapps.report import Report
+from ganapps.ui.parts import common, progress
+from ganapps.ui.parts.progress import Pace
+from ganapps.workers.signals import Tick
+
+RECIPE = Recipe("faces", "heads-64")
+REPORT = Report("heads-64", "CPU", "float32", "here", seconds=0.31, pictures=12, network_calls=12)
+
+
+def text(line: str) -> str:
+    return re.sub(r"<[^>]*>", "", line)
+
+
+def test_what_a_run_cost_is_short_and_the_rest_is_folded() -> None:
+    line = progress.done(REPORT, "en")
+    short, rest = line.split("<details>")
+    assert text(short) == "12 pictures in 0.31 s · nothing changed"
+    assert all(words in rest for words in ("heads-64", "CPU float32", "12 network calls"))
+    assert text(progress.plain(line, "stopped")) == f"{text(short)} · stopped"
+    changed = Report(**{**vars(REPORT), "changes": (Message("It was <smaller>."),) * 2})
+    line = progress.done(changed, "en")
+    assert line.count("It was &lt;smaller&gt;.") == 1 and "nothing changed" not in line
+
+
+def test_who_waits_reads_how_many_are_before_and_for_how_long() -> None:
+    assert "2 runs before you, about 20 s" in progress.ticked(
+        None, Tick(0.0, 2, 20.0), Pace(), "en"
+    )
+    soon = text(progress.ticked(None, Tick(0.0, 1, 0.2), Pace(), "en"))
+    assert soon == "1 run before you"
+    assert "1 run before you" in progress.ticked(None, Tick(0.0, 1, None), Pace(), "en")
+    assert "约 20 s" in progress.ticked(None, Tick(0.0, 2, 20.0), Pace(), "zh")
+
+
+def test_the_bar_moves_before_the_first_step_is_done() -> None:
+    pace = Pace(expected=40.0)
+    line = progress.ticked(None, Tick(0.1, 0, 0.0), pace, "en")
+    assert "about 40 s left" in line and "width:0%" in line
+    pace.began = time.monotonic() - 10
+    line = progress.ticked(None, Tick(0.4, 0, 0.0), pace, "en")
+    assert "about 30 s left" in line and "width:25%" in line
+    pace.began = time.monotonic() - 100
+    assert "width:95%" in progress.ticked(None, Tick(0.4, 0, 0.0), pace, "en")
+    # nobody knows how long: the bar is that of the first step
+    assert "width:40%" in progress.ticked(None, Tick(0.4, 0, 0.0), Pace(), "en")
+
+
+def test_the_rest_takes_as_long_as_what_was_done() -> None:
+    pace = Pace(expected=1.0)
+    pace.began = time.monotonic() - 10
+    line = progress.running(REPORT, 1.0, 4.0, pace, "en")
+    assert "about 30 s left" in line and "width:25%" in line
+    assert 'class="line"' in line and "said" not in line, "only what is ready is read out"
+    assert "said" in progress.done(REPORT, "en")
+
+
+def test_a_page_hears_of_a_run_no_more_often_than_it_can_show() -> None:
+    def quick() -> Iterator[Result]:
+        for step in range(400):
+            time.sleep(0.001)
+            yield Result(RECIPE, REPORT, step, 400)
+
+    began = time.monotonic()
+    lines = [shown.line for shown in common.show(quick(), RECIPE, "en")]
+    passed = time.monotonic() - began
+    assert 1 <= len(lines) <= 2 + passed / common.LOOK
