@@ -201,6 +201,7 @@
       else if (look.real) plane(canvas, look, run);
       else if (!look.walls) circle(canvas, number, place);
     });
+    for (const kind of ["plane", "wall", "circle"]) stage().querySelectorAll(`.lab-${kind}`).forEach((part) => { part.hidden = kind !== (look.walls ? "wall" : look.real ? "plane" : "circle"); });
     const slider = stage().querySelector(".lab-film");
     slider.max = film.looks.length - 1;
     slider.value = number;
@@ -208,19 +209,27 @@
     window.ganappsCurves?.(stage(), film, look);
   };
 
-  // -- looks arrive
+  // -- looks arrive; where many come at once, they are seen one after the other, for three seconds at most
+
+  const MOMENT = 120, MOMENTS = 25;
+  const ahead = () => {
+    const behind = film.looks.length - 1 - film.at;
+    if (!film.follows || film.next || behind < 1) return;
+    show(film.at + Math.ceil(behind / MOMENTS));
+    film.next = setTimeout(() => { film.next = 0; ahead(); }, MOMENT);
+  };
 
   const told = () => {
     const news = document.getElementById("learn-told");
     if (!news || news.dataset.seen) return;
     news.dataset.seen = "yes";
     const look = JSON.parse(news.dataset.told), last = film.looks[film.looks.length - 1];
-    if (look.at === 0 || !last || look.at < last.at) Object.assign(film, { looks: [], rows: [], at: -1, follows: true });
-    if (film.looks.length && film.looks[film.looks.length - 1].at === look.at) film.looks.pop();
+    if (look.at === 0 || !last || look.at < last.at) Object.assign(film, { looks: [], rows: [], at: -1, follows: true }), rest();
+    if (film.looks.length && film.looks[film.looks.length - 1].at === look.at) { film.looks.pop(); film.rows.pop(); film.at = Math.min(film.at, film.looks.length - 1); }
     film.looks.push(look);
     film.rows.push(look.runs);
     if (look.rows) film.rows = look.rows[0].map((_, i) => look.rows.map((run) => run[i] || {}));
-    if (film.follows) show(film.looks.length - 1);
+    if (film.follows) ahead();
     else stage().querySelector(".lab-film").max = film.looks.length - 1;
     setTimeout(labelled, 600); // Stop comes and goes with the run
   };
@@ -229,7 +238,7 @@
   // -- the player
 
   const running = () => !!document.querySelector("#learn-stop")?.offsetParent;
-  const still = () => !film.timer && !(film.follows && running());
+  const still = () => !film.timer && !(film.follows && (running() || film.at < film.looks.length - 1));
   const labelled = () => {
     const button = stage().querySelector("[data-do=pause]"), say = words(), held = still();
     button.innerHTML = held ? "&#9654;" : "&#10074;&#10074;";
