@@ -287,6 +287,17 @@
   });
   addEventListener("resize", () => { if (stage()) show(film.at); });
 
+  // A link of another tab to a preset (parts/why.py) opens this tab and plays it.
+  const when = (there, then, left = 50) => { if (there()) then(there()); else if (left) setTimeout(() => when(there, then, left - 1), 100); };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="#lab-"]');
+    if (!link) return;
+    event.preventDefault();
+    const name = link.getAttribute("href").slice(5), chosen = () => document.querySelector(`#learn-preset input[value="${name}"]`);
+    [...document.querySelectorAll("[role=tab]")].find((tab) => tab.textContent.trim() === link.dataset.tab)?.click();
+    when(chosen, (input) => { scrollTo({ top: 0 }); if (input.checked) press("learn-go"); else input.click(); });
+  });
+
   // A preset that was clicked is brought into sight, as what a big button makes.
   document.addEventListener("change", (event) => {
     if (!event.target.closest?.("#learn-preset")) return;
