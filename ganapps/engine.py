@@ -203,11 +203,10 @@ class Engine:
         """
         recipe, checkpoint = self.checked(recipe)
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
-        unit, memory = self.ledger.get(self._key(recipe))
         task = TASKS[recipe.task]
-        seconds = task.seconds(recipe.settings)
-        if seconds is None and unit is not None:
-            seconds = unit * task.units(recipe)
+        measured, memory = self.ledger.get(self._key(recipe), task.units(recipe))
+        named = task.seconds(recipe.settings)
+        seconds = measured if named is None else named
         return Price(seconds, memory, self._download(checkpoint))
 
     def fetches(self, recipe: Recipe) -> bool:
@@ -378,8 +377,8 @@ class Engine:
         named = task.seconds(job.recipe.settings)
         if named is not None:
             return int(5 + named)
-        unit, _ = self.ledger.get(self._key(job.recipe))
-        return 30 if unit is None else int(5 + 1.5 * unit * task.units(job.recipe))
+        seconds, _ = self.ledger.get(self._key(job.recipe), task.units(job.recipe))
+        return 30 if seconds is None else int(5 + 1.5 * seconds)
 
     def _key(self, recipe: Recipe) -> str:
         return "|".join(

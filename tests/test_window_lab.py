@@ -55,10 +55,8 @@ def test_a_preset_is_one_click_and_two_games_on_one_clock(lab: Page, tmp_path: A
     over(lab)
     expect(lab.locator("#learn-sentence")).to_contain_text("circle around their rest for ever")
     expect(lab.locator("#learn-sentence")).to_contain_text("R1 5 of 5")
-    assert lab.locator(".lab-panels b").all_inner_texts() == [
-        "minimax of 2014",
-        "non-saturating loss",
-    ]
+    # beside the failure plays what cured it in the most of five seeds
+    assert lab.locator(".lab-panels b").all_inner_texts() == ["minimax of 2014", "R1"]
     # 51 looks, of which a busy page may miss some
     expect(lab.locator(".lab-at")).to_have_text(re.compile(r"([3-5]\d) / \1"), timeout=20_000)
     looks = int(lab.locator(".lab-at").inner_text().split(" / ")[0])
@@ -73,13 +71,13 @@ def test_a_preset_is_one_click_and_two_games_on_one_clock(lab: Page, tmp_path: A
     lab.locator("#learn-charts summary").first.click()
     assert lab.locator("#learn-charts tbody tr").count() > 20
     table = list(csv.DictReader(io.StringIO(saved(lab, "learn-curves").decode())))
-    assert {row["run"] for row in table} == {"minimax of 2014", "non-saturating loss"}
+    assert {row["run"] for row in table} == {"minimax of 2014", "R1"}
     assert float(table[0]["from rest"]) == 1
     # the picture holds the recipe of both
     (tmp_path / "last.png").write_bytes(saved(lab, "learn-saved"))
     recipe = from_picture(tmp_path / "last.png")
     assert recipe.settings["data"] == "dirac"
-    assert recipe.settings["against"] == [{"objective": "non-saturating"}]
+    assert recipe.settings["against"] == [{"r1": 1.0}]
 
 
 def test_what_is_drawn_is_learned_from_and_can_be_held_and_stopped(lab: Page) -> None:

@@ -209,16 +209,16 @@
     window.ganappsCurves?.(stage(), film, look);
   };
 
-  // -- looks arrive; where many come at once, they are seen one after the other, for three seconds at most
+  // -- looks arrive: the last one is shown; where many come at once, they are seen one after the other, in three seconds
 
-  const MOMENT = 120, MOMENTS = 25;
+  const MOMENT = 120, MOMENTS = 25, AT_ONCE = 5, SECOND = 1000;
+  let arrivals = [];
   const ahead = () => {
     const behind = film.looks.length - 1 - film.at;
     if (!film.follows || film.next || behind < 1) return;
-    show(film.at + Math.ceil(behind / MOMENTS));
+    show(film.at + (arrivals.length > AT_ONCE ? Math.ceil(behind / MOMENTS) : behind));
     film.next = setTimeout(() => { film.next = 0; ahead(); }, MOMENT);
   };
-
   const told = () => {
     const news = document.getElementById("learn-told");
     if (!news || news.dataset.seen) return;
@@ -226,6 +226,7 @@
     const look = JSON.parse(news.dataset.told), last = film.looks[film.looks.length - 1];
     if (look.at === 0 || !last || look.at < last.at) Object.assign(film, { looks: [], rows: [], at: -1, follows: true }), rest();
     if (film.looks.length && film.looks[film.looks.length - 1].at === look.at) { film.looks.pop(); film.rows.pop(); film.at = Math.min(film.at, film.looks.length - 1); }
+    arrivals = [...arrivals.filter((time) => performance.now() - time < SECOND), performance.now()];
     film.looks.push(look);
     film.rows.push(look.runs);
     if (look.rows) film.rows = look.rows[0].map((_, i) => look.rows.map((run) => run[i] || {}));
