@@ -204,7 +204,10 @@ class Engine:
         """
         recipe, checkpoint = self.checked(recipe)
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
-        seconds, memory = self._expected(recipe)
+        task = TASKS[recipe.task]
+        measured, memory = self.ledger.get(self._key(recipe), task.units(recipe))
+        named = task.seconds(recipe.settings)
+        seconds = measured if named is None else named
         return Price(seconds, memory, self._download(checkpoint))
 
     def fetches(self, recipe: Recipe) -> bool:
@@ -400,20 +403,12 @@ class Engine:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
         measured.
         """
-        seconds, _ = self._expected(job.recipe)
-        named = TASKS[job.recipe.task].seconds(job.recipe.settings)
+        task = TASKS[job.recipe.task]
+        named = task.seconds(job.recipe.settings)
         if named is not None:
             return int(5 + named)
+        seconds, _ = self.ledger.get(self._key(job.recipe), task.units(job.recipe))
         return 30 if seconds is None else int(5 + 1.5 * seconds)
-
-    def _expected(self, recipe: Recipe) -> tuple[float | None, int | None]:
-        """Seconds that a run takes and memory that it adds: as the task itself says, else as was
-        measured.
-        """
-        task = TASKS[recipe.task]
-        seconds, memory = self.ledger.get(self._key(recipe), task.units(recipe))
-        named = task.seconds(recipe.settings)
-        return (seconds if named is None else named), memory
 
     def _key(self, recipe: Recipe) -> str:
         """What ran where; a texture's price is its own, for more than the texture is enlarged."""

@@ -25,7 +25,7 @@ from ganapps.tasks.learn_lanes import Lane, idle_sentence, lane
 from ganapps.tasks.shared import Seed
 from ganapps.tasks.task import Task
 
-SAME = ("seed", "data", "points", "seconds", "against")  # of all runs beside each other
+SAME = ("seed", "data", "points", "every", "seconds", "against")  # of all runs beside each other
 MOST = 4  # runs beside each other
 SLICE = 0.4  # seconds of computing between two looks: two to three a second
 TURN = 0.05  # seconds that one run plays before the next
@@ -69,6 +69,7 @@ def learn(
     attention: may.Attention = False,
     augment: may.Augment = "none",
     steps: may.Steps | None = None,
+    every: may.Every | None = None,
     seconds: may.Seconds = 20.0,
     against: may.Against | None = None,
 ) -> Iterator[Step]:
@@ -94,7 +95,7 @@ def learn(
     told = seeing.numbers(of_all=True)
     yield Step(0, WHOLE, changes=said, preview=seeing.previews(), numbers=told)
     while True:
-        calls = _played(lanes, seeing.slice)
+        calls = _played(lanes, seeing.slice, every or lanes[0].looked_at_after)
         _insist_on_bounds(lanes)
         share = min(one.share for one in lanes)
         if share == 1:
@@ -152,18 +153,22 @@ def _where(device: Device) -> tuple[Message, ...]:
     return (Message("The Lab learns on the processor: its networks are too small for a GPU."),)
 
 
-def _played(lanes: Sequence[Lane], seconds: float) -> int:
-    """Whoever is furthest behind plays, in short turns, for so many seconds of computing in all;
-    how often a network was called. Between two turns the run may be stopped, and others may
-    compute.
+def _played(lanes: Sequence[Lane], seconds: float, every: int) -> int:
+    """Whoever is furthest behind plays, in short turns, for so many seconds of computing in all, or
+    until each has made `every` steps; how often a network was called. Between two turns the run may
+    be stopped, and others may compute.
     """
     before = [one.trainer.steps for one in lanes]
     played = sum(one.seconds for one in lanes)
     while sum(one.seconds for one in lanes) - played < seconds:
-        behind = min(lanes, key=lambda one: one.share)
-        if behind.share == 1:
+        left = {}
+        for one, steps in zip(lanes, before, strict=True):
+            if one.share < 1 and one.trainer.steps - steps < every:
+                left[one.share] = one, every - (one.trainer.steps - steps)
+        if not left:
             break
-        behind.play(min(TURN, seconds))
+        behind, most = left[min(left)]
+        behind.play(min(TURN, seconds), most)
         careful.look_between(math.ceil(seconds / TURN))
     calls = 0
     for one, steps in zip(lanes, before, strict=True):

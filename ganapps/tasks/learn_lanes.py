@@ -53,6 +53,7 @@ ONLY: Mapping[str, Mapping[str, Any]] = {
 }
 LARGEST = {"batch": 128, "width": 64}  # for pictures: a step of more takes seconds
 ALONE = 100  # steps of a new critic before a trained generator goes on
+CIRCLE_LOOKS = 50  # at a run of two numbers
 SPREAD = 0.05  # of the rivals' own noise
 _drawing = threading.Lock()  # torch draws first weights from one state for all
 
@@ -84,12 +85,22 @@ class Lane:
             return min(1.0, played)
         return min(1.0, max(played, self.seconds / self.choices["seconds"]))
 
-    def play(self, seconds: float) -> None:
-        """Steps for about so long, at least one, none beyond its end."""
+    @property
+    def looked_at_after(self) -> int:
+        """Steps after which there is something new to see, however quickly they were made: two
+        numbers are through before the clock is looked at.
+        """
+        if isinstance(self.trainer, Dirac):
+            return max(1, (self.choices["steps"] or MOST_STEPS) // CIRCLE_LOOKS)
+        return MOST_STEPS
+
+    def play(self, seconds: float, most: int) -> None:
+        """Steps for about so long, at least one, at most so many, none beyond its end."""
         began = time.perf_counter()
         spent, before = 0.0, self.seconds
+        until = self.trainer.steps + most
         try:
-            while spent < seconds and self.share < 1:
+            while spent < seconds and self.trainer.steps < until and self.share < 1:
                 self.trainer.step()
                 spent = time.perf_counter() - began
                 self.seconds = before + spent

@@ -331,6 +331,18 @@ Steps = Annotated[
         says="the run ends after so many steps; 0 for by the clock",
     ),
 ]
+Every = Annotated[
+    int,
+    Setting(
+        1,
+        10_000,
+        label="Steps between two looks (0: by the clock)",
+        seldom=True,
+        unset=0,
+        says="a look comes after so many steps, if not earlier: 1 for step by step; 0 for by the "
+        "clock, two or three times a second",
+    ),
+]
 Seconds = Annotated[
     float,
     Setting(

@@ -201,6 +201,7 @@
       else if (look.real) plane(canvas, look, run);
       else if (!look.walls) circle(canvas, number, place);
     });
+    for (const kind of ["plane", "wall", "circle"]) stage().querySelectorAll(`.lab-${kind}`).forEach((part) => { part.hidden = kind !== (look.walls ? "wall" : look.real ? "plane" : "circle"); });
     const slider = stage().querySelector(".lab-film");
     slider.max = film.looks.length - 1;
     slider.value = number;
@@ -208,19 +209,28 @@
     window.ganappsCurves?.(stage(), film, look);
   };
 
-  // -- looks arrive
+  // -- looks arrive: the last one is shown; where many come at once, they are seen one after the other, in three seconds
 
+  const MOMENT = 120, MOMENTS = 25, AT_ONCE = 5, SECOND = 1000;
+  let arrivals = [];
+  const ahead = () => {
+    const behind = film.looks.length - 1 - film.at;
+    if (!film.follows || film.next || behind < 1) return;
+    show(film.at + (arrivals.length > AT_ONCE ? Math.ceil(behind / MOMENTS) : behind));
+    film.next = setTimeout(() => { film.next = 0; ahead(); }, MOMENT);
+  };
   const told = () => {
     const news = document.getElementById("learn-told");
     if (!news || news.dataset.seen) return;
     news.dataset.seen = "yes";
     const look = JSON.parse(news.dataset.told), last = film.looks[film.looks.length - 1];
-    if (look.at === 0 || !last || look.at < last.at) Object.assign(film, { looks: [], rows: [], at: -1, follows: true });
-    if (film.looks.length && film.looks[film.looks.length - 1].at === look.at) film.looks.pop();
+    if (look.at === 0 || !last || look.at < last.at) Object.assign(film, { looks: [], rows: [], at: -1, follows: true }), rest();
+    if (film.looks.length && film.looks[film.looks.length - 1].at === look.at) { film.looks.pop(); film.rows.pop(); film.at = Math.min(film.at, film.looks.length - 1); }
+    arrivals = [...arrivals.filter((time) => performance.now() - time < SECOND), performance.now()];
     film.looks.push(look);
     film.rows.push(look.runs);
     if (look.rows) film.rows = look.rows[0].map((_, i) => look.rows.map((run) => run[i] || {}));
-    if (film.follows) show(film.looks.length - 1);
+    if (film.follows) ahead();
     else stage().querySelector(".lab-film").max = film.looks.length - 1;
     setTimeout(labelled, 600); // Stop comes and goes with the run
   };
@@ -229,7 +239,7 @@
   // -- the player
 
   const running = () => !!document.querySelector("#learn-stop")?.offsetParent;
-  const still = () => !film.timer && !(film.follows && running());
+  const still = () => !film.timer && !(film.follows && (running() || film.at < film.looks.length - 1));
   const labelled = () => {
     const button = stage().querySelector("[data-do=pause]"), say = words(), held = still();
     button.innerHTML = held ? "&#9654;" : "&#10074;&#10074;";
@@ -277,6 +287,17 @@
     if (event.target.matches?.("[data-layer]")) show(film.at);
   });
   addEventListener("resize", () => { if (stage()) show(film.at); });
+
+  // A link of another tab to a preset (parts/why.py) opens this tab and plays it.
+  const when = (there, then, left = 50) => { if (there()) then(there()); else if (left) setTimeout(() => when(there, then, left - 1), 100); };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.('a[href^="#lab-"]');
+    if (!link) return;
+    event.preventDefault();
+    const name = link.getAttribute("href").slice(5), chosen = () => document.querySelector(`#learn-preset input[value="${name}"]`);
+    [...document.querySelectorAll("[role=tab]")].find((tab) => tab.textContent.trim() === link.dataset.tab)?.click();
+    when(chosen, (input) => { scrollTo({ top: 0 }); if (input.checked) press("learn-go"); else input.click(); });
+  });
 
   // A preset that was clicked is brought into sight, as what a big button makes.
   document.addEventListener("change", (event) => {

@@ -73,7 +73,26 @@ def _player(lang: str) -> str:
         + f'<input type="range" class="lab-film" min="0" max="0" value="0" aria-label="{film}">'
         '<output class="lab-at"></output>'
         + button("slow", escaped(lang, "Slow motion"), "&#188;&#215;")
-        + f'</div><div class="lab-layers">{layers}</div>'
+        + f'</div><div class="lab-layers lab-plane">{layers}</div>{_legend(lang)}'
+    )
+
+
+def _legend(lang: str) -> str:
+    """What the drawings mean."""
+    dots = {"real": escaped(lang, "real"), "made": escaped(lang, "made")}
+    keys = "".join(f'<span class="{name}">{word}</span>' for name, word in dots.items())
+    plane = escaped(
+        lang,
+        "The ground is green where D takes a point for real, violet where for made; an arrow is "
+        "where a point is told to go.",
+    )
+    wall = escaped(
+        lang, "The bar under a picture is D's verdict: violet for made ones, green for real ones."
+    )
+    circle = escaped(lang, "The generator's number lies across, D's slope up: both want to be 0.")
+    return (
+        f'<p class="lab-legend lab-plane">{keys}{plane}</p>'
+        f'<p class="lab-legend lab-wall">{wall}</p><p class="lab-legend lab-circle">{circle}</p>'
     )
 
 

@@ -17,6 +17,7 @@ CALLS, SECONDS, QUALITY, FILM = (
     "#compare-quality",
     "#compare-films",
 )
+LAB = "#lab-"  # and the name of a preset: the page goes there and plays it (lab.js)
 TEXTS = (
     (
         "One pass against many",
@@ -34,16 +35,23 @@ TEXTS = (
         "A GAN is two networks that fight: one forges pictures, the other tells them from real "
         "ones, and both get better by it ({gan}). "
         "What remains is the forger. A diffusion model is one network with one task: to say what "
-        "noise was added to a picture ({ddpm}).",
-        {"gan": "Goodfellow 2014, arXiv:1406.2661", "ddpm": "Ho 2020, arXiv:2006.11239"},
+        "noise was added to a picture ({ddpm}). Watch them in the Lab: {works}; {rivals}.",
+        {
+            "gan": "Goodfellow 2014, arXiv:1406.2661",
+            "ddpm": "Ho 2020, arXiv:2006.11239",
+            "works": ("the game of 2014", LAB + "works"),
+            "rivals": ("a GAN and its rivals", LAB + "rivals"),
+        },
     ),
     (
         "Calm or stormy training",
         "A fight has no loss that simply falls: it can circle or tip over ({converge}). Gradient "
         "penalties ({penalty}) and losses that compare real and forged "
         "pictures in pairs ({r3gan}) tame it. Saying what noise was added is plain regression, as "
-        "steady as learning to copy.",
+        "steady as learning to copy. In the Lab: {circles}; {dies}.",
         {
+            "circles": ("two numbers that circle for ever", LAB + "dirac"),
+            "dies": ("a gradient that dies", LAB + "dies-frozen"),
             "converge": "Mescheder 2018, arXiv:1801.04406",
             "penalty": "Gulrajani 2017, arXiv:1704.00028",
             "r3gan": "Huang 2024, arXiv:2501.05441",
@@ -53,8 +61,10 @@ TEXTS = (
         "What is left out",
         "Nobody punishes a forger for pictures that he never draws, so a GAN may leave out whole "
         "kinds of them ({modes}); for a diffusion model every training picture "
-        "counts, and it covers more ({beat}). Recall measures just that ({recall}): {quality}.",
+        "counts, and it covers more ({beat}). Recall measures just that ({recall}): {quality}. "
+        "In the Lab: {dropped}.",
         {
+            "dropped": ("modes that are left out", LAB + "dropped"),
             "modes": "Salimans 2016, arXiv:1606.03498",
             "beat": "Dhariwal 2021, arXiv:2105.05233",
             "recall": "Kynkäänniemi 2019, arXiv:1904.06991",
@@ -107,13 +117,14 @@ def why(lang: str) -> str:
 
 
 def _linked(text: str, links: dict, lang: str) -> str:
-    """A text with its links: a paper (by its arXiv number) or a figure on this page. Nothing is
-    fetched until a person follows one.
+    """A text with its links: a paper (by its arXiv number), a figure on this page, or a preset of
+    the Lab. Nothing is fetched until a person follows one.
     """
     made = {}
     for name, target in links.items():
         if isinstance(target, tuple):
-            made[name] = f'<a href="{target[1]}">{escaped(lang, target[0])}</a>'
+            tab = f' data-tab="{escaped(lang, "Lab")}"' if target[1].startswith(LAB) else ""
+            made[name] = f'<a href="{target[1]}"{tab}>{escaped(lang, target[0])}</a>'
         else:
             number = target.rpartition("arXiv:")[2]
             made[name] = (

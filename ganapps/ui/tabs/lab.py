@@ -351,11 +351,8 @@ class LabTab(Tab):
         request: gr.Request,
     ) -> Iterator[dict]:
         lang = common.language(request)
-        yield self.busy(True) | {
-            self.told: "",
-            self.line: "",
-            **self._files(None, None, None, lang),
-        }
+        yield self.busy(True)  # alone: beside other updates Gradio can lose what is visible
+        yield {self.told: "", self.line: "", **self._files(None, None, None, lang)}
         play = Play(recipe, [named(lang, name) for name in names], preset.judge.number)
         with self.underway.of(request.session_hash) as held:
             held.it = play

@@ -1,0 +1,133 @@
+"""The real window in a real Chromium: the Lab as a person uses it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import urllib.request
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from ganapps.recipe import Recipe, from_picture
+from tests.window import go, open_tab, unfold
+
+LINE, BIG = "#learn-line", ".lab-panels .lab-big"
+# how many places of a canvas are drawn, and in how many colours
+INK = """(canvas) => {
+  const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  const colours = new Set();
+  for (let i = 0; i < pixels.length; i += 4)
+    if (pixels[i + 3]) colours.add(pixels.slice(i, i + 3).join());
+  return colours.size;
+}"""
+
+
+@pytest.fixture
+def lab(page: Page) -> Page:
+    """The Lab, opened."""
+    open_tab(page, "Lab")
+    return page
+
+
+def shorten(page: Page, steps: int) -> None:
+    """A run of so many steps."""
+    unfold(page, "learn-more")
+    page.get_by_label("Steps (0: by the clock)").fill(str(steps))
+    page.get_by_label("Steps (0: by the clock)").press("Tab")
+
+
+def over(page: Page) -> None:
+    expect(page.locator(LINE)).to_contain_text("nothing changed", timeout=60_000)
+    expect(page.locator("#learn-go")).to_be_visible()
+    expect(page.locator("#learn-curves a")).to_be_visible()
+
+
+def saved(page: Page, place: str) -> bytes:
+    address = page.locator(f"#{place} a").get_attribute("href")
+    return urllib.request.urlopen(page.url.split("?")[0] + str(address)).read()
+
+
+def test_a_preset_is_one_click_and_two_games_on_one_clock(lab: Page, tmp_path: Any) -> None:
+    lab.locator("#learn-preset").get_by_text("Never settles").click()
+    over(lab)
+    expect(lab.locator("#learn-sentence")).to_contain_text("circle around their rest for ever")
+    expect(lab.locator("#learn-sentence")).to_contain_text("R1 5 of 5")
+    # beside the failure plays what cured it in the most of five seeds
+    assert lab.locator(".lab-panels b").all_inner_texts() == ["minimax of 2014", "R1"]
+    # 51 looks, of which a busy page may miss some
+    expect(lab.locator(".lab-at")).to_have_text(re.compile(r"([3-5]\d) / \1"), timeout=20_000)
+    looks = int(lab.locator(".lab-at").inner_text().split(" / ")[0])
+    expect(lab.locator(BIG).first).to_contain_text("from rest")
+    assert all(canvas.evaluate(INK) for canvas in lab.locator(".lab-panels canvas").all())
+    # the player goes back, and says where it is
+    lab.get_by_role("button", name="One look back").click()
+    expect(lab.locator(".lab-at")).to_have_text(f"{looks - 1} / {looks}")
+    lab.locator(".lab-film").press("Home")
+    expect(lab.locator(".lab-at")).to_have_text(f"1 / {looks}")
+    # curves have a table, and are saved
+    lab.locator("#learn-charts summary").first.click()
+    assert lab.locator("#learn-charts tbody tr").count() > 20
+    table = list(csv.DictReader(io.StringIO(saved(lab, "learn-curves").decode())))
+    assert {row["run"] for row in table} == {"minimax of 2014", "R1"}
+    assert float(table[0]["from rest"]) == 1
+    # the picture holds the recipe of both
+    (tmp_path / "last.png").write_bytes(saved(lab, "learn-saved"))
+    recipe = from_picture(tmp_path / "last.png")
+    assert recipe.settings["data"] == "dirac"
+    assert recipe.settings["against"] == [{"r1": 1.0}]
+
+
+def test_what_is_drawn_is_learned_from_and_can_be_held_and_stopped(lab: Page) -> None:
+    unfold(lab, "learn-own")
+    lab.locator("#learn-data input").click()
+    lab.locator("#learn-data").get_by_role("option", name="points that you draw").click()
+    expect(lab.locator('#learn-preset input[value="own"]')).to_be_checked()
+    pad = lab.locator(".lab-pad canvas")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    assert box
+    lab.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    lab.mouse.down()
+    lab.mouse.move(box["x"] + box["width"] * 3 / 4, box["y"] + box["height"] / 2, steps=20)
+    lab.mouse.up()
+    typed = lab.locator("#learn-points textarea")
+    first = typed.input_value().splitlines()[0].split(",")
+    assert float(first[0]) == pytest.approx(-1.1, abs=0.1)
+    assert float(first[1]) == pytest.approx(0, abs=0.1)
+    lab.locator("#learn-go").click()
+    expect(lab.locator(BIG)).to_contain_text("gradient at G", timeout=30_000)
+    lab.get_by_role("button", name="Pause").click()
+    lab.wait_for_timeout(2_500)  # the look under way ends, then nothing is computed
+    held = lab.locator(".lab-film").get_attribute("max")
+    lab.wait_for_timeout(1_500)
+    assert lab.locator(".lab-film").get_attribute("max") == held
+    lab.get_by_role("button", name="One look on").click()
+    expect(lab.locator(".lab-film")).not_to_have_attribute("max", str(held), timeout=20_000)
+    lab.locator("#learn-stop").click()
+    expect(lab.locator(LINE)).to_contain_text("stopped")
+    assert saved(lab, "learn-curves").startswith(b"run,step,seconds,")
+    # words that are no point are named
+    typed.fill("0.5, up")
+    lab.locator("#learn-go").click()
+    expect(lab.locator(LINE)).to_contain_text("0.5, up is no point")
+
+
+def test_pictures_are_a_wall_and_the_generator_is_kept(lab: Page) -> None:
+    settings = {"data": "digits", "steps": 4, "width": 8, "noise": 4}
+    address = lab.url.split("?")[0]
+    go(lab, address + Recipe("learn", "new", settings).to_link())
+    expect(lab.locator(LINE)).to_contain_text("press Learn")
+    lab.locator("#learn-go").click()
+    over(lab)
+    assert lab.locator(".lab-panels canvas").first.evaluate(INK) > 20
+    assert len(saved(lab, "learn-generator")) > 10_000
+
+
+def test_a_text_of_compare_leads_to_its_preset(page: Page) -> None:
+    open_tab(page, "Compare")
+    page.locator("#compare-why").get_by_text("two numbers that circle for ever").click()
+    expect(page.locator("#learn-sentence")).to_contain_text("circle around their rest")
+    over(page)
