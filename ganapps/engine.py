@@ -20,8 +20,8 @@ from ganapps.models import hub, own_file, runtime
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.hub import proxies
 from ganapps.models.runtime import Runtime
-from ganapps.pictures import images
-from ganapps.pictures.uploads import open_upload, shows, size_of
+from ganapps.pictures import images, masks
+from ganapps.pictures.uploads import Upload, open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Made, Part, Report, Step
 from ganapps.settings import check
@@ -74,7 +74,8 @@ class Engine:
     ) -> Generator[Result, None, None]:
         """Results as they are made. Stoppable: close the iterator.
 
-        `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own,
+        `pictures` are paths of uploads, behind them those of masks for tasks that take some: what
+        is small enough of these is a setting from then on; `weights` that of a checkpoint file of the person's own,
         which takes the model's place: the recipe then names its sha256. A `rehearsal` (as
         `workers.Job` says) disturbs the seconds of a run, so they go into no price.
         Raises UserError or WeightsError, a sentence for the person, before or during the run.
@@ -85,7 +86,8 @@ class Engine:
             recipe = replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
         recipe, checkpoint = self.checked(recipe)
         wanted = TASKS[recipe.task].pictures
-        if len(pictures) != wanted:
+        drawn = pictures[wanted:]
+        if len(pictures) < wanted or len(drawn) > len(TASKS[recipe.task].masks):
             raise UserError(
                 "The task {task} takes {wanted:picture|pictures}, {got} came.",
                 task=recipe.task,
@@ -93,10 +95,15 @@ class Engine:
                 got=len(pictures),
             )
         uploads = tuple(open_upload(path) for path in pictures)
-        located = given or (yield from self._fetched(recipe, checkpoint))
-        facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
+        recipe, large, said = _drawn(recipe, uploads[wanted:])
+        located = given or (yield from self._fetched(recipe, checkpoint, recipe.revision))
+        others = {}
+        for name, row in self._others(recipe).items():
+            others[name] = row, (yield from self._fetched(recipe, row, None))
+        uploads, masked = uploads[:wanted], uploads[wanted:] if large else ()
+        facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in (*uploads, *masked))
         changes = (*_provenance(recipe, located, facts), *_not_a_list(recipe))
-        changes += tuple(c for u in uploads for c in u.changes)
+        changes += said + tuple(c for u in (*uploads, *masked) for c in u.changes)
         recipe = _chained(
             replace(
                 recipe,
@@ -105,9 +112,9 @@ class Engine:
                 pictures=facts,
                 app=__version__,
             ),
-            pictures,
+            pictures[:wanted],
         )
-        job = Job(recipe, checkpoint, located, uploads, changes, rehearsal)
+        job = Job(recipe, checkpoint, located, uploads, changes, rehearsal, others, large)
         parts: tuple[Part, ...] = ()
         with closing(self._on_device(job)) as steps:
             began = time.monotonic()
@@ -128,12 +135,12 @@ class Engine:
             )
 
     def _fetched(
-        self, recipe: Recipe, checkpoint: Checkpoint
+        self, recipe: Recipe, checkpoint: Checkpoint, revision: str | None
     ) -> Generator[Result, None, hub.Located]:
-        """The model's file; Results without pictures while it downloads."""
+        """A model's file; Results without pictures while it downloads."""
         device = self.runtime.device.with_precision(recipe.precision)
         report = Report(checkpoint.id, device.title, device.precision, str(checkpoint.sources[0]))
-        with closing(self.runtime.located(checkpoint, recipe.revision)) as fetching:
+        with closing(self.runtime.located(checkpoint, revision)) as fetching:
             while True:
                 try:
                     progress = next(fetching)
@@ -160,17 +167,11 @@ class Engine:
                 task=recipe.task,
                 known=", ".join(TASKS),
             )
-        checkpoint = self.runtime.checkpoint(recipe.checkpoint, task.models)
-        if checkpoint.task != task.models:
-            raise UserError(
-                "The model {model} is for {its}, not for {task}: choose another one.",
-                model=checkpoint.title,
-                its=checkpoint.task,
-                task=task.models,
-            )
+        checkpoint = self._row_for(recipe.checkpoint, task.models, task.also)
         self.runtime.device.with_precision(recipe.precision)
         own = checkpoint.defaults if recipe.task == checkpoint.task else {}
         recipe = replace(recipe, settings=check(task.function, {**own, **recipe.settings}))
+        self._others(recipe)
         chosen = recipe.settings.get("labels") if task.models == "faces" else None
         if chosen and (table := self._known_labels(checkpoint)):
             table.numbers(chosen)
@@ -181,6 +182,29 @@ class Engine:
                 most=LARGEST,
             )
         return recipe, checkpoint
+
+    def _row_for(self, name: str, task: str, also: Sequence[str] = ()) -> Checkpoint:
+        """The row of that name, whose models do `task`. Raises UserError for another one."""
+        checkpoint = self.runtime.checkpoint(name, task)
+        if checkpoint.task not in (task, *also):
+            raise UserError(
+                "The model {model} is for {its}, not for {task}: choose another one.",
+                model=checkpoint.title,
+                its=checkpoint.task,
+                task=task,
+            )
+        return checkpoint
+
+    def _others(self, recipe: Recipe) -> dict[str, Checkpoint]:
+        """The rows of the further models that a checked recipe names, by their settings. Raises
+        UserError for one that does something else.
+        """
+        named = TASKS[recipe.task].others
+        return {
+            name: self._row_for(recipe.settings[name], model.task)
+            for name, model in named.items()
+            if recipe.settings[name]
+        }
 
     def linked(self, query: Mapping[str, str]) -> Recipe | None:
         """The recipe of a link's query, without what is no setting of its task: trackers add names
@@ -199,15 +223,21 @@ class Engine:
         does; of `pictures` only the headers are read.
         """
         recipe, checkpoint = self.checked(recipe)
-        recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
+        brought = pictures[: TASKS[recipe.task].pictures]
+        recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in brought))
         unit, memory = self.ledger.get(self._key(recipe))
         seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
-        return Price(seconds, memory, self._download(checkpoint))
+        fetched = [self._download(row) for row in (checkpoint, *self._others(recipe).values())]
+        known = [size for size in fetched if size is not None]
+        return Price(seconds, memory, sum(known) if len(known) == len(fetched) else None)
 
     def fetches(self, recipe: Recipe) -> bool:
         """May a run fetch something from the Hub? Raises UserError as `run` does."""
         recipe, checkpoint = self.checked(recipe)
-        return self.runtime.fetches(checkpoint, recipe.revision)
+        others = self._others(recipe).values()
+        return self.runtime.fetches(checkpoint, recipe.revision) or any(
+            self.runtime.fetches(row) for row in others
+        )
 
     def _download(self, checkpoint: Checkpoint) -> int | None:
         """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the
@@ -415,6 +445,31 @@ def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:
         except UserError:
             continue  # a picture from elsewhere
     return recipe
+
+
+def _drawn(
+    recipe: Recipe, uploads: Sequence[Upload]
+) -> tuple[Recipe, dict[str, str], tuple[Message, ...]]:
+    """The recipe with the masks that came as files, packed; those that are too large for a recipe,
+    by their settings; and what there is to say.
+    """
+    large: dict[str, str] = {}
+    said: tuple[Message, ...] = ()
+    for name, upload in zip(TASKS[recipe.task].masks, uploads):
+        text = masks.packed(masks.of_file(upload))
+        if len(text) <= masks.LONGEST:
+            recipe = recipe.with_settings(**{name: text})
+            continue
+        large[name] = text
+        said += (
+            Message(
+                "This mask is too large for a recipe ({size} kB, at most {most} kB): who makes the "
+                "picture again gives the mask again.",
+                size=round(len(text) / 1024),
+                most=masks.LONGEST // 1024,
+            ),
+        )
+    return recipe, large, said
 
 
 def _provenance(

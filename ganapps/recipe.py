@@ -26,6 +26,8 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SENTENCE_ENDS = ".,;:!?)]}>\"'"
+# settings that are drawn by hand: too long for a link
+DRAWN = ("mask",)
 TOP = ("task", "checkpoint", "precision", "revision")  # what a link says beside the settings
 
 
@@ -75,7 +77,7 @@ class Recipe:
 
     def to_link(self) -> str:
         """The query string that asks for this again: `?task=faces&checkpoint=heads-64&seed=7`.
-        Holds no upload.
+        Holds no upload, and nothing that was drawn (`beyond_link`).
         """
         pairs = [("task", self.task), ("checkpoint", self.checkpoint)]
         pairs += [
@@ -91,9 +93,14 @@ class Recipe:
                 else json.dumps(v, ensure_ascii=False),
             )
             for k, v in sorted(self.settings.items())
-            if v is not None and v != {}
+            if v is not None and v != {} and k not in DRAWN
         ]
         return "?" + urlencode(pairs, quote_via=quote)
+
+
+def beyond_link(recipe: Recipe) -> bool:
+    """Does the recipe hold something that its link leaves out?"""
+    return any(recipe.settings.get(name) for name in DRAWN)
 
 
 def from_json(text: str | bytes) -> Recipe:

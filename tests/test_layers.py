@@ -37,6 +37,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "models.runtime": ({"models", "networks", "device", "errors"}, {"torch"}),
     "pictures": (set(), set()),
     "pictures.uploads": ({"pictures.uploads", "report", "errors"}, {"PIL", "numpy"}),
+    "pictures.masks": ({"pictures.uploads", "errors"}, {"numpy"}),
     "pictures.png_file": (set(), {"numpy"}),
     "pictures.images": ({"pictures", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
     "pictures.temporary": ({"errors"}, {"filelock"}),
@@ -58,7 +59,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"PIL", "huggingface_hub"},
     ),
     "workers": (
-        {"workers", "tasks", "models", "measure", "pictures.uploads", "recipe", "report", "errors"},
+        {"workers", "tasks", "models", "measure", "pictures.uploads", "networks.contracts"}
+        | {"recipe", "report", "errors"},
         set(),
     ),
     "engine": (
@@ -88,6 +90,10 @@ ALONE = {
     "tasks/edit.py": {"PIL"},
     "tasks/between.py": {"PIL"},
     "tasks/cycle.py": {"PIL"},
+    "tasks/fill_tiles.py": {"PIL"},
+    "tasks/fit_face.py": {"PIL"},
+    "tasks/fit_prior.py": {"PIL"},
+    "tasks/repair.py": {"PIL"},
     "tasks/figures.py": {"PIL", "skimage"},
     "tasks/resample.py": {"PIL"},
     "networks/diffusion/folder_parts.py": {"diffusers"},

@@ -5,13 +5,14 @@ from __future__ import annotations
 from ganapps.tasks.between import DRIFT, WALK
 from ganapps.tasks.denoise import DENOISE
 from ganapps.tasks.faces import FACES, LOOP, STRIP
+from ganapps.tasks.repair import REPAIR
 from ganapps.tasks.task import Task
 from ganapps.tasks.text import TEXT
 from ganapps.tasks.translate import TRANSLATE
 from ganapps.tasks.upscale import UPSCALE
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE)
+    task.name: task for task in (FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE, REPAIR)
 }
 
 

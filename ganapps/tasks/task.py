@@ -8,7 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ganapps.recipe import Recipe
-from ganapps.settings import Declared, Picture, pictures_of, settings_of
+from ganapps.settings import (
+    Declared,
+    Mask,
+    Model,
+    Picture,
+    masks_of,
+    models_of,
+    pictures_of,
+    settings_of,
+)
 
 
 @dataclass(frozen=True)
@@ -16,7 +25,8 @@ class Task:
     """A task function, as recipes name it.
 
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
-    its seconds go by. `says` is a sentence for programs and the docs.
+    its seconds go by. `says` is a sentence for programs and the docs. `also` are other kinds of
+    models that can do it, if not as their own work.
     """
 
     name: str
@@ -24,6 +34,7 @@ class Task:
     models: str
     work: tuple[str, ...]
     says: str
+    also: tuple[str, ...] = ()
 
     @property
     def settings(self) -> Mapping[str, Declared]:
@@ -34,6 +45,16 @@ class Task:
     def inputs(self) -> Mapping[str, Picture]:
         """The uploads that it takes, by name, in their order."""
         return pictures_of(self.function)
+
+    @property
+    def masks(self) -> Mapping[str, Mask]:
+        """The settings that mark pixels of an upload, by name."""
+        return masks_of(self.function)
+
+    @property
+    def others(self) -> Mapping[str, Model]:
+        """The settings that name one more model, by name."""
+        return models_of(self.function)
 
     @property
     def pictures(self) -> int:

@@ -13,6 +13,7 @@ from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.runtime import Runtime
+from ganapps.networks.contracts import Network
 from ganapps.report import Report, Step
 from ganapps.tasks import careful, labels
 from ganapps.tasks.table import TASKS
@@ -33,12 +34,15 @@ class Here:
         network = ready.network
         careful.watched(network)
         device = asked.with_precision(job.recipe.precision, network.precisions)
-        stream = TASKS[job.recipe.task].function(
+        task = TASKS[job.recipe.task]
+        stream = task.function(
             network,
             device,
-            labels_of(self.runtime, job.checkpoint, network.label_dim),
+            self._others(job)
+            if task.others
+            else labels_of(self.runtime, job.checkpoint, network.label_dim),
             *job.uploads,
-            **job.recipe.settings,
+            **{**job.recipe.settings, **job.drawn},
         )
         report = Report(
             job.checkpoint.id,
@@ -56,6 +60,15 @@ class Here:
             for step in _in_turns(stream, turn, meter, counter):
                 report = _charged(report, step, meter, counter)
                 yield step, report
+
+
+    def _others(self, job: Job) -> dict[str, Network]:
+        """The networks of the further models, by the settings that name them."""
+        found = {}
+        for name, (checkpoint, located) in job.others.items():
+            found[name] = self.runtime.network(checkpoint, located).network
+            careful.watched(found[name])
+        return found
 
 
 def _in_turns(
