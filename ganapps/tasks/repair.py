@@ -178,6 +178,7 @@ REPAIR = Task(
     work=("steps",),
     says="Fill what is marked of a picture. Nothing else of it changes.",
     also=("faces",),
+    trial={"box": [24, 24, 24, 24]},
 )
 
 
@@ -228,7 +229,8 @@ def _weights(marked: np.ndarray, grow: int, feather: int) -> np.ndarray:
         slice(max(0, left - reach), right + reach),
     )
     beyond = masks.distances(marked[near], reach) - grow
-    weights[near] = np.clip(1 - beyond / (feather + 1), 0, 1)
+    rim = np.where(beyond <= feather, 1 - beyond / (feather + 1), 0)
+    weights[near] = np.where(beyond <= 0, 1, rim)
     return weights
 
 

@@ -5,7 +5,8 @@ work goes by.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from ganapps.recipe import Recipe
 from ganapps.settings import (
@@ -26,7 +27,8 @@ class Task:
 
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
     its seconds go by. `says` is a sentence for programs and the docs. `also` are other kinds of
-    models that can do it, if not as their own work.
+    models that can do it, if not as their own work. `trial` are settings of a short run that shows
+    whether a model works.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Task:
     work: tuple[str, ...]
     says: str
     also: tuple[str, ...] = ()
+    trial: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def settings(self) -> Mapping[str, Declared]:

@@ -114,6 +114,14 @@ ENDPOINTS = (
         "Streams: an answer after each strip, the last one with the result.",
         'The PNG file with its recipe inside, and {"recipe", "report"}.',
     ),
+    Endpoint(
+        "repair",
+        ("picture", "mask", "model", "box", "alpha", "grow", "feather", "steps", "seed")
+        + ("does", "face", "keep_place", "precision", "weights"),
+        "Streams: an answer after each window or look, the last one with the result.",
+        'The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured '
+        "on it.",
+    ),
 )
 
 
@@ -130,10 +138,11 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
         settings = {
             name: asked(declared, given[name])
             for name, declared in task.settings.items()
-            if given[name] is not None
+            if given[name] is not None and name not in task.masks
         }
         recipe = Recipe(task.name, given["model"], settings, given["precision"])
         pictures = [_path(given[name], name) for name in task.inputs]
+        pictures += [_path(given[name], name) for name in task.masks if given[name] is not None]
         yield from answers(engine, recipe, pictures, given["weights"])
 
     arguments = dict(RECIPE)
@@ -142,6 +151,8 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
         arguments[name] = Argument(gr.FileData | None, None, f"{picture.says}.")
     for name, declared in task.settings.items():
         arguments[name] = _argument(declared, published.defaults)
+    for name, mask in task.masks.items():
+        arguments[name] = Argument(gr.FileData | None, None, f"{mask.says}.")
     ordered = {name: arguments[name] for name in (*published.order, *arguments)}
     says = f"{task.says} {published.streams}"
     return _signed(endpoint, task.name, ordered, says, published.returns)
