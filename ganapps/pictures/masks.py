@@ -66,8 +66,8 @@ def transparent(pixels: np.ndarray) -> np.ndarray:
 
 
 def boxed(size: tuple[int, int], box: list[int]) -> np.ndarray:
-    """[H, W] of a picture of `size` (W, H): the rectangle [x, y, width, height], or as much of it as
-    lies inside. Raises UserError where that is nothing.
+    """[H, W] of a picture of `size` (W, H): the rectangle [x, y, width, height], or as much of it
+    as lies inside. Raises UserError where that is nothing.
     """
     width, height = size
     whole = all(isinstance(n, int) and not isinstance(n, bool) for n in box)

@@ -146,8 +146,8 @@ def repair(
     face: FaceBox | None = None,
     keep_place: KeepPlace = False,
 ) -> Iterator[Step]:
-    """`picture` with what `mask`, `box` and `alpha` mark filled; a Step after every window, or every
-    few steps of a fitting, which show how it looks; the last one holds the result.
+    """`picture` with what `mask`, `box` and `alpha` mark filled; a Step after every window, or
+    every few steps of a fitting, which show how it looks; the last one holds the result.
 
     The mark is grown by `grow` pixels. Outside of it nothing changes by a level, but for `feather`
     pixels over which the filling fades out. `steps`, `seed`, `does` and `face` are of what is
@@ -260,7 +260,7 @@ def pasted(source: np.ndarray, filled: np.ndarray, hole: Hole) -> np.ndarray:
 def _filler(
     network: Network, device: Device, source: np.ndarray, hole: Hole, asked: dict[str, Any]
 ) -> Filler:
-    """Who fills. Raises UserError where this model does not, or is asked for what it does not do."""
+    """Who fills. Raises UserError where this model does not, or takes no such setting."""
     crop = _colours(hidden.extended(hole.crop(source)))
     known = hole.crop(hole.weights) < 1
     if isinstance(network, PicturePrior):
@@ -271,7 +271,9 @@ def _filler(
     if not isinstance(network, Inpainter):
         raise UserError("This model does not fill holes: choose a filler.")
     if asked["steps"] is not None:
-        raise UserError("This model is not fitted to the picture and takes no steps: leave them out.")
+        raise UserError(
+            "This model is not fitted to the picture and takes no steps: leave them out."
+        )
     return Filling(network, device, crop, known)
 
 

@@ -28,7 +28,8 @@ class Task:
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
     its seconds go by. `says` is a sentence for programs and the docs. `also` are other kinds of
     models that can do it, if not as their own work. `trial` are settings of a short run that shows
-    whether a model works.
+    whether a model works. `directed`: behind the labels its function takes the directions that
+    ship for the model.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Task:
     says: str
     also: tuple[str, ...] = ()
     trial: Mapping[str, Any] = field(default_factory=dict)
+    directed: bool = False
 
     @property
     def settings(self) -> Mapping[str, Declared]:

@@ -77,9 +77,10 @@ def begin(network: Denoiser) -> None:
     *inner, last = (layer for layer in network.model if isinstance(layer, nn.Conv2d))
     for layer in inner:
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        nn.init.zeros_(layer.bias)
+    for bias in (layer.bias for layer in (*inner, last)):
+        assert bias is not None, "all of them have one"
+        nn.init.zeros_(bias)
     nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
 
 
 def pairs(whole: Tensor, side: int) -> tuple[Tensor, Tensor]:

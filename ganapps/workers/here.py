@@ -7,17 +7,19 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from ganapps.errors import Message, WeightsError
 from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
 from ganapps.models.catalog import Checkpoint
+from ganapps.models.directions import for_generator
 from ganapps.models.runtime import Runtime
 from ganapps.networks.contracts import Network
 from ganapps.report import Report, Step
-from ganapps.tasks import careful, labels
+from ganapps.tasks import careful, directions, labels
 from ganapps.tasks.table import TASKS
-from ganapps.workers import Job, runs, shares
+from ganapps.workers import Job, shares, signals
 
 
 class Here:
@@ -35,15 +37,13 @@ class Here:
         careful.watched(network)
         device = asked.with_precision(job.recipe.precision, network.precisions)
         task = TASKS[job.recipe.task]
-        stream = task.function(
-            network,
-            device,
-            self._others(job)
-            if task.others
-            else labels_of(self.runtime, job.checkpoint, network.label_dim),
-            *job.uploads,
-            **{**job.recipe.settings, **job.drawn},
-        )
+        known: list[Any] = [labels_of(self.runtime, job.checkpoint, network.label_dim)]
+        if task.others:
+            known = [self._others(job)]
+        if task.directed:
+            known.append(directions_of(job.located.sha256))
+        given = {**job.recipe.settings, **job.drawn}
+        stream = task.function(network, device, *known, *job.uploads, **given)
         report = Report(
             job.checkpoint.id,
             device.title,
@@ -61,7 +61,6 @@ class Here:
                 report = _charged(report, step, meter, counter)
                 yield step, report
 
-
     def _others(self, job: Job) -> dict[str, Network]:
         """The networks of the further models, by the settings that name them."""
         found = {}
@@ -75,18 +74,18 @@ def _in_turns(
     stream: Iterator[Step], turn: shares.Turn, meter: Meter, counter: Flops
 ) -> Iterator[Step]:
     """The task's steps; each has the device for itself, but for others whose turn it is."""
-    signals = runs.signals()
+    own = signals.current()
 
     def rest() -> None:
         if turn.due():
             with meter.paused():
                 turn.pass_on()
 
-    watch = careful.Watch(stop=runs.check, rest=rest, tell=signals.tell)
+    watch = careful.Watch(stop=signals.check, rest=rest, tell=own.tell)
     charged = True
     while True:
         with ExitStack() as stack:
-            with signals.waiting(turn):
+            with own.waiting(turn):
                 stack.enter_context(turn)
             stack.enter_context(meter if charged else nullcontext())
             stack.enter_context(counter if charged else nullcontext())
@@ -130,6 +129,14 @@ def labels_of(runtime: Runtime, checkpoint: Checkpoint, count: int) -> labels.La
         if count
         else None
     )
+
+
+def directions_of(sha256: str | None) -> directions.Known:
+    """What ships of directions for the generator whose file has this sha256. Raises WeightsError
+    for a damaged file.
+    """
+    shipped = for_generator(sha256)
+    return directions.known([(contents.tensors, contents.settings) for contents in shipped])
 
 
 def _once(changes: tuple[Message, ...]) -> Iterator[Message]:

@@ -60,7 +60,9 @@ class EncoderBlock(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """Twice the size, beside what the encoder saw there; its picture is added to the smaller one's."""
+    """Twice the size, beside what the encoder saw there; its picture is added to the smaller
+    one's.
+    """
 
     def __init__(self, inputs: int, outputs: int, side: int) -> None:
         super().__init__()
@@ -139,8 +141,8 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> MiGan:
-    """The network of a checkpoint, float32, or of an ONNX file, whose `settings` have `nodes`; sizes
-    are read from the shapes.
+    """The network of a checkpoint, float32, or of an ONNX file, whose `settings` have `nodes`;
+    sizes are read from the shapes.
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
@@ -170,7 +172,9 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def _exported(tensors: Mapping[str, Tensor], nodes: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+def _exported(
+    tensors: Mapping[str, Tensor], nodes: Sequence[Mapping[str, Any]]
+) -> dict[str, Tensor]:
     """An ONNX file: the exporter keeps names of convolutions, stores one of two equal tensors, and
     multiplies noise by its strength beforehand; layers come in their order.
     """

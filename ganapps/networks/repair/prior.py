@@ -101,6 +101,11 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DeepImagePrior:
 
 def _layer(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Sequential:
     mirrored = nn.Conv2d(
-        inputs, outputs, kernel, stride, kernel // 2, padding_mode="reflect" if kernel > 1 else "zeros"
+        inputs,
+        outputs,
+        kernel,
+        stride,
+        kernel // 2,
+        padding_mode="reflect" if kernel > 1 else "zeros",
     )
     return nn.Sequential(mirrored, nn.BatchNorm2d(outputs), nn.LeakyReLU(SLOPE))
