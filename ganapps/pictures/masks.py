@@ -124,7 +124,8 @@ def distances(mask: np.ndarray, most: int) -> np.ndarray:
     for step in range(1, min(most, mask.shape[1] - 1) + 1):
         np.minimum(best[:, step:], squares[:, :-step] + step**2, out=best[:, step:])
         np.minimum(best[:, :-step], squares[:, step:] + step**2, out=best[:, :-step])
-    return np.minimum(np.sqrt(best.astype(np.float32)), far)
+    exact = np.sqrt(best.astype(np.float32))
+    return np.where(exact <= most, exact, np.float32(far))
 
 
 def grown(mask: np.ndarray, by: int) -> np.ndarray:

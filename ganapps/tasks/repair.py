@@ -16,7 +16,7 @@ from ganapps.pictures import masks
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
 from ganapps.settings import Mask, Picture, Setting
-from ganapps.tasks import finish, hidden
+from ganapps.tasks import finish, hidden, planes
 from ganapps.tasks.faces import number
 from ganapps.tasks.fill_tiles import Filling
 from ganapps.tasks.fit_face import FaceFit
@@ -158,7 +158,7 @@ def repair(
     source = picture.pixels
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
     if isinstance(network, PicturePrior) and does != "fill":
-        whole = PriorFit(network, device, _colours(source), None, steps, number(seed), does)
+        whole = PriorFit(network, device, planes.colours(source), None, steps, number(seed), does)
         yield from _stepped(whole)
         pixels = _as_came(whole.result, source)
         yield _last(whole, pixels, source, about, whole.figures, ())
@@ -261,7 +261,7 @@ def _filler(
     network: Network, device: Device, source: np.ndarray, hole: Hole, asked: dict[str, Any]
 ) -> Filler:
     """Who fills. Raises UserError where this model does not, or takes no such setting."""
-    crop = _colours(hidden.extended(hole.crop(source)))
+    crop = planes.colours(hidden.extended(hole.crop(source)))
     known = hole.crop(hole.weights) < 1
     if isinstance(network, PicturePrior):
         return PriorFit(network, device, crop, known, asked["steps"], number(asked["seed"]))
@@ -325,11 +325,6 @@ def _said(hole: Hole, grow: int, feather: int) -> tuple[Message, ...]:
             ),
         )
     return said
-
-
-def _colours(pixels: np.ndarray) -> np.ndarray:
-    """[H, W, 3] of [H, W, 1 to 4]."""
-    return pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)
 
 
 def _as_came(colours: np.ndarray, source: np.ndarray) -> np.ndarray:

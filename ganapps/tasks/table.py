@@ -11,6 +11,7 @@ from ganapps.tasks.export import EXPORT
 from ganapps.tasks.faces import FACES, LOOP, STRIP
 from ganapps.tasks.repair import REPAIR
 from ganapps.tasks.say import SAY
+from ganapps.tasks.scratches import SCRATCHES
 from ganapps.tasks.task import Task
 from ganapps.tasks.text import TEXT
 from ganapps.tasks.translate import TRANSLATE
@@ -20,7 +21,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         *(FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE),
-        *(EDIT, DRAG, BREED, SAY, EXPORT, REPAIR),
+        *(EDIT, DRAG, BREED, SAY, EXPORT, REPAIR, SCRATCHES),
     )
 }
 

@@ -127,6 +127,12 @@ ENDPOINTS = (
         "on it.",
     ),
     Endpoint(
+        "scratches",
+        ("picture",),
+        "Streams: an answer after each window, the last one with the mask.",
+        'The mask as a PNG file, and {"recipe", "report"}.',
+    ),
+    Endpoint(
         "edit",
         ("seed", "edits", "hold", "model", "psi", "labels", "styles", "names"),
         "Streams: one answer.",
