@@ -1,7 +1,7 @@
 """Train the denoiser: python -m ganapps.training.denoiser --data DIR --out DIR
 
 Noise and JPEG's blocks together, of any strength and without being told it (Zhang 2017, DnCNN,
-section IV), by the absolute difference. The network is FFDNet's (Zhang 2018) without its input for
+section IV), by the squared difference. The network is FFDNet's (Zhang 2018) without its input for
 the strength.
 """
 
@@ -23,6 +23,7 @@ NOISY, BLOCKY = 0.75, 0.75  # how often; a picture with neither must stay as it 
 NOISE, QUALITY = (0.0, 0.16), (15, 95)  # standard deviation, of 1; of JPEG
 GRID = 8  # pixels: JPEG's blocks begin anywhere, for pictures are cropped after they were saved
 SHEET = 8
+SCALE = 100  # of the squared difference, which is small
 QUARTERS = COLOURS * FACTOR**2  # channels of the picture as the network takes it
 
 
@@ -52,15 +53,16 @@ class DenoiserTrainer(AveragedTrainer):
         return super().pick(count, margin)
 
     def judge(self, whole: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """The absolute difference; `apart` and how far the damaged ones were are in levels of
-        255.
+        """The squared difference (by the absolute one, a network that can guess little yet does
+        best to say nothing, and stays there); `apart` and how far the damaged ones were are mean
+        absolute differences in levels of 255.
         """
         damaged, whole = pairs(whole, self.settings.side)
         with precision.quick():
             made = self.network(damaged).float()
-        loss = (made - whole).abs().mean()
+        loss = SCALE * (made - whole).square().mean()
         return loss, {
-            "apart": 255 * loss.item(),
+            "apart": 255 * (made - whole).abs().mean().item(),
             "damaged": 255 * (damaged - whole).abs().mean().item(),
         }
 
