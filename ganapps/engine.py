@@ -321,6 +321,17 @@ class Engine:
         """
         return None if shows(picture) else self.shrunk(picture, side, folder)
 
+    def size(self, picture: str) -> tuple[int, int]:
+        """(W, H) of the picture at a path, of which only the header is read. Raises UserError."""
+        return size_of(picture)
+
+    def mask(self, path: str, picture: str) -> str:
+        """What the file at `path` marks of the picture at the other path, as a recipe's text.
+        Raises UserError where it has another shape.
+        """
+        marked = masks.of_file(open_upload(path))
+        return masks.packed(masks.fitted(marked, size_of(picture)))
+
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises
         UserError where the sizes differ.

@@ -1,4 +1,4 @@
-"""Marks on a picture: as text and back, from files and numbers, grown, and refused where damaged."""
+"""Marks on a picture: as text and back, from files and numbers, grown; damaged ones refused."""
 
 from __future__ import annotations
 

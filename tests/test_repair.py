@@ -119,7 +119,7 @@ def test_a_wide_hole_is_begun_small():
     """What lies deep in it comes from the smaller picture, so its colours reach the middle."""
     pixels = np.zeros((200, 200, 3), np.uint8)
     pixels[:, :] = np.linspace(0, 255, 200)[None, :, None]
-    made, steps = run(Grey(), pixels, box=[40, 40, 120, 120], grow=0)
+    made, _ = run(Grey(), pixels, box=[40, 40, 120, 120], grow=0)
     assert made.figures["sizes"] > 1
     middle = made.picture[60:140, 50:150].mean((0, 2))
     assert middle.min() > 20 and middle.max() < 235

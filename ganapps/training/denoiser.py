@@ -85,7 +85,7 @@ def begin(network: Denoiser) -> None:
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         with torch.no_grad():
             layer.weight[:QUARTERS] = 0
-            for channel in range(QUARTERS):
+            for channel in range(min(QUARTERS, len(layer.weight))):
                 layer.weight[channel, channel, 1, 1] = 1
     nn.init.zeros_(last.weight)
     for layer in (*inner, last):

@@ -71,7 +71,7 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
     return {
         "theme": theme(),
         "css_paths": [HERE / "window.css", HERE / "compare.css"],
-        "js": (HERE / "window.js").read_text(encoding="utf-8"),
+        "js": _script("window.js", "painter.js"),
         "i18n": translations(),
         "footer_links": ["api", "settings"],
         "show_error": False,
@@ -84,6 +84,12 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
             "middleware": doors.middleware(hosts or doors.known_hosts(None, (), False)),
         },
     }
+
+
+def _script(*names: str) -> str:
+    """One function that calls those of these files."""
+    calls = [f"({(HERE / name).read_text(encoding='utf-8')})();" for name in names]
+    return "() => {\n" + "\n".join(calls) + "\n}"
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
