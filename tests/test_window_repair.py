@@ -1,4 +1,4 @@
-"""The repair tab in a real Chromium: painted, erased and undone with a real pointer and with keys."""
+"""The repair tab in a real Chromium: painted, erased, undone, with a real pointer and with keys."""
 
 from __future__ import annotations
 
@@ -57,7 +57,9 @@ def drag(page: Page, *way: tuple[float, float]) -> None:
     page.locator(CANVAS).scroll_into_view_if_needed()
     box = page.locator(CANVAS).bounding_box()
     assert box is not None
-    places = [(box["x"] + x * box["width"] / 200, box["y"] + y * box["height"] / 150) for x, y in way]
+    places = [
+        (box["x"] + x * box["width"] / 200, box["y"] + y * box["height"] / 150) for x, y in way
+    ]
     page.mouse.move(*places[0])
     page.mouse.down()
     for place in places[1:]:
@@ -94,7 +96,9 @@ def test_what_is_painted_with_a_pointer_is_filled_and_nothing_else(page: Page, c
     erased = marked(page)
     assert erased.sum() < painted.sum() and not (erased & ~painted).any()
     press(page, "Undo")
-    page.wait_for_function("([f, n]) => document.querySelector(f).value.length >= n", arg=[FIELD, 20])
+    page.wait_for_function(
+        "([f, n]) => document.querySelector(f).value.length >= n", arg=[FIELD, 20]
+    )
     page.locator("#repair-go").click()
     expect(page.locator("#repair-view .compare .after")).to_be_visible(timeout=60_000)
     made, file = result(page)
@@ -122,12 +126,14 @@ def test_rectangle_clear_undo_keys_and_a_typed_box(page: Page, cat: Path):
     press(page, "Brush")
     brush(page, 10)
     page.locator(CANVAS).focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
     page.keyboard.press("Space")
     waits(page, full)
     added = marked(page) & ~box
-    assert 50 < added.sum() < 110, "a dab of 10 pixels, where the cursor is: 40, 50 and half a brush"
+    assert 50 < added.sum() < 110, (
+        "a dab of 10 pixels, two half brushes left of where the pointer was"
+    )
     page.keyboard.press("Control+z")
     page.wait_for_function("([f, v]) => document.querySelector(f).value === v", arg=[FIELD, full])
     page.locator("#repair-box :is(textarea, input)").fill("100, 75, 40, 30")

@@ -237,6 +237,17 @@ class DamageFinder(Network):
         """x [N, 3, H, W] -> [N, 1, H, W]; above 0 is damaged rather than not."""
 
 
+class FaceRestorer(Network):
+    """Makes a damaged face anew; numbers are 0 to 1 before and after."""
+
+    value_range: Values = (0.0, 1.0)
+    side: int  # of the upright square that it takes and gives, in pixels
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, 3, side, side] -> the same."""
+
+
 class Latents(Network):
     """What whoever walks from noise to a picture must know."""
 

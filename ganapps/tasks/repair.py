@@ -201,6 +201,14 @@ def found(
         marked |= masks.transparent(source)
     if not marked.any():
         raise UserError("Nothing is marked: paint over what shall be filled, or give a box.")
+    return hole_of(marked, grow, feather)
+
+
+def hole_of(marked: np.ndarray, grow: int, feather: int) -> Hole:
+    """What is to be filled where [H, W] is marked, which is something. Raises UserError where that
+    is everything.
+    """
+    height, width = marked.shape
     weights = _weights(marked, grow, feather)
     if (weights == 1).all():
         raise UserError(

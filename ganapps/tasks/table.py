@@ -10,6 +10,7 @@ from ganapps.tasks.edit import EDIT
 from ganapps.tasks.export import EXPORT
 from ganapps.tasks.faces import FACES, LOOP, STRIP
 from ganapps.tasks.repair import REPAIR
+from ganapps.tasks.restore import RESTORE
 from ganapps.tasks.say import SAY
 from ganapps.tasks.scratches import SCRATCHES
 from ganapps.tasks.task import Task
@@ -21,7 +22,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         *(FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE),
-        *(EDIT, DRAG, BREED, SAY, EXPORT, REPAIR, SCRATCHES),
+        *(EDIT, DRAG, BREED, SAY, EXPORT, REPAIR, SCRATCHES, RESTORE),
     )
 }
 

@@ -127,6 +127,13 @@ ENDPOINTS = (
         "on it.",
     ),
     Endpoint(
+        "restore",
+        ("picture", "model", "blocks", "noise", "scratches", "enlarge", "faces", "heads"),
+        "Streams: an answer after each tile, window and face, the last one with the result.",
+        'The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured '
+        "on it.",
+    ),
+    Endpoint(
         "scratches",
         ("picture",),
         "Streams: an answer after each window, the last one with the mask.",
