@@ -47,7 +47,8 @@ def flags() -> argparse.ArgumentParser:
         "--mask",
         metavar="FILE",
         help="a mask for all of these pictures, in place of the recipe's own: white is marked, or "
-        "what is painted on nothing",
+        "what is painted on nothing; one of a single picture, photo.jpg, may be given with the "
+        "pictures, named photo-mask",
     )
     run_.add_argument(
         "--weights",
@@ -139,11 +140,12 @@ def _run(options: argparse.Namespace) -> int:
         print(*_made(here, options, asked, pictures), sep="\n")
         return 0
     status = 0
-    for picture in pictures:
+    # a mask that belongs to one of them goes with it
+    for given in here.brings(asked.task, pictures):
         try:
-            print(*_made(here, options, asked, [picture]), sep="\n", flush=True)
+            print(*_made(here, options, asked, given), sep="\n", flush=True)
         except UserError as e:
-            print(f"{Path(picture).name}: {e}", file=sys.stderr)
+            print(f"{Path(given[0]).name}: {e}", file=sys.stderr)
             status = 2
     return status
 
@@ -313,7 +315,8 @@ def _results(
     """The run; where no picture is given, a chain is made from its beginning."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         brought = pictures or _earlier(here, asked, Path(folder))
-        yield from here.run(asked, brought + ([mask] if mask else []), weights)
+        of_all = [mask] if mask and len(brought) == 1 else []
+        yield from here.run(asked, brought + of_all, weights)
 
 
 def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:

@@ -338,9 +338,19 @@ class Engine:
         """
         return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
 
+    def brings(self, task: str, pictures: Sequence[str]) -> list[list[str]]:
+        """What each of many runs of a task with one picture is given: the picture, and the mask
+        that is its own where one lies among them (`masks.paired`).
+        """
+        known = TASKS.get(task)
+        if known is None or not known.masks:
+            return [[picture] for picture in pictures]
+        return masks.paired(pictures)
+
     def rows(self, task: str) -> list[Checkpoint]:
-        """The catalogue's rows that can do a task, in its order."""
-        return [row for row in self.runtime.catalog.values() if row.task == task]
+        """The catalogue's rows that can do a task, or a step of one, in its order."""
+        kind = TASKS[task].models if task in TASKS else task
+        return [row for row in self.runtime.catalog.values() if row.task == kind]
 
     def row(self, name: str) -> Checkpoint | None:
         """The catalogue's row of that id, if there is one."""

@@ -264,6 +264,29 @@ def test_a_mask_too_large_for_a_recipe_is_used_and_told(engine: Engine, tmp_path
     assert len(results[-1].recipe.pictures) == 2, "who makes it again sees whether it is the same"
 
 
+def test_many_pictures_each_with_its_own_mask(damaged, tmp_path, capsys):
+    from ganapps.__main__ import main
+
+    path, mask = damaged
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in ("one", "two", "three"):
+        (folder / f"{name}.png").write_bytes(path.read_bytes())
+    Image.fromarray(mask).save(folder / "one-mask.png")
+    Image.fromarray(mask.T).save(folder / "two-mask.png")
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(Recipe("repair", "filler-ours", {"grow": 0}).to_json())
+    asked = ["run", str(recipe), "--picture", str(folder), "--out", str(tmp_path / "out")]
+    assert main(asked) == 2, "one has no mask"
+    assert "three.png: Nothing is marked" in capsys.readouterr().err
+    before = np.asarray(Image.open(path))
+    for name, own in (("one", mask), ("two", mask.T)):
+        (file,) = (tmp_path / "out").glob(f"{name}-*.png")
+        changed = (np.asarray(Image.open(file)) != before).any(2)
+        assert changed.any() and not changed[~own].any()
+    assert main([*asked, "--mask", str(folder / "two-mask.png")]) == 0
+
+
 def test_a_repaired_file_tells_how_it_was_made(engine: Engine, damaged, tmp_path):
     from ganapps.__main__ import main
 

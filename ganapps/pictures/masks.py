@@ -6,6 +6,8 @@ import base64
 import binascii
 import re
 import zlib
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from ganapps.errors import UserError
 from ganapps.pictures.uploads import MOST_PIXELS, Upload
 
 PACKED = re.compile(r"(\d{1,5})x(\d{1,5}):([A-Za-z0-9+/=]*)")
+MASK = "-mask"  # how the name of a mask ends that belongs to one picture
 LONGEST = 32_768  # characters of a mask in a recipe
 ALIKE = 0.01  # how far the shapes of a picture and of its mask may differ, as a share
 
@@ -137,6 +140,25 @@ def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
     """(top, left, bottom, right) of what is marked of [H, W], which is something."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def paired(paths: Sequence[str]) -> list[list[str]]:
+    """Pictures, each with the mask that is its own behind it where there is one: that of
+    `photo.jpg` is named `photo-mask`, whatever its ending.
+    """
+    own = {Path(path).stem.removesuffix(MASK): path for path in paths if _is_mask(path)}
+    stems = {Path(path).stem for path in paths}
+    found = []
+    for path in paths:
+        stem = Path(path).stem
+        if _is_mask(path) and stem.removesuffix(MASK) in stems:
+            continue
+        found.append([path, own[stem]] if stem in own else [path])
+    return found
+
+
+def _is_mask(path: str) -> bool:
+    return Path(path).stem.endswith(MASK)
 
 
 def _same(plane: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-"""An old photograph mended in one chain, every step a switch: blocks, noise, scratches, size, faces."""
+"""An old photograph mended in one chain, every step a switch: noise, scratches, size, faces."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from PIL import Image
 
 from ganapps.device import Device
 from ganapps.errors import UserError
-from ganapps.networks.contracts import DamageFinder, FaceRestorer, Inpainter, Network, Tiled
+from ganapps.networks.contracts import (
+    DamageFinder,
+    FaceRestorer,
+    Inpainter,
+    Network,
+    PicturePrior,
+    Tiled,
+)
 from ganapps.pictures import masks
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
@@ -18,6 +25,7 @@ from ganapps.settings import Model, Picture, Setting
 from ganapps.tasks import finish, planes, tiles
 from ganapps.tasks.fill_tiles import Filling
 from ganapps.tasks.find_damage import Search
+from ganapps.tasks.fit_prior import PriorFit
 from ganapps.tasks.mend_faces import FaceMending, squares_of
 from ganapps.tasks.repair import Grow, MaskText, hole_of, pasted
 from ganapps.tasks.shared import FORMATS, KeepPlace
@@ -120,7 +128,7 @@ class Chain:
         self.ends(name, made)
 
     def filled(
-        self, filler: Inpainter, finder: Network | None, mask: str | None, grow: int
+        self, filler: Network, finder: Network | None, mask: str | None, grow: int
     ) -> Iterator[Step]:
         """Scratches are found, and they and what `mask` marks are filled."""
         size = self.pixels.shape[1], self.pixels.shape[0]
@@ -140,7 +148,13 @@ class Chain:
             return
         hole = hole_of(marked, grow, 0)
         crop, known = planes.colours(hole.crop(self.pixels)), hole.crop(hole.weights) < 1
-        filling = Filling(filler, self.device, crop, known)
+        filling: Filling | PriorFit
+        if isinstance(filler, PicturePrior):
+            filling = PriorFit(filler, self.device, crop, known, None, 0)
+        elif isinstance(filler, Inpainter):
+            filling = Filling(filler, self.device, crop, known)
+        else:
+            raise UserError("This model does not fill holes: choose a filler.")
         for done in filling.through():
             yield self.told(filling, filling.total + done, 2 * filling.total)
         self.ends("scratches", pasted(self.pixels, filling.result, hole))
@@ -192,8 +206,6 @@ def restore(
     the picture as it came. Raises UserError where a model does something else, or nothing is asked
     for.
     """
-    if not isinstance(network, Inpainter):
-        raise UserError("This model does not fill holes: choose a filler.")
     source = picture.pixels
     squares = squares_of(heads or [], (source.shape[1], source.shape[0]))
     if "faces" in others and not squares:

@@ -28,9 +28,10 @@ class Dials:
             self.sliders = {
                 name: widgets.make(name, value=starts[name], visible=_has(first, name))
                 for name in DIALS
-                if name in starts
+                if name in starts and name in widgets.declared
             }
-            widgets.make("seed", elem_id=f"{tab}-dial-seed")
+            if "seed" in widgets.declared:
+                widgets.make("seed", elem_id=f"{tab}-dial-seed")
 
     def takes(self, name: str, row: Checkpoint | None) -> bool:
         """Can the model be told this?"""
