@@ -226,8 +226,8 @@ class Engine:
         recipe, checkpoint = self.checked(recipe)
         brought = pictures[: TASKS[recipe.task].pictures]
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in brought))
-        unit, memory = self.ledger.get(self._key(recipe))
-        seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
+        units = TASKS[recipe.task].units(recipe)
+        seconds, memory = self.ledger.get(self._key(recipe), units)
         fetched = [self._download(row) for row in (checkpoint, *self._others(recipe).values())]
         known = [size for size in fetched if size is not None]
         return Price(seconds, memory, sum(known) if len(known) == len(fetched) else None)
@@ -418,15 +418,14 @@ class Engine:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
         measured.
         """
-        unit, _ = self.ledger.get(self._key(job.recipe))
-        return (
-            30 if unit is None else int(5 + 1.5 * unit * TASKS[job.recipe.task].units(job.recipe))
-        )
+        units = TASKS[job.recipe.task].units(job.recipe)
+        seconds, _ = self.ledger.get(self._key(job.recipe), units)
+        return 30 if seconds is None else int(5 + 1.5 * seconds)
 
     def _key(self, recipe: Recipe) -> str:
-        return "|".join(
-            (recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision)
-        )
+        others = [recipe.settings.get(name) or "" for name in TASKS[recipe.task].others]
+        device = self.runtime.device.title
+        return "|".join((recipe.task, recipe.checkpoint, device, recipe.precision, *others))
 
 
 def worker(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Here:

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from ganapps.engine import Engine
 from ganapps.workers import runs
 from ganapps.workers.runs import Runs
-from tests.window import open_tab
+from tests.window import LEFT_BEHIND, open_tab
 
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 A, B = "a" * 32, "b" * 32  # keys of two pages
@@ -130,7 +130,7 @@ def reload(page: Page) -> None:
     before = len(page.faults)
     page.reload()
     page.get_by_role("tab").first.wait_for()
-    page.faults[before:] = [f for f in page.faults[before:] if "Connection errored out" not in f]
+    page.faults[before:] = [f for f in page.faults[before:] if not LEFT_BEHIND.search(f)]
 
 
 @pytest.fixture
@@ -146,6 +146,7 @@ def stranger(browser: Browser, url: str) -> Iterator[Page]:
 def test_upload_bar_and_result_are_there_after_a_reload(
     page: Page, stranger: Page, engine: Engine, cat: Path
 ) -> None:
+    page.locator("#faces-archive a").wait_for(state="attached")
     with engine.worker.device.joined() as turn, turn:  # somebody else is at work
         started(page, cat)
         expect(page.locator("#upscale-line .bar")).to_be_attached()
@@ -161,7 +162,7 @@ def test_upload_bar_and_result_are_there_after_a_reload(
     expect(page.locator("#upscale-line")).to_contain_text("nothing changed")
     expect(page.locator("#upscale-download a")).to_be_visible()
     expect(page.locator("#upscale-picture img")).to_be_visible()
-    expect(page.locator("#upscale-model input")).to_have_value("SPAN ×4 (quick)")
+    expect(page.locator("#upscale-model input")).to_have_value("SPAN x4 (fast)")
     stranger.get_by_role("tab", name="Upscale").click()
     expect(stranger.locator("#upscale-go")).to_be_visible()
     expect(stranger.locator("#upscale-picture img")).to_have_count(0)
@@ -181,6 +182,7 @@ def test_faces_come_back_instead_of_the_opening_wall(page: Page) -> None:
 
 
 def test_stop_ends_a_run_that_was_come_back_to(page: Page, engine: Engine, cat: Path) -> None:
+    page.locator("#faces-archive a").wait_for(state="attached")
     with engine.worker.device.joined() as turn, turn:
         started(page, cat)
         expect(page.locator("#upscale-line .bar")).to_be_attached()

@@ -159,7 +159,7 @@ def test_what_trackers_add_to_a_link_changes_nothing(
 ) -> None:
     # a step a face and no tick between them, however busy the machine is
     monkeypatch.setattr(faces, "GLANCE", 0.0)
-    monkeypatch.setattr(common.runs, "heard", iter)
+    monkeypatch.setattr(common.signals, "heard", iter)
     plain = [str(value) for _, value in shown(tabs[task], query)]
     tracked = [str(value) for _, value in shown(tabs[task], query | TRACKERS)]
     assert not any("refusal" in value for value in tracked)

@@ -73,10 +73,18 @@ def test_each_tab_that_takes_pictures_has_a_box_for_them(there: list[Tab]) -> No
     assert all(tab.picture.elem_id == f"{tab.name}-picture" for tab in there if tab.send)
 
 
+# what a recipe of a task can't do without
+NEEDED: dict[str, dict[str, Any]] = {
+    "drag": {"points": [[1, 1, 2, 2]]},
+    "breed": {"family": {"ada": {"seed": 1}, "ben": {"seed": 2}}, "parents": ["ada", "ben"]},
+    "say": {"sentence": "an old woman"},
+}
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_comes_back_on_its_tab(task: str, engine: Engine, there: list[Tab]) -> None:
     models = TASKS[task].models
-    recipe = Recipe(task, next(row.id for row in engine.rows(models)))
+    recipe = Recipe(task, next(row.id for row in engine.rows(models)), NEEDED.get(task, {}))
     for tab in there:
         home = sending.home(recipe, tab, there)
         assert home is tab or task in home.shows

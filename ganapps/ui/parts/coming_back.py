@@ -5,7 +5,7 @@ is still under way.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import wraps
 from pathlib import Path
@@ -22,14 +22,16 @@ from ganapps.workers.runs import Run, Runs
 Properties = dict[str, Any]  # of a widget, those that an update changes
 Widgets = dict[Any, Properties]
 PAUSE = 0.2  # seconds between two looks at a run that is under way
-# The page's own key: it outlives a reload, and no other page has it. Some browsers keep nothing.
+# The key of this page at this address: it outlives a reload, and no other page has it. Some
+# browsers keep nothing.
 KEY = """() => {
   try {
-    let key = sessionStorage.getItem("ganapps-page");
+    const name = "ganapps-page" + location.search;  // a link begins anew
+    let key = sessionStorage.getItem(name);
     if (!key) {
       const drawn = crypto.getRandomValues(new Uint8Array(16));
       key = [...drawn].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-      sessionStorage.setItem("ganapps-page", key);
+      sessionStorage.setItem(name, key);
     }
     return key;
   } catch { return ""; }
@@ -49,8 +51,8 @@ class ComingBack:
             opens = any(event == "load" for _, event in function.targets)
             if opens and not function.inputs:
                 self._opens(function)
-            elif function.trigger_after is not None:
-                self._ends(function, window.fns[function.trigger_after].cancels)
+            elif ended := _ended_before(function, window.fns):
+                self._ends(function, ended)
         widgets: dict[Any, None] = {self.tabs: None}
         for function in buttons:
             widgets |= dict.fromkeys((*function.inputs, *function.outputs))
@@ -128,11 +130,10 @@ class ComingBack:
         function.inputs, function.inputs_as_dict = [self.key], False
         function.js = KEY
 
-    def _ends(self, function: BlockFunction, ended: Sequence[int]) -> None:
+    def _ends(self, function: BlockFunction, ended: Collection[int]) -> None:
         """What Stop shows belongs to the runs that it ends: those of these buttons."""
         shows, outputs = function.fn, function.outputs
-        if not ended or shows is None:
-            return
+        assert shows is not None
 
         @wraps(shows)
         def stopped(*given: Any) -> Any:
@@ -149,6 +150,17 @@ class ComingBack:
             return update
 
         function.fn = stopped
+
+
+def _ended_before(function: BlockFunction, functions: Mapping[int, BlockFunction]) -> set[int]:
+    """The buttons whose runs end before this event; Gradio has the ending as an event of its own,
+    of the same button.
+    """
+    if function.trigger_after is None or function.fn is None:
+        return set()
+    pressed = functions[function.trigger_after].targets
+    endings = [other.cancels for other in functions.values() if other.targets == pressed]
+    return {button for cancelled in endings for button in cancelled}
 
 
 def _notes(function: BlockFunction) -> None:

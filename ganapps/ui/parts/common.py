@@ -9,8 +9,10 @@ import json
 import logging
 import re
 import tempfile
+from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -96,16 +98,26 @@ def by_path(box: Box) -> Box:
     """The box, whose value is the path of the file as it came, or a list of paths;
     `incoming.Window` has looked at them.
 
-    Gradio's own boxes open a picture before our code sees it, or leave an empty file behind.
+    Gradio's own boxes open a picture before our code sees it, or leave an empty file behind. The
+    class itself differs, since Gradio makes a new box of it for whoever an event leaves it alone.
+    """
+    box.__class__ = _by_path(type(box))
+    return box
+
+
+@cache
+def _by_path(kind: type) -> type:
+    """That class of boxes, handing over paths. It is made past Gradio's metaclass, which would
+    write a stub beside this file.
     """
 
-    def paths(payload: Any) -> str | list[str] | None:
+    def preprocess(self: Any, payload: Any) -> str | list[str] | None:
         if payload is None:
             return None
         return [file.path for file in payload.root] if hasattr(payload, "root") else payload.path
 
-    box.preprocess = paths  # type: ignore[method-assign]  # of this one box
-    return box
+    body = {"preprocess": preprocess, "__module__": kind.__module__}
+    return ABCMeta.__new__(type(kind), kind.__name__, (kind,), body)
 
 
 def copies(button: str) -> str:

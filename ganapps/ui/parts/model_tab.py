@@ -16,6 +16,7 @@ from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.race import Race
 from ganapps.recipe import Recipe
+from ganapps.tasks.table import TASKS
 from ganapps.ui.parts import cards, common
 from ganapps.ui.parts.own_file import OwnFile
 from ganapps.ui.parts.prices import price_line
@@ -35,7 +36,8 @@ class ModelTab(Tab):
         """`go` stands on the big button."""
         super().__init__(engine, receivers)
         self.go_words = go
-        self.first = common.here_first(engine, self.name)
+        self.listed = TASKS[self.name].models  # what the catalogue calls the models it offers
+        self.first = common.here_first(engine, self.listed)
         self.widgets = Widgets(self.name)  # of the task's settings, by their names
         self.extra_widgets: list = []  # others of the tab itself that a recipe is made from
         with gr.Row(elem_classes="room"):
@@ -118,7 +120,7 @@ class ModelTab(Tab):
         name = self.name
         self.brought()
         self.model = gr.Dropdown(
-            common.choices(self.engine, name, "en"),
+            common.choices(self.engine, self.listed, "en"),
             value=self.first.id,
             label=t("Model"),
             filterable=False,
@@ -254,7 +256,7 @@ class ModelTab(Tab):
     def greeted(self, model: str, lang: str) -> dict:
         """The model, its card and its file in the visitor's language."""
         chips, card = cards.about(self.engine, model, lang)
-        choices = common.choices(self.engine, self.name, lang)
+        choices = common.choices(self.engine, self.listed, lang)
         return {
             self.model: gr.update(choices=choices, value=model),
             self.chips: chips,

@@ -27,6 +27,8 @@ TAKEN = {
     "loop": ("seed", "count", "psi", "noise", "labels"),
 }
 SEEDS = range(2, 7)  # through how many faces a film may go
+# tasks whose recipes the wall draws, though no button here asks for them
+MADE_OF_FACES = ("edit", "drag", "breed", "say", "export")
 
 
 class FacesTab(ModelTab):
@@ -34,7 +36,7 @@ class FacesTab(ModelTab):
 
     name = "faces"
     title = "Faces"
-    shows = ("faces", "strip", "loop", "walk")
+    shows = ("faces", "strip", "loop", "walk", *MADE_OF_FACES)
     loading = common.BUSY  # it draws
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
@@ -155,7 +157,13 @@ class FacesTab(ModelTab):
         return {labels.group: gr.update(visible=labels.model == row.id) for labels in self.labels}
 
     def came_back(self, recipe: Recipe) -> Message:
-        """Nothing is missing."""
+        """Nothing is missing, where a button here asks for it."""
+        if recipe.task in MADE_OF_FACES:
+            return Message(
+                "This was made by the task {task}: its link or python -m ganapps run makes it "
+                "again.",
+                task=recipe.task,
+            )
         return Message("The settings of this picture are back: press Generate.")
 
     # -- what happens when
@@ -281,7 +289,7 @@ class FacesTab(ModelTab):
                 update |= {
                     self.archive: common.download(shown.archive, "Download all", lang),
                     self.link: shown.recipe.to_link(),
-                    self.used: str(shown.recipe.settings["seed"]),
+                    self.used: str(shown.recipe.settings.get("seed", 0)),
                     self.at: None,
                     self.files: [path for path, _ in shown.files],
                 }

@@ -15,6 +15,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import images
+from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
@@ -23,7 +24,7 @@ from ganapps.ui.parts.dials import DIALS
 from ganapps.ui.parts.painter import ADDS, REPLACES, painter
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.tab import Tab
-from ganapps.ui.words import t
+from ganapps.ui.words import say, t
 
 SMALL = 512  # pixels of the longer side of the picture on which all models are tried
 TRIED = 200  # steps there, of what is fitted
@@ -35,7 +36,7 @@ class RepairTab(PictureTab):
 
     name = "repair"
     title = "Repair"
-    shows = ("repair",)
+    shows = ("repair", "scratches")
     send = "Send to Repair"
     at_once = False
 
@@ -93,6 +94,14 @@ class RepairTab(PictureTab):
             self.mask: recipe.settings["mask"] or "",
             self.box: ", ".join(str(number) for number in box),
         }
+
+    def filled(self, asked: Recipe | Race, values: Mapping, lang: str) -> dict:
+        """A mask is no setting: it is found again."""
+        if isinstance(asked, Recipe) and asked.task == "scratches":
+            self.engine.checked(asked)
+            told = "Choose the picture again and press Find scratches: no upload is in a recipe."
+            return {self.line: common.plain("", say(lang, told))}
+        return super().filled(asked, values, lang)
 
     def running_events(self) -> list:
         """A picture to paint on, scratches, a mask that came, the result once more."""
