@@ -44,6 +44,13 @@ def flags() -> argparse.ArgumentParser:
         "a run of its own",
     )
     run_.add_argument(
+        "--mask",
+        metavar="FILE",
+        help="a mask for all of these pictures, in place of the recipe's own: white is marked, or "
+        "what is painted on nothing; one of a single picture, photo.jpg, may be given with the "
+        "pictures, named photo-mask",
+    )
+    run_.add_argument(
         "--weights",
         metavar="FILE",
         help="a checkpoint file of your own, which takes the place of the recipe's model",
@@ -150,17 +157,26 @@ def _run(options: argparse.Namespace) -> int:
     pictures = _pictures(options.picture)
     here = engine.start(options.device, options.offline)
     task = TASKS.get(asked.task)
+    _check_mask(options, pictures)
     if len(pictures) < 2 or task is None or task.pictures != 1:
         print(*_made(here, options, asked, pictures), sep="\n")
         return 0
     status = 0
-    for picture in pictures:
+    # a mask that belongs to one of them goes with it
+    for given in here.brings(asked.task, pictures):
         try:
-            print(*_made(here, options, asked, [picture]), sep="\n", flush=True)
+            print(*_made(here, options, asked, given), sep="\n", flush=True)
         except UserError as e:
-            print(f"{Path(picture).name}: {e}", file=sys.stderr)
+            print(f"{Path(given[0]).name}: {e}", file=sys.stderr)
             status = 2
     return status
+
+
+def _check_mask(options: argparse.Namespace, pictures: list[str]) -> None:
+    from ganapps.errors import UserError
+
+    if options.mask and not pictures:
+        raise UserError("A mask needs its picture: give it with --picture.")
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -211,7 +227,7 @@ def _made(
     files: list[Path] = []
     name = Path(pictures[0]).stem if pictures else ""
     report = _place(options)
-    for result in _results(here, asked, pictures, options.weights):
+    for result in _results(here, asked, pictures, options.weights, options.mask):
         _tell(result)
         with _writing(options.out):
             files += _kept(options, result, options.out, files, name)
@@ -308,11 +324,13 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _results(
-    here: Engine, asked: Recipe, pictures: list[str], weights: str | None
+    here: Engine, asked: Recipe, pictures: list[str], weights: str | None, mask: str | None
 ) -> Iterator[Result]:
     """The run; where no picture is given, a chain is made from its beginning."""
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        yield from here.run(asked, pictures or _earlier(here, asked, Path(folder)), weights)
+        brought = pictures or _earlier(here, asked, Path(folder))
+        of_all = [mask] if mask and len(brought) == 1 else []
+        yield from here.run(asked, brought + of_all, weights)
 
 
 def _earlier(here: Engine, asked: Recipe, folder: Path) -> list[str]:

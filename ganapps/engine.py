@@ -19,9 +19,9 @@ from ganapps.models import hub, own_file, runtime
 from ganapps.models.catalog import NEW, Checkpoint
 from ganapps.models.hub import proxies
 from ganapps.models.runtime import Runtime
-from ganapps.pictures import images
+from ganapps.pictures import images, masks
 from ganapps.pictures.formats import Format
-from ganapps.pictures.uploads import open_upload, shows, size_of
+from ganapps.pictures.uploads import Upload, open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
@@ -77,9 +77,10 @@ class Engine:
     ) -> Generator[Result, None, None]:
         """Results as they are made. Stoppable: close the iterator.
 
-        `pictures` are paths of uploads; `weights` that of a checkpoint file of the person's own,
-        which takes the model's place: the recipe then names its sha256. A `rehearsal` (as
-        `workers.Job` says) disturbs the seconds of a run, so they go into no price.
+        `pictures` are paths of uploads, behind them those of masks for tasks that take some: what
+        is small enough of these is a setting from then on; `weights` that of a checkpoint file of
+        the person's own, which takes the model's place: the recipe then names its sha256. A
+        `rehearsal` (as `workers.Job` says) disturbs the seconds of a run, so they go into no price.
         Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
         signals.check()
@@ -89,7 +90,8 @@ class Engine:
         recipe, checkpoint = self.checked(recipe)
         task = TASKS[recipe.task]
         wanted = task.pictures
-        if wanted is not None and len(pictures) != wanted:
+        drawn = () if wanted is None else pictures[wanted:]
+        if len(pictures) < (wanted or 0) or len(drawn) > len(task.masks):
             raise UserError(
                 "The task {task} takes {wanted:picture|pictures}, {got} came.",
                 task=recipe.task,
@@ -97,10 +99,16 @@ class Engine:
                 got=len(pictures),
             )
         uploads = tuple(task.opened(path) for path in pictures)
-        located = given or (yield from self._fetched(recipe, checkpoint))
-        facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in uploads)
+        recipe, large, said = _drawn(recipe, uploads[len(pictures) - len(drawn) :])
+        located = given or (yield from self._fetched(recipe, checkpoint, recipe.revision))
+        others = {}
+        for name, row in self._others(recipe).items():
+            others[name] = row, (yield from self._fetched(recipe, row, None))
+        masked = uploads[wanted:] if large else ()
+        uploads = uploads[:wanted]
+        facts = tuple({"size": list(u.size), "sha256": u.sha256} for u in (*uploads, *masked))
         changes = (*_provenance(recipe, located, facts), *_not_a_list(recipe))
-        changes += tuple(c for u in uploads for c in u.changes)
+        changes += said + tuple(c for u in (*uploads, *masked) for c in u.changes)
         recipe = _chained(
             replace(
                 recipe,
@@ -109,9 +117,9 @@ class Engine:
                 pictures=facts,
                 app=__version__,
             ),
-            pictures,
+            pictures[:wanted],
         )
-        job = Job(recipe, checkpoint, located, uploads, changes, rehearsal)
+        job = Job(recipe, checkpoint, located, uploads, changes, rehearsal, others, large)
         parts: tuple[Part, ...] = ()
         with closing(self._on_device(job)) as steps:
             for step, report in steps:
@@ -126,12 +134,12 @@ class Engine:
             )
 
     def _fetched(
-        self, recipe: Recipe, checkpoint: Checkpoint
+        self, recipe: Recipe, checkpoint: Checkpoint, revision: str | None
     ) -> Generator[Result, None, hub.Located]:
-        """The model's file; Results without pictures while it downloads."""
+        """A model's file; Results without pictures while it downloads."""
         device = self.runtime.device.with_precision(recipe.precision)
         report = Report(checkpoint.id, device.title, device.precision, str(checkpoint.sources[0]))
-        with closing(self.runtime.located(checkpoint, recipe.revision)) as fetching:
+        with closing(self.runtime.located(checkpoint, revision)) as fetching:
             while True:
                 try:
                     progress = next(fetching)
@@ -158,17 +166,11 @@ class Engine:
                 task=recipe.task,
                 known=", ".join(TASKS),
             )
-        checkpoint = self.runtime.checkpoint(recipe.checkpoint, task.models)
-        if checkpoint.task != task.models:
-            raise UserError(
-                "The model {model} is for {its}, not for {task}: choose another one.",
-                model=checkpoint.title,
-                its=checkpoint.task,
-                task=task.models,
-            )
+        checkpoint = self._row_for(recipe.checkpoint, task.models, task.also)
         self.runtime.device.with_precision(recipe.precision)
         own = checkpoint.defaults if recipe.task == checkpoint.task else {}
         recipe = replace(recipe, settings=check(task.function, {**own, **recipe.settings}))
+        self._others(recipe)
         chosen = recipe.settings.get("labels") if task.models == "faces" else None
         if chosen and (table := self._known_labels(checkpoint)):
             table.numbers(chosen)
@@ -179,6 +181,29 @@ class Engine:
                 most=LARGEST,
             )
         return recipe, checkpoint
+
+    def _row_for(self, name: str, task: str, also: Sequence[str] = ()) -> Checkpoint:
+        """The row of that name, whose models do `task`. Raises UserError for another one."""
+        checkpoint = self.runtime.checkpoint(name, task)
+        if checkpoint.task not in (task, *also):
+            raise UserError(
+                "The model {model} is for {its}, not for {task}: choose another one.",
+                model=checkpoint.title,
+                its=checkpoint.task,
+                task=task,
+            )
+        return checkpoint
+
+    def _others(self, recipe: Recipe) -> dict[str, Checkpoint]:
+        """The rows of the further models that a checked recipe names, by their settings. Raises
+        UserError for one that does something else.
+        """
+        named = TASKS[recipe.task].others
+        return {
+            name: self._row_for(recipe.settings[name], model.task)
+            for name, model in named.items()
+            if recipe.settings[name]
+        }
 
     def named(self, recipe: Recipe, weights: str | None) -> Recipe:
         """The recipe with the model that a run of it takes: a person's own file where `weights` is
@@ -203,17 +228,23 @@ class Engine:
         does; of `pictures` only the headers are read.
         """
         recipe, checkpoint = self.checked(recipe)
-        recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
         task = TASKS[recipe.task]
+        brought = pictures[: task.pictures]
+        recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in brought))
         measured, memory = self.ledger.get(self._key(recipe), task.units(recipe))
         named = task.seconds(recipe.settings)
         seconds = measured if named is None else named
-        return Price(seconds, memory, self._download(checkpoint))
+        fetched = [self._download(row) for row in (checkpoint, *self._others(recipe).values())]
+        known = [size for size in fetched if size is not None]
+        return Price(seconds, memory, sum(known) if len(known) == len(fetched) else None)
 
     def fetches(self, recipe: Recipe) -> bool:
         """May a run fetch something from the Hub? Raises UserError as `run` does."""
         recipe, checkpoint = self.checked(recipe)
-        return self.runtime.fetches(checkpoint, recipe.revision)
+        others = self._others(recipe).values()
+        return self.runtime.fetches(checkpoint, recipe.revision) or any(
+            self.runtime.fetches(row) for row in others
+        )
 
     def _download(self, checkpoint: Checkpoint) -> int | None:
         """Bytes to fetch before a run: 0 where the model is here; where its row does not say, the
@@ -325,11 +356,27 @@ class Engine:
         """
         return size_of(picture)
 
+    def mask(self, path: str, picture: str) -> str:
+        """What the file at `path` marks of the picture at the other path, as a recipe's text.
+        Raises UserError where it has another shape.
+        """
+        marked = masks.of_file(open_upload(path))
+        return masks.packed(masks.fitted(marked, size_of(picture)))
+
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises
         UserError where the sizes differ.
         """
         return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
+
+    def brings(self, task: str, pictures: Sequence[str]) -> list[list[str]]:
+        """What each of many runs of a task with one picture is given: the picture, and the mask
+        that is its own where one lies among them (`masks.paired`).
+        """
+        known = TASKS.get(task)
+        if known is None or not known.masks:
+            return [[picture] for picture in pictures]
+        return masks.paired(pictures)
 
     def rows(self, models: str) -> list[Checkpoint]:
         """The catalogue's rows that can do a task, in its order; what learns is made new."""
@@ -413,6 +460,7 @@ class Engine:
     def _key(self, recipe: Recipe) -> str:
         """What ran where; a texture's price is its own, for more than the texture is enlarged."""
         parts = [recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision]
+        parts += [recipe.settings.get(name) or "" for name in TASKS[recipe.task].others]
         if recipe.settings.get("tileable"):
             parts.append("tileable")
         return "|".join(parts)
@@ -464,6 +512,31 @@ def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:
         except UserError:
             continue  # a picture from elsewhere
     return recipe
+
+
+def _drawn(
+    recipe: Recipe, uploads: Sequence[Upload]
+) -> tuple[Recipe, dict[str, str], tuple[Message, ...]]:
+    """The recipe with the masks that came as files, packed; those that are too large for a recipe,
+    by their settings; and what there is to say.
+    """
+    large: dict[str, str] = {}
+    said: tuple[Message, ...] = ()
+    for name, upload in zip(TASKS[recipe.task].masks, uploads):
+        text = masks.packed(masks.of_file(upload))
+        if len(text) <= masks.LONGEST:
+            recipe = recipe.with_settings(**{name: text})
+            continue
+        large[name] = text
+        said += (
+            Message(
+                "This mask is too large for a recipe ({size} kB, at most {most} kB): who makes the "
+                "picture again gives the mask again.",
+                size=round(len(text) / 1024),
+                most=masks.LONGEST // 1024,
+            ),
+        )
+    return recipe, large, said
 
 
 def _provenance(

@@ -11,9 +11,11 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from ganapps.errors import UserError
+
+Note = TypeVar("Note")
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,25 @@ class Picture:
 
     says: str
     several: bool = False
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What stands beside the type of a setting that marks pixels of the upload named `of`, packed
+    as text (`pictures.masks`). Programs and people give a file; `says` tells them what it is.
+    """
+
+    of: str
+    says: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """What stands beside the type of a setting that names one more model, of those that the
+    catalogue has for `task`; "" is none. The task is handed its network under the setting's name.
+    """
+
+    task: str
 
 
 @dataclass(frozen=True)
@@ -181,11 +202,28 @@ def settings_of(function: Callable) -> Mapping[str, Declared]:
 @cache
 def pictures_of(function: Callable) -> Mapping[str, Picture]:
     """The uploaded pictures that a task function takes, by name, in their order."""
+    return _noted(function, Picture)
+
+
+@cache
+def masks_of(function: Callable) -> Mapping[str, Mask]:
+    """The settings of a task function that mark pixels, by name."""
+    return _noted(function, Mask)
+
+
+@cache
+def models_of(function: Callable) -> Mapping[str, Model]:
+    """The settings of a task function that name one more model, by name."""
+    return _noted(function, Model)
+
+
+def _noted(function: Callable, note: type[Note]) -> dict[str, Note]:
+    """The arguments beside whose type such a note stands, in their order."""
     found = {}
     for name, kind in typing.get_type_hints(function, include_extras=True).items():
-        for note in _bare(kind)[1]:
-            if isinstance(note, Picture):
-                found[name] = note
+        for said in _bare(kind)[1]:
+            if isinstance(said, note):
+                found[name] = said
     return found
 
 

@@ -38,6 +38,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "models.runtime": ({"models", "networks", "device", "errors"}, {"torch"}),
     "pictures": (set(), set()),
     "pictures.uploads": ({"pictures.uploads", "report", "errors"}, {"PIL", "numpy"}),
+    "pictures.masks": ({"pictures.uploads", "errors"}, {"numpy"}),
     "pictures.png_file": (set(), {"numpy"}),
     "pictures.exports": ({"pictures", "recipe", "report", "errors"}, set()),
     "pictures.images": ({"pictures", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
@@ -61,7 +62,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"PIL", "huggingface_hub"},
     ),
     "workers": (
-        {"workers", "tasks", "models", "measure", "pictures.uploads", "recipe", "report", "errors"},
+        {"workers", "tasks", "models", "measure", "pictures.uploads", "networks.contracts"}
+        | {"recipe", "report", "errors"},
         set(),
     ),
     "engine": (
@@ -112,6 +114,11 @@ ALONE = {
     "tasks/learn_data.py": {"PIL"},
     "tasks/learn_picture.py": {"PIL"},
     "tasks/learn_views.py": {"PIL", "safetensors"},
+    "tasks/fill_tiles.py": {"PIL"},
+    "tasks/fit_face.py": {"PIL"},
+    "tasks/fit_prior.py": {"PIL"},
+    "tasks/repair.py": {"PIL"},
+    "tasks/restore.py": {"PIL"},
     "tasks/figures.py": {"PIL", "skimage"},
     "tasks/resample.py": {"PIL"},
     "networks/diffusion/folder_parts.py": {"diffusers"},

@@ -39,6 +39,7 @@ PACKAGES = (
     "pillow",
 )
 SIDE = 8  # a golden value is the picture in 8 x 8 means
+FITTED = 20  # steps of what is fitted to a picture: enough to see that it learns
 TOLERANCE = 2  # of 255: what devices and torch versions may differ by
 
 
@@ -190,7 +191,10 @@ def _whole(golden: Any) -> bool:
 
 def _request(checkpoint: Checkpoint) -> Recipe:
     """The request whose picture is compared: all defaults, one picture, float32."""
-    settings = {} if TASKS[checkpoint.task].pictures else {"seed": 0, "count": 1}
+    task = TASKS[checkpoint.task]
+    settings = dict(task.trial) if task.pictures else {"seed": 0, "count": 1}
+    if checkpoint.kind == "fitted":
+        settings["steps"] = FITTED
     return Recipe(checkpoint.task, checkpoint.id, settings, "float32")
 
 

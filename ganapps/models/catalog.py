@@ -13,7 +13,8 @@ from typing import Any
 from ganapps.errors import UserError
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
-TASKS = ("faces", "upscale", "translate", "denoise", "text")
+STEPS = ("restore-blocks", "restore-faces", "restore-noise")  # of a chain
+TASKS = ("faces", "upscale", "translate", "denoise", "text", "repair", "scratches", *STEPS)
 FORMATS = ("safetensors", "torch", "nvidia", "r3gan", "diffusers", "onnx")
 COMMERCIAL = ("yes", "no", "unknown")
 SURE = ("high", "medium", "low")

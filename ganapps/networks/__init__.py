@@ -44,6 +44,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     ),
     "diffusion": ("diffusion_upscaler", "stable_diffusion", "diffusion"),
     "translate": ("cyclegan", "pix2pix", "animegan", "stargan", "styles26", "cartoongan"),
+    "repair": ("partial", "denoiser", "scratches", "lama", "migan", "prior", "face_restorer"),
     "upscale": ("interpolated", "srresnet", "span", "upscalers"),
 }
 NAMES = tuple(name for names in ROOMS.values() for name in names)

@@ -194,6 +194,60 @@ class Translator(Changer):
         """
 
 
+class Inpainter(Network):
+    """Fills what is not known of a picture, whose numbers are 0 to 1 before and after."""
+
+    value_range: Values = (0.0, 1.0)
+    multiple: int = 1  # both sides in pixels must be multiples of it
+    minimum: int = 1  # the shortest side that it takes, in pixels
+    tile: int  # the side of what it sees at once, in pixels; `minimum` where it takes no other
+    hole: int  # the widest hole that it fills well at once, in pixels
+    memory: int  # bytes per pixel of the picture while it is at work, in float32
+
+    @abstractmethod
+    def forward(self, x: Tensor, known: Tensor) -> Tensor:
+        """x [N, 3, H, W], known [N, 1, H, W] 1 or 0 -> a whole picture [N, 3, H, W], its own where
+        the picture is known, too; what x holds where nothing is known has no say.
+        """
+
+
+class PicturePrior(Network):
+    """Has no weights: it is fitted to one picture."""
+
+    multiple: int  # both sides in pixels must be multiples of it
+    longest: int  # the longest side that is fitted, in pixels
+    channels: int  # of its input, which is noise
+    steps: int  # of the fitting, as its authors took
+    jitter: float  # the deviation of the noise that each step adds to the input
+    rate: float  # of Adam
+
+    @abstractmethod
+    def fresh(self, generator: torch.Generator) -> nn.Module:
+        """A network [1, channels, H, W] -> [1, 3, H, W] in 0..1, its weights drawn."""
+
+
+class DamageFinder(Network):
+    """Says which pixels of a picture, numbers 0 to 1, are damaged."""
+
+    value_range: Values = (0.0, 1.0)
+    tile: int  # the side of what it sees at once, in pixels
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, 3, H, W] -> [N, 1, H, W]; above 0 is damaged rather than not."""
+
+
+class FaceRestorer(Network):
+    """Makes a damaged face anew; numbers are 0 to 1 before and after."""
+
+    value_range: Values = (0.0, 1.0)
+    side: int  # of the upright square that it takes and gives, in pixels
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, 3, side, side] -> the same."""
+
+
 class Latents(Network):
     """What whoever walks from noise to a picture must know."""
 

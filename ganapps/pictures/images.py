@@ -62,6 +62,15 @@ def to_tensor(pixels: np.ndarray, value_range: tuple[float, float] = (0.0, 1.0))
     return x.mul_((high - low) / np.iinfo(pixels.dtype).max).add_(low)[None]
 
 
+def to_pixels(x: torch.Tensor, bits: int = 8) -> np.ndarray:
+    """[H, W, C] uint8, or uint16 for 16 bits, of [1, C, H, W] in 0..1, clamped and rounded."""
+    most = 2**bits - 1
+    rounded = x[0].float().clamp(0, 1).mul(most).round().cpu().numpy()
+    return np.ascontiguousarray(rounded.transpose(1, 2, 0)).astype(
+        np.uint16 if bits == 16 else np.uint8
+    )
+
+
 def picture_of(kept: Kept) -> Picture:
     """What is kept, as Pillow has it."""
     return kept.picture if isinstance(kept.picture, Picture) else to_picture(kept.picture)

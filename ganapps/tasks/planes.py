@@ -26,6 +26,11 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
     return made
 
 
+def colours(pixels: np.ndarray) -> np.ndarray:
+    """[H, W, 3] of [H, W, 1 to 4]: grey three times, without alpha."""
+    return pixels[..., :3] if pixels.shape[2] > 2 else np.repeat(pixels[..., :1], 3, axis=2)
+
+
 def to_planes(pixels: np.ndarray, channels: int, with_alpha: bool = True) -> Tensor:
     """What the network sees of [h, w, C]: [K, channels, h, w], 0 to 1. Colours together where it
     takes three channels, grey three times; alpha, where it varies and is wanted, as one more grey

@@ -10,7 +10,10 @@ from ganapps.tasks.edit import EDIT
 from ganapps.tasks.export import EXPORT
 from ganapps.tasks.faces import FACES, LOOP, STRIP
 from ganapps.tasks.learn import LEARN
+from ganapps.tasks.repair import REPAIR
+from ganapps.tasks.restore import RESTORE
 from ganapps.tasks.say import SAY
+from ganapps.tasks.scratches import SCRATCHES
 from ganapps.tasks.task import Task
 from ganapps.tasks.text import TEXT
 from ganapps.tasks.translate import TRANSLATE
@@ -20,7 +23,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         *(FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE),
-        *(EDIT, DRAG, BREED, SAY, EXPORT, LEARN),
+        *(EDIT, DRAG, BREED, SAY, EXPORT, LEARN, REPAIR, SCRATCHES, RESTORE),
     )
 }
 

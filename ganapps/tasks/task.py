@@ -5,12 +5,21 @@ work goes by.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ganapps.pictures.uploads import Upload, open_upload
 from ganapps.recipe import Recipe
-from ganapps.settings import Declared, Picture, pictures_of, settings_of
+from ganapps.settings import (
+    Declared,
+    Mask,
+    Model,
+    Picture,
+    masks_of,
+    models_of,
+    pictures_of,
+    settings_of,
+)
 
 Settings = Mapping[str, Any]
 
@@ -22,8 +31,10 @@ class Task:
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
     its seconds go by, or tells how much a checked request is of its settings. `says` is a sentence
     for programs and the docs. `opened` gives of an uploaded file what the task needs; `seconds` the
-    computing time that settings name themselves, None where they name none. `directed`: behind
-    the labels its function takes the directions that ship for the model.
+    computing time that settings name themselves, None where they name none. `also` are other kinds
+    of models that can do it, if not as their own work. `trial` are settings of a short run that
+    shows whether a model works. `directed`: behind the labels its function takes the directions
+    that ship for the model.
     """
 
     name: str
@@ -33,6 +44,8 @@ class Task:
     says: str
     opened: Callable[[str], Upload] = open_upload
     seconds: Callable[[Settings], float | None] = lambda settings: None
+    also: tuple[str, ...] = ()
+    trial: Mapping[str, Any] = field(default_factory=dict)
     directed: bool = False
 
     @property
@@ -44,6 +57,16 @@ class Task:
     def inputs(self) -> Mapping[str, Picture]:
         """The uploads that it takes, by name, in their order."""
         return pictures_of(self.function)
+
+    @property
+    def masks(self) -> Mapping[str, Mask]:
+        """The settings that mark pixels of an upload, by name."""
+        return masks_of(self.function)
+
+    @property
+    def others(self) -> Mapping[str, Model]:
+        """The settings that name one more model, by name."""
+        return models_of(self.function)
 
     @property
     def pictures(self) -> int | None:

@@ -136,6 +136,27 @@ ENDPOINTS = (
         'and {"recipe", "report", "numbers"}: a table for each run, as docs/lab.md says.',
     ),
     Endpoint(
+        "repair",
+        ("picture", "mask", "model", "box", "alpha", "grow", "feather", "steps", "seed")
+        + ("does", "face", "keep_place"),
+        "Streams: an answer after each window or look, the last one with the result.",
+        'The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured '
+        "on it.",
+    ),
+    Endpoint(
+        "restore",
+        ("picture", "model", "blocks", "noise", "scratches", "enlarge", "faces", "heads"),
+        "Streams: an answer after each tile, window and face, the last one with the result.",
+        'The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured '
+        "on it.",
+    ),
+    Endpoint(
+        "scratches",
+        ("picture",),
+        "Streams: an answer after each window, the last one with the mask.",
+        'The mask as a PNG file, and {"recipe", "report"}.',
+    ),
+    Endpoint(
         "edit",
         ("seed", "edits", "hold", "model", "psi", "labels", "styles", "names"),
         "Streams: one answer.",
@@ -187,12 +208,13 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
         settings = {
             name: asked(declared, given[name])
             for name, declared in task.settings.items()
-            if given[name] is not None
+            if given[name] is not None and name not in task.masks
         }
         recipe = Recipe(task.name, given["model"], settings, given["precision"])
         pictures: list[str] = []
         for name, picture in task.inputs.items():
             pictures += _paths(given[name], name, picture.several)
+        pictures += [_path(given[name], name) for name in task.masks if given[name] is not None]
         if published.as_archive:
             yield from archives(engine, recipe, given["weights"])
         else:
@@ -206,6 +228,8 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
         arguments[name] = Argument(kind | None, None, f"{picture.says}.")
     for name, declared in task.settings.items():
         arguments[name] = _argument(declared, published.defaults)
+    for name, mask in task.masks.items():
+        arguments[name] = Argument(gr.FileData | None, None, f"{mask.says}.")
     if not published.as_archive:
         arguments |= FORMAT
     ordered = {name: arguments[name] for name in (*published.order, *arguments)}

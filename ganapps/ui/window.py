@@ -23,7 +23,12 @@ from ganapps.workers.runs import Runs
 
 HERE = Path(__file__).parent
 STYLES = ("window.css", "compare.css", "lab.css")
-SCRIPTS = ("window.js", "lab_curves.js", "lab.js")  # a function each, called when the page opens
+SCRIPTS = (
+    "window.js",
+    "lab_curves.js",
+    "lab.js",
+    "painter.js",
+)  # a function each, called when the page opens
 
 
 def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:

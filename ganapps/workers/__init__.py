@@ -6,8 +6,8 @@ its own (`spawned.Spawned`). What is told meanwhile goes by `signals.Signals`.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from ganapps.errors import Message
@@ -26,7 +26,8 @@ class Job:
     uploads, and what there is to say already.
 
     A `rehearsal` measures more than an ordinary run does: "flops" counts arithmetic, "memory" finds
-    the peak beside what earlier runs have left, "both" does both.
+    the peak beside what earlier runs have left, "both" does both. `others` are the further models
+    that the recipe names, by their settings; `drawn` are settings that are too large for a recipe.
     """
 
     recipe: Recipe
@@ -35,6 +36,8 @@ class Job:
     uploads: tuple[Upload, ...] = ()
     changes: tuple[Message, ...] = ()
     rehearsal: Rehearsal = ""
+    others: Mapping[str, tuple[Checkpoint, Located]] = field(default_factory=dict)
+    drawn: Mapping[str, str] = field(default_factory=dict)
 
 
 class Worker(Protocol):

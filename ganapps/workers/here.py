@@ -15,6 +15,7 @@ from ganapps.measure.meter import Meter
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.directions import for_generator
 from ganapps.models.runtime import Runtime
+from ganapps.networks.contracts import Network
 from ganapps.report import Report, Step
 from ganapps.tasks import careful, directions, labels
 from ganapps.tasks.table import TASKS
@@ -37,9 +38,12 @@ class Here:
         device = asked.with_precision(job.recipe.precision, network.precisions)
         task = TASKS[job.recipe.task]
         known: list[Any] = [labels_of(self.runtime, job.checkpoint, network.label_dim)]
+        if task.others:
+            known = [self._others(job)]
         if task.directed:
             known.append(directions_of(job.located.sha256))
-        stream = task.function(network, device, *known, *job.uploads, **job.recipe.settings)
+        given = {**job.recipe.settings, **job.drawn}
+        stream = task.function(network, device, *known, *job.uploads, **given)
         report = Report(
             job.checkpoint.id,
             device.title,
@@ -56,6 +60,14 @@ class Here:
             for step in _in_turns(stream, turn, meter, counter):
                 report = _charged(report, step, meter, counter)
                 yield step, report
+
+    def _others(self, job: Job) -> dict[str, Network]:
+        """The networks of the further models, by the settings that name them."""
+        found = {}
+        for name, (checkpoint, located) in job.others.items():
+            found[name] = self.runtime.network(checkpoint, located).network
+            careful.watched(found[name])
+        return found
 
 
 def _in_turns(

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import load_strictly, shape_of
+from ganapps.networks import contracts, load_strictly, shape_of
 from ganapps.networks.taking import channels_last
 
 FACTOR = 2  # of the shuffle: four quarter pictures see twice as far for a quarter of the work
 COLOURS = 3
 
 
-class Denoiser(nn.Module):
+class Denoiser(contracts.Upscaler):
     """Plain 3x3 convolutions on the picture's four quarters (every second pixel of every second
     row).
 
@@ -27,10 +27,15 @@ class Denoiser(nn.Module):
     leaves the picture alone.
     """
 
-    value_range = (0.0, 1.0)
+    channels = COLOURS
+    scale = 1
+    step = FACTOR
+    tile = 512
+    memory = 600
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
+        self.reach = depth * FACTOR
         quarters = COLOURS * FACTOR**2
         layers: list[nn.Module] = [nn.Conv2d(quarters, width, 3, padding=1), nn.ReLU(inplace=True)]
         for _ in range(depth - 2):

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import load_strictly, shape_of
+from ganapps.networks.contracts import Inpainter
 from ganapps.networks.taking import channels_last
 
 SIGNS = (
@@ -80,7 +81,7 @@ class Stage(nn.Module):
         return self.act(self.bn(y)), mask
 
 
-class PartialUNet(nn.Module):
+class PartialUNet(Inpainter):
     """The paper's U-Net: each encoder stage halves the sides, each decoder stage doubles them
     beside a long way around.
 
@@ -88,10 +89,14 @@ class PartialUNet(nn.Module):
     up to a multiple with pixels that nobody knows.
     """
 
+    tile = 512
+    hole = 32  # wider ones are better begun smaller: measured
+    memory = 2_000
+
     def __init__(self, widths: Sequence[int], kernels: Sequence[int], colours: int = 3) -> None:
         """`widths`, `kernels`: of the encoder's stages, from the picture inwards."""
         super().__init__()
-        self.depth, self.multiple = len(widths), 2 ** len(widths)
+        self.depth, self._halved = len(widths), 2 ** len(widths)
         before = [colours, *widths[:-1]]
         for number, (i, o, kernel) in enumerate(zip(before, widths, kernels, strict=True), 1):
             self.add_module(f"enc_{number}", Stage(i, o, kernel, 2, norm=number > 1, act=nn.ReLU()))
@@ -107,7 +112,7 @@ class PartialUNet(nn.Module):
         known pixels too are its own.
         """
         height, width = x.shape[-2:]
-        missing = (-width % self.multiple, -height % self.multiple)
+        missing = (-width % self._halved, -height % self._halved)
         around = (0, missing[0], 0, missing[1])
         here: Masked = (F.pad(x, around), F.pad(known.to(x.dtype), around))
         passed = [here]

@@ -12,17 +12,18 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import load_strictly, shape_of
+from ganapps.networks.contracts import DamageFinder
 from ganapps.networks.taking import channels_last
 
 SIGNS = ("down.0.0.weight", "down.1.0.weight", "up.0.0.weight", "last.weight")
 
 
-class ScratchDetector(nn.Module):
+class ScratchDetector(DamageFinder):
     """Pictures 0 to 1 of any size -> for every pixel how surely it is damaged, before the
     sigmoid.
     """
 
-    value_range = (0.0, 1.0)
+    tile = 512
 
     def __init__(self, widths: Sequence[int]) -> None:
         """`widths`: channels at each size, from the picture's own to the smallest."""

@@ -281,6 +281,11 @@ def _spandrel() -> ModuleType:
     return spandrel
 
 
+def architecture(name: str) -> Any:
+    """What spandrel knows of the architecture of that name."""
+    return _spandrel().MAIN_REGISTRY[name].architecture
+
+
 def _found(names: Mapping[str, Any]) -> tuple[Any, dict[str, Any]] | None:
     """The architecture, and the tensors under the names that it knows them by."""
     state = {_kair(name): value for name, value in names.items()}

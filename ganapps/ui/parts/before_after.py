@@ -13,6 +13,7 @@ from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
+from gradio.components import Component
 from gradio.i18n import I18nData
 
 from ganapps.engine import Engine
@@ -141,9 +142,12 @@ class ResultArea:
         self.note = note
         self.line = gr.HTML(self._noted("en"), elem_id=f"{name}-line")
         self.facts = gr.HTML(elem_id=f"{name}-facts")
-        with gr.Row(elem_classes="pair"):
-            self.strength = widgets.make("strength")
-            self.colours = widgets.make("keep_colours", elem_id=f"{name}-colours")
+        self.finishing: dict[str, Component] = {}  # of a task that has these settings
+        if set(FINISHING) <= set(widgets.declared):
+            with gr.Row(elem_classes="pair"):
+                self.finishing["strength"] = widgets.make("strength")
+                colours = widgets.make("keep_colours", elem_id=f"{name}-colours")
+                self.finishing["keep_colours"] = colours
         self.last, self.file, self.traces = gr.State(None), gr.State(None), gr.State([])
 
     def buttons(self) -> None:
@@ -157,15 +161,19 @@ class ResultArea:
 
     def formats_below(self) -> None:
         """And other formats of it, under that row; and the two controls start to act."""
-        name = self.name
-        self.formats = OtherFormats(self.engine, name)
+        self.formats = OtherFormats(self.engine, self.name)
         self.formats.listen({self.file}, self._there, self.traces)
-        # what is seen changes at once, the file follows
-        self.strength.change(None, self.strength, None, js=STRONGER.replace("NAME", name))
-        asked: set[Block] = {self.last, self.traces, self.strength, self.colours}
+        if self.finishing:
+            self._finishes(**self.finishing)
+
+    def _finishes(self, strength: Any, keep_colours: Any) -> None:
+        """What is seen changes at once, the file follows."""
+        strength.change(None, strength, None, js=STRONGER.replace("NAME", self.name))
+        asked: set[Block] = {self.last, self.traces, strength, keep_colours}
         made = [self.view, self.line, *self._taken_away]
-        self.strength.change(self.mixed, asked, made, trigger_mode="always_last", **common.QUIET)
-        self.colours.input(self.recoloured, asked, made, trigger_mode="always_last", **common.QUIET)
+        late: dict[str, Any] = {"trigger_mode": "always_last", **common.QUIET}
+        strength.change(self.mixed, asked, made, **late)
+        keep_colours.input(self.recoloured, asked, made, **late)
 
     def opened(self, lang: str) -> dict:
         """The first visit, in the visitor's language."""
@@ -230,12 +238,17 @@ class ResultArea:
             shown.report.as_dict() | {"figures": dict(kept.figures)},
         )
         update = {self.facts: figures_line(kept.figures, lang), self.last: last}
-        if values[self.strength] < 1 or values[self.colours]:
-            kept = self.engine.finished(
-                kept.recipe, upload, last.raw, values[self.strength], values[self.colours]
-            )
+        strength, colours = self._wanted(values)
+        if strength < 1 or colours:
+            kept = self.engine.finished(kept.recipe, upload, last.raw, strength, colours)
             return update | self.outcome(kept, None, last, traces, lang)
         return update | self.outcome(kept, last.raw, last, traces, lang)
+
+    def _wanted(self, values: Mapping) -> tuple[float, bool]:
+        """Strength and colours as the two controls say; of a task without them, all of it."""
+        if not self.finishing:
+            return 1.0, False
+        return values[self.finishing["strength"]], values[self.finishing["keep_colours"]]
 
     def outcome(
         self, kept: Kept, path: str | None, last: Last, traces: list[str], lang: str
@@ -250,7 +263,8 @@ class ResultArea:
         unless they are see-through themselves.
         """
         before, after = kept.beside["before"], kept.beside["after"]
-        strength, colours = kept.recipe.settings["strength"], kept.recipe.settings["keep_colours"]
+        strength = kept.recipe.settings.get("strength", 1.0)
+        colours = kept.recipe.settings.get("keep_colours", False)
         see_through = _see_through(kept)
         if strength < 1 and not see_through:
             whole = self.engine.finished(kept.recipe, last.upload, last.raw, 1.0, colours)
@@ -299,11 +313,7 @@ class ResultArea:
         lang = common.language(request)
         try:
             kept = self.engine.finished(
-                from_json(last.recipe),
-                last.upload,
-                last.raw,
-                values[self.strength],
-                values[self.colours],
+                from_json(last.recipe), last.upload, last.raw, *self._wanted(values)
             )
             traces = values[self.traces]
             return (
@@ -350,6 +360,8 @@ FIGURES = {
     "psnr_db": "PSNR {n} dB",
     "ssim": "SSIM {n}",
     "denoise": "denoise strength {n}",
+    "filled_share": "share of all pixels that was filled: {n}",
+    "loss": "difference from what is known: {n}",
     "untiled_difference": "strips differ from the whole by at most {n} of 255",
 }
 

@@ -1,5 +1,5 @@
-"""What a diffusion model beside the GANs of a tab can be told: steps, seed, guidance, noise. Shown
-with such a model only.
+"""What a diffusion model, or one that is fitted to a picture, can be told beside a tab's others:
+steps, seed, guidance, noise. Shown with such a model only.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import gradio as gr
 from ganapps.models.catalog import Checkpoint
 from ganapps.ui.parts.settings import Widgets
 
+KINDS = ("diffusion", "fitted")
 DIALS = ("steps", "guidance", "image_guidance", "noise_level", "seed")
 
 
@@ -23,18 +24,19 @@ class Dials:
             name: row.defaults[name] for row in reversed(rows) for name in DIALS if _has(row, name)
         }
         tab = widgets.tab
-        with gr.Group(visible=first.kind == "diffusion", elem_id=f"{tab}-dials") as self.group:
+        with gr.Group(visible=first.kind in KINDS, elem_id=f"{tab}-dials") as self.group:
             self.sliders = {
                 name: widgets.make(name, value=starts[name], visible=_has(first, name))
                 for name in DIALS
-                if name in starts
+                if name in starts and name in widgets.declared
             }
-            widgets.make("seed", elem_id=f"{tab}-dial-seed")
+            if "seed" in widgets.declared:
+                widgets.make("seed", elem_id=f"{tab}-dial-seed")
 
     def takes(self, name: str, row: Checkpoint | None) -> bool:
         """Can the model be told this?"""
         if name == "seed":
-            return row is not None and row.kind == "diffusion"
+            return row is not None and row.kind in KINDS
         return _has(row, name)
 
     def chosen(self, row: Checkpoint | None) -> dict:
@@ -46,4 +48,4 @@ class Dials:
 
 
 def _has(row: Checkpoint | None, name: str) -> bool:
-    return row is not None and row.kind == "diffusion" and name in row.defaults
+    return row is not None and row.kind in KINDS and name in row.defaults

@@ -62,21 +62,23 @@ class Many:
                 )
             }
             return
-        rows = [[Path(f).name[:40], say(lang, "waiting")] for f in pictures]
+        # a mask that belongs to one of them goes with it
+        brings = self.engine.brings(recipe.task, pictures)
+        rows = [[Path(given[0]).name[:40], say(lang, "waiting")] for given in brings]
         done: list[Path] = []
         manifest: list[dict[str, Any]] = []
         began = time.monotonic()
-        clock = _Clock(len(pictures))
+        clock = _Clock(len(brings))
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            for index, file in enumerate(pictures):
-                brought = Path(file)
+            for index, given in enumerate(brings):
+                brought = Path(given[0])
                 try:
-                    for heard in signals.heard(self.engine.run(recipe, [file], weights)):
+                    for heard in signals.heard(self.engine.run(recipe, given, weights)):
                         if isinstance(heard, signals.Tick):
                             continue
                         result = heard
                         rows[index][1] = _left(
-                            result, index, len(pictures), time.monotonic() - began, lang
+                            result, index, len(brings), time.monotonic() - began, lang
                         )
                         if clock.due():
                             yield {self.rows: _table(rows)}

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import gradio as gr
 from gradio.i18n import I18nData
@@ -17,6 +17,7 @@ from ganapps.engine import Engine
 from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
+from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.before_after import (
@@ -54,9 +55,13 @@ class PictureTab(ModelTab):
     result.
     """
 
+    at_once: ClassVar[bool] = True  # is an example worked on as soon as it is taken?
+
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]], words: Words) -> None:
         self.words = words
+        self.finishes = set(FINISHING) <= set(TASKS[self.name].settings)
         self.run_widgets: list = []  # those of the tab itself that only a run looks at
+        self.more_uploads: list = []  # boxes beside that of the picture
         super().__init__(engine, receivers, words.go)
 
     # -- what a tab says of itself; of each, the least
@@ -101,6 +106,10 @@ class PictureTab(ModelTab):
     def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
         """And a model's settings there; None leaves it out."""
         return {}
+
+    def given(self, values: Mapping, folder: Path) -> list[str]:
+        """The paths of what a run is given; `folder` is there until it has ended."""
+        return [values[self.picture]]
 
     def running_events(self) -> list:
         """The tab's own events; those that are returned, Stop ends."""
@@ -147,7 +156,7 @@ class PictureTab(ModelTab):
     # -- what happens when
 
     def pictures(self, values: Mapping) -> list[str] | None:
-        """The upload."""
+        """The upload, for the price."""
         return [values[self.picture]] if values[self.picture] else None
 
     def changes_price(self) -> list:
@@ -183,8 +192,8 @@ class PictureTab(ModelTab):
         )
         self.delete.click(
             self.deleted,
-            {self.picture, self.weights.box, self.area.traces, self.many.box, self.many.archives},
-            [self.picture, self.weights.box, *self._emptied("en")],
+            {*self.boxes, self.area.traces, self.many.box, self.many.archives},
+            [*self.boxes, *self._emptied("en")],
             **common.QUIET,
         )
 
@@ -195,9 +204,10 @@ class PictureTab(ModelTab):
         sheet = [*self.sheet.cleared(), self.line, *buttons]
         many = self.asked | {self.many.box, self.many.archives}
         taken = self.examples.select(example, None, self.picture, **common.QUIET)
+        own = [taken.success(self.run, given, shown, **common.BUSY)] if self.at_once else []
         return [
+            *own,
             self.go.click(self.run, given, shown, **common.BUSY),
-            taken.success(self.run, given, shown, **common.BUSY),
             self.try_all.click(self.every_model, given, sheet, **common.BUSY),
             self.many.go.click(self.run_many, many, [self.many.rows, *buttons], **common.BUSY),
         ]
@@ -206,6 +216,11 @@ class PictureTab(ModelTab):
         """Updates for a tab without results."""
         area, sheet, many = self.area.cleared(lang), self.sheet.cleared(), self.many.cleared()
         return area | self.cleared() | sheet | many
+
+    @property
+    def boxes(self) -> list:
+        """What holds one file of the visitor's each."""
+        return [self.picture, self.weights.box, *self.more_uploads]
 
     @property
     def uploads(self) -> set:
@@ -255,14 +270,18 @@ class PictureTab(ModelTab):
             yield self._no_picture(lang)
             return
         yield self.busy(True)
-        recipe = self.recipe(values).with_settings(strength=1.0, keep_colours=False)
-        results = self.engine.run(recipe, [upload], self.weights.path(values))
         traces = values[self.area.traces]
         unfinished: dict = {}
-        with self.underway.of(request.session_hash) as held:
+        with (
+            tempfile.TemporaryDirectory(prefix="ganapps-") as folder,
+            self.underway.of(request.session_hash) as held,
+        ):
             try:
+                recipe = self.whole(values)
+                given = self.given(values, Path(folder))
+                results = self.engine.run(recipe, given, self.weights.path(values))
                 stage: Stage | None = None
-                expected = self.expected(recipe, [upload])
+                expected = self.expected(recipe, given)
                 for shown in common.show(results, recipe, lang, str, expected):
                     held.it = () if shown.archive else shown.parts
                     update = {self.line: shown.line}
@@ -280,6 +299,11 @@ class PictureTab(ModelTab):
             except UserError as e:
                 yield {self.line: common.refusal(e, lang)}
         yield self.busy(False) | unfinished
+
+    def whole(self, values: Mapping) -> Recipe:
+        """What the widgets ask for, at full strength: strength and colours come after."""
+        recipe = self.recipe(values)
+        return recipe.with_settings(strength=1.0, keep_colours=False) if self.finishes else recipe
 
     def _no_picture(self, lang: str) -> dict:
         missing = UserError("There is no picture yet: drop one into the box.")
@@ -336,14 +360,13 @@ class PictureTab(ModelTab):
         """The upload and everything made of it are gone from this machine's disk now."""
         files.delete(
             [
-                values[self.picture],
-                values[self.weights.box],
+                *(values[box] for box in self.boxes),
                 *values[self.area.traces],
                 *self.many.paths(values),
             ]
         )
         emptied = self._emptied(common.language(request))
-        return {self.picture: None, self.weights.box: None} | emptied
+        return dict.fromkeys(self.boxes) | emptied
 
     @property
     def result_inputs(self) -> set:

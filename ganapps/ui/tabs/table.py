@@ -6,7 +6,17 @@ from ganapps.ui.parts.tab import Tab
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.ui.tabs.faces import FacesTab
 from ganapps.ui.tabs.lab import LabTab
+from ganapps.ui.tabs.repair import RepairTab
+from ganapps.ui.tabs.restore import RestoreTab
 from ganapps.ui.tabs.translate import TranslateTab
 from ganapps.ui.tabs.upscale import UpscaleTab
 
-TABS: tuple[type[Tab], ...] = (FacesTab, UpscaleTab, TranslateTab, CompareTab, LabTab)
+TABS: tuple[type[Tab], ...] = (
+    FacesTab,
+    UpscaleTab,
+    TranslateTab,
+    RepairTab,
+    RestoreTab,
+    CompareTab,
+    LabTab,
+)

@@ -105,6 +105,7 @@ class UpscaleTab(PictureTab):
         self.widgets.make("sixteen_bit")
         self.truth = picture_box(t("The true picture, to measure against"), "upscale-truth")
         self.run_widgets += [self.truth, self.crop]
+        self.more_uploads.append(self.truth)
 
     def takes(self, name: str, row: Checkpoint | None) -> bool:
         """How much noise is removed is for some networks only; a width is one of the sizes."""

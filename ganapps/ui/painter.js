@@ -1,0 +1,182 @@
+// A mark painted on a picture, which is no more than a text: its size, its bits row by row, squeezed (ganapps/pictures/masks.py
+// writes and reads the same). It stands in a hidden field, so it is a setting like any other; nothing is sent but that text.
+() => {
+  const MOST = 2e6, LONGEST = 32768, KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const states = new WeakMap();
+  let written = "", turn = 0;
+  const field = () => document.querySelector("#repair-mask :is(textarea, input)");
+  const boxField = () => document.querySelector("#repair-box :is(textarea, input)");
+  const figure = () => document.querySelector("#repair-painter .painter");
+
+  const piped = async (bytes, stream) => new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+  const packed = async (mask, width, height) => {
+    const across = (width + 7) >> 3, bits = new Uint8Array(across * height);
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (mask[y * width + x]) bits[y * across + (x >> 3)] |= 128 >> (x & 7);
+    const squeezed = await piped(bits, new CompressionStream("deflate"));
+    let text = "";
+    for (let at = 0; at < squeezed.length; at += 8192) text += String.fromCharCode(...squeezed.subarray(at, at + 8192));
+    return `${width}x${height}:${btoa(text)}`;
+  };
+  const halved = (mask, width, height) => {
+    const w = (width + 1) >> 1, h = (height + 1) >> 1, small = new Uint8Array(w * h);
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (mask[y * width + x]) small[(y >> 1) * w + (x >> 1)] = 1;
+    return [small, w, h];
+  };
+  const unpacked = async (text) => {
+    const [, width, height, squeezed] = text.match(/^(\d+)x(\d+):(.*)$/) || [];
+    if (!width) return null;
+    const bits = await piped(Uint8Array.from(atob(squeezed), (c) => c.charCodeAt(0)), new DecompressionStream("deflate"));
+    const sheet = Object.assign(document.createElement("canvas"), { width: +width, height: +height }), pen = sheet.getContext("2d");
+    const picture = pen.createImageData(+width, +height), across = (+width + 7) >> 3;
+    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++)
+      if (bits[y * across + (x >> 3)] & (128 >> (x & 7))) picture.data.set([255, 45, 85, 255], 4 * (y * width + x));
+    pen.putImageData(picture, 0, 0);
+    return sheet;
+  };
+
+  const draw = (state, op) => {
+    const { pen, canvas } = state;
+    pen.globalCompositeOperation = op.erases ? "destination-out" : "source-over";
+    pen.fillStyle = pen.strokeStyle = "rgb(255, 45, 85)";
+    if (op.kind === "clear" || op.kind === "replace") pen.clearRect(0, 0, canvas.width, canvas.height);
+    if (op.sheet) { pen.imageSmoothingEnabled = false; pen.drawImage(op.sheet, 0, 0, canvas.width, canvas.height); }
+    if (op.kind === "box") pen.fillRect(...op.box);
+    if (op.kind !== "stroke") return;
+    pen.lineWidth = op.size;
+    pen.lineCap = pen.lineJoin = "round";
+    pen.beginPath();
+    pen.moveTo(...op.points[0]);
+    op.points.forEach((point) => pen.lineTo(...point));
+    if (op.points.length === 1) pen.lineTo(op.points[0][0] + 0.01, op.points[0][1]);
+    pen.stroke();
+  };
+  const redrawn = (state) => {
+    state.pen.clearRect(0, 0, state.canvas.width, state.canvas.height);
+    state.ops.forEach((op) => draw(state, op));
+  };
+  const write = (text) => {
+    const input = field();
+    written = text;
+    if (!input || input.value === text) return;
+    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(input), "value").set.call(input, text);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  const tell = async (state) => {
+    const mine = ++turn, { canvas, pen } = state, { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+    let width = canvas.width, height = canvas.height, mask = new Uint8Array(width * height), some = false;
+    for (let at = 0; at < mask.length; at++) if (data[4 * at + 3] > 127) mask[at] = some = 1;
+    let text = some ? await packed(mask, width, height) : "";
+    while (text.length > LONGEST && Math.min(width, height) > 1) {
+      [mask, width, height] = halved(mask, width, height);
+      text = await packed(mask, width, height);
+    }
+    if (mine === turn) write(text);
+  };
+  const done = (state, op) => { state.ops.push(op); redrawn(state); return tell(state); };
+  const stateOf = (element) => states.get(element?.closest?.(".painter"));
+
+  const begun = async (shown) => {
+    const picture = shown.querySelector("img"), canvas = shown.querySelector("canvas");
+    const width = +shown.dataset.width, height = +shown.dataset.height, share = Math.min(1, Math.sqrt(MOST / (width * height)));
+    canvas.width = Math.max(1, Math.round(width * share));
+    canvas.height = Math.max(1, Math.round(height * share));
+    const state = { canvas, pen: canvas.getContext("2d", { willReadFrequently: true }), ops: [], tool: "brush", at: [canvas.width / 2, canvas.height / 2] };
+    states.set(shown, state);
+    picture.dataset.begun = picture.src;
+    const size = shown.querySelector(".painter-size");
+    size.max = Math.max(16, Math.round(Math.min(canvas.width, canvas.height) / 4));
+    size.value = Math.max(4, Math.round(Math.min(canvas.width, canvas.height) / 24));
+    const waiting = field()?.value || "";
+    if (waiting && waiting !== written) await came(waiting, false);
+    else write("");
+    framed();
+  };
+  const came = async (text, adds) => {
+    const state = states.get(figure());
+    if (!state || (!adds && text === written)) return;
+    if (!adds && !text) { if (state.ops.length) await done(state, { kind: "clear" }); return; }
+    const sheet = await unpacked(text).catch(() => null);
+    if (sheet && (adds || field()?.value === text)) await done(state, { kind: adds ? "add" : "replace", sheet });
+  };
+  // The news of what was painted here comes back late, perhaps after more was painted: what stands in the field by then counts.
+  document.addEventListener("mask-came", ({ detail }) => setTimeout(() => came(detail.adds ? detail.text : field()?.value || "", detail.adds), 50));
+  document.addEventListener("load", (event) => { if (event.target.matches?.(".painter img") && event.target.dataset.begun !== event.target.src) begun(event.target.closest(".painter")); }, true);
+
+  const placed = (state, event) => {
+    const around = state.canvas.getBoundingClientRect();
+    return [(event.clientX - around.left) * state.canvas.width / around.width, (event.clientY - around.top) * state.canvas.height / around.height];
+  };
+  const sized = (state) => +state.canvas.closest(".painter").querySelector(".painter-size").value;
+  const spread = ([x, y], [toX, toY]) => [Math.min(x, toX), Math.min(y, toY), Math.abs(toX - x), Math.abs(toY - y)].map(Math.round);
+  document.addEventListener("pointerdown", (event) => {
+    const state = event.target.matches?.(".painter canvas") && stateOf(event.target);
+    if (!state || event.button) return;
+    event.preventDefault();
+    event.target.focus({ preventScroll: true });
+    event.target.setPointerCapture(event.pointerId);
+    state.at = placed(state, event);
+    state.op = state.tool === "box" ? { kind: "box", from: state.at, box: [...state.at, 0, 0] } : { kind: "stroke", erases: state.tool === "eraser", size: sized(state), points: [state.at] };
+    draw(state, state.op);
+  });
+  document.addEventListener("pointermove", (event) => {
+    const state = stateOf(event.target);
+    if (!state?.op) return;
+    for (const each of event.getCoalescedEvents?.() || [event]) {
+      const at = placed(state, each);
+      if (state.op.kind === "box") state.op.box = spread(state.op.from, at); else state.op.points.push(at);
+    }
+    if (state.op.kind === "box") redrawn(state);
+    draw(state, state.op);
+  });
+  const lifted = (event) => {
+    const state = stateOf(event.target), op = state?.op;
+    if (!op) return;
+    state.op = null;
+    if (event.type === "pointercancel") redrawn(state); else done(state, op);
+  };
+  document.addEventListener("pointerup", lifted);
+  document.addEventListener("pointercancel", lifted);
+
+  // Keys on the picture: arrows move a cursor by half a brush (Shift: by a pixel), the space bar paints or erases there.
+  const cursor = (state) => {
+    const mark = state.canvas.parentElement.querySelector(".painter-cursor"), share = sized(state) / state.canvas.width * 100;
+    mark.style.left = state.at[0] / state.canvas.width * 100 + "%";
+    mark.style.top = state.at[1] / state.canvas.height * 100 + "%";
+    mark.style.width = share + "%";
+    mark.hidden = false;
+  };
+  document.addEventListener("keydown", (event) => {
+    const state = event.target.matches?.(".painter canvas") && stateOf(event.target);
+    if (!state) return;
+    const way = KEYS[event.key], step = event.shiftKey ? 1 : Math.max(1, sized(state) / 2);
+    if (way) state.at = state.at.map((place, axis) => Math.min(Math.max(place + way[axis] * step, 0), axis ? state.canvas.height : state.canvas.width));
+    else if (event.key === " ") done(state, { kind: "stroke", erases: state.tool === "eraser", size: sized(state), points: [[...state.at]] });
+    else if (event.key === "z" && (event.ctrlKey || event.metaKey)) undone(state);
+    else return;
+    event.preventDefault();
+    cursor(state);
+  });
+  document.addEventListener("focusout", (event) => { if (event.target.matches?.(".painter canvas")) event.target.parentElement.querySelector(".painter-cursor").hidden = true; });
+
+  const undone = (state) => { if (state.ops.pop()) { redrawn(state); tell(state); } };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.(".painter button"), state = button && stateOf(button);
+    if (!state) return;
+    if (button.dataset.do === "undo") return undone(state);
+    if (button.dataset.do === "clear") return void (state.ops.length && done(state, { kind: "clear" }));
+    state.tool = button.dataset.tool;
+    button.closest(".painter").querySelectorAll("[data-tool]").forEach((other) => other.setAttribute("aria-pressed", other === button));
+  });
+  document.addEventListener("input", (event) => {
+    if (event.target.matches?.(".painter-zoom")) event.target.closest(".painter").style.setProperty("--zoom", event.target.value);
+    if (event.target === boxField()) framed();
+  });
+
+  // The box of four numbers is shown where it lies; it is a setting of its own.
+  const framed = () => {
+    const shown = figure(), mark = shown?.querySelector(".painter-box"), numbers = (boxField()?.value.match(/-?\d+/g) || []).map(Number);
+    if (!mark) return;
+    mark.hidden = numbers.length !== 4;
+    ["left", "top", "width", "height"].forEach((name, at) => { mark.style[name] = numbers[at] / +(at % 2 ? shown.dataset.height : shown.dataset.width) * 100 + "%"; });
+  };
+}

@@ -1,0 +1,199 @@
+"""The repair tab: what is marked of your picture is filled, and nothing else of it changes."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import Block
+
+from ganapps.engine import Engine
+from ganapps.errors import UserError
+from ganapps.models.catalog import Checkpoint
+from ganapps.pictures import images
+from ganapps.race import Race
+from ganapps.recipe import Recipe
+from ganapps.ui.doors import files
+from ganapps.ui.parts import common, progress
+from ganapps.ui.parts.before_after import picture_box
+from ganapps.ui.parts.dials import DIALS
+from ganapps.ui.parts.painter import ADDS, REPLACES, painter
+from ganapps.ui.parts.picture_tab import PictureTab, Words
+from ganapps.ui.parts.tab import Tab
+from ganapps.ui.words import say, t
+
+SMALL = 512  # pixels of the longer side of the picture on which all models are tried
+TRIED = 200  # steps there, of what is fitted
+FINDER = "scratches-ours"
+
+
+class RepairTab(PictureTab):
+    """What filling has of its own: the mark, painted, typed, brought or found."""
+
+    name = "repair"
+    title = "Repair"
+    shows = ("repair", "scratches")
+    send = "Send to Repair"
+    at_once = False
+
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
+        super().__init__(
+            engine,
+            receivers,
+            Words(t("Fill"), t("Fill all"), t("Every model on it"), ("cat", "filler-ours")),
+        )
+
+    def panel(self) -> None:
+        """The mark, as it is not painted: found, typed, brought."""
+        self.find = gr.Button(t("Find scratches"), size="sm", elem_id="repair-find")
+        self.box = gr.Textbox(
+            "",
+            label=t("And this box: x, y, width, height"),
+            placeholder="40, 60, 96, 96",
+            max_lines=1,
+            max_length=60,
+            elem_id="repair-box",
+        )
+        self.mask = gr.Textbox("", visible="hidden", elem_id="repair-mask")
+        self.found = gr.Textbox("", visible="hidden", elem_id="repair-found")
+        self.extra_widgets += [self.box, self.mask]
+
+    def below(self) -> None:
+        """The picture to paint on; window.css puts it above the rest."""
+        self.painter = gr.HTML(elem_id="repair-painter")
+
+    def actions(self) -> None:
+        """One thing after another is taken out."""
+        self.again = gr.Button(t("Go on with the result"), size="sm", elem_id="repair-again")
+
+    def more(self) -> None:
+        """A mask that was made elsewhere."""
+        self.mask_file = picture_box(
+            t("A mask: white is filled, or what is painted on nothing"), "repair-mask-file"
+        )
+        self.more_uploads.append(self.mask_file)
+
+    def takes(self, name: str, row: Checkpoint | None) -> bool:
+        """A prior can do more than fill."""
+        if name == "does":
+            return row is not None and row.kind == "fitted"
+        return super().takes(name, row)
+
+    def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
+        """The mark."""
+        return {"mask": values[self.mask] or None, "box": _box(values[self.box])}
+
+    def restored(self, recipe: Recipe, lang: str) -> dict:
+        """The mark waits for its picture."""
+        box = recipe.settings["box"] or []
+        return super().restored(recipe, lang) | {
+            self.mask: recipe.settings["mask"] or "",
+            self.box: ", ".join(str(number) for number in box),
+        }
+
+    def filled(self, asked: Recipe | Race, values: Mapping, lang: str) -> dict:
+        """A mask is no setting: it is found again."""
+        if isinstance(asked, Recipe) and asked.task == "scratches":
+            self.engine.checked(asked)
+            told = "Choose the picture again and press Find scratches: no upload is in a recipe."
+            return {self.line: progress.plain("", say(lang, told))}
+        return super().filled(asked, values, lang)
+
+    def running_events(self) -> list:
+        """A picture to paint on, scratches, a mask that came, the result once more."""
+        self.picture.change(
+            self.stage, self.picture, [self.painter, self.area.view, self.line], **common.QUIET
+        )
+        self.mask.change(None, self.mask, None, js=REPLACES)
+        brought: set[Block] = {self.picture, self.mask_file}
+        came = self.mask_file.upload(
+            self.mask_came, brought, [self.found, self.line], **common.QUIET
+        )
+        came.success(None, self.found, None, js=ADDS)
+        self.again.click(self.once_more, self.area.file, [self.picture, self.line], **common.QUIET)
+        outputs = [self.found, self.line, self.go, self.stop]
+        search = self.find.click(self.searched, {self.picture}, outputs, **common.BUSY)
+        search.success(None, self.found, None, js=ADDS)
+        return [search]
+
+    def cleared(self) -> dict:
+        """What was found is on the picture already."""
+        return {self.found: ""}
+
+    def stage(self, upload: str | None, request: gr.Request) -> dict:
+        """The picture that came, to be painted on."""
+        lang = common.language(request)
+        if not upload:
+            return {self.painter: ""}
+        try:
+            with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+                small = self.engine.preview(upload, images.SHOWN_SIDE, Path(folder))
+                address = common.served(files.keep(small) if small else upload)
+            shown = painter(address, self.engine.size(upload), lang)
+        except UserError as e:
+            return {self.painter: "", self.line: common.refusal(e, lang)}
+        return {self.painter: shown, self.area.view: ""}
+
+    def mask_came(self, values: Mapping, request: gr.Request) -> dict:
+        """What a mask file marks is added to what is painted."""
+        lang, upload = common.language(request), values[self.picture]
+        if not upload:
+            return self._no_picture(lang)
+        try:
+            return {self.found: self.engine.mask(values[self.mask_file], upload)}
+        except UserError as e:
+            return {self.line: common.refusal(e, lang)}
+
+    def searched(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """Scratches, dust and folds are added to what is painted."""
+        lang, upload = common.language(request), values[self.picture]
+        if not upload:
+            yield self._no_picture(lang)
+            return
+        yield self.busy(True)
+        recipe = Recipe("scratches", FINDER)
+        try:
+            for shown in common.show(self.engine.run(recipe, [upload]), recipe, lang, keep=str):
+                yield {self.line: shown.line}
+                if shown.files:
+                    yield {self.found: self.engine.mask(shown.files[-1][0], upload)}
+        except UserError as e:
+            yield {self.line: common.refusal(e, lang)}
+        yield self.busy(False)
+
+    def once_more(self, result: str | None, request: gr.Request) -> dict:
+        """The result becomes the picture."""
+        if result is None:
+            refused = UserError("There is nothing to go on with yet: fill something first.")
+            return {self.line: common.refusal(refused, common.language(request))}
+        return {self.picture: result}
+
+    def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
+        """All models on the picture made small."""
+        return self.engine.shrunk(upload, SMALL, folder), ""
+
+    def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
+        """The same mark; what is fitted gets few steps, and the large one is left out."""
+        told = self.widgets.asked(values, lambda name: name not in ("does", *DIALS))
+        settings = told | self.settings(values, row)
+        if settings["box"]:
+            width, height = self.engine.size(values[self.picture])
+            share = min(1.0, SMALL / max(width, height))
+            settings["box"] = [round(share * number) for number in settings["box"]]
+        if row is None or row.kind != "fitted":
+            return settings
+        return settings | {"steps": TRIED} if row.parameters < 1_000_000 else None
+
+
+def _box(text: str) -> list[int] | None:
+    """[x, y, width, height] of what stands in the field, None where it is empty. Raises
+    UserError.
+    """
+    numbers = re.findall(r"-?\d{1,6}", text)
+    if text.strip() and (len(numbers) != 4 or not re.fullmatch(r"[\s,;x\d-]*", text)):
+        raise UserError("A box is four whole numbers: x, y, width, height.")
+    return [int(number) for number in numbers] or None

@@ -1,0 +1,172 @@
+"""The repair tab in a real Chromium: painted, erased, undone, with a real pointer and with keys."""
+
+from __future__ import annotations
+
+import io
+import re
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from ganapps.pictures import masks
+from ganapps.recipe import from_picture
+from tests.window import open_tab, unfold
+
+EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
+CANVAS = "#repair-painter canvas"
+FIELD = "#repair-mask textarea, #repair-mask input"
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    """A photograph of 200 x 150 pixels with a white scratch from top to bottom."""
+    pixels = np.asarray(Image.open(EXAMPLES / "cat.png").convert("RGB")).copy()
+    for row in range(150):
+        pixels[row, 60 + row // 3 : 63 + row // 3] = 252
+    path = tmp_path / "cat.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def bring(page: Page, picture: Path) -> None:
+    open_tab(page, "Repair")
+    page.locator("#repair-picture input[type=file]").set_input_files(picture)
+    page.locator("#repair-painter img[data-begun]").wait_for()
+
+
+def marked(page: Page) -> np.ndarray:
+    """What the page says is marked."""
+    text = page.locator(FIELD).input_value()
+    return masks.unpacked(text) if text else np.zeros((150, 200), bool)
+
+
+def waits(page: Page, change: str) -> None:
+    """Until the field's text is another one than `change`."""
+    page.wait_for_function(
+        "([field, before]) => document.querySelector(field).value !== before", arg=[FIELD, change]
+    )
+
+
+def drag(page: Page, *way: tuple[float, float]) -> None:
+    """The pointer goes down, along points in pixels of the picture, and up."""
+    before = page.locator(FIELD).input_value()
+    page.locator(CANVAS).scroll_into_view_if_needed()
+    box = page.locator(CANVAS).bounding_box()
+    assert box is not None
+    places = [
+        (box["x"] + x * box["width"] / 200, box["y"] + y * box["height"] / 150) for x, y in way
+    ]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=5)
+    page.mouse.up()
+    waits(page, before)
+
+
+def brush(page: Page, size: int) -> None:
+    page.locator(".painter-size").evaluate("(slider, size) => { slider.value = size; }", size)
+
+
+def press(page: Page, name: str) -> None:
+    page.locator("#repair-painter").get_by_role("button", name=name, exact=True).click()
+
+
+def result(page: Page) -> tuple[np.ndarray, str]:
+    """The pixels and the address of what can be downloaded."""
+    link = page.locator("#repair-download a")
+    expect(link).to_be_visible(timeout=60_000)
+    address = link.evaluate("(link) => link.href")
+    file = urllib.request.urlopen(address).read()
+    return np.asarray(Image.open(io.BytesIO(file))), file
+
+
+def test_what_is_painted_with_a_pointer_is_filled_and_nothing_else(page: Page, cat: Path, tmp_path):
+    bring(page, cat)
+    brush(page, 8)
+    drag(page, (61, 0), (110, 149))
+    painted = marked(page)
+    assert painted[75, 86] and not painted[75, 110] and 1000 < painted.sum() < 2200
+    press(page, "Eraser")
+    drag(page, (100, 140), (115, 149))
+    erased = marked(page)
+    assert erased.sum() < painted.sum() and not (erased & ~painted).any()
+    press(page, "Undo")
+    page.wait_for_function(
+        "([f, n]) => document.querySelector(f).value.length >= n", arg=[FIELD, 20]
+    )
+    page.locator("#repair-go").click()
+    expect(page.locator("#repair-view .compare .after")).to_be_visible(timeout=60_000)
+    made, file = result(page)
+    before = np.asarray(Image.open(cat))
+    (tmp_path / "made.png").write_bytes(file)
+    recipe = from_picture(tmp_path / "made.png")
+    inside = masks.grown(masks.unpacked(recipe.settings["mask"]), recipe.settings["grow"])
+    assert np.array_equal(made[~inside], before[~inside])
+    assert made[75, 84:87].max() < 245, "the scratch is gone"
+
+
+def test_rectangle_clear_undo_keys_and_a_typed_box(page: Page, cat: Path):
+    bring(page, cat)
+    press(page, "Rectangle")
+    drag(page, (20, 30), (60, 50))
+    box = marked(page)
+    assert 700 < box.sum() < 900 and box[40, 40] and not box[40, 70]
+    full = page.locator(FIELD).input_value()
+    press(page, "Clear")
+    waits(page, full)
+    assert not marked(page).any()
+    press(page, "Undo")
+    waits(page, "")
+    assert np.array_equal(marked(page), box)
+    press(page, "Brush")
+    brush(page, 10)
+    page.locator(CANVAS).focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Space")
+    waits(page, full)
+    added = marked(page) & ~box
+    assert 50 < added.sum() < 110, (
+        "a dab of 10 pixels, two half brushes left of where the pointer was"
+    )
+    page.keyboard.press("Control+z")
+    page.wait_for_function("([f, v]) => document.querySelector(f).value === v", arg=[FIELD, full])
+    page.locator("#repair-box :is(textarea, input)").fill("100, 75, 40, 30")
+    frame = page.locator(".painter-box").bounding_box()
+    around = page.locator(CANVAS).bounding_box()
+    assert frame and around and abs(frame["x"] - around["x"] - around["width"] / 2) < 3
+    assert abs(frame["width"] - around["width"] / 5) < 3
+
+
+def test_scratches_are_found_and_a_mask_file_is_added(page: Page, cat: Path, tmp_path: Path):
+    bring(page, cat)
+    page.locator("#repair-find").click()
+    waits(page, "")
+    found = marked(page)
+    scratch = (np.asarray(Image.open(cat)) == 252).all(2)
+    assert (found & scratch).sum() > 0.6 * scratch.sum()
+    mask = np.zeros((150, 200), np.uint8)
+    mask[120:140, 10:30] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    unfold(page, "repair-more")
+    before = page.locator(FIELD).input_value()
+    box = page.locator("#repair-mask-file input[type=file]")
+    box.set_input_files(tmp_path / "mask.png")
+    waits(page, before)
+    assert np.array_equal(marked(page), found | (mask > 0))
+    Image.fromarray(mask[:, :99]).save(tmp_path / "narrow.png")
+    page.locator("#repair-mask-file").get_by_label(re.compile("Remove|Clear")).first.click()
+    box.set_input_files(tmp_path / "narrow.png")
+    expect(page.locator("#repair-line")).to_contain_text("does not lie on it")
+
+
+def test_without_a_mark_one_sentence_says_so(page: Page, cat: Path):
+    bring(page, cat)
+    page.locator("#repair-go").click()
+    expect(page.locator("#repair-line")).to_contain_text("Nothing is marked")
+    expect(page.locator("#repair-go")).to_be_visible()
