@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -23,11 +22,11 @@ from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
 from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
-from ganapps.report import Kept, Made, Part, Report, Step
+from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
 from ganapps.tasks import cycle, directions, figures, finish, hidden, labels, resample
 from ganapps.tasks.table import TASKS, worded
-from ganapps.workers import Job, Rehearsal, Worker, runs
+from ganapps.workers import Job, Rehearsal, Worker, signals
 from ganapps.workers.here import Here, directions_of, labels_of
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
@@ -55,8 +54,8 @@ class Result:
 class Engine:
     """Everything that makes pictures goes through `run`; what crosses it is plain data."""
 
-    def __init__(self, runtime: Runtime, ledger: Ledger, time_limit: float | None = None) -> None:
-        self.runtime, self.ledger, self.time_limit = runtime, ledger, time_limit
+    def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
+        self.runtime, self.ledger = runtime, ledger
         self.rehearsed: dict[
             str, Any
         ] = {}  # what rehearsal.py measured of a model, in this process
@@ -79,7 +78,7 @@ class Engine:
         `workers.Job` says) disturbs the seconds of a run, so they go into no price.
         Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
-        runs.check()
+        signals.check()
         given = own_file.located(weights) if weights else None
         if given:
             recipe = _with_own(recipe, given)
@@ -110,15 +109,11 @@ class Engine:
         job = Job(recipe, checkpoint, located, uploads, changes, rehearsal)
         parts: tuple[Part, ...] = ()
         with closing(self._on_device(job)) as steps:
-            began = time.monotonic()
             for step, report in steps:
                 parts += (step.part,) if step.part else ()
                 yield _result(recipe, step, report, parts)
-                if step.done >= step.total:
-                    continue
-                runs.check()
-                if self.time_limit and time.monotonic() - began > self.time_limit:
-                    raise runs.out_of_time(self.time_limit)
+                if step.done < step.total:
+                    signals.check()
         if not rehearsal and not given:
             self.ledger.add(
                 self._key(recipe),
@@ -146,7 +141,7 @@ class Engine:
                     progress.total or 0,
                     waiting=progress.message,
                 )
-                runs.check()
+                signals.check()
 
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
         """The recipe with every default filled in, the row's own before the task's, and its row.
@@ -206,8 +201,8 @@ class Engine:
         """
         recipe, checkpoint = self.checked(recipe)
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
-        unit, memory = self.ledger.get(self._key(recipe))
-        seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
+        units = TASKS[recipe.task].units(recipe)
+        seconds, memory = self.ledger.get(self._key(recipe), units)
         return Price(seconds, memory, self._download(checkpoint))
 
     def fetches(self, recipe: Recipe) -> bool:
@@ -302,9 +297,9 @@ class Engine:
         """
         return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
 
-    def rows(self, models: str) -> list[Checkpoint]:
+    def rows(self, task: str) -> list[Checkpoint]:
         """The catalogue's rows that can do a task, in its order."""
-        return [c for c in self.runtime.catalog.values() if c.task == models]
+        return [row for row in self.runtime.catalog.values() if row.task == task]
 
     def row(self, name: str) -> Checkpoint | None:
         """The catalogue's row of that id, if there is one."""
@@ -372,10 +367,9 @@ class Engine:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
         measured.
         """
-        unit, _ = self.ledger.get(self._key(job.recipe))
-        return (
-            30 if unit is None else int(5 + 1.5 * unit * TASKS[job.recipe.task].units(job.recipe))
-        )
+        units = TASKS[job.recipe.task].units(job.recipe)
+        seconds, _ = self.ledger.get(self._key(job.recipe), units)
+        return 30 if seconds is None else int(5 + 1.5 * seconds)
 
     def _key(self, recipe: Recipe) -> str:
         return "|".join(
@@ -392,41 +386,21 @@ def start(
     device: str = "auto",
     offline: bool = False,
     own_catalog: str | None = None,
-    time_limit: float | None = None,
 ) -> Engine:
-    """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError
-    for a device that is not there, a faulty catalogue, or a proxy that can't be used.
+    """An engine for this machine. Raises UserError for a device that is not there, a faulty
+    catalogue, or a proxy that can't be used.
     """
     proxies.settle(offline)
-    return Engine(
-        runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit
-    )
+    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
 
 
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
-    made = tuple(_kept(recipe, m) for m in step.made)
+    made = tuple(one.kept(recipe) for one in step.made)
     return Result(recipe, report, step.done, step.total, made, preview=step.preview, parts=parts)
 
 
 def _with_own(recipe: Recipe, given: hub.Located) -> Recipe:
     return replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
-
-
-def _kept(recipe: Recipe, made: Made) -> Kept:
-    if made.task:
-        recipe = replace(recipe, task=made.task, settings=dict(made.settings))
-    else:
-        recipe = recipe.with_settings(**made.settings)
-    return Kept(
-        made.picture,
-        made.caption,
-        recipe,
-        made.frames,
-        made.frames_per_second,
-        made.figures,
-        made.beside,
-        made.about,
-    )
 
 
 def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:

@@ -94,6 +94,7 @@ ALONE = {
     "ui/doors/__init__.py": {"starlette"},
     "ui/doors/callers.py": {"starlette"},
     "ui/doors/calls.py": {"starlette"},
+    "ui/doors/pages.py": {"starlette"},
     "ui/doors/passwords.py": {"starlette"},
     "ui/doors/refused.py": {"starlette"},
     "ui/doors/incoming.py": {"starlette"},

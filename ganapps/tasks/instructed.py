@@ -72,7 +72,7 @@ class Editing(Careful):
                 "smaller, or close other programs."
             ) from error
 
-    def _walk(self, x: Tensor) -> Iterator[sampling.Point]:
+    def _walk(self, x: Tensor) -> Iterator[sampling.Moment]:
         told, cut = words(self.network, self.device, self.prompt)
         self._changes += cut
         with self.device.with_precision("float32").computing():

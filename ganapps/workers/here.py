@@ -18,7 +18,7 @@ from ganapps.models.runtime import Runtime
 from ganapps.report import Report, Step
 from ganapps.tasks import careful, directions, labels
 from ganapps.tasks.table import TASKS
-from ganapps.workers import Job, runs, shares
+from ganapps.workers import Job, shares, signals
 
 
 class Here:
@@ -62,18 +62,18 @@ def _in_turns(
     stream: Iterator[Step], turn: shares.Turn, meter: Meter, counter: Flops
 ) -> Iterator[Step]:
     """The task's steps; each has the device for itself, but for others whose turn it is."""
-    signals = runs.signals()
+    own = signals.current()
 
     def rest() -> None:
         if turn.due():
             with meter.paused():
                 turn.pass_on()
 
-    watch = careful.Watch(stop=runs.check, rest=rest, tell=signals.tell)
+    watch = careful.Watch(stop=signals.check, rest=rest, tell=own.tell)
     charged = True
     while True:
         with ExitStack() as stack:
-            with signals.waiting(turn):
+            with own.waiting(turn):
                 stack.enter_context(turn)
             stack.enter_context(meter if charged else nullcontext())
             stack.enter_context(counter if charged else nullcontext())
