@@ -9,26 +9,24 @@ import time
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from ganapps.device import Device
 from ganapps.errors import Message, UserError
-from ganapps.networks.contracts import FaceGenerator, StyleGenerator
+from ganapps.networks.contracts import FaceFinder, FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
 from ganapps.settings import Picture, Setting
-from ganapps.tasks import careful, finish, planes, resample
+from ganapps.tasks import careful, planes, upright
 from ganapps.tasks.faces import Maker
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.shared import FORMATS
 from ganapps.tasks.styles import packed, rounded, styled
 from ganapps.tasks.task import Task
 
-SMALLEST = 32  # pixels of a side: less shows no face
 SAMPLE = 64  # faces: their mean is where the search begins, their spread its measure
 RATE = 0.1  # of that spread that a number may move in a step, at first
 LEVELS = 4  # sizes at which pictures are compared, each half of the one before
@@ -43,6 +41,7 @@ def invert(
     network: FaceGenerator,
     device: Device,
     labels_of_model: Labels | None,
+    finder: FaceFinder,
     picture: Annotated[Upload, Picture(FORMATS)],
     *,
     steps: Annotated[
@@ -58,38 +57,51 @@ def invert(
             "to edit",
         ),
     ] = "w+",
-    crop: Annotated[
+    points: Annotated[
         list[Any],
-        Setting(says="the part [x, y, width, height] that holds the face, else the middle"),
+        Setting(
+            says="where the face has both eyes, the tip of the nose and both corners of the mouth, "
+            "as five [x, y] in pixels of the picture; without them they are looked for"
+        ),
     ]
     | None = None,
 ) -> Iterator[Step]:
-    """The face of this generator that is most like the picture; its figures have it as text, to be
-    edited, pulled or bred, and first of all the `error`: how far it is from the picture, as a root
-    mean square of 255.
+    """The face of this generator that is most like the one in the picture, which is found and
+    turned as this model's own faces stand.
 
-    Nothing finds the face in the picture: it must be cut as this model's own pictures are, upright
-    and as large as its faces.
+    First come its figures: `error` is how far it is from the picture, as a root mean square of 255.
+    `styles` is the face as text, to be edited, pulled or bred; `points` are those that were used.
+    `beside` has the turned picture and what was found.
     """
     network = styled(network)
     make = Maker(network, device, labels_of_model, None, "const")
-    wanted = _wanted(picture.pixels, crop, network, device)
-    search = Search(network, make, wanted, steps, space)
+    search = Search(network, make, steps, space)
+    x = planes.to_planes(planes.on_white(picture.pixels), 3)
+    places, said = _places(finder, x, points)
+    own = upright.own_points(finder, _shares(search.average(), network))
+    turned = upright.turned(x, places, own, network.resolution)
+    low, high = network.value_range
+    wanted = (turned * (high - low) + low).to(device.name)
+    search.aim(wanted)
     seen = time.monotonic()
     while search.gone < steps:
         search.step()
         if search.gone < steps and time.monotonic() - seen > PREVIEW:
             preview = tuple(from_tensor(search.drawn, network.value_range))
-            yield Step(search.gone, steps, (), search.calls(), (), preview)
-            seen = time.monotonic()
+            yield Step(search.gone, steps, (), search.calls(), said, preview)
+            seen, said = time.monotonic(), ()
     ws = rounded(search.ws)
-    x, changes = make.pictures(ws, [0], None)
-    error = _apart(x, wanted, network.value_range)
-    figures = {"error": error, "styles": packed(ws)}
-    beside = dict(zip(("before", "after"), (_shown(y, network) for y in (wanted, x))))
+    drawn, changes = make.pictures(ws, [0], None)
+    error = _apart(drawn, wanted, network.value_range)
+    figures = {
+        "error": error,
+        "styles": packed(ws),
+        "points": [[round(px, 1), round(py, 1)] for px, py in places],
+    }
+    beside = {"before": _shown(wanted, network), "after": _shown(drawn, network)}
     made = Made(beside["after"], f"error {error:.0f}", {}, figures=figures, beside=beside)
     calls = search.calls() + make.calls()
-    yield Step(steps, steps, (made,), calls, (*_told(error), *changes))
+    yield Step(steps, steps, (made,), calls, (*_told(error), *said, *changes))
 
 
 INVERT = Task(
@@ -97,30 +109,35 @@ INVERT = Task(
     invert,
     models="faces",
     work=("steps",),
-    says="Find the face of a generator that is most like a picture.",
+    says="Find the face of a generator that is most like the one in a picture.",
+    finds=True,
 )
 
 
 class Search:
     """One search: a step moves the styles a little towards the picture."""
 
-    def __init__(
-        self, network: StyleGenerator, make: Maker, wanted: Tensor, steps: int, space: Space
-    ) -> None:
-        """`wanted` [1, 3, H, H] in the network's range."""
+    def __init__(self, network: StyleGenerator, make: Maker, steps: int, space: Space) -> None:
         if not network.bends:
             raise UserError(
                 "This model can't be searched for a face: choose a StyleGAN2 or StyleGAN3."
             )
-        self.network, self.steps, self.space = network, steps, space
+        self.network, self.make, self.steps, self.space = network, make, steps, space
         self.gone = self._calls = 0
         z, rows = make.drawn(range(SAMPLE))
         known = make.ws(z, rows, 1.0, None)[:, :1].float()
         self.spread = float(known.std(dim=0).mean())
         self.moving = known.mean(dim=0, keepdim=True).detach().clone()  # [1, 1, w_dim]
-        self.levels = _pyramid(wanted)
-        self.drawn = wanted
         self._begin()
+
+    def average(self) -> Tensor:
+        """The face where the search begins, [1, 3, H, H] in the network's range."""
+        x, _ = self.make.pictures(self.ws, [0], None)
+        return x
+
+    def aim(self, wanted: Tensor) -> None:
+        """Take this picture [1, 3, H, H] in the network's range for the one to look for."""
+        self.drawn, self.levels = wanted, _pyramid(wanted)
 
     @property
     def ws(self) -> Tensor:
@@ -159,33 +176,19 @@ class Search:
         return RATE * self.spread * (0.1 + 0.9 * (1 + math.cos(math.pi * share)) / 2)
 
 
-def _wanted(
-    pixels: np.ndarray, crop: list[Any] | None, network: StyleGenerator, device: Device
-) -> Tensor:
-    """[1, 3, H, H] of the part that is meant, on white where it is clear. Raises UserError where it
-    is too small.
-    """
-    part = finish.crop(pixels, crop or _middle(pixels))
-    height, width = part.shape[:2]
-    if min(height, width) < SMALLEST:
-        raise UserError(
-            "A part of {width} x {height} pixels shows no face: at least {least} x {least} are "
-            "needed.",
-            width=width,
-            height=height,
-            least=SMALLEST,
-        )
-    side = network.resolution
-    shares = planes.to_planes(resample.resize(planes.on_white(part), (side, side)), 3)
+def _places(
+    finder: FaceFinder, x: Tensor, points: list[Any] | None
+) -> tuple[list[upright.Point], tuple[Message, ...]]:
+    """The points of the face: those that a person gave, else those that are found."""
+    if points is None:
+        return upright.points_in(finder, x)
+    return upright.checked(points), ()
+
+
+def _shares(x: Tensor, network: StyleGenerator) -> Tensor:
+    """A picture of the network as shares of white, 0 to 1."""
     low, high = network.value_range
-    return (shares * (high - low) + low).to(device.name)
-
-
-def _middle(pixels: np.ndarray) -> list[int]:
-    """The largest square in the middle of [H, W, C]: x, y, width, height."""
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    return [(width - side) // 2, (height - side) // 2, side, side]
+    return ((x.float() - low) / (high - low)).clamp(0, 1)
 
 
 def _pyramid(x: Tensor) -> list[Tensor]:
@@ -217,8 +220,8 @@ def _told(error: float) -> tuple[Message, ...]:
     if error > UNKNOWN:
         said.append(
             Message(
-                "This picture is not what this model knows: edits will show somebody else. Cut it "
-                "closer to the face, or choose a model of photographs (FFHQ)."
+                "This picture is not what this model knows: edits will show somebody else. "
+                "Choose a model of photographs (FFHQ)."
             )
         )
     return tuple(said)

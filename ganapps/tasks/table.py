@@ -9,6 +9,7 @@ from ganapps.tasks.drag import DRAG
 from ganapps.tasks.edit import EDIT
 from ganapps.tasks.export import EXPORT
 from ganapps.tasks.faces import FACES, LOOP, STRIP
+from ganapps.tasks.invert import INVERT
 from ganapps.tasks.say import SAY
 from ganapps.tasks.task import Task
 from ganapps.tasks.text import TEXT
@@ -19,7 +20,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         *(FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE),
-        *(EDIT, DRAG, BREED, SAY, EXPORT),
+        *(EDIT, DRAG, INVERT, BREED, SAY, EXPORT),
     )
 }
 

@@ -17,7 +17,8 @@ class Task:
 
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
     its seconds go by. `says` is a sentence for programs and the docs. `directed`: behind the labels
-    its function takes the directions that ship for the model.
+    its function takes the directions that ship for the model. `finds`: behind the labels it takes
+    the network that finds faces.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Task:
     work: tuple[str, ...]
     says: str
     directed: bool = False
+    finds: bool = False
 
     @property
     def settings(self) -> Mapping[str, Declared]:

@@ -12,6 +12,7 @@ from typing import Any
 from ganapps.errors import Message, WeightsError
 from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
+from ganapps.models import finder
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.directions import for_generator
 from ganapps.models.runtime import Runtime
@@ -39,6 +40,8 @@ class Here:
         known: list[Any] = [labels_of(self.runtime, job.checkpoint, network.label_dim)]
         if task.directed:
             known.append(directions_of(job.located.sha256))
+        if task.finds:
+            known.append(finder.shipped())
         stream = task.function(network, device, *known, *job.uploads, **job.recipe.settings)
         report = Report(
             job.checkpoint.id,

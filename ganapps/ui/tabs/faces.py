@@ -28,7 +28,7 @@ TAKEN = {
 }
 SEEDS = range(2, 7)  # through how many faces a film may go
 # tasks whose recipes the wall draws, though no button here asks for them
-MADE_OF_FACES = ("edit", "drag", "breed", "say", "export")
+MADE_OF_FACES = ("edit", "drag", "invert", "breed", "say", "export")
 
 
 class FacesTab(ModelTab):
