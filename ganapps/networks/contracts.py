@@ -98,6 +98,24 @@ class StyleGenerator(FaceGenerator):
         return []
 
 
+@dataclass(frozen=True)
+class FoundFace:
+    """How sure it is a face, 0 to 1; and its `points`, x and y in pixels: the eyes (that on the
+    picture's left first), the tip of the nose, the corners of the mouth.
+    """
+
+    score: float
+    points: Sequence[tuple[float, float]]
+
+
+class FaceFinder(Network):
+    """Finds faces in a picture."""
+
+    @abstractmethod
+    def find(self, x: Tensor) -> list[FoundFace]:
+        """x [1, 3, H, W] in 0..1 -> the faces in it, the surest first."""
+
+
 class Tiled(Network):
     """What enlarges pictures, whose numbers are 0 to 1 before and after; and what whoever cuts them
     into tiles must know.

@@ -9,6 +9,7 @@ from ganapps.tasks.drag import DRAG
 from ganapps.tasks.edit import EDIT
 from ganapps.tasks.export import EXPORT
 from ganapps.tasks.faces import FACES, LOOP, STRIP
+from ganapps.tasks.invert import INVERT
 from ganapps.tasks.learn import LEARN
 from ganapps.tasks.repair import REPAIR
 from ganapps.tasks.restore import RESTORE
@@ -23,7 +24,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         *(FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE),
-        *(EDIT, DRAG, BREED, SAY, EXPORT, LEARN, REPAIR, SCRATCHES, RESTORE),
+        *(EDIT, DRAG, INVERT, BREED, SAY, EXPORT, LEARN, REPAIR, SCRATCHES, RESTORE),
     )
 }
 

@@ -34,7 +34,7 @@ class Task:
     computing time that settings name themselves, None where they name none. `also` are other kinds
     of models that can do it, if not as their own work. `trial` are settings of a short run that
     shows whether a model works. `directed`: behind the labels its function takes the directions
-    that ship for the model.
+    that ship for the model. `finds`: behind the labels it takes the network that finds faces.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Task:
     also: tuple[str, ...] = ()
     trial: Mapping[str, Any] = field(default_factory=dict)
     directed: bool = False
+    finds: bool = False
 
     @property
     def settings(self) -> Mapping[str, Declared]:

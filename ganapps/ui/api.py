@@ -171,6 +171,13 @@ ENDPOINTS = (
         'face as text, "points" are where the points have come, "left" how many pixels are left.',
     ),
     Endpoint(
+        "invert",
+        ("picture", "model", "steps", "space", "points"),
+        "Streams: answers while the face is looked for, the last one with the picture.",
+        'The PNG file with its recipe inside, and {"recipe", "report", "figures"}: "error" is how '
+        'far the face is from the picture, "styles" is the face as text, "points" are those used.',
+    ),
+    Endpoint(
         "breed",
         ("family", "parents", "seed", "count", "mutation", "crossing", "model", "psi"),
         "Streams: each answer holds the children made so far.",

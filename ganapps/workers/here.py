@@ -12,6 +12,7 @@ from typing import Any
 from ganapps.errors import Message, WeightsError
 from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
+from ganapps.models import finder
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.directions import for_generator
 from ganapps.models.runtime import Runtime
@@ -42,6 +43,8 @@ class Here:
             known = [self._others(job)]
         if task.directed:
             known.append(directions_of(job.located.sha256))
+        if task.finds:
+            known.append(finder.shipped())
         given = {**job.recipe.settings, **job.drawn}
         stream = task.function(network, device, *known, *job.uploads, **given)
         report = Report(

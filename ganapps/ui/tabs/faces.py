@@ -29,7 +29,7 @@ log = logging.getLogger("ganapps")
 # Twelve of the shipped model's first hundred, picked by looking: all ages and kinds of hair
 PICKED = [20, 52, 57, 63, 17, 53, 82, 58, 28, 91, 8, 78]
 # tasks whose recipes the wall draws, though no button here asks for them
-MADE_OF_FACES = ("edit", "drag", "breed", "say", "export")
+MADE_OF_FACES = ("edit", "drag", "invert", "breed", "say", "export")
 
 
 class FacesTab(FaceRuns):
