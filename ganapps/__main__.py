@@ -1,5 +1,5 @@
 """Without a window: `python -m ganapps run FILE --out DIR` makes what a recipe says, `python -m
-ganapps doctor` checks what is here.
+ganapps doctor` checks what is here, `python -m ganapps deploy OWNER/SPACE` makes a Space of it.
 """
 
 from __future__ import annotations
@@ -75,6 +75,14 @@ def flags() -> argparse.ArgumentParser:
         command.add_argument(
             "--offline", action="store_true", help="never ask the Hub; only models that are here"
         )
+    deploy_ = commands.add_parser("deploy", help="make or update a Hugging Face Space of this app")
+    deploy_.add_argument("space", metavar="OWNER/SPACE", help="the Space's name on the Hub")
+    deploy_.add_argument(
+        "--hardware",
+        metavar="NAME",
+        help="what it runs on, in the Hub's words: zero-a10g (ZeroGPU), cpu-basic, t4-small, ...",
+    )
+    deploy_.add_argument("--private", action="store_true", help="nobody else sees it")
     return parser
 
 
@@ -91,7 +99,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         if words is None:  # a process of its own
             temporary.settle()
-        return _run(options) if options.command == "run" else _doctor(options)
+        return {"run": _run, "doctor": _doctor, "deploy": _deploy}[options.command](options)
     except UserError as e:
         print(e, file=sys.stderr)
         return 2
@@ -303,6 +311,16 @@ def _doctor(options: argparse.Namespace) -> int:
             doctor.write_golden(findings)
         print(f"wrote {doctor.GOLDEN}")
     return 1 if any(f.fault for f in findings) else 0
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    from ganapps import deploy
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    tell(deploy.deploy(options.space, options.hardware, options.private, tell))
+    return 0
 
 
 if __name__ == "__main__":

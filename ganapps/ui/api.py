@@ -185,9 +185,11 @@ def _signed(
 
 
 def _path(given: object, name: str) -> str:
-    """The path of an uploaded file, as Gradio hands it over. Raises UserError where it is no such
-    file.
+    """The path of an uploaded file, as Gradio hands it over, or of one that came as a data URI, as
+    programs that speak MCP send it. Raises UserError where it is no such file.
     """
+    if isinstance(given, str) and given:
+        given = files.checked({"path": given})
     path = given.get("path") if isinstance(given, dict) else getattr(given, "path", None)
     if given is None:
         raise UserError("The argument {name} is missing: a picture belongs there.", name=name)

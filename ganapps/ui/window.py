@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib.util
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,8 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
         "enable_monitoring": False,
         "run_history": False,
         "max_file_size": "512mb",
+        # the API's endpoints as tools, where Gradio has what it needs for that
+        "mcp_server": importlib.util.find_spec("mcp") is not None,
         "state_session_capacity": turns.MOST_SESSIONS,
         "app_kwargs": {
             "routes": incoming.routes(),
