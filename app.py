@@ -112,9 +112,7 @@ def main() -> None:
         temporary.settle()
         from ganapps import engine, ui
 
-        window = ui.build(
-            engine.start(options.device, options.offline, time_limit=options.time_limit)
-        )
+        window = ui.build(engine.start(options.device, options.offline), options.time_limit)
     except UserError as e:
         sys.exit(str(e))
     try:

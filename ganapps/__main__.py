@@ -1,5 +1,5 @@
-"""Without a window: `python -m ganapps run FILE --out DIR` makes what a recipe says, `python -m
-ganapps doctor` checks what is here, `python -m ganapps deploy OWNER/SPACE` makes a Space of it.
+"""Without a window: `python -m ganapps run FILE --out DIR` makes what a recipe says, `export` draws
+many faces as data for others, `doctor` checks what is here, `deploy` makes a Hugging Face Space.
 """
 
 from __future__ import annotations
@@ -70,7 +70,24 @@ def flags() -> argparse.ArgumentParser:
         action="store_true",
         help="write new golden values for the models that ship with the app",
     )
-    for command in (run_, doctor_):
+    export_ = commands.add_parser(
+        "export", help="draw many faces with their labels, as data for others; goes on where it was"
+    )
+    export_.add_argument("--model", default="heads-128", help="a model of the catalogue")
+    export_.add_argument("--count", metavar="N", type=int, default=100, help="how many pictures")
+    export_.add_argument("--seed", default="0", help="of the first one: a number, or any words")
+    export_.add_argument("--psi", type=float, default=1.0, help="variety, -2 to 2")
+    export_.add_argument(
+        "--labels", metavar="JSON", default="{}", help="""what to set, such as '{"beard": 0.8}'"""
+    )
+    export_.add_argument(
+        "--layout",
+        default="folder",
+        choices=("folder", "zip", "webdataset"),
+        help="a folder that datasets loads, the same as a ZIP, or WebDataset shards",
+    )
+    export_.add_argument("--out", metavar="DIR", type=Path, required=True, help="where to write")
+    for command in (run_, doctor_, export_):
         command.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
         command.add_argument(
             "--offline", action="store_true", help="never ask the Hub; only models that are here"
@@ -99,7 +116,8 @@ def main(words: list[str] | None = None) -> int:
     try:
         if words is None:  # a process of its own
             temporary.settle()
-        return {"run": _run, "doctor": _doctor, "deploy": _deploy}[options.command](options)
+        doors = {"run": _run, "export": _export, "doctor": _doctor, "deploy": _deploy}
+        return doors[options.command](options)
     except UserError as e:
         print(e, file=sys.stderr)
         return 2
@@ -130,6 +148,29 @@ def _run(options: argparse.Namespace) -> int:
             print(f"{Path(picture).name}: {e}", file=sys.stderr)
             status = 2
     return status
+
+
+def _export(options: argparse.Namespace) -> int:
+    """All that was asked for that is not there yet. Who stops it keeps what is there."""
+    from ganapps import engine, recipe
+    from ganapps.errors import UserError
+    from ganapps.export import exported
+
+    try:
+        labels = recipe.values(options.labels)
+    except UserError as e:
+        raise UserError("{labels} are no labels: JSON is expected.", labels=options.labels) from e
+    settings = {"seed": options.seed, "psi": options.psi, "labels": labels}
+    asked = recipe.Recipe("export", options.model, settings | {"layout": options.layout})
+    here = engine.start(options.device, options.offline)
+    results = exported(here, asked, options.out, options.count)
+    with _writing(options.out), contextlib.closing(results):
+        while True:
+            try:
+                _tell(next(results))
+            except StopIteration as end:
+                print(*end.value, sep="\n")
+                return 0
 
 
 def _pictures(given: list[str]) -> list[str]:

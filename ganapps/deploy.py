@@ -126,7 +126,7 @@ def _plan(
     )
     gone = set(filter_repo_objects(there or (), allow_patterns=list(OURS))) - set(files)
     if gone:
-        yield f"{len(gone)} files of an earlier version are deleted there."
+        yield f"Deleted there, as no longer part of the app: {len(gone)} of its files."
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -23,12 +22,12 @@ from ganapps.models.runtime import Runtime
 from ganapps.pictures import images
 from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
-from ganapps.report import Kept, Made, Part, Report, Step
+from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
-from ganapps.tasks import cycle, figures, finish, hidden, labels, resample
+from ganapps.tasks import cycle, directions, figures, finish, hidden, labels, resample
 from ganapps.tasks.table import TASKS, worded
-from ganapps.workers import Job, Rehearsal, Worker, runs
-from ganapps.workers.here import Here, labels_of
+from ganapps.workers import Job, Rehearsal, Worker, signals
+from ganapps.workers.here import Here, directions_of, labels_of
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
 
@@ -55,8 +54,8 @@ class Result:
 class Engine:
     """Everything that makes pictures goes through `run`; what crosses it is plain data."""
 
-    def __init__(self, runtime: Runtime, ledger: Ledger, time_limit: float | None = None) -> None:
-        self.runtime, self.ledger, self.time_limit = runtime, ledger, time_limit
+    def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
+        self.runtime, self.ledger = runtime, ledger
         self.rehearsed: dict[
             str, Any
         ] = {}  # what rehearsal.py measured of a model, in this process
@@ -79,10 +78,10 @@ class Engine:
         `workers.Job` says) disturbs the seconds of a run, so they go into no price.
         Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
-        runs.check()
+        signals.check()
         given = own_file.located(weights) if weights else None
         if given:
-            recipe = replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
+            recipe = _with_own(recipe, given)
         recipe, checkpoint = self.checked(recipe)
         wanted = TASKS[recipe.task].pictures
         if len(pictures) != wanted:
@@ -110,15 +109,11 @@ class Engine:
         job = Job(recipe, checkpoint, located, uploads, changes, rehearsal)
         parts: tuple[Part, ...] = ()
         with closing(self._on_device(job)) as steps:
-            began = time.monotonic()
             for step, report in steps:
                 parts += (step.part,) if step.part else ()
                 yield _result(recipe, step, report, parts)
-                if step.done >= step.total:
-                    continue
-                runs.check()
-                if self.time_limit and time.monotonic() - began > self.time_limit:
-                    raise runs.out_of_time(self.time_limit)
+                if step.done < step.total:
+                    signals.check()
         if not rehearsal and not given:
             self.ledger.add(
                 self._key(recipe),
@@ -146,7 +141,7 @@ class Engine:
                     progress.total or 0,
                     waiting=progress.message,
                 )
-                runs.check()
+                signals.check()
 
     def checked(self, recipe: Recipe) -> tuple[Recipe, Checkpoint]:
         """The recipe with every default filled in, the row's own before the task's, and its row.
@@ -182,6 +177,12 @@ class Engine:
             )
         return recipe, checkpoint
 
+    def named(self, recipe: Recipe, weights: str | None) -> Recipe:
+        """The recipe with the model that a run of it takes: a person's own file where `weights` is
+        the path of one.
+        """
+        return _with_own(recipe, own_file.located(weights)) if weights else recipe
+
     def linked(self, query: Mapping[str, str]) -> Recipe | None:
         """The recipe of a link's query, without what is no setting of its task: trackers add names
         of their own to every link that is shared. None where it names no task. Raises UserError for
@@ -200,8 +201,8 @@ class Engine:
         """
         recipe, checkpoint = self.checked(recipe)
         recipe = replace(recipe, pictures=tuple({"size": list(size_of(path))} for path in pictures))
-        unit, memory = self.ledger.get(self._key(recipe))
-        seconds = None if unit is None else unit * TASKS[recipe.task].units(recipe)
+        units = TASKS[recipe.task].units(recipe)
+        seconds, memory = self.ledger.get(self._key(recipe), units)
         return Price(seconds, memory, self._download(checkpoint))
 
     def fetches(self, recipe: Recipe) -> bool:
@@ -296,9 +297,9 @@ class Engine:
         """
         return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
 
-    def rows(self, models: str) -> list[Checkpoint]:
+    def rows(self, task: str) -> list[Checkpoint]:
         """The catalogue's rows that can do a task, in its order."""
-        return [c for c in self.runtime.catalog.values() if c.task == models]
+        return [row for row in self.runtime.catalog.values() if row.task == task]
 
     def row(self, name: str) -> Checkpoint | None:
         """The catalogue's row of that id, if there is one."""
@@ -334,6 +335,20 @@ class Engine:
             return ()
         return table.controls if table else ()
 
+    def directions(self, checkpoint: Checkpoint) -> dict[str, str]:
+        """The directions that the task `edit` has for this model beside those that it finds on the
+        spot (pca-1, ..., sefa-1, ...), by name, and what they are called; none for most models.
+        """
+        try:
+            table = self._known_labels(checkpoint)
+        except WeightsError:
+            table = None
+        found = {name: way.title for name, way in directions.ways(table)}
+        for source in checkpoint.sources:
+            shipped = directions_of(source.sha256).names if source.sha256 else {}
+            found |= {name: name.replace("_", " ") for name in shipped if name not in found}
+        return found
+
     def takes(self, network: str, control: str) -> bool:
         """Can a person set this ("denoise", "style", "face") on the network of that name, which a
         row or an own file says? "" is no network.
@@ -352,10 +367,9 @@ class Engine:
         """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
         measured.
         """
-        unit, _ = self.ledger.get(self._key(job.recipe))
-        return (
-            30 if unit is None else int(5 + 1.5 * unit * TASKS[job.recipe.task].units(job.recipe))
-        )
+        units = TASKS[job.recipe.task].units(job.recipe)
+        seconds, _ = self.ledger.get(self._key(job.recipe), units)
+        return 30 if seconds is None else int(5 + 1.5 * seconds)
 
     def _key(self, recipe: Recipe) -> str:
         return "|".join(
@@ -372,37 +386,21 @@ def start(
     device: str = "auto",
     offline: bool = False,
     own_catalog: str | None = None,
-    time_limit: float | None = None,
 ) -> Engine:
-    """An engine for this machine; `time_limit`: seconds after which a run ends. Raises UserError
-    for a device that is not there, a faulty catalogue, or a proxy that can't be used.
+    """An engine for this machine. Raises UserError for a device that is not there, a faulty
+    catalogue, or a proxy that can't be used.
     """
     proxies.settle(offline)
-    return Engine(
-        runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"), time_limit
-    )
+    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
 
 
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
-    made = tuple(_kept(recipe, m) for m in step.made)
+    made = tuple(one.kept(recipe) for one in step.made)
     return Result(recipe, report, step.done, step.total, made, preview=step.preview, parts=parts)
 
 
-def _kept(recipe: Recipe, made: Made) -> Kept:
-    if made.task:
-        recipe = replace(recipe, task=made.task, settings=dict(made.settings))
-    else:
-        recipe = recipe.with_settings(**made.settings)
-    return Kept(
-        made.picture,
-        made.caption,
-        recipe,
-        made.frames,
-        made.frames_per_second,
-        made.figures,
-        made.beside,
-        made.about,
-    )
+def _with_own(recipe: Recipe, given: hub.Located) -> Recipe:
+    return replace(recipe, checkpoint=own_file.same(recipe.checkpoint, given))
 
 
 def _chained(recipe: Recipe, pictures: Sequence[str]) -> Recipe:

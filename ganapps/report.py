@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,39 +14,52 @@ from ganapps.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Made:
-    """One picture that a task made.
+class Piece:
+    """One finished picture or film and what goes with it.
 
     `picture` is an 8-bit picture, or pixels [H, W, C] (uint8 or uint16) where it is large or has 16
-    bits. `caption` is short. `settings` make just this one again: those that differ from the run's,
-    or, where another `task` does it, all of that task's. A film has its frames here too. `figures`
-    were measured on it, `beside` are pictures to look at with it (a heat map), `about` goes into
-    its file (icc, date, gps, as images.save_pixels takes them).
+    bits. `caption` is short. A film has its frames here too. `figures` were measured on it,
+    `beside` are pictures to look at with it (a heat map), `about` goes into its file (icc, date,
+    gps, as images.save_pixels takes them).
     """
 
     picture: Image.Image | np.ndarray
     caption: str
-    settings: Mapping[str, Any]
+    _: KW_ONLY
     frames: tuple[Image.Image, ...] = ()
     frames_per_second: int = 24
-    task: str | None = None
     figures: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, Image.Image] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A finished picture with the recipe that makes just this one again; the rest is as in Made."""
+class Made(Piece):
+    """One as a task hands it out. `settings` make just this one again: those that differ from the
+    run's, or, where another `task` does it, all of that task's.
+    """
 
-    picture: Image.Image | np.ndarray
-    caption: str
+    settings: Mapping[str, Any]
+    task: str | None = field(default=None, kw_only=True)
+
+    def kept(self, run: Recipe) -> Kept:
+        """The same with its recipe; `run` is that of the run that made it."""
+        if self.task:
+            recipe = replace(run, task=self.task, settings=dict(self.settings))
+        else:
+            recipe = run.with_settings(**self.settings)
+        shared = {name: value for name, value in vars(self).items() if name not in OF_A_TASK}
+        return Kept(recipe=recipe, **shared)
+
+
+OF_A_TASK = ("settings", "task")
+
+
+@dataclass(frozen=True)
+class Kept(Piece):
+    """One with the recipe that makes just this one again."""
+
     recipe: Recipe
-    frames: tuple[Image.Image, ...] = ()
-    frames_per_second: int = 24
-    figures: Mapping[str, Any] = field(default_factory=dict)
-    beside: Mapping[str, Image.Image] = field(default_factory=dict)
-    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from huggingface_hub import constants
 from ganapps.errors import WeightsError
 from ganapps.models import hub
 from ganapps.models.catalog import Checkpoint, Source
-from ganapps.models.hub import disk, transfer
+from ganapps.models.hub import asking, disk, transfer
 
 # kept by their sha256 and served by the second host, as the real Hub does
 LARGE = (
@@ -303,8 +303,8 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.delenv("GANAPPS_WEIGHTS", raising=False)
     (tmp_path / "weights").mkdir()
     disk._hashes.clear()
-    hub._reached.clear()
-    hub._given_up.clear()
+    asking._reached.clear()
+    asking._given_up.clear()
     return tmp_path / "cache"
 
 

@@ -19,6 +19,7 @@ BOXES = {
     "python -m ganapps": "the same door, from a shell",
     "ui": "what you see: tabs, parts, words, doors",
     "race": "two recipes on one clock",
+    "export": "many pictures, as data",
     "measure.doctor": "what works on this machine",
     "engine": "the door: recipe → stream of results",
     "workers": "who computes, what waits",

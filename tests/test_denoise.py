@@ -36,7 +36,7 @@ def network(place: Path, **how) -> diffusion.Diffusion:
 
 def walk(
     built: diffusion.Diffusion, seed: int, steps: int, name: str, eta: float = 0.0
-) -> list[sampling.Point]:
+) -> list[sampling.Moment]:
     generator = torch.Generator().manual_seed(seed)
     loop = sampling.scheduler(built.schedule, name, steps)
     return list(

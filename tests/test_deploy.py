@@ -88,7 +88,7 @@ def test_a_space_is_updated(hub: SpacesHub, capsys: pytest.CaptureFixture) -> No
         "It moves to t4-small.",
         "8 files, 1 MB, go there: what running needs of this folder. What is there already is not "
         "sent again.",
-        "1 files of an earlier version are deleted there.",
+        "Deleted there, as no longer part of the app: 1 of its files.",
         f"{hub.url}/spaces/ann/gans",
     ]
 

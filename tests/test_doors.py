@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 import time
@@ -23,7 +24,7 @@ from ganapps.errors import UserError
 from ganapps.report import Part
 from ganapps.ui import doors
 from ganapps.ui.doors import callers, files, passwords, turns
-from ganapps.workers import runs
+from ganapps.workers import runs, signals
 from tests.api import called, post
 from tests.window import served
 
@@ -483,14 +484,17 @@ def test_one_who_asks_too_often_is_told_and_nobody_is_shut_out(
         assert time.monotonic() - began < 30, "not after 192 faces that nobody waits for"
 
 
-def test_a_run_ends_at_its_time_limit(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_ends_at_its_time_limit(engine: Engine) -> None:
     from ganapps.recipe import Recipe
 
-    monkeypatch.setattr(engine, "time_limit", 0.01)
-    made = 0
-    with pytest.raises(UserError, match="The time limit of 0.01 s"):
+    made, own = 0, signals.Signals()
+    with (
+        pytest.raises(UserError, match="The time limit of 0.01 s"),
+        signals.stopped_at_the_end(own),
+    ):
         for result in engine.run(Recipe("faces", "heads-128", {"count": 64})):
             made += len(result.made)
+            own.limit(0.01)
             time.sleep(0.02)
     assert 0 < made < 64
 
@@ -538,14 +542,29 @@ def test_a_canvas_goes_with_its_run_and_its_visitor(
     request = SimpleNamespace(session_hash="visitor", headers={})
     run = tab.run(values, request)
     next(run), next(run)
-    assert tab._parts.look("visitor")[0].rows.base is canvas
+    assert tab.underway.look("visitor")[0].rows.base is canvas
     run.close()
     view = tab.stopped("", values[tab.area.traces], request)
-    assert len(tab._parts) == 0, "the canvas is gone"
+    assert len(tab.underway) == 0, "the canvas is gone"
     assert Image.open(values[tab.area.traces][-1]).size == (40, 20), "what was done is a file"
     assert values[tab.area.traces][-1] in view[tab.area.view]
     run = tab.run(values, request)
     next(run), next(run)
     tab.left("visitor")
-    assert len(tab._parts) == 0
+    assert len(tab.underway) == 0
     run.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/config"])
+def test_the_page_comes_compressed_for_whoever_takes_it_so(url: str, path: str) -> None:
+    _, whole, plain = asked(url, path)
+    _, short, packed = asked(url, path, {"Accept-Encoding": "gzip"})
+    assert "content-encoding" not in plain and packed["content-encoding"] == "gzip"
+    assert len(short) < len(whole) / 4
+    assert b"ganapps" in gzip.decompress(short)
+
+
+def test_pictures_and_streams_are_sent_as_they_are(url: str) -> None:
+    path = uploaded(url, png())
+    _, content, headers = asked(url, f"/gradio_api/file={path}", {"Accept-Encoding": "gzip"})
+    assert content == png() and "content-encoding" not in headers

@@ -335,24 +335,6 @@ def test_colours_of_another_size_or_of_none() -> None:
     assert np.array_equal(colours.keep_colours(with_alpha, small)[..., 3], ASTRONAUT[..., 0])
 
 
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
-@pytest.mark.parametrize("channels", [2, 4])
-def test_a_checkerboard_shows_what_is_transparent(kind: type, channels: int) -> None:
-    pixels, most = noise(30, 41, channels, kind), np.iinfo(kind).max
-    found = colours.on_checkerboard(pixels, 4)
-    assert found.shape == (30, 41, channels - 1) and found.dtype == kind
-    for y, x in ((0, 0), (3, 4), (4, 4), (29, 40), (17, 22)):
-        paper = most * (0.8 if (y // 4 + x // 4) % 2 else 1.0)
-        share = pixels[y, x, -1] / most
-        assert (
-            np.abs(
-                found[y, x] - (share * pixels[y, x, :-1].astype(float) + (1 - share) * paper)
-            ).max()
-            <= 0.51
-        )
-    assert colours.on_checkerboard(ASTRONAUT) is ASTRONAUT
-
-
 # --- a photograph of 12 megapixels
 
 LARGE = """

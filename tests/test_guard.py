@@ -33,8 +33,9 @@ from ganapps.ui.doors.callers import Cookies
 from ganapps.ui.doors.calls import Bodies
 from ganapps.ui.parts import common
 from ganapps.ui.tabs.compare import CompareTab
-from ganapps.workers import runs
-from ganapps.workers.runs import Listeners, Run, RunEnded
+from ganapps.workers import runs, signals
+from ganapps.workers.runs import Listeners, Run
+from ganapps.workers.signals import RunEnded
 from tests.waiting import wait
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -638,16 +639,16 @@ def test_a_run_ends_at_its_time_limit_and_what_was_done_stays(
     monkeypatch.setattr("ganapps.tasks.faces.GLANCE", -1)  # a step for every picture
     recipe = Recipe("faces", "heads-64", {"seed": 1, "count": 8})
     made = []
-    with pytest.raises(RunEnded) as ended, runs.limited(0.0):
+    with pytest.raises(RunEnded) as ended, signals.limited(0.0):
         for result in slowly(engine.run(recipe)):
             made += result.made
     assert not made and str(ended.value).startswith(
         "The time limit of 0 s for a run is reached; what was done stays"
     )
-    with runs.limited(1000.0):
+    with signals.limited(1000.0):
         shown = list(common.show(once_over(engine.run(recipe)), recipe, "en"))
     assert 0 < len(shown[-1].files) < 8 and shown[-1].ended and "time limit" in shown[-1].line
-    runs.check()
+    signals.check()
 
 
 def slowly(results: Iterator) -> Iterator:
@@ -661,7 +662,7 @@ def once_over(results: Iterator) -> Iterator:
     for result in results:
         yield result
         if result.made:
-            runs._deadline.set((0.0, 1000.0))
+            signals.current().limit(0.0)
 
 
 def test_a_race_that_is_over_its_time_shows_what_it_has(engine: Engine) -> None:
@@ -686,7 +687,7 @@ def test_a_race_that_is_over_its_time_shows_what_it_has(engine: Engine) -> None:
         last[tab.track.sentence].startswith('<div class="refusal"')
         and "time limit" in last[tab.track.sentence]
     )
-    assert tab.track.report in last and tab.track.figures in last and len(tab._running) == 0
+    assert tab.track.report in last and tab.track.figures in last and len(tab.underway) == 0
 
 
 def test_the_time_limit_holds_for_whatever_waits_in_the_queue(

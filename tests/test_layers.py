@@ -19,7 +19,7 @@ FILES = sorted(p for p in (ROOT / "ganapps").rglob("*.py"))
 TABLE: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
     "__main__": (
-        {"pictures", "engine", "race", "measure.doctor", "tasks.table", "deploy"}
+        {"pictures", "engine", "export", "race", "measure.doctor", "tasks.table", "deploy"}
         | {"recipe", "report", "errors"},
         set(),
     ),
@@ -34,11 +34,13 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "models.catalog": ({"errors"}, set()),
     "models.hub": ({"models.catalog", "models.hub", "errors"}, {"huggingface_hub"}),
     "models.formats": ({"models.formats", "errors"}, {"torch", "safetensors"}),
+    "models.directions": ({"models.formats", "models.hub", "models.catalog"}, set()),
     "models.own_file": ({"models.catalog", "models.hub", "errors"}, set()),
     "models.runtime": ({"models", "networks", "device", "errors"}, {"torch"}),
     "pictures": (set(), set()),
     "pictures.uploads": ({"pictures.uploads", "report", "errors"}, {"PIL", "numpy"}),
     "pictures.png_file": (set(), {"numpy"}),
+    "pictures.exports": ({"pictures", "recipe", "report", "errors"}, set()),
     "pictures.images": ({"pictures", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
     "pictures.temporary": ({"errors"}, {"filelock"}),
     "networks": ({"networks"}, {"torch"}),
@@ -67,9 +69,22 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         | {"recipe", "settings", "report", "errors"},
         {"spaces", "PIL"},
     ),
+    "export": (
+        {"engine", "models.catalog", "pictures.exports", "tasks.faces", "recipe", "errors"},
+        set(),
+    ),
     "race": ({"race", "engine", "pictures", "tasks", "recipe", "report", "errors"}, set()),
     "ui": (
-        {"ui", "engine", "race", "workers", "measure.quality", "measure.prices", "tasks.table"}
+        {
+            "ui",
+            "engine",
+            "export",
+            "race",
+            "workers",
+            "measure.quality",
+            "measure.prices",
+            "tasks.table",
+        }
         | {"models.catalog", "pictures.images", "recipe", "settings", "report", "errors"},
         {"gradio"},
     ),
@@ -80,13 +95,15 @@ ALONE = {
     "ui/doors/__init__.py": {"starlette"},
     "ui/doors/callers.py": {"starlette"},
     "ui/doors/calls.py": {"starlette"},
+    "ui/doors/pages.py": {"starlette"},
     "ui/doors/passwords.py": {"starlette"},
     "ui/doors/refused.py": {"starlette"},
     "ui/doors/incoming.py": {"starlette"},
     "ui/doors/turns.py": {"starlette"},
     "tasks/denoise.py": {"PIL"},
     "tasks/text.py": {"PIL"},
-    "tasks/edit.py": {"PIL"},
+    "tasks/instructed.py": {"PIL"},
+    "tasks/say.py": {"PIL"},
     "tasks/between.py": {"PIL"},
     "tasks/cycle.py": {"PIL"},
     "tasks/figures.py": {"PIL", "skimage"},

@@ -16,10 +16,9 @@ from ganapps.errors import UserError
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
 from ganapps.tasks.table import TASKS
-from ganapps.ui.tabs.compare import CompareTab
+from ganapps.ui.parts import common
 from ganapps.ui.tabs.faces import FacesTab
-from ganapps.ui.tabs.translate import TranslateTab
-from ganapps.ui.tabs.upscale import UpscaleTab
+from ganapps.ui.tabs.table import TABS
 
 WRONG = [
     "null",
@@ -52,12 +51,7 @@ LONGEST = 600  # characters of a sentence
 def tabs(engine: Engine) -> Mapping[str, Any]:
     """The tabs of a window that nobody serves."""
     with gr.Blocks():
-        return {
-            "faces": FacesTab(engine),
-            "upscale": UpscaleTab(engine),
-            "translate": TranslateTab(engine),
-            "compare": CompareTab(engine),
-        }
+        return {tab.name: tab(engine) for tab in TABS}
 
 
 def links() -> Iterator[dict[str, str]]:
@@ -112,7 +106,7 @@ def faults(tab: Any, query: dict[str, str]) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", ["faces", "upscale", "translate", "compare"])
+@pytest.mark.parametrize("name", [tab.name for tab in TABS])
 def test_every_link_opens(
     tabs: Mapping[str, Any], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +157,9 @@ TRACKERS = {
 def test_what_trackers_add_to_a_link_changes_nothing(
     tabs: Mapping[str, Any], task: str, query: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(faces, "GLANCE", 0.0)  # a step a face, however busy the machine is
+    # a step a face and no tick between them, however busy the machine is
+    monkeypatch.setattr(faces, "GLANCE", 0.0)
+    monkeypatch.setattr(common.signals, "heard", iter)
     plain = [str(value) for _, value in shown(tabs[task], query)]
     tracked = [str(value) for _, value in shown(tabs[task], query | TRACKERS)]
     assert not any("refusal" in value for value in tracked)

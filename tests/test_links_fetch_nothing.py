@@ -57,7 +57,7 @@ def test_a_stranger_s_model_waits_for_a_click(revision: str | None, here: Engine
     lines = [update[tab.line] for update in shown if tab.line in update]
     assert bodies(server) == []
     assert f"{PLACE} is not on this machine: press Generate to fetch 300 kB and draw." in lines[-1]
-    assert not any(tab.wall in update for update in shown) and shown[0][tab.own] == PLACE
+    assert not any(tab.wall in update for update in shown) and shown[0][tab.place] == PLACE
 
 
 def test_a_row_that_is_not_here_waits_too(here: Engine, server) -> None:

@@ -1,4 +1,4 @@
-"""What the README says is so: its commands, its recipe, its programs, its links, its header."""
+"""What the README and the pages behind it say is so: commands, recipe, programs, links, header."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from ganapps.tasks.table import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+RECIPES = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "weights" / "README.md"])
 HEADER = yaml.safe_load(README.split("---\n")[1])
 REQUIREMENTS = dict(
     re.match(r"([\w.-]+)(?:\[\w+\])?(.*)", line).groups()
@@ -26,8 +28,14 @@ REQUIREMENTS = dict(
 )
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+
+
+def test_it_takes_three_minutes_to_read() -> None:
+    _, _, body = README.split("---\n", 2)
+    assert len(body.split()) <= 1500
+    assert body.index("```sh") < body.index("\n## ", body.index("## Start") + 1)
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -41,7 +49,9 @@ def test_ci_runs_the_second_command() -> None:
     assert start.split(" && .venv/bin/pip")[0] == test.split(" && .venv/bin/pip")[0]
 
 
-@pytest.mark.parametrize("block", blocks("sh"))
+@pytest.mark.parametrize(
+    "block", [block for page in PAGES for block in blocks("sh", page.read_text(encoding="utf-8"))]
+)
 def test_every_command_is_shell(block: str) -> None:
     assert subprocess.run(["bash", "-n"], input=block, text=True, check=False).returncode == 0
 
@@ -120,7 +130,7 @@ def test_the_recipe_runs(engine: Engine) -> None:
     name = re.search(r"pictures/(heads-64-seed-\d+)\.png", README)[1]
     seed = next(kept for kept in engine.run(asked).__next__().made).recipe.settings["seed"]
     assert name == f"heads-64-seed-{seed}"
-    assert all(f"`{task}`" in README for task in TASKS)
+    assert all(f"`{task}`" in RECIPES for task in TASKS)
 
 
 def test_the_client_s_program_runs(url: str) -> None:
@@ -134,7 +144,9 @@ def test_the_client_s_program_runs(url: str) -> None:
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 def test_plain_http_brings_the_pictures(url: str, tmp_path: Path) -> None:
-    script = next(b for b in blocks("sh") if "curl" in b).replace("http://127.0.0.1:7860/", url)
+    script = next(b for b in blocks("sh", RECIPES) if "curl" in b).replace(
+        "http://127.0.0.1:7860/", url
+    )
     subprocess.run(["bash", "-c", script], cwd=tmp_path, check=True, stdin=subprocess.DEVNULL)
     made = sorted(tmp_path.glob("*.png"))
     assert [p.name for p in made] == [
@@ -144,9 +156,19 @@ def test_plain_http_brings_the_pictures(url: str, tmp_path: Path) -> None:
     assert recipe.from_file(made[0]).settings["seed"] == 2577753003
 
 
-def test_every_file_it_names_is_there() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
-    assert links and [link for link in links if not (ROOT / link).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_a_page_names_is_there(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+    files = [link for link in links if "://" not in link]
+    assert [file for file in files if not (page.parent / file).exists()] == []
+
+
+def test_every_page_is_named_by_the_readme() -> None:
+    named = set(re.findall(r"docs/[\w-]+\.md", README + (ROOT / "CONTRIBUTING.md").read_text()))
+    assert {str(page.relative_to(ROOT)) for page in ROOT.glob("docs/*.md")} <= named
+
+
+def test_the_tree_is_the_tree() -> None:
     tree = next(
         block.lstrip() for block in README.split("```")[1::2] if block.startswith("\napp.py")
     )

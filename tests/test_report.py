@@ -95,12 +95,45 @@ def test_the_gauge_sees_what_is_held_only_for_a_moment() -> None:
 
 def test_a_ledger_learns_and_remembers(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "deep" / "prices.json")
-    assert ledger.get("faces|m") == (None, None)
+    assert ledger.get("faces|m", 2) == (None, None)
     ledger.add("faces|m", 4.0, 2, 100)
-    assert ledger.get("faces|m") == (2.0, 100)
-    ledger.add("faces|m", 4.0, 4, 50)
-    assert ledger.get("faces|m") == (1.5, 100)
-    assert Ledger(tmp_path / "deep" / "prices.json").get("faces|m") == (1.5, 100)
+    assert ledger.get("faces|m", 2) == (4.0, 100)
+    ledger.add("faces|m", 2.0, 2, 50)
+    assert ledger.get("faces|m", 2) == (3.0, 100)
+    assert Ledger(tmp_path / "deep" / "prices.json").get("faces|m", 2) == (3.0, 100)
+
+
+def test_a_price_is_that_of_runs_of_its_size(tmp_path: Path) -> None:
+    """A large picture costs more a megapixel than a small one here, and more memory."""
+    ledger = Ledger(tmp_path / "prices.json")
+    ledger.add("upscale|m", 0.7, 0.1, 50_000_000)
+    assert ledger.get("upscale|m", 12)[0] == pytest.approx(84), "the best guess so far"
+    assert ledger.get("upscale|m", 12)[1] is None, "and none of the memory"
+    ledger.add("upscale|m", 260.0, 12, 3_000_000_000)
+    assert ledger.get("upscale|m", 12) == (pytest.approx(260.0), 3_000_000_000)
+    assert ledger.get("upscale|m", 0.1) == (pytest.approx(0.7), 50_000_000), "as it was"
+    kept = Ledger(tmp_path / "prices.json")
+    assert kept.get("upscale|m", 12) == ledger.get("upscale|m", 12)
+
+
+def test_between_two_sizes_and_beyond_them_the_price_lies_on_their_line(tmp_path: Path) -> None:
+    """Ten seconds to begin with, and one for each picture."""
+    ledger = Ledger(tmp_path / "prices.json")
+    for pictures in (2, 8):
+        ledger.add("faces|m", 10.0 + pictures, pictures, 100 + 10 * pictures)
+    for pictures in (1, 4, 16, 64):
+        seconds, memory = ledger.get("faces|m", pictures)
+        assert seconds == pytest.approx(10.0 + pictures)
+        assert memory == pytest.approx(100 + 10 * pictures, abs=1)
+
+
+def test_a_larger_run_never_costs_less_than_a_smaller_one(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "prices.json")
+    ledger.add("faces|m", 9.0, 2, 500)  # it came first, and much had to be loaded
+    ledger.add("faces|m", 3.0, 8, 100)
+    seconds, memory = ledger.get("faces|m", 32)
+    assert seconds == 3.0
+    assert memory == 100
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,25 @@ def test_a_file_of_another_network_is_refused(folder: Path) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nobody", "The model nobody is not in the catalogue"),
+        ("ann/faces", "ann/faces is not a place on the Hub"),
+        ("faces:m.pt", "faces:m.pt is not a place on the Hub"),
+    ],
+)
+def test_a_name_that_is_no_model_is_refused(name: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=f"^{sentence}"):
+        Runtime({}, Device("cpu")).checkpoint(name, "faces")
+
+
+@pytest.mark.parametrize("name", ["ann/faces:m.pt", "hf.co/ann/faces/blob/main/m.pt"])
+def test_a_place_on_the_hub_is_a_model(name: str) -> None:
+    (source,) = Runtime({}, Device("cpu")).checkpoint(name, "faces").sources
+    assert (source.repo, source.file) == ("ann/faces", "m.pt")
+
+
 def test_a_stranger_s_layout_is_recognised_or_refused(folder: Path) -> None:
     machine = Runtime({}, Device("cpu"))
     stranger = runtime.stranger(Source("mine.pt", "me/mine"), "faces")

@@ -159,7 +159,9 @@ def test_bounds_for_the_sliders() -> None:
 
 
 def test_every_setting_that_a_person_words_is_known() -> None:
-    assert worded() == {"prompt", "negative", "seed", "mix", "to", "labels"}
+    assert worded() == {"prompt", "negative", "seed", "mix", "to", "labels"} | {
+        *("edits", "names", "family", "sentence")
+    }
 
 
 @pytest.mark.parametrize(("query", "said"), [("noise=const.", "const"), ("negative=fog.", "fog.")])

@@ -155,7 +155,7 @@ def test_sums_of_pieces_are_those_of_the_whole() -> None:
 
 
 def from_file() -> Tensor:
-    kept = shared_statistics.Kept((6, 8, 10), in_memory=False)
+    kept = shared_statistics.Rows((6, 8, 10), in_memory=False)
     kept.write(0, torch.zeros(1, 6, 8, 10))
     return kept.read(2, 6)
 
@@ -163,7 +163,7 @@ def from_file() -> Tensor:
 @pytest.mark.parametrize(
     "made",
     [
-        lambda: shared_statistics.Kept((6, 8, 10), in_memory=True).read(2, 6),
+        lambda: shared_statistics.Rows((6, 8, 10), in_memory=True).read(2, 6),
         from_file,
         lambda: winograd.convolve(
             torch.zeros(1, 4, 10, 10).to(memory_format=torch.channels_last),

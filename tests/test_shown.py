@@ -14,7 +14,7 @@ from ganapps.engine import Engine
 from ganapps.pictures import images
 from ganapps.report import Part
 from ganapps.tasks import finish
-from ganapps.ui.parts.before_after import ResultArea
+from ganapps.ui.parts import keeping
 from ganapps.ui.parts.lanes import LARGE
 from tests.window import open_tab
 
@@ -45,11 +45,8 @@ def test_a_part_a_heat_map_and_a_cell_are_small_files(
     part = images.part_picture([Part(whole)])
     traces: list[str] = []
     for picture in (part, Image.new("L", size)):
-        assert pixels(ResultArea.file_of(AREA, picture, traces)) < MOST
+        assert pixels(keeping.shown_file(picture, traces)) < MOST
         assert pixels(images.save_shown(picture, tmp_path / "cell.png")) < MOST
-
-
-AREA = ResultArea.__new__(ResultArea)  # without widgets
 
 
 @pytest.mark.parametrize("size", [(48, 36), (1600, 1200), (1400, 1400), (1, 1600)])

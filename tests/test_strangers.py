@@ -14,7 +14,7 @@ from huggingface_hub import constants
 from ganapps.errors import WeightsError
 from ganapps.models import hub, runtime
 from ganapps.models.catalog import Checkpoint, Source
-from ganapps.models.hub import disk, strangers
+from ganapps.models.hub import asking, disk, strangers
 from tests.local_hub import FILE, WEIGHTS, cache, finish, hurry, partial_files, row, server, source
 
 __all__ = ["cache", "hurry", "server"]  # fixtures
@@ -144,13 +144,13 @@ def test_a_size_that_nobody_tells_is_not_fetched(
 ) -> None:
     from dataclasses import replace
 
-    look = hub._looked
+    look = asking.looked
 
     def silent(*words: object):
         facts = yield from look(*words)
         return {name: replace(fact, size=None) for name, fact in facts.items()}
 
-    monkeypatch.setattr(hub, "_looked", silent)
+    monkeypatch.setattr(asking, "looked", silent)
     with pytest.raises(WeightsError, match="The Hub does not tell how large"):
         fetched(typed("ann/a"))
 

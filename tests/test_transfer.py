@@ -12,11 +12,12 @@ import threading
 import time
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from huggingface_hub import constants
 
 from ganapps.models import hub
-from ganapps.models.hub import transfer
+from ganapps.models.hub import asking, transfer
 from tests.local_hub import (
     FILE,
     SHA256,
@@ -65,7 +66,8 @@ def test_the_size_is_known_first_and_progress_follows(server):
 
 def test_the_files_of_a_folder_count_together(server):
     server.publish("ann/faces", {"a.pt": bytes(200_000), "b.json": bytes(50_000)})
-    watch = transfer.download("ann/faces", "main", {"a.pt": 200_000, "b.json": 50_000})
+    sizes = {"a.pt": 200_000, "b.json": 50_000}
+    watch = transfer.download("ann/faces", "main", sizes, constants.HF_HUB_CACHE)
     for _ in watch.follow(lambda: None):
         pass
     assert watch.done == 250_000
@@ -103,6 +105,35 @@ def test_a_busy_hub_is_asked_again(server, hurry):
     commit = server.publish("ann/faces", {FILE: WEIGHTS})
     server.faults.statuses[FILE] = [503, 429]
     assert fetched(source(commit)).changes == ()
+
+
+def test_only_what_is_fetched_here_does_without_xet(server, monkeypatch):
+    """It can be neither counted finely nor stopped, but other users of the client may want it."""
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", False)
+    commit = server.publish("ann/faces", {FILE: WEIGHTS})
+    assert fetched(source(commit)).sha256 == SHA256
+    assert constants.HF_HUB_DISABLE_XET is False
+    assert not [r for r in server.requests if r.path.startswith("/api/xet")]
+    url = huggingface_hub.hf_hub_url("ann/faces", FILE, endpoint=server.url)
+    facts = huggingface_hub.get_hf_file_metadata(url, endpoint=server.url)
+    assert facts.xet_file_data.file_hash == SHA256, "what the Hub says reaches other threads"
+
+
+def test_a_new_session_of_the_client_is_watched_too(server, monkeypatch):
+    """The client takes one when it could not connect."""
+    commit = server.publish("ann/faces", {FILE: bytes(4_000_000)})
+    server.faults.pause = 0.05
+    download = transfer.hf_hub_download
+
+    def downloaded(*words, **rest):
+        huggingface_hub.close_session()
+        time.sleep(3 * transfer.TICK)  # it waits a second before it tries again
+        return download(*words, **rest)
+
+    monkeypatch.setattr(transfer, "hf_hub_download", downloaded)
+    located, seen = finish(hub.fetch(row(source(commit))))
+    assert located.path.stat().st_size == 4_000_000
+    assert len({progress.done for progress in seen}) > 3
 
 
 def test_what_killed_processes_left_is_removed(server, cache):
@@ -225,9 +256,10 @@ def test_an_unreachable_hub_costs_less_than_a_second(cache, monkeypatch, kind):
         with monkeypatch.context() as patch:
             patch.setattr(transfer, "answers", None)
             assert hub.reachable() is False, "known from the fetch"
-        hub._reached.clear()
+        asking._reached.clear()
+        monkeypatch.setattr(asking, "PROMPT", 0.3)
         start = time.perf_counter()
-        assert hub.reachable(0.3) is False and time.perf_counter() - start < 0.6
+        assert hub.reachable() is False and time.perf_counter() - start < 0.6
     while CALLERS:
         CALLERS.pop().close()
 
@@ -294,7 +326,7 @@ def test_a_certificate_that_is_not_trusted_is_named(server, monkeypatch):
 def test_reachable_asks_once_a_minute(server, monkeypatch):
     assert hub.reachable() and hub.reachable()
     assert [r.method for r in server.requests if "api" not in r.path] == ["HEAD"]
-    hub._reached.clear()
+    asking._reached.clear()
     server.publish("ann/faces", {FILE: WEIGHTS})
     fetched(source())
     monkeypatch.setattr(transfer, "answers", None)

@@ -203,7 +203,7 @@ def values_of(tab: object) -> dict:
     """What a visitor's page holds, with a picture in the box."""
     values = {
         widget: getattr(widget, "value", None)
-        for widget in tab.asked | {tab.area.traces, *tab.beside_widgets}
+        for widget in tab.asked | {tab.area.traces, *tab.run_widgets}
     }
     return values | {tab.picture: str(EXAMPLES / "cat.png")}
 
@@ -254,7 +254,7 @@ def test_no_room_for_what_stop_shows_is_a_sentence(engine: Engine, room: Room) -
     [files.keep(__file__) for _ in range(10)]
     with gr.Blocks():
         tab = UpscaleTab(engine)
-    with tab._parts.of("me") as held:
+    with tab.underway.of("me") as held:
         held.it = (Part(np.zeros((2, 4, 3), np.uint8)),)
         assert "press Delete it now, or wait" in tab.stopped("", [], VISITOR)[tab.area.line]
 
@@ -295,13 +295,13 @@ def test_a_canvas_is_let_go_when_the_visitor_leaves(
 ) -> None:
     monkeypatch.setattr(underway, "GRACE", 0.05)
     started(tab).close()
-    wait(lambda: tab.seen[0]() is None and len(tab._parts) == 0)
+    wait(lambda: tab.seen[0]() is None and len(tab.underway) == 0)
 
 
 def test_stop_still_finds_it_and_then_it_is_gone(tab: UpscaleTab) -> None:
     started(tab).close()
     view = tab.stopped("", [], VISITOR)
-    assert 'class="part"' in view[tab.area.view] and len(tab._parts) == 0
+    assert 'class="part"' in view[tab.area.view] and len(tab.underway) == 0
     wait(lambda: tab.seen[0]() is None)
 
 
@@ -351,6 +351,6 @@ def test_a_race_is_let_go_when_the_visitor_leaves(
         tab = compare.CompareTab(engine)
     monkeypatch.setattr(tab.track, "laps", lambda *given: iter([{}, {}]))
     run = tab.run({widget: widget.value for widget in tab.asked | {tab.measured}}, VISITOR)
-    assert [next(run), next(run)] and tab._running.look("me") is not None
+    assert [next(run), next(run)] and tab.underway.look("me") is not None
     run.close()
-    wait(lambda: len(tab._running) == 0)
+    wait(lambda: len(tab.underway) == 0)

@@ -16,7 +16,7 @@ from ganapps import engine as engines
 from ganapps import networks
 from ganapps.errors import WeightsError
 from ganapps.measure import doctor
-from ganapps.models import catalog, hub, runtime
+from ganapps.models import catalog, directions, hub, runtime
 from ganapps.models.catalog import WEIGHTS, Checkpoint, Source
 from ganapps.models.hub import disk
 from ganapps.recipe import Recipe
@@ -26,6 +26,7 @@ ROWS = {row.id: row for row in catalog.load(networks.NAMES, own="").values()}
 SHIPPED = [(row, source) for row in ROWS.values() for source in row.sources if source.repo is None]
 CARDS = (WEIGHTS / "README.md").read_text(encoding="utf-8")
 PAPERS = {"README.md", "NOTICE", "catalog.toml", "golden.json", "doctor.png", "quality.toml"}
+PAPERS |= {"directions.toml", *(entry.file for entry in directions.entries())}
 
 
 def files(source: Source) -> list[Path]:

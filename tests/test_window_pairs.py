@@ -195,6 +195,17 @@ def test_chinese_visitors_read_the_attributes_in_chinese(browser: Browser, url: 
     open_tab(page, "转换")
     choose(page, "translate-model", "Faces of stars")
     expect(page.locator("#translate-face").get_by_label("金发")).to_be_visible()
+    open_tab(page, "放大")
+    expect(page.locator("#upscale-size input")).to_have_value("模型的倍数")
+    open_tab(page, "人脸")
+    unfold(page, "faces-more")
+    expect(page.locator("#faces-noise input")).to_have_value("固定")
+    expect(
+        page.locator("#faces-ticks-heads-128")
+        .or_(page.locator("#faces-ticks-heads-64"))
+        .get_by_label("胡须")
+        .locator("visible=true")
+    ).to_be_visible()
     context.close()
     assert not faults
 

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.engine import Engine
-from ganapps.recipe import from_link, from_picture
+from ganapps.recipe import Recipe, from_link, from_picture, png_info
 from ganapps.ui.parts.before_after import EXAMPLES
 from tests.window import choose, go, open_tab, run
 
@@ -174,3 +174,35 @@ def test_delete_never_takes_an_example_away(page: Page) -> None:
     page.locator("#translate-delete").click()
     expect(page.locator("#translate-view .compare")).to_have_count(0)
     assert all(path.is_file() for path in EXAMPLES) and len(EXAMPLES) == 3
+
+
+def holding(recipe: Recipe, path: Path) -> Path:
+    Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
+    return path
+
+
+def restored(page: Page, tab: str, path: Path) -> None:
+    page.locator(f"#{tab}-restore").locator("xpath=..").locator("input[type=file]").set_input_files(
+        path
+    )
+
+
+def test_a_picture_on_the_wrong_tab_opens_the_right_one_with_its_settings(
+    page: Page, tmp_path: Path
+) -> None:
+    open_tab(page, "Upscale")
+    painted = Recipe("translate", "styles-26", {"labels": {"12": 1.0}})
+    restored(page, "upscale", holding(painted, tmp_path / "painted.png"))
+    expect(page.get_by_role("tab", name="Translate")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#translate-model input")).to_have_value("26 painted styles")
+    expect(page.get_by_label("number input for Style")).to_have_value("12")
+    expect(page.locator("#translate-line")).to_contain_text("Choose the picture again")
+    drawn = Recipe("denoise", "heads-ddpm-64", {"steps": 9})
+    restored(page, "translate", holding(drawn, tmp_path / "drawn.png"))
+    expect(page.get_by_role("tab", name="Compare")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_label("number input for Diffusion steps")).to_have_value("9")
+    face = Recipe("faces", "heads-64", {"seed": 4711, "count": 3})
+    restored(page, "translate", holding(face, tmp_path / "face.png"))
+    expect(page.get_by_role("tab", name="Faces")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#faces-seed textarea, #faces-seed input")).to_have_value("4711")
+    expect(page.locator("#faces-line")).to_contain_text("press Generate")

@@ -45,6 +45,8 @@ def sentences(tree: ast.AST) -> Iterator[str]:
             yield text(node)
         if isinstance(node, ast.Call) and name(node.func) == "Setting":
             yield from (text(k.value) or "" for k in node.keywords if k.arg == "label")
+        if isinstance(node, ast.ClassDef):
+            yield from headed(node)
         if not isinstance(node, ast.Call) or not node.args:
             continue
         called = name(node.func)
@@ -52,6 +54,13 @@ def sentences(tree: ast.AST) -> Iterator[str]:
             yield text(node.args[0]) or ""
         elif called in WINDOW and len(node.args) > WINDOW[called]:
             yield from (text(n) or "" for n in choices(node.args[WINDOW[called]]))
+
+
+def headed(tab: ast.ClassDef) -> Iterator[str]:
+    """What a tab is called, and what a button says that sends a picture there."""
+    for line in tab.body:
+        if isinstance(line, ast.Assign) and name(line.targets[0]) in ("title", "send"):
+            yield text(line.value) or ""
 
 
 def choices(node: ast.AST) -> list[ast.AST]:
@@ -113,11 +122,15 @@ x = hub.Progress(0, 1, Message("Fetching {title}", title=1))
 changes.append(Message("Out of memory: {count}.", count=2))
 IMPOSTORS = {"<": "{file} is a web page."}
 say(lang, "here" if x else "not here yet")
+class SomeTab(Tab):
+    name = "some"
+    title = "Some"
 """
     assert sorted(s for s in sentences(ast.parse(source)) if s) == [
         "Fetching {title}",
         "No {a}.",
         "Out of memory: {count}.",
+        "Some",
         "here",
         "not here yet",
         "{file} is a web page.",

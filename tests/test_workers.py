@@ -22,8 +22,8 @@ from ganapps.measure.meter import Meter
 from ganapps.models import hub
 from ganapps.recipe import Recipe
 from ganapps.tasks import careful
-from ganapps.workers import Job, runs, shares
-from ganapps.workers.runs import RunEnded, Tick
+from ganapps.workers import Job, shares, signals
+from ganapps.workers.signals import RunEnded, Tick
 from ganapps.workers.spawned import Spawned
 from tests.waiting import wait
 
@@ -47,13 +47,13 @@ class Slow(nn.Module):
 
 def steps(network: nn.Module, count: int, device: shares.Device) -> Iterator[int]:
     """A run of that many steps, each one call of the network."""
-    signals = runs.signals()
+    own = signals.current()
     with device.joined() as turn:
         watch = careful.Watch(
-            runs.check, lambda: turn.pass_on() if turn.due() else None, signals.tell
+            signals.check, lambda: turn.pass_on() if turn.due() else None, own.tell
         )
         for step in range(count):
-            with signals.waiting(turn):
+            with own.waiting(turn):
                 turn.__enter__()
             try:
                 with careful.watching(watch):
@@ -68,7 +68,7 @@ def steps(network: nn.Module, count: int, device: shares.Device) -> Iterator[int
 
 def test_a_run_that_is_left_ends_at_the_next_block() -> None:
     network = careful.watched(Slow(2000))
-    stream = runs.heard(steps(network, 1, shares.Device()), pause=0.01)
+    stream = signals.heard(steps(network, 1, shares.Device()), pause=0.01)
     while isinstance(next(stream), Tick) and network.begun < 3:
         pass
     stream.close()
@@ -87,7 +87,7 @@ def test_a_stream_that_is_left_is_closed_whoever_else_holds_it() -> None:
             closed.append(True)
 
     stream = endless()
-    heard = runs.heard(stream)
+    heard = signals.heard(stream)
     next(heard)
     heard.close()
     wait(lambda: closed == [True])
@@ -99,14 +99,14 @@ def test_a_run_that_is_stopped_from_outside_ends_at_the_next_block() -> None:
     got: list[object] = []
 
     def listen() -> None:
-        with runs.stopped_at_the_end():
-            event.append(runs.signals())
+        with signals.stopped_at_the_end():
+            event.append(signals.current())
             try:
-                got.extend(runs.heard(steps(network, 1, shares.Device())))
+                got.extend(signals.heard(steps(network, 1, shares.Device())))
             except RunEnded as e:
                 got.append(e)
 
-    event: list[runs.Signals] = []
+    event: list[signals.Signals] = []
     listening = threading.Thread(target=listen)
     listening.start()
     wait(lambda: network.begun > 2)
@@ -119,7 +119,7 @@ def test_progress_moves_inside_a_step_and_knows_the_last_ones_length() -> None:
     network = careful.watched(Slow(20))
     shares_told = [
         item.share
-        for item in runs.heard(steps(network, 2, shares.Device()), pause=0.02)
+        for item in signals.heard(steps(network, 2, shares.Device()), pause=0.02)
         if isinstance(item, Tick)
     ]
     assert any(0.2 < share < 0.8 for share in shares_told) and max(shares_told) <= 1
@@ -140,7 +140,7 @@ def test_an_error_of_the_thread_comes_where_it_is_heard() -> None:
         raise UserError("This is {what}.", what="wrong")
 
     with pytest.raises(UserError, match="This is wrong"):
-        assert [i for i in runs.heard(broken()) if not isinstance(i, Tick)] == []
+        assert [i for i in signals.heard(broken()) if not isinstance(i, Tick)] == []
 
 
 # One device, several runs
@@ -287,10 +287,10 @@ def test_stop_crosses_and_the_process_goes_on(elsewhere: Spawned) -> None:
     own = engine.start("cpu", offline=True)
     checked, row = own.checked(Recipe("faces", "heads-64", {"count": 64}))
     job = Job(checked, row, hub.here(row))
-    with runs.stopped_at_the_end():
+    with signals.stopped_at_the_end():
         stream = elsewhere.steps(job)
         next(stream)
-        runs.signals().stop()
+        signals.current().stop()
         with pytest.raises(RunEnded):
             list(stream)
     stream = elsewhere.steps(job)

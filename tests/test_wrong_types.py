@@ -47,6 +47,15 @@ SMALL = {
     "upscale": {"model": "spanx4"},
     "translate": {"model": "styles-26"},
     "compare": {"steps": 1},
+    "edit": {"model": "heads-64"},
+    "drag": {"model": "heads-64", "points": [[3, 3, 9, 9]], "steps": 1},
+    "breed": {
+        "model": "heads-64",
+        "family": {"ada": {"seed": 1}, "ben": {"seed": 2}},
+        "parents": ["ada", "ben"],
+    },
+    "say": {"model": "heads-64", "sentence": "a smile"},
+    "export": {"model": "heads-64", "count": 1},
 }
 LONGEST = 600  # characters of a sentence
 
@@ -191,7 +200,7 @@ def test_a_file_s_nulls_are_left_out(url: str) -> None:
         (
             "call/nobody",
             {"data": []},
-            "There is no endpoint nobody: there are faces, upscale, translate, compare.",
+            "There is no endpoint nobody: there are faces, upscale, translate, edit, ",
         ),
         ("call/v2/nobody", {}, "There is no endpoint nobody"),
         ("run/nobody", {"data": []}, "There is no endpoint nobody"),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from filelock import FileLock, Timeout
 
 Entry = tuple[float, int | None]  # seconds a unit, peak bytes
 LARGEST = 2**20  # bytes of the file: some thousand prices
+MOST_SIZES = 60  # steps of size that are told apart, up and down
 MOST_SECONDS = 1e6  # a unit of work that took eleven days was no measurement
 MOST_BYTES = 2**50
 PATIENCE = 0.2  # seconds that a finished run waits for another process at the file
@@ -43,7 +46,8 @@ class Ledger:
     """Seconds per unit of work and peak memory of runs on this machine, kept in one small file.
 
     A key says what ran where (task, checkpoint, device, precision); a unit is what the task counts:
-    pictures, tiles, steps.
+    pictures, tiles, steps. Runs of about the same size share an entry: what a large run took says
+    little of a small one, whose start weighs more, and nothing of its memory.
     """
 
     def __init__(self, path: Path) -> None:
@@ -51,12 +55,39 @@ class Ledger:
         self._lock = threading.Lock()
         self._entries = _read(path)
 
-    def get(self, key: str) -> tuple[float | None, int | None]:
-        """(seconds per unit, peak bytes) of the runs so far."""
-        return self._entries.get(key, (None, None))
+    def get(self, key: str, units: float = 1.0) -> tuple[float | None, int | None]:
+        """(seconds, peak bytes) of a run of that many units, from the runs so far.
+
+        Where none was of that size, the two nearest sizes say how both grow. Of one size alone the
+        seconds grow with the units; of the memory nothing is said then.
+        """
+        nearest = self._nearest(key, units)
+        if not nearest:
+            unit = self._entries.get(key, (None, None))[0]  # of a file from before sizes counted
+            return (None if unit is None else unit * units), None
+        size, (unit, memory) = nearest[0]
+        if size == _size(units):
+            return unit * units, memory
+        if len(nearest) == 1:
+            return unit * units, None
+        points = [(_units(size), entry) for size, entry in nearest]
+        seconds = _on_a_line([(at, unit * at) for at, (unit, _) in points], units)
+        peaks = [(at, memory) for at, (_, memory) in points if memory is not None]
+        return seconds, int(_on_a_line(peaks, units)) if len(peaks) == 2 else None
+
+    def _nearest(self, key: str, units: float) -> list[tuple[int, Entry]]:
+        """The sizes of which runs are known, with their entries: the nearest two, nearest first."""
+        known = []
+        for size in range(-MOST_SIZES, MOST_SIZES + 1):
+            entry = self._entries.get(f"{key}|{size}")
+            if entry is not None:
+                known.append((size, entry))
+        known.sort(key=lambda found: abs(found[0] - _size(units)))
+        return known[:2]
 
     def add(self, key: str, seconds: float, units: float, memory: int | None) -> None:
-        """Note a finished run; a newer run counts as much as all before it."""
+        """Note a finished run; a newer run counts as much as all of its size before it."""
+        key = f"{key}|{_size(units)}"
         with self._lock:
             known, peak = self._entries.get(key, (None, None))
             unit = seconds / max(units, 1e-9)
@@ -85,6 +116,26 @@ class Ledger:
         while len(text := json.dumps(self._entries)) > LARGEST and len(self._entries) > 1:
             self._entries = dict(list(self._entries.items())[len(self._entries) // 2 :])
         return text
+
+
+def _size(units: float) -> int:
+    """Which size a run of so many units has: a step is a factor of the square root of two."""
+    size = round(2 * math.log2(max(units, 1e-9)))
+    return max(-MOST_SIZES, min(MOST_SIZES, size))
+
+
+def _units(size: int) -> float:
+    """The units in the middle of a size."""
+    return 2.0 ** (size / 2)
+
+
+def _on_a_line(points: Sequence[tuple[float, float]], at: float) -> float:
+    """The value at a place on the line through two points, the nearer one first. What a run needs
+    neither shrinks while its size grows, nor the other way round.
+    """
+    (near, value), (far, other) = points
+    slope = max(0.0, (other - value) / (far - near))
+    return max(0.0, value + slope * (at - near))
 
 
 def _read(path: Path) -> dict[str, Entry]:

@@ -51,7 +51,7 @@ class Runtime:
             return self.catalog[name]
         if own_file.is_own(name):
             return stranger(Source(name), task)
-        if ":" not in name and not hub.PAGE.fullmatch(name):
+        if ":" not in name and "/" not in name:
             raise catalog.unknown(name)
         return stranger(hub.parse(name), task)
 

@@ -55,6 +55,8 @@ CONTROLS: Mapping[str, tuple[str, ...]] = {
     "interpolated": ("denoise",),
     "styles26": ("style",),
     "stargan": ("face",),
+    # how what it draws is turned (degrees) and moved (of the picture's side)
+    "stylegan3": ("turn", "right", "down"),
 }
 # Tensors of a network that its files keep beside it: rosinality's average w.
 BESIDE = {"stylegan2": ("latent_avg",)}

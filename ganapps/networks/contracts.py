@@ -7,7 +7,8 @@ that have a value here are what holds of most; the others every network of the k
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -64,6 +65,17 @@ class Synthesis(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class Stage:
+    """How far a synthesis is: `features` [N, C, side, side], None behind the last; and the
+    `picture` [N, 3, side, side] as it is by then, None where none can be seen yet.
+    """
+
+    side: int
+    features: Tensor | None
+    picture: Tensor | None
+
+
 class StyleGenerator(FaceGenerator):
     """A generator with a style space."""
 
@@ -71,6 +83,19 @@ class StyleGenerator(FaceGenerator):
     synthesis: Synthesis
     has_noise: bool = True  # does `noise` change its pictures?
     places: bool = False  # can what it draws be turned and moved?
+    bends: bool = False  # do gradients reach its styles?
+
+    def stages(self, ws: Tensor) -> Iterator[Stage]:
+        """ws [N, num_ws, w_dim] -> what there is after each block, with constant noise; whoever
+        stops listening stops the synthesis. Nothing where a network does not tell.
+        """
+        return iter(())
+
+    def style_weights(self) -> list[Tensor]:
+        """What each layer multiplies its w with, [channels, w_dim], in the order of ws; nothing
+        where a network has no such matrices.
+        """
+        return []
 
 
 class Tiled(Network):

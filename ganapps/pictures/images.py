@@ -61,20 +61,6 @@ def to_tensor(pixels: np.ndarray, value_range: tuple[float, float] = (0.0, 1.0))
     return x.mul_((high - low) / np.iinfo(pixels.dtype).max).add_(low)[None]
 
 
-def to_pixels(
-    x: torch.Tensor, value_range: tuple[float, float] = (0.0, 1.0), bits: int = 8
-) -> np.ndarray:
-    """[H, W, C] uint8, or uint16 where `bits` is 16, from [1, C, H, W] with values in
-    `value_range`, clamped and rounded.
-    """
-    low, high = value_range
-    most = 2**bits - 1
-    scaled = (x[0].float() - low).mul_(most / (high - low)).add_(0.5).clamp_(0, most)
-    return np.ascontiguousarray(
-        scaled.permute(1, 2, 0).cpu().numpy().astype(np.uint16 if bits == 16 else np.uint8)
-    )
-
-
 def picture_of(kept: Kept) -> Picture:
     """What is kept, as Pillow has it."""
     return kept.picture if isinstance(kept.picture, Picture) else to_picture(kept.picture)

@@ -51,7 +51,7 @@ class Rehearsed:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Counted:
     """A model's measurements, for any number of steps: operations of the counted run of `steps` and
     of one step more, working memory.
     """
@@ -89,7 +89,7 @@ def rehearse(
 
 def _measured(
     engine: Engine, recipe: Recipe, pictures: Sequence[str]
-) -> Generator[Result, None, Measured]:
+) -> Generator[Result, None, Counted]:
     """A counted run, then, for what is made from a seed and so is short, one for its memory alone:
     counting holds some itself.
     """
@@ -110,7 +110,7 @@ def _measured(
         for result in _quietly(engine, _with(recipe, steps=1), pictures, "memory"):
             yield result
     assert result is not None, "a run yields a result or raises"
-    return Measured(result.report.parameters, steps, counted, one_more, result.report.peak_memory)
+    return Counted(result.report.parameters, steps, counted, one_more, result.report.peak_memory)
 
 
 def _one_more(by_call: Sequence[tuple[int, int]], steps: int) -> int:

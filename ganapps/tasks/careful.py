@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor, nn
 
 from ganapps.device import Device, all_finite, out_of_memory
@@ -41,6 +42,18 @@ def block(device: Device) -> Iterator[None]:
     """
     try:
         with device.computing():
+            yield
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        raise MemoryFull from error
+
+
+@contextmanager
+def bending() -> Iterator[None]:
+    """The same for gradients with respect to what is no weight: with them, in float32."""
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
             yield
     except RuntimeError as error:
         if not out_of_memory(error):

@@ -58,25 +58,6 @@ def keep_colours(result: np.ndarray, source: np.ndarray) -> np.ndarray:
     return made
 
 
-def on_checkerboard(pixels: np.ndarray, cell: int = 12) -> np.ndarray:
-    """[H, W, 1 or 3] of [H, W, 2 or 4]: laid over squares of two light greys, `cell` pixels wide,
-    so that one sees what is transparent.
-    """
-    if pixels.shape[2] in (1, 3):
-        return pixels
-    most = np.iinfo(pixels.dtype).max
-    made = np.empty((*pixels.shape[:2], pixels.shape[2] - 1), pixels.dtype)
-    across = np.arange(pixels.shape[1]) // cell
-    for top, bottom in resample.strips(*pixels.shape[:2]):
-        odd = (np.arange(top, bottom)[:, None] // cell + across) % 2
-        board = np.where(odd, np.float32(0.8 * most), np.float32(most))[..., None]
-        share = pixels[top:bottom, :, -1:] / np.float32(most)
-        made[top:bottom] = (board + share * (pixels[top:bottom, :, :-1] - board) + 0.5).astype(
-            pixels.dtype
-        )
-    return made
-
-
 def _opponent(pixels: np.ndarray) -> np.ndarray:
     """a*/500 and b*/200 of [H, W, C], float32 [H, W, 2]; 0 for grey."""
     if pixels.shape[2] < 3:

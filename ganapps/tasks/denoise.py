@@ -80,7 +80,7 @@ DENOISE = Task(
 
 def _walk(
     network: Denoiser, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None
-) -> Iterator[sampling.Point]:
+) -> Iterator[sampling.Moment]:
     generator = torch.Generator().manual_seed(seed)
     x = sampling.noise(network.shape, generator, device)
     row = None if row is None else row.to(device.name)

@@ -75,11 +75,13 @@ class DenoisedTiles(TileRun):
                     slice(left, left + columns.side),
                 )
                 made: list[Tensor] = []
-                for part in self._tile(window, [field[place] for field in fields], made):
+                x = planes.to_planes(window, self.network.channels, self.with_alpha)
+                for part in self._tile(x, [field[place] for field in fields], made):
                     if column < len(columns.starts) - 1 or part < self.parts:
                         yield done + part
                 done += self.parts
-                canvas.add(row, column, planes.to_channels(torch.cat(made), window, self.network))
+                y = self.calm.calmed(x, torch.cat(made), self.network.scale, None)
+                canvas.add(row, column, planes.to_channels(y, window, self.network))
             canvas.finish(row)
             yield done
 
@@ -93,11 +95,14 @@ class DenoisedTiles(TileRun):
         ]
         return [torch.randn((1, c, height, width), generator=generator) for c in channels]
 
-    def _tile(self, window: np.ndarray, noise: list[Tensor], made: list[Tensor]) -> Iterator[int]:
-        """Fills `made` with the network's picture of each of the window's planes; yields how many
-        of its parts are done.
+    def _keeps_alpha(self) -> bool:
+        """What is drawn from noise keeps nothing exactly."""
+        return False
+
+    def _tile(self, inputs: Tensor, noise: list[Tensor], made: list[Tensor]) -> Iterator[int]:
+        """Fills `made` with the network's picture of each of the window's planes [N, channels, h,
+        w]; yields how many of its parts are done.
         """
-        inputs = planes.to_planes(window, self.network.channels)
         for index, x in enumerate(inputs):
             small = self._noisy(2 * x[None] - 1, noise).to(self.device.name)
             predict = partial(self._predict, small=small)
@@ -117,7 +122,7 @@ class DenoisedTiles(TileRun):
                 raise UserError(
                     "The memory is not enough for tiles of {tile} pixels with this model: choose "
                     "smaller tiles, or another model.",
-                    tile=max(window.shape[:2]),
+                    tile=max(inputs.shape[2:]),
                 ) from error
 
     def _predict(self, x_t: Tensor, t: Tensor, small: Tensor) -> Tensor:

@@ -1,132 +1,231 @@
-"""A picture edited as a text says, by a diffusion model that sees the picture: guided by both
-(Brooks 2023).
-"""
+"""One face, moved through its generator's styles; what else moved is read off the pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-from typing import ClassVar
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
 
-import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 
 from ganapps.device import Device
 from ganapps.errors import Message, UserError
-from ganapps.networks.contracts import TextDenoiser
-from ganapps.tasks import careful, sampling
-from ganapps.tasks.careful import Careful, MemoryFull
-from ganapps.tasks.text import glances, words
+from ganapps.networks.contracts import FaceGenerator
+from ganapps.pictures.images import from_tensor
+from ganapps.report import Made, Step
+from ganapps.settings import Setting
+from ganapps.tasks import readings
+from ganapps.tasks.directions import FOUND, Directions, Known
+from ganapps.tasks.faces import Maker, number
+from ganapps.tasks.labels import Labels
+from ganapps.tasks.shared import Chosen, Noise, Psi, Seed
+from ganapps.tasks.styles import Face, Styles, begun, packed, styled
+from ganapps.tasks.task import Task
 
-STEPS, GUIDANCE, IMAGE_GUIDANCE = 20, 7.5, 1.5
-MOST = 512 * 768  # pixels: it learned on 512 x 512, and what it costs grows with the square
+MOST, FARTHEST = 20, 5.0
+LONGEST_NAME = 40  # characters of a name that a person gives
 
 
-class Editing(Careful):
-    """One picture's way through an editor; spoken to as a translator's run is."""
+def edit(
+    network: FaceGenerator,
+    device: Device,
+    labels_of_model: Labels | None = None,
+    known: Known | None = None,
+    *,
+    seed: Seed = 0,
+    edits: Annotated[
+        dict[str, Any],
+        Setting(
+            says='how far to go along which directions, such as {"smile": 0.8, "pca-3": -1}; 1 is '
+            "a label's whole way, or one standard deviation of what was found",
+            free_text=True,
+        ),
+    ]
+    | None = None,
+    hold: Annotated[
+        list[Any],
+        Setting(says='directions along which a face is to stay, such as ["age"]'),
+    ]
+    | None = None,
+    names: Annotated[
+        dict[str, Any],
+        Setting(
+            says='what a person calls directions, such as {"pca-3": "hat"}',
+            free_text=True,
+        ),
+    ]
+    | None = None,
+    first_layer: Annotated[
+        int,
+        Setting(0, 31, label="from layer", seldom=True, says="the first layer that is edited"),
+    ] = 0,
+    last_layer: Annotated[
+        int,
+        Setting(
+            0, 31, label="to layer", seldom=True, beside=True, says="the last layer that is edited"
+        ),
+    ] = 31,
+    psi: Psi = 0.7,
+    labels: Chosen | None = None,
+    styles: Styles | None = None,
+    noise: Noise = "const",
+) -> Iterator[Step]:
+    """The face of `seed` (or of `styles`), moved along directions by strengths from -5 to 5.
 
-    figures: ClassVar[dict] = {}
+    Directions are those of the model's labels, those that ship for it, the principal components of
+    its styles (`pca-1`, ...) and its layers' own (`sefa-1`, ...). Where a reader of pictures ships
+    for the model, the figures say what each edit alone moved, and `beside` is the face before.
+    """
+    network = styled(network)
+    make = Maker(network, device, labels_of_model, labels, noise)
+    face = begun(make, seed, psi, styles)
+    found = Directions(
+        network, device.name, labels_of_model, known or Known(), (first_layer, last_layer)
+    )
+    moves = _checked(edits or {})
+    held = _held(hold or [], moves)
+    called = _called(names or {}, found)
+    course = Course(make, found, face, psi, held)
+    ws = course.moved(moves)
+    x, changes = course.picture(ws, number(seed))
+    moved, before = course.readings(moves, x, number(seed))
+    figures: dict[str, Any] = {"styles": packed(ws)}
+    if moved:
+        figures["moved"] = {called.get(name, name): told for name, told in moved.items()}
+    beside = {} if before is None else {"before": from_tensor(before, network.value_range)[0]}
+    caption = ", ".join(f"{called.get(name, name)} {far:+g}" for name, far in moves.items())
+    (picture,) = from_tensor(x, network.value_range)
+    made = Made(picture, caption or "as it is", {}, figures=figures, beside=beside)
+    yield Step(1, 1, (made,), make.calls(), (*course.said, *changes))
+
+
+EDIT = Task(
+    "edit",
+    edit,
+    models="faces",
+    work=(),
+    says="Move a face through its generator's styles: older, smiling, turned.",
+    directed=True,
+)
+
+
+class Course:
+    """One face's way: where edits bring it, alone and together."""
 
     def __init__(
         self,
-        network: TextDenoiser,
-        device: Device,
-        prompt: str,
-        steps: int | None = None,
-        guidance: float | None = None,
-        image_guidance: float | None = None,
-        seed: int | None = None,
+        make: Maker,
+        directions: Directions,
+        face: Face,
+        psi: float,
+        held: Sequence[str],
     ) -> None:
-        super().__init__(device)
-        self.network, self.prompt, self.seed = network, prompt, seed or 0
-        self.guidance = GUIDANCE if guidance is None else guidance
-        self.image_guidance = IMAGE_GUIDANCE if image_guidance is None else image_guidance
-        self.loop = sampling.scheduler(network.schedule, "euler", steps or STEPS)
-        self.strips = len(self.loop.timesteps)
-        self.preview: tuple[Image.Image, ...] = ()
+        self.make, self.directions, self.face, self.psi = make, directions, face, psi
+        self.held = held
+        self.said: tuple[Message, ...] = ()
 
-    def scaled(self, colours: np.ndarray) -> Tensor:
-        """[1, 3, H, W] in -1 to 1, of [H, W, 3]; rounded as diffusers does."""
-        x = torch.from_numpy(colours[None].astype(np.float32).transpose(0, 3, 1, 2))
-        return x.div_(np.iinfo(colours.dtype).max).mul_(2).sub_(1)
+    def moved(self, moves: Mapping[str, float]) -> Tensor:
+        """Styles [1, num_ws, w_dim] after all of the moves."""
+        ws, z = self.face.ws, self.face.z
+        steps = []
+        for name, far in moves.items():
+            way = self.directions.held(name, self.held)
+            if way.z_step is not None and z is not None and not self.held:
+                z = z + far * way.z_step
+                continue
+            if self.directions.find(name).z_step is not None:
+                self._say_mean(name)
+            steps.append(far * way.step)
+        if z is not self.face.z:
+            assert z is not None, "only a face of a seed moves in z"
+            ws = self.make.ws(z, self.face.rows, self.psi, None)
+        return ws + sum(steps) if steps else ws
 
-    def through(self, x: Tensor) -> Iterator[tuple[int, int]]:
-        """Until `result` [1, 3, H, W] in -1 to 1 is there on the processor, as large as x [1, 3, H,
-        W], sides multiples of the network's: (steps done, steps in all). `preview` is what there is
-        to look at.
+    def picture(self, ws: Tensor, noise_seed: int) -> tuple[Tensor, tuple[Message, ...]]:
+        """[1, 3, H, W] of styles, and what had to be changed."""
+        return self.make.pictures(ws, [noise_seed], self.face.rows)
+
+    def readings(
+        self, moves: Mapping[str, float], together: Tensor, noise_seed: int
+    ) -> tuple[dict[str, dict[str, float]], Tensor | None]:
+        """For each move alone what moved by how much of its whole way, and the face before; nothing
+        where nobody reads it. `together` is the picture of all moves.
         """
-        small = self._smaller(x)
-        try:
-            for done, at in enumerate(self._walk(small.to(self.device.name)), 1):
-                self._changes += at.changes
-                self.preview = glances(self.network, at)
-                if done == self.strips:
-                    self.result = self._enlarged(self._decoded(at.x), x)
-                yield done, self.strips
-        except MemoryFull as error:
+        reader = self.directions.known.reader
+        if reader is None or not moves:
+            return {}, None
+        before, _ = self.picture(self.face.ws, noise_seed)
+        told = {}
+        for name, far in moves.items():
+            after = together
+            if len(moves) > 1:
+                after, _ = self.picture(self.moved({name: far}), noise_seed)
+            changed = reader.change(before, after)
+            moved = {
+                other: readings.along(changed, way.told)
+                for other, way in self.directions.ways.items()
+            }
+            told[name] = readings.worth_saying(moved, name)
+        return told, before
+
+    def _say_mean(self, name: str) -> None:
+        sentence = Message(
+            "The direction {name} was found in z: here its mean step in the styles is taken.",
+            name=name,
+        )
+        if sentence not in self.said:
+            self.said = (*self.said, sentence)
+
+
+def _checked(edits: Mapping[str, Any]) -> dict[str, float]:
+    """The moves that are asked for, without those of no length. Raises UserError for a strength
+    that is none, or too many.
+    """
+    if len(edits) > MOST:
+        raise UserError(
+            "{count} directions at once are too many: up to {most} are accepted.",
+            count=len(edits),
+            most=MOST,
+        )
+    for name, far in edits.items():
+        plain = isinstance(far, (int, float)) and not isinstance(far, bool) and math.isfinite(far)
+        if not plain or abs(far) > FARTHEST:
             raise UserError(
-                "The memory is not enough for this picture and this model: make the picture "
-                "smaller, or close other programs."
-            ) from error
-
-    def _walk(self, x: Tensor) -> Iterator[sampling.Point]:
-        told, cut = words(self.network, self.device, self.prompt)
-        self._changes += cut
-        with self.device.with_precision("float32").computing():
-            seen = self.network.encode(x)
-        generator = torch.Generator().manual_seed(self.seed)
-        start = sampling.noise(tuple(seen.shape[1:]), generator, self.device)
-        guided = self.guidance > 1 and self.image_guidance >= 1
-        if guided:
-            nothing, _ = words(self.network, self.device, "")
-            told, seen = (
-                torch.cat([told, nothing, nothing]),
-                torch.cat([seen, seen, torch.zeros_like(seen)]),
+                "The direction {name} can't be gone by {far}: a number from {low} to {high} is "
+                "accepted.",
+                name=name,
+                far=repr(far),
+                low=-FARTHEST,
+                high=FARTHEST,
             )
+    return {name: float(far) for name, far in edits.items() if far}
 
-        def predict(x_t: Tensor, t: Tensor) -> Tensor:
-            self._calls += len(told)
-            predicted = self.network(
-                torch.cat([torch.cat([x_t] * len(told)), seen], dim=1), t, told
-            ).float()
-            if not guided:
-                return predicted
-            both, picture, neither = predicted.chunk(3)
-            return (
-                neither
-                + self.guidance * (both - picture)
-                + self.image_guidance * (picture - neither)
+
+def _held(hold: Sequence[Any], moves: Mapping[str, float]) -> list[str]:
+    """The directions to hold. Raises UserError where one is moved, too, or is no name."""
+    for name in hold:
+        if not isinstance(name, str):
+            raise UserError(
+                "What is held is a list of directions' names, and {value} is none.",
+                value=repr(name),
             )
-
-        yield from sampling.walk(self.loop, start, predict, self.device, generator)
-
-    def _smaller(self, x: Tensor) -> Tensor:
-        """x, shrunk to what the model can work on."""
-        height, width = x.shape[2:]
-        if height * width <= MOST:
-            return x
-        share, need = (MOST / (height * width)) ** 0.5, self.network.multiple
-        size = [max(need, int(side * share) // need * need) for side in (height, width)]
-        self._changes.append(
-            Message(
-                "The picture is larger than this model works on: it was edited at {width} x "
-                "{height} pixels and enlarged again.",
-                width=size[1],
-                height=size[0],
+        if name in moves:
+            raise UserError(
+                "The direction {name} can't be moved and held at once: leave one out.", name=name
             )
-        )
-        return F.interpolate(x, size=size, mode="bicubic", antialias=True).clamp(-1, 1)
+    return list(dict.fromkeys(hold))
 
-    def _decoded(self, x_0: Tensor) -> Tensor:
-        float32 = self.device.with_precision("float32")
-        return careful.call(float32, partial(self.network.decode, x_0))[0].cpu()
 
-    def _enlarged(self, y: Tensor, x: Tensor) -> Tensor:
-        return (
-            y
-            if y.shape == x.shape
-            else F.interpolate(y, size=x.shape[2:], mode="bicubic", antialias=True)
-        )
+def _called(names: Mapping[str, Any], found: Directions) -> dict[str, str]:
+    """What a person calls which direction. Raises UserError for a name that is none."""
+    for name, given in names.items():
+        if not isinstance(given, str) or not 0 < len(given.strip()) <= LONGEST_NAME:
+            raise UserError(
+                "The direction {name} can't be called {given}: a name has 1 to {most} characters.",
+                name=name,
+                given=repr(given),
+                most=LONGEST_NAME,
+            )
+        if not FOUND.fullmatch(name):
+            found.find(name)
+    return {name: given.strip() for name, given in names.items()}

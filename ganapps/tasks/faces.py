@@ -261,10 +261,11 @@ def loop(
         if len(film) < len(points):
             yield Step(len(film), len(points), (), make.calls(), said)
             said = ()
+    caption = f"seeds {numbers[0]} to {numbers[-1]}"
     yield Step(
         len(film),
         len(points),
-        (Made(film[0], f"seeds {numbers[0]} to {numbers[-1]}", {"seed": numbers[0]}, tuple(film)),),
+        (Made(film[0], caption, {"seed": numbers[0]}, frames=tuple(film)),),
         make.calls(),
         said,
     )

@@ -60,6 +60,13 @@ class Labels:
             numbers |= _numbers(by_id[name], value)
         return numbers
 
+    def told(self, row: np.ndarray) -> dict[str, Any]:
+        """A row [C] in the words that set it: each control's value, the nearest that it can have
+        where it is a choice.
+        """
+        numbers = dict(zip(self.names, row.tolist()))
+        return {control["id"]: _told(control, numbers) for control in self.controls}
+
 
 def from_table(rows: np.ndarray, metadata: Mapping[str, str]) -> Labels:
     """Labels from a shipped file's rows [N, C] and its `names` and `controls`, both JSON; controls
@@ -166,6 +173,26 @@ def _numbers(control: Mapping[str, Any], value: Any) -> dict[str, float]:
             high=control["max"],
         )
     return {column: scale * value + shift for column, (scale, shift) in control["weights"].items()}
+
+
+def _told(control: Mapping[str, Any], numbers: Mapping[str, float]) -> Any:
+    """The value of a control at which these numbers stand."""
+    if control["kind"] == "choice":
+        away = {
+            option: sum((numbers[column] - value) ** 2 for column, value in sets.items())
+            for option, sets in control["options"].items()
+        }
+        return min(away, key=lambda option: away[option])
+    values = [
+        (numbers[column] - shift) / scale
+        for column, (scale, shift) in control["weights"].items()
+        if scale
+    ]
+    if control["kind"] == "colour":
+        levels = [round(255 * min(max(value, 0.0), 1.0)) for value in values]
+        return "#" + "".join(f"{level:02x}" for level in levels)
+    mean = sum(values) / max(len(values), 1)
+    return round(min(max(mean, control["min"]), control["max"]), 3)
 
 
 def _channels(name: str, value: Any) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganapps.networks.contracts import Tiled
-from ganapps.tasks import resample
+from ganapps.tasks import calm, resample
 
 
 def on_white(pixels: np.ndarray) -> np.ndarray:
@@ -26,15 +26,16 @@ def on_white(pixels: np.ndarray) -> np.ndarray:
     return made
 
 
-def to_planes(pixels: np.ndarray, channels: int) -> Tensor:
+def to_planes(pixels: np.ndarray, channels: int, with_alpha: bool = True) -> Tensor:
     """What the network sees of [h, w, C]: [K, channels, h, w], 0 to 1. Colours together where it
-    takes three channels, grey three times; alpha, where it varies, as one more grey picture.
+    takes three channels, grey three times; alpha, where it varies and is wanted, as one more grey
+    picture.
     """
     most = np.iinfo(pixels.dtype).max
     x = torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32)).div_(most)
-    alpha = x[-1:] if _has_alpha(pixels) else x[:0]
+    alpha = x[-1:] if has_alpha(pixels) else x[:0]
     colours = x[: len(x) - len(alpha)]
-    if len(alpha) and alpha.min() == alpha.max():
+    if not with_alpha or (len(alpha) and alpha.min() == alpha.max()):
         alpha = alpha[:0]
     if channels == 1:
         return torch.cat([colours, alpha])[:, None]
@@ -45,7 +46,7 @@ def to_planes(pixels: np.ndarray, channels: int) -> Tensor:
 
 def to_channels(y: Tensor, pixels: np.ndarray, network: Tiled) -> Tensor:
     """The network's [K, channels, H, W] of `to_planes` back in the picture's own channels: [C, H,
-    W].
+    W]. Alpha that it has not seen is resized.
     """
     grey = pixels.shape[2] in (1, 2)
     if network.channels == 1:
@@ -57,14 +58,14 @@ def to_channels(y: Tensor, pixels: np.ndarray, network: Tiled) -> Tensor:
                 *(each.mean(0, keepdim=True) for each in y[1:]),
             ]
         )
-    if len(made) < pixels.shape[2]:  # the same alpha everywhere
-        made = torch.cat(
-            [made, torch.full_like(made[:1], float(pixels[0, 0, -1]) / np.iinfo(pixels.dtype).max)]
-        )
+    if len(made) < pixels.shape[2]:
+        alpha = calm.enlarged(pixels[..., -1:], network.scale)
+        made = torch.cat([made, alpha / np.iinfo(pixels.dtype).max])
     return made
 
 
-def _has_alpha(pixels: np.ndarray) -> bool:
+def has_alpha(pixels: np.ndarray) -> bool:
+    """Does the last channel of [H, W, C] say how opaque it is?"""
     return pixels.shape[2] in (2, 4)
 
 

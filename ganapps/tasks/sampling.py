@@ -33,7 +33,7 @@ Predict = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Point:
+class Moment:
     """Where a walk is after a step: x_t, and what the network takes x_0 to be, both [N, C, h, w];
     and what had to be changed.
     """
@@ -96,8 +96,8 @@ def walk(
     device: Device,
     generator: torch.Generator,
     eta: float = 0.0,
-) -> Iterator[Point]:
-    """A Point after each of the scheduler's steps, from the noise x [N, C, h, w] (which it scales)
+) -> Iterator[Moment]:
+    """A Moment after each of the scheduler's steps, from the noise x [N, C, h, w] (which it scales)
     on.
 
     `predict(x_t, t)` is what the network makes of it, in the device's precision: again in float32
@@ -117,7 +117,7 @@ def walk(
         with torch.inference_mode():
             guess = _guess(loop, x, entered, predicted, t)
             x = loop.step(predicted, t, x, **more).prev_sample
-        yield Point(x, guess, changes)
+        yield Moment(x, guess, changes)
 
 
 def _guess(loop: Any, x: Tensor, entered: Tensor, predicted: Tensor, t: Tensor) -> Tensor:

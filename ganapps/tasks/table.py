@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from ganapps.tasks.between import DRIFT, WALK
+from ganapps.tasks.breed import BREED
 from ganapps.tasks.denoise import DENOISE
+from ganapps.tasks.drag import DRAG
+from ganapps.tasks.edit import EDIT
+from ganapps.tasks.export import EXPORT
 from ganapps.tasks.faces import FACES, LOOP, STRIP
+from ganapps.tasks.say import SAY
 from ganapps.tasks.task import Task
 from ganapps.tasks.text import TEXT
 from ganapps.tasks.translate import TRANSLATE
 from ganapps.tasks.upscale import UPSCALE
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE)
+    task.name: task
+    for task in (
+        *(FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE),
+        *(EDIT, DRAG, BREED, SAY, EXPORT),
+    )
 }
 
 

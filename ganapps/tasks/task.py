@@ -16,7 +16,8 @@ class Task:
     """A task function, as recipes name it.
 
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
-    its seconds go by. `says` is a sentence for programs and the docs.
+    its seconds go by. `says` is a sentence for programs and the docs. `directed`: behind the labels
+    its function takes the directions that ship for the model.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Task:
     models: str
     work: tuple[str, ...]
     says: str
+    directed: bool = False
 
     @property
     def settings(self) -> Mapping[str, Declared]:

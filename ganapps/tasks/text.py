@@ -101,7 +101,7 @@ def decoded(network: TextDenoiser, x_0: Tensor) -> Image.Image:
     return from_tensor(pixels, network.value_range)[0]
 
 
-def glances(network: TextDenoiser, at: sampling.Point) -> tuple[Image.Image, ...]:
+def glances(network: TextDenoiser, at: sampling.Moment) -> tuple[Image.Image, ...]:
     """x_t and the guess of x_0 to look at, without the decoder."""
     with torch.inference_mode():
         return tuple(from_tensor(network.glance(x))[0] for x in (at.x, at.guess))

@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor
 from ganapps.device import Device
 from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import Tiled
-from ganapps.tasks import planes, tiles
+from ganapps.tasks import alpha, planes, tiles
+from ganapps.tasks.calm import Calm
 from ganapps.tasks.careful import Careful, MemoryFull
 
 SMALLEST = 64  # pixels a side: below, a tile is nearly all overlap
@@ -42,6 +44,7 @@ class TileRun(Careful):
         self.reach = GLOBAL_OVERLAP if network.reach is None else network.reach
         self.overlap = 2 * (self.reach + tiles.RAMP)
         self.most: int | None = None  # pixels a side, after a memory was full
+        self.calm = Calm()
 
     def tile(self) -> int:
         """Pixels a side that a share of the free memory holds, at most what is quickest."""
@@ -109,14 +112,28 @@ class TileRun(Careful):
         each = self.network.memory * layout.rows.side * layout.columns.side
         return int(max(1, min(8, SHARE * self.device.free_memory() / each)))
 
+    @cached_property
+    def with_alpha(self) -> bool:
+        """Does alpha go through the network? It says so where it does not."""
+        if not alpha.has_ends(self.source) or self._keeps_alpha():
+            return True
+        self._changes.append(alpha.SAID)
+        return False
+
+    def _keeps_alpha(self) -> bool:
+        """Is the network seen to keep what is fully transparent and what is opaque?"""
+        x = alpha.trial().expand(-1, self.network.channels, -1, -1)
+        return alpha.kept(x, self._run(x))
+
     def _results(self, windows: list[np.ndarray]) -> list[Tensor]:
         """[C, scale * h, scale * w] float32 on the processor, of each window [h, w, C]."""
-        inputs = [planes.to_planes(window, self.network.channels) for window in windows]
-        y = self._run(torch.cat(inputs))
-        return [
-            planes.to_channels(part, window, self.network)
-            for part, window in zip(y.split([len(x) for x in inputs]), windows)
-        ]
+        network, results = self.network, []
+        inputs = [planes.to_planes(w, network.channels, self.with_alpha) for w in windows]
+        x = torch.cat(inputs)
+        y = self.calm.calmed(x, self._run(x), network.scale, self._run)
+        for part, window in zip(y.split([len(x) for x in inputs]), windows):
+            results.append(alpha.settled(planes.to_channels(part, window, network), window))
+        return results
 
     def _run(self, x: Tensor) -> Tensor:
         """The network on x [N, channels, h, w], all finite; in parts where the memory is full."""

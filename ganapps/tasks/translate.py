@@ -20,8 +20,8 @@ from ganapps.report import Made, Step
 from ganapps.settings import Picture, Setting
 from ganapps.tasks import careful, finish, hidden
 from ganapps.tasks.careful import Careful, MemoryFull
-from ganapps.tasks.edit import Editing
 from ganapps.tasks.faces import number
+from ganapps.tasks.instructed import Editing
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.shared import (
     EDITOR,

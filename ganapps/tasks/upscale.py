@@ -157,7 +157,7 @@ def upscale(
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
     beside |= finish.shown(pixels, source)
     made = Made(pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside, about=about)
-    yield Step(total, total, (made,), changes=changes)
+    yield Step(total, total, (made,), changes=changes + work.calm.changes())
 
 
 UPSCALE = Task(

@@ -7,6 +7,7 @@ import inspect
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import gradio as gr
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.export import exported
 from ganapps.pictures import images
 from ganapps.race import Race, race, report
 from ganapps.recipe import Recipe
@@ -71,6 +73,7 @@ class Argument:
 class Endpoint:
     """What is published of a task. `order` is that of its first arguments, in which programs give
     them; settings that are not in it come behind. `defaults` differ from the task's own.
+    `as_archive`: its pictures come together, at the end.
     """
 
     task: str
@@ -78,6 +81,7 @@ class Endpoint:
     streams: str
     returns: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    as_archive: bool = False
 
 
 # the arguments that are no settings; of the model the default is the first one that is here
@@ -114,6 +118,42 @@ ENDPOINTS = (
         "Streams: an answer after each strip, the last one with the result.",
         'The PNG file with its recipe inside, and {"recipe", "report"}.',
     ),
+    Endpoint(
+        "edit",
+        ("seed", "edits", "hold", "model", "psi", "labels", "styles", "names"),
+        "Streams: one answer.",
+        'The PNG file with its recipe inside, and {"recipe", "report", "figures"}: "styles" is the '
+        'face as text, "moved" says what each edit alone moved by how much of its whole way.',
+    ),
+    Endpoint(
+        "drag",
+        ("points", "seed", "steps", "may_move", "model", "psi", "labels", "styles"),
+        "Streams: answers while points are pulled, the last one with the picture.",
+        'The PNG file with its recipe inside, and {"recipe", "report", "figures"}: "styles" is the '
+        'face as text, "points" are where the points have come, "left" how many pixels are left.',
+    ),
+    Endpoint(
+        "breed",
+        ("family", "parents", "seed", "count", "mutation", "crossing", "model", "psi"),
+        "Streams: each answer holds the children made so far.",
+        'The PNG files, each with its lineage inside, and {"recipe", "report", "figures"}: '
+        '"diversity" of the litter so far, "from parents", and "birth", as a family has it.',
+    ),
+    Endpoint(
+        "say",
+        ("sentence", "seed", "model", "psi"),
+        "Streams: two answers, the first while the picture is small.",
+        'The PNG file, whose recipe is one of the task faces, and {"recipe", "report", "figures"}: '
+        '"words" and the labels that they set, and what was "not understood".',
+    ),
+    Endpoint(
+        "export",
+        ("seed", "count", "layout", "model", "psi", "labels"),
+        'Streams: answers without files that say how many are "done", the last one with all.',
+        "The ZIP file with metadata.csv and a card, or the TAR shards; and "
+        '{"recipe", "report", "done"}.',
+        as_archive=True,
+    ),
 )
 
 
@@ -134,10 +174,13 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
         }
         recipe = Recipe(task.name, given["model"], settings, given["precision"])
         pictures = [_path(given[name], name) for name in task.inputs]
-        yield from answers(engine, recipe, pictures, given["weights"])
+        if published.as_archive:
+            yield from archives(engine, recipe, given["weights"])
+        else:
+            yield from answers(engine, recipe, pictures, given["weights"])
 
     arguments = dict(RECIPE)
-    arguments["model"] = replace(RECIPE["model"], default=common.here_first(engine, task.name).id)
+    arguments["model"] = replace(RECIPE["model"], default=common.here_first(engine, task.models).id)
     for name, picture in task.inputs.items():
         arguments[name] = Argument(gr.FileData | None, None, f"{picture.says}.")
     for name, declared in task.settings.items():
@@ -265,6 +308,31 @@ def _compare(engine: Engine) -> Callable:
 
     compare.__annotations__["return"] = Answer
     return compare
+
+
+def archives(engine: Engine, recipe: Recipe, weights: object = None) -> Iterator[Answer]:
+    """What an export writes, once it is whole; before that, how far it is. A folder comes as a
+    ZIP.
+    """
+    if recipe.settings.get("layout") == "folder":
+        recipe = recipe.with_settings(layout="zip")
+    own = _path(weights, "weights") if weights is not None else None
+    with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+        files.check_room()
+        with closing(exported(engine, recipe, Path(folder), weights=own)) as results:
+            facts: dict = {}
+            while True:
+                try:
+                    result = next(results)
+                except StopIteration as end:
+                    yield [_stored(path) for path in end.value], facts
+                    return
+                facts = {
+                    "recipe": common.plain_recipe(result.recipe),
+                    "report": result.report.as_dict(),
+                    "done": result.done,
+                }
+                yield [], facts
 
 
 def _stored(path: Path) -> gr.FileData:

@@ -23,6 +23,18 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
+  // What a press makes is brought into sight, with the button still in reach above it.
+  const MARGIN = 12, calm = matchMedia("(prefers-reduced-motion: reduce)");
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button.primary");
+    const result = button?.closest(".room")?.querySelector(".result");
+    if (!result) return;
+    const top = result.getBoundingClientRect().top;
+    if (top >= 0 && top < innerHeight / 3) return;
+    const first = Math.min(top, button.getBoundingClientRect().top);
+    scrollBy({ top: first - MARGIN, behavior: calm.matches ? "auto" : "smooth" });
+  });
+
   // Before and after: a range input moves the edge, so keyboard and touch work; the lens shows both at their own pixels, twice enlarged.
   document.addEventListener("input", (event) => {
     const figure = event.target.closest?.(".compare");

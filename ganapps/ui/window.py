@@ -11,61 +11,57 @@ from typing import Any
 import gradio as gr
 
 from ganapps.engine import Engine
+from ganapps.tasks.table import TASKS
 from ganapps.ui import api, doors
 from ganapps.ui.doors import incoming, turns
-from ganapps.ui.parts import common, sending
-from ganapps.ui.tabs.compare import CompareTab
-from ganapps.ui.tabs.faces import FacesTab
-from ganapps.ui.tabs.translate import TranslateTab
-from ganapps.ui.tabs.upscale import UpscaleTab
+from ganapps.ui.parts import choices, coming_back, common, sending
+from ganapps.ui.tabs.table import TABS
 from ganapps.ui.theme import theme
 from ganapps.ui.words import escaped, say, t, translations
+from ganapps.workers.runs import Runs
 
 HERE = Path(__file__).parent
 
 
-def build(engine: Engine) -> gr.Blocks:
-    """The whole window over an engine."""
+def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
+    """The whole window over an engine. `time_limit`: seconds that a run may take; None: any."""
     gr.set_static_paths([HERE / "examples"])
     with incoming.Window(
         title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)
     ) as window:
         head = gr.HTML(_head(engine, "en", None))
-        with gr.Tabs(elem_id="tabs") as tabs:
-            with gr.Tab(t("Faces"), id="faces"):
-                faces = FacesTab(engine)
-            with gr.Tab(t("Upscale"), id="upscale"):
-                upscale = UpscaleTab(engine)
-            with gr.Tab(t("Translate"), id="translate"):
-                translate = TranslateTab(engine)
-            with gr.Tab(t("Compare"), id="compare"):
-                compare = CompareTab(engine)
-
-        sending.connect(tabs, faces, {"upscale": upscale, "translate": translate})
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
+            there = []
+            for kind in TABS:
+                with gr.Tab(t(kind.title), id=kind.name):
+                    there.append(kind(engine, sending.receivers(TABS, kind)))
+        sending.connect(tabs, there)
 
         def header(request: gr.Request) -> str:
             return _head(engine, common.language(request), engine.hub_answers())
 
         def left(request: gr.Request) -> None:
-            for tab in (upscale, translate, compare):
+            for tab in there:
                 tab.left(request.session_hash)
+
+        def opened(request: gr.Request) -> dict:
+            return sending.opened(TABS, request)
 
         window.unload(left)
         window.load(header, None, head, **common.QUIET)
-        window.load(sending.opened, None, tabs, **common.QUIET)
-        window.load(
-            faces.opened,
-            None,
-            faces.opening_outputs,
-            show_progress="hidden",
-            api_visibility="private",
-            **common.DEVICE,
-        )
-        window.load(upscale.opened, None, upscale.opening_outputs, **common.QUIET)
-        window.load(translate.opened, None, translate.opening_outputs, **common.QUIET)
-        window.load(compare.opened, None, compare.opening_outputs, **common.QUIET)
+        boxes = [box for tab in there for box in choices.boxes(tab.asked - tab.models)]
+
+        def worded(request: gr.Request) -> dict:
+            return choices.said(boxes, common.language(request))
+
+        window.load(opened, None, tabs, **common.QUIET)
+        window.load(worded, None, boxes, **common.QUIET)
+        for tab in there:
+            window.load(tab.opened, None, tab.opening_outputs, **tab.loading)
         api.publish(engine)
-    return turns.take_turns(window, engine.time_limit)
+        registry = Runs()
+        coming_back.ComingBack(window, tabs, registry)
+    return turns.take_turns(window, registry, time_limit)
 
 
 def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
@@ -94,11 +90,8 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
 
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
-    here = sum(
-        engine.here(c)
-        for models in ("faces", "upscale", "translate", "denoise")
-        for c in engine.rows(models)
-    )
+    kinds = {task.models for task in TASKS.values()}
+    here = sum(engine.here(row) for kind in kinds for row in engine.rows(kind))
     facts = [
         engine.device_title,
         say(lang, "{count:model|models} here", count=here),

@@ -1,7 +1,7 @@
 """Who computes: a job of plain values goes in, steps of plain values come out, errors as errors.
 
 A worker is anything with `steps`: here in this process (`here.Here`), or the same in a process of
-its own (`spawned.Spawned`). What is told meanwhile goes by `runs.Signals`.
+its own (`spawned.Spawned`). What is told meanwhile goes by `signals.Signals`.
 """
 
 from __future__ import annotations

@@ -7,16 +7,18 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
+from typing import Any
 
 from ganapps.errors import Message, WeightsError
 from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
 from ganapps.models.catalog import Checkpoint
+from ganapps.models.directions import for_generator
 from ganapps.models.runtime import Runtime
 from ganapps.report import Report, Step
-from ganapps.tasks import careful, labels
+from ganapps.tasks import careful, directions, labels
 from ganapps.tasks.table import TASKS
-from ganapps.workers import Job, runs, shares
+from ganapps.workers import Job, shares, signals
 
 
 class Here:
@@ -33,13 +35,11 @@ class Here:
         network = ready.network
         careful.watched(network)
         device = asked.with_precision(job.recipe.precision, network.precisions)
-        stream = TASKS[job.recipe.task].function(
-            network,
-            device,
-            labels_of(self.runtime, job.checkpoint, network.label_dim),
-            *job.uploads,
-            **job.recipe.settings,
-        )
+        task = TASKS[job.recipe.task]
+        known: list[Any] = [labels_of(self.runtime, job.checkpoint, network.label_dim)]
+        if task.directed:
+            known.append(directions_of(job.located.sha256))
+        stream = task.function(network, device, *known, *job.uploads, **job.recipe.settings)
         report = Report(
             job.checkpoint.id,
             device.title,
@@ -62,18 +62,18 @@ def _in_turns(
     stream: Iterator[Step], turn: shares.Turn, meter: Meter, counter: Flops
 ) -> Iterator[Step]:
     """The task's steps; each has the device for itself, but for others whose turn it is."""
-    signals = runs.signals()
+    own = signals.current()
 
     def rest() -> None:
         if turn.due():
             with meter.paused():
                 turn.pass_on()
 
-    watch = careful.Watch(stop=runs.check, rest=rest, tell=signals.tell)
+    watch = careful.Watch(stop=signals.check, rest=rest, tell=own.tell)
     charged = True
     while True:
         with ExitStack() as stack:
-            with signals.waiting(turn):
+            with own.waiting(turn):
                 stack.enter_context(turn)
             stack.enter_context(meter if charged else nullcontext())
             stack.enter_context(counter if charged else nullcontext())
@@ -117,6 +117,14 @@ def labels_of(runtime: Runtime, checkpoint: Checkpoint, count: int) -> labels.La
         if count
         else None
     )
+
+
+def directions_of(sha256: str | None) -> directions.Known:
+    """What ships of directions for the generator whose file has this sha256. Raises WeightsError
+    for a damaged file.
+    """
+    shipped = for_generator(sha256)
+    return directions.known([(contents.tensors, contents.settings) for contents in shipped])
 
 
 def _once(changes: tuple[Message, ...]) -> Iterator[Message]:

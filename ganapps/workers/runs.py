@@ -1,43 +1,77 @@
-"""Who waits for which run: how many each visitor may have, which one nobody waits for any more, and
-when one has taken too long.
+"""Every run there is: who asked for it, what it waits for, what came out, and who may come back to
+it; how many each visitor may have, and which one nobody waits for any more.
 """
 
 from __future__ import annotations
 
-import queue
+import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from contextvars import ContextVar, copy_context
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
 
 from ganapps.errors import UserError
-from ganapps.workers.shares import Turn
-
-T = TypeVar("T")
+from ganapps.workers import signals
+from ganapps.workers.signals import Signals
 
 PER_SESSION = 8  # runs of one page, under way and waiting: each tab's button, and a few more
 PER_ADDRESS = 24  # of one address: a class or a family may share it
-CLOSED = 10.0  # seconds that a run outlives its page
-LOST = 120.0  # seconds that it waits for a listener who may come back
-CROWDED = 10.0  # the same while others wait
+CLOSED = 10.0  # seconds that a run nobody can come back to outlives its page
+LOST = 120.0  # seconds that a run waits for a listener who may come back, or its result for a page
+CROWDED = 10.0  # seconds that a run waits while others wait for the device
+MOST_OVER = 64  # results that are kept for pages; then the oldest one goes
+MOST_SESSIONS = 8  # of one page, each a reload: the latest ones count
+KEY = re.compile(r"[0-9a-f]{32}")  # what a page calls itself by: 128 bits that its browser drew
 
 
-class RunEnded(UserError):
-    """A run that was ended from outside: what was done of it stays."""
-
-
-@dataclass(frozen=True)
+@dataclass
 class Run:
-    """One run, under way or waiting: who asked for it, and when (seconds of a monotonic clock)."""
+    """One run: who asked for it, and when (seconds of a monotonic clock).
+
+    `button` is the one that was pressed on a page; None: a program asked, or nothing can be come
+    back to. `sessions` are those of the page, each from a reload of it to the next. `given` is what
+    the page had in its widgets, `shown` what it shows by now: of each widget its properties.
+    """
 
     name: str
     session: str
     address: str
     asked: float
+    button: int | None = None
+    sessions: list[str] = field(default_factory=list)
+    given: Mapping[Any, Mapping[str, Any]] = field(default_factory=dict)
+    shown: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    changed: dict[Any, int] = field(default_factory=dict)  # widget -> which update was its last
+    updates: int = 0
+    over: bool = False
+    whole: bool = False  # it ended by itself, or its Stop has shown what was done
+    signals: Signals = field(default_factory=Signals)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its listeners may go by."""
+        return (self.name, self.session, *self.sessions)
+
+    def show(self, widgets: Mapping[Any, Mapping[str, Any]]) -> None:
+        """Its page shows this now: of each widget what has changed."""
+        for widget, properties in widgets.items():
+            self.shown[widget] = {**self.shown.get(widget, {}), **properties}
+            self.changed[widget] = self.updates + 1
+        self.updates += 1
+
+    def since(self, update: int) -> dict[Any, dict[str, Any]]:
+        """What its page shows, of the widgets that changed after that update; 0: of all.
+
+        Of a run that was cut off there is only what its page had in its widgets: what it shows
+        would say for good that it is under way.
+        """
+        if self.over and not self.whole:
+            return {}
+        return {w: dict(self.shown[w]) for w, last in list(self.changed.items()) if last > update}
 
 
 def admit(live: Sequence[Run], session: str | None, address: str) -> None:
@@ -93,21 +127,26 @@ class Listeners:
         """Does anybody listen to one of these now?"""
         return any(name in self._open for name in names)
 
+    def on_view(self, *sessions: str) -> bool:
+        """Is a page of one of these open?"""
+        return any(session in self._pages for session in sessions)
+
     def absent(self, run: Run, now: float) -> float:
         """Seconds for which nobody has listened to a run; 0 while somebody does."""
-        names = (run.name, run.session)
-        if self.here(*names):
+        if self.here(*run.names):
             return 0.0
-        left = (self._left.get(name, 0.0) for name in names)
-        return now - max(run.asked, self._closed.get(run.session, 0.0), *left)
+        left = [self._left.get(name, 0.0) for name in run.names]
+        closed = [self._closed.get(name, 0.0) for name in run.names]
+        return now - max(run.asked, *left, *closed)
 
     def forsaken(self, live: Sequence[Run], now: float) -> list[Run]:
         """The runs that nobody waits for any more."""
-        awaited = {r.session for r in live if self.here(r.name, r.session)}
+        awaited = {r.session for r in live if self.here(*r.names)}
         gone = []
         for run in live:
             crowded = bool(awaited - {run.session})
-            patience = CROWDED if crowded else CLOSED if run.session in self._closed else LOST
+            closed = run.button is None and run.session in self._closed
+            patience = CROWDED if crowded else CLOSED if closed else LOST
             if self.absent(run, now) > patience:
                 gone.append(run)
         return gone
@@ -134,163 +173,125 @@ def _counted(
             left[name] = (clock or time.monotonic)()
 
 
-_deadline: ContextVar[tuple[float, float] | None] = ContextVar("deadline", default=None)
+@dataclass
+class Page:
+    """A page of somebody's browser: its sessions, each from one reload to the next, and when it was
+    opened last.
+    """
+
+    sessions: list[str]
+    opened: float
+
+
+class Runs:
+    """The one registry: runs under way and waiting, results that a page may come back to, pages and
+    who listens.
+    """
+
+    def __init__(self) -> None:
+        self.listeners = Listeners()
+        self._lock = threading.Lock()
+        self._runs: dict[str, Run] = {}
+        self._pages: dict[str, Page] = {}  # by the key that is in the browser
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def opened(self, key: str, session: str) -> None:
+        """A page of that key was opened, or reloaded: what it left belongs to this session, too."""
+        if not KEY.fullmatch(key):
+            return
+        with self._lock:
+            page = self._pages.setdefault(key, Page([], 0.0))
+            page.opened = time.monotonic()
+            if session not in page.sessions:
+                page.sessions.append(session)
+                del page.sessions[1:-MOST_SESSIONS]
+            for run in self._runs.values():
+                if run.session == page.sessions[0]:
+                    run.sessions = page.sessions
+
+    def first(self, session: str) -> str:
+        """The session with which a page began; what is kept for a page goes by it."""
+        return self._sessions(session)[0]
+
+    def run(
+        self, name: str, session: str, address: str, asked: float, button: int | None = None
+    ) -> Run:
+        """The run of that name, noted where it is new."""
+        with self._lock:
+            run = self._runs.get(name)
+            if run is None:
+                sessions = self._sessions(session)
+                run = Run(name, sessions[0], address, asked, button, sessions)
+                self._runs[name] = run
+            return run
+
+    def of(self, session: str) -> list[Run]:
+        """The runs that were started on a session's page and can be come back to, the oldest
+        first.
+        """
+        first = self.first(session)
+        with self._lock:
+            found = [r for r in self._runs.values() if r.session == first and r.button is not None]
+        return sorted(found, key=lambda run: run.asked)
+
+    def forget(self, run: Run) -> None:
+        """Let go of a run."""
+        with self._lock:
+            self._runs.pop(run.name, None)
+
+    def tidy(self, live: Collection[str], now: float) -> None:
+        """Let go of what is neither live nor a result that its page may still come back to."""
+        with self._lock:
+            over = [run for name, run in self._runs.items() if name not in live]
+            over.sort(key=lambda run: run.asked, reverse=True)
+            kept: set[tuple[str, int | None]] = set()
+            for run in over:
+                run.over = True
+                place = (run.session, run.button)
+                if place in kept or len(kept) >= MOST_OVER or not self._may_return(run, now):
+                    del self._runs[run.name]
+                else:
+                    kept.add(place)
+            self._forget_pages(now)
+        self.listeners.forget(now)
+
+    def _may_return(self, run: Run, now: float) -> bool:
+        if run.button is None:
+            return False
+        on_view = self.listeners.on_view(*run.names)
+        return on_view or self.listeners.absent(run, now) <= LOST
+
+    def _forget_pages(self, now: float) -> None:
+        holding = {run.session for run in self._runs.values()}
+        for key, page in list(self._pages.items()):
+            waited_for = page.sessions[0] in holding or self.listeners.on_view(*page.sessions)
+            if not waited_for and now - page.opened > LOST:
+                del self._pages[key]
+
+    def _sessions(self, session: str) -> list[str]:
+        for page in list(self._pages.values()):
+            if session in page.sessions:
+                return page.sessions
+        return [session]
+
+
+_current: ContextVar[Run | None] = ContextVar("run", default=None)
+
+
+def current() -> Run | None:
+    """The run that is computed here; None outside the queue."""
+    return _current.get()
 
 
 @contextmanager
-def limited(seconds: float | None) -> Iterator[None]:
-    """Whatever runs inside has that many seconds; None: as long as it takes."""
-    token = _deadline.set(None if seconds is None else (time.monotonic() + seconds, seconds))
+def under_way(run: Run, seconds: float | None) -> Iterator[None]:
+    """While a run is computed here, which has that many seconds; None: as long as it takes."""
+    run.signals = Signals(seconds=seconds)
+    token = _current.set(run)
     try:
-        yield
-    finally:
-        _deadline.reset(token)
-
-
-def check() -> None:
-    """Raises RunEnded where the time is over or somebody has stopped the run; called between two
-    steps, and between a network's blocks.
-    """
-    if signals().stopped:
-        raise RunEnded("Stopped: what was done stays.")
-    limit = _deadline.get()
-    if limit is not None and time.monotonic() > limit[0]:
-        raise out_of_time(limit[1])
-
-
-def out_of_time(seconds: float) -> RunEnded:
-    """What to say of a run that took longer than it may."""
-    return RunEnded(
-        "The time limit of {seconds} s for a run is reached; what was done stays. "
-        "Ask for less at a time.",
-        seconds=f"{seconds:g}",
-    )
-
-
-class Signals:
-    """What passes between a run and whoever waits for it, beside its results: how much of the step
-    under way is done (`share`, 0 to 1), and that it shall stop.
-    """
-
-    def __init__(self, around: Signals | None = None) -> None:
-        """`around`: those of the event that this run is a part of; it stops with it."""
-        self.share = 0.0
-        self._around = around
-        self._stop = threading.Event()
-        self._turn: Turn | None = None
-
-    @property
-    def stopped(self) -> bool:
-        """Was the run stopped?"""
-        return self._stop.is_set() or bool(self._around and self._around.stopped)
-
-    def stop(self) -> None:
-        """The run ends at its network's next block."""
-        self._stop.set()
-
-    def tell(self, share: float) -> None:
-        """So much of the step is done."""
-        self.share = share
-
-    @contextmanager
-    def waiting(self, turn: Turn) -> Iterator[None]:
-        """While the run waits for its turn."""
-        self.share, self._turn = 0.0, turn
-        try:
+        with signals.stopped_at_the_end(run.signals):
             yield
-        finally:
-            self._turn = None
-
-    @property
-    def before(self) -> int:
-        """How many runs have the device before this one."""
-        turn = self._turn
-        return turn.device.before(turn) if turn else 0
-
-
-_signals: ContextVar[Signals | None] = ContextVar("signals", default=None)
-
-
-def signals() -> Signals:
-    """Those of the run that this thread computes; a run that nobody waits for has its own."""
-    return _signals.get() or Signals()
-
-
-def use(own: Signals) -> None:
-    """From now on this thread computes the run of these signals."""
-    _signals.set(own)
-
-
-@contextmanager
-def stopped_at_the_end() -> Iterator[None]:
-    """Whatever runs inside is stopped when the block is left, by whatever way."""
-    own = Signals(_signals.get())
-    token = _signals.set(own)
-    try:
-        yield
     finally:
-        own.stop()
-        _signals.reset(token)
-
-
-@dataclass(frozen=True)
-class Tick:
-    """Nothing came yet: how much of the step under way is done, and how many runs have the device
-    before this one.
-    """
-
-    share: float
-    before: int
-
-
-def heard(stream: Iterable[T], pause: float = 0.25) -> Iterator[T | Tick]:
-    """What a stream yields, computed by a thread of its own; a Tick where nothing came for `pause`
-    seconds. Whoever closes this stops the stream at its network's next block.
-    """
-    told: queue.Queue = queue.Queue(maxsize=2)
-    own, left = Signals(_signals.get()), threading.Event()
-    steps = _closing(stream)
-
-    def tell(item: Any) -> bool:
-        """Was it heard?"""
-        while not left.is_set():
-            with suppress(queue.Full):
-                told.put(item, timeout=0.1)
-                return True
-        return False
-
-    def work() -> None:
-        use(own)
-        try:
-            with closing(steps):
-                for item in steps:
-                    if not tell((item, None)):
-                        return
-            tell((_END, None))
-        except BaseException as error:
-            tell((_END, error))
-
-    threading.Thread(target=copy_context().run, args=(work,), daemon=True, name="run").start()
-    try:
-        while True:
-            try:
-                item, error = told.get(timeout=pause)
-            except queue.Empty:
-                yield Tick(own.share, own.before)
-                continue
-            if error is not None:
-                raise error
-            if item is _END:
-                return
-            yield item
-    finally:
-        left.set()
-        own.stop()
-
-
-def _closing(stream: Iterable[T]) -> Generator[T, None, None]:
-    """The stream; closing this closes it, whoever else holds it."""
-    yield from stream
-
-
-_END = object()
+        _current.reset(token)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ganapps.errors import UserError
 from ganapps.report import Report, Step
-from ganapps.workers import Job, Worker, runs
+from ganapps.workers import Job, Worker, signals
 
 GLANCE = 0.05  # seconds between two looks whether the run was stopped
 PATIENCE = 10.0  # seconds that a stopped job may take to end before its process is ended
@@ -65,18 +65,17 @@ class Spawned:
         self._busy = False
 
     def _answers(self) -> Generator[tuple[Step, Report], None, None]:
-        signals = runs.signals()
+        own = signals.current()
         self._busy = True
         while True:
-            if signals.stopped:
-                self._stop.set()
+            own.check()
             if not self._pipe.poll(GLANCE):
                 continue
             kind, what = self._received()
             if kind == "step":
                 yield what
             elif kind == "share":
-                signals.tell(what)
+                own.tell(what)
             elif kind == "error":
                 raise what
             else:
@@ -107,7 +106,7 @@ class Spawned:
                 self._received()
 
 
-class _Crossing(runs.Signals):
+class _Crossing(signals.Signals):
     """A run's signals at the other end of the pipe."""
 
     def __init__(self, pipe: Connection, stop: Event) -> None:
@@ -128,12 +127,12 @@ def _serve(make: Callable[[], Worker], pipe: Connection, stop: Event) -> None:
     with suppress(EOFError, KeyboardInterrupt):
         while True:
             job = pipe.recv()
-            runs.use(_Crossing(pipe, stop))
+            signals.use(_Crossing(pipe, stop))
             try:
                 with closing(worker.steps(job)) as steps:
                     for step in steps:
                         pipe.send(("step", step))
-                        runs.check()
+                        signals.check()
                 pipe.send(("end", None))
             except Exception as error:
                 pipe.send(("error", error))

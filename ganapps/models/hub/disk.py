@@ -64,14 +64,6 @@ class Located:
 Steps = Generator[Progress, None, Located]
 
 
-def shipped(file: str) -> Path:
-    """Where a shipped file is: in the person's folder GANAPPS_WEIGHTS if it is there, else in
-    `weights/`.
-    """
-    own = _own_folder()
-    return own / file if own and (own / file).exists() else WEIGHTS / file
-
-
 def on_disk(source: Source, typed: bool = False) -> Iterator[Located]:
     """Every place on this disk that holds all files of `source`, unread, the best first; `typed`:
     of no row.

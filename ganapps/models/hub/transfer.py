@@ -3,12 +3,13 @@ stops at once.
 
 `huggingface_hub` counts in steps of 10 MiB and retries for 23 seconds, which is neither a progress
 bar nor a Stop button. So one worker thread runs the client, and hooks on the client's own HTTP
-session tell a `Watch` what goes on in that thread.
+session tell a `Watch` what goes on in that thread. Other threads use the client as ever.
 """
 
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -16,7 +17,6 @@ from collections.abc import Callable, Generator
 from concurrent.futures import Future, wait
 from importlib import import_module
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TypeVar
 
 from huggingface_hub import (
@@ -45,6 +45,7 @@ PAUSES = 0.5, 1.0, 2.0  # seconds before a busy Hub is asked again
 BUSY = 408, 429, 500, 502, 503, 504
 
 _of_thread = threading.local()
+_hooking = threading.Lock()
 
 
 class Stopped(Exception):
@@ -88,7 +89,9 @@ class Watch:
         """
         try:
             while not wait([self._future], self._rest(hurried)).done:
-                if hurried and time.monotonic() > self.deadline:
+                if not hurried:
+                    _hook()  # the client takes a new session where it could not connect
+                elif time.monotonic() > self.deadline:
                     raise TimeoutError
                 yield tick()
             return self._future.result()
@@ -123,10 +126,13 @@ class Watch:
 
     def answered(self, response: Any) -> None:
         """The head of an answer is here; its body has not been read."""
-        wanted = response.request.method == "GET"
-        self._hold(response.extensions.get("network_stream") if wanted else None)
-        if wanted:
-            response.stream = _body(self, response)
+        # Xet can be neither counted finely nor stopped; HTTP carries the same files
+        response.headers.pop(constants.HUGGINGFACE_HEADER_X_XET_HASH, None)
+        if response.request.method == "GET":
+            self._hold(response.extensions.get("network_stream"))
+            response.stream = _Body(self, response)
+        else:
+            self._hold(None)
         if self.stopped:
             raise Stopped
 
@@ -151,24 +157,14 @@ class Watch:
         self._socket = None
 
 
-class _Quiet:
+class _Quiet(contextlib.nullcontext):
     """A progress bar that shows nothing: the count is made where the bytes come in."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
+        super().__init__(self)
+
+    def update(self, more: float | None = 1) -> None:
         pass
-
-    def __enter__(self) -> _Quiet:
-        return self
-
-    def __exit__(
-        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        pass
-
-    def update(self, _: float | None = 1) -> None:
-        """Here only if the session was replaced under way, and the hooks with it."""
-        if _of_thread.watch.stopped:
-            raise Stopped
 
 
 def looked(
@@ -197,15 +193,8 @@ def looked(
     raise AssertionError("the last try returns or raises")
 
 
-def download(
-    repo: str, revision: str, sizes: dict[str, int], folder: str | Path | None = None
-) -> Watch:
-    """Fetches the files of `sizes` (bytes, for the count) into a cache, by default the client's,
-    one after another.
-    """
-    constants.HF_HUB_DISABLE_XET = (
-        True  # it can be neither counted finely nor stopped; HTTP carries the same files
-    )
+def download(repo: str, revision: str, sizes: dict[str, int], folder: str | Path) -> Watch:
+    """Fetches the files of `sizes` (bytes, for the count) into a cache, one after another."""
 
     def work(watch: Watch) -> None:
         for watch.file, size in sizes.items():
@@ -213,7 +202,7 @@ def download(
                 repo,
                 watch.file,
                 revision=revision,
-                cache_dir=folder or constants.HF_HUB_CACHE,
+                cache_dir=folder,
                 endpoint=constants.ENDPOINT,
                 tqdm_class=_Quiet,
             )
@@ -242,10 +231,12 @@ def patience() -> float:
 
 
 def _hook() -> None:
+    """Lets the client's session tell the watch of the thread in which it is used."""
     hooks = get_session().event_hooks
-    for name, hook in (("request", _asked), ("response", _answered)):
-        if hook not in hooks[name]:
-            hooks[name].append(hook)
+    with _hooking:
+        for name, hook in (("request", _asked), ("response", _answered)):
+            if hook not in hooks[name]:
+                hooks[name].append(hook)
 
 
 def _asked(request: Any) -> None:
@@ -259,10 +250,13 @@ def _answered(response: Any) -> None:
 
 
 class _Body(ByteStream):
-    """An answer's body that its watch counts."""
+    """An answer's body that its watch counts, from where the client has resumed it."""
 
-    def __init__(self, watch: Watch, stream: Any, start: int) -> None:
-        self.watch, self.stream, self.start = watch, stream, start
+    def __init__(self, watch: Watch, response: Any) -> None:
+        self.watch, self.stream, self.start = watch, response.stream, 0
+        if response.status_code == 206:
+            asked = re.match(r"bytes=(\d+)-", response.request.headers.get("Range", ""))
+            self.start = int(asked[1]) if asked else 0
 
     def __iter__(self) -> Generator[bytes, None, None]:
         self.watch.received = self.start
@@ -281,12 +275,6 @@ class _Body(ByteStream):
 
     def close(self) -> None:
         self.stream.close()
-
-
-def _body(watch: Watch, response: Any) -> _Body:
-    asked = response.request.headers.get("Range", "")
-    resumed = response.status_code == 206 and asked.startswith("bytes=")
-    return _Body(watch, response.stream, int(asked[6:].split("-")[0]) if resumed else 0)
 
 
 def _shut(connection: socket.socket) -> None:

@@ -155,11 +155,13 @@ class SynthesisNetwork(nn.Module):
         )
         check_noise(noise, generators, len(ws))
         x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
-        for block, w in zip(
-            [self.initial_conv1, self.initial_conv2, *self.blocks], ws.unbind(dim=1)
-        ):
+        for block, w in zip(self.layers(), ws.unbind(dim=1)):
             x = block(x, w, noise, generators)
         return self.to_rgb(x).float().tanh_().contiguous().expand(-1, 3, -1, -1)
+
+    def layers(self) -> list[nn.Module]:
+        """What takes a w each, in the order of ws."""
+        return [self.initial_conv1, self.initial_conv2, *self.blocks]
 
 
 class StyleGAN(StyleGenerator):
@@ -186,6 +188,15 @@ class StyleGAN(StyleGenerator):
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """z [N, z_dim] -> x [N, 3, H, H], constant noise, no truncation."""
         return self.synthesis(self.mapping(z))
+
+    def style_weights(self) -> list[Tensor]:
+        """As `StyleGenerator` says: of each layer the scales, then the shifts."""
+        found = []
+        for layer in self.synthesis.layers():
+            assert isinstance(layer, StyleBlock)
+            adain = layer.adain
+            found.append(torch.cat([adain.style_scale.weight, adain.style_bias.weight]))
+        return found
 
     def fold(self) -> None:
         """Put the runtime scales of equalized learning rate into the weights; draw the constant

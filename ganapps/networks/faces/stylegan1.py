@@ -186,6 +186,11 @@ class StyleGAN1(StyleGenerator):
         """z [N, z_dim] -> x [N, 3, H, H], constant noise, no truncation."""
         return self.synthesis(self.mapping(z))
 
+    def style_weights(self) -> list[Tensor]:
+        """As `StyleGenerator` says."""
+        layers = map(self.synthesis.layer, range(self.num_ws))
+        return [layer.style.weight for layer in layers]
+
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this a StyleGAN generator in a layout that we read?"""

@@ -4,7 +4,7 @@ labels as ADA.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import load_strictly
-from ganapps.networks.contracts import StyleGenerator
+from ganapps.networks.contracts import Stage, StyleGenerator
 from ganapps.networks.faces.stylegan2_layouts import BlockShape, read, recognise
 
 __all__ = ["StyleGAN2", "build", "recognise"]
@@ -229,7 +229,7 @@ class SynthesisLayer(nn.Module):
         if noise is not None:
             x = x.add_(noise)
         x = _times(self.activation.apply(x), self.after)
-        return x if self.clamp is None else x.clamp_(-self.clamp, self.clamp)
+        return _within(x, self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -260,7 +260,7 @@ class ToRGB(nn.Module):
         # [N, h w, in], a view when channels come last
         flat = x.permute(0, 2, 3, 1).reshape(len(x), -1, x.shape[1])
         y = torch.baddbmm(self.bias, flat, kernel)  # [N, h w, colours]
-        y = y if self.clamp is None else y.clamp_(-self.clamp, self.clamp)
+        y = _within(y, self.clamp)
         return y.view(len(x), x.shape[2], x.shape[3], -1).permute(0, 3, 1, 2)
 
 
@@ -350,7 +350,9 @@ class SynthesisBlock(nn.Module):
         y = self.conv1.activate(y, demodulation, _cut(noises[-1], top, bottom))
         if self.shape.skip:
             wide = _doubled(self.skip(x), self.widen)
-            y = y.add_(wide[:, :, top - first : bottom - first])
+            wide = wide[:, :, top - first : bottom - first]
+            # gradients need y as it was
+            y = y + wide if y.requires_grad else y.add_(wide)
         return y
 
 
@@ -389,6 +391,16 @@ class SynthesisNetwork(nn.Module):
         `noise` is "const" (what the file holds), "none", or "random": then `generators` has one per
         picture.
         """
+        picture: Tensor | None = None
+        for stage in self.stages(ws, noise, generators):
+            picture = stage.picture
+        assert picture is not None, "the last block makes one"
+        return picture
+
+    def stages(
+        self, ws: Tensor, noise: str = "const", generators: Sequence[torch.Generator] | None = None
+    ) -> Iterator[Stage]:
+        """What there is after each block. Arguments as in `forward`."""
         assert ws.shape[1] == self.num_ws, (
             f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
         )
@@ -408,8 +420,9 @@ class SynthesisNetwork(nn.Module):
                     wide = _doubled(picture, self.widen)
                 own = wide.add_(own)
             picture = own
-        assert picture is not None, "the last block makes one"
-        return picture.expand(-1, 3, -1, -1)  # grey is three times the same
+            # grey is three times the same
+            seen = None if picture is None else picture.expand(-1, 3, -1, -1)
+            yield Stage(side, x, seen)
 
 
 class StyleGAN2(StyleGenerator):
@@ -417,6 +430,7 @@ class StyleGAN2(StyleGenerator):
 
     mapping: MappingNetwork
     synthesis: SynthesisNetwork
+    bends = True
 
     def __init__(self, mapping: MappingNetwork, synthesis: SynthesisNetwork) -> None:
         super().__init__()
@@ -433,6 +447,16 @@ class StyleGAN2(StyleGenerator):
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """z [N, z_dim], c [N, label_dim] -> x [N, 3, H, H], constant noise, no truncation."""
         return self.synthesis(self.mapping(z, c))
+
+    def stages(self, ws: Tensor) -> Iterator[Stage]:
+        """As `StyleGenerator` says; pictures from the first block on in the architecture "skip"."""
+        return self.synthesis.stages(ws)
+
+    def style_weights(self) -> list[Tensor]:
+        """As `StyleGenerator` says; the last one is that of the last picture."""
+        blocks = [self.synthesis.block(side) for side in self.synthesis.sides]
+        layers = [getattr(block, name) for block in blocks for name in block.names]
+        return [layer.affine.weight for layer in (*layers, blocks[-1].torgb)]
 
 
 def check_noise(noise: str, generators: Sequence[torch.Generator] | None, count: int) -> None:
@@ -488,6 +512,13 @@ def _unit_length(x: Tensor) -> Tensor:
 
 def _times(x: Tensor, gain: float) -> Tensor:
     return x if gain == 1 else x * gain
+
+
+def _within(x: Tensor, bound: float | None) -> Tensor:
+    """x within -bound to bound; in place, save where gradients need x as it was."""
+    if bound is None:
+        return x
+    return x.clamp(-bound, bound) if x.requires_grad else x.clamp_(-bound, bound)
 
 
 def _kernels(fir: Tensor, channels: int) -> Tensor:

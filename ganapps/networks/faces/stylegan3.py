@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import cos, isfinite, nan, pi, radians, sin, sqrt
 from typing import Any
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
-from ganapps.networks.contracts import StyleGenerator
+from ganapps.networks.contracts import Stage, StyleGenerator
 from ganapps.networks.faces.resampling import LONGEST, Resampling
 from ganapps.networks.faces.stylegan2 import MappingNetwork, check_noise, exactly
 
@@ -240,14 +240,24 @@ class SynthesisNetwork(nn.Module):
         input, and the picture follows: the whole of it for R, and for T all but large turns. It has
         no noise; `noise` is taken for other generators' sake.
         """
+        check_noise(noise, generators, len(ws))
+        last: Tensor | None = None
+        for x in self.features(ws, rotation, translation):
+            last = x
+        assert last is not None, "there are layers"
+        return (last * self.scale).expand(-1, 3, -1, -1)  # grey is three times the same
+
+    def features(
+        self, ws: Tensor, rotation: float = 0.0, translation: tuple[float, float] = (0.0, 0.0)
+    ) -> Iterator[Tensor]:
+        """What each layer makes; the last one makes colours."""
         assert ws.shape[1] == self.num_ws, (
             f"ws has {ws.shape[1]} layers, this network {self.num_ws}"
         )
-        check_noise(noise, generators, len(ws))
         x = self.input(ws[:, 0], rotation, translation)
         for name, w in zip(self.names, ws[:, 1:].unbind(1)):
             x = self.layer(name)(x, w)
-        return (x * self.scale).expand(-1, 3, -1, -1)  # grey is three times the same
+            yield x
 
 
 class StyleGAN3(StyleGenerator):
@@ -255,7 +265,7 @@ class StyleGAN3(StyleGenerator):
 
     mapping: MappingNetwork
     synthesis: SynthesisNetwork
-    has_noise, places = False, True
+    has_noise, places, bends = False, True, True
 
     def __init__(
         self, mapping: MappingNetwork, synthesis: SynthesisNetwork, resolution: int
@@ -272,6 +282,24 @@ class StyleGAN3(StyleGenerator):
     def forward(self, z: Tensor, c: Tensor | None = None) -> Tensor:
         """z [N, z_dim], c [N, label_dim] -> x [N, 3, H, H], no truncation."""
         return self.synthesis(self.mapping(z, c))
+
+    def stages(self, ws: Tensor) -> Iterator[Stage]:
+        """As `StyleGenerator` says, without the margin that maps have around the picture."""
+        names = self.synthesis.names
+        for name, x in zip(names, self.synthesis.features(ws)):
+            if name == names[-1]:
+                picture = (x * self.synthesis.scale).expand(-1, 3, -1, -1)
+                yield Stage(self.resolution, None, picture)
+                continue
+            side = x.shape[2]
+            margin = 0 if side == self.resolution else min(MARGIN, (side - 1) // 2)
+            inner = x[:, :, margin : side - margin, margin : side - margin]
+            yield Stage(inner.shape[2], inner, None)
+
+    def style_weights(self) -> list[Tensor]:
+        """As `StyleGenerator` says."""
+        layers = [self.synthesis.layer(name) for name in self.synthesis.names]
+        return [self.synthesis.input.affine.weight, *(layer.affine.weight for layer in layers)]
 
 
 def placed(rotation: float, translation: tuple[float, float]) -> Tensor:

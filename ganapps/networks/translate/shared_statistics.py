@@ -32,7 +32,7 @@ STRIP = 12_000_000  # bytes of one strip of a layer
 ROWS = 16
 
 
-class Kept:
+class Rows:
     """A layer's rows, channels last: in memory, or in a temporary file that leaves with this
     object.
     """
@@ -101,7 +101,7 @@ class _Run:
         self.picture = network.prepared(x, condition)
         self.sizes = network.sizes(*x.shape[2:])
         self.affine: dict[int, tuple[Tensor, Tensor] | None] = {}
-        self.kept: dict[int, Kept] = {}
+        self.kept: dict[int, Rows] = {}
         self.settled: set[int] = set()
         self.spare: Tensor | None = (
             # memory of a layer that left: the next of its size takes it, for asking anew is slow
@@ -239,7 +239,7 @@ class _Run:
         if kept.rows is not None and not any(kept is other for other in self.kept.values()):
             self.spare = kept.rows
 
-    def _place(self, number: int) -> Kept:
+    def _place(self, number: int) -> Rows:
         """Where a layer goes: over its source if nobody else reads that and it has this shape, else
         into memory, else a file.
         """
@@ -258,12 +258,12 @@ class _Run:
         size = self.sizes[number]
         spare, self.spare = self.spare, None
         if spare is not None and spare.numel() == size[0] * size[1] * size[2]:
-            return Kept(size, True, spare)
+            return Rows(size, True, spare)
         del spare
         held = sum(
             k.bytes for k in {id(k): k for k in self.kept.values()}.values() if k.rows is not None
         )
-        return Kept(size, in_memory=held + 4 * size[0] * size[1] * size[2] <= self.room)
+        return Rows(size, in_memory=held + 4 * size[0] * size[1] * size[2] <= self.room)
 
 
 def run(

@@ -22,7 +22,9 @@ class Interpolated(TwinUpscaler):
     is the first.
     """
 
-    def __init__(self, denoising: upscalers.Upscaler, faithful: upscalers.Upscaler) -> None:
+    def __init__(
+        self, denoising: upscalers.SpandrelUpscaler, faithful: upscalers.SpandrelUpscaler
+    ) -> None:
         super().__init__()
         self.denoising, self.faithful = denoising, faithful
         # as of both
@@ -37,7 +39,7 @@ class Interpolated(TwinUpscaler):
         """x [N, C, H, W], 0 to 1 -> [N, C, scale * H, scale * W]."""
         return self.denoising(x)
 
-    def denoised(self, strength: float) -> upscalers.Upscaler:
+    def denoised(self, strength: float) -> upscalers.SpandrelUpscaler:
         """The network at `strength` between the twin that leaves noise (0) and the one that removes
         it (1); both stay as they are.
         """

@@ -64,9 +64,9 @@ class Grow(nn.Module):
         return self.act(self.shuffle(self.conv(x)))
 
 
-class Upscaler(contracts.Upscaler):
-    """What both networks of this file tell the task; `finish` runs in float32, or bfloat16 would
-    round every pixel to 8 bits.
+class Growing(contracts.Upscaler):
+    """What both networks of this file tell the task; `colours_of` runs in float32, or bfloat16
+    would round every pixel to 8 bits.
     """
 
     precisions = ("bfloat16", "float16")
@@ -91,17 +91,17 @@ class Upscaler(contracts.Upscaler):
         """x [N, C, H, W] -> [N, width, scale * H, scale * W]."""
 
     @abstractmethod
-    def finish(self, features: Tensor, x: Tensor) -> Tensor:
+    def colours_of(self, features: Tensor, x: Tensor) -> Tensor:
         """Features to colours."""
 
     def forward(self, x: Tensor) -> Tensor:
         """x [N, C, H, W], 0 to 1 -> [N, C, scale * H, scale * W]."""
         features = self.features(x)
         with torch.autocast(x.device.type, enabled=False):
-            return self.finish(features.float(), x.float())
+            return self.colours_of(features.float(), x.float())
 
 
-class SRResNet(Upscaler):
+class SRResNet(Growing):
     """The paper's network: 9x9 in, residual blocks with batch norm, a long way around, pixel
     shuffles, 9x9 out.
     """
@@ -131,7 +131,7 @@ class SRResNet(Upscaler):
         x = self.head(x)
         return self.grow(self.tail(self.blocks(x)) + x)
 
-    def finish(self, features: Tensor, x: Tensor) -> Tensor:
+    def colours_of(self, features: Tensor, x: Tensor) -> Tensor:
         """Features to colours."""
         y = self.last(features)
         return (torch.tanh(y) + 1) / 2 if self.tanh else y
@@ -172,7 +172,7 @@ def _four_at_once(conv: nn.Module) -> nn.Sequential:
     return nn.Sequential(wide, nn.PixelShuffle(2))
 
 
-class MSRResNet(Upscaler):
+class MSRResNet(Growing):
     """BasicSR's plainer one (as in ESRGAN, Wang 2018): 3x3 everywhere, no batch norm, added to the
     bilinear picture.
     """
@@ -197,7 +197,7 @@ class MSRResNet(Upscaler):
         """x [N, C, H, W] -> [N, width, scale * H, scale * W]."""
         return self.fine(self.grow(self.blocks(self.head(x))))
 
-    def finish(self, features: Tensor, x: Tensor) -> Tensor:
+    def colours_of(self, features: Tensor, x: Tensor) -> Tensor:
         """Features to colours, beside the bilinear picture."""
         return self.last(features) + F.interpolate(x, scale_factor=self.scale, mode="bilinear")
 
@@ -207,7 +207,7 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     return _layout(shapes) is not None
 
 
-def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Growing:
     """The network of a checkpoint, float32; sizes are read from the shapes, batch norms are folded
     away.
 

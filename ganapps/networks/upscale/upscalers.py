@@ -79,7 +79,7 @@ STRIP = 64
 TAIL_REACH = 4  # rows of the small picture that this part looks beyond
 
 
-class Upscaler(contracts.Upscaler):
+class SpandrelUpscaler(contracts.Upscaler):
     """One of spandrel's networks, and what its layers and its family say of it. Beyond the `reach`
     of an ESRGAN a pixel changes by less than 1/255.
     """
@@ -226,7 +226,7 @@ def why_not(shapes: Mapping[str, tuple[int, ...]]) -> str | None:
     return ""
 
 
-def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
+def build(tensors: Mapping[str, Tensor], settings: Mapping) -> SpandrelUpscaler:
     """The network of a checkpoint, float32; of ONNX files, whose `settings` have `nodes`, SwinIR.
 
     `act_type` ("relu" or "leakyrelu"), which training programs keep as well under `network_g`,
@@ -239,7 +239,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Upscaler:
         name: tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
     }
-    network = Upscaler(_loaded(wide, lambda: _slope(settings)))
+    network = SpandrelUpscaler(_loaded(wide, lambda: _slope(settings)))
     _channels_last(network.float())
     if network.family == "ESRGAN":
         _in_strips(network)
@@ -257,7 +257,7 @@ def _channels_last(network: nn.Module) -> None:
             weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
-def _in_strips(network: Upscaler) -> None:
+def _in_strips(network: SpandrelUpscaler) -> None:
     """An ESRGAN works on small features, then grows them: only the growing takes memory, and it
     looks no further than a few pixels.
     """

@@ -1,5 +1,5 @@
 """What every request passes before Gradio sees it: known hosts, own origins, no foreign addresses,
-bounded bodies, right arguments, and patience with wrong passwords.
+bounded bodies, right arguments, patience with wrong passwords, and a page that is compressed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 
 from ganapps.ui.doors.callers import Callers, Cookies, known_hosts
 from ganapps.ui.doors.calls import Bodies
+from ganapps.ui.doors.pages import Pages
 from ganapps.ui.doors.passwords import Passwords
 from ganapps.ui.doors.turns import Listening
 
@@ -24,4 +25,5 @@ def middleware(hosts: Collection[str]) -> list[Middleware]:
         Middleware(Passwords),
         Middleware(Bodies),
         Middleware(Listening),
+        Middleware(Pages),
     ]

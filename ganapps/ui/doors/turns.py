@@ -17,8 +17,9 @@ from urllib.parse import parse_qs
 
 import gradio as gr
 from gradio import routes
+from gradio.block_function import BlockFunction
 from gradio.queueing import Event, Queue
-from gradio.server_messages import ProcessCompletedMessage
+from gradio.server_messages import EventMessage, ProcessCompletedMessage
 from gradio.state_holder import SessionState, StateHolder
 from starlette.exceptions import HTTPException
 
@@ -26,7 +27,7 @@ from ganapps.errors import UserError
 from ganapps.ui.doors.visitors import address, language
 from ganapps.ui.words import say
 from ganapps.workers import runs
-from ganapps.workers.runs import Listeners, Run
+from ganapps.workers.runs import Run, Runs
 
 log = logging.getLogger("ganapps")
 MOST_WAITING = 64
@@ -38,20 +39,23 @@ STREAM = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/(?P<run>[^/]+
 PAGE = re.compile(r"/gradio_api/heartbeat/(?P<session>[^/]+)/?$")
 
 
-def take_turns(window: gr.Blocks, time_limit: float | None = None) -> gr.Blocks:
-    """The window with the bounded queue. `time_limit`: seconds that a run may take; None: any."""
+def take_turns(window: gr.Blocks, registry: Runs, time_limit: float | None = None) -> gr.Blocks:
+    """The window with the bounded queue, which notes its runs in `registry`. `time_limit`: seconds
+    that a run may take; None: any.
+    """
     window.queue(max_size=MOST_WAITING)
-    window._queue = Turns(window, time_limit)
+    window._queue = Turns(window, registry, time_limit)
     return window
 
 
 class Turns(Queue):
     """Gradio's queue, which knows whose runs it holds and who listens to them."""
 
-    def __init__(self, window: gr.Blocks, time_limit: float | None) -> None:
+    def __init__(self, window: gr.Blocks, registry: Runs, time_limit: float | None) -> None:
         super().__init__(True, window.max_threads, 1, MOST_WAITING, window)
         self.time_limit = time_limit
-        self.listeners = Listeners()
+        self.runs = registry
+        self.listeners = self.runs.listeners
         self.ANALYTICS_MAX_EVENTS = RECORDS
         self._idle: dict[str, float] = {}  # session -> since when it has neither run nor listener
 
@@ -72,14 +76,15 @@ class Turns(Queue):
         """
         self._tidy(time.monotonic())
         asks = address(request.scope)
+        session = body.session_hash and self.runs.first(body.session_hash)
         try:
-            runs.admit([_run(e) for e in self._live()], body.session_hash, asks)
+            runs.admit([self._run(e) for e in self._live()], session, asks)
         except UserError as e:
             sentence = say(language(request.scope), e.message)
             raise HTTPException(429, sentence) from e
         pushed = await super().push(body, request, username)
         for line in self.event_queue_per_concurrency_id.values():
-            order = runs.in_turn([_run(event) for event in line.queue])
+            order = runs.in_turn([self._run(event) for event in line.queue])
             line.queue[:] = [line.queue[i] for i in order]
         return pushed
 
@@ -88,12 +93,39 @@ class Turns(Queue):
         behind.
         """
         try:
-            with runs.limited(self.time_limit), runs.stopped_at_the_end():
+            with runs.under_way(self._run(events[0]), self.time_limit):
                 await super().process_events(events, *rest)
         finally:
             for event in events:
                 if event.session_hash == event._id and self.server_app:
                     self.server_app.state_holder.forget(event._id)
+
+    async def clean_events(
+        self, *, session_hash: str | None = None, event_id: str | None = None
+    ) -> None:
+        """Gradio's, which ends the runs of a page when its stream breaks: those that the page may
+        come back to go on. What they tell goes to their record alone then.
+        """
+        if session_hash is None or event_id is not None:
+            return await super().clean_events(session_hash=session_hash, event_id=event_id)
+        events = [event for event in self._live() if event.session_hash == session_hash]
+        if not any(self._run(event).button is not None for event in events):
+            return await super().clean_events(session_hash=session_hash)
+        for event in events:
+            if self._run(event).button is None:
+                await super().clean_events(event_id=event._id)
+        self.pending_messages_per_session.pop(session_hash, None)
+        self.pending_event_ids_session.pop(session_hash, None)
+
+    def send_message(self, event: Event, event_message: EventMessage) -> None:
+        """Gradio's, where there is still a page to tell it to."""
+        if event.session_hash in self.pending_messages_per_session:
+            super().send_message(event, event_message)
+
+    def _run(self, event: Event) -> Run:
+        button = event.fn._id if presses(event.fn) else None
+        asks = address(event.request.scope)
+        return self.runs.run(event._id, event.session_hash, asks, event.enqueue_time, button)
 
     @contextmanager
     def heard(self, name: str) -> Iterator[None]:
@@ -122,12 +154,13 @@ class Turns(Queue):
     async def _look(self, now: float) -> None:
         _notice_lost_connections(self.blocks.server)
         live = {event._id: event for event in self._live()}
-        gone = {run.name for run in self.listeners.forsaken([_run(e) for e in live.values()], now)}
+        forsaken = self.listeners.forsaken([self._run(e) for e in live.values()], now)
+        gone = {run.name for run in forsaken}
         for name, event in live.items():
             if name in gone or self._unheard(event) > MOST_UNHEARD:
                 await self._end(event)
         self._tidy(now)
-        self.listeners.forget(now)
+        self.runs.tidy(live, now)
 
     async def _end(self, event: Event) -> None:
         """A run that nobody waits for: out of the queue, or over at its next step."""
@@ -159,8 +192,10 @@ class Turns(Queue):
             self.server_app.iterators_to_reset &= self.event_ids_to_events.keys()
 
 
-def _run(event: Event) -> Run:
-    return Run(event._id, event.session_hash, address(event.request.scope), event.enqueue_time)
+def presses(function: BlockFunction) -> bool:
+    """Is this what a button of the page does, and takes a while?"""
+    opens = any(event == "load" for _, event in function.targets)
+    return function.types_generator and function.api_visibility == "private" and not opens
 
 
 def _notice_lost_connections(server: Any) -> None:

@@ -20,8 +20,7 @@ from ganapps.errors import UserError
 from ganapps.pictures import images
 from ganapps.recipe import from_json
 from ganapps.report import Kept, Part
-from ganapps.ui.doors import files
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.words import escaped, named, say, t
 
@@ -205,7 +204,7 @@ class ResultArea:
         assert shown.report is not None, "what is kept was reported"
         last = Last(
             upload,
-            self._stored(shown.files[-1][0], traces),
+            keeping.stored(shown.files[-1][0], traces),
             kept.recipe.to_json(),
             shown.report.as_dict() | {"figures": dict(kept.figures)},
         )
@@ -231,16 +230,16 @@ class ResultArea:
         """
         before, after = kept.beside["before"], kept.beside["after"]
         strength, colours = kept.recipe.settings["strength"], kept.recipe.settings["keep_colours"]
-        if _see_through(kept):
-            return before_after(
-                self.address(before, traces), self.address(after, traces), lang, see_through=True
-            )
-        if strength < 1:
-            after = self.engine.finished(kept.recipe, last.upload, last.raw, 1.0, colours).beside[
-                "after"
-            ]
+        see_through = _see_through(kept)
+        if strength < 1 and not see_through:
+            whole = self.engine.finished(kept.recipe, last.upload, last.raw, 1.0, colours)
+            after = whole.beside["after"]
         return before_after(
-            self.address(before, traces), self.address(after, traces), lang, strength=strength
+            keeping.address(before, traces),
+            keeping.address(after, traces),
+            lang,
+            see_through,
+            1.0 if see_through else strength,
         )
 
     def _files(
@@ -248,13 +247,13 @@ class ResultArea:
     ) -> dict:
         """What one can take away of it."""
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            path = path or self._stored(images.keep(kept, Path(folder), 0), traces)
+            path = path or keeping.stored(images.keep(kept, Path(folder), 0), traces)
             report = Path(folder) / f"{Path(path).stem}-report.json"
             images.save_text(
                 images.as_json({"recipe": common.plain_recipe(kept.recipe), "report": last.report}),
                 report,
             )
-            kept_report = self._stored(report, traces)
+            kept_report = keeping.stored(report, traces)
         return {
             self.download: common.download(path, "Download", lang),
             self.report: common.download(kept_report, "Report", lang),
@@ -296,28 +295,10 @@ class ResultArea:
     def stopped_view(self, parts: Sequence[Part] | None, traces: list[str]) -> dict:
         """What was done when a run was stopped."""
         picture = images.part_picture(parts or ())
-        return (
-            {}
-            if picture is None
-            else {
-                self.view: f'<img class="part" src="{html.escape(self.address(picture, traces))}" '
-                'alt="">'
-            }
-        )
-
-    def address(self, picture: images.Picture, traces: list[str]) -> str:
-        """Where the page finds a picture that is only looked at."""
-        return common.served(self.file_of(picture, traces))
-
-    def file_of(self, picture: images.Picture, traces: list[str]) -> str:
-        """The path of a picture that is only looked at."""
-        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            return self._stored(images.save_shown(picture, Path(folder) / "shown.png"), traces)
-
-    def _stored(self, path: str | Path, traces: list[str]) -> str:
-        """The path of a file that is kept for this visitor."""
-        traces.append(files.keep(path))
-        return traces[-1]
+        if picture is None:
+            return {}
+        shown = html.escape(keeping.address(picture, traces))
+        return {self.view: f'<img class="part" src="{shown}" alt="">'}
 
 
 def _see_through(kept: Kept) -> bool:

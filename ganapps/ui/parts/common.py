@@ -10,8 +10,10 @@ import logging
 import os
 import re
 import tempfile
+from abc import ABCMeta
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -20,15 +22,14 @@ import gradio as gr
 
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError, WeightsError
-from ganapps.measure.prices import Price
 from ganapps.models.catalog import Checkpoint, unknown
 from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report, seconds, size
 from ganapps.ui.doors import files
 from ganapps.ui.words import escaped, named, say
-from ganapps.workers import runs
-from ganapps.workers.runs import RunEnded, Tick
+from ganapps.workers import signals
+from ganapps.workers.signals import RunEnded, Tick
 
 log = logging.getLogger("ganapps")
 # whatever computes; those under way share the device, the rest waits in a queue
@@ -100,45 +101,26 @@ def by_path(box: Box) -> Box:
     """The box, whose value is the path of the file as it came, or a list of paths;
     `incoming.Window` has looked at them.
 
-    Gradio's own boxes open a picture before our code sees it, or leave an empty file behind.
+    Gradio's own boxes open a picture before our code sees it, or leave an empty file behind. The
+    class itself differs, since Gradio makes a new box of it for whoever an event leaves it alone.
+    """
+    box.__class__ = _by_path(type(box))
+    return box
+
+
+@cache
+def _by_path(kind: type) -> type:
+    """That class of boxes, handing over paths. It is made past Gradio's metaclass, which would
+    write a stub beside this file.
     """
 
-    def paths(payload: Any) -> str | list[str] | None:
+    def preprocess(self: Any, payload: Any) -> str | list[str] | None:
         if payload is None:
             return None
         return [file.path for file in payload.root] if hasattr(payload, "root") else payload.path
 
-    box.preprocess = paths  # type: ignore[method-assign]  # of this one box
-    return box
-
-
-def price_line(price: Price, lang: str) -> str:
-    """The price under the big button."""
-    if price.seconds is None:
-        parts = [say(lang, "not measured on this machine yet")]
-    else:
-        parts = [say(lang, "about {seconds}", seconds=seconds(price.seconds))] + (
-            [size(price.memory)] if price.memory else []
-        )
-    if price.download is None:
-        parts.append(say(lang, "downloads the model first"))
-    elif price.download:
-        parts.append(say(lang, "downloads {size} first", size=size(price.download)))
-    return f'<div class="price">{html.escape(" · ".join(parts))}</div>'
-
-
-def together(prices: Iterable[Price], seconds_of: Callable[[list[float]], float] = sum) -> Price:
-    """The price of runs that share one device: seconds add up (or as `seconds_of` has it), the
-    largest memory counts.
-    """
-    prices = list(prices)
-    each = [p.seconds for p in prices if p.seconds is not None]
-    loads = [p.download for p in prices if p.download is not None]
-    return Price(
-        seconds_of(each) if len(each) == len(prices) else None,
-        max((p.memory for p in prices if p.memory), default=None),
-        sum(loads) if len(loads) == len(prices) else None,
-    )
+    body = {"preprocess": preprocess, "__module__": kind.__module__}
+    return ABCMeta.__new__(type(kind), kind.__name__, (kind,), body)
 
 
 def copies(button: str) -> str:
@@ -288,9 +270,9 @@ def show(
         try:
             files.check_room()
             last = None
-            for result in runs.heard(results):
-                shown.moved = isinstance(result, runs.Tick)
-                if isinstance(result, runs.Tick):
+            for result in signals.heard(results):
+                shown.moved = isinstance(result, signals.Tick)
+                if isinstance(result, signals.Tick):
                     shown.line = under_way(last, result, lang)
                 else:
                     last = result
@@ -361,18 +343,18 @@ def seed(text: Any) -> Any:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 40 else text
 
 
-def here_first(engine: Engine, models: str) -> Checkpoint:
+def here_first(engine: Engine, task: str) -> Checkpoint:
     """The first model of a task that is on this disk; if none is, the first of the catalogue."""
-    rows = engine.rows(models)
+    rows = engine.rows(task)
     return next((c for c in rows if engine.here(c)), rows[0])
 
 
-def choices(engine: Engine, models: str, lang: str) -> list[tuple[str, str]]:
+def choices(engine: Engine, task: str, lang: str) -> list[tuple[str, str]]:
     """The model list: title, and whether it is here yet. Generators of something else than faces
     say it first, and stand together.
     """
-    rows = engine.rows(models)
-    drawn = {row.id: row.domains[0] if models == "faces" and row.domains else "" for row in rows}
+    rows = engine.rows(task)
+    drawn = {row.id: row.domains[0] if task == "faces" and row.domains else "" for row in rows}
     groups = list(dict.fromkeys(["", *drawn.values()]))
     listed = []
     for row in sorted(rows, key=lambda row: groups.index(drawn[row.id])):

@@ -17,6 +17,7 @@ from ganapps.recipe import Recipe
 from ganapps.report import Kept
 from ganapps.tasks.table import TASKS
 from ganapps.ui.parts import common
+from ganapps.ui.parts.prices import price_line, together
 from ganapps.ui.parts.settings import made
 from ganapps.ui.words import escaped, say, t
 
@@ -99,7 +100,7 @@ class Films:
             prices = [self.engine.price(r) for r in self.recipes(values)]
         except UserError as e:
             return common.plain("", say(lang, e.message))
-        return common.price_line(common.together(prices), lang)
+        return price_line(together(prices), lang)
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """One film after the other; each is kept as a file with its recipe inside."""

@@ -24,7 +24,7 @@ SHORTEST = 1.0
 
 
 @dataclass(frozen=True)
-class Names:
+class SideNames:
     """How a race calls its two sides: heads of columns, and the words in a sentence."""
 
     heads: tuple[str, str]
@@ -78,7 +78,7 @@ def thinned(film: Sequence, most: int = FRAMES) -> list[int]:
 
 
 def clock(
-    names: Names, lanes: Sequence[Lane], lap: Lap | None, lang: str, running: bool = False
+    names: SideNames, lanes: Sequence[Lane], lap: Lap | None, lang: str, running: bool = False
 ) -> str:
     """Both sides' seconds, what they made of them, and how far each is."""
     sides = []
@@ -189,7 +189,7 @@ def whole(lane: Lane, made: int, lang: str, address: Callable[[Path], str]) -> s
     return easel(lane, lang, scrub=True) + wall(lane, made, lang, address)
 
 
-def sentence(names: Names, lap: Lap, lang: str) -> str:
+def sentence(names: SideNames, lap: Lap, lang: str) -> str:
     """What happened, in numbers."""
     (own, took), (fast, made) = lap.seconds, lap.pictures
     if not made or not fast:
@@ -245,7 +245,7 @@ def _many(ratio: float) -> str:
     return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
 
 
-def fairness(asked: Race, names: Names, lap: Lap, lang: str) -> str:
+def fairness(asked: Race, names: SideNames, lap: Lap, lang: str) -> str:
     """What equal memory means here, in one sentence with its figures; the other kinds say it by
     their name.
     """
@@ -266,7 +266,7 @@ def fairness(asked: Race, names: Names, lap: Lap, lang: str) -> str:
 
 
 def figures(
-    names: Names,
+    names: SideNames,
     titles: Sequence[str],
     data: Sequence[str],
     lanes: Sequence[Lane],

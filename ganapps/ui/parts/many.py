@@ -22,7 +22,7 @@ from ganapps.report import seconds
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
 from ganapps.ui.words import say, t
-from ganapps.workers import runs
+from ganapps.workers import signals
 
 
 class Many:
@@ -70,8 +70,8 @@ class Many:
             for index, file in enumerate(pictures):
                 brought = Path(file)
                 try:
-                    for heard in runs.heard(self.engine.run(recipe, [file], weights)):
-                        if isinstance(heard, runs.Tick):
+                    for heard in signals.heard(self.engine.run(recipe, [file], weights)):
+                        if isinstance(heard, signals.Tick):
                             continue
                         result = heard
                         rows[index][1] = _left(

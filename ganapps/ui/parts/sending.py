@@ -1,72 +1,83 @@
-"""Between the tabs: a result goes on into another tab's upload box, and a link opens the tab it is
-for.
+"""Between the tabs: a result goes on into another tab's upload box, and a link or a file of ours
+opens the tab it is for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import gradio as gr
 
+from ganapps import race as races
 from ganapps.errors import UserError
+from ganapps.race import Race
+from ganapps.recipe import Recipe
 from ganapps.ui.parts import common
-from ganapps.ui.parts.picture_tab import PictureTab
-from ganapps.ui.tabs.faces import FacesTab
+from ganapps.ui.parts.tab import RACE, Tab
 
 
-def connect(tabs: gr.Tabs, faces: FacesTab, others: Mapping[str, PictureTab]) -> None:
-    """Wire the buttons that send; `others` are the tabs that take pictures, by their ids."""
+def receivers(tabs: Sequence[type[Tab]], sender: type[Tab]) -> list[type[Tab]]:
+    """The tabs that a result of this one can be sent to."""
+    return [tab for tab in tabs if tab.send and tab is not sender]
 
-    def wire(
-        sends: Mapping[str, gr.Button],
-        chosen: Callable[[Mapping], str | None],
-        given: set,
-        line: gr.HTML,
-    ) -> None:
-        for name, button in sends.items():
-            box = others[name].picture
+
+def opened(tabs: Sequence[type[Tab]], request: gr.Request) -> dict:
+    """The tab of the link that was followed, or that the link names."""
+    query = request.query_params
+    asked = RACE if RACE in query else query.get("task")
+    for tab in tabs:
+        if asked == tab.name or asked in tab.shows:
+            return gr.update(selected=tab.name)
+    return gr.skip()
+
+
+def connect(bar: gr.Tabs, there: Sequence[Tab]) -> None:
+    """Wire the buttons that send and that restore, of the tabs on this `bar`."""
+    by_name = {tab.name: tab for tab in there}
+    for tab in there:
+        for name, button in tab.sends.items():
+            outputs = [by_name[name].picture, bar, tab.line]
             button.click(
-                _sender(chosen, box, tabs, name, line), given, [box, tabs, line], **common.QUIET
+                _sender(tab, by_name[name], bar), tab.result_inputs, outputs, **common.QUIET
             )
-
-    wire(
-        faces.sends,
-        lambda values: _face(values[faces.files], values[faces.at]),
-        {faces.files, faces.at},
-        faces.line,
-    )
-    for tab in others.values():
-        wire(tab.sends, partial(_result, tab), {tab.area.file}, tab.area.line)
+        _restores(tab, there, bar)
 
 
-def _result(tab: PictureTab, values: Mapping) -> str | None:
-    return values[tab.area.file]
-
-
-def opened(request: gr.Request) -> dict:
-    """The tab of the link that was followed."""
-    task = "compare" if "race" in request.query_params else request.query_params.get("task")
-    return gr.update(selected=task) if task in ("upscale", "translate", "compare") else gr.skip()
-
-
-def _sender(
-    chosen: Callable[[Mapping], str | None], box: gr.Image, tabs: gr.Tabs, name: str, line: gr.HTML
-) -> Callable:
+def _sender(tab: Tab, receiver: Tab, bar: gr.Tabs) -> Callable:
     def send(values: Mapping, request: gr.Request) -> dict:
-        path = chosen(values)
+        path = tab.result(values)
         if path is None:
-            return {
-                line: common.refusal(
-                    UserError("There is nothing to send yet: make a picture first."),
-                    common.language(request),
-                )
-            }
-        return {box: path, tabs: gr.update(selected=name)}
+            refused = UserError("There is nothing to send yet: make a picture first.")
+            return {tab.line: common.refusal(refused, common.language(request))}
+        return {receiver.picture: path, bar: gr.update(selected=receiver.name)}
 
     return send
 
 
-def _face(files: list[str], at: int | None) -> str | None:
-    """The face that was clicked, else the last one."""
-    return None if not files else files[at] if at is not None and at < len(files) else files[-1]
+def _restores(tab: Tab, there: Sequence[Tab], bar: gr.Tabs) -> None:
+    """A file of ours that is given to this tab comes back here, or on the tab that it is for."""
+
+    def restored(values: Mapping, request: gr.Request) -> dict:
+        lang = common.language(request)
+        try:
+            asked = races.from_file(values[tab.restore])
+            its = home(asked, tab, there)
+            updates = its.filled(asked, values, lang)
+        except UserError as e:
+            return {tab.line: common.refusal(e, lang)}
+        if its is not tab:
+            updates |= {bar: gr.update(selected=its.name)}
+        return updates
+
+    inputs = {tab.restore}.union(*(other.filling_inputs for other in there))
+    outputs = {bar}.union(*(other.filling_outputs for other in there))
+    tab.restore.upload(restored, inputs, list(outputs), **common.QUIET)
+
+
+def home(asked: Recipe | Race, tab: Tab, there: Iterable[Tab]) -> Tab:
+    """Where what was asked for is shown: on this tab if it can, else on its own."""
+    task = RACE if isinstance(asked, Race) else asked.task
+    if task in (*tab.shows, *tab.also):
+        return tab
+    # of a task that nobody knows, this tab says so
+    return next((other for other in there if task in other.shows), tab)

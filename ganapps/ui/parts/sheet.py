@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import html
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -16,8 +14,7 @@ from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.report import seconds
-from ganapps.ui.doors import files
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, keeping
 from ganapps.ui.words import named, say
 
 
@@ -76,43 +73,41 @@ class Sheet:
         cells: list[tuple] = []
         refused = ""
 
-        def add(made: Any, caption: str, model: str) -> None:
-            """As a file: a picture itself Gradio would write again with every cell, while the page
-            reads it.
-            """
-            path = images.save_shown(made, Path(folder) / f"{len(cells)}.png")
-            traces.append(files.keep(path))
-            cells.append(((traces[-1], caption), model))
+        def add(made: images.Picture, caption: str, model: str) -> None:
+            cells.append(((keeping.shown_file(made, traces), caption), model))
 
-        rows = [
-            (c.id, named(lang, c.title), c.licence.split(";")[0][:28], None, settings(c))
-            for c in self.engine.rows(self.task)
-            if self.engine.here(c)
-        ]
-        file_first = [("", say(lang, "your file"), "", weights, settings(None))] if weights else []
-        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            for model, title, licence, file, asked in [*file_first, *rows]:
-                if asked is None:
-                    continue
-                recipe = Recipe(self.task, model or "file", asked)
-                *_, shown = common.show(
-                    self.engine.run(recipe, [picture], file), recipe, lang, keep=str
-                )
-                if shown.failed or shown.report is None:
-                    refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
-                    yield {line: refused}
-                    if shown.ended:
-                        return
-                    continue
-                beside = shown.kept[-1].beside
-                if plain and not cells:
-                    add(beside["before"], plain, "")
-                add(
-                    beside["after"],
-                    " · ".join(x for x in (title, seconds(shown.report.seconds), licence) if x),
-                    model,
-                )
-                yield {
-                    self.gallery: [cell for cell, _ in cells],
-                    self.tried: [model for _, model in cells],
-                }
+        for model, title, licence, file, asked in self._tried(settings, weights, lang):
+            recipe = Recipe(self.task, model or "file", asked)
+            results = self.engine.run(recipe, [picture], file)
+            *_, shown = common.show(results, recipe, lang, keep=str)
+            if shown.failed or shown.report is None:
+                refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
+                yield {line: refused}
+                if shown.ended:
+                    return
+                continue
+            beside = shown.kept[-1].beside
+            if plain and not cells:
+                add(beside["before"], plain, "")
+            facts = (title, seconds(shown.report.seconds), licence)
+            add(beside["after"], " · ".join(fact for fact in facts if fact), model)
+            yield {
+                self.gallery: [cell for cell, _ in cells],
+                self.tried: [model for _, model in cells],
+            }
+
+    def _tried(
+        self,
+        settings: Callable[[Checkpoint | None], Mapping[str, Any] | None],
+        weights: str | None,
+        lang: str,
+    ) -> Iterator[tuple[str, str, str, str | None, Mapping[str, Any]]]:
+        """Row, title, licence, own file and settings of whatever is tried."""
+        asked = settings(None) if weights else None
+        if asked is not None:
+            yield "", say(lang, "your file"), "", weights, asked
+        for row in self.engine.rows(self.task):
+            asked = settings(row) if self.engine.here(row) else None
+            if asked is not None:
+                licence = row.licence.split(";")[0][:28]
+                yield row.id, named(lang, row.title), licence, None, asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from ganapps.pictures import images
 from ganapps.race import Lap, Race
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, lanes
-from ganapps.ui.parts.lanes import Lane, Names
+from ganapps.ui.parts.lanes import Lane, SideNames
 from ganapps.ui.parts.pairs import FACES, Kind
 from ganapps.ui.words import named, say, t
-from ganapps.workers import runs
+from ganapps.workers import signals
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Running:
     """A race under way: what it is, what its lanes hold, and the sides that a person stopped."""
 
     asked: Race
-    names: Names
+    names: SideNames
     lanes: tuple[Lane, Lane] = field(default_factory=lambda: (Lane(), Lane()))
     stopped: set[int] = field(default_factory=set)
     lap: Lap | None = None
@@ -37,7 +37,8 @@ class Running:
 class Track:
     """The widgets of a race under way, and the updates that fill them."""
 
-    def __init__(self) -> None:
+    def __init__(self, make_restore: Callable[[], None]) -> None:
+        """`make_restore` makes the button that stands last in the row below."""
         names = names_of(FACES, (None, None), "en")
         self.notice = gr.HTML("", elem_id="compare-notice")
         self.clock = gr.HTML(
@@ -60,15 +61,7 @@ class Track:
             )
             self.report = gr.HTML(common.download(None, "Report", "en"), elem_id="compare-report")
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="compare-copy")
-            self.restore = common.by_path(
-                gr.UploadButton(
-                    t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
-                    file_types=[".png", ".json", ".webp"],
-                    size="sm",
-                    elem_id="compare-restore",
-                    elem_classes="restore",
-                )
-            )
+            make_restore()
         self.link = gr.Textbox(visible="hidden", elem_id="compare-link", label=t("Link"))
 
     def laps(
@@ -77,8 +70,8 @@ class Track:
         """The race, as often as a browser can look; pictures and films are kept in `folder`."""
         seen = 0.0
         laps = races.race(engine, running.asked, uploads, running.stopped)
-        for lap in runs.heard(laps):
-            if isinstance(lap, runs.Tick):
+        for lap in signals.heard(laps):
+            if isinstance(lap, signals.Tick):
                 continue
             if lap.result.waiting:
                 if time.monotonic() - seen > common.PAUSE:
@@ -161,14 +154,14 @@ class Track:
         }
 
 
-def names_of(kind: Kind, rows: Sequence, lang: str) -> Names:
+def names_of(kind: Kind, rows: Sequence, lang: str) -> SideNames:
     """What a race of this kind calls its sides."""
     if kind is FACES or None in rows:
         first, second = kind.spoken
         spoken = (say(lang, first), say(lang, second))
-        return Names((say(lang, "GAN"), say(lang, "Diffusion")), spoken)
+        return SideNames((say(lang, "GAN"), say(lang, "Diffusion")), spoken)
     titles = (named(lang, rows[0].title), named(lang, rows[1].title))
-    return Names(titles, titles)
+    return SideNames(titles, titles)
 
 
 def noted(measured: Mapping[str, float], running: Running) -> dict[str, float]:

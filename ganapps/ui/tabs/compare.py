@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.blocks import Block
-from gradio.components import Component
 
 from ganapps import race as races
 from ganapps.engine import Engine
@@ -22,256 +20,57 @@ from ganapps.recipe import Recipe
 from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, lanes, pairs
-from ganapps.ui.parts.before_after import picture_box
 from ganapps.ui.parts.films import Films
 from ganapps.ui.parts.lanes import Lane
-from ganapps.ui.parts.pairs import FACES, Kind
+from ganapps.ui.parts.pairs import FACES
+from ganapps.ui.parts.prices import price_line, together
 from ganapps.ui.parts.quality import Quality
-from ganapps.ui.parts.settings import made, restored
+from ganapps.ui.parts.race_form import RaceForm
+from ganapps.ui.parts.tab import RACE, Tab
 from ganapps.ui.parts.track import Running, Track, names_of, noted
-from ganapps.ui.parts.underway import Underway
 from ganapps.ui.parts.why import why
-from ganapps.ui.words import named, say, t
-from ganapps.workers.runs import RunEnded
+from ganapps.ui.words import say, t
+from ganapps.workers.signals import RunEnded
 
 log = logging.getLogger("ganapps")
-FAIR = [
-    ("equal pictures", "pictures"),
-    ("equal seconds", "seconds"),
-    ("equal network calls", "calls"),
-    ("equal memory", "memory"),
-]
-# a text to begin with
-SHOWN = {
-    "text": "a photograph of a red fox in the snow",
-    "translate": "turn the horses into zebras",
-}
 
 
-class CompareTab:
+class CompareTab(Tab):
     """The widgets of the tab, and how they turn into a race and back."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self._running = Underway()  # by session: what Stop reaches, and what is told of it then
+    name = "compare"
+    title = "Compare"
+    shows = (RACE, "denoise", "drift", "text")
+    also = ("faces", "strip", "loop", "walk", "upscale", "translate")
+
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
+        super().__init__(engine, receivers)
         with gr.Column(elem_classes="arena"):
-            self._runners()
-            self._brought()
+            self.form = form = RaceForm(engine)
             self.go = gr.Button(t("Race"), variant="primary", size="lg", elem_id="compare-go")
             self.stop = gr.Button(
                 t("Stop"), variant="stop", size="lg", visible=False, elem_id="compare-stop"
             )
             self.price = gr.HTML('<div class="price"></div>', elem_id="compare-price")
-            self.track = Track()
+            self.track = Track(self.make_restore)
+            self.line = self.track.sentence
             self.quality = Quality(engine)
             self.films = Films(engine)
-            self._more()
+            self.form.faces_only += [self.quality.stage, self.films.stage]
+            with gr.Accordion(t("More"), open=False, elem_id="compare-more"):
+                with gr.Row(elem_classes="brought"):
+                    form.more()
+                    self.films.more()
             self.why = gr.HTML(why("en"), elem_id="compare-why")
-        self.by_kind = [
-            self.gan,
-            self.diffusion,
-            self.psi,
-            self.few,
-            self.prompt,
-            self.picture_row,
-            self.fair,
-            self.guidance,
-            self.steps,
-            self.scheduler,
-            self.quality.stage,
-            self.films.stage,
-        ]
         # model -> seconds of one network call, from this visit's races
         self.measured = gr.State({})
-        self.asked: set[Block] = {
-            self.kind,
-            self.gan,
-            self.diffusion,
-            self.psi,
-            self.seed,
-            self.steps,
-            self.eta,
-            self.scheduler,
-            self.precision,
-            self.fair,
-            self.prompt,
-            self.guidance,
-            self.few,
-            self.picture,
-        }
+        self.asked = form.asked
         self._events()
-
-    # -- what stands where
-
-    def _runners(self) -> None:
-        kinds = pairs.offered(self.engine)
-        self.kind = gr.Radio(
-            [(k.title, k.id) for k in kinds],
-            value=FACES.id,
-            label=t("What do they make?"),
-            visible=len(kinds) > 1,
-            elem_id="compare-kind",
-        )
-        with gr.Row(
-            elem_classes="lanes"
-            # any value: when the kind changes, Gradio's own check still knows the last kind's
-            # models;
-            # the engine checks
-        ):
-            with gr.Group():
-                self.gan = gr.Dropdown(
-                    self._choices(FACES, 0, "en"),
-                    value=FACES.first[0],
-                    label=t("GAN"),
-                    allow_custom_value=True,
-                    elem_id="compare-gan",
-                )
-                self.psi = _setting("faces", "psi")
-                self.few = _setting(
-                    "text",
-                    "steps",
-                    value=1,
-                    maximum=50,
-                    label=t("Steps of this one"),
-                    visible=False,
-                    elem_id="compare-few",
-                )
-            with gr.Group():
-                self.diffusion = gr.Dropdown(
-                    self._choices(FACES, 1, "en"),
-                    value=FACES.first[1],
-                    label=t("Diffusion model"),
-                    allow_custom_value=True,
-                    elem_id="compare-diffusion",
-                )
-                self.steps = _setting("denoise", "steps", maximum=250, label=t("Diffusion steps"))
-
-    def _brought(self) -> None:
-        """What a person brings: a seed, a text, a picture."""
-        self.prompt = _setting("text", "prompt", max_lines=2, visible=False)
-        with gr.Column(visible=False, elem_id="compare-picture-row") as self.picture_row:
-            self.picture = picture_box(t("Your picture"), "compare-picture")
-            self.privacy = gr.HTML(common.privacy("en"))
-        with gr.Row(elem_classes="brought"):
-            with gr.Group():
-                self.seed = _setting("denoise", "seed")
-            with gr.Group():
-                self.fair = gr.Radio(
-                    FAIR, value="pictures", label=t("What is fair?"), elem_id="compare-fair"
-                )
-
-    def _more(self) -> None:
-        with gr.Accordion(t("More"), open=False, elem_id="compare-more"):
-            with gr.Row(elem_classes="brought"):
-                self.scheduler = _setting("denoise", "scheduler")
-                self.eta = _setting("denoise", "eta")
-                # from 0 on: a distilled model wants none
-                self.guidance = _setting("text", "guidance", minimum=0, visible=False)
-                self.precision = gr.Dropdown(
-                    ["auto", "float32", "bfloat16", "float16"],
-                    value="auto",
-                    label=t("Precision"),
-                    filterable=False,
-                )
-                self.films.more()
-
-    def _choices(self, kind: Kind, side: int, lang: str) -> list[tuple[str, str]]:
-        listed = []
-        for row in kind.rows(self.engine, side):
-            title = named(lang, row.title)
-            if not self.engine.here(row):
-                title = f"{title} ({say(lang, 'not here yet')})"
-            listed.append((title, row.id))
-        return listed
-
-    # -- widgets -> race -> widgets
-
-    def race(self, values: Mapping) -> Race:
-        """What the widgets ask for."""
-        kind = pairs.named(values[self.kind])
-        left, right = pairs.given(
-            kind,
-            common.seed(values[self.seed]),
-            values[self.prompt],
-            values[self.psi],
-            values[self.few],
-            values[self.steps],
-            values[self.scheduler],
-            values[self.eta],
-            values[self.guidance],
-        )
-        recipes = kind.recipes(
-            (values[self.gan], values[self.diffusion]), values[self.precision], left, right
-        )
-        return Race(recipes, values[self.fair] if kind.brings != "picture" else "pictures")
-
-    def restored(self, asked: Race, lang: str) -> dict:
-        """Updates that show a race in the widgets."""
-        kind = pairs.kind_of(asked.recipes)
-        updates = self._kind_shown(kind, lang) | {self.kind: kind.id, self.fair: asked.fair}
-        for side, recipe in enumerate(asked.recipes):
-            updates |= self._side_shown(kind, side, recipe, lang)
-        return updates
-
-    def _side_shown(self, kind: Kind, side: int, recipe: Recipe, lang: str) -> dict:
-        known: dict[str, Component] = {"seed": self.seed, "prompt": self.prompt}
-        if side == 0:
-            known |= {"psi": self.psi, "steps": self.few}
-        else:
-            known |= {"steps": self.steps, "scheduler": self.scheduler}
-            known |= {"eta": self.eta, "guidance": self.guidance}
-        declared = TASKS[recipe.task].settings
-        known = {name: widget for name, widget in known.items() if name in declared}
-        updates = restored(known, declared, recipe.settings)
-        model = (self.gan, self.diffusion)[side]
-        choices = self._choices(kind, side, lang)
-        value = (
-            recipe.checkpoint
-            if recipe.checkpoint in {id_ for _, id_ in choices}
-            else kind.first[side]
-        )
-        return updates | {
-            model: gr.update(choices=choices, value=value),
-            self.precision: recipe.precision,
-        }
-
-    def _kind_shown(self, kind: Kind, lang: str) -> dict:
-        """The widgets that a kind of race has, and its first pair as that wants to be run."""
-        text, picture, faces = kind.brings == "text", kind.brings == "picture", kind is FACES
-        updates = self._suited(kind, 0, kind.first[0]) | self._suited(kind, 1, kind.first[1])
-        updates |= {
-            model: gr.update(choices=self._choices(kind, side, lang), value=kind.first[side])
-            for side, model in enumerate((self.gan, self.diffusion))
-        }
-        updates |= {
-            self.psi: gr.update(visible=faces),
-            self.prompt: gr.update(visible=kind.id in SHOWN, value=SHOWN.get(kind.id, "")),
-            self.picture_row: gr.update(visible=picture),
-            self.fair: gr.update(visible=not picture),
-            self.guidance: gr.update(visible=not faces),
-            self.quality.stage: gr.update(visible=faces),
-            self.films.stage: gr.update(visible=faces),
-        }
-        updates[self.few] = gr.update(visible=text, value=updates.get(self.few, 1))
-        return updates
-
-    def _suited(self, kind: Kind, side: int, model: str) -> dict:
-        """What a model's row says that suits it, in the widgets of its side."""
-        row = self.engine.row(model)
-        own = dict(row.defaults) if row else {}
-        if side == 0:
-            return {self.few: own["steps"]} if "steps" in own else {}
-        widgets = {"steps": self.steps, "scheduler": self.scheduler, "guidance": self.guidance}
-        usual = {"steps": 25, "scheduler": "ddim"}
-        return {
-            widget: own.get(name, usual.get(name))
-            for name, widget in widgets.items()
-            if name in own or name in usual
-        }
 
     # -- what happens when
 
     def _events(self) -> None:
+        form = self.form
         shown = [
             self.track.notice,
             self.track.clock,
@@ -288,7 +87,7 @@ class CompareTab:
             self.stop,
         ]
         go = self.go.click(self.run, self.asked | {self.measured}, shown, **common.BUSY)
-        self.films.events(self.race, self.asked)
+        self.films.events(form.race, self.asked)
         common.stops(
             self.stop,
             [go],
@@ -298,16 +97,16 @@ class CompareTab:
         )
         for side, button in enumerate(self.track.stops):
             button.click(self._stopper(side), None, None, **common.QUIET)
-        self.kind.input(self.switched, self.kind, self.by_kind, **common.QUIET)
-        self.gan.input(self.chosen(0), [self.kind, self.gan], [self.few], **common.QUIET)
-        self.diffusion.input(
+        form.kind.input(self.switched, form.kind, form.by_kind, **common.QUIET)
+        form.gan.input(self.chosen(0), [form.kind, form.gan], [form.few], **common.QUIET)
+        form.diffusion.input(
             self.chosen(1),
-            [self.kind, self.diffusion],
-            [self.steps, self.scheduler, self.guidance],
+            [form.kind, form.diffusion],
+            [form.steps, form.scheduler, form.guidance],
             **common.QUIET,
         )
         gr.on(
-            [self.gan.change, self.diffusion.change],
+            [form.gan.change, form.diffusion.change],
             self.noticed,
             self.asked,
             self.track.notice,
@@ -315,17 +114,15 @@ class CompareTab:
         )
         gr.on(
             [
-                *(
-                    w.change
-                    for w in (
-                        self.gan,
-                        self.diffusion,
-                        self.steps,
-                        self.fair,
-                        self.track.sentence,
-                        self.picture,
-                        self.few,
-                    )
+                widget.change
+                for widget in (
+                    form.gan,
+                    form.diffusion,
+                    form.steps,
+                    form.fair,
+                    self.track.sentence,
+                    form.picture,
+                    form.few,
                 )
             ],
             self.priced,
@@ -335,29 +132,35 @@ class CompareTab:
             **common.QUIET,
         )
         self.quality.listen(
-            [self.gan, self.diffusion, self.psi, self.steps, self.eta, self.measured]
+            [
+                form.gan,
+                form.diffusion,
+                form.psi,
+                form.steps,
+                form.eta,
+                self.measured,
+            ]
         )
-        self.track.copy.click(self.linked, self.asked, self.track.link, **common.QUIET).then(
+        self.track.copy.click(self.address, self.asked, self.track.link, **common.QUIET).then(
             None, self.track.link, None, js=common.copies("compare-copy")
         )
-        self.track.instead.click(self.embedded, None, [self.kind, *self.by_kind], **common.QUIET)
-        self.track.restore.upload(
-            self.dropped,
-            {self.track.restore, *self.asked},
-            [*self.asked, *(w for w in self.by_kind if w not in self.asked), self.track.sentence],
-            **common.QUIET,
-        )
+        self.track.instead.click(self.embedded, None, [form.kind, *form.by_kind], **common.QUIET)
+
+    @property
+    def models(self) -> set:
+        """Those of both sides."""
+        return {self.form.gan, self.form.diffusion}
 
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
         return [
             *self.asked,
-            *(w for w in self.by_kind if w not in self.asked),
+            *(w for w in self.form.by_kind if w not in self.asked),
             self.track.clock,
             self.why,
             self.track.notice,
-            self.privacy,
+            self.form.privacy,
             self.track.sentence,
             self.track.archive,
             self.track.report,
@@ -369,54 +172,44 @@ class CompareTab:
         """The words that depend on the visitor's language; the race of the link."""
         lang = common.language(request)
         names = names_of(FACES, (None, None), lang)
-        updates = {
-            self.gan: gr.update(choices=self._choices(FACES, 0, lang)),
-            self.diffusion: gr.update(choices=self._choices(FACES, 1, lang)),
-            self.kind: gr.update(
-                choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)]
-            ),
-            self.fair: gr.update(choices=[(say(lang, words), fair) for words, fair in FAIR]),
+        updates: dict = {
             self.track.clock: lanes.clock(names, (Lane(), Lane()), None, lang),
             self.why: why(lang),
-            self.privacy: common.privacy(lang),
             self.track.archive: common.download(None, "Download all", lang),
             self.track.report: common.download(None, "Report", lang),
         }
-        updates |= self.quality.opened(lang) | self.films.opened(lang)
+        updates |= self.form.opened(lang) | self.quality.opened(lang) | self.films.opened(lang)
         try:
-            asked = races.from_link(dict(request.query_params))
-            if asked:
-                for recipe in asked.recipes:
-                    self.engine.checked(recipe)
-                updates |= self.restored(asked, lang) | {
-                    self.kind: gr.update(
-                        value=pairs.kind_of(asked.recipes).id,
-                        choices=[(say(lang, k.title), k.id) for k in pairs.offered(self.engine)],
-                    )
-                }
+            updates |= self._linked(dict(request.query_params), lang)
         except UserError as e:
             updates[self.track.sentence] = common.refusal(e, lang)
         return updates
 
+    def _linked(self, query: dict[str, str], lang: str) -> dict:
+        """Updates for a link's race, or for a recipe that no other tab shows."""
+        asked: Race | Recipe | None = races.from_link(query)
+        asked = asked or self.linked(query)
+        return self.form.shown(asked, FACES, lang) if asked else {}
+
     def switched(self, kind: str, request: gr.Request) -> dict:
         """Another kind of race: its models and its widgets."""
-        return self._kind_shown(pairs.named(kind), common.language(request))
+        return self.form.kind_shown(pairs.named(kind), common.language(request))
 
     def embedded(self, request: gr.Request) -> dict:
         """Back to the pair that ships with the app."""
-        return self._kind_shown(FACES, common.language(request)) | {self.kind: FACES.id}
+        return self.form.kind_shown(FACES, common.language(request)) | {self.form.kind: FACES.id}
 
     def chosen(self, side: int) -> Any:
         """The handler of another model on a side: steps, sampler and guidance as suits it."""
 
         def suited(kind: str, model: str) -> dict:
-            return self._suited(pairs.named(kind), side, model) or {self.few: gr.skip()}
+            return self.form.suited(pairs.named(kind), side, model) or {self.form.few: gr.skip()}
 
         return suited
 
     def noticed(self, values: Mapping, request: gr.Request) -> str:
         """Says loudly where a pair did not learn from the same pictures."""
-        one, other = (values[self.gan], values[self.diffusion])
+        one, other = (values[self.form.gan], values[self.form.diffusion])
         rows = [self.engine.row(model) for model in (one, other)]
         if not pairs.apart(dict(enumerate(rows))):
             return ""
@@ -441,66 +234,46 @@ class CompareTab:
         """What the race will cost, from runs measured here."""
         lang = common.language(request)
         try:
-            if pairs.named(values[self.kind]).brings == "picture" and not values[self.picture]:
+            if self.form.waits(values):
                 return ""
-            asked = self.race(values)
-            prices = [self.engine.price(r, self._uploads(values)) for r in asked.recipes]
+            asked = self.form.race(values)
+            prices = [self.engine.price(r, self.form.uploads(values)) for r in asked.recipes]
         except UserError as e:
             return common.refusal(e, lang)
         # with equal seconds each takes what the dearer one does
         both = (lambda each: 2 * max(each)) if asked.fair == "seconds" else sum
-        return common.price_line(common.together(prices, both), lang)
+        return price_line(together(prices, both), lang)
 
-    def linked(self, values: Mapping) -> str:
+    def address(self, values: Mapping) -> str:
         """The address of what the widgets ask for."""
-        return self.race(values).to_link()
+        return self.form.race(values).to_link()
 
-    def dropped(self, values: Mapping, request: gr.Request) -> dict:
-        """A race or a picture of ours, dropped: both sides come back, or the one that made the
-        picture.
-        """
-        lang = common.language(request)
-        try:
-            found = races.from_file(values[self.track.restore])
-            for recipe in found.recipes if isinstance(found, Race) else [found]:
-                self.engine.checked(recipe)
-            if isinstance(found, Race):
-                updates = self.restored(found, lang)
-            else:
-                kind, side = pairs.side_of(found, pairs.named(values[self.kind]))
-                updates = (
-                    {}
-                    if kind.id == values[self.kind]
-                    else self._kind_shown(kind, lang) | {self.kind: kind.id}
-                )
-                updates |= self._side_shown(kind, side, found, lang)
-        except UserError as e:
-            return {self.track.sentence: common.refusal(e, lang)}
+    @property
+    def filling_inputs(self) -> set:
+        """The kind of race that is shown now."""
+        return {self.form.kind}
+
+    @property
+    def filling_outputs(self) -> set:
+        """What `filled` fills."""
+        return {*self.asked, *self.form.by_kind, self.line}
+
+    def filled(self, asked: Recipe | Race, values: Mapping, lang: str) -> dict:
+        """Both sides of a race come back, or the one that made a picture."""
+        updates = self.form.shown(asked, pairs.named(values[self.form.kind]), lang)
+        first = asked.recipes[0] if isinstance(asked, Race) else asked
         said = say(lang, "The settings are back: press Race.")
-        if (found.recipes if isinstance(found, Race) else [found])[0].task in (
-            "upscale",
-            "translate",
-        ):
+        if TASKS[first.task].pictures:
             said = say(
                 lang,
                 "The settings are back. Choose the picture again: no upload is ever kept in a "
                 "recipe.",
             )
-        return updates | {self.track.sentence: common.plain("", said)}
-
-    def _uploads(self, values: Mapping) -> list[str]:
-        """The picture that both sides work on, where they work on one. Raises UserError where it is
-        missing.
-        """
-        if pairs.named(values[self.kind]).brings != "picture":
-            return []
-        if not values[self.picture]:
-            raise UserError("There is no picture yet: drop one into the box.")
-        return [values[self.picture]]
+        return updates | {self.line: common.plain("", said)}
 
     def _stopper(self, side: int) -> Any:
         def stop(request: gr.Request) -> None:
-            running = self._running.look(request.session_hash)
+            running = self.underway.look(request.session_hash)
             if running:
                 running.stopped.add(side)
 
@@ -511,8 +284,8 @@ class CompareTab:
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The race, as often as a browser can look."""
         lang, missing = common.language(request), False
-        kind = pairs.named(values[self.kind])
-        rows = [self.engine.row(values[model]) for model in (self.gan, self.diffusion)]
+        kind = pairs.named(values[self.form.kind])
+        rows = [self.engine.row(values[model]) for model in (self.form.gan, self.form.diffusion)]
         yield {
             self.go: gr.update(visible=False),
             self.stop: gr.update(visible=True),
@@ -524,14 +297,14 @@ class CompareTab:
         try:
             files.check_room()
             with (
-                self._running.of(request.session_hash) as held,
+                self.underway.of(request.session_hash) as held,
                 tempfile.TemporaryDirectory(prefix="ganapps-") as folder,
             ):
-                running = held.it = Running(self.race(values), names_of(kind, rows, lang))
+                running = held.it = Running(self.form.race(values), names_of(kind, rows, lang))
                 ended = ""
                 try:
                     yield from self.track.laps(
-                        self.engine, running, self._uploads(values), Path(folder), lang
+                        self.engine, running, self.form.uploads(values), Path(folder), lang
                     )
                 except RunEnded as e:
                     ended = common.refusal(e, lang)
@@ -541,7 +314,7 @@ class CompareTab:
         except UserError as e:
             missing = (
                 isinstance(e, WeightsError)
-                and (values[self.gan], values[self.diffusion]) != FACES.first
+                and (values[self.form.gan], values[self.form.diffusion]) != FACES.first
             )
             yield {
                 self.track.sentence: common.refusal(e, lang),
@@ -561,13 +334,9 @@ class CompareTab:
             ),
         }
 
-    def left(self, session: str | None) -> None:
-        """A visitor has gone: nothing of theirs stays in memory."""
-        self._running.take(session)
-
     def ended(self, values: Mapping, request: gr.Request) -> dict:
         """Stop: the clock stands, what is there stays, and its figures are told."""
-        lang, running = common.language(request), self._running.take(request.session_hash)
+        lang, running = common.language(request), self.underway.take(request.session_hash)
         update = {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
         if running is None or running.lap is None:
             return update | {self.track.sentence: common.plain("", say(lang, "stopped"))}
@@ -575,8 +344,3 @@ class CompareTab:
             lane.stopped = True
         rows = [self.engine.row(r.checkpoint) for r in running.asked.recipes]
         return update | self.track.told(running, running.lap, rows, lang)
-
-
-def _setting(task: str, name: str, **otherwise: Any) -> Any:
-    """The widget of a setting that one of the tasks here has."""
-    return made(TASKS[task].settings[name], "compare", **otherwise)

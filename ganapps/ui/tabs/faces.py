@@ -3,79 +3,51 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
 from gradio.blocks import Block
 
 from ganapps.engine import Engine, Result
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
-from ganapps.recipe import Recipe, from_file, from_json
+from ganapps.recipe import Recipe, from_json
 from ganapps.report import size
-from ganapps.tasks.table import TASKS
-from ganapps.ui.parts import cards, common
-from ganapps.ui.parts.own_file import OwnFile
-from ganapps.ui.parts.settings import Widgets
+from ganapps.ui.parts import common
+from ganapps.ui.parts.labels import Labels
+from ganapps.ui.parts.model_tab import ModelTab
+from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
 # what the strip and the film take of the widgets; for their other settings they have defaults
-TAKEN = {"strip": ("seed", "noise"), "loop": ("seed", "count", "psi", "noise")}
+TAKEN = {
+    "strip": ("seed", "noise", "labels"),
+    "loop": ("seed", "count", "psi", "noise", "labels"),
+}
+SEEDS = range(2, 7)  # through how many faces a film may go
+# tasks whose recipes the wall draws, though no button here asks for them
+MADE_OF_FACES = ("edit", "drag", "breed", "say", "export")
 
 
-@dataclass(frozen=True)
-class Controls:
-    """The named labels of one model: the boxes to tick and the components they reveal."""
+class FacesTab(ModelTab):
+    """What drawing faces has of its own: a wall of them, labels, the strip, the film."""
 
-    checkpoint: str
-    group: gr.Group
-    ticks: gr.CheckboxGroup
-    by_id: Mapping[str, gr.components.Component]
+    name = "faces"
+    title = "Faces"
+    shows = ("faces", "strip", "loop", "walk", *MADE_OF_FACES)
+    loading = common.BUSY  # it draws
 
-    def chosen(self, values: Mapping) -> dict[str, Any]:
-        """The labels a person set."""
-        return {name: values[self.by_id[name]] for name in values[self.ticks]}
-
-
-class FacesTab:
-    """The widgets of the tab, and how they turn into a recipe and back."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.first = common.here_first(engine, "faces")
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
+        super().__init__(engine, receivers, t("Generate"))
         self.opening = Recipe("faces", self.first.id)  # the wall that a page opens with
         self._wall: list[Result] | None = None
-        self.widgets = Widgets("faces")
-        with gr.Row(elem_classes="room"):
-            with gr.Column(elem_classes="panel"):
-                self._panel()
-            with gr.Column(elem_classes="result"):
-                self._result()
-            with gr.Column(elem_classes="more"):
-                self._more()
-        self.asked = {
-            self.model,
-            self.own,
-            *self.widgets,
-            self.precision,
-            *self.weights.asked,
-            *(c for k in self.controls for c in (k.ticks, *k.by_id.values())),
-        }
-        self._events()
 
     # -- what stands where
 
-    def _panel(self) -> None:
-        self.model = gr.Dropdown(
-            common.choices(self.engine, "faces", "en"),
-            value=self.first.id,
-            label=t("Model"),
-            elem_id="faces-model",
-            filterable=False,
-        )
-        self.chips = gr.HTML(cards.chips(self.first, True, "en"))
+    def panel(self) -> None:
+        """The seed, the variety, how many."""
         self.seed = self.widgets.make("seed")
         with gr.Row(elem_classes="pair"):
             self.random = gr.Button(t("Random"), size="sm")
@@ -83,40 +55,9 @@ class FacesTab:
         with gr.Group():
             self.widgets.make("psi")
             self.count = self.widgets.make("count")
-        self.widgets.make_usual()
-        self.go = gr.Button(t("Generate"), variant="primary", size="lg", elem_id="faces-go")
-        self.stop = gr.Button(
-            t("Stop"), variant="stop", size="lg", visible=False, elem_id="faces-stop"
-        )
-        self.price = gr.HTML('<div class="price"></div>', elem_id="faces-price")
 
-    def _controls(self, checkpoint: Checkpoint) -> Controls:
-        """Ticking a label reveals its slider, list or colour; what is not ticked is left to the
-        seed.
-        """
-        labels = self.engine.controls(checkpoint)
-        with gr.Group(visible=checkpoint == self.first, elem_classes="describe") as group:
-            ticks = gr.CheckboxGroup(
-                [(c["title"], c["id"]) for c in labels],
-                label=t("Describe the face"),
-                info=t("What you leave out, the seed decides."),
-                elem_id=f"faces-ticks-{checkpoint.id}",
-            )
-            by_id = {c["id"]: _control(c) for c in labels}
-        names, widgets = list(by_id), list(by_id.values())
-        ticks.change(
-            lambda ticked: (
-                [gr.update(visible=n in ticked) for n in names]
-                if len(names) > 1
-                else gr.update(visible=bool(ticked))
-            ),
-            ticks,
-            widgets,
-            **common.QUIET,
-        )
-        return Controls(checkpoint.id, group, ticks, by_id)
-
-    def _result(self) -> None:
+    def result_column(self) -> None:
+        """The wall, what one can do with it, the strip and the film."""
         self.wall = gr.Gallery(
             label=t("Faces"),
             show_label=False,
@@ -140,21 +81,8 @@ class FacesTab:
                 t("From average to wild"), size="sm", elem_id="faces-strip-go"
             )
             self.film_go = gr.Button(t("Film through these"), size="sm", elem_id="faces-film-go")
-            self.sends = {
-                "upscale": gr.Button(t("Send to Upscale"), size="sm", elem_id="faces-send-upscale"),
-                "translate": gr.Button(
-                    t("Send to Translate"), size="sm", elem_id="faces-send-translate"
-                ),
-            }
-            self.restore = common.by_path(
-                gr.UploadButton(
-                    t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
-                    file_types=[".png", ".json"],
-                    size="sm",
-                    elem_id="faces-restore",
-                    elem_classes="restore",
-                )
-            )
+            self.make_sends()
+            self.make_restore()
         self.strip = gr.Gallery(
             label=t("From average to wild"),
             show_label=False,
@@ -183,68 +111,71 @@ class FacesTab:
         self.files, self.at = gr.State([]), gr.State(None)  # their files, and which one was clicked
         self.used = gr.State("0")  # the seed of the last run
 
-    def _more(self) -> None:
-        self.controls = [
-            self._controls(c) for c in self.engine.rows("faces") if self.engine.controls(c)
+    def more_column(self) -> None:
+        """The labels of each model that has any, above the rest."""
+        self.labels = [
+            Labels(row.id, self.engine.controls(row), visible=row == self.first)
+            for row in self.engine.rows("faces")
+            if self.engine.controls(row)
         ]
-        with gr.Accordion(t("More"), open=False, elem_id="faces-more"):
-            self.widgets.make_seldom()
-            self.precision = gr.Dropdown(
-                ["auto", "float32", "bfloat16", "float16"],
-                value="auto",
-                label=t("Precision"),
-                filterable=False,
-            )
-            self.own = gr.Textbox(
-                "",
-                label=t("Another checkpoint of the Hub"),
-                placeholder="owner/repo:file@revision",
-                max_lines=1,
-                max_length=300,
-                elem_id="faces-own",
-            )
-            self.weights = OwnFile(self.engine, "faces")
-        with gr.Accordion(t("About this model"), open=False, elem_id="faces-about"):
-            self.card = gr.HTML(cards.card(self.first, True, "en"))
+        for labels in self.labels:
+            self.extra_widgets += labels.asked
+        super().more_column()
+
+    def more(self) -> None:
+        """What few people turn, above the precision."""
+        self.widgets.make_seldom()
 
     # -- widgets -> recipe -> widgets
 
-    def recipe(self, values: Mapping, task: str = "faces") -> Recipe:
-        """What the widgets ask for."""
-        checkpoint = self.weights.checkpoint(values, values[self.own].strip() or values[self.model])
-        labels = next((k.chosen(values) for k in self.controls if k.checkpoint == checkpoint), {})
-        settings = self.widgets.asked(values, lambda name: name in TAKEN.get(task, (name,)))
-        if task == "loop":
-            settings["count"] = min(6, max(2, int(settings["count"])))
-        settings["labels"] = labels or None
-        return Recipe(task, checkpoint, settings, values[self.precision])
+    def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
+        """The labels of the model."""
+        for labels in self.labels:
+            if row and labels.model == row.id:
+                return {"labels": labels.chosen(values) or None}
+        return {"labels": None}
 
-    def restored(self, recipe: Recipe) -> dict:
-        """Updates that show a checked recipe in the widgets."""
-        usual = {name: declared.default for name, declared in self.widgets.declared.items()}
-        settings = {**usual, **recipe.settings}
-        known = self.engine.row(recipe.checkpoint) is not None
-        updates: dict[Block, Any] = {
-            self.model: recipe.checkpoint if known else gr.skip(),
-            self.own: "" if known else recipe.checkpoint,
-            self.precision: recipe.precision,
-        }
-        updates |= self.widgets.restored(settings)
-        for controls in self.controls:
-            chosen = (settings["labels"] or {}) if controls.checkpoint == recipe.checkpoint else {}
-            updates[controls.ticks] = list(chosen)
-            updates |= {
-                w: gr.update(value=chosen[n], visible=True)
-                if n in chosen
-                else gr.update(visible=False)
-                for n, w in controls.by_id.items()
-            }
+    def asked_of(self, task: str, values: Mapping) -> Recipe:
+        """What the widgets ask of the strip or the film."""
+        asked = self.recipe(values)
+        settings = {n: value for n, value in asked.settings.items() if n in TAKEN[task]}
+        if "count" in settings:
+            settings["count"] = min(max(int(settings["count"]), SEEDS[0]), SEEDS[-1])
+        return replace(asked, task=task, settings=settings)
+
+    def restored(self, recipe: Recipe, lang: str) -> dict:
+        """The settings, the task's defaults where the recipe is of a strip or a film; labels."""
+        declared = self.widgets.declared
+        usual = {name: setting.default for name, setting in declared.items()}
+        updates = self.widgets.restored({**usual, **recipe.settings})
+        for labels in self.labels:
+            updates |= labels.restored(recipe)
         return updates
+
+    def model_chosen(self, row: Checkpoint, lang: str) -> dict:
+        """Its labels."""
+        return {labels.group: gr.update(visible=labels.model == row.id) for labels in self.labels}
+
+    def came_back(self, recipe: Recipe) -> Message:
+        """Nothing is missing, where a button here asks for it."""
+        if recipe.task in MADE_OF_FACES:
+            return Message(
+                "This was made by the task {task}: its link or python -m ganapps run makes it "
+                "again.",
+                task=recipe.task,
+            )
+        return Message("The settings of this picture are back: press Generate.")
 
     # -- what happens when
 
-    def _events(self) -> None:
-        running = [
+    def changes_price(self) -> list:
+        """How many, and how exactly."""
+        return [self.count, self.precision]
+
+    @property
+    def _running(self) -> list:
+        """What a run fills."""
+        return [
             self.wall,
             self.line,
             self.instead,
@@ -257,42 +188,24 @@ class FacesTab:
             self.go,
             self.stop,
         ]
+
+    def events(self) -> None:
+        """What the buttons do."""
+        buttons = [self.line, self.go, self.stop]
         asked = self.asked
-        go = gr.on(
-            [self.go.click, self.seed.submit],
-            self.generate,
-            asked,
-            running,
-            show_progress="hidden",
-            api_visibility="private",
-            **common.DEVICE,
-        )
-        strip = self.strip_go.click(
-            self.extra("strip", self.strip),
-            asked,
-            [self.strip, self.line, self.go, self.stop],
-            show_progress="hidden",
-            api_visibility="private",
-            **common.DEVICE,
-        )
-        film = self.film_go.click(
-            self.extra("loop", self.film),
-            asked,
-            [self.film, self.line, self.go, self.stop],
-            show_progress="hidden",
-            api_visibility="private",
-            **common.DEVICE,
-        )
-        self.opening_outputs = [
-            *asked - self.weights.asked,
-            *running,
-            self.chips,
-            self.card,
-            *self.weights.opened("en"),
+        strip, film = self.extra("strip", self.strip), self.extra("loop", self.film)
+        runs = [
+            gr.on(
+                [self.go.click, self.seed.submit],
+                self.generate,
+                asked,
+                self._running,
+                **common.BUSY,
+            ),
+            self.strip_go.click(strip, asked, [self.strip, *buttons], **common.BUSY),
+            self.film_go.click(film, asked, [self.film, *buttons], **common.BUSY),
         ]
-        common.stops(
-            self.stop, [go, strip, film], self.stopped, self.line, [self.line, self.go, self.stop]
-        )
+        common.stops(self.stop, runs, self.stopped, self.line, buttons)
         self.random.click(lambda: str(random.randrange(2**32)), None, self.seed, **common.QUIET)
         self.last.click(lambda seed: seed, self.used, self.seed, **common.QUIET)
         self.wall.select(self.picked, self.made, [self.seed, self.at], **common.QUIET)
@@ -300,61 +213,35 @@ class FacesTab:
         self.instead.click(
             lambda: (self.first.id, "", None),
             None,
-            [self.model, self.own, self.weights.box],
+            [self.model, self.place, self.weights.box],
             **common.QUIET,
         )
-        self.restore.upload(
-            self.dropped, self.restore, [*asked - self.weights.asked, self.line], **common.QUIET
-        )
-        self.model.change(
-            self.chosen,
-            self.model,
-            [self.chips, self.card, *(k.group for k in self.controls)],
-            **common.QUIET,
-        )
-        self.weights.listen(self.model, self.chips, self.card, self.line)
-        gr.on(
-            [
-                self.model.change,
-                self.weights.name.change,
-                self.count.change,
-                self.own.change,
-                self.precision.change,
-                self.line.change,
-            ],
-            self.priced,
-            asked,
-            self.price,
-            trigger_mode="always_last",
-            **common.QUIET,
-        )
+
+    # -- the first visit
+
+    @property
+    def opening_outputs(self) -> list:
+        """What `opened` fills."""
+        return list({*super().opening_outputs, *self._running})
 
     def opened(self, request: gr.Request) -> Iterator[dict]:
         """The first visit: the faces of the link, or of the default seed, without a click."""
         lang = common.language(request)
         recipe, said = self.opening, None
         try:
-            linked = self.engine.linked(dict(request.query_params))
-            if linked and linked.task in TASKS and TASKS[linked.task].models == "faces":
+            linked = self.linked(dict(request.query_params))
+            if linked:
                 self.engine.checked(linked)
                 recipe = linked
         except UserError as e:
             said = common.refusal(e, lang)
-        checkpoint = self.engine.row(recipe.checkpoint) or self.first
-        model = gr.update(choices=common.choices(self.engine, "faces", lang), value=checkpoint.id)
-        here = self.engine.here(checkpoint)
-        yield {
-            **self.restored(self.engine.checked(recipe)[0]),
-            self.model: model,
-            self.chips: cards.chips(checkpoint, here, lang),
-            self.card: cards.card(checkpoint, here, lang),
-        }
+        shown = self.shown(self.engine.checked(recipe)[0], lang)
+        yield shown | self.greeted(shown[self.model], lang)
         offer = self._offer(recipe, lang)
         if offer:
             yield {self.line: common.plain("", offer)}
         else:
             yield from self._shown(recipe, lang)
-        yield self.weights.opened(lang)
         if said:
             yield {self.line: said}
 
@@ -381,6 +268,8 @@ class FacesTab:
             model=recipe.checkpoint[:120],
         )
 
+    # -- what runs
+
     def generate(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The wall, picture by picture."""
         yield from self._shown(
@@ -390,7 +279,7 @@ class FacesTab:
     def _shown(self, recipe: Recipe, lang: str, weights: str | None = None) -> Iterator[dict]:
         # what was drawn before is there at once: nothing to stop
         if not (recipe == self.opening and self._wall):
-            yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
+            yield self.busy(True)
         missing = False
         for shown in common.show(self._results(recipe, weights), recipe, lang):
             update: dict[Block, Any] = {self.line: shown.line}
@@ -400,19 +289,14 @@ class FacesTab:
                 update |= {
                     self.archive: common.download(shown.archive, "Download all", lang),
                     self.link: shown.recipe.to_link(),
-                    self.used: str(shown.recipe.settings["seed"]),
+                    self.used: str(shown.recipe.settings.get("seed", 0)),
                     self.at: None,
                     self.files: [path for path, _ in shown.files],
                 }
             missing = shown.missing and recipe.checkpoint != self.first.id
             yield update
-        yield {
-            self.go: gr.update(visible=True),
-            self.stop: gr.update(visible=False),
-            self.instead: gr.update(
-                visible=missing, value=say(lang, "Use {model} instead", model=self.first.title)
-            ),
-        }
+        instead = say(lang, "Use {model} instead", model=self.first.title)
+        yield self.busy(False) | {self.instead: gr.update(visible=missing, value=instead)}
 
     def _results(self, recipe: Recipe, weights: str | None) -> Iterator[Result]:
         """The run; the wall of the first visit is drawn once and kept, so that a visit costs
@@ -431,8 +315,8 @@ class FacesTab:
         """The handler that shows a strip or a film in its place."""
 
         def run(values: Mapping, request: gr.Request) -> Iterator[dict]:
-            recipe, lang = self.recipe(values, task), common.language(request)
-            yield {self.go: gr.update(visible=False), self.stop: gr.update(visible=True)}
+            recipe, lang = self.asked_of(task, values), common.language(request)
+            yield self.busy(True)
             for shown in common.show(
                 self.engine.run(recipe, (), self.weights.path(values)), recipe, lang
             ):
@@ -440,76 +324,29 @@ class FacesTab:
                 yield {self.line: shown.line} | (
                     {place: files} if files and not shown.moved else {}
                 )
-            yield {self.go: gr.update(visible=True), self.stop: gr.update(visible=False)}
+            yield self.busy(False)
 
         return run
 
-    def stopped(self, line: str, request: gr.Request) -> tuple:
+    def stopped(self, line: str, request: gr.Request) -> dict:
         """Stop: what is there stays, and the line says so."""
         said = common.plain(line, say(common.language(request), "stopped"))
-        return said, gr.update(visible=True), gr.update(visible=False)
+        return self.busy(False) | {self.line: said}
 
     def picked(self, made: list[str], event: gr.SelectData) -> tuple:
         """A click on a picture takes its seed; it is the one to send on."""
-        return (
-            (str(from_json(made[event.index]).settings["seed"]), event.index)
-            if event.index < len(made)
-            else (gr.skip(), gr.skip())
-        )
+        if event.index >= len(made):
+            return gr.skip(), gr.skip()
+        return str(from_json(made[event.index]).settings["seed"]), event.index
 
-    def dropped(self, path: str, request: gr.Request) -> dict:
-        """A PNG of ours, dropped: its settings come back."""
-        lang = common.language(request)
-        try:
-            recipe = from_file(path)
-            if TASKS.get(recipe.task, TASKS["faces"]).models != "faces":
-                raise UserError("This picture was made on another tab: drop it there.")
-            return {
-                **self.restored(self.engine.checked(recipe)[0]),
-                self.line: common.plain(
-                    "", say(lang, "The settings of this picture are back: press Generate.")
-                ),
-            }
-        except UserError as e:
-            return {self.line: common.refusal(e, lang)}
+    @property
+    def result_inputs(self) -> set:
+        """The wall's files, and which one was clicked."""
+        return {self.files, self.at}
 
-    def chosen(self, model: str, request: gr.Request) -> list:
-        """Another model: its chips, card and labels."""
-        lang = common.language(request)
-        checkpoint = common.row(self.engine, model)
-        here = self.engine.here(checkpoint)
-        groups = [gr.update(visible=k.checkpoint == model) for k in self.controls]
-        return [cards.chips(checkpoint, here, lang), cards.card(checkpoint, here, lang), *groups]
-
-    def priced(self, values: Mapping, request: gr.Request) -> str:
-        """The price of what the widgets ask for."""
-        lang = common.language(request)
-        try:
-            return common.price_line(self.engine.price(self.recipe(values)), lang)
-        except UserError as e:
-            return common.refusal(e, lang)
-
-
-def _control(control: Mapping[str, Any]) -> gr.components.Component:
-    label = t(control["title"])
-    if control["kind"] == "choice":
-        options = list(control["options"])
-        return gr.Dropdown(
-            [(o, o) for o in options],
-            value=options[0],
-            label=label,
-            visible=False,
-            filterable=len(options) > 12,
-        )
-    if control["kind"] == "colour":
-        return gr.ColorPicker("#7799cc", label=label, visible=False)
-    middle = (control["min"] + control["max"]) / 2
-    step = control.get("step", 1)
-    return gr.Slider(
-        control["min"],
-        control["max"],
-        round(middle / step) * step,
-        step=step,
-        label=label,
-        visible=False,
-    )
+    def result(self, values: Mapping) -> str | None:
+        """The face that was clicked, else the last one."""
+        drawn, at = values[self.files], values[self.at]
+        if at is not None and at < len(drawn):
+            return drawn[at]
+        return drawn[-1] if drawn else None

@@ -4,7 +4,7 @@ twin can take it back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,11 @@ from ganapps.engine import FACE, Engine
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_json
-from ganapps.ui.parts import common, cycle
+from ganapps.ui.parts import common, cycle, keeping
 from ganapps.ui.parts.before_after import Last
 from ganapps.ui.parts.dials import DIALS
 from ganapps.ui.parts.picture_tab import PictureTab, Words
+from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
 SMALL = 256  # pixels of the longer side of the picture on which all models are tried
@@ -26,17 +27,20 @@ SMALL = 256  # pixels of the longer side of the picture on which all models are 
 class TranslateTab(PictureTab):
     """What translating has of its own: styles, the other direction, the cycle check."""
 
-    def __init__(self, engine: Engine) -> None:
+    name = "translate"
+    title = "Translate"
+    shows = ("translate",)
+    send = "Send to Translate"
+
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(
             engine,
-            "translate",
+            receivers,
             Words(
                 t("Translate"),
                 t("Translate all"),
                 t("Every model on it"),
                 "example: coffee, photo-to-painting",
-                "upscale",
-                t("Send to Upscale"),
             ),
         )
 
@@ -63,7 +67,7 @@ class TranslateTab(PictureTab):
         self.prompt = self.widgets.make(
             "prompt", visible=self.takes("prompt", self.first), max_lines=3
         )
-        self.own_widgets += [self.style, self.face]
+        self.extra_widgets += [self.style, self.face]
 
     def actions(self) -> None:
         """The cycle check."""
@@ -93,19 +97,19 @@ class TranslateTab(PictureTab):
             return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
         return {}
 
-    def restored(self, recipe: Recipe) -> dict:
+    def restored(self, recipe: Recipe, lang: str) -> dict:
         """The style, the attributes, the words."""
         row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
         network = row.network if row else ""
         style = next(iter(chosen), "0")
         known = _attributes(row)
-        return super().restored(recipe) | {
+        return super().restored(recipe, lang) | {
             self.style: gr.update(
                 value=int(style) if style.isdecimal() and len(style) < 3 else 0,
                 visible=self.engine.takes(network, "style"),
             ),
             self.face: gr.update(
-                choices=known,
+                choices=[(say(lang, name), name) for name in known],
                 value=[name for name in chosen if name in known],
                 visible=self.engine.takes(network, "face"),
             ),
@@ -114,7 +118,7 @@ class TranslateTab(PictureTab):
             ),
         }
 
-    def own_events(self) -> list:
+    def running_events(self) -> list:
         """The other direction; there and back."""
         self.switch.click(
             lambda model: common.row(self.engine, model).back or model,
@@ -126,7 +130,7 @@ class TranslateTab(PictureTab):
             self.cycle_go.click(
                 self.and_back,
                 {self.area.last, self.area.traces},
-                [self.cycle, self.area.line, self.go, self.stop],
+                [self.cycle, self.line, self.go, self.stop],
                 **common.BUSY,
             )
         ]
@@ -188,12 +192,12 @@ class TranslateTab(PictureTab):
         lang = common.language(request)
         last: Last | None = values[self.area.last]
         if not last:
-            yield {self.area.line: common.refusal(UserError("Translate a picture first."), lang)}
+            yield {self.line: common.refusal(UserError("Translate a picture first."), lang)}
             return
         row = self.engine.row(from_json(last.recipe).checkpoint)
         if row is None or not row.back:
             yield {
-                self.area.line: common.refusal(
+                self.line: common.refusal(
                     UserError(
                         "The model of this result has no twin that goes back: choose one that has, "
                         "and translate again."
@@ -208,12 +212,12 @@ class TranslateTab(PictureTab):
                 self.engine,
                 last,
                 row,
-                lambda picture: self.area.address(picture, values[self.area.traces]),
+                lambda picture: keeping.address(picture, values[self.area.traces]),
                 lang,
             ):
-                yield {self.area.line: line, self.cycle: found}
+                yield {self.line: line, self.cycle: found}
         except UserError as e:  # there is no room for its pictures
-            yield {self.area.line: common.refusal(e, lang)}
+            yield {self.line: common.refusal(e, lang)}
         yield self.busy(False)
 
 

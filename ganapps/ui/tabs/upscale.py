@@ -5,7 +5,7 @@ and what was invented.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.before_after import figures_line, picture_box
 from ganapps.ui.parts.picture_tab import PictureTab, Words
+from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
 CROP = 96  # pixels a side of the part on which all models are tried
@@ -36,17 +37,20 @@ class UpscaleTab(PictureTab):
     try all models on, heat maps.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    name = "upscale"
+    title = "Upscale"
+    shows = ("upscale",)
+    send = "Send to Upscale"
+
+    def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(
             engine,
-            "upscale",
+            receivers,
             Words(
                 t("Enlarge"),
                 t("Enlarge all"),
                 t("Every model on a crop"),
                 "example: cat, realesrgan-x4plus",
-                "translate",
-                t("Send to Translate"),
             ),
         )
 
@@ -60,7 +64,7 @@ class UpscaleTab(PictureTab):
         self.denoise = self.widgets.make(
             "denoise", value=0.5, visible=self.takes("denoise", self.first)
         )
-        self.own_widgets.append(self.size)
+        self.extra_widgets.append(self.size)
 
     def below(self) -> None:
         """Where the crop is, and what was invented."""
@@ -95,7 +99,7 @@ class UpscaleTab(PictureTab):
         self.widgets.make("tile")
         self.widgets.make("sixteen_bit")
         self.truth = picture_box(t("The true picture, to measure against"), "upscale-truth")
-        self.beside_widgets += [self.truth, self.crop]
+        self.run_widgets += [self.truth, self.crop]
 
     def takes(self, name: str, row: Checkpoint | None) -> bool:
         """How much noise is removed is for some networks only; a width is one of the sizes."""
@@ -109,11 +113,11 @@ class UpscaleTab(PictureTab):
             return {"width": int(values[self.width] or 0)}
         return {} if values[self.size] == "own" else {"scale": float(values[self.size])}
 
-    def restored(self, recipe: Recipe) -> dict:
+    def restored(self, recipe: Recipe, lang: str) -> dict:
         """The size; noise, whose None is all of it."""
         s = recipe.settings
         size = "width" if s["width"] else f"{s['scale']:g}" if s["scale"] in (2, 3, 4, 8) else "own"
-        return super().restored(recipe) | {
+        return super().restored(recipe, lang) | {
             self.size: size,
             self.width: gr.update(value=s["width"] or 1920, visible=size == "width"),
             self.denoise: 1.0 if s["denoise"] is None else s["denoise"],
@@ -125,7 +129,7 @@ class UpscaleTab(PictureTab):
             row, lang
         )
 
-    def own_events(self) -> list:
+    def running_events(self) -> list:
         """The width where it is asked for. (A drag on the picture fills the crop's field:
         window.js.)
         """
@@ -139,7 +143,7 @@ class UpscaleTab(PictureTab):
         kept = shown.kept[-1]
         traces = values[self.area.traces]
         heat = [
-            (self.area.file_of(kept.beside[n], traces), say(lang, n))
+            (keeping.shown_file(kept.beside[n], traces), say(lang, n))
             for n in ("contradicted", "invented")
             if n in kept.beside
         ]

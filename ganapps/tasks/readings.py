@@ -1,0 +1,55 @@
+"""What changed between two faces, in words: a linear reading of labels from their pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn import functional as F
+
+LEAST = 0.1  # of a label's whole way: less is not worth a word
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A linear map from pixels to labels.
+
+    `weight` [3 * side * side, K] takes pictures of that side in -1 to 1, `names` are those of the K
+    labels. Only differences of two readings mean something.
+    """
+
+    weight: Tensor
+    names: tuple[str, ...]
+    side: int
+
+    def change(self, before: Tensor, after: Tensor) -> dict[str, float]:
+        """By how much each label changed from one picture [1, 3, H, W] to another."""
+        differences = self._pixels(after) - self._pixels(before)
+        changed = differences @ self.weight.to(after.device)
+        return dict(zip(self.names, changed[0].tolist()))
+
+    def _pixels(self, x: Tensor) -> Tensor:
+        return F.adaptive_avg_pool2d(x.float().clamp(-1, 1), self.side).flatten(1)
+
+
+def along(changed: Mapping[str, float], way: Mapping[str, float]) -> float | None:
+    """How much of a `way` (label -> its change over all of it) was gone; None where less than half
+    of the way is read.
+    """
+    read = {name: step for name, step in way.items() if name in changed}
+    whole = sum(step**2 for step in way.values())
+    seen = sum(step**2 for step in read.values())
+    if whole == 0 or seen < whole / 2:
+        return None
+    return sum(changed[name] * step for name, step in read.items()) / seen
+
+
+def worth_saying(moved: Mapping[str, float | None], own: str) -> dict[str, float]:
+    """What moved enough to be told, the most first; `own` always, where it is read."""
+    told = {
+        name: round(value, 2)
+        for name, value in moved.items()
+        if value is not None and (name == own or abs(value) >= LEAST)
+    }
+    return dict(sorted(told.items(), key=lambda item: (item[0] != own, -abs(item[1]))))

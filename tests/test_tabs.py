@@ -1,0 +1,117 @@
+"""The table of tabs: each task has one tab, which its links open and its files come back on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any, get_args
+
+import gradio as gr
+import pytest
+
+from ganapps.engine import Engine
+from ganapps.recipe import Recipe
+from ganapps.tasks.sampling import Scheduler
+from ganapps.tasks.table import TASKS
+from ganapps.ui.parts import choices, sending
+from ganapps.ui.parts.tab import RACE, Tab
+from ganapps.ui.tabs.compare import CompareTab
+from ganapps.ui.tabs.table import TABS
+from ganapps.ui.words import chinese
+
+
+@pytest.fixture(scope="module")
+def there(engine: Engine) -> list[Tab]:
+    """The tabs of a window that nobody serves."""
+    with gr.Blocks():
+        return [tab(engine, sending.receivers(TABS, tab)) for tab in TABS]
+
+
+def opened(query: dict[str, str]) -> Any:
+    return sending.opened(TABS, SimpleNamespace(query_params=query)).get("selected")
+
+
+def test_each_task_opens_one_tab() -> None:
+    assert Counter(task for tab in TABS for task in tab.shows) == Counter([*TASKS, RACE])
+    assert {task for tab in TABS for task in tab.also} <= set(TASKS)
+    assert len({tab.name for tab in TABS}) == len(TABS)
+
+
+@pytest.mark.parametrize(
+    ("query", "tab"),
+    [
+        ({"task": "upscale", "checkpoint": "spanx4"}, "upscale"),
+        ({"task": "loop", "checkpoint": "heads-64"}, "faces"),
+        ({"task": "denoise", "checkpoint": "heads-ddpm-64"}, "compare"),
+        ({"task": "compare"}, "compare"),
+        ({"race": "pictures", "gan": "task=faces&checkpoint=heads-64"}, "compare"),
+        ({"task": "nothing"}, None),
+        ({}, None),
+    ],
+)
+def test_a_link_opens_the_tab_of_its_task(query: dict[str, str], tab: str | None) -> None:
+    assert opened(query) == tab
+
+
+def test_a_link_of_one_diffusion_model_fills_its_side_of_the_race(there: list[Tab]) -> None:
+    (tab,) = [tab for tab in there if isinstance(tab, CompareTab)]
+    query = {"task": "denoise", "checkpoint": "heads-ddpm-64", "steps": "7", "seed": "31"}
+    shown = tab.opened(SimpleNamespace(query_params=query, headers={}))
+    assert (shown[tab.form.steps], shown[tab.form.seed]) == (7, "31")
+
+
+def test_a_result_can_be_sent_to_every_other_tab_that_takes_pictures(there: list[Tab]) -> None:
+    names = {tab.name: [to.name for to in sending.receivers(TABS, tab)] for tab in TABS}
+    pictures = [tab.name for tab in TABS if tab.send]
+    assert names["faces"] == pictures and len(pictures) > 1
+    assert "upscale" not in names["upscale"]
+    laid_out = [tab for tab in there if tab.sends]
+    assert len(laid_out) > 2 and all(list(tab.sends) == names[tab.name] for tab in laid_out)
+
+
+def test_each_tab_that_takes_pictures_has_a_box_for_them(there: list[Tab]) -> None:
+    assert all(tab.picture.elem_id == f"{tab.name}-picture" for tab in there if tab.send)
+
+
+# what a recipe of a task can't do without
+NEEDED: dict[str, dict[str, Any]] = {
+    "drag": {"points": [[1, 1, 2, 2]]},
+    "breed": {"family": {"ada": {"seed": 1}, "ben": {"seed": 2}}, "parents": ["ada", "ben"]},
+    "say": {"sentence": "an old woman"},
+}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_comes_back_on_its_tab(task: str, engine: Engine, there: list[Tab]) -> None:
+    models = TASKS[task].models
+    recipe = Recipe(task, next(row.id for row in engine.rows(models)), NEEDED.get(task, {}))
+    for tab in there:
+        home = sending.home(recipe, tab, there)
+        assert home is tab or task in home.shows
+        values = {box: box.value for box in home.filling_inputs}
+        updates = home.filled(recipe, values, "en")
+        assert set(updates) <= home.filling_outputs and home.line in updates
+
+
+def test_a_price_needs_only_what_is_asked(there: list[Tab]) -> None:
+    for tab in there:
+        values = {widget: widget.value for widget in tab.asked}
+        assert isinstance(tab.priced(values, SimpleNamespace(headers={})), str), tab.name
+
+
+# names of samplers and number formats, which are the same everywhere
+TECHNICAL = {*get_args(Scheduler), "float32", "bfloat16", "float16"}
+
+
+def test_every_choice_is_there_in_chinese(there: list[Tab]) -> None:
+    boxes = [box for tab in there for box in choices.boxes(tab.asked - tab.models)]
+    words = {words for box in boxes for words, _ in box.choices}
+    assert {"fixed", "as the model does", "Ancestry", "dark frame", "equal seconds"} <= words
+    assert words - TECHNICAL - set(chinese()) == set()
+
+
+def test_choices_are_said_in_the_visitor_s_language(there: list[Tab]) -> None:
+    (noise,) = [box for box in choices.boxes(there[0].asked) if box.elem_id == "faces-noise"]
+    (said,) = choices.said([noise], "zh").values()
+    assert said["choices"] == [("固定", "const"), ("由种子决定", "random"), ("无", "none")]
+    assert choices.said([noise], "en") == {noise: gr.skip()}
