@@ -115,13 +115,14 @@ def main() -> None:
         window = ui.build(engine.start(options.device, options.offline), options.time_limit)
     except UserError as e:
         sys.exit(str(e))
+    hosts = ui.known_hosts(options.host, options.host_name, options.share)
     try:
         window.launch(
             server_name=options.host,
             server_port=options.port,
             share=options.share,
             auth=login,
-            **ui.launch_settings(ui.known_hosts(options.host, options.host_name, options.share)),
+            **ui.launch_settings(hosts, locked=login is not None),
         )
     except OSError as e:
         sys.exit(f"Port {options.port} can't be used: {e}. Choose another one with --port.")

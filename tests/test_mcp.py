@@ -13,6 +13,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from ganapps import ui
 from ganapps.engine import Engine
 from tests.window import served
 
@@ -59,3 +60,8 @@ def test_an_address_of_elsewhere_is_refused(address: str) -> None:
     arguments = {"picture": "http://127.0.0.1:1/cat.png", "model": "spanx4"}
     answer = call(address, "tools/call", name="upscale", arguments=arguments)
     assert answer["isError"] and "was brought here" in answer["content"][0]["text"]
+
+
+def test_where_a_password_is_set_that_door_is_shut() -> None:
+    assert ui.launch_settings()["mcp_server"]
+    assert not ui.launch_settings(locked=True)["mcp_server"]
