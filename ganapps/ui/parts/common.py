@@ -157,7 +157,7 @@ def report_line(
     """The report under a result; while it runs, with a bar."""
     parts = [
         re.sub(r"^(sha256:.{12}).*", r"\1", report.checkpoint),
-        f"{report.device} {report.precision}",
+        report.computed,
         say(
             lang,
             "{count:picture|pictures} in {seconds}",
