@@ -5,7 +5,9 @@ import logging
 import math
 import os
 import sys
+from pathlib import Path
 
+DATA = Path("/data")  # a Space's own storage, where it has some
 HERE_ONLY = (None, "127.0.0.1", "localhost", "::1")  # hosts that nobody else can reach
 
 
@@ -75,11 +77,20 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def stay_on(data: Path) -> None:
+    """Models and prices go where a restart of a Space leaves them, if it has such a place."""
+    if data.is_dir() and os.access(data, os.W_OK):
+        os.environ.setdefault("HF_HOME", str(data / "huggingface"))
+        os.environ.setdefault("GANAPPS_CACHE", str(data / "ganapps"))
+
+
 def main() -> None:
     """Start the app and serve until it is stopped."""
     options = flags().parse_args()
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    if os.environ.get("SPACE_ID"):
+        stay_on(DATA)
     logging.basicConfig(level=logging.WARNING)
     from ganapps.errors import UserError, speak_to_any_console
 
@@ -104,13 +115,14 @@ def main() -> None:
         window = ui.build(engine.start(options.device, options.offline), options.time_limit)
     except UserError as e:
         sys.exit(str(e))
+    hosts = ui.known_hosts(options.host, options.host_name, options.share)
     try:
         window.launch(
             server_name=options.host,
             server_port=options.port,
             share=options.share,
             auth=login,
-            **ui.launch_settings(ui.known_hosts(options.host, options.host_name, options.share)),
+            **ui.launch_settings(hosts, locked=login is not None),
         )
     except OSError as e:
         sys.exit(f"Port {options.port} can't be used: {e}. Choose another one with --port.")

@@ -1,5 +1,5 @@
 """Without a window: `python -m ganapps run FILE --out DIR` makes what a recipe says, `export` draws
-many faces as data for others, `doctor` checks what is here.
+many faces as data for others, `doctor` checks what is here, `deploy` makes a Hugging Face Space.
 """
 
 from __future__ import annotations
@@ -119,6 +119,14 @@ def flags() -> argparse.ArgumentParser:
         command.add_argument(
             "--offline", action="store_true", help="never ask the Hub; only models that are here"
         )
+    deploy_ = commands.add_parser("deploy", help="make or update a Hugging Face Space of this app")
+    deploy_.add_argument("space", metavar="OWNER/SPACE", help="the Space's name on the Hub")
+    deploy_.add_argument(
+        "--hardware",
+        metavar="NAME",
+        help="what it runs on, in the Hub's words: zero-a10g (ZeroGPU), cpu-basic, t4-small, ...",
+    )
+    deploy_.add_argument("--private", action="store_true", help="nobody else sees it")
     return parser
 
 
@@ -135,7 +143,8 @@ def main(words: list[str] | None = None) -> int:
     try:
         if words is None:  # a process of its own
             temporary.settle()
-        return {"run": _run, "export": _export, "doctor": _doctor}[options.command](options)
+        doors = {"run": _run, "export": _export, "doctor": _doctor, "deploy": _deploy}
+        return doors[options.command](options)
     except UserError as e:
         print(e, file=sys.stderr)
         return 2
@@ -375,6 +384,16 @@ def _doctor(options: argparse.Namespace) -> int:
             doctor.write_golden(findings)
         print(f"wrote {doctor.GOLDEN}")
     return 1 if any(f.fault for f in findings) else 0
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    from ganapps import deploy
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    tell(deploy.deploy(options.space, options.hardware, options.private, tell))
+    return 0
 
 
 def _ended() -> int:

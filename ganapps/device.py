@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from dataclasses import dataclass, replace
 from functools import cache
 from math import isfinite
@@ -67,12 +68,29 @@ class Device:
             )
         return replace(self, precision=precision)
 
+    @property
+    def tf32(self) -> bool:
+        """Are float32 products of convolutions rounded to TF32 here (10 bits of 23)? torch's own
+        default on GPUs that can, since compute capability 8.0.
+        """
+        return (
+            self.precision == "float32"
+            and self.name.startswith("cuda")
+            and torch.backends.cudnn.allow_tf32
+            and torch.cuda.get_device_capability(self.name) >= (8, 0)
+        )
+
     def free_memory(self) -> int:
         """Bytes that may be used now: of the GPU, else of this machine or of the container's share
         of it.
         """
         if self.name.startswith("cuda"):
-            return torch.cuda.mem_get_info(self.name)[0]
+            free, _ = torch.cuda.mem_get_info(self.name)
+            # what torch holds of it and nobody uses is given out first
+            kept = torch.cuda.memory_reserved(self.name) - torch.cuda.memory_allocated(self.name)
+            return free + kept
+        if self.name == "mps":
+            return max(0, torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory())
         return min(_available(), _container_room())
 
 
@@ -105,10 +123,13 @@ def quick(name: str) -> tuple[str, ...]:
     best first.
 
     A processor needs instructions of its own for bfloat16 (without them torch imitates it, slower
-    than float32).
+    than float32); so does a GPU, since compute capability 8.0.
     """
     if name.startswith("cuda"):
-        return ("float16", "bfloat16") if torch.cuda.get_device_capability(name) >= (7, 0) else ()
+        capability = torch.cuda.get_device_capability(name)
+        if capability >= (8, 0):
+            return ("float16", "bfloat16")
+        return ("float16",) if capability >= (7, 0) else ()
     return ("bfloat16",) if name == "cpu" and INSTRUCTIONS & set(_flags()) else ()
 
 
@@ -157,8 +178,23 @@ def all_finite(x: torch.Tensor) -> bool:
     return isfinite(x.sum(dtype=torch.float32).item()) or bool(torch.isfinite(x).all())
 
 
+# what torch's own allocators say of a full memory, and the CUDA libraries that allocate beside them
+FULL = re.compile(
+    r"DefaultCPUAllocator|(CUDA|MPS backend) out of memory|CUDA error: out of memory"
+    r"|CU\w+_STATUS\w*_ALLOC(ATION)?_FAILED"
+)
+
+
 def out_of_memory(error: BaseException) -> bool:
-    """Is this what torch raises when a device's memory is full? (The CPU's allocator has no class
-    of its own.)
+    """Is this what torch raises when a device's memory is full? (Only CUDA's own allocator has a
+    class for it.)
     """
-    return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or FULL.search(str(error)) is not None
+
+
+def give_back() -> None:
+    """What torch holds of a GPU's memory and nobody uses, back to the GPU: for the libraries that
+    allocate beside torch.
+    """
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

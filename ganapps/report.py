@@ -99,7 +99,8 @@ class Report:
     """What one run cost. `seconds`, `network_calls`, `joules` (of a GPU that tells) and `flops`
     (only counted in a rehearsal) add up over the run, `peak_memory` is in bytes beyond what was
     there before (None where it can't be measured), `parameters` is the network's count, `changes`
-    are what was made otherwise than asked, `source` says where the model's file came from.
+    are what was made otherwise than asked, `source` says where the model's file came from, `tf32`
+    that a GPU rounded the factors of float32 convolutions to 10 bits, as torch has it by default.
     """
 
     checkpoint: str
@@ -116,6 +117,13 @@ class Report:
     joules: float | None = None
     flops: int | None = None
     changes: tuple[Message, ...] = ()
+    tf32: bool = False
+
+    @property
+    def computed(self) -> str:
+        """On what, and how exactly, for people: `CPU float32`."""
+        rounded = " (TF32)" if self.tf32 else ""
+        return f"{self.device} {self.precision}{rounded}"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for `report.json` and the API, without what was not measured; changes as
@@ -124,8 +132,10 @@ class Report:
         values = {
             k: v
             for k, v in self.__dict__.items()
-            if k != "changes" and not (v is None and k in ("joules", "flops"))
+            if k not in ("changes", "tf32") and not (v is None and k in ("joules", "flops"))
         }
+        if self.tf32:
+            values["tf32"] = True
         return values | {
             "seconds": round(self.seconds, 4),
             "changes": [str(message) for message in self.changes],

@@ -82,7 +82,7 @@ class LocalHub:
         self.open.set()
         self._servers = [
             ThreadingHTTPServer(
-                ("127.0.0.1", 0), type("Host", (_Host,), {"hub": self, "host": host})
+                ("127.0.0.1", 0), type("Host", (self.handler(),), {"hub": self, "host": host})
             )
             for host in ("hub", "cdn")
         ]
@@ -96,6 +96,10 @@ class LocalHub:
             threading.Thread(
                 target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
             ).start()
+
+    def handler(self) -> type[_Host]:
+        """What answers its requests."""
+        return _Host
 
     def publish(
         self, repo: str, files: dict[str, bytes], branch: str | None = None, door: str = "open"

@@ -74,6 +74,45 @@ def test_a_full_memory_is_told_from_a_bug() -> None:
     assert out_of_memory(error.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "MPS backend out of memory (MPS allocated: 5.60 GB, other allocations: 2.00 GB)",
+    ],
+)
+def test_a_full_memory_is_known_by_what_libraries_say(text: str) -> None:
+    assert out_of_memory(RuntimeError(text))
+    assert not out_of_memory(RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"))
+
+
+def test_a_gpu_is_quick_in_what_its_generation_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for capability, expected, tf32 in (
+        ((6, 1), (), False),
+        ((7, 5), ("float16",), False),
+        ((8, 0), ("float16", "bfloat16"), True),
+    ):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda name, c=capability: c)
+        device.quick.cache_clear()
+        assert device.quick("cuda:0") == expected
+        assert Device("cuda:0").tf32 is tf32
+        assert not Device("cuda:0", "float16").tf32 and not Device("cpu").tf32
+    device.quick.cache_clear()
+
+
+def test_what_torch_keeps_of_a_gpu_counts_as_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda name: (1000, 9000))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda name: 700)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda name: 300)
+    assert Device("cuda:0").free_memory() == 1400
+    monkeypatch.setattr(torch.mps, "recommended_max_memory", lambda: 500)
+    monkeypatch.setattr(torch.mps, "current_allocated_memory", lambda: 200)
+    assert Device("mps").free_memory() == 300
+
+
 def test_auto_finds_a_device_that_works() -> None:
     found = pick()
     assert torch.zeros(1, device=found.name).item() == 0 and found.title

@@ -22,7 +22,7 @@ RECIPES = (ROOT / "docs" / "recipes.md").read_text(encoding="utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "weights" / "README.md"])
 HEADER = yaml.safe_load(README.split("---\n")[1])
 REQUIREMENTS = dict(
-    re.match(r"([\w.-]+)(.*)", line).groups()
+    re.match(r"([\w.-]+)(?:\[\w+\])?(.*)", line).groups()
     for line in (ROOT / "requirements.txt").read_text().splitlines()
     if line[:1].isalpha()
 )
@@ -94,6 +94,15 @@ def test_the_header_is_a_space_s() -> None:
     assert len(HEADER["short_description"]) <= 60 and HEADER["license"] == "mit"
     low, high = re.fullmatch(r">=([\d.]+),<([\d.]+)", REQUIREMENTS["gradio"]).groups()
     assert version(low) <= version(HEADER["sdk_version"]) < version(high)
+
+
+def test_what_a_space_fetches_when_it_is_built_is_a_row_s_first_source() -> None:
+    first = {
+        f"{row.sources[0].repo} {row.sources[0].file} {row.sources[0].revision}"
+        for row in catalog.load(networks.NAMES, own="").values()
+    }
+    assert set(HEADER["preload_from_hub"]) <= first
+    assert HEADER["suggested_hardware"] == "zero-a10g" and HEADER["startup_duration_timeout"]
 
 
 def test_every_repository_of_the_catalogue_stands_in_the_header() -> None:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -225,3 +226,9 @@ def test_where_prices_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GANAPPS_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/there")
     assert folder() == Path("/there/ganapps")
+
+
+def test_tf32_is_told_where_it_was_used() -> None:
+    report = Report("heads-64", "H100", "float32", "heads-64.safetensors", tf32=True)
+    assert report.computed == "H100 float32 (TF32)" and report.as_dict()["tf32"] is True
+    assert "tf32" not in replace(report, tf32=False).as_dict()

@@ -17,7 +17,7 @@ from ganapps.ui.words import chinese
 ROOT = Path(__file__).resolve().parent.parent
 ZH = ROOT / "ganapps" / "ui" / "words" / "zh.json"
 # what these say stands in a console, which is English
-CONSOLE = ("__main__.py", "doctor.py")
+CONSOLE = ("__main__.py", "deploy.py", "doctor.py")
 FILES = sorted(
     p
     for p in (ROOT / "ganapps").rglob("*.py")

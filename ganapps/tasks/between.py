@@ -116,9 +116,9 @@ def slerp(a: Tensor, b: Tensor, share: float) -> Tensor:
     of noise a straight line runs closer to 0 than any noise a network has seen. Source: Shoemake
     1985.
     """
-    cosine = torch.nn.functional.cosine_similarity(
-        a.flatten().double(), b.flatten().double(), dim=0
-    ).clamp(-1, 1)
+    # on the processor: not every device has float64
+    first, second = (end.flatten().cpu().double() for end in (a, b))
+    cosine = torch.nn.functional.cosine_similarity(first, second, dim=0).clamp(-1, 1)
     angle = torch.arccos(cosine)
     if angle.sin() < 1e-6:
         return torch.lerp(a, b, share)

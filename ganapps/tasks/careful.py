@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, nn
 
-from ganapps.device import Device, all_finite, out_of_memory
+from ganapps.device import Device, all_finite, give_back, out_of_memory
 from ganapps.errors import Message, UserError
 
 GLANCE = (
@@ -46,6 +46,7 @@ def block(device: Device) -> Iterator[None]:
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
+        give_back()
         raise MemoryFull from error
 
 
@@ -58,6 +59,7 @@ def bending() -> Iterator[None]:
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
+        give_back()
         raise MemoryFull from error
 
 

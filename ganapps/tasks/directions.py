@@ -168,9 +168,9 @@ class Directions:
         if not others:
             return found
         normals = torch.stack([self.find(other).normal for other in others], dim=1)  # [w_dim, K]
-        across, _ = torch.linalg.qr(normals.double())
-        step = found.step.double()
-        step = (step - step @ across @ across.T).float()
+        across, _ = torch.linalg.qr(_exact(normals))
+        step = _exact(found.step)
+        step = (step - step @ across @ across.T).to(found.step)
         if step.norm() < LEFT * found.step.norm():
             raise UserError(
                 "Nothing is left of {name} where {held} is held: hold less.",
@@ -218,11 +218,11 @@ class Directions:
 
     def _normal(self, sample: Sample, read: Tensor) -> Tensor:
         """[w_dim]: along which the numbers `read` [S] of the sample's faces rise."""
-        w = (sample.w - sample.w.mean(dim=0)).double()
+        w = _exact(sample.w - sample.w.mean(dim=0))
         inner = w.T @ w
-        inner += RIDGE * inner.diagonal().mean() * torch.eye(len(inner), device=w.device)
-        normal = torch.linalg.solve(inner, w.T @ (read - read.mean()).double())
-        return (normal / normal.norm().clamp(min=1e-12)).float()
+        inner += RIDGE * inner.diagonal().mean() * torch.eye(len(inner))
+        normal = torch.linalg.solve(inner, w.T @ _exact(read - read.mean()))
+        return (normal / normal.norm().clamp(min=1e-12)).to(sample.w)
 
     def _shipped(self, name: str) -> Direction:
         step = self.known.steps[name].to(self.device)
@@ -237,9 +237,9 @@ class Directions:
     def _component(self, kind: str, number: int, name: str) -> Direction:
         """The component of this number, from 1; strength 1 is one standard deviation along it."""
         w = self.sample().w
-        centred = (w - w.mean(dim=0)).double()
+        centred = _exact(w - w.mean(dim=0))
         spread = centred.T @ centred / len(w)
-        matrix = spread if kind == "pca" else self._style_matrix().double()
+        matrix = spread if kind == "pca" else _exact(self._style_matrix())
         values, vectors = torch.linalg.eigh(matrix)
         if number > len(values):
             raise UserError(
@@ -251,8 +251,8 @@ class Directions:
         # a component has no sign of its own: its largest number is positive, wherever it is found
         vector = vector * vector[vector.abs().argmax()].sign()
         deviation = (vector @ spread @ vector).clamp(min=0).sqrt()
-        step = (vector * deviation).float().expand(self.network.num_ws, -1)
-        return Direction(step, vector.float())
+        step = (vector * deviation).to(w).expand(self.network.num_ws, -1)
+        return Direction(step, vector.to(w))
 
     def _style_matrix(self) -> Tensor:
         """[w_dim, w_dim], whose eigenvectors move the layers' styles the most."""
@@ -265,6 +265,11 @@ class Directions:
         rows = torch.cat(weights).float()
         rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=1e-12)
         return rows.T @ rows
+
+
+def _exact(x: Tensor) -> Tensor:
+    """x in float64, on the processor: not every device has it."""
+    return x.cpu().double()
 
 
 def _unit(vector: Tensor) -> Tensor:

@@ -513,7 +513,8 @@ class Maker(Careful):
             return self.network(ws, rows)
         generators = None
         if self.noise == "random":
-            generators = [torch.Generator(self.device.name).manual_seed(n) for n in numbers]
+            # the processor's, so that a seed is a face on every device
+            generators = [torch.Generator().manual_seed(n) for n in numbers]
         return self.network.synthesis(ws, noise=self.noise, generators=generators, **self.placed)
 
 

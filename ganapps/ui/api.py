@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import gradio as gr
 
@@ -292,9 +293,11 @@ def _paths(given: object, name: str, several: bool) -> list[str]:
 
 
 def _path(given: object, name: str) -> str:
-    """The path of an uploaded file, as Gradio hands it over. Raises UserError where it is no such
-    file.
+    """The path of an uploaded file, as Gradio hands it over, or of one that came as a data URI, as
+    programs that speak MCP send it. Raises UserError where it is no such file.
     """
+    if isinstance(given, str) and given:
+        given = files.checked({"path": given})
     path = given.get("path") if isinstance(given, dict) else getattr(given, "path", None)
     if given is None:
         raise UserError("The argument {name} is missing: a picture belongs there.", name=name)
@@ -398,7 +401,11 @@ def archives(engine: Engine, recipe: Recipe, weights: object = None) -> Iterator
 
 
 def _stored(path: Path) -> gr.FileData:
-    return gr.FileData(path=files.keep(path))
+    """A file as it stands in an answer: with its address, which Gradio makes a whole one, for
+    programs that know no other way to it.
+    """
+    kept = files.keep(path)
+    return gr.FileData(path=kept, url="/" + files.ADDRESS + quote(str(kept)))
 
 
 def answers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib.util
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,11 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
     return turns.take_turns(window, registry, time_limit, at_start)
 
 
-def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
+def launch_settings(hosts: Collection[str] = (), locked: bool = False) -> dict[str, Any]:
     """Keyword arguments of `launch` that belong to the window itself: looks, languages, what it
     keeps to itself, and its doors. `hosts`: the names it may be called by, as `known_hosts` gives
-    them; none: this machine's own.
+    them; none: this machine's own. `locked`: there is a password, so the door without one stays
+    shut: Gradio asks programs that speak MCP for none.
     """
     return {
         "theme": theme(),
@@ -92,6 +94,8 @@ def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
         "enable_monitoring": False,
         "run_history": False,
         "max_file_size": "512mb",
+        # the API's endpoints as tools, where Gradio has what it needs for that
+        "mcp_server": not locked and importlib.util.find_spec("mcp") is not None,
         "state_session_capacity": turns.MOST_SESSIONS,
         "app_kwargs": {
             "routes": incoming.routes(),

@@ -56,6 +56,7 @@ class Here:
             job.located.sha256,
             parameters=ready.parameters,
             changes=job.changes,
+            tf32=device.tf32,
         )
         meter = Meter(device.name, alone=job.rehearsal in ("memory", "both"))
         counter = Flops(counts=job.rehearsal in ("flops", "both"))

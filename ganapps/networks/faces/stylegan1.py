@@ -110,9 +110,10 @@ class StyleLayer(nn.Module):
             return self.apply_noise.noise
         assert generators is not None, "random noise needs generators"
         side = self.side
-        return torch.stack(
-            [torch.randn(1, side, side, generator=each, device=each.device) for each in generators]
-        )
+        drawn = [
+            torch.randn(1, side, side, generator=each, device=each.device) for each in generators
+        ]
+        return torch.stack(drawn).to(self.apply_noise.noise)
 
 
 class SynthesisNetwork(nn.Module):

@@ -110,8 +110,8 @@ class Layer(nn.Module):
                 fast = winograd.transform(weight)
             if kernel >= narrow.KERNEL and outputs <= narrow.OUTPUTS < inputs:
                 columns = narrow.transform(weight)
-        self.register_buffer("fast", fast, persistent=False)
-        self.register_buffer("columns", columns, persistent=False)
+        # no buffers: only a processor reads them, so they stay there
+        self.fast, self.columns = fast, columns
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the output for sources of this size."""

@@ -130,9 +130,15 @@ def _path(address: str) -> str:
     before, own, path = address.partition(ADDRESS)
     return (
         unquote(path)
-        if own and (before in ("", "/") or before.startswith(("http://", "https://")))
+        if own and (before in ("", "/", root()) or before.startswith(("http://", "https://")))
         else address
     )
+
+
+def root() -> str:
+    """Where a proxy serves the app, a slash at its end; "" where nothing says so."""
+    told = os.environ.get("GRADIO_ROOT_PATH", "").rstrip("/")
+    return f"{told}/" if told else ""
 
 
 def _written(address: str, name: object) -> str:

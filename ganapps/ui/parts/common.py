@@ -7,6 +7,7 @@ from __future__ import annotations
 import html
 import json
 import logging
+import os
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -78,8 +79,10 @@ def stops(button: gr.Button, events: list, then: Callable, inputs: object, outpu
 
 
 def served(path: str | Path) -> str:
-    """The address, relative to the page, of a file in Gradio's cache."""
-    return "gradio_api/file=" + quote(str(path))
+    """The address of a file in Gradio's cache: relative to the page, or, where a proxy serves the
+    app under a path, from there, since the page's own address may lack the slash at its end.
+    """
+    return files.root() + files.ADDRESS + quote(str(path))
 
 
 def download(path: str | Path | None, words: str, lang: str) -> str:
@@ -96,13 +99,18 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
 
 def copies(button: str) -> str:
     """The script of a button with that id: a recipe's link, with this page's address before it, is
-    copied.
+    copied. A Space stands in a frame of a page that has the address which people know.
     """
-    return COPY.replace("BUTTON", button)
+    space = os.environ.get("SPACE_ID")
+    page = json.dumps(f"https://huggingface.co/spaces/{space}") if space else PAGE
+    return COPY.replace("BUTTON", button).replace("PAGE", page)
+
+
+PAGE = "location.origin + location.pathname"
 
 
 COPY = """async (link) => {
-  const address = location.origin + location.pathname + link;
+  const address = PAGE + link;
   try { await navigator.clipboard.writeText(address); }
   catch {
     const box = document.createElement("textarea");

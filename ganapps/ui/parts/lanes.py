@@ -302,9 +302,7 @@ def figures(
             else say(lang, "too short to tell")
             for i, j in enumerate(lap.joules)
         ]
-    devices = [
-        f"{lane.report.device} {lane.report.precision}" if lane.report else "–" for lane in lanes
-    ]
+    devices = [lane.report.computed if lane.report else "–" for lane in lanes]
     lines |= {"Device": devices, "Trained on": list(data)}
     head = "".join(f"<th scope=col>{html.escape(title)}</th>" for title in titles)
     anchors = {

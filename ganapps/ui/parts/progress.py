@@ -72,7 +72,7 @@ def done(report: Report, lang: str) -> str:
         short.append(say(lang, "nothing changed"))
     rest = [
         re.sub(r"^(sha256:.{12}).*", r"\1", report.checkpoint),
-        f"{report.device} {report.precision}",
+        report.computed,
         say(lang, "{count:network call|network calls}", count=report.network_calls),
     ]
     if report.peak_memory is not None and report.peak_memory >= 1e6:

@@ -1,0 +1,91 @@
+"""Every task on a GPU that is pretended (tests/pretended.py): no tensor on the wrong device, none
+in a precision that MPS lacks, and the pictures of the processor.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganapps import engine as door
+from ganapps.engine import Engine
+from ganapps.recipe import Recipe
+from ganapps.report import Kept
+from ganapps.tasks.table import TASKS
+from tests.pretended import gpu
+
+PULLED = {"points": [[20, 20, 24, 24]], "steps": 2}
+FAMILY = {"ada": {"seed": 1}, "ben": {"seed": 2}}
+RUNS: list[tuple[str, str, dict[str, Any]]] = [
+    ("faces", "heads-64", {"count": 2, "labels": {"glasses": "dark frame"}}),
+    ("faces", "heads-64", {"count": 1, "noise": "random", "mix": 3}),
+    ("strip", "heads-64", {"count": 2}),
+    ("loop", "heads-64", {"count": 2, "frames": 3}),
+    ("walk", "heads-64", {"frames": 3}),
+    ("edit", "heads-64", {"edits": {"pca-1": 1.5}, "hold": ["sefa-1"]}),
+    ("drag", "heads-64", PULLED),
+    ("breed", "heads-64", {"family": FAMILY, "parents": ["ada", "ben"], "count": 2}),
+    ("say", "heads-64", {"sentence": "an old woman with glasses"}),
+    ("export", "heads-64", {"count": 2}),
+    ("denoise", "heads-ddpm-64", {"steps": 1, "eta": 1.0}),
+    ("drift", "heads-ddpm-64", {"frames": 3, "steps": 1}),
+    ("upscale", "spanx4", {}),
+    ("translate", "photo-to-painting", {}),
+    ("translate", "styles-26", {}),
+    ("translate", "cartoongan-shinkai", {}),
+]
+ELSEWHERE = {"text"}  # no such model ships: tests/test_text.py has small ones
+
+
+def made(there: Engine, recipe: Recipe, pictures: list[str]) -> list[Kept]:
+    return [kept for result in there.run(recipe, pictures) for kept in result.made]
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    pixels = np.random.default_rng(2).integers(0, 256, (20, 16, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def here(engine: Engine, photo: str) -> list[list[Kept]]:
+    """What a processor makes of each."""
+    return [made(engine, *run) for run in recipes(photo)]
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_every_task_makes_there_what_it_makes_on_a_processor(
+    kind: str, here: list[list[Kept]], photo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gpu(kind, monkeypatch) as pretended:
+        there = door.start(kind, offline=True)
+        for (recipe, pictures), expected in zip(recipes(photo), here, strict=True):
+            before = sum(pretended.operations.values())
+            got = made(there, recipe, pictures)
+            assert sum(pretended.operations.values()) > before + 10, "it computed there"
+            assert len(got) == len(expected) > 0
+            for one, other in zip(got, expected, strict=True):
+                apart = np.abs(pixels(one) - pixels(other)).max()
+                assert apart <= 2, f"{recipe.task} {recipe.checkpoint}: {apart} levels"
+
+
+def test_every_task_is_among_them() -> None:
+    assert {task for task, _, _ in RUNS} | ELSEWHERE == set(TASKS)
+
+
+def recipes(photo: str) -> list[tuple[Recipe, list[str]]]:
+    """Each of RUNS, and the pictures that it works on."""
+    asked = []
+    for task, model, settings in RUNS:
+        pictures = [photo] if TASKS[task].pictures else []
+        asked.append((Recipe(task, model, settings, "float32"), pictures))
+    return asked
+
+
+def pixels(kept: Kept) -> np.ndarray:
+    return np.asarray(kept.picture).astype(float)
