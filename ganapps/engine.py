@@ -6,10 +6,10 @@ import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import spaces
 from PIL import Image
 
 from ganapps import __version__
@@ -27,7 +27,7 @@ from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
 from ganapps.tasks import cycle, directions, figures, finish, hidden, labels, resample
 from ganapps.tasks.table import TASKS, worded
-from ganapps.workers import Job, Rehearsal, Worker, signals
+from ganapps.workers import Job, Rehearsal, Worker, signals, zerogpu
 from ganapps.workers.here import Here, directions_of, labels_of
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
@@ -66,7 +66,9 @@ class Engine:
         self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
         self.worker: Worker = Here(runtime)
-        self._on_device = spaces.GPU(duration=self._duration)(self.worker.steps)
+        if zerogpu.given():
+            self.worker = zerogpu.ZeroGPU(partial(_alone, runtime), ledger, self._expected)
+        self._on_device = self.worker.steps
 
     def run(
         self,
@@ -446,16 +448,13 @@ class Engine:
             self._tables[checkpoint.id] = labels_of(self.runtime, checkpoint, count)
         return self._tables[checkpoint.id]
 
-    def _duration(self, job: Job) -> int:
-        """Seconds of a GPU to ask ZeroGPU for: short requests wait less; 30 where nothing was
-        measured.
-        """
+    def _expected(self, job: Job) -> float | None:
+        """Seconds that a job will compute; None where nothing like it was measured."""
         task = TASKS[job.recipe.task]
         named = task.seconds(job.recipe.settings)
         if named is not None:
-            return int(5 + named)
-        seconds, _ = self.ledger.get(self._key(job.recipe), task.units(job.recipe))
-        return 30 if seconds is None else int(5 + 1.5 * seconds)
+            return named
+        return self.ledger.get(self._key(job.recipe), task.units(job.recipe))[0]
 
     def _key(self, recipe: Recipe) -> str:
         """What ran where; a texture's price is its own, for more than the texture is enlarged."""
@@ -469,6 +468,11 @@ class Engine:
 def worker(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Here:
     """What computes, for a process of its own (`workers.spawned`). Raises UserError as `start`."""
     return Here(runtime.start(device, offline, own_catalog))
+
+
+def _alone(runtime: Runtime) -> Here:
+    """What computes in a process that was forked: no lock of its parent's is in it."""
+    return Here(Runtime(runtime.catalog, runtime.device, runtime.offline))
 
 
 def start(

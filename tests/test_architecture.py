@@ -20,6 +20,7 @@ BOXES = {
     "ui": "what you see: tabs, parts, words, doors",
     "race": "two recipes on one clock",
     "export": "many pictures, as data",
+    "deploy": "this app as a Space",
     "measure.doctor": "what works on this machine",
     "engine": "the door: recipe → stream of results",
     "workers": "who computes, what waits",

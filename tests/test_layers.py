@@ -71,7 +71,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "engine": (
         {"workers", "models", "measure", "tasks", "pictures"}
         | {"recipe", "settings", "report", "errors"},
-        {"spaces", "PIL"},
+        {"PIL"},
     ),
     "export": (
         {"engine", "models.catalog", "pictures.exports", "tasks.faces", "recipe", "errors"},
@@ -128,6 +128,7 @@ ALONE = {
     "networks/torchvision_ops.py": {"torchvision"},
     "networks/upscale/upscalers.py": {"spandrel"},
     "models/formats/snapshots.py": {"numpy"},
+    "workers/zerogpu.py": {"spaces"},
 }
 
 

@@ -1,5 +1,5 @@
-"""Every task on a GPU that is pretended (tests/pretended.py): no tensor on the wrong device, none
-in a precision that MPS lacks, and the pictures of the processor.
+"""Every task on a GPU that is pretended (tests/pretended.py): no tensor lies on the wrong device,
+none is in a precision that MPS lacks, and the pictures are those of the processor.
 """
 
 from __future__ import annotations

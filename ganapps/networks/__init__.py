@@ -18,6 +18,7 @@ from ganapps.networks import bounds
 from ganapps.networks.contracts import Network
 from ganapps.networks.places import places, under, unwrapped
 from ganapps.networks.taking import Misfit, check_kinds, load_strictly, misfit, written
+from ganapps.networks.torchvision_ops import ensure_torchvision
 
 __all__ = [
     "build",
@@ -47,6 +48,12 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "repair": ("partial", "denoiser", "scratches", "lama", "migan", "prior", "face_restorer"),
     "upscale": ("interpolated", "srresnet", "span", "upscalers"),
 }
+LIBRARIES = (
+    "diffusers.models.unets.unet_2d_condition",
+    "diffusers.models.autoencoders.autoencoder_kl",
+    "transformers.models.clip.modeling_clip",
+    "spandrel",
+)
 NAMES = tuple(name for names in ROOMS.values() for name in names)
 
 # What a person can set on a network beside what its task asks of all: how much noise a TwinUpscaler
@@ -255,6 +262,17 @@ def check_scale(scale: int) -> None:
     """Raises ValueError if a file promises an enlargement that no published network makes."""
     if not 0 < scale <= LARGEST_SCALE:
         raise ValueError(f"it enlarges {scale} times; at most {LARGEST_SCALE} are known")
+
+
+def import_all() -> None:
+    """Every network's module now, and the libraries that take seconds to import, which otherwise
+    wait until a file needs them.
+    """
+    ensure_torchvision()
+    for name in LIBRARIES:
+        import_module(name)
+    for name in NAMES:
+        _module(name)
 
 
 def _module(name: str) -> ModuleType:
