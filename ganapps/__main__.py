@@ -71,7 +71,8 @@ def flags() -> argparse.ArgumentParser:
         "--format",
         default="png",
         choices=("png", "jpeg", "webp"),
-        help="what the pictures are kept as; a film is always a WebP",
+        help="what the pictures are kept as; the latter two have 8 bits, a JPEG no transparency; "
+        "a film is always a WebP",
     )
     run_.add_argument(
         "--quality",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 import zipfile
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import gradio as gr
 import pytest
+from gradio.utils import diff
 from PIL import Image
 
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
+from ganapps.ui import parts
 from ganapps.ui.parts.many import Many
 from ganapps.ui.words import t
 
@@ -58,3 +61,14 @@ def test_a_long_table_is_sent_seldom(many: Many, tmp_path: Path) -> None:
     passed = time.monotonic() - began
     assert len(sent) <= 2 + passed / (count / 200)
     assert sent[-1].count("done in") == count - 1
+
+
+def test_a_row_is_sent_once(many: Many, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What grows at its end is sent as what is new of it; so all of it together is one table."""
+    monkeypatch.setattr(parts.common, "PAUSE", 0.0)
+    values = {many.box: brought(tmp_path, 12), many.archives: []}
+    sent = [update[many.rows] for update in many.results(ENLARGE, None, values, "en")]
+    edits = [edit for old, new in itertools.pairwise(sent) for edit in diff(old, new)]
+    assert {kind for kind, _, _ in edits} == {"append"}
+    assert sent[0] + "".join(new for _, _, new in edits) == sent[-1]
+    assert sent[-1].count("<tr>") == 12

@@ -89,7 +89,11 @@ class Endpoint:
 
 # what files the pictures come as
 FORMAT = {
-    "format": Argument(str, "png", "png, jpeg or webp; a film is always a WebP."),
+    "format": Argument(
+        str,
+        "png",
+        "png, jpeg or webp; these two have 8 bits, a jpeg no transparency; a film is a webp.",
+    ),
     "quality": Argument(int, 90, "of a JPEG or WebP, 1 to 100; a WebP of 100 is without loss."),
     "most_kb": Argument(
         int, 0, "in place of a quality: the best that has no more kB than this; 0 for none."

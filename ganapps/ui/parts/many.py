@@ -1,5 +1,7 @@
-"""Many pictures at once: a row each, one that is refused does not stop the rest, and a ZIP with a
-manifest at the end.
+"""Many pictures at once: a line for the one that is under way, a row for each that is done; one
+that is refused does not stop the rest, and a ZIP with a manifest at the end.
+
+The rows grow at their end alone, for then Gradio sends a page only what is new of them.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.report import seconds
 from ganapps.ui.doors import files
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.boxes import FileBox
 from ganapps.ui.words import say, t
 from ganapps.workers import signals
@@ -37,6 +39,7 @@ class Many:
             file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files"
         )
         self.go = gr.Button(words, size="sm", elem_id=f"{name}-files-go")
+        self.line = gr.HTML(elem_id=f"{name}-files-line")
         self.rows = gr.HTML(elem_id=f"{name}-rows")
         self.archives = gr.State([])
 
@@ -46,7 +49,12 @@ class Many:
 
     def cleared(self) -> dict:
         """No pictures."""
-        return {self.box: None, self.rows: "", self.archives: []}
+        return {self.box: None, self.line: "", self.rows: "", self.archives: []}
+
+    @property
+    def shown(self) -> list:
+        """What `results` fills."""
+        return [self.line, self.rows]
 
     def results(
         self, recipe: Recipe, weights: str | None, values: Mapping, lang: str
@@ -64,11 +72,14 @@ class Many:
             return
         # a mask that belongs to one of them goes with it
         brings = self.engine.brings(recipe.task, pictures)
-        rows = [[Path(given[0]).name[:40], say(lang, "waiting")] for given in brings]
+        table = '<table class="card"><tbody>'
         done: list[Path] = []
         manifest: list[dict[str, Any]] = []
         began = time.monotonic()
         clock = _Clock(len(brings))
+        if clock.due():  # at once
+            waiting = f"0 / {len(brings)} · {say(lang, 'waiting')}"
+            yield {self.line: progress.plain("", waiting), self.rows: table}
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             for index, given in enumerate(brings):
                 brought = Path(given[0])
@@ -77,11 +88,11 @@ class Many:
                         if isinstance(heard, signals.Tick):
                             continue
                         result = heard
-                        rows[index][1] = _left(
-                            result, index, len(brings), time.monotonic() - began, lang
-                        )
                         if clock.due():
-                            yield {self.rows: _table(rows)}
+                            passed = time.monotonic() - began
+                            left = _left(result, index, len(brings), passed, lang)
+                            line = f"{index + 1} / {len(brings)} · {brought.name[:40]} · {left}"
+                            yield {self.line: progress.plain("", line), self.rows: table}
                     done.append(_kept(result, Path(folder), index, brought.stem))
                     manifest.append(
                         {
@@ -91,15 +102,15 @@ class Many:
                             "report": result.report.as_dict(),
                         }
                     )
-                    rows[index][1] = say(
-                        lang, "done in {seconds}", seconds=seconds(result.report.seconds)
-                    )
+                    spent = seconds(result.report.seconds)
+                    table += _row(brought.name, say(lang, "done in {seconds}", seconds=spent))
                 except UserError as e:
                     refused = {"picture": brought.name, "file": None, "refused": str(e)}
                     manifest.append(refused)
-                    rows[index][1] = say(lang, e.message)
+                    table += _row(brought.name, say(lang, e.message))
                 if clock.due():
-                    yield {self.rows: _table(rows)}
+                    yield {self.rows: table}
+            table += "</tbody></table>"
             try:
                 archive = images.save_zip(
                     done,
@@ -108,12 +119,10 @@ class Many:
                 )
                 values[self.archives].append(files.keep(archive))
             except UserError as e:  # the disk is full, or the visitor's room
-                yield {self.rows: _table(rows) + common.refusal(e, lang)}
+                yield {self.line: "", self.rows: table + common.refusal(e, lang)}
                 return
-        yield {
-            self.rows: _table(rows)
-            + common.download(values[self.archives][-1], "Download all", lang)
-        }
+        link = common.download(values[self.archives][-1], "Download all", lang)
+        yield {self.line: "", self.rows: table + link}
 
 
 class _Clock:
@@ -144,8 +153,6 @@ def _kept(result: Result, folder: Path, index: int, of: str) -> Path:
     return path.rename(path.with_name(f"{index + 1:03d}-{path.name}"))
 
 
-def _table(rows: list[list[str]]) -> str:
-    body = "".join(
-        f"<tr><th scope=row>{html.escape(a)}</th><td>{html.escape(b)}</td></tr>" for a, b in rows
-    )
-    return f'<table class="card"><tbody>{body}</tbody></table>'
+def _row(name: str, said: str) -> str:
+    told = f"<th scope=row>{html.escape(name[:40])}</th><td>{html.escape(said)}</td>"
+    return f"<tr>{told}</tr>"

@@ -209,7 +209,7 @@ class PictureTab(ModelTab):
             *own,
             self.go.click(self.run, given, shown, **common.BUSY),
             self.try_all.click(self.every_model, given, sheet, **common.BUSY),
-            self.many.go.click(self.run_many, many, [self.many.rows, *buttons], **common.BUSY),
+            self.many.go.click(self.run_many, many, [*self.many.shown, *buttons], **common.BUSY),
         ]
 
     def _emptied(self, lang: str) -> dict:
@@ -342,7 +342,7 @@ class PictureTab(ModelTab):
                 self.recipe(values), self.weights.path(values), values, lang
             )
         except UserError as e:
-            yield {self.many.rows: common.refusal(e, lang)}
+            yield {self.many.line: "", self.many.rows: common.refusal(e, lang)}
         yield self.busy(False)
 
     def stopped(self, line: str, traces: list[str], request: gr.Request) -> dict:
