@@ -19,7 +19,7 @@ from gradio.i18n import I18nData
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.pictures import images
-from ganapps.recipe import from_json
+from ganapps.recipe import beyond_link, from_json
 from ganapps.report import Kept, Part
 from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.settings import Widgets
@@ -217,7 +217,11 @@ class ResultArea:
             kept.recipe.to_json(),
             shown.report.as_dict() | {"figures": dict(kept.figures)},
         )
-        update = {self.facts: figures_line(kept.figures, lang), self.last: last}
+        facts = figures_line(kept.figures, lang)
+        if beyond_link(kept.recipe):
+            said = escaped(lang, "The link leaves the mark out; the file holds it.")
+            facts += f'<div class="line">{said}</div>'
+        update = {self.facts: facts, self.last: last}
         strength, colours = self._wanted(values)
         if strength < 1 or colours:
             kept = self.engine.finished(kept.recipe, upload, last.raw, strength, colours)
