@@ -1,6 +1,7 @@
 """How well holes are filled and old photographs mended, against the truth, as Markdown.
 
-    python benchmarks/repair.py --data DIR [--models filler-ours ...] [--steps 400] [--sheet PNG]
+    python benchmarks/repair.py --data DIR [--models filler-ours ...] [--steps 400] [--first N]
+        [--kinds ...] [--sheet PNG]
 
 DIR holds the photographs of `python -m ganapps.training.photographs`; the 18 that are held back
 there are damaged here, always in the same way: scratches, holes of three sizes. Each filler goes
@@ -49,7 +50,9 @@ def scratch_case(number: int, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray
     while truth.mean() < LEAST:  # some are left whole, for the training
         hurt, truth = scratched(x)
     pixels = (hurt[0].permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
-    return pixels, truth[0, 0].numpy() > 0
+    mask = truth[0, 0].numpy() > 0
+    # the rest of the picture stays as it was: its training fades it, too
+    return np.where(mask[..., None], pixels, whole), mask
 
 
 def hole_case(number: int, whole: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -132,17 +135,19 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--models", nargs="*", default=["filler-ours", "deep-image-prior-small"])
     parser.add_argument("--steps", type=int, default=400, help="of what is fitted")
+    parser.add_argument("--first", type=int, default=18, help="so many of the photographs")
+    parser.add_argument("--kinds", nargs="*", default=["scratches", *HOLES])
     parser.add_argument("--sheet", type=Path, help="a PNG of what they make of the first six")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     here = engine.start("cpu", offline=True)
-    pictures = held_back(chosen.data, SIDE, MULTIPLE)
+    pictures = held_back(chosen.data, SIDE, MULTIPLE)[: chosen.first]
     fills: dict[str, Fill] = {"nothing": lambda hurt, mask: hurt, "Telea (OpenCV)": telea}
     fills |= {model: through_engine(here, model, chosen.steps) for model in chosen.models}
     measures = Measures()
     print(f"{len(pictures)} photographs of {SIDE} px, the short side.")
     rows = []
-    for kind in ("scratches", *HOLES):
+    for kind in chosen.kinds:
         damaged = cases(kind, pictures)
         print(f"\n| {kind} | PSNR, dB | SSIM | features | seconds |\n|---|---|---|---|---|")
         for name, fill in fills.items():

@@ -108,6 +108,13 @@ def test_what_is_painted_with_a_pointer_is_filled_and_nothing_else(page: Page, c
     inside = masks.grown(masks.unpacked(recipe.settings["mask"]), recipe.settings["grow"])
     assert np.array_equal(made[~inside], before[~inside])
     assert made[75, 84:87].max() < 245, "the scratch is gone"
+    expect(page.locator("#repair-facts")).to_contain_text("The link leaves the mark out")
+    page.locator("#repair-send-restore").click()
+    expect(page.locator("#restore-picture img")).to_be_visible()
+    page.locator("#restore-go").click()
+    expect(page.locator("#restore-between .compare")).to_have_count(2, timeout=60_000)
+    expect(page.locator("#restore-between")).to_contain_text("Scratches filled")
+    expect(page.locator("#restore-download a")).to_be_visible()
 
 
 def test_rectangle_clear_undo_keys_and_a_typed_box(page: Page, cat: Path):

@@ -237,7 +237,11 @@ class ResultArea:
             kept.recipe.to_json(),
             shown.report.as_dict() | {"figures": dict(kept.figures)},
         )
-        update = {self.facts: figures_line(kept.figures, lang), self.last: last}
+        facts = figures_line(kept.figures, lang)
+        if kept.recipe.too_long_for_a_link():
+            said = escaped(lang, "The link leaves the mark out; the file holds it.")
+            facts += f'<div class="line">{said}</div>'
+        update = {self.facts: facts, self.last: last}
         strength, colours = self._wanted(values)
         if strength < 1 or colours:
             kept = self.engine.finished(kept.recipe, upload, last.raw, strength, colours)
