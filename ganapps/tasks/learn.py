@@ -239,8 +239,9 @@ def _last(lanes: Sequence[Lane], seeing: Seeing, calls: int) -> Step:
             told |= one.view.at_the_end()
     views = [one.view.picture() for one in lanes]
     beside = {}
-    if isinstance(lanes[0].view, learn_views.WallView):
-        beside["nearest"] = lanes[0].view.nearest()
+    for place, one in enumerate(lanes, 1):
+        if isinstance(one.view, learn_views.WallView) and one.ended is None:
+            beside["nearest" if place == 1 else f"nearest {place}"] = one.view.nearest()
     made = Made(
         learn_picture.beside(views),
         f"{lanes[0].choices['data']}, step {lanes[0].trainer.steps}",
