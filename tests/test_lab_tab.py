@@ -95,6 +95,17 @@ def test_a_run_shows_two_games_and_keeps_their_files(lab: LabTab) -> None:
     assert "press Learn first" in update[lab.line]
 
 
+def test_what_suits_the_data_is_left_to_it(lab: LabTab) -> None:
+    """Spectral norm has three answers: pictures have it, points have not, unless one chooses."""
+    box = lab.form.widgets.by_name["spectral"]
+    assert isinstance(box, gr.Dropdown)
+    asked = lab.form.recipe(widgets(lab, data="heads"))
+    assert asked.settings["spectral"] is None
+    for chosen in (True, False):
+        asked = lab.form.recipe(widgets(lab, data="heads", spectral=chosen))
+        assert asked.settings["spectral"] is chosen
+
+
 def results(count: int) -> Any:
     for step in range(count):
         runs = [{"step": 10 * step, "seconds": 0.1 * step, "modes": step % 8}]

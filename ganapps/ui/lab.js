@@ -283,6 +283,7 @@
     film.next = setTimeout(() => { film.next = 0; ahead(); }, MOMENT);
   };
   const told = () => {
+    window.ganappsPad?.();
     const news = document.getElementById("learn-told");
     if (!news || news.dataset.seen) return;
     news.dataset.seen = "yes";
