@@ -95,6 +95,17 @@ def test_a_run_shows_two_games_and_keeps_their_files(lab: LabTab) -> None:
     assert "press Learn first" in update[lab.line]
 
 
+def test_every_look_at_pictures_has_its_walls_and_the_last_one_what_is_nearest(lab: LabTab) -> None:
+    values = widgets(lab, data="digits", steps=3, width=8, noise=4, objective="hinge")
+    values[lab.form.others], values[lab.form.beside] = [["R1", {"r1": 1.0}]], ["R1"]
+    updates = list(lab.learn(values, VISITOR))
+    shown = [told(update[lab.told]) for update in updates if update.get(lab.told)]
+    assert all(len(look["walls"]) == 2 for look in shown)
+    assert len(shown[-1]["nearest"]) == 2
+    last = {key: value for update in updates for key, value in update.items()}
+    assert "generator.safetensors" in last[lab.generator]
+
+
 def test_what_suits_the_data_is_left_to_it(lab: LabTab) -> None:
     """Spectral norm has three answers: pictures have it, points have not, unless one chooses."""
     box = lab.form.widgets.by_name["spectral"]

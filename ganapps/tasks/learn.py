@@ -249,7 +249,16 @@ def _last(lanes: Sequence[Lane], seeing: Seeing, calls: int) -> Step:
         beside=beside,
     )
     kept = None if lanes[0].ended is not None else lanes[0].view.weights()
-    return Step(WHOLE, WHOLE, (made,), calls, _left(lanes), numbers=numbers, weights=kept)
+    return Step(
+        WHOLE,
+        WHOLE,
+        (made,),
+        calls,
+        _left(lanes),
+        preview=seeing.previews(),  # the last look, as all before it
+        numbers=numbers,
+        weights=kept,
+    )
 
 
 def _left(lanes: Sequence[Lane]) -> tuple[Message, ...]:
