@@ -25,7 +25,16 @@ from ganapps.pictures.uploads import Upload, open_upload, shows, size_of
 from ganapps.recipe import LARGEST, Recipe, check_types, from_link, from_picture
 from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
-from ganapps.tasks import cycle, directions, figures, finish, hidden, labels, resample
+from ganapps.tasks import (
+    cycle,
+    directions,
+    figures,
+    finish,
+    hidden,
+    labels,
+    learn_picture,
+    resample,
+)
 from ganapps.tasks.table import TASKS, worded
 from ganapps.workers import Job, Rehearsal, Worker, signals, zerogpu
 from ganapps.workers.here import Here, directions_of, labels_of
@@ -53,6 +62,9 @@ class Result:
     parts: tuple[Part, ...] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
     weights: bytes | None = field(default=None, repr=False)
+
+
+LOOKS_A_SECOND = 8  # in a film of the Lab
 
 
 class Engine:
@@ -364,6 +376,13 @@ class Engine:
         """
         marked = masks.of_file(open_upload(path))
         return masks.packed(masks.fitted(marked, size_of(picture)))
+
+    def film(self, looks: Sequence[Mapping[str, Any]], recipe: Recipe, folder: Path) -> str:
+        """The path, in `folder`, of a film (WebP) of the looks at a run of the Lab, the recipe
+        inside; each has the numbers of its Result, and "walls" where there are pictures.
+        """
+        frames = learn_picture.film(looks)
+        return str(images.save_film(frames, folder / "film.webp", LOOKS_A_SECOND, recipe))
 
     def against_truth(self, result: str, truth: str) -> dict[str, float]:
         """PSNR and SSIM of the picture at one path beside the true one at the other. Raises

@@ -20,6 +20,18 @@ def points(x: Tensor) -> str:
     return _text(torch.stack([low, high], -1))
 
 
+def points_of(text: str) -> Tensor:
+    """And back: points [N, 2] of what `points` wrote, to within a 30,000th."""
+    numbers = torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8).view(-1, 2, 2)
+    places = numbers[..., 0].double() + 256 * numbers[..., 1].double()
+    return (places / 65535 * 2 - 1) * EXTENT
+
+
+def shares_of(text: str) -> Tensor:
+    """Of what `bytes_between` wrote, where between its two ends each number lies: [N], 0 to 1."""
+    return torch.frombuffer(bytearray(base64.b64decode(text)), dtype=torch.uint8) / 255
+
+
 def bytes_between(x: Tensor, low: float, high: float) -> str:
     """Numbers [N] as bytes: 0 is `low`, 255 is `high`."""
     shares = (x.double() - low) / max(high - low, 1e-30)

@@ -240,12 +240,12 @@ def save_pixels(
 
 def address(picture: Image.Image, kind: str, side: int = 256) -> str:
     """A picture as text that a page can show at once (a data URI): small and lossy, for looking at
-    while something runs; marked as of that `kind` (`recipe.mark`).
+    while something runs; marked as of that `kind` (`recipe.mark`), "": no network made it.
     """
     buffer = io.BytesIO()
     if max(picture.size) > side:
         picture = ImageOps.contain(picture, (side, side))
-    picture.save(buffer, "WEBP", quality=88, xmp=mark(kind).encode())
+    picture.save(buffer, "WEBP", quality=88, xmp=mark(kind).encode() if kind else b"")
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -239,8 +239,9 @@ def _last(lanes: Sequence[Lane], seeing: Seeing, calls: int) -> Step:
             told |= one.view.at_the_end()
     views = [one.view.picture() for one in lanes]
     beside = {}
-    if isinstance(lanes[0].view, learn_views.WallView):
-        beside["nearest"] = lanes[0].view.nearest()
+    for place, one in enumerate(lanes, 1):
+        if isinstance(one.view, learn_views.WallView) and one.ended is None:
+            beside["nearest" if place == 1 else f"nearest {place}"] = one.view.nearest()
     made = Made(
         learn_picture.beside(views),
         f"{lanes[0].choices['data']}, step {lanes[0].trainer.steps}",
@@ -248,7 +249,16 @@ def _last(lanes: Sequence[Lane], seeing: Seeing, calls: int) -> Step:
         beside=beside,
     )
     kept = None if lanes[0].ended is not None else lanes[0].view.weights()
-    return Step(WHOLE, WHOLE, (made,), calls, _left(lanes), numbers=numbers, weights=kept)
+    return Step(
+        WHOLE,
+        WHOLE,
+        (made,),
+        calls,
+        _left(lanes),
+        preview=seeing.previews(),  # the last look, as all before it
+        numbers=numbers,
+        weights=kept,
+    )
 
 
 def _left(lanes: Sequence[Lane]) -> tuple[Message, ...]:

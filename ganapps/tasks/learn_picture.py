@@ -1,14 +1,20 @@
-"""A run of the Lab as a picture: the plane with its points, or a wall; runs side by side."""
+"""A run of the Lab as a picture: the plane with its points, or a wall; runs side by side; and the
+looks at a run as a film.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from ganapps.learning import packed
 from ganapps.learning.theory import EXTENT
 from ganapps.pictures.images import from_tensor
 
@@ -71,3 +77,30 @@ def beside(views: Sequence[Image.Image]) -> Image.Image:
         row.paste(view, (left, 0))
         left += view.width + GAP
     return row
+
+
+def film(looks: Sequence[Mapping[str, Any]]) -> list[Image.Image]:
+    """A frame for each look: its numbers as `learn` tells them, and its "walls" as data URIs where
+    it is one at pictures.
+    """
+    ways: list[list] = [[] for _ in looks[0]["runs"]] if looks else []
+    frames = []
+    for look in looks:
+        views = []
+        for place, run in enumerate(look["runs"]):
+            ways[place] += run.get("way", ())
+            views.append(_view(look, place, ways[place]))
+        frames.append(beside(views))
+    return frames
+
+
+def _view(look: Mapping[str, Any], place: int, way: Sequence) -> Image.Image:
+    run = look["runs"][place]
+    if "walls" in look:
+        contents = base64.b64decode(look["walls"][place].partition(",")[2])
+        return Image.open(io.BytesIO(contents)).convert("RGB")
+    if "real" not in look:
+        return circle(way)
+    opinion = packed.shares_of(run["opinion"]) if "opinion" in run else None
+    made = packed.points_of(run["made"]) if "made" in run else torch.zeros(0, 2)
+    return plane(opinion, packed.points_of(look["real"]), made)

@@ -137,7 +137,7 @@ ENDPOINTS = (
         "learn",
         ("seed", "data", "objective", "seconds", "against"),
         "Streams: two or three answers a second; the last one has the files.",
-        "The PNG file of how it ended, its film (WebP), of pictures the generator (safetensors), "
+        "The PNG file of how it ended, of pictures the generator (safetensors), "
         'and {"recipe", "report", "numbers"}: a table for each run, as docs/lab.md says.',
     ),
     Endpoint(

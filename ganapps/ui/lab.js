@@ -144,6 +144,68 @@
     picture.src = look.walls[place];
   };
 
+  // -- one picture of a wall: enlarged, beside the nearest real one; or where a place of it looks
+
+  const MADE = 40, COLUMNS = 8, LARGE = 160;
+  const cut = (address, number, then) => {
+    const picture = new Image();
+    picture.onload = () => {
+      const small = picture.width / COLUMNS, canvas = Object.assign(document.createElement("canvas"), { width: LARGE, height: LARGE });
+      const pen = canvas.getContext("2d");
+      pen.imageSmoothingEnabled = false;
+      pen.drawImage(picture, (number % COLUMNS) * small, Math.floor(number / COLUMNS) * small, small, small, 0, 0, LARGE, LARGE);
+      then(canvas);
+    };
+    picture.src = address;
+  };
+  const looksFrom = (canvas, run, column, row) => {
+    const pen = canvas.getContext("2d"), edge = LARGE / 8, map = bytes(run.looks).slice(64 * (8 * row + column), 64 * (8 * row + column) + 64);
+    map.forEach((value, cell) => {
+      pen.fillStyle = `rgba(255, 214, 64, ${(0.75 * value) / 255})`;
+      pen.fillRect((cell % 8) * edge, Math.floor(cell / 8) * edge, edge, edge);
+    });
+    pen.strokeStyle = "#fff";
+    pen.lineWidth = 2;
+    pen.strokeRect(column * edge, row * edge, edge, edge);
+  };
+  const closer = (panel, place, number, column, row) => {
+    const look = film.looks[film.looks.length - 1], run = look.runs[place], shown = panel.querySelector(".lab-closer");
+    if (!look.nearest || number >= MADE) return;
+    const put = (words, address, drawn) => cut(address, number, (canvas) => {
+      drawn?.(canvas);
+      canvas.setAttribute("role", "img");
+      canvas.setAttribute("aria-label", words);
+      const held = document.createElement("span");
+      held.append(canvas, words);
+      shown.append(held);
+    });
+    shown.replaceChildren();
+    const attends = run.looks && number === 0;
+    put(attends ? words().looks : words().made, look.walls[place], attends && ((canvas) => looksFrom(canvas, run, column, row)));
+    if (look.nearest[place]) put(words().nearest, look.nearest[place]);
+  };
+  const cellOf = (canvas, x, y) => {
+    const box = canvas.getBoundingClientRect(), edge = box.width / COLUMNS, high = edge + Math.max(3, edge / 12);
+    const left = (x - box.left) / edge, top = (y - box.top) / high;
+    const within = (share) => Math.min(7, Math.max(0, Math.floor(8 * share)));
+    return [Math.floor(left) + COLUMNS * Math.floor(top), within(left % 1), within(((top % 1) * high) / edge)];
+  };
+  document.addEventListener("click", (event) => {
+    if (!event.target.matches?.(".lab-panels.walls canvas[tabindex]")) return;
+    const panel = event.target.closest("figure");
+    closer(panel, [...panel.parentElement.children].indexOf(panel), ...cellOf(event.target, event.clientX, event.clientY));
+  });
+  // the keyboard goes from picture to picture, and within the first from place to place with Shift
+  document.addEventListener("keydown", (event) => {
+    const canvas = event.target, by = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -COLUMNS, ArrowDown: COLUMNS }[event.key];
+    if (!by || !canvas.matches?.(".lab-panels.walls canvas[tabindex]")) return;
+    event.preventDefault();
+    const panel = canvas.closest("figure"), name = event.shiftKey ? "spot" : "cell", most = event.shiftKey ? 64 : MADE;
+    canvas.dataset[name] = Math.min(most - 1, Math.max(0, +(canvas.dataset[name] || 0) + by));
+    const spot = +(canvas.dataset.spot || 0);
+    closer(panel, [...panel.parentElement.children].indexOf(panel), +(canvas.dataset.cell || 0), spot % 8, Math.floor(spot / 8));
+  });
+
   // -- panels: a drawing, a name, the figures that matter
 
   const panels = (look) => {
@@ -151,12 +213,13 @@
     if (row.dataset.names === names) return row;
     row.dataset.names = names;
     row.dataset.count = look.names.length;
+    row.classList.toggle("walls", !!look.walls);
     row.replaceChildren(...look.names.map((name, place) => {
       const panel = document.createElement("figure");
       panel.style.setProperty("--run", `var(${RUNS[place]})`);
-      panel.innerHTML = '<figcaption><b></b></figcaption><canvas role="img"></canvas><p class="lab-big"></p><p class="lab-small"></p>';
+      panel.innerHTML = '<figcaption><b></b></figcaption><canvas role="img"></canvas><p class="lab-big"></p><p class="lab-small"></p><div class="lab-closer" aria-live="polite"></div>';
       panel.querySelector("b").textContent = name;
-      if (look.walls) panel.querySelector("canvas").style.aspectRatio = "8 / 6.5";
+      if (look.walls) Object.assign(panel.querySelector("canvas"), { tabIndex: 0 }).style.aspectRatio = "8 / 6.5";
       return panel;
     }));
     return row;
@@ -220,6 +283,7 @@
     film.next = setTimeout(() => { film.next = 0; ahead(); }, MOMENT);
   };
   const told = () => {
+    window.ganappsPad?.();
     const news = document.getElementById("learn-told");
     if (!news || news.dataset.seen) return;
     news.dataset.seen = "yes";

@@ -131,6 +131,13 @@
     Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(field(), places.map(([x, y]) => `${+x.toFixed(3)}, ${+y.toFixed(3)}`).join("\n"));
     field().dispatchEvent(new Event("input", { bubbles: true }));
   };
+  // a field that was filled while the pad was not there yet
+  window.ganappsPad = () => {
+    const canvas = pad();
+    if (!canvas || !field() || canvas.dataset.shown === field().value) return;
+    canvas.dataset.shown = field().value;
+    dots(read());
+  };
   let drawn = null;
   const add = (event) => {
     const box = pad().getBoundingClientRect();

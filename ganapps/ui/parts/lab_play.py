@@ -78,6 +78,8 @@ class Play:
     def _note(self, result: Result) -> None:
         look = dict(result.numbers)
         look["at"] = self._count
+        if result.made:
+            look["nearest"] = [images.address(p, "", WALL) for p in result.made[0].beside.values()]
         if result.preview:
             look["walls"] = [images.address(wall, DRAWN, WALL) for wall in result.preview]
         for rows, run in zip(self.rows, look["runs"], strict=True):
@@ -121,10 +123,6 @@ class Play:
             for row in rows:
                 table.writerow([name, *(row.get(column, "") for column in columns)])
         return text.getvalue()
-
-    def ended(self, recipe: Recipe) -> None:
-        """The run is over: `recipe` makes just what it gave."""
-        self.recipe = recipe
 
 
 def _plain(value: Any) -> bool:

@@ -87,7 +87,9 @@ def _legend(lang: str) -> str:
         "where a point is told to go.",
     )
     wall = escaped(
-        lang, "The bar under a picture is D's verdict: violet for made ones, green for real ones."
+        lang,
+        "The bar under a picture is D's verdict: violet for made ones, green for real ones. At the "
+        "end, click one, or go by the arrow keys: the nearest real one appears.",
     )
     circle = escaped(lang, "The generator's number lies across, D's slope up: both want to be 0.")
     return (
@@ -117,6 +119,8 @@ def _words(lang: str) -> dict[str, str]:
         "run": say(lang, "run"),
         "steps": say(lang, "step"),
         "real": say(lang, "real"),
+        "nearest": say(lang, "the nearest real one"),
+        "looks": say(lang, "where this place looks"),
         "made": say(lang, "made"),
     }
 

@@ -130,7 +130,7 @@ def made(declared: Declared, tab: str, **otherwise: Any) -> Any:
 def _kind(declared: Declared) -> tuple[Callable[..., Component], dict[str, Any]]:
     """The component for a setting's type, and its arguments."""
     said = declared.said
-    if declared.words:
+    if declared.words or said.choices:
         choices = said.choices or declared.words
         return gr.Dropdown, {"choices": list(choices), "filterable": False}
     if str in declared.types:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import html
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,23 +13,18 @@ import gradio as gr
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.learning.presets import Preset
-from ganapps.models.catalog import NEW
 from ganapps.pictures import images
 from ganapps.race import Race
 from ganapps.recipe import Recipe, from_json
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, lab_presets, lab_stage, progress
-from ganapps.ui.parts.boxes import FileBox
+from ganapps.ui.parts.lab_form import LabForm
 from ganapps.ui.parts.lab_play import Play
 from ganapps.ui.parts.prices import price_line
-from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.parts.tab import Tab
-from ganapps.ui.words import named, say, t
+from ganapps.ui.words import escaped, named, say, t
 
-PAIR = re.compile(r"(-?[\d.]+)[\s,;]+(-?[\d.]+)")  # one typed point
-LONGEST = 60_000  # characters of typed points
-OF_ANY = ("seed", "steps", "seconds")  # a preset stays itself, whatever these are
-CURES = ("spectral", "r1", "gradient_penalty")
+MOST_PLAYS = 50  # visitors whose last run can still be filmed
 
 
 class LabTab(Tab):
@@ -41,44 +36,22 @@ class LabTab(Tab):
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(engine, receivers)
-        self.widgets = Widgets(self.name)
+        self.form = LabForm(engine)
+        self.plays: dict[str | None, Play] = {}  # by session: the last one, for its film
         with gr.Row(elem_classes="room lab"):
             with gr.Column(elem_classes="panel"):
                 self._panel()
             with gr.Column(elem_classes="result"):
                 self._stage()
             with gr.Column(elem_classes="more"):
-                self._more()
-        self.asked = {
-            *self.widgets,
-            self.preset,
-            self.beside,
-            self.others,
-            self.points,
-            self.own,
-            self.kept,
-        }
+                self.form.make_rest()
+        self.asked = self.form.asked
         self._events()
 
     # -- what stands where
 
     def _panel(self) -> None:
-        first = next(iter(lab_presets.ALL.values()))
-        self.preset = gr.Radio(
-            lab_presets.choices(),
-            value=first.name,
-            label=t("See it happen"),
-            elem_id="learn-preset",
-            elem_classes="presets",
-        )
-        self.others = gr.State(lab_presets.others(first))
-        self.beside = gr.CheckboxGroup(
-            [],
-            value=[],
-            label=t("Beside it, on the same clock and seed"),
-            elem_id="learn-beside",
-            elem_classes="describe",
-        )
+        self.form.make_usual()
         self.go = gr.Button(t("Learn"), variant="primary", size="lg", elem_id="learn-go")
         self.stop = gr.Button(
             t("Stop"), variant="stop", size="lg", visible=False, elem_id="learn-stop"
@@ -99,81 +72,33 @@ class LabTab(Tab):
             self.saved = gr.HTML(elem_id="learn-saved")
             self.curves = gr.HTML(elem_id="learn-curves")
             self.generator = gr.HTML(elem_id="learn-generator")
+            self.film_go = gr.Button(t("Make the film"), size="sm", elem_id="learn-film-go")
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="learn-copy")
             self.make_restore()
+        self.film = gr.HTML(elem_id="learn-film")
         self.charts = gr.HTML(lab_stage.curves("en"), elem_id="learn-charts")
         self.link = gr.State("")
-
-    def _more(self) -> None:
-        with gr.Accordion(t("A game of your own"), open=False, elem_id="learn-own"):
-            self.widgets.make("data")
-            self.pad = gr.HTML(lab_stage.pad("en"), elem_id="learn-pad", visible=False)
-            self.points = gr.Textbox(
-                "",
-                label=t("Points: x, y from -2.2 to 2.2, one a line"),
-                lines=3,
-                max_lines=6,
-                max_length=LONGEST,
-                visible=False,
-                elem_id="learn-points",
-            )
-            self.own = FileBox(
-                label=t("50 to 400 pictures to learn from"),
-                file_count="multiple",
-                file_types=["image"],
-                height=150,
-                visible=False,
-                elem_id="learn-pictures",
-            )
-            self.widgets.make("objective")
-            for name in CURES:
-                self.widgets.make(name)
-            self.widgets.make("seed")
-            self.widgets.make_usual()
-        with gr.Accordion(t("More"), open=False, elem_id="learn-more"):
-            self.widgets.make_seldom()
-            self.kept = FileBox(
-                label=t("Go on from a generator that the Lab kept"),
-                file_count="single",
-                height=150,
-                elem_id="learn-weights",
-            )
 
     # -- what happens when
 
     @property
     def _running(self) -> list:
         buttons = [self.go, self.stop]
-        shown = [self.sentence, self.told, self.line, self.saved, self.curves, self.generator]
-        return [*shown, self.link, *buttons]
-
-    @property
-    def _filled(self) -> list:
-        data = [self.points, self.pad, self.own]
-        return [*self.widgets, self.preset, self.beside, self.others, *data]
+        kept = [self.saved, self.curves, self.generator, self.film]
+        return [self.sentence, self.told, self.line, *kept, self.link, *buttons]
 
     def _events(self) -> None:
-        filling = [*self._filled, *self._running]
+        form = self.form
+        filling = [*form.filled, *self._running]
         runs = [
             self.go.click(self.learn, self.asked, self._running, **common.BUSY),
-            self.preset.input(self.click, self.asked, filling, **common.BUSY),
-            self.beside.input(self.learn, self.asked, self._running, **common.BUSY),
+            form.preset.input(self.click, self.asked, filling, **common.BUSY),
+            form.beside.input(self.learn, self.asked, self._running, **common.BUSY),
         ]
         common.stops(self.stop, runs, self.stopped, None, self._running)
-        widgets: dict[str, Any] = dict(self.widgets.by_name)
-        data = widgets["data"]
-        data.change(self._data_chosen, data, [self.pad, self.points, self.own], **common.QUIET)
-        for name, widget in widgets.items():
-            if name in OF_ANY:
-                continue
-            widget.input(
-                self._changed,
-                {self.preset, self.beside, self.others},
-                [self.preset, self.beside, self.others, self.sentence],
-                **common.QUIET,
-            )
+        form.listen(self.sentence)
         gr.on(
-            [w.change for w in (*widgets.values(), self.beside, self.points)],
+            [widget.change for widget in form.prices],
             self.priced,
             self.asked,
             self.price,
@@ -183,27 +108,14 @@ class LabTab(Tab):
         self.hold.click(self._holder(True), None, None, **common.QUIET)
         self.let_go.click(self._holder(False), None, None, **common.QUIET)
         self.once.click(self._once, None, None, **common.QUIET)
+        self.film_go.click(self.filmed, None, [self.film, self.line], **common.BUSY)
         self.copy.click(None, self.link, None, js=common.copies("learn-copy"))
-
-    def _data_chosen(self, data: str) -> tuple:
-        drawn, own = gr.update(visible=data == "drawn"), gr.update(visible=data == "own")
-        return drawn, drawn, own
-
-    def _changed(self, values: Mapping, request: gr.Request) -> dict:
-        """A setting changed by hand: the game is the visitor's own; what plays beside it stays."""
-        if values[self.preset] == lab_presets.OWN.name:
-            return {self.preset: gr.skip()}
-        lang = common.language(request)
-        return self._beside(lab_presets.OWN, self._against(values), lang) | {
-            self.preset: lab_presets.OWN.name,
-            self.sentence: lab_presets.told(lab_presets.OWN, lang),
-        }
 
     def priced(self, values: Mapping, request: gr.Request) -> str:
         """The price of what the widgets ask for."""
         lang = common.language(request)
         try:
-            price = self.engine.price(self.recipe(values))
+            price = self.engine.price(self.form.recipe(values))
         except UserError as e:
             return common.refusal(e, lang)
         return price_line(price, lang)
@@ -214,54 +126,10 @@ class LabTab(Tab):
 
     # -- widgets -> recipe -> widgets
 
-    def recipe(self, values: Mapping) -> Recipe:
-        """What the widgets ask for. Raises UserError for typed points that are none."""
-        settings = self.widgets.asked(values, lambda name: True)
-        if settings.get("data") == "drawn":
-            settings["points"] = _points(values[self.points])
-        settings["against"] = self._against(values) or None
-        checkpoint = NEW.id
-        if values[self.kept]:
-            checkpoint = self.engine.own_file(values[self.kept]).name
-        return Recipe(self.name, checkpoint, settings)
-
-    def _against(self, values: Mapping) -> list[dict]:
-        chosen = values[self.beside] or []
-        return [change for name, change in values[self.others] if name in chosen]
-
-    def _names(self, values: Mapping) -> list[str]:
-        """What the runs are called."""
-        preset = lab_presets.ALL[values[self.preset]]
-        chosen = values[self.beside] or []
-        return [preset.first, *(name for name, _ in values[self.others] if name in chosen)]
-
-    def _beside(self, preset: Preset, against: Sequence[Mapping], lang: str) -> dict:
-        offered, chosen = lab_presets.beside_of(against, preset)
-        choices = [(named(lang, name), name) for name, _ in offered]
-        return {
-            self.others: offered,
-            self.beside: gr.update(choices=choices, value=chosen, visible=bool(choices)),
-        }
-
-    def shown(self, recipe: Recipe, preset: Preset, lang: str) -> dict:
-        """Updates that show a checked recipe in the widgets."""
-        settings = recipe.settings
-        updates = dict.fromkeys(self.widgets, None)  # of what is None, the box is empty
-        updates |= self.widgets.restored(settings)
-        points = "\n".join(f"{x:g}, {y:g}" for x, y in settings["points"] or ())
-        drawn, own = settings["data"] == "drawn", settings["data"] == "own"
-        updates |= {
-            self.preset: preset.name,
-            self.points: gr.update(value=points, visible=drawn),
-            self.pad: gr.update(visible=drawn),
-            self.own: gr.update(visible=own),
-        }
-        return updates | self._beside(preset, settings["against"] or (), lang)
-
     @property
     def filling_outputs(self) -> set:
         """What `filled` fills."""
-        return {*self._filled, self.sentence, self.line}
+        return {*self.form.filled, self.sentence, self.line}
 
     def filled(self, asked: Recipe | Race, values: Mapping, lang: str) -> dict:
         """The settings come back."""
@@ -275,7 +143,7 @@ class LabTab(Tab):
                 "The settings are back. Choose the picture again: no upload is ever kept in a "
                 "recipe.",
             )
-        return self.shown(recipe, preset, lang) | {
+        return self.form.shown(recipe, preset, lang) | {
             self.sentence: lab_presets.told(preset, lang),
             self.line: progress.plain("", said),
         }
@@ -292,12 +160,12 @@ class LabTab(Tab):
         """The words in the visitor's language, and the game of the link, or the first preset."""
         lang = common.language(request)
         first = next(iter(lab_presets.ALL.values()))
-        recipe, _ = self.engine.checked(self._of(first, "0"))
-        updates = self.shown(recipe, first, lang) | {
+        recipe, _ = self.engine.checked(self.form.of(first, "0"))
+        updates = self.form.shown(recipe, first, lang) | {
             self.sentence: lab_presets.told(first, lang),
             self.stage: lab_stage.stage(lang),
             self.charts: lab_stage.curves(lang),
-            self.pad: gr.update(value=lab_stage.pad(lang)),
+            self.form.pad: gr.update(value=lab_stage.pad(lang)),
             self.price: price_line(self.engine.price(recipe), lang),
             self.link: recipe.to_link(),
             **self._files(None, None, None, lang),
@@ -310,20 +178,16 @@ class LabTab(Tab):
             updates[self.line] = common.refusal(e, lang)
         return updates
 
-    def _of(self, preset: Preset, seed: Any) -> Recipe:
-        settings = preset.recipe(*lab_presets.first_beside(preset))
-        return Recipe(self.name, NEW.id, {**settings, "seed": seed})
-
     # -- what runs
 
     def click(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """A preset was clicked: its settings are filled in, and it plays."""
         lang = common.language(request)
-        preset = lab_presets.ALL[values[self.preset]]
-        seed = values[self.widgets.by_name["seed"]]
-        recipe, _ = self.engine.checked(self._of(preset, common.seed(seed)))
+        preset = lab_presets.ALL[values[self.form.preset]]
+        seed = values[self.form.widgets.by_name["seed"]]
+        recipe, _ = self.engine.checked(self.form.of(preset, common.seed(seed)))
         sentence = {self.sentence: lab_presets.told(preset, lang)}
-        yield self.shown(recipe, preset, lang) | sentence
+        yield self.form.shown(recipe, preset, lang) | sentence
         if preset is not lab_presets.OWN:
             names = [preset.first, *lab_presets.first_beside(preset)]
             yield from self._played(recipe, preset, names, (), None, request)
@@ -331,15 +195,15 @@ class LabTab(Tab):
     def learn(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """What the widgets ask for."""
         try:
-            recipe = self.recipe(values)
+            recipe = self.form.recipe(values)
         except UserError as e:
             yield {self.line: common.refusal(e, common.language(request))}
             return
         own = recipe.settings["data"] == "own"
-        pictures = values[self.own] if own and values[self.own] else ()
-        preset = lab_presets.ALL[values[self.preset]]
-        names = self._names(values)
-        yield from self._played(recipe, preset, names, pictures, values[self.kept], request)
+        pictures = values[self.form.own] if own and values[self.form.own] else ()
+        preset = lab_presets.ALL[values[self.form.preset]]
+        names = self.form.names(values)
+        yield from self._played(recipe, preset, names, pictures, values[self.form.kept], request)
 
     def _played(
         self,
@@ -352,20 +216,27 @@ class LabTab(Tab):
     ) -> Iterator[dict]:
         lang = common.language(request)
         yield self.busy(True)  # alone: beside other updates Gradio can lose what is visible
-        yield {self.told: "", self.line: "", **self._files(None, None, None, lang)}
+        yield {self.told: "", self.line: "", self.film: "", **self._files(None, None, None, lang)}
         play = Play(recipe, [named(lang, name) for name in names], preset.judge.number)
+        self._remember(request.session_hash, play)
         with self.underway.of(request.session_hash) as held:
             held.it = play
             results = play.watched(self.engine.run(recipe, pictures, weights))
-            for shown in common.show(results, recipe, lang):
-                update: dict = {self.line: shown.line}
-                if play.latest and not shown.moved:
-                    update[self.told] = play.told()
-                if shown.archive:
-                    play.ended(shown.recipe)
-                    update |= self._over(play, shown.files[0][0], shown.recipes[0], lang)
-                yield update
+            try:
+                yield from self._looks(play, common.show(results, recipe, lang), lang)
+            except UserError as e:  # there is no room for its files
+                yield {self.line: common.refusal(e, lang)}
         yield self.busy(False)
+
+    def _looks(self, play: Play, run: Iterator[common.Shown], lang: str) -> Iterator[dict]:
+        for shown in run:
+            update: dict = {self.line: shown.line}
+            if play.latest and not shown.moved:
+                update[self.told] = play.told()
+            if shown.archive:
+                update |= self._over(play, shown.files[0][0], shown.recipes[0], lang)
+                update[self.line] = shown.line + _left_out(shown.recipe, lang)
+            yield update
 
     def _over(self, play: Play, picture: str | None, made: str | None, lang: str) -> dict:
         """What can be kept of a game that is over."""
@@ -376,10 +247,10 @@ class LabTab(Tab):
             if play.weights:
                 file = images.save_bytes(play.weights, Path(folder) / "generator.safetensors")
                 weights = files.keep(file)
-        recipe = from_json(made) if made else play.reached()
+        play.recipe = from_json(made) if made else play.reached()
         return {
             self.told: play.told(whole=True),
-            self.link: recipe.to_link(),
+            self.link: play.recipe.to_link(),
             **self._files(picture, kept, weights, lang),
         }
 
@@ -398,8 +269,39 @@ class LabTab(Tab):
         update = self.busy(False) | {self.line: progress.plain("", say(lang, "stopped"))}
         play = self.underway.take(request.session_hash)
         if play is not None and play.latest:
-            update |= self._over(play, None, None, lang)
+            try:
+                update |= self._over(play, None, None, lang)
+            except UserError as e:
+                update[self.line] = common.refusal(e, lang)
         return update
+
+    def left(self, session: str | None) -> None:
+        """A visitor has gone: no look at their run stays in memory."""
+        super().left(session)
+        self.plays.pop(session, None)
+
+    def _remember(self, session: str | None, play: Play) -> None:
+        self.plays.pop(session, None)
+        self.plays[session] = play
+        while len(self.plays) > MOST_PLAYS:
+            self.plays.pop(next(iter(self.plays)), None)
+
+    def filmed(self, request: gr.Request) -> Iterator[dict]:
+        """All looks at the last run as a film."""
+        lang, play = common.language(request), self.plays.get(request.session_hash)
+        try:
+            if play is None or not play.looks:
+                raise UserError("There is no run to film yet: press Learn first.")
+            with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+                made = self.engine.film(play.looks, play.recipe, Path(folder))
+                kept = files.keep(made)
+        except UserError as e:
+            yield {self.line: common.refusal(e, lang)}
+            return
+        address = html.escape(common.served(kept))
+        said = escaped(lang, "The film of the run")
+        shown = f'<figure class="walk"><img src="{address}" alt="{said}"></figure>'
+        yield {self.film: shown + common.download(kept, "Save the film (WebP)", lang)}
 
     def _holder(self, held: bool) -> Any:
         def hold(request: gr.Request) -> None:
@@ -415,20 +317,10 @@ class LabTab(Tab):
             play.once()
 
 
-def _points(text: str) -> list[list[float]]:
-    """[[x, y], ...] of what was typed or drawn. Raises UserError where a line is no point."""
-    points = []
-    for line in re.split(r"[\n|]", text or ""):
-        if not line.strip():
-            continue
-        found = PAIR.fullmatch(line.strip(" []()"))
-        try:
-            if found is None:
-                raise ValueError
-            points.append([float(found[1]), float(found[2])])
-        except ValueError:
-            raise UserError(
-                "{line} is no point: write x and y, as 0.5, -1.2, one point a line.",
-                line=line.strip()[:40],
-            ) from None
-    return points
+def _left_out(recipe: Recipe, lang: str) -> str:
+    """What to say of a link that is too short for this recipe."""
+    if not recipe.too_long_for_a_link():
+        return ""
+    return progress.plain(
+        "", say(lang, "The points are too many for a link: the picture has them.")
+    )

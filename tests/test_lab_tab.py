@@ -1,0 +1,178 @@
+"""The Lab's tab without a browser: presets come back as themselves, what was seen is kept small, a
+held game computes nothing, and a film is made of looks.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+import threading
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+import torch
+from PIL import Image
+
+from ganapps.engine import Engine
+from ganapps.errors import UserError
+from ganapps.learning import packed
+from ganapps.learning.presets import PRESETS, Preset
+from ganapps.recipe import Recipe, from_link
+from ganapps.ui.parts import lab_presets
+from ganapps.ui.parts.lab_form import typed_points
+from ganapps.ui.parts.lab_play import MOST_LOOKS, Play
+from ganapps.ui.tabs.lab import LabTab
+
+VISITOR = SimpleNamespace(headers={}, session_hash="somebody", query_params={})
+
+
+@pytest.fixture(scope="module")
+def lab(engine: Engine) -> LabTab:
+    with gr.Blocks():
+        return LabTab(engine)
+
+
+def widgets(lab: LabTab, **changed: Any) -> dict:
+    """What the widgets hold on a page that was just opened, with some settings changed."""
+    updates = lab.opened(VISITOR)
+    values = {}
+    for widget in lab.asked:
+        update = updates.get(widget, widget.value)
+        value = update.get("value") if isinstance(update, dict) else update
+        values[widget] = value
+    for name, value in changed.items():
+        values[lab.form.widgets.by_name[name]] = value
+    return values
+
+
+def told(update: str) -> dict[str, Any]:
+    found = re.search(r'data-told="([^"]*)"', update)
+    assert found
+    return json.loads(html.unescape(found[1]))
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_a_preset_comes_back_as_itself(lab: LabTab, preset: Preset, engine: Engine) -> None:
+    recipe = lab.form.of(preset, 7)
+    linked = from_link(recipe.to_link())
+    assert linked
+    checked, _ = engine.checked(linked)
+    assert lab_presets.of_recipe(checked.settings) is preset
+    updates = lab.filled(linked, {}, "en")
+    assert updates[lab.form.preset] == preset.name
+    assert updates[lab.form.beside]["value"] == lab_presets.first_beside(preset)
+    assert html.escape(preset.sentence) in updates[lab.sentence]
+
+
+def test_a_changed_game_is_the_visitor_s_own(engine: Engine) -> None:
+    checked, _ = engine.checked(Recipe("learn", "new", {"data": "spiral", "against": [{"r1": 3}]}))
+    assert lab_presets.of_recipe(checked.settings) is lab_presets.OWN
+    offered, chosen = lab_presets.beside_of(checked.settings["against"], lab_presets.OWN)
+    assert chosen == ["r1 3"] and ["r1 3", {"r1": 3}] in offered
+
+
+def test_a_run_shows_two_games_and_keeps_their_files(lab: LabTab) -> None:
+    values = widgets(lab, steps=30, data="two moons")
+    values[lab.form.others], values[lab.form.beside] = [["R1", {"r1": 1.0}]], ["R1"]
+    updates = list(lab.learn(values, VISITOR))
+    shown = [told(update[lab.told]) for update in updates if update.get(lab.told)]
+    assert [run["step"] for run in shown[-1]["runs"]] == [30, 30]
+    assert shown[-1]["names"] == ["minimax of 2014", "R1"] and len(shown[-1]["rows"]) == 2
+    assert all(len(json.dumps(look)) < 25_000 for look in shown[:-1])
+    last = {key: value for update in updates for key, value in update.items()}
+    assert "download>" in last[lab.saved] and "download>" in last[lab.curves]
+    assert from_link(last[lab.link]).settings["steps"] == 30
+    (update,) = lab.filmed(VISITOR)
+    assert "film.webp" in update[lab.film]
+    lab.left("somebody")
+    (update,) = lab.filmed(VISITOR)
+    assert "press Learn first" in update[lab.line]
+
+
+def test_every_look_at_pictures_has_its_walls_and_the_last_one_what_is_nearest(lab: LabTab) -> None:
+    values = widgets(lab, data="digits", steps=3, width=8, noise=4, objective="hinge")
+    values[lab.form.others], values[lab.form.beside] = [["R1", {"r1": 1.0}]], ["R1"]
+    updates = list(lab.learn(values, VISITOR))
+    shown = [told(update[lab.told]) for update in updates if update.get(lab.told)]
+    assert all(len(look["walls"]) == 2 for look in shown)
+    assert len(shown[-1]["nearest"]) == 2
+    last = {key: value for update in updates for key, value in update.items()}
+    assert "generator.safetensors" in last[lab.generator]
+
+
+def test_what_suits_the_data_is_left_to_it(lab: LabTab) -> None:
+    """Spectral norm has three answers: pictures have it, points have not, unless one chooses."""
+    box = lab.form.widgets.by_name["spectral"]
+    assert isinstance(box, gr.Dropdown)
+    asked = lab.form.recipe(widgets(lab, data="heads"))
+    assert asked.settings["spectral"] is None
+    for chosen in (True, False):
+        asked = lab.form.recipe(widgets(lab, data="heads", spectral=chosen))
+        assert asked.settings["spectral"] is chosen
+
+
+def results(count: int) -> Any:
+    for step in range(count):
+        runs = [{"step": 10 * step, "seconds": 0.1 * step, "modes": step % 8}]
+        yield SimpleNamespace(numbers={"runs": runs}, preview=(), made=(), weights=None)
+
+
+def test_of_a_long_run_a_film_keeps_every_so_many_looks_and_the_curves_all() -> None:
+    play = Play(Recipe("learn", "new", {}), ["one"], "modes")
+    for _ in play.watched(results(1_000)):
+        pass
+    assert MOST_LOOKS / 2 <= len(play.looks) <= MOST_LOOKS
+    gaps = {b["at"] - a["at"] for a, b in zip(play.looks, play.looks[1:], strict=False)}
+    assert len(gaps) == 1
+    table = list(csv.DictReader(io.StringIO(play.curves())))
+    assert len(table) == 1_000 and table[-1]["step"] == "9990"
+    assert play.reached().settings["steps"] == 9_990
+
+
+def test_a_held_game_computes_nothing_until_it_goes_on() -> None:
+    play = Play(Recipe("learn", "new", {}), ["one"], "modes")
+    play.hold(True)
+    came = []
+    reader = threading.Thread(target=lambda: came.extend(play.watched(results(5))), daemon=True)
+    reader.start()
+    time.sleep(0.5)
+    assert len(came) == 1
+    play.once()
+    until(lambda: len(came) == 2)
+    play.hold(False)
+    until(lambda: len(came) == 5)
+
+
+def until(condition: Any) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+def test_points_are_typed_and_a_wrong_one_is_named() -> None:
+    assert typed_points("0.5, -1.2\n\n[1 2]\n") == [[0.5, -1.2], [1.0, 2.0]]
+    for wrong in ("0.5", "a, b", "1, 2, 3", "1..2, 3"):
+        with pytest.raises(UserError) as refused:
+            typed_points(f"0, 0\n{wrong}")
+        assert wrong in str(refused.value)
+
+
+def test_a_film_has_a_frame_a_look(engine: Engine, tmp_path: Any) -> None:
+    recipe = Recipe("learn", "new", {"steps": 40, "every": 10, "data": "line"})
+    looks = [dict(result.numbers) for result in engine.run(recipe)]
+    assert [look["runs"][0]["step"] for look in looks[:5]] == [0, 10, 20, 30, 40]
+    film = Image.open(engine.film(looks, recipe, tmp_path))
+    assert film.n_frames == len(looks) and film.size == (420, 420)
+
+
+def test_packed_points_are_points_again() -> None:
+    places = torch.rand(50, 2) * 4 - 2
+    assert torch.allclose(packed.points_of(packed.points(places)).float(), places, atol=1e-4)
