@@ -540,8 +540,11 @@ def test_a_canvas_goes_with_its_run_and_its_visitor(
     monkeypatch.setattr(
         tab, "recipe", lambda values: SimpleNamespace(with_settings=lambda **_: None)
     )
+    monkeypatch.setattr(tab, "expected", lambda *_: None)
     monkeypatch.setattr(engine, "run", lambda *_: iter(()))
-    values = {tab.picture: "x", tab.area.traces: [], tab.weights.box: None}
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (20, 25)).save(picture)
+    values = {tab.picture: str(picture), tab.area.traces: [], tab.weights.box: None}
     request = SimpleNamespace(session_hash="visitor", headers={})
     run = tab.run(values, request)
     next(run), next(run)

@@ -270,7 +270,9 @@ class Canvas(np.ndarray):
 def tab(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> UpscaleTab:
     """The upscale tab over runs that fill a canvas and never end."""
 
-    def endless(results: object, recipe: Recipe, lang: str, keep: object) -> Iterator[common.Shown]:
+    def endless(
+        results: object, recipe: Recipe, lang: str, keep: object, expected: object = None
+    ) -> Iterator[common.Shown]:
         canvas = np.zeros((4, 4, 3), np.uint8).view(Canvas)
         seen.append(weakref.ref(canvas))
         while True:

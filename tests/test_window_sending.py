@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe, from_link, from_picture, png_info
 from ganapps.ui.parts.before_after import EXAMPLES
+from ganapps.ui.tabs.faces import PICKED
 from tests.window import choose, go, open_tab, run
 
 
@@ -52,7 +53,7 @@ def test_a_face_is_translated_and_enlarged_and_the_last_picture_tells_it_all(
 ) -> None:
     expect(page.locator("#faces-archive a")).to_be_visible(timeout=60_000)
     page.locator("#faces-wall .thumbnail-item").nth(3).click()
-    expect(page.locator("#faces-seed textarea, #faces-seed input")).to_have_value("3")
+    expect(page.locator("#faces-seed textarea, #faces-seed input")).to_have_value(str(PICKED[3]))
     page.locator("#faces-send-translate").click()
     expect(page.get_by_role("tab", name="Translate")).to_have_attribute("aria-selected", "true")
     expect(page.locator("#translate-picture img")).to_be_visible()
@@ -70,7 +71,7 @@ def test_a_face_is_translated_and_enlarged_and_the_last_picture_tells_it_all(
         "spanx4",
         "styles-26",
         "faces",
-        3,
+        PICKED[3],
     )
 
 

@@ -149,6 +149,7 @@ class ResultArea:
                 colours = widgets.make("keep_colours", elem_id=f"{name}-colours")
                 self.finishing["keep_colours"] = colours
         self.last, self.file, self.traces = gr.State(None), gr.State(None), gr.State([])
+        self.staged = gr.State(None)  # the path of the picture that the stage is about
 
     def buttons(self) -> None:
         """What one can take away, in the row that is being laid out."""
@@ -205,6 +206,7 @@ class ResultArea:
             self.file: None,
             self.formats.link: "",
             self.traces: [],
+            self.staged: None,
         }
 
     @property
@@ -215,6 +217,7 @@ class ResultArea:
             self.line,
             self.facts,
             self.last,
+            self.staged,
             *self._taken_away,
         ]
 
@@ -332,10 +335,9 @@ class ResultArea:
         """The picture that a person brought, on the stage before anything is made of it; the
         example leaves, and so does the result of another picture. {} where it is there already.
         """
-        last: Last | None = values[self.last]
-        if not upload or (last and last.upload == upload):
+        if not upload or values.get(self.staged) == upload:
             return {}
-        emptied = self.cleared(lang)
+        emptied = self.cleared(lang) | {self.staged: upload}
         del emptied[self.traces]  # what lies on the disk can still be deleted
         try:
             emptied[self.view] = Stage(self.engine, upload, values[self.traces], lang).view

@@ -29,7 +29,7 @@ class OneFace:
 
     def __init__(self) -> None:
         self.at, self.reel = gr.State(None), gr.State([])
-        with gr.Row(elem_classes="one"):
+        with gr.Row(elem_classes="the-one"):
             self.view = gr.HTML(elem_id="faces-one")
             with gr.Column():
                 with gr.Row(elem_classes="actions"):

@@ -179,7 +179,7 @@ class PictureTab(ModelTab):
         )
         self.picture.change(
             self.came,
-            {self.picture, self.area.last, self.area.traces},
+            {self.picture, self.area.staged, self.area.traces},
             [*self.area.cleared("en"), *self.cleared(), *self.sheet.cleared()],
             **common.QUIET,
         )
@@ -199,7 +199,7 @@ class PictureTab(ModelTab):
 
     def _runs(self, buttons: list) -> list:
         """The events that run something."""
-        given = self.asked | {self.area.traces, *self.run_widgets}
+        given = self.asked | {self.area.traces, self.area.staged, *self.run_widgets}
         shown = [*self.area.outputs, *self.cleared(), *buttons]
         sheet = [*self.sheet.cleared(), self.line, *buttons]
         many = self.asked | {self.many.box, self.many.archives}
@@ -269,7 +269,7 @@ class PictureTab(ModelTab):
         if not upload:
             yield self._no_picture(lang)
             return
-        yield self.busy(True)
+        yield self.area.brought(upload, values, lang) | self.busy(True)
         traces = values[self.area.traces]
         unfinished: dict = {}
         with (

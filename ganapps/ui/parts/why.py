@@ -110,7 +110,7 @@ def why(lang: str) -> str:
     otherwise = {"What is left out": _coverage(lang), "Each has its own knob": _steps(lang)}
     for title, text, links in TEXTS:
         said = otherwise.get(title, "")
-        note = f"<p><b>{html.escape(said)}</b></p>" if said else ""
+        note = f'<p class="measured">{html.escape(said)}</p>' if said else ""
         body = f"<p>{_linked(text, links, lang)}</p>{note}"
         cells += f"<section><h3>{escaped(lang, title)}</h3>{body}</section>"
     return f'<div class="why">{cells}</div>'
