@@ -15,6 +15,7 @@ from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_json
 from ganapps.report import size
+from ganapps.ui.faces.workshop import Workshop
 from ganapps.ui.parts import common
 from ganapps.ui.parts.labels import Labels
 from ganapps.ui.parts.model_tab import ModelTab
@@ -106,6 +107,7 @@ class FacesTab(ModelTab):
             elem_classes=["film", "later"],
             alt_text="film",
         )
+        self.workshop = Workshop(self)
         self.link = gr.Textbox(visible="hidden", elem_id="faces-link", label=t("Link"))
         self.made = gr.State([])  # the recipe of each picture on the wall
         self.files, self.at = gr.State([]), gr.State(None)  # their files, and which one was clicked
@@ -205,6 +207,7 @@ class FacesTab(ModelTab):
             self.strip_go.click(strip, asked, [self.strip, *buttons], **common.BUSY),
             self.film_go.click(film, asked, [self.film, *buttons], **common.BUSY),
         ]
+        runs += self.workshop.listen()
         common.stops(self.stop, runs, self.stopped, self.line, buttons)
         self.random.click(lambda: str(random.randrange(2**32)), None, self.seed, **common.QUIET)
         self.last.click(lambda seed: seed, self.used, self.seed, **common.QUIET)
