@@ -24,7 +24,7 @@ from ganapps.settings import Setting
 from ganapps.tasks.faces import SEEDS, Maker, number
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.shared import Count, Psi, Seed
-from ganapps.tasks.styles import begun, styled
+from ganapps.tasks.styles import begun, packed, styled
 from ganapps.tasks.task import Task
 
 LARGEST = 32_000  # characters of a family as JSON
@@ -82,7 +82,8 @@ def breed(
 
     A child's recipe holds its lineage, and no more of the family: it makes just this child again.
     The figures say how far apart the litter's pictures lie on average, and each from its parents,
-    as a root mean square of 255 at 32 x 32 pixels; `birth` is what a family has of this child.
+    as a root mean square of 255 at 32 x 32 pixels; `birth` is what a family has of this child,
+    `styles` the child as text, to be edited.
     """
     network = styled(network)
     numbers = [(number(seed) + i) % SEEDS for i in range(count)]
@@ -95,12 +96,14 @@ def breed(
     seen: list[Tensor] = []
     for done, child in enumerate(numbers, 1):
         birth = Birth(child, mutation, crossing)
-        x = _drawn(make, people.child(of, birth))
+        ws = people.child(of, birth)
+        x = _drawn(make, ws)
         (picture,) = from_tensor(x, network.value_range)
         seen.append(_small(x))
         figures: dict[str, Any] = {
             "from parents": [_apart(seen[-1], other) for other in shown],
             "diversity": _diversity(seen),
+            "styles": packed(ws),
             "birth": {"of": names, "seed": child, "mutation": mutation, "crossing": crossing},
         }
         own = {"family": lineage, "parents": list(names), "seed": child, "count": 1}

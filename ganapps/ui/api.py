@@ -187,7 +187,8 @@ ENDPOINTS = (
         ("family", "parents", "seed", "count", "mutation", "crossing", "model", "psi"),
         "Streams: each answer holds the children made so far.",
         'The PNG files, each with its lineage inside, and {"recipe", "report", "figures"}: '
-        '"diversity" of the litter so far, "from parents", and "birth", as a family has it.',
+        '"diversity" of the litter so far, "from parents", "birth", as a family has it, and '
+        '"styles", the child as text.',
     ),
     Endpoint(
         "say",

@@ -15,6 +15,7 @@ from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
 from ganapps.report import size
+from ganapps.ui.faces.workshop import Workshop
 from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.face_runs import FaceRuns
 from ganapps.ui.parts.labels import Labels
@@ -106,6 +107,7 @@ class FacesTab(FaceRuns):
             elem_classes=["film", "later"],
             alt_text="film",
         )
+        self.workshop = Workshop(self)
         self.shelf = gr.HTML(shelf("en"), elem_id="faces-shelf")
         self.link = gr.Textbox(visible="hidden", elem_id="faces-link", label=t("Link"))
         self.used = gr.State("0")  # the seed before the one that Random drew
@@ -206,6 +208,7 @@ class FacesTab(FaceRuns):
             ),
         ]
         runs.append(self.hub_chosen.success(self.generate, asked, self._running, **common.BUSY))
+        runs += self.workshop.listen()
         self.price_after(runs)
         gr.on(
             [self.psi.input, *(change for labels in self.labels for change in labels.changes)],

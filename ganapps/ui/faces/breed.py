@@ -1,0 +1,165 @@
+"""Breed: parents, a litter of them, and the family of the whole session as one tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gradio as gr
+
+from ganapps.tasks.table import TASKS
+from ganapps.ui.faces import tree
+from ganapps.ui.faces.section import Section
+from ganapps.ui.parts import common
+from ganapps.ui.parts.settings import made
+from ganapps.ui.words import escaped, say, t
+
+LITTER = 8
+MOST_SEEDS = 2**32
+FRESH: dict[str, Any] = {"model": "", "family": {}, "faces": {}, "litter": [], "born": 0}
+
+
+class Breed(Section):
+    """A child that is clicked joins the family and is a parent next."""
+
+    name = "breed"
+
+    def make(self) -> None:
+        """Lay it out."""
+        declared = self.declared
+        with gr.Row(elem_classes="bench"):
+            self.add = gr.Button(t("Add the chosen face"), size="sm", elem_id="faces-breed-add")
+            self.anew = gr.Button(t("A new family"), size="sm", elem_id="faces-breed-anew")
+        self.parents = gr.Dropdown(
+            [], multiselect=True, label=t("Parents (two or more)"), elem_id="faces-breed-parents"
+        )
+        with gr.Row(elem_classes="bench"):
+            self.mutation = made(declared["mutation"], "faces-breed")
+            self.crossing = made(declared["crossing"], "faces-breed")
+        self.go = gr.Button(t("Make children"), variant="secondary", elem_id="faces-breed-go")
+        self.make_line()
+        self.litter = gr.Gallery(
+            label=t("Children: click one to go on with it"),
+            columns=LITTER,
+            object_fit="cover",
+            height="auto",
+            format="png",
+            buttons=[],
+            allow_preview=False,
+            interactive=False,
+            elem_id="faces-breed-litter",
+            elem_classes=["wall", "strip", "later"],
+        )
+        with gr.Row(elem_classes="bench"):
+            self.file = gr.HTML("", elem_id="faces-breed-file")
+            self.take = gr.Button(t("Edit this face"), size="sm", elem_id="faces-breed-take")
+        self.tree = gr.HTML("", elem_id="faces-breed-tree")
+        self.child = gr.State({})  # the settings of the child that was clicked
+        self.state = gr.State(FRESH)
+
+    @property
+    def declared(self) -> Mapping[str, Any]:
+        """What is declared of the task's settings."""
+        return TASKS["breed"].settings
+
+    def listen(self) -> list:
+        """Its events; Stop ends those that are returned."""
+        about = {*self.given, self.state, self.parents}
+        filled = [self.state, self.parents, self.tree, *self.buttons]
+        self.add.click(self.added, about, filled, **common.BUSY)
+        self.anew.click(
+            lambda: (FRESH, gr.update(choices=[], value=[]), "", None),
+            None,
+            [self.state, self.parents, self.tree, self.litter],
+            **common.QUIET,
+        )
+        picked = [*filled, self.file, self.child]
+        self.litter.select(self.picked, {self.state, self.parents}, picked, **common.QUIET)
+        born = {*about, self.mutation, self.crossing}
+        return [
+            self.go.click(self.bred, born, [self.litter, self.state, *self.buttons], **common.BUSY)
+        ]
+
+    # -- what happens
+
+    def added(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """The chosen face joins the family."""
+        lang = common.language(request)
+        member = self.at_hand(values)
+        state = self._of_model(values)
+        recipe = self.recipe("edit", values, member)
+        for seen in self.run(recipe, values, lang):
+            if seen.shown.failed:
+                yield {self.line: seen.shown.line}
+            elif seen.shown.archive:
+                name = str(member.get("seed", ""))[:12] or str(len(state["family"]) + 1)
+                while name in state["family"] and state["family"][name] != member:
+                    name += "'"
+                grown = self._grown(state, name, member, seen.shown.files[0][0])
+                parents = [n for n in values[self.parents] or () if n in grown["family"]]
+                yield self._shown(grown, [*parents, name], lang) | {self.line: seen.shown.line}
+
+    def bred(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """A litter, child by child."""
+        lang, state = common.language(request), values[self.state]
+        settings = {
+            "family": state["family"],
+            "parents": list(values[self.parents] or ()),
+            "seed": state["born"],
+            "count": LITTER,
+            "mutation": values[self.mutation],
+            "crossing": values[self.crossing],
+        }
+        yield self.tab.busy(True)
+        for seen in self.run(self.recipe("breed", values, settings), values, lang):
+            update: dict = {self.line: seen.shown.line}
+            children = list(zip(seen.shown.kept, seen.shown.files))
+            if children:
+                update[self.litter] = [(path, "") for _, (path, _) in children]
+            if seen.shown.archive:
+                litter = [(dict(kept.figures), path) for kept, (path, _) in children]
+                born = (state["born"] + LITTER) % MOST_SEEDS
+                update[self.state] = {**state, "litter": litter, "born": born}
+                apart = children[-1][0].figures["diversity"]
+                told = escaped(
+                    lang, "The litter's pictures lie {apart} of 255 levels apart.", apart=apart
+                )
+                update[self.line] = seen.shown.line + f'<div class="line">{told}</div>'
+            yield update
+        yield self.tab.busy(False)
+
+    def picked(self, values: Mapping, request: gr.Request, event: gr.SelectData) -> dict:
+        """A child joins the family; it is a parent, beside the last one."""
+        state, lang = values[self.state], common.language(request)
+        if event.index >= len(state["litter"]):
+            return {self.state: gr.skip()}
+        figures, path = state["litter"][event.index]
+        birth = figures["birth"]
+        known = [name for name, member in state["family"].items() if member == birth]
+        name = known[0] if known else f"{len(state['family']) + 1}."
+        grown = self._grown(state, name, birth, path)
+        parents = [other for other in values[self.parents] or () if other != name]
+        return self._shown(grown, [*parents[-1:], name], lang) | {
+            self.file: common.download(path, "Download this child, with its lineage", lang),
+            self.child: {"styles": figures["styles"]},
+        }
+
+    # -- the family
+
+    def _of_model(self, values: Mapping) -> dict[str, Any]:
+        """The family, or a new one where the model is another: a face is one of its model's."""
+        state, model = values[self.state], self.tab.recipe(values).checkpoint
+        return state if state["model"] == model else {**FRESH, "model": model}
+
+    def _grown(self, state: Mapping, name: str, member: Mapping, path: str) -> dict[str, Any]:
+        family = {**state["family"], name: dict(member)}
+        return {**state, "family": family, "faces": {**state["faces"], name: path}}
+
+    def _shown(self, state: Mapping, parents: list[str], lang: str) -> dict:
+        chosen = list(dict.fromkeys(parents))
+        said = say(lang, "The family so far")
+        return {
+            self.state: state,
+            self.parents: gr.update(choices=list(state["family"]), value=chosen),
+            self.tree: tree.drawn(state["family"], state["faces"], said),
+        }

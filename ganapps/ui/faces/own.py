@@ -1,0 +1,135 @@
+"""A face of one's own: an upload, found and turned upright, and the model's face most like it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ganapps.errors import UserError
+from ganapps.tasks.table import TASKS
+from ganapps.ui.doors import files
+from ganapps.ui.faces.section import NEUTRAL, Section
+from ganapps.ui.parts import common
+from ganapps.ui.parts.before_after import picture_box
+from ganapps.ui.parts.settings import made
+from ganapps.ui.words import escaped, t
+
+
+class Own(Section):
+    """The reconstruction and its error come first; edits come after it."""
+
+    name = "own"
+
+    def make(self) -> None:
+        """Lay it out."""
+        declared = TASKS["invert"].settings
+        with gr.Row(elem_classes="bench"):
+            with gr.Column(min_width=260):
+                self.upload = picture_box(t("Your picture"), "faces-own-picture")
+                self.privacy = gr.HTML(common.privacy("en") + _consent("en"))
+                self.delete = gr.Button(t("Delete it now"), size="sm", elem_id="faces-own-delete")
+            with gr.Column(min_width=260):
+                self.steps = made(declared["steps"], "faces-own")
+                self.space = made(declared["space"], "faces-own")
+                self.points = gr.Textbox(
+                    "",
+                    label=t("Five points"),
+                    info=t("Eyes, nose, corners of the mouth. Empty: they are looked for."),
+                    placeholder="x, y; x, y; x, y; x, y; x, y",
+                    max_lines=1,
+                    max_length=300,
+                    elem_id="faces-own-points",
+                )
+                self.go = gr.Button(t("Find this face"), elem_id="faces-own-go")
+        self.make_line()
+        self.pair = gr.Gallery(
+            label=t("Your picture turned upright, and the nearest face of the model"),
+            columns=2,
+            object_fit="contain",
+            height="auto",
+            format="png",
+            buttons=["download"],
+            interactive=False,
+            elem_id="faces-own-pair",
+            elem_classes=["wall", "later"],
+        )
+        self.take = gr.Button(t("Edit this face"), size="sm", elem_id="faces-own-take")
+        self.found: gr.State = gr.State({})  # the settings of the face that was found
+
+    def opened(self, lang: str) -> dict:
+        """What is said in the visitor's language."""
+        return {self.privacy: common.privacy(lang) + _consent(lang)}
+
+    def listen(self) -> list:
+        """Its events; Stop ends those that are returned."""
+        filled = [self.pair, self.found, self.points, *self.buttons]
+        self.delete.click(
+            self.deleted, {self.upload, self.pair}, [self.upload, *filled], **common.QUIET
+        )
+        self.upload.change(lambda: "", None, self.points, **common.QUIET)
+        asked = {*self.given, self.upload, self.steps, self.space, self.points}
+        return [self.go.click(self.searched, asked, filled, **common.BUSY)]
+
+    def searched(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """The search, as it comes nearer."""
+        lang = common.language(request)
+        try:
+            if not values[self.upload]:
+                raise UserError("There is no picture yet: drop one into the box.")
+            points = _points(values[self.points])
+        except UserError as e:
+            yield {self.line: common.refusal(e, lang)}
+            return
+        settings = {"steps": values[self.steps], "space": values[self.space], "points": points}
+        yield self.tab.busy(True) | {self.pair: None}
+        recipe = self.recipe("invert", values, settings)
+        for seen in self.run(recipe, values, lang, [values[self.upload]]):
+            update: dict = {self.line: seen.shown.line}
+            if seen.preview is not None:
+                update[self.pair] = [(seen.preview, "")]
+            if seen.shown.archive:
+                kept = seen.shown.kept[0]
+                turned = _kept(kept.beside["before"])
+                update |= {
+                    self.pair: [(turned, ""), (seen.shown.files[0][0], "")],
+                    self.found: {"styles": kept.figures["styles"]},
+                    self.points: "; ".join(f"{x:g}, {y:g}" for x, y in kept.figures["points"]),
+                }
+            yield update
+        yield self.tab.busy(False)
+
+    def deleted(self, values: Mapping) -> dict:
+        """The upload and what was made of it are gone from this machine's disk now."""
+        shown = [path for path, _ in values[self.pair] or ()]
+        files.delete([values[self.upload], *shown])
+        emptied: dict[Any, Any] = {self.upload: None, self.pair: None, self.found: {}}
+        return emptied | {self.points: "", self.line: NEUTRAL}
+
+
+def _consent(lang: str) -> str:
+    sentence = escaped(lang, "Bring only your own face, or one whose owner has agreed.")
+    return f'<div class="privacy">{sentence}</div>'
+
+
+def _points(text: str) -> list[list[float]] | None:
+    """The points in a text "x, y; x, y; ..."; None where there are none. What is no number stays
+    text, which the task refuses.
+    """
+    parts = [part.replace(",", " ").split() for part in text.split(";") if part.strip()]
+    try:
+        return [[float(number) for number in part] for part in parts] or None
+    except ValueError:
+        raise UserError(
+            "These five points are none: x, y; x, y; x, y; x, y; x, y are expected."
+        ) from None
+
+
+def _kept(picture: Any) -> str:
+    with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+        path = Path(folder) / "turned.png"
+        picture.save(path)
+        return files.keep(path)

@@ -1,0 +1,110 @@
+"""The workshop under the wall of faces: one place for what can be done with a single face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import gradio as gr
+
+from ganapps.errors import UserError
+from ganapps.ui.faces.breed import Breed
+from ganapps.ui.faces.edit import Edit
+from ganapps.ui.faces.exported import Export
+from ganapps.ui.faces.own import Own
+from ganapps.ui.faces.spoken import Say
+from ganapps.ui.parts import common
+from ganapps.ui.parts.model_tab import ModelTab
+from ganapps.ui.words import escaped, t
+
+
+class Workshop:
+    """Folded at first: nothing of it is drawn or computed before it is opened."""
+
+    def __init__(self, tab: ModelTab) -> None:
+        """Lays itself out where the layout stands; `listen` is called when the tab is whole."""
+        self.tab = tab
+        self.face, self.opened = gr.State({}), gr.State(False)
+        self.edit, self.breed = Edit(tab, self.face), Breed(tab, self.face)
+        self.say, self.own = Say(tab, self.face), Own(tab, self.face)
+        self.export = Export(tab, self.face)
+        with gr.Accordion(
+            t("Work on a face: edit, breed, say, your own"),
+            open=False,
+            elem_id="faces-workshop",
+        ) as self.fold:
+            with gr.Tabs(elem_id="faces-workshop-tabs") as self.bar:
+                for title, section in (
+                    (t("Edit"), self.edit),
+                    (t("Breed"), self.breed),
+                    (t("Say"), self.say),
+                    (t("Your own face"), self.own),
+                    (t("Export"), self.export),
+                ):
+                    with gr.Tab(title, id=section.name):
+                        section.make()
+
+    def listen(self) -> list:
+        """All events; Stop ends those that are returned."""
+        edit = self.edit
+        started = [*edit.seen, *edit.reset, self.face, edit.before]
+        self.fold.expand(self._unfolded, edit.given, [*started, self.opened], **common.BUSY)
+        self.fold.collapse(lambda: False, None, self.opened, **common.QUIET)
+        seed = self.tab.widgets.by_name["seed"]
+        assert isinstance(seed, gr.Textbox), "a seed may be words"
+        gr.on(
+            [seed.change, self.tab.model.change],
+            self._followed,
+            {*edit.given, self.opened},
+            started,
+            trigger_mode="always_last",
+            **common.BUSY,
+        )
+        for section, kept in (
+            (self.say, self.say.said),
+            (self.own, self.own.found),
+            (self.breed, self.breed.child),
+        ):
+            section.take.click(
+                self._taker(kept), {*edit.given, kept}, [*started, self.bar], **common.BUSY
+            )
+        sections = (self.edit, self.breed, self.say, self.own, self.export)
+        return [event for section in sections for event in section.listen()]
+
+    def _unfolded(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        yield {self.opened: True}
+        yield from self._begun(values, request)
+
+    def _followed(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """Another seed or model: the face at hand is that of the tab's widgets again."""
+        yield {self.face: {}}
+        if values[self.opened]:
+            yield from self._begun({**values, self.face: {}}, request)
+
+    def _begun(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """The face in Edit, unless that would fetch a model: nothing comes without a press."""
+        recipe, lang = self.tab.recipe(values), common.language(request)
+        try:
+            fetches = self.tab.engine.fetches(recipe)
+        except UserError as e:
+            yield {self.edit.line: common.refusal(e, lang)}
+            return
+        if not fetches:
+            yield from self.edit.begun(values, request)
+            return
+        told = escaped(
+            lang,
+            "{model} may have to be fetched: press Generate to fetch it and draw.",
+            model=recipe.checkpoint[:120],
+        )
+        yield {self.edit.line: f'<div class="line" role="status">{told}</div>'}
+
+    def _taker(self, kept: gr.State) -> Callable[..., Iterator[dict]]:
+        """The handler that takes the face in this State into Edit."""
+
+        def take(values: Mapping, request: gr.Request) -> Iterator[dict]:
+            if not values[kept]:
+                return
+            yield {self.bar: gr.update(selected=self.edit.name)}
+            yield from self.edit.taken(values[kept], values, request)
+
+        return take

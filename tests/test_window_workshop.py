@@ -1,0 +1,148 @@
+"""The workshop in the real window: one face edited, pulled, bred, said, found in an upload, and
+many exported.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+from skimage import data
+
+from ganapps.recipe import from_picture
+from tests.window import unfold
+
+LONG = 90_000  # milliseconds, on a busy machine
+
+
+@pytest.fixture
+def workshop(page: Page) -> Page:
+    """The workshop, open, with the face of the seed in it."""
+    page.locator("#faces-archive a").wait_for(state="attached")
+    unfold(page, "faces-workshop")
+    expect(page.locator("#faces-edit-picture img")).to_be_visible(timeout=LONG)
+    expect(page.get_by_label("number input for Smile")).to_be_visible(timeout=LONG)
+    return page
+
+
+def section(page: Page, title: str) -> None:
+    page.locator("#faces-workshop-tabs").get_by_role("tab", name=title, exact=True).click()
+
+
+def shown(page: Page) -> str:
+    source = page.locator("#faces-edit-picture img").get_attribute("src")
+    assert source
+    return source
+
+
+def test_a_slider_acts_and_a_stroke_pulls_and_undo_comes_back(workshop: Page) -> None:
+    first = shown(workshop)
+    smile = workshop.get_by_label("number input for Smile")
+    smile.fill("1")
+    smile.press("Tab")
+    moved = workshop.locator("#faces-edit-moved")
+    expect(moved).to_contain_text(re.compile(r"Smile\s*Smile \+\d"), timeout=LONG)
+    assert shown(workshop) != first
+    picture = workshop.locator("#faces-edit-picture img")
+    box = picture.bounding_box()
+    assert box
+    scale = box["width"] / 128
+    workshop.mouse.move(box["x"] + 52.5 * scale, box["y"] + 92.5 * scale)
+    workshop.mouse.down()
+    workshop.mouse.move(box["x"] + 46.5 * scale, box["y"] + 88.5 * scale, steps=3)
+    workshop.mouse.up()
+    points = workshop.locator("#faces-edit-points").get_by_role("textbox")
+    expect(points).to_have_value("52, 92, 46, 88")
+    smiling = shown(workshop)
+    workshop.locator("#faces-edit-pull").click()
+    line = workshop.locator("#faces-edit-line")
+    expect(line).to_contain_text(re.compile("All points are there|still"), timeout=LONG)
+    expect(smile).to_have_value("0")
+    assert shown(workshop) != smiling
+    workshop.locator("#faces-edit-undo").click()
+    expect(picture).to_have_attribute("src", re.compile("as-it-is"), timeout=LONG)
+
+
+def test_no_points_and_odd_points_are_a_sentence(workshop: Page) -> None:
+    points = workshop.locator("#faces-edit-points").get_by_role("textbox")
+    for text, said in (("", "1 to 20 are accepted"), ("5, 5", "5, 5 is no point to pull")):
+        points.fill(text)
+        workshop.locator("#faces-edit-pull").click()
+        expect(workshop.locator("#faces-edit-line")).to_contain_text(said, timeout=LONG)
+
+
+def test_a_child_joins_the_family_and_its_file_holds_its_lineage(
+    workshop: Page, tmp_path: Path
+) -> None:
+    section(workshop, "Breed")
+    tree = workshop.locator("#faces-breed-tree image")
+    seed = workshop.locator("#faces-seed").get_by_role("textbox")
+    for index, number in enumerate(("3", "8"), 1):
+        seed.fill(number)
+        workshop.locator("#faces-breed-add").click()
+        expect(tree).to_have_count(index, timeout=LONG)
+    workshop.locator("#faces-breed-go").click()
+    children = workshop.locator("#faces-breed-litter .thumbnail-item")
+    expect(workshop.locator("#faces-breed-line")).to_contain_text("levels apart", timeout=LONG)
+    expect(children).to_have_count(8)
+    children.nth(1).click()
+    expect(tree).to_have_count(3)
+    with workshop.expect_download() as download:
+        workshop.locator("#faces-breed-file a").click()
+    path = tmp_path / "child.png"
+    download.value.save_as(path)
+    recipe = from_picture(str(path))
+    assert recipe.task == "breed"
+    assert set(recipe.settings["family"]) == {"3", "8"}
+
+
+def test_a_sentence_is_drawn_and_what_was_not_understood_is_named(workshop: Page) -> None:
+    section(workshop, "Say")
+    sentence = workshop.locator("#faces-say-sentence").get_by_role("textbox")
+    sentence.fill("an old smiling woman with purple elephants")
+    workshop.locator("#faces-say-go").click()
+    line = workshop.locator("#faces-say-line")
+    expect(line).to_contain_text("Not understood: purple, elephants.", timeout=LONG)
+    words = workshop.locator("#faces-say-words .caption-label")
+    expect(words).to_have_text(["old", "smiling", "woman"])
+
+
+def test_an_upload_is_turned_and_found_and_goes_into_edit(workshop: Page, tmp_path: Path) -> None:
+    section(workshop, "Your own face")
+    workshop.locator("#faces-own-go").click()
+    line = workshop.locator("#faces-own-line")
+    expect(line).to_contain_text("There is no picture yet", timeout=LONG)
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.png")
+    upload = workshop.locator("#faces-own-picture")
+    upload.locator("input[type=file]").set_input_files(tmp_path / "astronaut.png")
+    expect(upload.locator("img")).to_be_visible()
+    steps = workshop.get_by_label("number input for Steps")
+    steps.fill("25")
+    steps.press("Tab")
+    workshop.locator("#faces-own-go").click()
+    expect(line).to_contain_text("The nearest face found differs", timeout=LONG)
+    expect(line).to_contain_text("is not what this model knows")
+    points = workshop.locator("#faces-own-points").get_by_role("textbox")
+    expect(points).to_have_value(re.compile(r"^20\d"))
+    workshop.locator("#faces-own-take").click()
+    expect(workshop.locator("#faces-edit-picture img")).to_be_visible(timeout=LONG)
+
+
+def test_faces_are_exported_with_their_labels(workshop: Page) -> None:
+    section(workshop, "Export")
+    count = workshop.locator("#faces-export-count input")
+    count.fill("3")
+    count.press("Tab")
+    workshop.locator("#faces-export-go").click()
+    link = workshop.locator("#faces-export-file a")
+    expect(link).to_be_visible(timeout=LONG)
+    with workshop.expect_download() as download:
+        link.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        names = archive.namelist()
+    assert sum(name.endswith(".png") for name in names) == 3
+    assert any(name.endswith("metadata.csv") for name in names)
