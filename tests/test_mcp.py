@@ -44,7 +44,7 @@ def test_the_endpoints_are_tools_that_say_what_they_do(address: str) -> None:
     assert all(value.get("description") for value in given.values())
 
 
-def test_a_picture_goes_there_as_a_data_uri_and_the_result_has_an_address(address: str) -> None:
+def test_a_picture_goes_there_as_a_data_uri_and_the_result_lies_at_its_path(address: str) -> None:
     file = io.BytesIO()
     Image.new("RGB", (12, 8), (200, 40, 40)).save(file, "PNG")
     uri = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
@@ -52,7 +52,8 @@ def test_a_picture_goes_there_as_a_data_uri_and_the_result_has_an_address(addres
     answer = call(address, "tools/call", name="upscale", arguments=arguments)
     assert not answer.get("isError"), answer
     told = answer["content"][0]["text"]
-    made = httpx.get(re.search(r"http://[^'\"]+\.png", told)[0])
+    path = re.search(r"/[^'\"]+\.png", told)[0]
+    made = httpx.get(address.removesuffix("mcp/") + f"file={path}")
     assert Image.open(io.BytesIO(made.content)).size == (48, 32)
 
 

@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import gradio as gr
 
@@ -406,11 +405,7 @@ def archives(engine: Engine, recipe: Recipe, weights: object = None) -> Iterator
 
 
 def _stored(path: Path) -> gr.FileData:
-    """A file as it stands in an answer: with its address, which Gradio makes a whole one, for
-    programs that know no other way to it.
-    """
-    kept = files.keep(path)
-    return gr.FileData(path=kept, url="/" + files.ADDRESS + quote(str(kept)))
+    return gr.FileData(path=files.keep(path))
 
 
 def answers(
