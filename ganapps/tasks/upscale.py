@@ -113,13 +113,14 @@ def upscale(
     ]
     | None = None,
     tileable: Annotated[
-        bool,
+        bool | None,
         Setting(
             label="Tileable: a texture goes on at its edges",
             seldom=True,
             says="a texture whose edges meet: what lies beyond an edge is taken from the other one",
+            unset=False,
         ),
-    ] = False,
+    ] = None,
 ) -> Iterator[Step]:
     """`picture` enlarged; a Step after every tile, of a diffusion model after every step; the last
     one holds the result as pixels.
@@ -156,8 +157,8 @@ def upscale(
     fade = wrapping.FADE * network.scale
     pixels = wrapping.closed(canvas.pixels, margin * network.scale, fade)
     if size != pixels.shape[1::-1]:
-        pixels = resample.resize(pixels, size, tileable)
-    pixels = finish.finish(pixels, source, strength, keep_colours, tileable)
+        pixels = resample.resize(pixels, size, bool(tileable))
+    pixels = finish.finish(pixels, source, strength, keep_colours, bool(tileable))
     said, beside = _measured(pixels, source, canvas, inspect)
     said |= {} if denoise is None else {"denoise": denoise}
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
