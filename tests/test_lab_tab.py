@@ -80,7 +80,7 @@ def test_a_changed_game_is_the_visitor_s_own(engine: Engine) -> None:
 def test_a_run_shows_two_games_and_keeps_their_files(lab: LabTab) -> None:
     values = widgets(lab, steps=30, data="two moons")
     values[lab.form.others], values[lab.form.beside] = [["R1", {"r1": 1.0}]], ["R1"]
-    updates = list(lab.learn(values, VISITOR))
+    updates = list(lab.play(values, VISITOR))
     shown = [told(update[lab.told]) for update in updates if update.get(lab.told)]
     assert [run["step"] for run in shown[-1]["runs"]] == [30, 30]
     assert shown[-1]["names"] == ["minimax of 2014", "R1"] and len(shown[-1]["rows"]) == 2
@@ -98,7 +98,7 @@ def test_a_run_shows_two_games_and_keeps_their_files(lab: LabTab) -> None:
 def test_every_look_at_pictures_has_its_walls_and_the_last_one_what_is_nearest(lab: LabTab) -> None:
     values = widgets(lab, data="digits", steps=3, width=8, noise=4, objective="hinge")
     values[lab.form.others], values[lab.form.beside] = [["R1", {"r1": 1.0}]], ["R1"]
-    updates = list(lab.learn(values, VISITOR))
+    updates = list(lab.play(values, VISITOR))
     shown = [told(update[lab.told]) for update in updates if update.get(lab.told)]
     assert all(len(look["walls"]) == 2 for look in shown)
     assert len(shown[-1]["nearest"]) == 2

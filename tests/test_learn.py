@@ -257,7 +257,7 @@ def test_a_wall_has_its_verdicts_and_ends_with_what_was_learned_besides() -> Non
     assert len(told["verdicts"]) == seen_pictures.MADE + seen_pictures.REAL
     assert 0.5 < told["probe of pixels"] <= 1 and 0.2 < told["probe of features"] <= 1
     assert 0 < told["far"] < 1 and "looks" in told
-    assert step.preview == () and set(step.made[0].beside) == {"nearest"}
+    assert len(step.preview) == 1 and set(step.made[0].beside) == {"nearest"}
 
 
 def test_a_trained_generator_is_kept_opened_and_gone_on_with(

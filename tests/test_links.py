@@ -44,6 +44,8 @@ MODELS = {
     "translate": "styles-26",
     "text": "sd-turbo",
     "learn": "new",
+    "repair": "filler-ours",
+    "scratches": "scratches-ours",
 }
 LONGEST = 600  # characters of a sentence
 

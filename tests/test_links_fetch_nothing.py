@@ -40,8 +40,15 @@ def visit(recipe: Recipe | None) -> SimpleNamespace:
     query = dict(pair.split("=", 1) for pair in recipe.to_link()[1:].split("&")) if recipe else {}
     return SimpleNamespace(
         headers={},
+        session_hash="x",
         query_params={k: v.replace("%2F", "/").replace("%3A", ":") for k, v in query.items()},
     )
+
+
+def opened(tab: FacesTab, recipe: Recipe | None) -> list[dict]:
+    """What a page that follows a link gets: at once, and then."""
+    request = visit(recipe)
+    return [tab.opened(request), *tab.drawn(request)]
 
 
 def bodies(server) -> list[str]:
@@ -53,11 +60,11 @@ def bodies(server) -> list[str]:
 def test_a_stranger_s_model_waits_for_a_click(revision: str | None, here: Engine, server) -> None:
     with gr.Blocks():
         tab = FacesTab(here)
-    shown = list(tab.opened(visit(Recipe("faces", PLACE, {"seed": 7}, revision=revision))))
+    shown = opened(tab, Recipe("faces", PLACE, {"seed": 7}, revision=revision))
     lines = [update[tab.line] for update in shown if tab.line in update]
     assert bodies(server) == []
     assert f"{PLACE} is not on this machine: press Generate to fetch 300 kB and draw." in lines[-1]
-    assert not any(tab.wall in update for update in shown) and shown[0][tab.place] == PLACE
+    assert not any(tab.wall.gallery in update for update in shown) and shown[0][tab.place] == PLACE
 
 
 def test_a_row_that_is_not_here_waits_too(here: Engine, server) -> None:
@@ -65,9 +72,7 @@ def test_a_row_that_is_not_here_waits_too(here: Engine, server) -> None:
     with gr.Blocks():
         tab = FacesTab(here)
     lines = [
-        u[tab.line]
-        for u in tab.opened(visit(Recipe("faces", row.id, {"seed": 7})))
-        if tab.line in u
+        u[tab.line] for u in opened(tab, Recipe("faces", row.id, {"seed": 7})) if tab.line in u
     ]
     assert bodies(server) == [] and "press Generate to fetch" in lines[-1]
 
@@ -76,7 +81,7 @@ def test_what_is_here_is_drawn_at_once(here: Engine, server) -> None:
     with gr.Blocks():
         tab = FacesTab(here)
     for recipe in (None, Recipe("faces", "heads-64", {"seed": 7, "count": 1})):
-        assert any(tab.wall in update for update in tab.opened(visit(recipe)))
+        assert any(tab.wall.gallery in update for update in opened(tab, recipe))
     assert server.requests == []
 
 

@@ -17,6 +17,10 @@ HEADINGS = {
     "denoise": "Faces by diffusion",
     "upscale": "Upscale",
     "translate": "Translate",
+    "repair": "Repair",
+    "scratches": "Restore: scratches",
+    "restore-noise": "Restore: noise",
+    "restore-faces": "Restore: faces",
     "text": "Text to picture",
 }
 START = """# The models

@@ -32,12 +32,17 @@ RUNS: list[tuple[str, str, dict[str, Any]]] = [
     ("export", "heads-64", {"count": 2}),
     ("denoise", "heads-ddpm-64", {"steps": 1, "eta": 1.0}),
     ("drift", "heads-ddpm-64", {"frames": 3, "steps": 1}),
+    ("invert", "heads-64", {"steps": 1, "points": [[5, 8], [11, 8], [8, 11], [6, 14], [10, 14]]}),
+    ("repair", "filler-ours", {"box": [4, 4, 6, 6]}),
+    ("scratches", "scratches-ours", {}),
+    ("restore", "filler-ours", {}),
     ("upscale", "spanx4", {}),
     ("translate", "photo-to-painting", {}),
     ("translate", "styles-26", {}),
     ("translate", "cartoongan-shinkai", {}),
 ]
-ELSEWHERE = {"text"}  # no such model ships: tests/test_text.py has small ones
+# of text no model ships (tests/test_text.py has small ones); what learns has weights of its own
+ELSEWHERE = {"text", "learn"}
 
 
 def made(there: Engine, recipe: Recipe, pictures: list[str]) -> list[Kept]:

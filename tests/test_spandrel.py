@@ -26,10 +26,9 @@ from ganapps.tasks.tile_run import TileRun
 from tests import spandrel_files, upscaler_files
 
 CPU = Device("cpu")
+# what mends pictures without enlarging them, and as which network
+MENDING = {"GFPGAN": "face_restorer", "RestoreFormer": "face_restorer", "LaMa": "lama"}
 REFUSED = {
-    "GFPGAN": "repairs faces",
-    "RestoreFormer": "repairs faces",
-    "LaMa": "fills holes",
     "MMRealSR": "is told what to do",
     "IPT": "is told what to do",
     "Uformer": "square pictures only",
@@ -52,7 +51,13 @@ def test_all_of_the_registry_is_here() -> None:
     } == set(spandrel_files.SMALL)
 
 
-@pytest.mark.parametrize("name", sorted(set(spandrel_files.SMALL) - set(REFUSED)))
+@pytest.mark.parametrize("name", MENDING)
+def test_what_mends_is_no_upscaler(name: str) -> None:
+    shapes = {n: tuple(t.shape) for n, t in spandrel_files.tensors(name).items()}
+    assert networks.recognise(shapes) == MENDING[name]
+
+
+@pytest.mark.parametrize("name", sorted(set(spandrel_files.SMALL) - set(REFUSED) - set(MENDING)))
 def test_an_architecture_runs(name: str) -> None:
     network = built(name)
     height, width = (max(side, network.minimum) for side in (32, 64))
@@ -89,7 +94,11 @@ def test_a_tile_of_aurasr_does_not_depend_on_its_batch() -> None:
 # An ESRGAN that folds can fill up by itself, by the same; pools lie alike in tiles where they
 # divide the sides.
 MORE = ("ESRGAN x", "SAFMN")
-USED = sorted((spandrel_files.SMALL.keys() | spandrel_files.OTHER_KINDS.keys()) - REFUSED.keys())
+USED = sorted(
+    (spandrel_files.SMALL.keys() | spandrel_files.OTHER_KINDS.keys())
+    - REFUSED.keys()
+    - MENDING.keys()
+)
 
 
 def runs(original: Callable[[Tensor], Tensor], network: nn.Module, height: int, width: int) -> bool:

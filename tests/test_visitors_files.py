@@ -213,7 +213,8 @@ def test_every_cell_of_a_sheet_is_its_visitor_s_and_goes_with_the_upload(
 ) -> None:
     def one(results: object, recipe: Recipe, lang: str, keep: object) -> Iterator[common.Shown]:
         kept = SimpleNamespace(
-            beside={"before": Image.new("L", (4, 4)), "after": Image.new("L", (4, 4), 9)}
+            recipe=recipe,
+            beside={"before": Image.new("L", (4, 4)), "after": Image.new("L", (4, 4), 9)},
         )
         yield common.Shown("", recipe, kept=[kept], report=SimpleNamespace(seconds=1.0))
 

@@ -24,6 +24,7 @@ from ganapps import networks
 from ganapps.models import formats
 from ganapps.models.catalog import WEIGHTS
 from ganapps.models.formats import folders
+from ganapps.networks.faces.lab import LabGenerator
 from tests import small_diffusion, small_stable, spandrel_files, upscaler_files
 
 Build = Callable[[], tuple[dict[str, Tensor], dict]]
@@ -88,6 +89,9 @@ FILES: dict[str, tuple[str, Build]] = {
     "rrdb": module("upscalers", upscaler_files.RRDB),
     "compact": module("upscalers", upscaler_files.Compact),
     "hat": module("upscalers", lambda: spandrel_files.module("HAT")),
+    "scratches": ("scratches", shipped("scratches-ours")),
+    "lama": ("lama", lambda: (spandrel_files.tensors("LaMa"), {})),
+    "lab": module("lab", lambda: LabGenerator(8, (16, 8), 3)),
     "diffusion": ("diffusion", parts(small_diffusion.folder)),
     "stable": ("stable_diffusion", parts(small_stable.folder)),
     "enlarger": ("diffusion_upscaler", parts(small_stable.upscaler)),
@@ -156,7 +160,8 @@ def test_the_average_is_taken_where_both_are_there() -> None:
 
 
 def test_every_network_has_a_file_here() -> None:
-    never = {"interpolated"}  # only a row of the catalogue says which of two files is which
+    # only a row of the catalogue says which of two files is which; and one has no weights
+    never = {"interpolated", "prior"}
     assert {kind for kind, _ in FILES.values()} == set(networks.NAMES) - never
 
 

@@ -56,7 +56,13 @@ SMALL = {
     },
     "say": {"model": "heads-64", "sentence": "a smile"},
     "export": {"model": "heads-64", "count": 1},
+    "invert": {"model": "heads-64", "steps": 1},
+    "repair": {"model": "filler-ours", "box": [1, 1, 3, 3]},
+    "scratches": {"model": "scratches-ours"},
+    "restore": {"model": "filler-ours"},
+    "learn": {"steps": 1, "batch": 8, "width": 8},
 }
+TAKES_A_PICTURE = ("upscale", "translate", "invert", "repair", "scratches", "restore")
 LONGEST = 600  # characters of a sentence
 
 
@@ -97,7 +103,7 @@ def test_a_wrong_type_is_a_result_or_a_sentence(
     for kind, value in WRONG.items():
         asked = (
             SMALL[endpoint]
-            | ({"picture": picture} if endpoint in ("upscale", "translate") else {})
+            | ({"picture": picture} if endpoint in TAKES_A_PICTURE else {})
             | {argument: value}
         )
         answers = endpoints[endpoint](**asked)
@@ -135,7 +141,7 @@ def test_an_error_of_ours_is_one_sentence_and_logged(
     [
         ({}, "The argument picture is missing"),
         ({"picture": None}, "The argument picture is missing"),
-        ({"picture": "x.png"}, "is no file"),
+        ({"picture": "x.png"}, "is not a file that was brought here"),
     ],
 )
 def test_a_missing_picture_is_told(url: str, body: dict[str, Any], said: str) -> None:
@@ -206,7 +212,7 @@ def test_a_file_s_nulls_are_left_out(url: str) -> None:
         ("run/nobody", {"data": []}, "There is no endpoint nobody"),
         ("api/nobody", {"data": []}, "There is no endpoint nobody"),
         ("call/" + "n" * 9000, {"data": []}, "There is no endpoint nnn"),
-        ("call/faces", {"data": [None] * 30}, "30 arguments came, 15 are accepted: seed, count"),
+        ("call/faces", {"data": [None] * 30}, "30 arguments came, 19 are accepted: seed, count"),
         ("run/predict", {"data": [], "fn_index": 10**9}, "There is no event 1000000000"),
         ("run/predict", {"data": [], "fn_index": -1}, "There is no event -1"),
         (

@@ -16,6 +16,7 @@ from ganapps.networks.taking import channels_last
 
 FACTOR = 2  # of the shuffle: four quarter pictures see twice as far for a quarter of the work
 COLOURS = 3
+KINDS = ("weight", "bias")
 
 
 class Denoiser(contracts.Upscaler):
@@ -53,7 +54,11 @@ class Denoiser(contracts.Upscaler):
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
     """Is this a blind denoiser? FFDNet's own files have one input more, the noise's strength."""
     quarters = COLOURS * FACTOR**2
-    first, last = shapes.get("model.0.weight", ()), shapes.get(_last(shapes), ())
+    end = _end(shapes)
+    names = {f"model.{number}.{kind}" for number in range(0, end, 2) for kind in KINDS}
+    if set(shapes) != names or not names:
+        return False
+    first, last = shapes["model.0.weight"], shapes[f"model.{end - 2}.weight"]
     return len(first) == 4 and first[1] == quarters and len(last) == 4 and last[0] == quarters
 
 
@@ -64,11 +69,10 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Denoiser:
     """
     width = shape_of(tensors, "model.0.weight", 4)[0]
     with torch.device("meta"):
-        network = Denoiser(width, int(_last(tensors).split(".")[1]) // 2 + 1)
+        network = Denoiser(width, _end(tensors) // 2)
     return channels_last(load_strictly(network, tensors))
 
 
-def _last(names: Mapping) -> str:
-    """The last convolution of the row: every second place holds one."""
-    end = next(number for number in count(2, 2) if f"model.{number}.weight" not in names)
-    return f"model.{end - 2}.weight"
+def _end(names: Mapping) -> int:
+    """Where the row ends: every second place holds a convolution."""
+    return next(number for number in count(0, 2) if f"model.{number}.weight" not in names)

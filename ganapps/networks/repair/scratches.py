@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import load_strictly, shape_of
+from ganapps.networks import check_signs, load_strictly, shape_of
 from ganapps.networks.contracts import DamageFinder
 from ganapps.networks.taking import channels_last
 
@@ -57,6 +57,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> ScratchDetector:
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
+    check_signs(tensors, SIGNS)
     sizes = next(number for number in count() if f"down.{number}.0.weight" not in tensors)
     widths = [shape_of(tensors, f"down.{number}.0.weight", 4)[0] for number in range(sizes)]
     with torch.device("meta"):

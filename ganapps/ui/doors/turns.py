@@ -82,7 +82,8 @@ class Turns(Queue):
     def start(self) -> None:
         """As Gradio has it, and somebody looks who still listens."""
         super().start()
-        threading.Thread(target=self._prepare, daemon=True, name="first visit").start()
+        # no daemon: torch aborts a process that ends while a thread of it computes
+        threading.Thread(target=self._prepare, name="first visit").start()
         self._watching = asyncio.ensure_future(self._watch())
 
     def _prepare(self) -> None:

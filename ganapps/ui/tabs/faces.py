@@ -276,7 +276,7 @@ class FacesTab(FaceRuns):
             return updates | {self.line: progress.plain("", offer)}
         if recipe != self.opening or not self.first_wall:
             self._owed.add(request.session_hash)
-            return updates
+            return updates | said
         for update in self._shown(recipe, lang, [], quiet=True):
             updates |= update
         return updates | said

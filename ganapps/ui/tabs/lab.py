@@ -91,9 +91,9 @@ class LabTab(Tab):
         form = self.form
         filling = [*form.filled, *self._running]
         runs = [
-            self.go.click(self.learn, self.asked, self._running, **common.BUSY),
+            self.go.click(self.play, self.asked, self._running, **common.BUSY),
             form.preset.input(self.click, self.asked, filling, **common.BUSY),
-            form.beside.input(self.learn, self.asked, self._running, **common.BUSY),
+            form.beside.input(self.play, self.asked, self._running, **common.BUSY),
         ]
         common.stops(self.stop, runs, self.stopped, None, self._running)
         form.listen(self.sentence)
@@ -192,7 +192,7 @@ class LabTab(Tab):
             names = [preset.first, *lab_presets.first_beside(preset)]
             yield from self._played(recipe, preset, names, (), None, request)
 
-    def learn(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+    def play(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """What the widgets ask for."""
         try:
             recipe = self.form.recipe(values)
