@@ -184,6 +184,7 @@ class Engine:
         self.runtime.device.with_precision(recipe.precision)
         own = checkpoint.defaults if recipe.task == checkpoint.task else {}
         recipe = replace(recipe, settings=check(task.function, {**own, **recipe.settings}))
+        task.holds(recipe.settings)
         self._others(recipe)
         chosen = recipe.settings.get("labels") if task.models == "faces" else None
         if chosen and (table := self._known_labels(checkpoint)):

@@ -48,7 +48,8 @@ def visit(recipe: Recipe | None) -> SimpleNamespace:
 def opened(tab: FacesTab, recipe: Recipe | None) -> list[dict]:
     """What a page that follows a link gets: at once, and then."""
     request = visit(recipe)
-    return [tab.opened(request), *tab.drawn(request)]
+    then = [u for u in tab.drawn(request) if u != {tab.line: gr.skip()}]
+    return [tab.opened(request), *then]
 
 
 def bodies(server) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
@@ -16,6 +17,7 @@ import test_networks_progan
 import test_networks_stylegan1
 import test_networks_stylegan3
 import torch
+from test_fillers import small_migan
 from test_networks_faces import CASES as FACES
 from test_networks_translate import CASES as TRANSLATORS
 from torch import Tensor, nn
@@ -25,6 +27,7 @@ from ganapps.models import formats
 from ganapps.models.catalog import WEIGHTS
 from ganapps.models.formats import folders
 from ganapps.networks.faces.lab import LabGenerator
+from ganapps.networks.torchvision_ops import ensure_torchvision
 from tests import small_diffusion, small_stable, spandrel_files, upscaler_files
 
 Build = Callable[[], tuple[dict[str, Tensor], dict]]
@@ -55,6 +58,13 @@ def case(cases: dict, name: str) -> tuple[str, Build]:
 
 def module(kind: str, make: Callable[[], nn.Module]) -> tuple[str, Build]:
     return kind, lambda: (make().state_dict(), {})
+
+
+def lama() -> tuple[dict[str, Tensor], dict]:
+    """LaMa of spandrel's class, which is told of colours and a mask."""
+    ensure_torchvision()
+    made = importlib.import_module("spandrel.architectures.LaMa.__arch.LaMa").LaMa(in_nc=4)
+    return {n.removeprefix("model.model."): t for n, t in made.state_dict().items()}, {}
 
 
 FILES: dict[str, tuple[str, Build]] = {
@@ -90,7 +100,11 @@ FILES: dict[str, tuple[str, Build]] = {
     "compact": module("upscalers", upscaler_files.Compact),
     "hat": module("upscalers", lambda: spandrel_files.module("HAT")),
     "scratches": ("scratches", shipped("scratches-ours")),
-    "lama": ("lama", lambda: (spandrel_files.tensors("LaMa"), {})),
+    "partial": ("partial", shipped("filler-ours")),
+    "denoiser": ("denoiser", shipped("denoiser-ours")),
+    "gfpgan": ("face_restorer", lambda: (spandrel_files.tensors("GFPGAN"), {})),
+    "lama": ("lama", lama),
+    "migan": module("migan", small_migan),
     "lab": module("lab", lambda: LabGenerator(8, (16, 8), 3)),
     "diffusion": ("diffusion", parts(small_diffusion.folder)),
     "stable": ("stable_diffusion", parts(small_stable.folder)),

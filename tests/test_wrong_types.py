@@ -206,7 +206,7 @@ def test_a_file_s_nulls_are_left_out(url: str) -> None:
         (
             "call/nobody",
             {"data": []},
-            "There is no endpoint nobody: there are faces, upscale, translate, edit, ",
+            "There is no endpoint nobody: there are faces, upscale, translate, learn, ",
         ),
         ("call/v2/nobody", {}, "There is no endpoint nobody"),
         ("run/nobody", {"data": []}, "There is no endpoint nobody"),

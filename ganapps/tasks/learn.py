@@ -147,6 +147,13 @@ def _each(choices: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield check(learn, {**alone, **other})
 
 
+def _checked(settings: Mapping[str, Any]) -> None:
+    """Raises UserError for points that are none, and for runs that can't play beside each other."""
+    for one in _each(settings):
+        if one["points"] is not None:
+            learn_data.drawn(one["points"])
+
+
 def _where(device: Device) -> tuple[Message, ...]:
     if device.name == "cpu":
         return ()
@@ -294,4 +301,5 @@ LEARN = Task(
     says="Watch a GAN learn: a stream of numbers from which curves and drawings are made.",
     opened=learn_data.opened,
     seconds=named_seconds,
+    holds=_checked,
 )

@@ -31,9 +31,10 @@ class Task:
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
     its seconds go by, or tells how much a checked request is of its settings. `says` is a sentence
     for programs and the docs. `opened` gives of an uploaded file what the task needs; `seconds` the
-    computing time that settings name themselves, None where they name none. `also` are other kinds
-    of models that can do it, if not as their own work. `trial` are settings of a short run that
-    shows whether a model works. `directed`: behind the labels its function takes the directions
+    computing time that settings name themselves, None where they name none. `holds` raises
+    UserError for settings that don't go together or hold what their types don't tell. `also` are
+    other kinds of models that can do it, if not as their own work. `trial` are settings of a short
+    run that shows whether a model works. `directed`: behind the labels its function takes the directions
     that ship for the model. `finds`: behind the labels it takes the network that finds faces.
     """
 
@@ -44,6 +45,7 @@ class Task:
     says: str
     opened: Callable[[str], Upload] = open_upload
     seconds: Callable[[Settings], float | None] = lambda settings: None
+    holds: Callable[[Settings], None] = lambda settings: None
     also: tuple[str, ...] = ()
     trial: Mapping[str, Any] = field(default_factory=dict)
     directed: bool = False

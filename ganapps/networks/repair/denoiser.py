@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import contracts, load_strictly, shape_of
+from ganapps.networks import check_signs, contracts, load_strictly, shape_of
 from ganapps.networks.taking import channels_last
 
 FACTOR = 2  # of the shuffle: four quarter pictures see twice as far for a quarter of the work
 COLOURS = 3
 KINDS = ("weight", "bias")
+SIGNS = ("model.0.weight", "model.2.weight")
 
 
 class Denoiser(contracts.Upscaler):
@@ -67,6 +68,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> Denoiser:
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
+    check_signs(tensors, SIGNS)
     width = shape_of(tensors, "model.0.weight", 4)[0]
     with torch.device("meta"):
         network = Denoiser(width, _end(tensors) // 2)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import load_strictly, shape_of
+from ganapps.networks import check_signs, load_strictly, shape_of
 from ganapps.networks.contracts import Inpainter
 from ganapps.networks.taking import channels_last
 
@@ -141,6 +141,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> PartialUNet:
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
+    check_signs(tensors, SIGNS)
     # all ones
     state = {
         name: tensor for name, tensor in tensors.items() if not re.search(r"\.mask_conv\.", name)

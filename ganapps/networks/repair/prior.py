@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ganapps.networks import shape_of
+from ganapps.networks import check_signs, shape_of
 from ganapps.networks.contracts import PicturePrior
 from ganapps.networks.taking import Taking
 
@@ -89,6 +89,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DeepImagePrior:
     """The network of a file of sizes: channels going down, up and around, from the picture inwards.
     Raises ValueError where they are none.
     """
+    check_signs(tensors, NAMES)
     taking = Taking(tensors)
     levels = shape_of(tensors, "down", 1)[0]
     sizes = [taking.tensor(name, (levels,)).tolist() for name in NAMES]

@@ -83,7 +83,7 @@ class Turns(Queue):
         """As Gradio has it, and somebody looks who still listens."""
         super().start()
         # no daemon: torch aborts a process that ends while a thread of it computes
-        threading.Thread(target=self._prepare, name="first visit").start()
+        threading.Thread(target=self._prepare, daemon=False, name="first visit").start()
         self._watching = asyncio.ensure_future(self._watch())
 
     def _prepare(self) -> None:
