@@ -13,10 +13,14 @@ from test_wrapped import FILES
 from ganapps import networks
 from ganapps.networks import contracts
 from ganapps.networks.contracts import (
+    DamageFinder,
     Denoiser,
     FaceGenerator,
+    FaceRestorer,
+    Inpainter,
     Network,
     NoisyUpscaler,
+    PicturePrior,
     StyleGenerator,
     TextDenoiser,
     Translator,
@@ -31,6 +35,7 @@ KINDS: dict[str, tuple[type[Network], ...]] = {
     "faces": (FaceGenerator,),
     "translate": (Translator,),
     "upscale": (Upscaler,),
+    "repair": (Inpainter, PicturePrior, DamageFinder, FaceRestorer, Upscaler),
     "diffusion": (Denoiser, TextDenoiser, NoisyUpscaler),
 }
 # Rooms that meet networks as whatever they say they are, or know only the names of rows.

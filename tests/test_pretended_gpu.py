@@ -32,7 +32,7 @@ RUNS: list[tuple[str, str, dict[str, Any]]] = [
     ("export", "heads-64", {"count": 2}),
     ("denoise", "heads-ddpm-64", {"steps": 1, "eta": 1.0}),
     ("drift", "heads-ddpm-64", {"frames": 3, "steps": 1}),
-    ("invert", "heads-64", {"steps": 1, "points": [[5, 8], [11, 8], [8, 11], [6, 14], [10, 14]]}),
+    ("invert", "heads-64", {"steps": 10, "points": [[5, 8], [11, 8], [8, 11], [6, 14], [10, 14]]}),
     ("repair", "filler-ours", {"box": [4, 4, 6, 6]}),
     ("scratches", "scratches-ours", {}),
     ("restore", "filler-ours", {}),

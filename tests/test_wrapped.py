@@ -64,7 +64,7 @@ def lama() -> tuple[dict[str, Tensor], dict]:
     """LaMa of spandrel's class, which is told of colours and a mask."""
     ensure_torchvision()
     made = importlib.import_module("spandrel.architectures.LaMa.__arch.LaMa").LaMa(in_nc=4)
-    return {n.removeprefix("model.model."): t for n, t in made.state_dict().items()}, {}
+    return {n.removeprefix("model."): t for n, t in made.state_dict().items()}, {}
 
 
 FILES: dict[str, tuple[str, Build]] = {

@@ -34,8 +34,9 @@ class Task:
     computing time that settings name themselves, None where they name none. `holds` raises
     UserError for settings that don't go together or hold what their types don't tell. `also` are
     other kinds of models that can do it, if not as their own work. `trial` are settings of a short
-    run that shows whether a model works. `directed`: behind the labels its function takes the directions
-    that ship for the model. `finds`: behind the labels it takes the network that finds faces.
+    run that shows whether a model works. `directed`: behind the labels its function takes the
+    directions that ship for the model. `finds`: behind the labels it takes the network that finds
+    faces.
     """
 
     name: str

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from ganapps.networks import shape_of
+from ganapps.networks import check_signs, shape_of
 from ganapps.networks.contracts import Inpainter
 from ganapps.networks.taking import stumbled
 from ganapps.networks.upscale import upscalers
@@ -45,6 +45,7 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> LaMa:
     """The network of a checkpoint, float32. Raises ValueError that says what does not fit."""
+    check_signs(tensors, (SIGN,))
     inputs = shape_of(tensors, "model.1.ffc.convl2l.weight", 4)[1]
     if inputs != 4:
         raise ValueError(f"as LaMa: it takes {inputs} channels; colours and a mask are 4")
