@@ -48,8 +48,8 @@ def visit(recipe: Recipe | None) -> SimpleNamespace:
 def opened(tab: FacesTab, recipe: Recipe | None) -> list[dict]:
     """What a page that follows a link gets: at once, and then."""
     request = visit(recipe)
-    then = [u for u in tab.drawn(request) if u != {tab.line: gr.skip()}]
-    return [tab.opened(request), *then]
+    updates = [tab.opened(request), *tab.drawn(request)]
+    return [update for update in updates if update != {tab.line: gr.skip()}]
 
 
 def bodies(server) -> list[str]:
