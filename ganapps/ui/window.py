@@ -73,9 +73,19 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
                 window.load(tab.drawn, None, tab.drawing_outputs, **common.BUSY)
         api.publish(engine)
         registry = Runs()
-        coming_back.ComingBack(window, tabs, registry)
+        key = coming_back.ComingBack(window, tabs, registry).key
+        _statuses_on(window, key)
     at_start = [prepare for tab in there for prepare in tab.at_start]
     return turns.take_turns(window, registry, time_limit, at_start)
+
+
+def _statuses_on(window: gr.Blocks, place: gr.Textbox) -> None:
+    """Gradio's page keeps a status for each component that an event fills, and looks all of them up
+    at every message, spinners or none: of events that show none, only the one of `place` is kept.
+    """
+    for function in window.fns.values():
+        if function.show_progress == "hidden":
+            function.show_progress_on = [place]
 
 
 def launch_settings(hosts: Collection[str] = (), locked: bool = False) -> dict[str, Any]:
