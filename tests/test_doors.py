@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -17,6 +18,7 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
+from starlette.testclient import TestClient
 
 from ganapps import ui
 from ganapps.engine import Engine
@@ -24,6 +26,7 @@ from ganapps.errors import UserError
 from ganapps.report import Part
 from ganapps.ui import doors
 from ganapps.ui.doors import callers, files, passwords, turns
+from ganapps.ui.doors.pages import Pages
 from ganapps.workers import runs, signals
 from tests.api import called, post
 from tests.window import served
@@ -568,3 +571,13 @@ def test_pictures_and_streams_are_sent_as_they_are(url: str) -> None:
     path = uploaded(url, png())
     _, content, headers = asked(url, f"/gradio_api/file={path}", {"Accept-Encoding": "gzip"})
     assert content == png() and "content-encoding" not in headers
+
+
+def test_whether_the_page_is_there_is_told_without_building_it() -> None:
+    async def building(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("a page is built")
+
+    client = TestClient(Pages(building))
+    assert client.head("/").status_code == 200
+    with pytest.raises(AssertionError, match="built"):
+        client.get("/")
