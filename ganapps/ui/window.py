@@ -59,8 +59,18 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
             window.load(tab.opened, None, tab.opening_outputs, **tab.loading)
         api.publish(engine)
         registry = Runs()
-        coming_back.ComingBack(window, tabs, registry)
+        key = coming_back.ComingBack(window, tabs, registry).key
+        _statuses_on(window, key)
     return turns.take_turns(window, registry, time_limit)
+
+
+def _statuses_on(window: gr.Blocks, place: gr.Textbox) -> None:
+    """Gradio's page keeps a status for each component that an event fills, and looks all of them up
+    at every message, spinners or none: of events that show none, only the one of `place` is kept.
+    """
+    for function in window.fns.values():
+        if function.show_progress == "hidden":
+            function.show_progress_on = [place]
 
 
 def launch_settings(hosts: Collection[str] = ()) -> dict[str, Any]:
