@@ -9,6 +9,7 @@ from typing import Any, get_args
 import gradio as gr
 import pytest
 
+from ganapps import ui
 from ganapps.engine import Engine
 from ganapps.recipe import Recipe
 from ganapps.tasks.sampling import Scheduler
@@ -91,6 +92,13 @@ def test_every_task_comes_back_on_its_tab(task: str, engine: Engine, there: list
         values = {box: box.value for box in home.filling_inputs}
         updates = home.filled(recipe, values, "en")
         assert set(updates) <= home.filling_outputs and home.line in updates
+
+
+def test_a_page_keeps_one_status_for_all_that_shows_none(engine: Engine) -> None:
+    window = ui.build(engine)
+    quiet = [function for function in window.fns.values() if function.show_progress == "hidden"]
+    kept = {box._id for function in quiet for box in function.show_progress_on or function.outputs}
+    assert len(quiet) > 40 and len(kept) == 1
 
 
 def test_a_price_needs_only_what_is_asked(there: list[Tab]) -> None:
