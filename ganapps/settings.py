@@ -188,6 +188,13 @@ def pictures_of(function: Callable) -> Mapping[str, Picture]:
     return found
 
 
+def within(value: Any, low: float, high: float) -> bool:
+    """Is it a number from `low` to `high`, as those inside a table or a list must be? A truth value
+    is none.
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+
+
 def _bare(kind: Any) -> tuple[Any, tuple]:
     """A type without the notes inside it, and these."""
     if typing.get_origin(kind) is typing.Annotated:

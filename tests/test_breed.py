@@ -141,6 +141,7 @@ BAD = {
     "eve is nobody of a family: ": {"family": {**TWO, "eve": {"of": ["ada"]}}},
     "fay is nobody of a family: ": {"family": {**TWO, "fay": 7}},
     "gus is nobody of a family: ": {"family": {**TWO, "gus": {"seed": 1, "psi": 9}}},
+    "hal is nobody of a family: ": {"family": {**TWO, "hal": {"seed": 1, "psi": 10**400}}},
     "In this family ada comes from itself: ": {
         "family": {"ada": {"of": ["ben", "ada"]}, "ben": {"seed": 1}}
     },

@@ -131,6 +131,7 @@ BAD = {
     "Point 2 is [1, 1, 16, 2]: ": {"points": [[1, 1, 2, 2], [1, 1, 16, 2]]},
     "Point 1 is ['a', 1, 2, 2]: ": {"points": [["a", 1, 2, 2]]},
     "Point 1 is [True, 1, 2, 2]: ": {"points": [[True, 1, 2, 2]]},
+    "Point 1 is [1000": {"points": [[10**400, 1, 2, 2]]},
     "Point 1 is here: ": {"points": ["here"]},
     "The mask of what may move is none: ": {"points": [[1, 1, 2, 2]], "may_move": "AAAA"},
     "By this mask nothing may move: ": {

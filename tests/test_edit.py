@@ -197,6 +197,7 @@ BAD = {
         "edits": {"age": "far"}
     },
     "The direction age can't be gone by 9: ": {"edits": {"age": 9}},
+    "The direction age can't be gone by 1000": {"edits": {"age": 10**400}},
     "The direction age can't be gone by True: ": {"edits": {"age": True}},
     "The direction age can't be moved and held at once: leave one out.": {
         "edits": {"age": 1},
