@@ -23,6 +23,7 @@ from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.faces import number
 from ganapps.tasks.instructed import Editing
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.planes import has_alpha
 from ganapps.tasks.shared import (
     EDITOR,
     FORMATS,
@@ -231,10 +232,7 @@ class _Run(Careful):
                     break
                 yield done, self.strips
         except MemoryFull as error:
-            raise UserError(
-                "The memory is not enough for this picture and this model: make the picture "
-                "smaller, or close other programs."
-            ) from error
+            raise careful.too_large() from error
         except OSError as error:
             raise UserError(
                 "A picture of this size needs room for temporary files, and there is none ({why}): "
@@ -347,6 +345,6 @@ def _pixels(y: Tensor, network: Changer, like: np.ndarray, keep_alpha: bool) -> 
             .numpy()
             .astype(like.dtype)
         )
-    if keep_alpha and like.shape[2] in (2, 4):
+    if keep_alpha and has_alpha(like):
         pixels = np.concatenate([pixels, like[..., -1:]], axis=2)
     return pixels
