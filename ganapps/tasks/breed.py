@@ -20,7 +20,7 @@ from ganapps.networks.contracts import FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting, within
-from ganapps.tasks.faces import SEEDS, Maker, number
+from ganapps.tasks.faces import Maker, number, seeds_from
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.shared import Count, Psi, Seed
 from ganapps.tasks.styles import begun, styled
@@ -84,7 +84,7 @@ def breed(
     as a root mean square of 255 at 32 x 32 pixels; `birth` is what a family has of this child.
     """
     network = styled(network)
-    numbers = [(number(seed) + i) % SEEDS for i in range(count)]
+    numbers = seeds_from(seed, count)
     make = Maker(network, device, labels_of_model, None, "const")
     people = People(make, _checked(family), psi)
     names = _parents(parents, people.family)

@@ -49,6 +49,14 @@ def number(seed: Seed) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4], "big")
 
 
+def seeds_from(seed: Seed, count: int) -> list[int]:
+    """Those of `count` pictures: the seed as numpy takes it and the ones after it; behind the last
+    one there is comes 0.
+    """
+    first = number(seed)
+    return [(first + index) % SEEDS for index in range(count)]
+
+
 def generate(
     network: FaceGenerator,
     device: Device,
@@ -148,7 +156,7 @@ def generate(
     Source of z: RandomState(seed).randn(1, z_dim), as every StyleGAN tool. A picture does not
     depend on `count`.
     """
-    numbers = [(number(seed) + i) % SEEDS for i in range(count)]
+    numbers = seeds_from(seed, count)
     make = Maker(
         network,
         device,
@@ -240,7 +248,7 @@ def loop(
     Goes through the style space on a closed Catmull-Rom curve; for a model without one, through z,
     kept at its length.
     """
-    numbers = [(number(seed) + i) % SEEDS for i in range(count)]
+    numbers = seeds_from(seed, count)
     make = Maker(network, device, labels_of_model, labels, noise)
     z, rows = make.drawn(numbers)
     corners = make.ws(z, rows, psi, None)
