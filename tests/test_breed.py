@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from ganapps import engine as engines
 from ganapps import networks
 from ganapps.device import Device
 from ganapps.engine import Engine
@@ -28,11 +27,6 @@ from tests.small_generator import Plain
 
 CPU = Device("cpu")
 TWO = {"ada": {"seed": 1}, "ben": {"seed": 2}}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return engines.start("cpu", offline=True, own_catalog="")
 
 
 @pytest.fixture(scope="module")

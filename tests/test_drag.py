@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from ganapps import engine as engines
 from ganapps import networks
 from ganapps.device import Device
 from ganapps.engine import Engine, Result
@@ -25,11 +24,6 @@ from tests.small_generator import Plain, Small
 
 CPU = Device("cpu")
 SMILE = [[52, 92, 46, 88], [76, 92, 82, 88]]  # the corners of a mouth
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return engines.start("cpu", offline=True, own_catalog="")
 
 
 @pytest.fixture(scope="module")

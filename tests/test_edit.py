@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from ganapps import engine as engines
 from ganapps import networks
 from ganapps.device import Device
 from ganapps.engine import Engine, Result
@@ -29,11 +28,6 @@ from tests.face_layouts import made, nvidia
 from tests.small_generator import Plain
 
 CPU = Device("cpu")
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return engines.start("cpu", offline=True, own_catalog="")
 
 
 @pytest.fixture(scope="module")
