@@ -13,7 +13,7 @@ from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import exports
 from ganapps.recipe import Recipe
-from ganapps.tasks.faces import SEEDS, number
+from ganapps.tasks.faces import numbers_of
 
 RUN = 1000  # pictures of one run; more are several runs
 
@@ -43,8 +43,7 @@ def exported(
     columns = ["seed", *(control["id"] for control in engine.controls(checkpoint))]
     card = _card(checkpoint, checked, columns)
     writing = exports.opened(checked.settings["layout"], place, columns, card, about)
-    start = number(checked.settings["seed"])
-    seeds = [(start + index) % SEEDS for index in range(count)]
+    seeds = numbers_of(checked.settings["seed"], count)
     missing = [seed for seed in seeds if _name(seed) not in writing.there]
     done = count - len(missing)
     files: list[Path] = []

@@ -227,6 +227,13 @@ def _noted(function: Callable, note: type[Note]) -> dict[str, Note]:
     return found
 
 
+def within(value: Any, low: float, high: float) -> bool:
+    """Is it a number from `low` to `high`, as those inside a table or a list must be? A truth value
+    is none.
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
+
+
 def _bare(kind: Any) -> tuple[Any, tuple]:
     """A type without the notes inside it, and these."""
     if typing.get_origin(kind) is typing.Annotated:

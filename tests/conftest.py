@@ -42,6 +42,7 @@ import pytest
 import torch
 from filelock import FileLock
 from hypothesis import settings
+from PIL import Image
 from playwright.sync_api import (
     Browser,
     ConsoleMessage,
@@ -97,6 +98,16 @@ def engine() -> Engine:
     from ganapps import engine
 
     return engine.start("cpu")
+
+
+@pytest.fixture
+def cat(tmp_path: Path) -> Path:
+    """A small photograph, so that tests are quick."""
+    path = tmp_path / "cat.png"
+    example = Path(__file__).parent.parent / "ganapps" / "ui" / "examples" / "cat.png"
+    with Image.open(example) as picture:
+        picture.crop((40, 30, 88, 66)).save(path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from ganapps import engine as engines
 from ganapps import networks
 from ganapps.device import Device
 from ganapps.engine import Engine
@@ -28,11 +27,6 @@ from tests.small_generator import Plain
 
 CPU = Device("cpu")
 TWO = {"ada": {"seed": 1}, "ben": {"seed": 2}}
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return engines.start("cpu", offline=True, own_catalog="")
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +135,7 @@ BAD = {
     "eve is nobody of a family: ": {"family": {**TWO, "eve": {"of": ["ada"]}}},
     "fay is nobody of a family: ": {"family": {**TWO, "fay": 7}},
     "gus is nobody of a family: ": {"family": {**TWO, "gus": {"seed": 1, "psi": 9}}},
+    "hal is nobody of a family: ": {"family": {**TWO, "hal": {"seed": 1, "psi": 10**400}}},
     "In this family ada comes from itself: ": {
         "family": {"ada": {"of": ["ben", "ada"]}, "ben": {"seed": 1}}
     },

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from ganapps.engine import Engine
 from ganapps.workers import runs
 from ganapps.workers.runs import Runs
-from tests.window import LEFT_BEHIND, open_tab
+from tests.window import LEFT_BEHIND, brought, open_tab
 
-EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 A, B = "a" * 32, "b" * 32  # keys of two pages
 
 
@@ -108,20 +106,9 @@ def test_a_run_that_is_left_goes_on_for_two_minutes_or_until_others_wait() -> No
 # The window
 
 
-@pytest.fixture
-def cat(tmp_path: Path) -> Path:
-    path = tmp_path / "cat.png"
-    Image.open(EXAMPLES / "cat.png").crop((40, 30, 88, 66)).save(path)
-    return path
-
-
 def started(page: Page, cat: Path) -> None:
     """An enlargement of the cat, asked for."""
-    open_tab(page, "Upscale")
-    page.locator("#upscale-picture input[type=file]").set_input_files(cat)
-    expect(page.locator("#upscale-picture img")).to_be_visible()
-    page.locator("#upscale-model input").click()
-    page.get_by_role("option", name="SPAN").first.click()
+    brought(page, cat)
     page.locator("#upscale-go").click()
 
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 from PIL import Image
 
-from ganapps import engine as engines
 from ganapps import networks
 from ganapps.device import Device
 from ganapps.engine import Engine, Result
@@ -25,11 +24,6 @@ from tests.small_generator import Plain, Small
 
 CPU = Device("cpu")
 SMILE = [[52, 92, 46, 88], [76, 92, 82, 88]]  # the corners of a mouth
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return engines.start("cpu", offline=True, own_catalog="")
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +125,7 @@ BAD = {
     "Point 2 is [1, 1, 16, 2]: ": {"points": [[1, 1, 2, 2], [1, 1, 16, 2]]},
     "Point 1 is ['a', 1, 2, 2]: ": {"points": [["a", 1, 2, 2]]},
     "Point 1 is [True, 1, 2, 2]: ": {"points": [[True, 1, 2, 2]]},
+    "Point 1 is [1000": {"points": [[10**400, 1, 2, 2]]},
     "Point 1 is here: ": {"points": ["here"]},
     "The mask of what may move is none: ": {"points": [[1, 1, 2, 2]], "may_move": "AAAA"},
     "By this mask nothing may move: ": {

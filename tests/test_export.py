@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 
 from ganapps import __main__, export
-from ganapps import engine as engines
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.export import exported
@@ -24,11 +23,6 @@ from ganapps.pictures import exports
 from ganapps.recipe import Recipe, from_picture
 from ganapps.tasks.labels import Labels
 from ganapps.workers.here import labels_of
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return engines.start("cpu", offline=True, own_catalog="")
 
 
 def run(engine: Engine, place: Path, count: int | None = None, **settings: object) -> list[Path]:

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +35,7 @@ from ganapps.ui.parts import common
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.workers import runs, signals
 from ganapps.workers.runs import Listeners, Run
-from ganapps.workers.signals import RunEnded
+from ganapps.workers.signals import RunEnded, Signals
 from tests.waiting import wait
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -639,16 +639,20 @@ def test_a_run_ends_at_its_time_limit_and_what_was_done_stays(
     monkeypatch.setattr("ganapps.tasks.faces.GLANCE", -1)  # a step for every picture
     recipe = Recipe("faces", "heads-64", {"seed": 1, "count": 8})
     made = []
-    with pytest.raises(RunEnded) as ended, signals.limited(0.0):
+    with pytest.raises(RunEnded) as ended, limited(0.0):
         for result in slowly(engine.run(recipe)):
             made += result.made
     assert not made and str(ended.value).startswith(
         "The time limit of 0 s for a run is reached; what was done stays"
     )
-    with signals.limited(1000.0):
+    with limited(1000.0):
         shown = list(common.show(once_over(engine.run(recipe)), recipe, "en"))
     assert 0 < len(shown[-1].files) < 8 and shown[-1].ended and "time limit" in shown[-1].line
     signals.check()
+
+
+def limited(seconds: float) -> AbstractContextManager[None]:
+    return signals.stopped_at_the_end(Signals(seconds=seconds))
 
 
 def slowly(results: Iterator) -> Iterator:

@@ -37,35 +37,20 @@ def table(engine: Engine) -> Labels:
     return found
 
 
+OLD_WOMAN = {
+    "age": OLD,
+    "smile": 0.9,
+    "gender": 0.0,
+    "glasses": "dark frame",
+    "hair_colour": GREY,
+    "yaw": -22,
+}
+YOUNG_MAN = {"age": 22, "gender": 1.0, "beard": 0.0, "glasses": "none"}
 SETS: dict[str, dict[str, Any]] = {
-    ASKED: {
-        "age": OLD,
-        "smile": 0.9,
-        "gender": 0.0,
-        "glasses": "dark frame",
-        "hair_colour": GREY,
-        "yaw": -22,
-    },
-    "戴眼镜、微笑的老年女人，灰色头发，向左看": {
-        "age": OLD,
-        "smile": 0.9,
-        "gender": 0.0,
-        "glasses": "dark frame",
-        "hair_colour": GREY,
-        "yaw": -22,
-    },
-    "A young man without a beard, no glasses": {
-        "age": 22,
-        "gender": 1.0,
-        "beard": 0.0,
-        "glasses": "none",
-    },
-    "一个没有胡子、不戴眼镜的年轻男人": {
-        "age": 22,
-        "gender": 1.0,
-        "beard": 0.0,
-        "glasses": "none",
-    },
+    ASKED: OLD_WOMAN,
+    "戴眼镜、微笑的老年女人，灰色头发，向左看": OLD_WOMAN,
+    "A young man without a beard, no glasses": YOUNG_MAN,
+    "一个没有胡子、不戴眼镜的年轻男人": YOUNG_MAN,
     "a 60-year-old Asian man": {"age": 60, "ancestry": "Asian", "gender": 1.0},
     "woman aged 45": {"gender": 0.0, "age": 45},
     "六十岁的亚洲男人": {"age": 60, "ancestry": "Asian", "gender": 1.0},

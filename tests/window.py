@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
@@ -52,6 +53,15 @@ def open_tab(page: Page, title: str) -> None:
     page.locator("#faces-archive a").wait_for(state="attached")
     page.get_by_role("tab", name=title).click()
     _drawn(page)
+
+
+def brought(page: Page, picture: Path) -> None:
+    """The tab Upscale with that picture in its box and the quick model chosen."""
+    open_tab(page, "Upscale")
+    page.locator("#upscale-picture input[type=file]").set_input_files(picture)
+    expect(page.locator("#upscale-picture img")).to_be_visible()
+    page.locator("#upscale-model input").click()
+    page.get_by_role("option", name="SPAN").first.click()
 
 
 def unfold(page: Page, name: str) -> None:

@@ -60,6 +60,19 @@ class Export(ABC):
             writer.writerow(self.there[name])
         return text.getvalue()
 
+    @abstractmethod
+    def _take_over(self) -> None:
+        """Go on with the export that lies there."""
+
+    def _begin(self, place: Path) -> None:
+        """Make the folder, or go on with the export that lies in it; and say there what it is."""
+        place.mkdir(parents=True, exist_ok=True)
+        if (place / ABOUT).exists():
+            self._check((place / ABOUT).read_text("utf-8"), place)
+            self._take_over()
+        images.save_text(json.dumps(self.about), place / ABOUT)
+        images.save_text(self.card, place / CARD)
+
     def _check(self, told: str, place: Path) -> None:
         """Raises UserError where an export of something else lies there."""
         if json.loads(told) != self.about:
@@ -86,15 +99,13 @@ class Folder(Export):
         super().__init__(columns, card, about)
         self.place = place
         with images.room():
-            place.mkdir(parents=True, exist_ok=True)
-            if (place / ABOUT).exists():
-                self._check((place / ABOUT).read_text("utf-8"), place)
-                known = self._read((place / TABLE).read_text("utf-8"))
-                self.there = {n: row for n, row in known.items() if (place / f"{n}.png").exists()}
-            images.save_text(json.dumps(self.about), place / ABOUT)
-            images.save_text(card, place / CARD)
+            self._begin(place)
             images.save_text(self._table(), place / TABLE)
         self._lines = (place / TABLE).open("a", encoding="utf-8", newline="")
+
+    def _take_over(self) -> None:
+        known = self._read((self.place / TABLE).read_text("utf-8"))
+        self.there = {n: row for n, row in known.items() if (self.place / f"{n}.png").exists()}
 
     def _write(self, name: str, png: bytes, line: dict[str, str]) -> None:
         with images.whole(self.place / f"{name}.png") as part:
@@ -164,12 +175,7 @@ class Shards(Export):
         self.place = place
         self._waiting: list[tuple[str, bytes, dict[str, str]]] = []
         with images.room():
-            place.mkdir(parents=True, exist_ok=True)
-            if (place / ABOUT).exists():
-                self._check((place / ABOUT).read_text("utf-8"), place)
-                self._take_over()
-            images.save_text(json.dumps(self.about), place / ABOUT)
-            images.save_text(card, place / CARD)
+            self._begin(place)
         self._full = len(self.there) // PER_SHARD
 
     def _take_over(self) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganapps.errors import Message
+from ganapps.tasks import planes
 
 SIDE = 48  # pixels of the picture that a network is tried on
 NEAR = 2  # pixels: what is flat so far around has nothing to do with an edge
@@ -22,7 +23,7 @@ SAID = Message(
 
 def has_ends(pixels: np.ndarray) -> bool:
     """Is a part of [H, W, C] fully transparent, and another one not, or some opaque, some not?"""
-    if pixels.shape[2] not in (2, 4):
+    if not planes.has_alpha(pixels):
         return False
     low, high = pixels[..., -1].min(), pixels[..., -1].max()
     return bool(low < high and (low == 0 or high == np.iinfo(pixels.dtype).max))
@@ -51,7 +52,7 @@ def settled(made: Tensor, pixels: np.ndarray) -> Tensor:
     """`made` [C, scale * h, scale * w] of `pixels` [h, w, C], whose alpha is exactly 0 and 1 where
     it was so all around.
     """
-    if pixels.shape[2] not in (2, 4):
+    if not planes.has_alpha(pixels):
         return made
     most = np.iinfo(pixels.dtype).max
     x = torch.from_numpy(pixels[..., -1].astype(np.float32) / most)[None, None]

@@ -5,7 +5,6 @@ is its own.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -20,8 +19,8 @@ from ganapps.errors import UserError
 from ganapps.networks.contracts import FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.settings import Setting
-from ganapps.tasks.faces import SEEDS, Maker, number
+from ganapps.settings import Setting, within
+from ganapps.tasks.faces import Maker, number, numbers_of
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.shared import Count, Psi, Seed
 from ganapps.tasks.styles import begun, packed, styled
@@ -86,7 +85,7 @@ def breed(
     `styles` the child as text, to be edited.
     """
     network = styled(network)
-    numbers = [(number(seed) + i) % SEEDS for i in range(count)]
+    numbers = numbers_of(seed, count)
     make = Maker(network, device, labels_of_model, None, "const")
     people = People(make, _checked(family), psi)
     names = _parents(parents, people.family)
@@ -283,22 +282,17 @@ def _is_member(member: Any) -> bool:
             and seeded
             and set(member) <= BORN
             and all(isinstance(name, str) for name in member["of"])
-            and _number_within(member.get("mutation", 0), 0, 1)
+            and within(member.get("mutation", 0), 0, 1)
             and member.get("crossing", "layers") in ("layers", "mixed")
         )
     return (
         seeded
         and bool(member)
         and set(member) <= FIRST
-        and _number_within(member.get("psi", 0), -2, 2)
+        and within(member.get("psi", 0), -2, 2)
         and isinstance(member.get("labels", {}), dict)
         and isinstance(member.get("styles", ""), str)
     )
-
-
-def _number_within(value: Any, low: float, high: float) -> bool:
-    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return plain and math.isfinite(value) and low <= value <= high
 
 
 def _parents(parents: Sequence[Any], family: Mapping[str, Any]) -> list[str]:

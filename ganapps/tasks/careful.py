@@ -40,22 +40,22 @@ def block(device: Device) -> Iterator[None]:
     """The block to call a network in, where a full memory raises MemoryFull. Never hold it across a
     `yield`.
     """
-    try:
-        with device.computing():
-            yield
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-        give_back()
-        raise MemoryFull from error
+    with _memory_told(), device.computing():
+        yield
 
 
 @contextmanager
 def bending() -> Iterator[None]:
     """The same for gradients with respect to what is no weight: with them, in float32."""
+    with _memory_told(), torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+@contextmanager
+def _memory_told() -> Iterator[None]:
+    """Where torch's memory is full, MemoryFull is raised."""
     try:
-        with torch.inference_mode(False), torch.enable_grad():
-            yield
+        yield
     except RuntimeError as error:
         if not out_of_memory(error):
             raise
@@ -78,6 +78,14 @@ def call(device: Device, compute: Callable[[], Tensor]) -> tuple[Tensor, Device]
     if not all_finite(y):
         raise no_picture()
     return y, device
+
+
+def too_large() -> UserError:
+    """What to say of a picture for which the memory is not enough, whatever is tried."""
+    return UserError(
+        "The memory is not enough for this picture and this model: make the picture "
+        "smaller, or close other programs."
+    )
 
 
 def no_picture() -> UserError:

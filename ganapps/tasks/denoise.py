@@ -17,7 +17,7 @@ from ganapps.networks.contracts import Denoiser
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.tasks import careful, sampling
-from ganapps.tasks.faces import SEEDS, number
+from ganapps.tasks.faces import numbers_of
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.shared import Chosen, Count, Eta, Sampler, Seed, Steps
 from ganapps.tasks.task import Task
@@ -48,8 +48,7 @@ def denoise(
             "This model does not draw from noise alone: choose a diffusion model of faces."
         )
     sampling.check_eta(eta, scheduler)
-    for index in range(count):
-        n = (number(seed) + index) % SEEDS
+    for index, n in enumerate(numbers_of(seed, count)):
         loop = sampling.scheduler(network.schedule, scheduler, steps)
         each = len(loop.timesteps)
         for step, at in enumerate(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.settings import Setting
+from ganapps.settings import Setting, within
 from ganapps.tasks import careful
 from ganapps.tasks.faces import Maker, number
 from ganapps.tasks.labels import Labels
@@ -288,7 +287,7 @@ def _points(points: Sequence[Any], side: int) -> Tensor:
         )
     for index, point in enumerate(points, 1):
         whole = isinstance(point, (list, tuple)) and len(point) == 4
-        if not whole or not all(_within(value, side) for value in point):
+        if not whole or not all(within(value, 0, side - 1) for value in point):
             raise UserError(
                 "Point {index} is {point}: x, y, to x and to y from 0 to {most} are accepted.",
                 index=index,
@@ -296,11 +295,6 @@ def _points(points: Sequence[Any], side: int) -> Tensor:
                 most=side - 1,
             )
     return torch.tensor(points, dtype=torch.float32)
-
-
-def _within(value: Any, side: int) -> bool:
-    plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return plain and math.isfinite(value) and 0 <= value <= side - 1
 
 
 def _mask(text: str | None) -> np.ndarray | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -13,7 +12,7 @@ from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.settings import Setting
+from ganapps.settings import Setting, within
 from ganapps.tasks import readings
 from ganapps.tasks.directions import FOUND, Directions, Known
 from ganapps.tasks.faces import Maker, number
@@ -188,8 +187,7 @@ def _checked(edits: Mapping[str, Any]) -> dict[str, float]:
             most=MOST,
         )
     for name, far in edits.items():
-        plain = isinstance(far, (int, float)) and not isinstance(far, bool) and math.isfinite(far)
-        if not plain or abs(far) > FARTHEST:
+        if not within(far, -FARTHEST, FARTHEST):
             raise UserError(
                 "The direction {name} can't be gone by {far}: a number from {low} to {high} is "
                 "accepted.",

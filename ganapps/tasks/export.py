@@ -10,7 +10,7 @@ from ganapps.networks.contracts import FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting
-from ganapps.tasks.faces import SEEDS, Maker, number
+from ganapps.tasks.faces import Maker, numbers_of
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.shared import Chosen, Noise, Psi, Seed
 from ganapps.tasks.task import Task
@@ -56,7 +56,7 @@ def export(
     """Faces as the task `faces` draws them, each with its labels in its figures: those that were
     chosen and those that its seed drew. Whoever writes them keeps to `layout`.
     """
-    numbers = [(number(seed) + i) % SEEDS for i in range(count)]
+    numbers = numbers_of(seed, count)
     make = Maker(network, device, labels_of_model, labels, noise)
     done = 0
     while done < count:

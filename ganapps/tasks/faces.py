@@ -49,12 +49,13 @@ def number(seed: Seed) -> int:
     return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:4], "big")
 
 
-def numbers_of(seed: Seed, count: int, seeds: Seeds | None) -> list[int]:
-    """The seeds of a run as numpy takes them. Raises UserError for a list that is none of `count`
-    seeds.
+def numbers_of(seed: Seed, count: int, seeds: Seeds | None = None) -> list[int]:
+    """The seeds of `count` pictures as numpy takes them: those of the list, or `seed` and the ones
+    after it (0 follows the last one there is). Raises UserError for a list of another length.
     """
     if seeds is None:
-        return [(number(seed) + i) % SEEDS for i in range(count)]
+        first = number(seed)
+        return [(first + index) % SEEDS for index in range(count)]
     if len(seeds) != count or not all(isinstance(one, (int, str)) for one in seeds):
         raise UserError(
             "The list of seeds holds {got}, and {count:picture is|pictures are} asked for: give as "

@@ -18,6 +18,7 @@ from skimage import color, metrics
 
 from ganapps.errors import UserError
 from ganapps.tasks import hidden, resample
+from ganapps.tasks.planes import has_alpha
 
 BEST = 100.0  # dB: equal pictures, which would have infinitely many
 MOSAIC = 16  # pieces a side whose mean colours tell the drift
@@ -166,7 +167,7 @@ def _opacity(pixels: np.ndarray) -> np.ndarray:
     """Alpha in [0, 1], [H, W, 1]; 1 where there is none."""
     return (
         pixels[..., -1:] / _most(pixels)
-        if pixels.shape[2] in (2, 4)
+        if has_alpha(pixels)
         else np.ones((*pixels.shape[:2], 1), np.float32)
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from ganapps.errors import UserError
 from ganapps.pictures.images import eight_bits, shown_size, to_picture
 from ganapps.tasks import colours, resample
+from ganapps.tasks.planes import has_alpha
 
 
 def crop(pixels: np.ndarray, box: list[int] | None) -> np.ndarray:
@@ -79,9 +80,7 @@ def _with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     """[H, W, C] with as many channels as the result has: grey as colours or colours as grey, opaque
     where alpha is asked for.
     """
-    alpha, colours_ = (
-        (pixels[..., -1:], pixels[..., :-1]) if pixels.shape[2] in (2, 4) else (None, pixels)
-    )
+    alpha, colours_ = (pixels[..., -1:], pixels[..., :-1]) if has_alpha(pixels) else (None, pixels)
     if colours_.shape[2] != (wanted := 3 if channels >= 3 else 1):
         colours_ = (
             np.repeat(colours_, 3, axis=2)

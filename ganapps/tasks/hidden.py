@@ -8,6 +8,7 @@ import numpy as np
 
 from ganapps.errors import Message
 from ganapps.tasks import resample
+from ganapps.tasks.planes import has_alpha
 
 SAID: tuple[Message, ...] = (
     Message(
@@ -19,7 +20,7 @@ SAID: tuple[Message, ...] = (
 
 def any_hidden(pixels: np.ndarray) -> bool:
     """Has [H, W, C] a pixel that is fully transparent?"""
-    return pixels.shape[2] in (2, 4) and not pixels[..., -1].all()
+    return has_alpha(pixels) and not pixels[..., -1].all()
 
 
 def extended(pixels: np.ndarray) -> np.ndarray:

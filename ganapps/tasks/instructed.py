@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ganapps.device import Device
-from ganapps.errors import Message, UserError
+from ganapps.errors import Message
 from ganapps.networks.contracts import TextDenoiser
 from ganapps.tasks import careful, sampling
 from ganapps.tasks.careful import Careful, MemoryFull
@@ -67,10 +67,7 @@ class Editing(Careful):
                     self.result = self._enlarged(self._decoded(at.x), x)
                 yield done, self.strips
         except MemoryFull as error:
-            raise UserError(
-                "The memory is not enough for this picture and this model: make the picture "
-                "smaller, or close other programs."
-            ) from error
+            raise careful.too_large() from error
 
     def _walk(self, x: Tensor) -> Iterator[sampling.Moment]:
         told, cut = words(self.network, self.device, self.prompt)

@@ -257,7 +257,7 @@ def pasted(source: np.ndarray, filled: np.ndarray, hole: Hole) -> np.ndarray:
     old = part[inside].astype(np.float32)
     new = old.copy()
     new[:, :channels] = old[:, :channels] + share * (colours - old[:, :channels])
-    if source.shape[2] in (2, 4):
+    if planes.has_alpha(source):
         new[:, -1:] = np.maximum(old[:, -1:], share * np.iinfo(source.dtype).max)
         clear = old[:, -1] == 0  # a colour that nobody saw has no say in a soft rim
         new[clear, :channels] = colours[clear]

@@ -19,7 +19,7 @@ from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting
 from ganapps.tasks import careful, sampling
-from ganapps.tasks.faces import SEEDS, number
+from ganapps.tasks.faces import numbers_of
 from ganapps.tasks.shared import Count, Eta, Guidance, Prompt, Sampler, Seed, Steps
 from ganapps.tasks.task import Task
 
@@ -54,8 +54,7 @@ def draw(
     loop = sampling.scheduler(network.schedule, scheduler, steps)
     each, said = len(loop.timesteps), _idle(network, guidance, negative)
     predict, calls, cut = _guided(network, device, prompt, negative, guidance)
-    for index in range(count):
-        n = (number(seed) + index) % SEEDS
+    for index, n in enumerate(numbers_of(seed, count)):
         generator = torch.Generator().manual_seed(n)
         x = sampling.noise(network.shape, generator, device)
         loop = sampling.scheduler(network.schedule, scheduler, steps)

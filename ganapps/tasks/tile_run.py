@@ -48,7 +48,7 @@ class TileRun(Careful):
 
     def tile(self) -> int:
         """Pixels a side that a share of the free memory holds, at most what is quickest."""
-        each = self.network.memory * (2 if self.source.shape[2] in (2, 4) else 1)
+        each = self.network.memory * (2 if planes.has_alpha(self.source) else 1)
         held = math.isqrt(int(SHARE * self.device.free_memory() / each))
         side = max(SMALLEST, min(self.network.tile, held))
         return max(side - side % max(self.network.multiple, 16), self.network.multiple)

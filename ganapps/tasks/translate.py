@@ -23,6 +23,7 @@ from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.faces import number
 from ganapps.tasks.instructed import Editing
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.planes import has_alpha
 from ganapps.tasks.shared import (
     EDITOR,
     FORMATS,
@@ -130,7 +131,7 @@ def translate(
     if pixels.shape[:2] != source.shape[:2]:
         changes += (_said(pixels),)
         pixels = resample.resize(pixels, source.shape[1::-1])
-    if keep_alpha and source.shape[2] in (2, 4):
+    if keep_alpha and has_alpha(source):
         pixels = np.concatenate([pixels, source[..., -1:]], axis=2)
     pixels = finish.finish(pixels, source, strength, keep_colours)
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
@@ -249,10 +250,7 @@ class _Run(Careful):
                     break
                 yield done, self.strips
         except MemoryFull as error:
-            raise UserError(
-                "The memory is not enough for this picture and this model: make the picture "
-                "smaller, or close other programs."
-            ) from error
+            raise careful.too_large() from error
         except OSError as error:
             raise UserError(
                 "A picture of this size needs room for temporary files, and there is none ({why}): "

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -129,11 +129,6 @@ def stopped_at_the_end(own: Signals | None = None) -> Iterator[None]:
     finally:
         own.stop()
         _signals.reset(token)
-
-
-def limited(seconds: float | None) -> AbstractContextManager[None]:
-    """The same, for what has that many seconds; None: as long as it takes."""
-    return stopped_at_the_end(Signals(_signals.get(), seconds))
 
 
 @dataclass(frozen=True)

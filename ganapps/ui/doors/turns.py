@@ -214,8 +214,13 @@ class Turns(Queue):
 
 def presses(function: BlockFunction) -> bool:
     """Is this what a button of the page does, and takes a while?"""
-    opens = any(event == "load" for _, event in function.targets)
-    return function.types_generator and function.api_visibility == "private" and not opens
+    private = function.api_visibility == "private"
+    return function.types_generator and private and not opens(function)
+
+
+def opens(function: BlockFunction) -> bool:
+    """Is this what happens when a page is opened?"""
+    return any(event == "load" for _, event in function.targets)
 
 
 def _notice_lost_connections(server: Any) -> None:

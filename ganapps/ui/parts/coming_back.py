@@ -15,7 +15,7 @@ import gradio as gr
 from gradio.block_function import BlockFunction
 
 from ganapps.ui.doors import files
-from ganapps.ui.doors.turns import presses
+from ganapps.ui.doors.turns import opens, presses
 from ganapps.workers import runs
 from ganapps.workers.runs import Run, Runs
 
@@ -48,8 +48,7 @@ class ComingBack:
         functions = list(window.fns.values())
         buttons = [function for function in functions if presses(function)]
         for function in functions:
-            opens = any(event == "load" for _, event in function.targets)
-            if opens and not function.inputs:
+            if opens(function) and not function.inputs:
                 self._opens(function)
             elif ended := _ended_before(function, window.fns):
                 self._ends(function, ended)
