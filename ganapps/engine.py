@@ -346,6 +346,15 @@ class Engine:
         return None if shows(picture) else Engine.shrunk(picture, side, folder)
 
     @staticmethod
+    def small_copy(picture: str, folder: Path) -> str | None:
+        """The path, in `folder`, of a copy to look at of a picture that is large or that no browser
+        shows; None where it can be looked at itself. Raises UserError where it can't be read.
+        """
+        side = max(images.shown_size(Engine.size(picture)))
+        is_small = side == max(Engine.size(picture))
+        return None if shows(picture) and is_small else Engine.shrunk(picture, side, folder)
+
+    @staticmethod
     def converted(path: str, form: Format, folder: Path) -> str:
         """The path, in `folder`, of a result of this app in another format, its recipe inside.
         Raises UserError where the format has no room for it.

@@ -9,6 +9,8 @@ from typing import Any
 
 import gradio as gr
 
+from ganapps.pictures import images
+from ganapps.recipe import DRAWN
 from ganapps.ui.doors import files
 from ganapps.ui.faces.section import Section
 from ganapps.ui.parts import common
@@ -91,6 +93,5 @@ def _kept(pictures: Mapping[str, Any]) -> list[tuple[str, str]]:
         kept = []
         for index, (word, picture) in enumerate(pictures.items()):
             path = Path(folder) / f"word-{index}.png"
-            picture.save(path)
-            kept.append((files.keep(path), word))
+            kept.append((files.keep(images.save_shown(picture, path, DRAWN)), word))
         return kept

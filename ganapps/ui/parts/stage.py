@@ -16,8 +16,6 @@ from ganapps.report import Part
 from ganapps.ui.parts import common, keeping
 from ganapps.ui.words import say
 
-SIDE = 1600  # pixels of the longer side of a stand-in for a picture that no browser shows
-
 
 class Stage:
     """One picture on its way: `view` is the HTML of it as it stands."""
@@ -27,7 +25,7 @@ class Stage:
         self.lang, self.traces = lang, traces
         self.size = engine.size(upload)
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            small = engine.preview(upload, SIDE, Path(folder))
+            small = engine.small_copy(upload, Path(folder))
             path = upload if small is None else keeping.stored(small, traces)
         self.address = common.served(path)
         self.rows: list[str] = []  # each an <img>

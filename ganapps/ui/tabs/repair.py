@@ -14,7 +14,6 @@ from gradio.blocks import Block
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
-from ganapps.pictures import images
 from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.ui.doors import files
@@ -131,7 +130,7 @@ class RepairTab(PictureTab):
             return {self.painter: ""}
         try:
             with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-                small = self.engine.preview(upload, images.SHOWN_SIDE, Path(folder))
+                small = self.engine.small_copy(upload, Path(folder))
                 address = common.served(files.keep(small) if small else upload)
             shown = painter(address, self.engine.size(upload), lang)
         except UserError as e:
