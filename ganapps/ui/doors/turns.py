@@ -194,12 +194,16 @@ class Turns(Queue):
         return waiting.qsize() if waiting else 0
 
     def _tidy(self, now: float) -> None:
-        """Let go of what sessions without a run left unheard; Gradio keeps it for good."""
+        """Let go of what sessions without a run left unheard; Gradio keeps it for good. An open
+        page keeps its place: it may listen late, to what it was told with an answer before.
+        """
         busy = {event.session_hash for event in self.event_ids_to_events.values()}
         idle = {}
         for session in {*self.pending_messages_per_session, *self.pending_event_ids_session}:
             unheard = self.pending_event_ids_session.get(session, ())
             if session in busy or self.listeners.here(session, *unheard):
+                continue
+            if self.listeners.on_view(session):
                 continue
             since = self._idle.get(session, now)
             if unheard and now - since < runs.LOST:

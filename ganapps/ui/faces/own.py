@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -13,7 +11,7 @@ from ganapps.errors import UserError
 from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
 from ganapps.ui.faces.section import NEUTRAL, Section
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.before_after import picture_box
 from ganapps.ui.parts.settings import made
 from ganapps.ui.words import escaped, t
@@ -93,7 +91,7 @@ class Own(Section):
                 update[self.pair] = [(seen.preview, "")]
             if seen.shown.archive:
                 kept = seen.shown.kept[0]
-                turned = _kept(kept.beside["before"])
+                turned = keeping.shown_file(kept.beside["before"], [])
                 update |= {
                     self.pair: [(turned, ""), (seen.shown.files[0][0], "")],
                     self.found: {"styles": kept.figures["styles"]},
@@ -126,10 +124,3 @@ def _points(text: str) -> list[list[float]] | None:
         raise UserError(
             "These five points are none: x, y; x, y; x, y; x, y; x, y are expected."
         ) from None
-
-
-def _kept(picture: Any) -> str:
-    with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        path = Path(folder) / "turned.png"
-        picture.save(path)
-        return files.keep(path)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from ganapps.pictures import images
 from ganapps.recipe import DRAWN
-from ganapps.ui.doors import files
 from ganapps.ui.faces.section import Section
-from ganapps.ui.parts import common
+from ganapps.ui.parts import common, keeping
 from ganapps.ui.words import t
 
 
@@ -82,16 +78,8 @@ class Say(Section):
                 known = {n: kept.recipe.settings[n] for n in ("seed", "psi", "labels")}
                 update |= {self.picture: seen.shown.files[0][0], self.said: known}
                 maps = {w: p for w, p in kept.beside.items() if w in kept.figures["words"]}
-                update[self.words] = _kept(maps)
+                update[self.words] = [
+                    (keeping.shown_file(picture, [], DRAWN), word) for word, picture in maps.items()
+                ]
             yield update
         yield self.tab.busy(False)
-
-
-def _kept(pictures: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Pictures as files of this visitor's, with their words."""
-    with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        kept = []
-        for index, (word, picture) in enumerate(pictures.items()):
-            path = Path(folder) / f"word-{index}.png"
-            kept.append((files.keep(images.save_shown(picture, path, DRAWN)), word))
-        return kept
