@@ -82,9 +82,11 @@ def test_a_run_shows_two_games_and_keeps_their_files(lab: LabTab) -> None:
     values[lab.form.others], values[lab.form.beside] = [["R1", {"r1": 1.0}]], ["R1"]
     updates = list(lab.play(values, VISITOR))
     shown = [told(update[lab.told]) for update in updates if update.get(lab.told)]
-    assert [run["step"] for run in shown[-1]["runs"]] == [30, 30]
+    looks = [look for update in shown for look in update["looks"]]
+    assert [look["at"] for look in looks] == list(range(len(looks))), "each is told once"
+    assert [run["step"] for run in looks[-1]["runs"]] == [30, 30]
     assert shown[-1]["names"] == ["minimax of 2014", "R1"] and len(shown[-1]["rows"]) == 2
-    assert all(len(json.dumps(look)) < 25_000 for look in shown[:-1])
+    assert all(len(json.dumps(look)) < 25_000 for look in looks)
     last = {key: value for update in updates for key, value in update.items()}
     assert "download>" in last[lab.saved] and "download>" in last[lab.curves]
     assert from_link(last[lab.link]).settings["steps"] == 30
@@ -100,8 +102,9 @@ def test_every_look_at_pictures_has_its_walls_and_the_last_one_what_is_nearest(l
     values[lab.form.others], values[lab.form.beside] = [["R1", {"r1": 1.0}]], ["R1"]
     updates = list(lab.play(values, VISITOR))
     shown = [told(update[lab.told]) for update in updates if update.get(lab.told)]
-    assert all(len(look["walls"]) == 2 for look in shown)
-    assert len(shown[-1]["nearest"]) == 2
+    looks = [look for update in shown for look in update["looks"]]
+    assert looks and all(len(look["walls"]) == 2 for look in looks)
+    assert len(looks[-1]["nearest"]) == 2
     last = {key: value for update in updates for key, value in update.items()}
     assert "generator.safetensors" in last[lab.generator]
 

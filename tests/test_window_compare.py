@@ -115,7 +115,7 @@ def test_the_film_can_be_stepped_through_afterwards(arena: Page) -> None:
 
 
 def test_stop_ends_the_race_keeps_what_is_there_and_tells_its_figures(arena: Page) -> None:
-    steps(arena, 250)
+    steps(arena, 1000)
     arena.locator("#compare-go").click()
     expect(arena.locator("#compare-diffusion-lane .easel")).to_be_visible(timeout=90_000)
     arena.locator("#compare-stop").click()

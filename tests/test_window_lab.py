@@ -57,8 +57,7 @@ def test_a_preset_is_one_click_and_two_games_on_one_clock(lab: Page, tmp_path: A
     expect(lab.locator("#learn-sentence")).to_contain_text("R1 5 of 5")
     # beside the failure plays what cured it in the most of five seeds
     assert lab.locator(".lab-panels b").all_inner_texts() == ["minimax of 2014", "R1"]
-    # 51 looks, of which a busy page may miss some
-    expect(lab.locator(".lab-at")).to_have_text(re.compile(r"([3-5]\d) / \1"), timeout=20_000)
+    expect(lab.locator(".lab-at")).to_have_text("51 / 51", timeout=20_000)
     looks = int(lab.locator(".lab-at").inner_text().split(" / ")[0])
     expect(lab.locator(BIG).first).to_contain_text("from rest")
     assert all(canvas.evaluate(INK) for canvas in lab.locator(".lab-panels canvas").all())
@@ -105,7 +104,12 @@ def test_what_is_drawn_is_learned_from_and_can_be_held_and_stopped(lab: Page) ->
     held = lab.locator(".lab-film").get_attribute("max")
     lab.wait_for_timeout(1_500)
     assert lab.locator(".lab-film").get_attribute("max") == held
-    lab.locator("[data-do=on]").dispatch_event("click")
+    # looks that came after the press are stepped through, then the game goes on by one
+    for _ in range(10):
+        lab.locator("[data-do=on]").dispatch_event("click")
+        lab.wait_for_timeout(1_500)
+        if lab.locator(".lab-film").get_attribute("max") != held:
+            break
     expect(lab.locator(".lab-film")).not_to_have_attribute("max", str(held), timeout=20_000)
     lab.locator("#learn-stop").click()
     expect(lab.locator(LINE)).to_contain_text("stopped")

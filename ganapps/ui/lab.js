@@ -287,13 +287,16 @@
     const news = document.getElementById("learn-told");
     if (!news || news.dataset.seen) return;
     news.dataset.seen = "yes";
-    const look = JSON.parse(news.dataset.told), last = film.looks[film.looks.length - 1];
-    if (look.at === 0 || !last || look.at < last.at) Object.assign(film, { looks: [], rows: [], at: -1, follows: true }), rest();
-    if (film.looks.length && film.looks[film.looks.length - 1].at === look.at) { film.looks.pop(); film.rows.pop(); film.at = Math.min(film.at, film.looks.length - 1); }
-    arrivals = [...arrivals.filter((time) => performance.now() - time < SECOND), performance.now()];
-    film.looks.push(look);
-    film.rows.push(look.runs);
-    if (look.rows) film.rows = look.rows[0].map((_, i) => look.rows.map((run) => run[i] || {}));
+    const { looks, rows, names, matters } = JSON.parse(news.dataset.told), now = performance.now();
+    for (const look of looks) {
+      const last = film.looks[film.looks.length - 1];
+      if (!last || look.at <= last.at) Object.assign(film, { looks: [], rows: [], at: -1, follows: true }), rest();
+      film.looks.push({ ...look, names, matters });
+      film.rows.push(look.runs);
+    }
+    arrivals = [...arrivals.filter((time) => now - time < SECOND), ...looks.map(() => now)];
+    if (rows) film.rows = rows[0].map((_, i) => rows.map((run) => run[i] || {}));
+    if (!film.looks.length) return;
     if (film.follows) ahead();
     else stage().querySelector(".lab-film").max = film.looks.length - 1;
     setTimeout(labelled, 600); // Stop comes and goes with the run
@@ -327,7 +330,10 @@
       const held = still();
       rest();
       film.follows = false;
-      if (!held) return press("learn-hold");
+      if (!held) {
+        if (running()) show(film.looks.length - 1);
+        return press("learn-hold");
+      }
       press("learn-let-go");
       play();
     },

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ class Play:
         self.recipe, self.names, self.matters = recipe, list(names), matters
         self.latest: dict[str, Any] = {}
         self.looks: list[dict[str, Any]] = []
+        self._untold: deque[dict[str, Any]] = deque(maxlen=MOST_LOOKS)
         self.rows: list[list[dict[str, float]]] = [[] for _ in names]
         self.weights: bytes | None = None
         self._count = 0
@@ -91,10 +93,14 @@ class Play:
             self._every *= 2
         self._count += 1
         self.latest = look
+        self._untold.append(look)
 
     def told(self, whole: bool = False) -> str:
-        """The last look, for the page to draw (lab.js); the `whole` has all curves, too."""
-        said = {**self.latest, "names": self.names, "matters": self.matters}
+        """The looks since the last time, for the page to draw (lab.js); at the end the `whole`: all
+        curves, too.
+        """
+        looks = [self._untold.popleft() for _ in range(len(self._untold))]
+        said = {"looks": looks, "names": self.names, "matters": self.matters}
         if whole:
             said["rows"] = self.rows
         text = json.dumps(said, ensure_ascii=False, separators=(",", ":"))

@@ -231,11 +231,11 @@ class LabTab(Tab):
     def _looks(self, play: Play, run: Iterator[common.Shown], lang: str) -> Iterator[dict]:
         for shown in run:
             update: dict = {self.line: shown.line}
-            if play.latest and not shown.moved:
-                update[self.told] = play.told()
             if shown.archive:
                 update |= self._over(play, shown.files[0][0], shown.recipes[0], lang)
                 update[self.line] = shown.line + _left_out(shown.recipe, lang)
+            elif play.latest and not shown.moved:
+                update[self.told] = play.told()
             yield update
 
     def _over(self, play: Play, picture: str | None, made: str | None, lang: str) -> dict:
