@@ -131,6 +131,12 @@ class Listeners:
         """Is a page of one of these open?"""
         return any(session in self._pages for session in sessions)
 
+    def left(self, name: str) -> float | None:
+        """When the last one who listened to that run or session went; None: long ago, or not
+        yet.
+        """
+        return self._left.get(name)
+
     def absent(self, run: Run, now: float) -> float:
         """Seconds for which nobody has listened to a run; 0 while somebody does."""
         if self.here(*run.names):

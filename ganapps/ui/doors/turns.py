@@ -35,6 +35,11 @@ MOST_WAITING = 64
 MOST_SESSIONS = 100  # whose states are kept; then the oldest one's are let go
 MOST_UNHEARD = 500  # messages that wait for a listener who is slow, or gone
 GLANCE = 1.0  # seconds between two looks at who still listens
+LINGER = (
+    "linger"  # stands beside the runs of a page's stream, which is open as long as one is there
+)
+LINGERS = 1.0  # seconds for which an open page's stream stays open when its last run is over
+SETTLES = 0.3  # seconds in which a page has read that its stream is closed
 RECORDS = 1  # of Gradio's analytics, which this app does not show
 STREAM = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/(?P<run>[^/]+))/?$")
 PAGE = re.compile(r"/gradio_api/heartbeat/(?P<session>[^/]+)/?$")
@@ -106,7 +111,16 @@ class Turns(Queue):
         for line in self.event_queue_per_concurrency_id.values():
             order = runs.in_turn([self._run(event) for event in line.queue])
             line.queue[:] = [line.queue[i] for i in order]
+        await self._settled(body.session_hash)
         return pushed
+
+    async def _settled(self, session: str) -> None:
+        """A page that learns of its run before it has read that its stream is closed takes the
+        stream for open, and never hears of the run: it is told late.
+        """
+        left = self.listeners.left(session)
+        if left is not None and self.listeners.on_view(session):
+            await asyncio.sleep(max(0.0, left + SETTLES - time.monotonic()))
 
     async def process_events(self, events: list[Event], *rest: Any) -> None:
         """Gradio's, within the time limit; a call without a session of its own leaves none
@@ -153,6 +167,8 @@ class Turns(Queue):
         go.
         """
         with self.listeners.listening(name):
+            if self.listeners.on_view(name):
+                self.pending_event_ids_session.setdefault(name, set()).add(LINGER)
             yield
         self._tidy(time.monotonic())
 
@@ -201,12 +217,18 @@ class Turns(Queue):
         idle = {}
         for session in {*self.pending_messages_per_session, *self.pending_event_ids_session}:
             unheard = self.pending_event_ids_session.get(session, ())
-            if session in busy or self.listeners.here(session, *unheard):
+            listens = self.listeners.here(session, *unheard)
+            since = self._idle.get(session, now)
+            if session in busy:
                 continue
             if self.listeners.on_view(session):
+                idle[session] = since
+                if listens and unheard == {LINGER} and now - since >= LINGERS:
+                    self._close(session)
+                    idle[session] = now
+            elif listens:
                 continue
-            since = self._idle.get(session, now)
-            if unheard and now - since < runs.LOST:
+            elif unheard and now - since < runs.LOST:
                 idle[session] = since
             else:
                 self.pending_messages_per_session.pop(session, None)
@@ -214,6 +236,11 @@ class Turns(Queue):
         self._idle = idle
         if self.server_app:
             self.server_app.iterators_to_reset &= self.event_ids_to_events.keys()
+
+    def _close(self, session: str) -> None:
+        """End a page's stream: Gradio's code does so behind the last run that it waits for."""
+        over = ProcessCompletedMessage(event_id=LINGER, output={}, success=True)
+        self.pending_messages_per_session[session].put_nowait(over)
 
 
 def presses(function: BlockFunction) -> bool:
