@@ -86,6 +86,19 @@ def test_what_is_here_is_drawn_at_once(here: Engine, server) -> None:
     assert server.requests == []
 
 
+@pytest.mark.parametrize("place", ["heads-64", PLACE])
+def test_a_page_asks_for_both_at_once_and_may_be_answered_in_any_order(
+    place: str, here: Engine, server
+) -> None:
+    """A busy machine comes to what still has to be drawn before it comes to what opens the page."""
+    with gr.Blocks():
+        tab = FacesTab(here)
+    request = visit(Recipe("faces", place, {"seed": 7, "count": 1}))
+    updates = [*tab.drawn(request), tab.opened(request)]
+    assert any(tab.wall.gallery in update for update in updates) == (place == "heads-64")
+    assert bodies(server) == []
+
+
 def test_a_branch_may_have_moved_and_a_commit_has_not(here: Engine, server) -> None:
     typed = runtime.stranger(hub.parse(PLACE), "faces")
     assert here.fetches(Recipe("faces", PLACE))

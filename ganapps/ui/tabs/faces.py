@@ -50,7 +50,7 @@ class FacesTab(FaceRuns):
         settings = {"seeds": PICKED, "count": len(PICKED)}
         self.opening = Recipe("faces", self.first.id, settings)
         self.drawing = threading.Lock()
-        self._owed: set[str | None] = set()  # sessions whose first wall was not drawn yet
+        self._served: set[str | None] = set()  # sessions that have their first wall
 
     # -- what stands where
 
@@ -275,8 +275,8 @@ class FacesTab(FaceRuns):
         if offer:
             return updates | {self.line: progress.plain("", offer)}
         if recipe != self.opening or not self.first_wall:
-            self._owed.add(request.session_hash)
             return updates | said
+        self._served.add(request.session_hash)
         for update in self._shown(recipe, lang, [], quiet=True):
             updates |= update
         return updates | said
@@ -287,20 +287,21 @@ class FacesTab(FaceRuns):
         return self._running
 
     def drawn(self, request: gr.Request) -> Iterator[dict]:
-        """And what still has to be drawn of it."""
+        """And what still has to be drawn of it. On a busy machine this comes before `opened`."""
         yield {self.line: gr.skip()}
-        if request.session_hash not in self._owed:
+        if request.session_hash in self._served:
+            self._served.discard(request.session_hash)
             return
-        self._owed.discard(request.session_hash)
         lang = common.language(request)
         recipe, said = self._opening(request, lang)
+        if self._offer(recipe, lang):
+            return
         yield from self._shown(recipe, lang, [])
         yield said or {self.line: gr.skip()}
 
     def left(self, session: str | None) -> None:
-        """Nothing is owed to who has gone."""
         super().left(session)
-        self._owed.discard(session)
+        self._served.discard(session)
 
     def _opening(self, request: gr.Request, lang: str) -> tuple[Recipe, dict]:
         """What a page opens with, and what is said of a link that is none."""
