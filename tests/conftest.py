@@ -201,7 +201,9 @@ def watch(page: Page, url: str) -> list[str]:
     host = urlparse(url).netloc
 
     def console(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        # of a stream that is open still when its page is left
+        leaves = "AbortError: signal is aborted" in message.text
+        if message.type == "error" and not leaves:
             faults.append(f"console: {message.text}")
 
     def request(sent: Request) -> None:

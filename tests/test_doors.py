@@ -26,6 +26,7 @@ from ganapps.errors import UserError
 from ganapps.report import Part
 from ganapps.ui import doors
 from ganapps.ui.doors import callers, files, passwords, turns
+from ganapps.ui.doors.incoming import Window
 from ganapps.ui.doors.pages import Pages
 from ganapps.workers import runs, signals
 from tests.api import called, post
@@ -584,3 +585,22 @@ def test_whether_the_page_is_there_is_told_without_building_it() -> None:
     assert client.head("/").status_code == 200
     with pytest.raises(AssertionError, match="built"):
         client.get("/")
+
+
+def test_a_page_is_told_whole_values_and_of_what_stays_nothing() -> None:
+    """Gradio's page edits a value that it has taken and not shown yet: the first of two quick
+    updates was lost.
+    """
+    with Window() as window:
+        function = SimpleNamespace(outputs=[1, 2])
+    updates = [[{"value": [1], "visible": True}, "a"], [{"value": [1, 2]}, "a"], [{}, "ab"]]
+    told = [
+        window.handle_streaming_diffs(function, list(update), "page", "run", False)
+        for update in updates
+    ]
+    assert told == [
+        updates[0],
+        [[["replace", [], {"value": [1, 2]}]], []],
+        [[["replace", [], {}]], [["replace", [], "ab"]]],
+    ]
+    assert window.handle_streaming_diffs(function, [None, None], "page", "run", True) == [{}, "ab"]

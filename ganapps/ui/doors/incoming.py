@@ -69,6 +69,27 @@ class Window(gr.Blocks):
             log.exception("an event failed: %s", getattr(block_fn, "api_name", block_fn))
             raise _said(common.bug(), request) from e
 
+    def handle_streaming_diffs(
+        self,
+        block_fn: Any,
+        data: list,
+        session_hash: str | None,
+        run: str | None,
+        final: bool,
+        simple_format: bool = False,
+    ) -> list:
+        """Gradio's, with whole values in place of edits inside them: its page would edit what it
+        has taken and not shown yet, so that of two updates in one moment the first was lost.
+        """
+        told = self.pending_diff_streams[session_hash] if session_hash and run else {}
+        goes_on = run in told
+        edits = super().handle_streaming_diffs(
+            block_fn, data, session_hash, run, final, simple_format
+        )
+        if not goes_on or final or simple_format:
+            return edits
+        return [[["replace", [], whole]] if edit else [] for edit, whole in zip(edits, told[run])]
+
 
 def _said(error: UserError, request: gr.Request | None) -> gr.Error:
     """The sentence as Gradio shows it, in the visitor's language."""

@@ -215,7 +215,7 @@ class LabTab(Tab):
         request: gr.Request,
     ) -> Iterator[dict]:
         lang = common.language(request)
-        yield self.busy(True)  # alone: beside other updates Gradio can lose what is visible
+        yield self.busy(True)
         yield {self.told: "", self.line: "", self.film: "", **self._files(None, None, None, lang)}
         play = Play(recipe, [named(lang, name) for name in names], preset.judge.number)
         self._remember(request.session_hash, play)
