@@ -115,10 +115,11 @@ def test_the_film_can_be_stepped_through_afterwards(arena: Page) -> None:
 
 
 def test_stop_ends_the_race_keeps_what_is_there_and_tells_its_figures(arena: Page) -> None:
-    steps(arena, 1000)
+    steps(arena, 250)
     arena.locator("#compare-go").click()
     expect(arena.locator("#compare-diffusion-lane .easel")).to_be_visible(timeout=90_000)
-    arena.locator("#compare-stop").click()
+    # a moving stage is never still enough for Playwright's own click on a busy machine
+    arena.locator("#compare-stop").dispatch_event("click")
     expect(arena.locator("#compare-go")).to_be_visible()
     expect(arena.locator(".clock")).to_contain_text("stopped")
     spent = arena.locator(".clock output").all_inner_texts()

@@ -48,6 +48,8 @@ def test_a_slider_acts_and_a_stroke_pulls_and_undo_comes_back(workshop: Page) ->
     expect(moved).to_contain_text(re.compile(r"Smile\s*Smile \+\d"), timeout=LONG)
     assert shown(workshop) != first
     picture = workshop.locator("#faces-edit-picture img")
+    expect(picture).to_have_js_property("complete", True)
+    picture.scroll_into_view_if_needed()  # which waits until it is still
     box = picture.bounding_box()
     assert box
     scale = box["width"] / 128
