@@ -23,6 +23,13 @@
     input.dispatchEvent(new Event("change", { bubbles: true }));
   });
 
+  // Whichever way a tab is opened, its name stands in the row of names.
+  new MutationObserver((changes) => changes.forEach(({ target: name }) => {
+    if (!name.matches("#tabs .tab-container button.selected")) return;
+    const row = name.parentElement;
+    row.scrollLeft = name.offsetLeft - row.offsetLeft - (row.clientWidth - name.offsetWidth) / 2;
+  })).observe(document.documentElement, { subtree: true, attributeFilter: ["class"] });
+
   // Every press is answered where the person looks: what it makes is brought into sight, and a refusal stands right under what was pressed.
   const MARGIN = 12, calm = matchMedia("(prefers-reduced-motion: reduce)"), behavior = () => (calm.matches ? "auto" : "smooth");
   let pressed = null, awaited = false; // what was pressed last; and whether nobody has scrolled since, nor anything come

@@ -131,7 +131,7 @@ def _head(engine: Engine, lang: str, hub: bool | None) -> str:
         facts.append(say(lang, "Hub reachable") if hub else say(lang, "Hub offline"))
     return (
         '<header id="head"><div><h1>ganapps</h1><span class="about">'
-        f"{escaped(lang, 'Faces, upscaling, translation, and GAN against diffusion')}</span></div>"
+        f"{escaped(lang, 'See, use, compare and understand GANs')}</span></div>"
         f'<span class="pill"><i class="{"" if hub else "off"}"></i>'
         f"{html.escape(' · '.join(facts))}</span></header>"
     )

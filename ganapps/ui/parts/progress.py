@@ -124,6 +124,12 @@ def line(text: str, bar: tuple[float, float] | None, below: str) -> str:
     return f'<div class="line">{html.escape(text)}{drawn}{below}</div>'
 
 
+def noted(shown: str, note: str) -> str:
+    """A line that `done` made, the note before it; any other as it is."""
+    begins = '<div class="line said">'
+    return shown.replace(begins, f"{begins}{html.escape(note)} · ", 1)
+
+
 def plain(shown: str, note: str) -> str:
     """A line (HTML of this file, or "") without its bar and what is folded, a note behind it."""
     short = re.sub(r"<details>.*?</details>", "", shown)

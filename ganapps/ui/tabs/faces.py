@@ -277,7 +277,7 @@ class FacesTab(FaceRuns):
         if recipe != self.opening or not self.first_wall:
             return updates | said
         self._served.add(request.session_hash)
-        for update in self._shown(recipe, lang, [], quiet=True):
+        for update in self._first_shown(recipe, lang, quiet=True):
             updates |= update
         return updates | said
 
@@ -296,8 +296,17 @@ class FacesTab(FaceRuns):
         recipe, said = self._opening(request, lang)
         if self._offer(recipe, lang):
             return
-        yield from self._shown(recipe, lang, [])
+        yield from self._first_shown(recipe, lang)
         yield said or {self.line: gr.skip()}
+
+    def _first_shown(self, recipe: Recipe, lang: str, quiet: bool = False) -> Iterator[dict]:
+        """What a page opens with as it is drawn; of the picked faces it says that they are."""
+        note = say(lang, "picked by looking: press Random for any")
+        for update in self._shown(recipe, lang, [], quiet=quiet):
+            line = update.get(self.line)
+            if recipe == self.opening and isinstance(line, str):
+                update = update | {self.line: progress.noted(line, note)}
+            yield update
 
     def left(self, session: str | None) -> None:
         super().left(session)
