@@ -32,7 +32,7 @@ class Workshop:
             open=False,
             elem_id="faces-workshop",
         ) as self.fold:
-            with gr.Tabs(elem_id="faces-workshop-tabs") as self.bar:
+            with gr.Tabs(elem_id="faces-workshop-tabs", overflow_behavior="wrap") as self.bar:
                 for title, section in (
                     (t("Edit"), self.edit),
                     (t("Breed"), self.breed),

@@ -64,7 +64,7 @@ class Tab(ABC):
         (window.js).
         """
         self.restore = FileButton(
-            t("Restore from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
+            t("Settings from a PNG"),  # type: ignore[arg-type]  # Gradio takes it here too
             file_types=FILES,
             size="sm",
             elem_id=f"{self.name}-restore",
