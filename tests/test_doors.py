@@ -587,13 +587,17 @@ def test_whether_the_page_is_there_is_told_without_building_it() -> None:
         client.get("/")
 
 
-def test_a_page_is_told_whole_values_and_of_what_stays_nothing() -> None:
+def test_a_page_is_told_whole_values_of_what_stays_nothing_and_of_a_text_what_is_new() -> None:
     """Gradio's page edits a value that it has taken and not shown yet: the first of two quick
     updates was lost.
     """
     with Window() as window:
         function = SimpleNamespace(outputs=[1, 2])
-    updates = [[{"value": [1], "visible": True}, "a"], [{"value": [1, 2]}, "a"], [{}, "ab"]]
+    updates = [
+        [{"value": [1], "visible": True}, "a"],
+        [{"value": [1, 2]}, "a"],
+        [{"visible": True}, "ab"],
+    ]
     told = [
         window.handle_streaming_diffs(function, list(update), "page", "run", False)
         for update in updates
@@ -601,6 +605,6 @@ def test_a_page_is_told_whole_values_and_of_what_stays_nothing() -> None:
     assert told == [
         updates[0],
         [[["replace", [], {"value": [1, 2]}]], []],
-        [[["replace", [], {}]], [["replace", [], "ab"]]],
+        [[["replace", [], {"visible": True}]], [["append", [], "b"]]],
     ]
-    assert window.handle_streaming_diffs(function, [None, None], "page", "run", True) == [{}, "ab"]
+    assert window.handle_streaming_diffs(function, [None, None], "page", "run", True) == updates[-1]

@@ -79,7 +79,8 @@ class Window(gr.Blocks):
         simple_format: bool = False,
     ) -> list:
         """Gradio's, with whole values in place of edits inside them: its page would edit what it
-        has taken and not shown yet, so that of two updates in one moment the first was lost.
+        has taken and not shown yet, so that of two updates in one moment the first was lost. What
+        a text grows by is sent alone, for a text is never edited in its place.
         """
         told = self.pending_diff_streams[session_hash] if session_hash and run else {}
         goes_on = run in told
@@ -88,7 +89,10 @@ class Window(gr.Blocks):
         )
         if not goes_on or final or simple_format:
             return edits
-        return [[["replace", [], whole]] if edit else [] for edit, whole in zip(edits, told[run])]
+        return [
+            [["replace", [], whole]] if any(path for _, path, _ in edit) else edit
+            for edit, whole in zip(edits, told[run])
+        ]
 
 
 def _said(error: UserError, request: gr.Request | None) -> gr.Error:
