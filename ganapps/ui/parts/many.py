@@ -18,14 +18,18 @@ from gradio.i18n import I18nData
 
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
-from ganapps.pictures import images
-from ganapps.recipe import Recipe
-from ganapps.report import seconds
+from ganapps.pictures import formats, images
+from ganapps.pictures.formats import Format
+from ganapps.recipe import Recipe, source_type
+from ganapps.report import Kept, seconds
 from ganapps.ui.doors import files
-from ganapps.ui.parts import common, progress
+from ganapps.ui.parts import common, other_formats, progress
 from ganapps.ui.parts.boxes import FileBox
 from ganapps.ui.words import say, t
 from ganapps.workers import signals
+
+KINDS = [("PNG", "png"), ("JPEG", "jpeg"), ("WebP", "webp")]
+THUMB = 64  # pixels of the longer side of a result in its row
 
 
 class Many:
@@ -38,10 +42,16 @@ class Many:
         self.box = FileBox(
             file_count="multiple", label=t("Pictures"), height=140, elem_id=f"{name}-files"
         )
+        self.kind, self.quality = other_formats.boxes(f"{name}-files", KINDS)
         self.go = gr.Button(words, size="sm", elem_id=f"{name}-files-go")
         self.line = gr.HTML(elem_id=f"{name}-files-line")
         self.rows = gr.HTML(elem_id=f"{name}-rows")
         self.archives = gr.State([])
+
+    @property
+    def asked(self) -> set:
+        """What `results` reads."""
+        return {self.box, self.archives, self.kind, self.quality}
 
     def paths(self, values: Mapping) -> list[str]:
         """What of it lies on this machine's disk."""
@@ -70,6 +80,7 @@ class Many:
                 )
             }
             return
+        form = formats.asked(values[self.kind], int(values[self.quality]), 0)
         # a mask that belongs to one of them goes with it
         brings = self.engine.brings(recipe.task, pictures)
         table = '<table class="card"><tbody>'
@@ -93,7 +104,7 @@ class Many:
                             left = _left(result, index, len(brings), passed, lang)
                             line = f"{index + 1} / {len(brings)} · {brought.name[:40]} · {left}"
                             yield {self.line: progress.plain("", line), self.rows: table}
-                    done.append(_kept(result, Path(folder), index, brought.stem))
+                    done.append(_kept(result, Path(folder), index, brought.stem, form))
                     manifest.append(
                         {
                             "picture": brought.name,
@@ -103,7 +114,8 @@ class Many:
                         }
                     )
                     spent = seconds(result.report.seconds)
-                    table += _row(brought.name, say(lang, "done in {seconds}", seconds=spent))
+                    said = say(lang, "done in {seconds}", seconds=spent)
+                    table += _row(brought.name, said, _looked_at(result.made[-1]))
                 except UserError as e:
                     refused = {"picture": brought.name, "file": None, "refused": str(e)}
                     manifest.append(refused)
@@ -148,11 +160,17 @@ def _left(result: Result, index: int, count: int, passed: float, lang: str) -> s
     )
 
 
-def _kept(result: Result, folder: Path, index: int, of: str) -> Path:
-    path = images.keep(result.made[-1], folder, index, of)
+def _kept(result: Result, folder: Path, index: int, of: str, form: Format) -> Path:
+    path = images.keep(result.made[-1], folder, index, of, form=form)
     return path.rename(path.with_name(f"{index + 1:03d}-{path.name}"))
 
 
-def _row(name: str, said: str) -> str:
+def _looked_at(kept: Kept) -> str:
+    """A result as a small picture in its row."""
+    address = images.address(images.picture_of(kept), source_type(kept.recipe), THUMB)
+    return f'<img class="thumb" src="{html.escape(address)}" alt="">'
+
+
+def _row(name: str, said: str, picture: str = "") -> str:
     told = f"<th scope=row>{html.escape(name[:40])}</th><td>{html.escape(said)}</td>"
-    return f"<tr>{told}</tr>"
+    return f"<tr><td>{picture}</td>{told}</tr>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import gradio as gr
@@ -18,27 +18,33 @@ from ganapps.ui.parts import common
 from ganapps.ui.words import t
 
 
+def boxes(name: str, kinds: Sequence[tuple[str, str]]) -> tuple[gr.Dropdown, gr.Slider]:
+    """Side by side, in which of these formats, by which quality; the first is chosen."""
+    with gr.Row(elem_classes="pair"):
+        kind = gr.Dropdown(
+            list(kinds),
+            value=kinds[0][1],
+            label=t("Format"),
+            filterable=False,
+            elem_id=f"{name}-format",
+        )
+        quality = gr.Slider(
+            *formats.QUALITIES,
+            value=formats.PNG.quality,
+            step=1,
+            label=t("Quality"),
+            elem_id=f"{name}-quality",
+        )
+    return kind, quality
+
+
 class OtherFormats:
     """The fold under a result; `link` is empty until a file is made, and for every new result."""
 
     def __init__(self, engine: Engine, name: str) -> None:
         self.engine = engine
         with gr.Accordion(t("As JPEG or WebP"), open=False, elem_id=f"{name}-formats"):
-            with gr.Row(elem_classes="pair"):
-                self.kind = gr.Dropdown(
-                    [("JPEG", "jpeg"), ("WebP", "webp")],
-                    value="jpeg",
-                    label=t("Format"),
-                    filterable=False,
-                    elem_id=f"{name}-format",
-                )
-                self.quality = gr.Slider(
-                    *formats.QUALITIES,
-                    value=formats.PNG.quality,
-                    step=1,
-                    label=t("Quality"),
-                    elem_id=f"{name}-quality",
-                )
+            self.kind, self.quality = boxes(name, [("JPEG", "jpeg"), ("WebP", "webp")])
             self.most = gr.Number(
                 0,
                 minimum=0,

@@ -202,7 +202,7 @@ class PictureTab(ModelTab):
         given = self.asked | {self.area.traces, self.area.staged, *self.run_widgets}
         shown = [*self.area.outputs, *self.cleared(), *buttons]
         sheet = [*self.sheet.cleared(), self.line, *buttons]
-        many = self.asked | {self.many.box, self.many.archives}
+        many = self.asked | self.many.asked
         taken = self.examples.select(example, None, self.picture, **common.QUIET)
         own = [taken.success(self.run, given, shown, **common.BUSY)] if self.at_once else []
         return [
