@@ -175,6 +175,12 @@ def test_what_one_takes_home_holds_its_recipes(arena: Page, tmp_path: Path) -> N
         and report["one_picture"][1]["flops_per_picture"] > 1e9
         and races.from_json(json.dumps(report)) == asked
     )
+    unfold(arena, "compare-formats")
+    arena.locator("#compare-formats-go").click()
+    link = arena.locator("#compare-formats-link a")
+    expect(link).to_have_attribute("href", re.compile("zip$"))
+    with zipfile.ZipFile(io.BytesIO(fetched(link))) as archive:
+        assert len(archive.namelist()) == 5 and all(n.endswith(".jpg") for n in archive.namelist())
 
 
 def test_a_race_comes_back_from_its_file_and_one_side_from_its_picture(

@@ -16,6 +16,7 @@ from ganapps.race import Lap, Race
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, lanes, progress
 from ganapps.ui.parts.lanes import Lane, SideNames
+from ganapps.ui.parts.other_formats import OtherFormats
 from ganapps.ui.parts.pairs import FACES, Kind
 from ganapps.ui.words import named, say, t
 from ganapps.workers import signals
@@ -37,7 +38,7 @@ class Running:
 class Track:
     """The widgets of a race under way, and the updates that fill them."""
 
-    def __init__(self, make_restore: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, make_restore: Callable[[], None]) -> None:
         """`make_restore` makes the button that stands last in the row below."""
         names = names_of(FACES, (None, None), "en")
         self.notice = gr.HTML("", elem_id="compare-notice")
@@ -62,6 +63,9 @@ class Track:
             self.report = gr.HTML(common.download(None, "Report", "en"), elem_id="compare-report")
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="compare-copy")
             make_restore()
+        self.files: gr.State = gr.State([])  # paths of the PNGs of both sides
+        self.formats = OtherFormats(engine, "compare")
+        self.formats.listen({self.files}, lambda values: values[self.files])
         self.link = gr.Textbox(visible="hidden", elem_id="compare-link", label=t("Link"))
 
     def laps(
@@ -110,8 +114,15 @@ class Track:
             return {self.clock: lanes.clock(running.names, running.lanes, None, lang)}
         self._look(running, lang)
 
+        places: dict[Path, str] = {}
+
+        def stored(path: Path) -> str:
+            if path not in places:
+                places[path] = files.keep(path)
+            return places[path]
+
         def kept(path: Path) -> str:
-            return common.served(files.keep(path))
+            return common.served(stored(path))
 
         report = images.as_json(
             races.report(
@@ -133,6 +144,7 @@ class Track:
             self.left: shown[0],
             self.right: shown[1],
             self.link: running.asked.to_link(),
+            self.files: [stored(path) for path in made],
             self.archive: common.download(files.keep(archive), "Download all", lang),
             self.report: common.download(files.keep(folder / "report.json"), "Report", lang),
         }

@@ -52,7 +52,7 @@ class CompareTab(Tab):
                 t("Stop"), variant="stop", size="lg", visible=False, elem_id="compare-stop"
             )
             self.price = gr.HTML('<div class="price"></div>', elem_id="compare-price")
-            self.track = Track(self.make_restore)
+            self.track = Track(engine, self.make_restore)
             self.line = self.track.sentence
             self.quality = Quality(engine)
             self.films = Films(engine)
@@ -82,6 +82,8 @@ class CompareTab(Tab):
             self.track.archive,
             self.track.report,
             self.track.link,
+            self.track.files,
+            self.track.formats.link,
             self.measured,
             self.go,
             self.stop,
@@ -293,6 +295,8 @@ class CompareTab(Tab):
             self.track.figures: "",
             self.track.left: "",
             self.track.right: "",
+            self.track.files: [],
+            self.track.formats.link: "",
         }
         try:
             files.check_room()
