@@ -45,6 +45,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "pictures.exports": ({"pictures", "recipe", "report", "errors"}, set()),
     "pictures.images": ({"pictures", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
     "pictures.formats": ({"recipe", "errors"}, {"PIL"}),
+    "pictures.mp4": ({"pictures.images", "recipe"}, {"PIL", "av"}),
     "pictures.temporary": ({"errors"}, {"filelock"}),
     "networks": ({"networks"}, {"torch"}),
     "learning": ({"learning", "networks"}, {"torch"}),
@@ -90,7 +91,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "tasks.table",
             "learning.presets",
         }
-        | {"models.catalog", "pictures.formats", "pictures.images"}
+        | {"models.catalog", "pictures.formats", "pictures.images", "pictures.mp4"}
         | {"recipe", "settings", "report", "errors"},
         {"gradio"},
     ),

@@ -100,6 +100,9 @@ def test_a_face_that_is_clicked_is_the_one(faces: Page, tmp_path: Path) -> None:
     film = tmp_path / "film.webp"
     film.write_bytes(urllib.request.urlopen(image.get_attribute("src")).read())
     assert from_picture(film).settings["seeds"] == [PICKED[3], PICKED[7]]
+    video = faces.get_by_role("link", name="Save the film (MP4)")
+    address = faces.url.split("?")[0] + str(video.get_attribute("href"))
+    assert urllib.request.urlopen(address).read()[4:8] == b"ftyp"
     # what is like it are its children, and a child has children, too
     for _ in range(2):
         before = faces.locator(f"{WALL} img").first.get_attribute("src")

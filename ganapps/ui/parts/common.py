@@ -21,7 +21,7 @@ import gradio as gr
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError, WeightsError
 from ganapps.models.catalog import Checkpoint, unknown
-from ganapps.pictures import images
+from ganapps.pictures import images, mp4
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part, Report
 from ganapps.ui.doors import files
@@ -95,6 +95,21 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
     if path is None:
         return f'<span class="download off">{name}</span>'
     return f'<a class="download" href="{html.escape(served(path))}" download>{name}</a>'
+
+
+def film_downloads(film: str | Path, lang: str) -> str:
+    """Links that save a film that lies for the visitor: the WebP, and an MP4 that is made of it.
+    Raises UserError where there is no room.
+    """
+    with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+        made = mp4.from_film(Path(film), Path(folder) / f"{Path(film).stem}.mp4")
+        kept = files.keep(made)
+    return (
+        '<div class="films">'
+        + download(film, "Save the film (WebP)", lang)
+        + download(kept, "Save the film (MP4)", lang)
+        + "</div>"
+    )
 
 
 def copies(button: str) -> str:

@@ -166,10 +166,12 @@ class FaceRuns(ModelTab):
             yield self.busy(True)
             results = self.engine.run(recipe, (), self.weights.path(values))
             for shown in common.show(results, recipe, lang, expected=self.expected(recipe)):
-                files = shown.files if task == "strip" else shown.files and shown.files[0][0]
-                yield {self.line: shown.line} | (
-                    {place: files} if files and not shown.moved else {}
-                )
+                update: dict = {self.line: shown.line}
+                if shown.files and not shown.moved:
+                    update[place] = shown.files if task == "strip" else shown.files[0][0]
+                if shown.archive and task == "loop":
+                    update[self.line] += common.film_downloads(shown.files[0][0], lang)
+                yield update
             yield self.busy(False)
 
         return run

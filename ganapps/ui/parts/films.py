@@ -156,6 +156,5 @@ def _film(path: str, kept: Kept, lang: str) -> str:
     return (
         '<figure class="walk">'
         f'<img src="{html.escape(common.served(path))}" alt="{html.escape(kept.caption)}">'
-        f"<figcaption>{html.escape(said)}</figcaption></figure>"
-        + common.download(path, "Download", lang)
+        f"<figcaption>{html.escape(said)}</figcaption></figure>" + common.film_downloads(path, lang)
     )

@@ -295,13 +295,14 @@ class LabTab(Tab):
             with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
                 made = self.engine.film(play.looks, play.recipe, Path(folder))
                 kept = files.keep(made)
+            downloads = common.film_downloads(kept, lang)
         except UserError as e:
             yield {self.line: common.refusal(e, lang)}
             return
         address = html.escape(common.served(kept))
         said = escaped(lang, "The film of the run")
         shown = f'<figure class="walk"><img src="{address}" alt="{said}"></figure>'
-        yield {self.film: shown + common.download(kept, "Save the film (WebP)", lang)}
+        yield {self.film: shown + downloads}
 
     def _holder(self, held: bool) -> Any:
         def hold(request: gr.Request) -> None:
