@@ -75,12 +75,14 @@ def network(engine: Engine, name: str) -> torch.nn.Module:
 
 
 def undisturbed(engine: Engine, recipe: Recipe) -> Rehearsed:
-    """The least that a few rehearsals find: whatever else this process does only adds to it."""
+    """The middle of what a few rehearsals find: whatever else this process takes adds to one, what
+    it gives back takes from one.
+    """
     found = []
-    for _ in range(3):
+    for _ in range(5):
         engine.rehearsed.clear()
         found.append(rehearsed(engine, recipe))
-    return min(found, key=lambda one: one.working)
+    return sorted(found, key=lambda one: one.working)[len(found) // 2]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a processor's memory is read from /proc")

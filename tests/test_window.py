@@ -257,7 +257,7 @@ def test_a_png_of_ours_brings_its_settings_back(faces: Page, tmp_path: Path) -> 
         {"seed": 4242, "count": 5, "psi": 0.35},
     )
     Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
-    faces.locator("input[type=file][data-testid*=Restore]").set_input_files(path)
+    faces.locator("input[type=file][data-testid*=Settings]").set_input_files(path)
     expect(faces.get_by_label("Seed: a number or any words")).to_have_value("4242")
     expect(faces.get_by_label("number input for How many")).to_have_value("5")
     expect(faces.get_by_label("number input for Variety (psi)")).to_have_value("0.35")
@@ -285,7 +285,7 @@ def test_a_png_dropped_anywhere_on_the_tab_brings_its_settings_back(
 def test_a_strange_png_is_refused_in_a_sentence(faces: Page, tmp_path: Path) -> None:
     path = tmp_path / "holiday.png"
     Image.new("RGB", (8, 8)).save(path)
-    faces.locator("input[type=file][data-testid*=Restore]").set_input_files(path)
+    faces.locator("input[type=file][data-testid*=Settings]").set_input_files(path)
     expect(faces.locator(f"{LINE} [role=alert]")).to_contain_text("holds no recipe")
 
 

@@ -119,7 +119,7 @@ def test_a_dropped_result_brings_its_settings_back_but_no_picture(
     path = tmp_path / "ours.png"
     recipe = Recipe("translate", "styles-26", {"labels": {"12": 1.0}, "strength": 0.5})
     Image.new("RGB", (8, 8)).save(path, pnginfo=png_info(recipe))
-    translate.locator("input[type=file][data-testid*=Restore] >> visible=false").locator(
+    translate.locator("input[type=file][data-testid*=Settings] >> visible=false").locator(
         "xpath=self::*[ancestor::*[@role='tabpanel']//*[@id='translate-go']]"
     ).first.set_input_files(path)
     expect(translate.get_by_label("number input for Style")).to_have_value("12")
