@@ -265,7 +265,7 @@ def test_both_films_walk_between_the_same_seeds_and_hold_their_recipes(
     expect(arena.locator("#compare-film-go")).to_be_visible()
     for side, task in (("gan", "walk"), ("diffusion", "drift")):
         path = tmp_path / f"{side}.webp"
-        path.write_bytes(fetched(arena.locator(f"#compare-{side}-film a")))
+        path.write_bytes(fetched(arena.locator(f"#compare-{side}-film a").first))
         asked = from_picture(path)
         assert (
             asked.task,

@@ -45,7 +45,7 @@ def over(page: Page) -> None:
 
 
 def saved(page: Page, place: str) -> bytes:
-    address = page.locator(f"#{place} a").get_attribute("href")
+    address = page.locator(f"#{place} a").first.get_attribute("href")
     return urllib.request.urlopen(page.url.split("?")[0] + str(address)).read()
 
 
@@ -67,7 +67,7 @@ def test_a_preset_is_one_click_and_two_games_on_one_clock(lab: Page, tmp_path: A
     expect(lab.locator(".lab-at")).to_have_text(f"1 / {looks}")
     # curves have a table, and are saved
     lab.locator("#learn-charts summary").first.click()
-    assert lab.locator("#learn-charts tbody tr").count() > 20
+    expect(lab.locator("#learn-charts tbody tr").nth(20)).to_be_attached()
     table = list(csv.DictReader(io.StringIO(saved(lab, "learn-curves").decode())))
     assert {row["run"] for row in table} == {"minimax of 2014", "R1"}
     assert float(table[0]["from rest"]) == 1
@@ -135,7 +135,7 @@ def test_pictures_are_a_wall_and_the_generator_is_kept(lab: Page) -> None:
     wall.press("ArrowRight")
     expect(lab.locator(".lab-closer")).to_contain_text("the nearest real one")
     lab.locator("#learn-film-go").click()
-    expect(lab.locator("#learn-film a")).to_be_visible(timeout=30_000)
+    expect(lab.locator("#learn-film a")).to_have_count(2, timeout=30_000)
     assert saved(lab, "learn-film")[8:12] == b"WEBP"
 
 
