@@ -350,9 +350,11 @@ class Engine:
         """The path, in `folder`, of a copy to look at of a picture that is large or that no browser
         shows; None where it can be looked at itself. Raises UserError where it can't be read.
         """
-        side = max(images.shown_size(Engine.size(picture)))
-        is_small = side == max(Engine.size(picture))
-        return None if shows(picture) and is_small else Engine.shrunk(picture, side, folder)
+        size = Engine.size(picture)
+        shown = images.shown_size(size)
+        if shows(picture) and shown == size:
+            return None
+        return Engine.shrunk(picture, max(shown), folder)
 
     @staticmethod
     def converted(path: str, form: Format, folder: Path) -> str:

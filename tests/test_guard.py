@@ -96,6 +96,16 @@ def faces_asked(house: House, session: str) -> dict[str, object]:
     return {"data": data, "fn_index": faces["id"], "session_hash": session}
 
 
+@contextmanager
+def opened_page(house: House, session: str) -> Iterator[tuple[httpx.Client, dict[str, object]]]:
+    """While a page of that session is open: its visitor, and what it posts for a press."""
+    client, body = house.client(), faces_asked(house, session)
+    with client.stream("GET", f"heartbeat/{session}") as page:
+        beats = page.iter_raw()  # held, for what nobody holds is closed
+        next(beats)
+        yield client, body
+
+
 # Which names, which pages
 
 
@@ -796,11 +806,7 @@ def test_a_page_that_is_left_says_so(house: House, monkeypatch: pytest.MonkeyPat
 
 def test_an_open_page_may_listen_when_nothing_is_left_to_hear(house: House) -> None:
     """Of two presses at once a slow page hears both answers in one stream, and opens another."""
-    client = house.client()
-    body = faces_asked(house, "late")
-    with client.stream("GET", "heartbeat/late") as page:
-        beats = page.iter_raw()
-        next(beats)
+    with opened_page(house, "late") as (client, body):
         assert client.post("queue/join", json=body).status_code == 200
         stream = "queue/data?session_hash=late"
         assert '"close_stream"' in client.get(stream).text
@@ -812,11 +818,7 @@ def test_an_open_page_may_listen_when_nothing_is_left_to_hear(house: House) -> N
 
 def test_a_page_whose_stream_is_being_closed_is_told_of_its_run_late(house: House) -> None:
     """Told before it has read that, it would take the stream for open and hear of no run."""
-    client = house.client()
-    body = faces_asked(house, "closed")
-    with client.stream("GET", "heartbeat/closed") as page:
-        beats = page.iter_raw()
-        next(beats)
+    with opened_page(house, "closed") as (client, body):
         assert client.post("queue/join", json=body).status_code == 200
         began = time.monotonic()
         assert '"close_stream"' in client.get("queue/data?session_hash=closed").text

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from playwright.sync_api import Page, expect
 
-LEFT_BEHIND = re.compile("AbortError: signal is aborted|Connection errored out")
+LEFT_BEHIND = re.compile("Connection errored out")
 
 if TYPE_CHECKING:
     from ganapps.engine import Engine

@@ -35,9 +35,8 @@ MOST_WAITING = 64
 MOST_SESSIONS = 100  # whose states are kept; then the oldest one's are let go
 MOST_UNHEARD = 500  # messages that wait for a listener who is slow, or gone
 GLANCE = 1.0  # seconds between two looks at who still listens
-LINGER = (
-    "linger"  # stands beside the runs of a page's stream, which is open as long as one is there
-)
+# stands beside the runs of a page's stream, which is open as long as one is there
+LINGER = "linger"
 LINGERS = 1.0  # seconds for which an open page's stream stays open when its last run is over
 SETTLES = 0.3  # seconds in which a page has read that its stream is closed
 RECORDS = 1  # of Gradio's analytics, which this app does not show
