@@ -101,7 +101,7 @@ def everything(gpu: Engine) -> list[Recipe]:
     """A short recipe for every model that is here, and for the tasks beside."""
     recipes = []
     for row in gpu.runtime.catalog.values():
-        if gpu.here(row):
+        if gpu.models.here(row):
             recipes.append(Recipe(row.task, row.id, SHORT.get(row.task, {})))
     return recipes + MORE
 
@@ -214,7 +214,7 @@ def speed(table: Table, gpu: Engine, folder: Path, small: bool) -> None:
     device = gpu.runtime.device.name
     photo = picture(folder, side, side)
     for model in ("spanx4",) if small else ("spanx4", "realesrgan-x4plus"):
-        row = gpu.row(model)
+        row = gpu.models.row(model)
         found = hub.here(row) if row else None
         assert row is not None and found is not None, "these ship"
         network = gpu.runtime.network(row, found).network
@@ -244,7 +244,9 @@ def main() -> None:
     began = time.perf_counter()
     gpu, cpu = (door.start(name, offline=True) for name in (options.device, "cpu"))
     table = Table()
-    print(f"{gpu.device_title}, torch {torch.__version__}\n\n| what | found | |\n|---|---|---|")
+    print(
+        f"{gpu.runtime.device.title}, torch {torch.__version__}\n\n| what | found | |\n|---|---|---|"
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         right(table, gpu, cpu, folder)

@@ -88,8 +88,8 @@ def through_engine(here: engine.Engine, model: str, steps: int) -> Fill:
     """A model of the catalogue, exactly what is damaged marked."""
     settings: dict = {"grow": 0}
     if (
-        here.rows("repair")
-        and next(r for r in here.rows("repair") if r.id == model).kind == "fitted"
+        here.models.rows("repair")
+        and next(r for r in here.models.rows("repair") if r.id == model).kind == "fitted"
     ):
         settings["steps"] = steps
 

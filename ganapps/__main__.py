@@ -156,6 +156,7 @@ def _run(options: argparse.Namespace) -> int:
     from being made.
     """
     from ganapps import engine, recipe
+    from ganapps.engine import on_files
     from ganapps.errors import UserError
     from ganapps.pictures import formats
     from ganapps.tasks.table import TASKS
@@ -173,7 +174,7 @@ def _run(options: argparse.Namespace) -> int:
         return 0
     status = 0
     # a mask that belongs to one of them goes with it
-    for given in here.brings(asked.task, pictures):
+    for given in on_files.brings(asked.task, pictures):
         try:
             print(*_made(here, options, asked, given), sep="\n", flush=True)
         except UserError as e:

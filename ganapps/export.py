@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
+from ganapps.models import own_file
 from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import exports
 from ganapps.recipe import Recipe
@@ -34,13 +35,16 @@ def exported(
     """
     if count is not None and count < 1:
         raise UserError("{count} pictures can't be exported: at least one is.", count=count)
-    recipe = engine.named(recipe, weights)
+    if weights:
+        recipe = replace(
+            recipe, checkpoint=own_file.same(recipe.checkpoint, own_file.located(weights))
+        )
     first = recipe if count is None else recipe.with_settings(count=min(count, RUN))
     checked, checkpoint = engine.checked(first)
     count = checked.settings["count"] if count is None else count
     settings = {k: v for k, v in checked.settings.items() if k not in ("seed", "count")}
     about = json.loads(replace(checked, settings=settings, app="").to_json())
-    columns = ["seed", *(control["id"] for control in engine.controls(checkpoint))]
+    columns = ["seed", *(control["id"] for control in engine.models.controls(checkpoint))]
     card = _card(checkpoint, checked, columns)
     writing = exports.opened(checked.settings["layout"], place, columns, card, about)
     seeds = numbers_of(checked.settings["seed"], count)

@@ -18,7 +18,7 @@ from ganapps.ui.words import chinese
 
 @pytest.fixture
 def translators(engine: Engine) -> list[Checkpoint]:
-    return engine.rows("translate")
+    return engine.models.rows("translate")
 
 
 def test_every_translator_says_what_it_likes_and_what_it_cannot(
@@ -55,7 +55,7 @@ def test_every_translator_that_ships_shows_what_it_does(
 
 
 def test_every_domain_has_a_chinese_name(engine: Engine) -> None:
-    rows = [*engine.rows("translate"), *engine.rows("faces")]
+    rows = [*engine.models.rows("translate"), *engine.models.rows("faces")]
     assert (
         sorted({domain for row in rows for domain in row.domains if domain not in chinese()}) == []
     )
@@ -63,7 +63,7 @@ def test_every_domain_has_a_chinese_name(engine: Engine) -> None:
 
 def test_generators_of_one_domain_stand_together_and_faces_come_first(engine: Engine) -> None:
     listed = common.choices(engine, "faces", "en")
-    drawn = [engine.row(name).domains for _, name in listed]
+    drawn = [engine.models.row(name).domains for _, name in listed]
     assert (
         listed[0][1] == "heads-128"
         and drawn == sorted(drawn, key=lambda domains: drawn.index(domains))
@@ -73,22 +73,22 @@ def test_generators_of_one_domain_stand_together_and_faces_come_first(engine: En
     assert any(
         title.startswith("教堂: StyleGAN2") for title, _ in common.choices(engine, "faces", "zh")
     )
-    assert {name for _, name in listed} == {row.id for row in engine.rows("faces")}
+    assert {name for _, name in listed} == {row.id for row in engine.models.rows("faces")}
 
 
 def test_the_chips_say_what_is_no_gan_and_the_two_domains(engine: Engine) -> None:
-    chips = cards.chips(engine.row("styles-26"), True, "en")
+    chips = cards.chips(engine.models.row("styles-26"), True, "en")
     assert (
         "style transfer, no GAN" in chips and "photograph → painting" in chips and "here" in chips
     )
     assert "没有" not in chips and "风格迁移，非 GAN" in cards.chips(
-        engine.row("styles-26"), True, "zh"
+        engine.models.row("styles-26"), True, "zh"
     )
-    assert "no GAN" not in cards.chips(engine.row("vintagify"), True, "en")
+    assert "no GAN" not in cards.chips(engine.models.row("vintagify"), True, "en")
 
 
 def test_a_card_says_how_sure_each_place_is(engine: Engine) -> None:
-    model = engine.row("ddpm-celebahq-256")
+    model = engine.models.row("ddpm-celebahq-256")
     said = cards.card(model, False, "en")
     for source in model.sources:
         assert f"{source} ({cards.SURE[source.sure]})" in said
@@ -96,7 +96,7 @@ def test_a_card_says_how_sure_each_place_is(engine: Engine) -> None:
         model, False, "zh"
     )
     assert set(cards.SURE) == set(SURE) and set(cards.SURE.values()) <= set(chinese())
-    assert "there)" not in cards.card(engine.row("heads-128"), True, "en"), (
+    assert "there)" not in cards.card(engine.models.row("heads-128"), True, "en"), (
         "what ships is seen to be here"
     )
 
@@ -104,7 +104,7 @@ def test_a_card_says_how_sure_each_place_is(engine: Engine) -> None:
 def test_a_card_is_text_not_markup(engine: Engine) -> None:
     from dataclasses import replace
 
-    evil = replace(engine.row("vintagify"), likes="<script>alert(1)</script>", licence="<b>")
+    evil = replace(engine.models.row("vintagify"), likes="<script>alert(1)</script>", licence="<b>")
     assert "<script>" not in cards.card(evil, True, "en") and "<b>" not in cards.card(
         evil, True, "en"
     )

@@ -105,7 +105,7 @@ def test_every_model_at_once_leaves_an_editor_out_that_was_told_nothing(
 ) -> None:
     name, ships = (
         opened(page, "Translate", tmp_path),
-        sum(engine.here(row) for row in engine.rows("translate")),
+        sum(engine.models.here(row) for row in engine.models.rows("translate")),
     )
     sheet = page.locator("#translate-sheet .thumbnail-item")
     page.locator("#translate-try").click()

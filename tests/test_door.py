@@ -297,7 +297,9 @@ def test_pictures_for_a_task_that_takes_none_are_refused(tmp_path: Path) -> None
 
 
 def test_labels_by_name(engine: Engine) -> None:
-    control = next(c for c in engine.controls(engine.row("heads-64")) if c["kind"] == "number")
+    control = next(
+        c for c in engine.models.controls(engine.models.row("heads-64")) if c["kind"] == "number"
+    )
     low, high = (
         pixels(engine.run(HEADS.with_settings(count=1, labels={control["id"]: control[end]})))[0]
         for end in ("min", "max")

@@ -246,12 +246,12 @@ def test_what_ships_is_small() -> None:
 
 
 def test_the_engine_names_a_models_directions(engine: Engine) -> None:
-    heads = engine.directions(ROWS["heads-128"])
+    heads = engine.models.directions(ROWS["heads-128"])
     assert heads["smile"] == "Smile" and heads["glasses: none"] == "Glasses: none"
-    ffhq = engine.directions(ROWS["stylegan2-ffhq-1024"])
+    ffhq = engine.models.directions(ROWS["stylegan2-ffhq-1024"])
     assert {"age", "smile", "pose", "eyeglasses"} <= set(ffhq)
     assert ffhq["mouth_slightly_open"] == "mouth slightly open"
-    assert engine.directions(ROWS["progan-celebahq-1024"]) == {}
+    assert engine.models.directions(ROWS["progan-celebahq-1024"]) == {}
 
 
 def test_published_steps_have_the_reach_of_their_scripts() -> None:

@@ -146,7 +146,7 @@ def test_a_window_exports_at_most_a_thousand(engine: Engine, tmp_path: Path) -> 
 
 
 def test_a_row_is_told_in_the_words_that_set_it(engine: Engine) -> None:
-    found = labels_of(engine.runtime, engine.row("heads-64"), 44)
+    found = labels_of(engine.runtime, engine.models.row("heads-64"), 44)
     assert isinstance(found, Labels)
     chosen = {"age": 33, "hair": "afro", "glasses": "light frame", "hair_colour": "#405060"}
     told = found.told(found.row(np.random.RandomState(0), chosen))

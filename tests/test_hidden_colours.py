@@ -15,7 +15,7 @@ from torch import nn
 
 from ganapps import networks
 from ganapps.device import Device
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.models import formats
 from ganapps.models.catalog import WEIGHTS
 from ganapps.pictures.uploads import Upload
@@ -172,7 +172,7 @@ def test_finishing_otherwise_knows_none_either(engine: Engine, tmp_path: Path) -
     Image.fromarray(np.repeat(np.repeat(alike()[0], 2, 0), 2, 1)).save(raw)
     for pixels in alike():
         Image.fromarray(pixels).save(tmp_path / "in.png")
-        kept = engine.finished(
+        kept = on_files.finished(
             Recipe("upscale", "any"), str(tmp_path / "in.png"), str(raw), 0.5, True
         )
         made_of.append(kept.picture)

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from skimage import data
 
 from ganapps import __main__ as main
-from ganapps.engine import Engine
+from ganapps.engine import on_files
 from ganapps.errors import UserError
 from ganapps.pictures import formats, images
 from ganapps.pictures.formats import Format
@@ -89,7 +89,7 @@ def test_a_result_in_another_format(tmp_path: Path, channels: int, kind: type) -
     pixels = np.full((20, 30, channels), np.iinfo(kind).max // 2, kind)
     path = images.save_pixels(pixels, tmp_path / "a.png", RECIPE, date="2020:01:02 03:04:05")
     for form in (Format("jpeg", 95), Format("webp", 100)):
-        other = Path(Engine.converted(str(path), form, tmp_path))
+        other = Path(on_files.converted(str(path), form, tmp_path))
         assert from_picture(other) == RECIPE
         assert open_upload(other).date == "2020:01:02 03:04:05"
         with Image.open(other) as picture:

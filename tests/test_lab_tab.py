@@ -19,7 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.learning import packed
 from ganapps.learning.presets import PRESETS, Preset
@@ -172,7 +172,7 @@ def test_a_film_has_a_frame_a_look(engine: Engine, tmp_path: Any) -> None:
     recipe = Recipe("learn", "new", {"steps": 40, "every": 10, "data": "line"})
     looks = [dict(result.numbers) for result in engine.run(recipe)]
     assert [look["runs"][0]["step"] for look in looks[:5]] == [0, 10, 20, 30, 40]
-    film = Image.open(engine.film(looks, recipe, tmp_path))
+    film = Image.open(on_files.film(looks, recipe, tmp_path))
     assert film.n_frames == len(looks) and film.size == (420, 420)
 
 

@@ -75,7 +75,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"PIL"},
     ),
     "export": (
-        {"engine", "models.catalog", "pictures.exports", "tasks.faces", "recipe", "errors"},
+        {"engine", "models.catalog", "models.own_file", "pictures.exports", "tasks.faces"}
+        | {"recipe", "errors"},
         set(),
     ),
     "race": ({"race", "engine", "pictures", "tasks", "recipe", "report", "errors"}, set()),

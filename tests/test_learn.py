@@ -268,7 +268,7 @@ def test_a_trained_generator_is_kept_opened_and_gone_on_with(
     assert result.weights is not None
     path = tmp_path / "mine.safetensors"
     path.write_bytes(result.weights)
-    assert engine.own_file(str(path)).network == "lab"
+    assert engine.models.own_file(str(path)).network == "lab"
     *_, faces = engine.run(Recipe("faces", NEW.id, {"seed": 1, "count": 2}), (), str(path))
     assert [made.picture.size for made in faces.made] == [(32, 32)]
     *_, on = engine.run(asked(**settings), (), str(path))

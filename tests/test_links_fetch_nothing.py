@@ -69,7 +69,7 @@ def test_a_stranger_s_model_waits_for_a_click(revision: str | None, here: Engine
 
 
 def test_a_row_that_is_not_here_waits_too(here: Engine, server) -> None:
-    row = next(c for c in here.rows("faces") if not here.here(c))
+    row = next(c for c in here.models.rows("faces") if not here.models.here(c))
     with gr.Blocks():
         tab = FacesTab(here)
     lines = [

@@ -473,7 +473,7 @@ def test_doctor_tells_what_a_model_here_refuses(
 def test_doctor_tells_about_the_machine(
     small: engine.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(type(small), "hub_answers", lambda self: False)
+    monkeypatch.setattr(type(small.models), "hub_answers", lambda self: False)
     lines = "\n".join(doctor.machine(small))
     for word in (
         "ganapps 0.",

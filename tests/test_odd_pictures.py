@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.pictures.uploads import Upload, light, open_upload, size_of
 from tests.picture_files import SRGB, bitmap_with_alpha, chunk, noise, png, saved, table
@@ -376,13 +376,13 @@ def test_of_what_no_browser_shows_there_is_a_picture_to_look_at(
     engine: Engine, tmp_path: Path
 ) -> None:
     (tmp_path / "x").write_bytes(written(noise(300, 200, 3, np.uint16), photometric="rgb"))
-    shown = engine.preview(str(tmp_path / "x"), 150, tmp_path)
+    shown = on_files.preview(str(tmp_path / "x"), 150, tmp_path)
     assert shown is not None
     with Image.open(shown) as picture:
         assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (100, 150))
     for kind in ("PNG", "JPEG", "WEBP", "BMP", "GIF", "AVIF"):
         (tmp_path / "y").write_bytes(saved(SMOOTH, kind))
-        assert engine.preview(str(tmp_path / "y"), 150, tmp_path) is None
+        assert on_files.preview(str(tmp_path / "y"), 150, tmp_path) is None
     (tmp_path / "z").write_bytes(b"hello")
     with pytest.raises(UserError, match="This is not a picture"):
-        engine.preview(str(tmp_path / "z"), 150, tmp_path)
+        on_files.preview(str(tmp_path / "z"), 150, tmp_path)

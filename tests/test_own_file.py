@@ -85,7 +85,7 @@ def test_the_ending_does_not_matter(
     state = files.lively(files.Compact(), 2).state_dict()
     path = tmp_path / f"mine.{kind}"
     save_file(state, path) if kind == "safetensors" else torch.save(state, path)
-    assert engine.own_file(str(path)) == own_file.Given(
+    assert engine.models.own_file(str(path)) == own_file.Given(
         digest(path), "upscalers", sum(t.numel() for t in state.values())
     )
     assert last(engine.run(Recipe("upscale", digest(path)), [picture], str(path))).made[
@@ -174,7 +174,7 @@ def test_a_hostile_file_is_one_sentence_on_this_way_too(engine: Engine, tmp_path
     for kind, (content, _) in {**hostile.false_claims(), **hostile.impostors()}.items():
         (tmp_path / "mine.pth").write_bytes(content)
         with pytest.raises(WeightsError) as error:
-            engine.own_file(str(tmp_path / "mine.pth"))
+            engine.models.own_file(str(tmp_path / "mine.pth"))
         assert "\n" not in str(error.value) and str(tmp_path) not in str(error.value), kind
 
 
@@ -185,15 +185,15 @@ def test_what_is_no_file_or_too_large_or_unknown_is_refused(engine: Engine, tmp_
         WeightsError,
         match="^large.pth has 513 MB: checkpoint files of at most 512 MB are accepted.$",
     ):
-        engine.own_file(str(tmp_path / "large.pth"))
+        engine.models.own_file(str(tmp_path / "large.pth"))
     with pytest.raises(WeightsError, match="can't be read: not a file"):
-        engine.own_file(str(tmp_path))
+        engine.models.own_file(str(tmp_path))
     save_file({"conv.weight": torch.zeros(2, 2)}, tmp_path / "odd.safetensors")
     with pytest.raises(
         WeightsError,
         match="^odd.safetensors holds 1 tensor in a layout that no network here knows",
     ):
-        engine.own_file(str(tmp_path / "odd.safetensors"))
+        engine.models.own_file(str(tmp_path / "odd.safetensors"))
 
 
 SPOILED = (
@@ -227,7 +227,7 @@ def test_a_damaged_layout_is_a_sentence_whatever_is_wrong(
                 tmp_path / "mine.pth",
             )
             try:
-                engine.own_file(str(tmp_path / "mine.pth"))
+                engine.models.own_file(str(tmp_path / "mine.pth"))
             except WeightsError:
                 refused += 1
     assert refused > 3

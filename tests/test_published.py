@@ -83,9 +83,9 @@ def finish(engine: Engine, recipe: Recipe) -> tuple[list[Result], Result]:
 def test_a_row_of_the_catalogue_is_fetched_and_drawn(
     row: str, server: LocalHub, engine: Engine
 ) -> None:
-    source = engine.row(row).sources[0]
+    source = engine.models.row(row).sources[0]
     commit = server.publish(source.repo, {source.file: FILES[row]()}, source.revision)
-    assert not engine.here(engine.row(row))
+    assert not engine.models.here(engine.models.row(row))
     results, last = finish(engine, Recipe("faces", row, {"count": 2, "seed": 85}))
     assert any(r.waiting for r in results), "the download is told"
     assert (
@@ -94,7 +94,7 @@ def test_a_row_of_the_catalogue_is_fetched_and_drawn(
         and source.repo in last.report.source
     )
     assert last.recipe.revision == commit and last.recipe.sha256
-    assert engine.here(engine.row(row))
+    assert engine.models.here(engine.models.row(row))
     again, _ = finish(engine, last.recipe)
     assert [k.picture.tobytes() for r in again for k in r.made] == [
         k.picture.tobytes() for r in results for k in r.made
@@ -139,7 +139,7 @@ def test_a_translator_of_the_catalogue_is_fetched_and_translates(
     Image.fromarray(np.random.RandomState(0).randint(0, 256, (33, 21, 3), np.uint8)).save(
         tmp_path / "small.png"
     )
-    source = engine.row(row).sources[0]
+    source = engine.models.row(row).sources[0]
     server.publish(source.repo, {source.file: translators()[row]}, source.revision)
     *_, last = engine.run(Recipe("translate", row), [str(tmp_path / "small.png")])
     assert source.repo in last.report.source and not last.report.changes
@@ -154,7 +154,7 @@ def test_a_swinir_of_the_catalogue_is_fetched_as_onnx_and_enlarges(
     Image.fromarray(np.random.RandomState(0).randint(0, 256, (33, 21, 3), np.uint8)).save(
         tmp_path / "small.png"
     )
-    source = engine.row("swinir-real-gan-x4").sources[0]
+    source = engine.models.row("swinir-real-gan-x4").sources[0]
     server.publish(source.repo, {source.file: swinir_onnx()}, source.revision)
     *_, last = engine.run(
         Recipe("upscale", "swinir-real-gan-x4", {"scale": 4}), [str(tmp_path / "small.png")]
@@ -163,7 +163,7 @@ def test_a_swinir_of_the_catalogue_is_fetched_as_onnx_and_enlarges(
 
 
 def test_the_next_source_serves_and_the_report_says_so(server: LocalHub, engine: Engine) -> None:
-    first, second, *_ = engine.row("stylegan2-ffhq-1024").sources
+    first, second, *_ = engine.models.row("stylegan2-ffhq-1024").sources
     server.publish(second.repo, {second.file: FILES["stylegan2-ffhq-1024"]()}, second.revision)
     _, last = finish(engine, Recipe("faces", "stylegan2-ffhq-1024", {"count": 1}))
     said = last.report.as_dict()["changes"]
@@ -210,7 +210,7 @@ def test_a_diffusion_folder_is_fetched_and_sampled(
         for p in (tmp_path / "model").rglob("*")
         if p.is_file()
     }
-    source = engine.row(row).sources[0 if safe else 1]
+    source = engine.models.row(row).sources[0 if safe else 1]
     server.publish(source.repo, files, source.revision)
     _, last = finish(engine, Recipe("denoise", row, {"steps": 2}))
     assert last.report.network_calls == 2 and last.report.pictures == 1
@@ -218,7 +218,7 @@ def test_a_diffusion_folder_is_fetched_and_sampled(
 
 
 def test_the_price_knows_the_download_before_it_is_paid(server: LocalHub, engine: Engine) -> None:
-    source = engine.row("stylegan2-ffhq-1024").sources[0]
+    source = engine.models.row("stylegan2-ffhq-1024").sources[0]
     body = FILES["stylegan2-ffhq-1024"]()
     server.publish(source.repo, {source.file: body}, source.revision)
     recipe = Recipe("faces", "stylegan2-ffhq-1024", {"count": 1})

@@ -85,7 +85,7 @@ def row(network: str = "dcgan", **more) -> Checkpoint:
 
 def test_own_rows_and_own_files_make_pictures(folder: Path) -> None:
     engine = engines.start("cpu", offline=True)
-    assert engine.here(engine.row("mine"))
+    assert engine.models.here(engine.models.row("mine"))
     made = pixels(engine.run(Recipe("faces", "mine", {"count": 2, "seed": 3})))
     z = torch.from_numpy(np.random.RandomState(3).randn(1, 6)).float()
     state = dcgan()

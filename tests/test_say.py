@@ -32,7 +32,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="module")
 def table(engine: Engine) -> Labels:
-    found = labels_of(engine.runtime, engine.row("heads-128"), 44)
+    found = labels_of(engine.runtime, engine.models.row("heads-128"), 44)
     assert found is not None
     return found
 

@@ -108,7 +108,8 @@ def test_every_shipped_translator_can_be_tried(engine: Engine, tmp_path: Path) -
     line = gr.HTML()
     *_, update = real.filled(str(tmp_path / "small.png"), lambda row: {}, None, "", line, [], "en")
     assert (
-        update[real.tried] == [c.id for c in engine.rows("translate") if engine.here(c)]
+        update[real.tried]
+        == [c.id for c in engine.models.rows("translate") if engine.models.here(c)]
         and line not in update
     )
 

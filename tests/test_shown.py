@@ -11,7 +11,7 @@ from gradio.data_classes import FileData, ListFiles
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.pictures import images
 from ganapps.report import Part
 from ganapps.tasks import finish
@@ -101,7 +101,7 @@ def test_the_true_picture_is_measured_whole(engine: Engine, tmp_path: Path) -> N
     """The copy is only looked at: what is compared is the file."""
     Image.new("L", (1500, 1500), 90).save(tmp_path / "large.png")
     path = str(tmp_path / "large.png")
-    assert engine.against_truth(path, path)["psnr_db"] > 90
+    assert on_files.against_truth(path, path)["psnr_db"] > 90
 
 
 def test_a_picture_box_shows_what_no_browser_does(page: Page, tmp_path: Path) -> None:

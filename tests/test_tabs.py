@@ -85,7 +85,7 @@ NEEDED: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_comes_back_on_its_tab(task: str, engine: Engine, there: list[Tab]) -> None:
     models = TASKS[task].models
-    recipe = Recipe(task, next(row.id for row in engine.rows(models)), NEEDED.get(task, {}))
+    recipe = Recipe(task, next(row.id for row in engine.models.rows(models)), NEEDED.get(task, {}))
     for tab in there:
         home = sending.home(recipe, tab, there)
         assert home is tab or task in home.shows

@@ -445,7 +445,7 @@ def test_auto_precision_is_the_networks_and_the_processors(
 
 
 def test_every_row_of_the_catalogue_names_a_network_that_enlarges(engine: Engine) -> None:
-    rows = engine.rows("upscale")
+    rows = engine.models.rows("upscale")
     assert rows[0].id == "realesrgan-x4plus" and len(rows) > 20
     assert {row.network for row in rows} == {
         "upscalers",
@@ -464,10 +464,10 @@ def test_every_row_of_the_catalogue_names_a_network_that_enlarges(engine: Engine
         "srresnet-x4-ours",
     ]
     for name in offline:
-        stored = formats.read(WEIGHTS / engine.row(name).sources[0].file).tensors
+        stored = formats.read(WEIGHTS / engine.models.row(name).sources[0].file).tensors
         assert (
             sum(t.numel() for n, t in stored.items() if ".running_" not in n)
-            == engine.row(name).parameters
+            == engine.models.row(name).parameters
         )
 
 

@@ -219,7 +219,9 @@ def test_every_cell_of_a_sheet_is_its_visitor_s_and_goes_with_the_upload(
         yield common.Shown("", recipe, kept=[kept], report=SimpleNamespace(seconds=1.0))
 
     monkeypatch.setattr(common, "show", one)
-    monkeypatch.setattr(engine, "here", lambda row: row.id in ("spanx4", "realesrgan-x4plus"))
+    monkeypatch.setattr(
+        engine.models, "here", lambda row: row.id in ("spanx4", "realesrgan-x4plus")
+    )
     with gr.Blocks():
         tab = UpscaleTab(engine)
     values = values_of(tab)

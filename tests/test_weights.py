@@ -124,7 +124,7 @@ def test_a_changed_shipped_file_is_one_sentence(
         "was not used. "
         "Replace the file, or correct the row."
     )
-    assert bool(engine.controls(ROWS["heads-64"])) == ("labels" not in name), (
+    assert bool(engine.models.controls(ROWS["heads-64"])) == ("labels" not in name), (
         "the window opens without them"
     )
 

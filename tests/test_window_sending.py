@@ -151,7 +151,7 @@ def test_delete_leaves_nothing_of_it_on_the_disk(page: Page, engine: Engine, sma
     translated(page, small)
     page.locator("#translate-try").click()
     expect(page.locator("#translate-sheet .thumbnail-item")).to_have_count(
-        sum(engine.here(row) for row in engine.rows("translate")), timeout=300_000
+        sum(engine.models.here(row) for row in engine.models.rows("translate")), timeout=300_000
     )
     expect(page.locator("#translate-go")).to_be_visible()
     page.locator("#translate-many button").first.click()

@@ -77,7 +77,7 @@ def test_every_model_that_is_here_shows_the_same_picture(translate: Page, engine
     translate.locator("#translate-try").click()
     cells = translate.locator("#translate-sheet .thumbnail-item")
     expect(cells).to_have_count(
-        sum(engine.here(row) for row in engine.rows("translate")), timeout=120_000
+        sum(engine.models.here(row) for row in engine.models.rows("translate")), timeout=120_000
     )
     cells.nth(1).click()
     expect(translate.locator("#translate-model input")).to_have_value("Painting to photo (ours)")

@@ -230,7 +230,7 @@ def test_a_file_that_is_no_checkpoint_is_one_sentence_and_gone(
 
 def ship(engine: Engine) -> int:
     """How many upscalers are here."""
-    return sum(engine.here(row) for row in engine.rows("upscale"))
+    return sum(engine.models.here(row) for row in engine.models.rows("upscale"))
 
 
 def test_every_model_is_tried_on_a_crop_and_a_click_takes_one(

@@ -306,7 +306,7 @@ def both_ways(recipe: Recipe, elsewhere: Spawned, pictures: Sequence[str] = ()) 
     """The results of a recipe through the thread and through the process."""
     own = engine.start("cpu", offline=True)
     here = list(own.run(recipe, pictures))
-    own._on_device = elsewhere.steps
+    own.worker = elsewhere
     return [here, list(own.run(recipe, pictures))]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.tasks import resample, wrapping
@@ -112,4 +112,4 @@ def test_strength_and_colours_at_once_are_those_of_a_run(engine: Engine, tmp_pat
     images.save_plain(raw, tmp_path / "raw.png")
     recipe = Recipe("upscale", "spanx4", {"tileable": True})
     files = (str(tmp_path / "texture.png"), str(tmp_path / "raw.png"))
-    assert np.array_equal(engine.finished(recipe, *files, 0.4, True).picture, made)
+    assert np.array_equal(on_files.finished(recipe, *files, 0.4, True).picture, made)

@@ -69,13 +69,13 @@ def machine(engine: Engine, offline: bool = False) -> Iterator[str]:
             *(f"{p} {_version(p)}" for p in PACKAGES),
         ]
     )
-    yield f"device: {engine.device_title}, {size(engine.runtime.device.free_memory())} free"
+    yield f"device: {engine.runtime.device.title}, {size(engine.runtime.device.free_memory())} free"
     for what, folder in (
         ("measured prices", prices.folder()),
         ("models of the Hub", Path(constants.HF_HUB_CACHE)),
     ):
         yield f"{what}: {folder}, {size(_bytes(folder))}"
-    asked = not offline and engine.hub_answers()
+    asked = not offline and engine.models.hub_answers()
     reachable = "reachable" if asked else "not reachable"
     yield f"Hub: {constants.ENDPOINT}, {'not asked (offline)' if offline else reachable}"
 
@@ -88,11 +88,13 @@ def models(engine: Engine, update: bool = False, golden: Path = GOLDEN) -> Itera
     """
     known = _golden(golden)
     for checkpoint in engine.runtime.catalog.values():
-        if checkpoint.task not in TASKS or not engine.here(checkpoint):
+        if checkpoint.task not in TASKS or not engine.models.here(checkpoint):
             fetch = f" ({size(checkpoint.size)} to fetch)" if checkpoint.size else ""
             yield Finding(
                 checkpoint.id,
-                "here, no check for its task" if engine.here(checkpoint) else f"not here{fetch}",
+                "here, no check for its task"
+                if engine.models.here(checkpoint)
+                else f"not here{fetch}",
             )
         else:
             yield _examined(engine, checkpoint, None if update else known.get(checkpoint.id))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ganapps.recipe import Recipe, from_link
 from ganapps.tasks.between import DRIFT, WALK
 from ganapps.tasks.breed import BREED
 from ganapps.tasks.denoise import DENOISE
@@ -37,3 +41,16 @@ def worded() -> set[str]:
         for name, declared in task.settings.items()
         if declared.said.free_text
     }
+
+
+def linked(query: Mapping[str, str]) -> Recipe | None:
+    """The recipe of a link's query, without what is no setting of its task: trackers add names
+    of their own to every link that is shared. None where it names no task. Raises UserError for
+    a damaged one.
+    """
+    recipe = from_link(query, worded())
+    if recipe is None or recipe.task not in TASKS:
+        return recipe
+    known = TASKS[recipe.task].settings
+    settings = {name: value for name, value in recipe.settings.items() if name in known}
+    return replace(recipe, settings=settings)

@@ -26,7 +26,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for row in (
             c
-            for c in here.rows("translate")
+            for c in here.models.rows("translate")
             if all(s.repo is None for s in c.sources) and not c.paired
         ):
             for number, example in enumerate(EXAMPLES, 1):

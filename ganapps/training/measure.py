@@ -121,7 +121,7 @@ def pictures(sample: samples.Sample, count: int) -> Tensor:
 
 def known(app: engine.Engine, name: str) -> catalog.Checkpoint:
     """The catalogue's row of that id, which has to be there."""
-    row = app.row(name)
+    row = app.models.row(name)
     assert row is not None, f"the catalogue has no {name}"
     return row
 

@@ -47,7 +47,7 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
         sending.connect(tabs, there)
 
         def header(request: gr.Request) -> str:
-            return _head(engine, common.language(request), engine.hub_answers())
+            return _head(engine, common.language(request), engine.models.hub_answers())
 
         def left(request: gr.Request) -> None:
             for tab in there:
@@ -122,9 +122,9 @@ def _scripts() -> str:
 
 def _head(engine: Engine, lang: str, hub: bool | None) -> str:
     kinds = {task.models for task in TASKS.values()} - {NEW.task}
-    here = sum(engine.here(row) for kind in kinds for row in engine.rows(kind))
+    here = sum(engine.models.here(row) for kind in kinds for row in engine.models.rows(kind))
     facts = [
-        engine.device_title,
+        engine.runtime.device.title,
         say(lang, "{count:model|models} here", count=here),
     ]
     if hub is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from ganapps.engine import Engine
+from ganapps.engine import on_files
 from ganapps.errors import UserError
 from ganapps.ui.doors import files, visitors
 from ganapps.ui.words import say
@@ -40,5 +40,5 @@ async def shown(request: Request) -> Response:
 
 def _small(path: str) -> tuple[bytes | None, tuple[int, int]]:
     with _one, tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        small = Engine.preview(path, SIDE, Path(folder))
-        return Path(small).read_bytes() if small else None, Engine.size(path)
+        small = on_files.preview(path, SIDE, Path(folder))
+        return Path(small).read_bytes() if small else None, on_files.size(path)

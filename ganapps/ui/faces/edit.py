@@ -225,8 +225,8 @@ class Edit(Section):
 
     def _titles(self, values: Mapping) -> dict[str, str]:
         """The directions of the tab's model, by name, and what they are called."""
-        row = self.tab.engine.row(self.tab.recipe(values).checkpoint)
-        return self.tab.engine.directions(row) if row else {}
+        row = self.tab.engine.models.row(self.tab.recipe(values).checkpoint)
+        return self.tab.engine.models.directions(row) if row else {}
 
     def _set_back(self, values: Mapping, lang: str) -> dict:
         """The sliders at 0, named as the model's directions are."""

@@ -16,7 +16,7 @@ from gradio.blocks import Block
 from gradio.components import Component
 from gradio.i18n import I18nData
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.pictures import images
 from ganapps.recipe import from_json, source_type
@@ -188,7 +188,7 @@ class ResultArea:
     def _noted(self, lang: str) -> str:
         """What the picture of the first visit is."""
         picture, model = self.note
-        row = self.engine.row(model)
+        row = self.engine.models.row(model)
         title = named(lang, row.title) if row else model
         said = say(
             lang, "An example: {picture}, {model}", picture=named(lang, picture), model=title
@@ -247,7 +247,7 @@ class ResultArea:
         update = {self.facts: facts, self.last: last}
         strength, colours = self._wanted(values)
         if strength < 1 or colours:
-            kept = self.engine.finished(kept.recipe, upload, last.raw, strength, colours)
+            kept = on_files.finished(kept.recipe, upload, last.raw, strength, colours)
             return update | self.outcome(kept, None, last, traces, lang)
         return update | self.outcome(kept, last.raw, last, traces, lang)
 
@@ -274,7 +274,7 @@ class ResultArea:
         colours = kept.recipe.settings.get("keep_colours", False)
         see_through = _see_through(kept)
         if strength < 1 and not see_through:
-            whole = self.engine.finished(kept.recipe, last.upload, last.raw, 1.0, colours)
+            whole = on_files.finished(kept.recipe, last.upload, last.raw, 1.0, colours)
             after = whole.beside["after"]
         return before_after(
             keeping.address(before, traces),
@@ -319,7 +319,7 @@ class ResultArea:
             return {self.line: gr.skip()}
         lang = common.language(request)
         try:
-            kept = self.engine.finished(
+            kept = on_files.finished(
                 from_json(last.recipe), last.upload, last.raw, *self._wanted(values)
             )
             traces = values[self.traces]

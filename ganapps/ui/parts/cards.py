@@ -73,7 +73,7 @@ def card(checkpoint: Checkpoint, here: bool, lang: str) -> str:
 def about(engine: Engine, model: str, lang: str) -> tuple[str, str]:
     """Chips and card of the row `model`."""
     checkpoint = common.row(engine, model)
-    here = engine.here(checkpoint)
+    here = engine.models.here(checkpoint)
     return chips(checkpoint, here, lang), card(checkpoint, here, lang)
 
 

@@ -47,7 +47,7 @@ LOOK = 0.5  # seconds between two looks at a run: Gradio's page takes up to 0.1 
 
 def row(engine: Engine, name: str) -> Checkpoint:
     """The catalogue's row of that id. Raises UserError where there is none."""
-    found = engine.row(name)
+    found = engine.models.row(name)
     if found is None:
         raise unknown(name)
     return found
@@ -274,8 +274,8 @@ def seed(text: Any) -> Any:
 
 def here_first(engine: Engine, task: str) -> Checkpoint:
     """The first model of a task that is on this disk; if none is, the first of the catalogue."""
-    rows = engine.rows(task)
-    return next((c for c in rows if engine.here(c)), rows[0])
+    rows = engine.models.rows(task)
+    return next((c for c in rows if engine.models.here(c)), rows[0])
 
 
 def choices(
@@ -284,7 +284,7 @@ def choices(
     """The model list: title, and whether it is here yet. Generators of something else than faces
     say it first, and stand together. `commercial`: only those that may be used so.
     """
-    rows = [row for row in engine.rows(task) if row.commercial == "yes" or not commercial]
+    rows = [row for row in engine.models.rows(task) if row.commercial == "yes" or not commercial]
     drawn = {row.id: row.domains[0] if task == "faces" and row.domains else "" for row in rows}
     groups = list(dict.fromkeys(["", *drawn.values()]))
     listed = []
@@ -292,7 +292,7 @@ def choices(
         title = named(lang, row.title)
         if drawn[row.id]:
             title = f"{say(lang, drawn[row.id])}: {title}"
-        if not engine.here(row):
+        if not engine.models.here(row):
             title = f"{title} ({say(lang, 'not here yet')})"
         listed.append((title, row.id))
     return listed

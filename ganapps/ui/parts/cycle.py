@@ -7,7 +7,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterator, Mapping
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import images
 from ganapps.recipe import CHANGED, Recipe
@@ -53,7 +53,7 @@ def check(
         for shown in common.show(engine.run(recipe, [picture]), recipe, lang, keep=str):
             if shown.archive:
                 made = shown.files[-1][0]
-                losses[name] = engine.distance(last.upload if name == "cycle" else picture, made)
+                losses[name] = on_files.distance(last.upload if name == "cycle" else picture, made)
                 frames = (
                     _frames(engine, last.upload, shown, address, lang)
                     if name == "cycle"
@@ -72,7 +72,7 @@ def _frames(
     lang: str,
 ) -> str:
     """The picture's way: there, back, where it differs, and how much of it returned."""
-    back, beside = engine.returned(upload, shown.files[-1][0]), shown.kept[-1].beside
+    back, beside = on_files.returned(upload, shown.files[-1][0]), shown.kept[-1].beside
     frames = [
         (beside["before"], CHANGED, say(lang, "translated")),
         (beside["after"], CHANGED, say(lang, "and back again")),

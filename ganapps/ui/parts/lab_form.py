@@ -144,7 +144,7 @@ class LabForm:
         settings["against"] = self._against(values) or None
         checkpoint = NEW.id
         if values[self.kept]:
-            checkpoint = self.engine.own_file(values[self.kept]).name
+            checkpoint = self.engine.models.own_file(values[self.kept]).name
         return Recipe(TASK, checkpoint, settings)
 
     def _against(self, values: Mapping) -> list[dict]:

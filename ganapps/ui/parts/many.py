@@ -16,7 +16,7 @@ from typing import Any
 import gradio as gr
 from gradio.i18n import I18nData
 
-from ganapps.engine import Engine, Result
+from ganapps.engine import Engine, Result, on_files
 from ganapps.errors import UserError
 from ganapps.pictures import formats, images
 from ganapps.pictures.formats import Format
@@ -82,7 +82,7 @@ class Many:
             return
         form = formats.asked(values[self.kind], int(values[self.quality]), 0)
         # a mask that belongs to one of them goes with it
-        brings = self.engine.brings(recipe.task, pictures)
+        brings = on_files.brings(recipe.task, pictures)
         table = '<table class="card"><tbody>'
         done: list[Path] = []
         manifest: list[dict[str, Any]] = []

@@ -219,7 +219,7 @@ class ModelTab(Tab):
         slow = self.expected(recipe, pictures)
         if slow is None or slow < LONG:
             return none
-        rows = [row for row in self.engine.rows(self.listed) if self.engine.here(row)]
+        rows = [row for row in self.engine.models.rows(self.listed) if self.engine.models.here(row)]
         priced = [(self.expected(replace(recipe, checkpoint=r.id), pictures), r) for r in rows]
         known = [(spent, row) for spent, row in priced if spent is not None]
         spent, row = min(known, key=lambda pair: pair[0], default=(slow, None))
@@ -237,8 +237,8 @@ class ModelTab(Tab):
         """The Hub's best model for this job in one press, with its size and licence, where the Hub
         answers and the model is not here.
         """
-        row = self.engine.row(self.best)
-        if row is None or self.engine.here(row) or not self.engine.hub_answers():
+        row = self.engine.models.row(self.best)
+        if row is None or self.engine.models.here(row) or not self.engine.models.hub_answers():
             return gr.update(visible=False)
         lang = common.language(request)
         facts = [f"{say(lang, self.best_is)}: {named(lang, row.title)}"]
@@ -289,7 +289,7 @@ class ModelTab(Tab):
         """What the widgets ask for."""
         listed = values[self.place].strip() or values[self.model]
         checkpoint = self.weights.checkpoint(values, listed)
-        row = self.engine.row(checkpoint)
+        row = self.engine.models.row(checkpoint)
         settings = self.widgets.asked(values, lambda name: self.takes(name, row))
         settings |= self.settings(values, row)
         return Recipe(self.name, checkpoint, settings, values[self.precision])
@@ -306,7 +306,7 @@ class ModelTab(Tab):
 
     def shown(self, recipe: Recipe, lang: str) -> dict:
         """Updates that show a checked recipe in the widgets."""
-        known = self.engine.row(recipe.checkpoint) is not None
+        known = self.engine.models.row(recipe.checkpoint) is not None
         return {
             self.model: recipe.checkpoint if known else self.first.id,
             self.place: "" if known else recipe.checkpoint,

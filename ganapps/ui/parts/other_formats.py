@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.pictures import formats, images
 from ganapps.report import size
@@ -91,7 +91,7 @@ class OtherFormats:
             values[self.kind], int(values[self.quality]), int(values[self.most] or 0)
         )
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            made = [Path(self.engine.converted(path, form, Path(folder))) for path in paths]
+            made = [Path(on_files.converted(path, form, Path(folder))) for path in paths]
             if len(made) == 1:
                 return files.keep(made[0])
             return files.keep(images.save_zip(made, Path(folder) / "pictures.zip", {}))

@@ -72,7 +72,7 @@ class OwnFile:
         if not path:
             return gr.skip(), "", "", *cards.about(self.engine, model, lang), gr.skip()
         try:
-            given = self.engine.own_file(path)
+            given = self.engine.models.own_file(path)
         except UserError as e:
             files.delete([path])
             return None, "", "", gr.skip(), gr.skip(), common.refusal(e, lang)

@@ -38,7 +38,7 @@ class Kind:
         return (
             [
                 c
-                for c in engine.rows(task.models)
+                for c in engine.models.rows(task.models)
                 if not self.kinds[side] or c.kind in self.kinds[side]
             ]
             if task
@@ -160,7 +160,7 @@ def kind_of(recipes: Sequence[Recipe]) -> Kind:
 
 def between(engine: Engine, models: Sequence[str]) -> Kind:
     """The kind of race that two models are for. Raises UserError where they are for none."""
-    rows = [engine.row(model) for model in models]
+    rows = [engine.models.row(model) for model in models]
     for kind in KINDS:
         if all(row in kind.rows(engine, side) for side, row in enumerate(rows)):
             return kind

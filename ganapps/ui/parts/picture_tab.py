@@ -125,7 +125,7 @@ class PictureTab(ModelTab):
 
     def usual(self) -> None:
         """What a diffusion model can be told, then the rest."""
-        self.dials = Dials(self.widgets, self.engine.rows(self.listed), self.first)
+        self.dials = Dials(self.widgets, self.engine.models.rows(self.listed), self.first)
         self.widgets.make_usual(elsewhere=(*DIALS, *FINISHING))
 
     def offered(self) -> None:

@@ -160,7 +160,7 @@ class Quality:
     def _line(
         self, model: str, mark: str, found: list[tuple], now: Mapping | None, here: bool
     ) -> Line | None:
-        row = self.engine.row(model)
+        row = self.engine.models.row(model)
         points = tuple(
             Point(
                 label,
@@ -248,7 +248,9 @@ def _seconds_note(lines: list[Line], lang: str) -> str:
 
 def _missing_note(models: tuple[str, str], lines: list[Line], engine: Engine, lang: str) -> str:
     drawn = {line.title for line in lines}
-    missing = [row.title for row in map(engine.row, models) if row and row.title not in drawn]
+    missing = [
+        row.title for row in map(engine.models.row, models) if row and row.title not in drawn
+    ]
     if not missing:
         return ""
     names = ", ".join(named(lang, title) for title in missing)

@@ -155,7 +155,7 @@ class RaceForm:
         listed = []
         for row in kind.rows(self.engine, side):
             title = named(lang, row.title)
-            if not self.engine.here(row):
+            if not self.engine.models.here(row):
                 title = f"{title} ({say(lang, 'not here yet')})"
             listed.append((title, row.id))
         return listed
@@ -244,7 +244,7 @@ class RaceForm:
 
     def suited(self, kind: Kind, side: int, model: str) -> dict:
         """What a model's row says that suits it, in the widgets of its side."""
-        row = self.engine.row(model)
+        row = self.engine.models.row(model)
         own = dict(row.defaults) if row else {}
         if side == 0:
             return {self.few: own["steps"]} if "steps" in own else {}

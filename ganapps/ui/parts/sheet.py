@@ -107,8 +107,8 @@ class Sheet:
         asked = settings(None) if weights else None
         if asked is not None:
             yield "", say(lang, "your file"), "", weights, asked
-        for row in self.engine.rows(self.task):
-            asked = settings(row) if self.engine.here(row) else None
+        for row in self.engine.models.rows(self.task):
+            asked = settings(row) if self.engine.models.here(row) else None
             if asked is not None:
                 licence = row.licence.split(";")[0][:28]
                 yield row.id, named(lang, row.title), licence, None, asked

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.pictures import images
 from ganapps.recipe import CHANGED
 from ganapps.report import Part
@@ -23,9 +23,9 @@ class Stage:
     def __init__(self, engine: Engine, upload: str, traces: list[str], lang: str) -> None:
         """Raises UserError for a picture that can't be read, or where there is no room for it."""
         self.lang, self.traces = lang, traces
-        self.size = engine.size(upload)
+        self.size = on_files.size(upload)
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            small = engine.small_copy(upload, Path(folder))
+            small = on_files.small_copy(upload, Path(folder))
             path = upload if small is None else keeping.stored(small, traces)
         self.address = common.served(path)
         self.rows: list[str] = []  # each an <img>

@@ -14,6 +14,7 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
+from ganapps.tasks.table import linked
 from ganapps.ui.parts.boxes import FileButton
 from ganapps.ui.parts.underway import Underway
 from ganapps.ui.words import t
@@ -105,7 +106,7 @@ class Tab(ABC):
         one.
         """
         try:
-            recipe = self.engine.linked(query)
+            recipe = linked(query)
         except UserError:
             if query.get("task") in self.shows:
                 raise

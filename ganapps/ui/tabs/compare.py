@@ -212,7 +212,7 @@ class CompareTab(Tab):
     def noticed(self, values: Mapping, request: gr.Request) -> str:
         """Says loudly where a pair did not learn from the same pictures."""
         one, other = (values[self.form.gan], values[self.form.diffusion])
-        rows = [self.engine.row(model) for model in (one, other)]
+        rows = [self.engine.models.row(model) for model in (one, other)]
         if not pairs.apart(dict(enumerate(rows))):
             return ""
         lang = common.language(request)
@@ -287,7 +287,9 @@ class CompareTab(Tab):
         """The race, as often as a browser can look."""
         lang, missing = common.language(request), False
         kind = pairs.named(values[self.form.kind])
-        rows = [self.engine.row(values[model]) for model in (self.form.gan, self.form.diffusion)]
+        rows = [
+            self.engine.models.row(values[model]) for model in (self.form.gan, self.form.diffusion)
+        ]
         yield {
             self.go: gr.update(visible=False),
             self.stop: gr.update(visible=True),
@@ -346,5 +348,5 @@ class CompareTab(Tab):
             return update | {self.track.sentence: progress.plain("", say(lang, "stopped"))}
         for lane in running.lanes:
             lane.stopped = True
-        rows = [self.engine.row(r.checkpoint) for r in running.asked.recipes]
+        rows = [self.engine.models.row(r.checkpoint) for r in running.asked.recipes]
         return update | self.track.told(running, running.lap, rows, lang)

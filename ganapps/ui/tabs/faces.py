@@ -116,9 +116,9 @@ class FacesTab(FaceRuns):
     def more_column(self) -> None:
         """The labels of each model that has any, above the rest."""
         self.labels = [
-            Labels(row.id, self.engine.controls(row), self.has, visible=row == self.first)
-            for row in self.engine.rows("faces")
-            if self.engine.controls(row)
+            Labels(row.id, self.engine.models.controls(row), self.has, visible=row == self.first)
+            for row in self.engine.models.rows("faces")
+            if self.engine.models.controls(row)
         ]
         for labels in self.labels:
             self.extra_widgets += labels.asked

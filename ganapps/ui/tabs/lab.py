@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.learning.presets import Preset
 from ganapps.pictures import images
@@ -293,7 +293,7 @@ class LabTab(Tab):
             if play is None or not play.looks:
                 raise UserError("There is no run to film yet: press Learn first.")
             with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-                made = self.engine.film(play.looks, play.recipe, Path(folder))
+                made = on_files.film(play.looks, play.recipe, Path(folder))
                 kept = files.keep(made)
             downloads = common.film_downloads(kept, lang)
         except UserError as e:

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.blocks import Block
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.race import Race
@@ -130,9 +130,9 @@ class RepairTab(PictureTab):
             return {self.painter: ""}
         try:
             with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-                small = self.engine.small_copy(upload, Path(folder))
+                small = on_files.small_copy(upload, Path(folder))
                 address = common.served(files.keep(small) if small else upload)
-            shown = painter(address, self.engine.size(upload), lang)
+            shown = painter(address, on_files.size(upload), lang)
         except UserError as e:
             return {self.painter: "", self.line: common.refusal(e, lang)}
         return {self.painter: shown, self.area.view: ""}
@@ -143,7 +143,7 @@ class RepairTab(PictureTab):
         if not upload:
             return self._no_picture(lang)
         try:
-            return {self.found: self.engine.mask(values[self.mask_file], upload)}
+            return {self.found: on_files.mask(values[self.mask_file], upload)}
         except UserError as e:
             return {self.line: common.refusal(e, lang)}
 
@@ -159,7 +159,7 @@ class RepairTab(PictureTab):
             for shown in common.show(self.engine.run(recipe, [upload]), recipe, lang, keep=str):
                 yield {self.line: shown.line}
                 if shown.files:
-                    yield {self.found: self.engine.mask(shown.files[-1][0], upload)}
+                    yield {self.found: on_files.mask(shown.files[-1][0], upload)}
         except UserError as e:
             yield {self.line: common.refusal(e, lang)}
         yield self.busy(False)
@@ -173,14 +173,14 @@ class RepairTab(PictureTab):
 
     def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
         """All models on the picture made small."""
-        return self.engine.shrunk(upload, SMALL, folder), ""
+        return on_files.shrunk(upload, SMALL, folder), ""
 
     def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
         """The same mark; what is fitted gets few steps, and the large one is left out."""
         told = self.widgets.asked(values, lambda name: name not in ("does", *DIALS))
         settings = told | self.settings(values, row)
         if settings["box"]:
-            width, height = self.engine.size(values[self.picture])
+            width, height = on_files.size(values[self.picture])
             share = min(1.0, SMALL / max(width, height))
             settings["box"] = [round(share * number) for number in settings["box"]]
         if row is None or row.kind != "fitted":

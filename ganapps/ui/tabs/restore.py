@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
@@ -124,7 +124,7 @@ class RestoreTab(PictureTab):
 
     def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
         """All fillers on the picture made small."""
-        return self.engine.shrunk(upload, SMALL, folder), ""
+        return on_files.shrunk(upload, SMALL, folder), ""
 
     def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
         """What removes noise and finds scratches; nothing that is fitted, which takes minutes."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import gradio as gr
 
-from ganapps.engine import FACE, Engine
+from ganapps.engine import Engine, on_files
+from ganapps.engine.models import FACE
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_json
@@ -56,13 +57,13 @@ class TranslateTab(PictureTab):
             0,
             step=1,
             label=t("Style"),
-            visible=self.engine.takes(self.first.network, "style"),
+            visible=self.engine.models.takes(self.first.network, "style"),
             elem_id="translate-style",
         )
         self.face = gr.CheckboxGroup(
             list(FACE),
             label=t("What the face should have"),
-            visible=self.engine.takes(self.first.network, "face"),
+            visible=self.engine.models.takes(self.first.network, "face"),
             elem_id="translate-face",
         )
         self.prompt = self.widgets.make(
@@ -92,27 +93,27 @@ class TranslateTab(PictureTab):
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
         """The style or the attributes, of a model that takes them."""
         network = row.network if row else values[self.weights.kind]
-        if self.engine.takes(network, "style"):
+        if self.engine.models.takes(network, "style"):
             return {"labels": {str(int(values[self.style])): 1.0}}
-        if self.engine.takes(network, "face"):
+        if self.engine.models.takes(network, "face"):
             return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
         return {}
 
     def restored(self, recipe: Recipe, lang: str) -> dict:
         """The style, the attributes, the words."""
-        row, chosen = self.engine.row(recipe.checkpoint), recipe.settings["labels"] or {}
+        row, chosen = self.engine.models.row(recipe.checkpoint), recipe.settings["labels"] or {}
         network = row.network if row else ""
         style = next(iter(chosen), "0")
         known = _attributes(row)
         return super().restored(recipe, lang) | {
             self.style: gr.update(
                 value=int(style) if style.isdecimal() and len(style) < 3 else 0,
-                visible=self.engine.takes(network, "style"),
+                visible=self.engine.models.takes(network, "style"),
             ),
             self.face: gr.update(
                 choices=[(say(lang, name), name) for name in known],
                 value=[name for name in chosen if name in known],
-                visible=self.engine.takes(network, "face"),
+                visible=self.engine.models.takes(network, "face"),
             ),
             self.prompt: gr.update(
                 value=recipe.settings["prompt"], visible=self.takes("prompt", row)
@@ -161,8 +162,10 @@ class TranslateTab(PictureTab):
     def _controls(self, network: str, row: Checkpoint | None, lang: str) -> dict:
         choices = [(say(lang, name), name) for name in _attributes(row)]
         return {
-            self.style: gr.update(visible=self.engine.takes(network, "style")),
-            self.face: gr.update(choices=choices, visible=self.engine.takes(network, "face")),
+            self.style: gr.update(visible=self.engine.models.takes(network, "style")),
+            self.face: gr.update(
+                choices=choices, visible=self.engine.models.takes(network, "face")
+            ),
         }
 
     def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:
@@ -175,7 +178,7 @@ class TranslateTab(PictureTab):
 
     def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
         """All models on the picture made small."""
-        return self.engine.shrunk(upload, SMALL, folder), ""
+        return on_files.shrunk(upload, SMALL, folder), ""
 
     def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
         """An editor is told what the field says, and is left out where that is nothing."""
@@ -195,7 +198,7 @@ class TranslateTab(PictureTab):
         if not last:
             yield {self.line: common.refusal(UserError("Translate a picture first."), lang)}
             return
-        row = self.engine.row(from_json(last.recipe).checkpoint)
+        row = self.engine.models.row(from_json(last.recipe).checkpoint)
         if row is None or not row.back:
             yield {
                 self.line: common.refusal(

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
@@ -110,7 +110,7 @@ class UpscaleTab(PictureTab):
     def takes(self, name: str, row: Checkpoint | None) -> bool:
         """How much noise is removed is for some networks only; a width is one of the sizes."""
         if name == "denoise":
-            return row is not None and self.engine.takes(row.network, "denoise")
+            return row is not None and self.engine.models.takes(row.network, "denoise")
         return name != "width" and super().takes(name, row)
 
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
@@ -158,7 +158,7 @@ class UpscaleTab(PictureTab):
             update[self.area.facts] = figures_line(
                 {
                     **kept.figures,
-                    **self.engine.against_truth(shown.files[-1][0], values[self.truth]),
+                    **on_files.against_truth(shown.files[-1][0], values[self.truth]),
                 },
                 lang,
             )
@@ -170,7 +170,7 @@ class UpscaleTab(PictureTab):
 
     def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
         """All models on one crop."""
-        return self.engine.cropped(
+        return on_files.cropped(
             upload, _box(values[self.crop]), CROP, folder
         ), "bicubic, no network"
 

@@ -1,0 +1,163 @@
+"""Work on picture files that needs no network: paths in; a path, numbers or a picture out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ganapps.pictures import images, masks
+from ganapps.pictures.formats import Format
+from ganapps.pictures.uploads import open_upload, shows, size_of
+from ganapps.recipe import Recipe, from_picture
+from ganapps.report import Kept
+from ganapps.tasks import cycle, figures, finish, hidden, learn_picture, resample
+from ganapps.tasks.table import TASKS
+
+LOOKS_A_SECOND = 8  # in a film of the Lab
+
+
+def finished(
+    recipe: Recipe, picture: str, result: str, strength: float, keep_colours: bool
+) -> Kept:
+    """A result made with full strength, finished otherwise, at once and without the network:
+    what running the recipe with these two settings would give. `picture` is the path of the
+    upload, `result` that of the raw result.
+    """
+    upload, raw = open_upload(picture), open_upload(result)
+    settings = recipe.settings
+    source = hidden.extended(finish.crop(upload.pixels, settings.get("crop")))
+    wraps = bool(settings.get("tileable"))
+    pixels = finish.finish(raw.pixels, source, strength, keep_colours, wraps)
+    about = {
+        "icc": upload.icc,
+        "date": upload.date,
+        "gps": upload.gps if settings.get("keep_place") else None,
+    }
+    made = recipe.with_settings(strength=strength, keep_colours=keep_colours)
+    return Kept(
+        pixels,
+        f"{pixels.shape[1]} x {pixels.shape[0]}",
+        made,
+        beside=finish.shown(pixels, source),
+        about=about,
+    )
+
+
+def cropped(picture: str, box: list[int] | None, side: int, folder: Path) -> str:
+    """The path, in `folder`, of the part [x, y, width, height] of a picture, else of a square
+    of `side` in its middle: to try many models on it. Raises UserError where the box does not
+    lie inside.
+    """
+    pixels = open_upload(picture).pixels
+    height, width = pixels.shape[:2]
+    middle = [
+        max(0, (width - side) // 2),
+        max(0, (height - side) // 2),
+        min(side, width),
+        min(side, height),
+    ]
+    return str(images.save_plain(finish.crop(pixels, box or middle), folder / "crop.png"))
+
+
+def returned(picture: str, back: str) -> cycle.Returned:
+    """How much of the picture at one path is there again at the other, after both
+    translations.
+    """
+    return cycle.returned(open_upload(picture).pixels, open_upload(back).pixels)
+
+
+def distance(first: str, second: str) -> float:
+    """The mean absolute difference of the pictures at two paths, values in -1 to 1: one of
+    CycleGAN's losses on them.
+    """
+    return cycle.distance(open_upload(first).pixels, open_upload(second).pixels)
+
+
+def shrunk(picture: str, side: int, folder: Path) -> str:
+    """The path, in `folder`, of the picture made small: to try many models on it."""
+    pixels = open_upload(picture).pixels
+    share = min(1.0, side / max(pixels.shape[:2]))
+    small = (
+        resample.resize(pixels, tuple(max(1, round(n * share)) for n in pixels.shape[1::-1]))
+        if share < 1
+        else pixels
+    )
+    return str(images.save_plain(small, folder / "small.png"))
+
+
+def preview(picture: str, side: int, folder: Path) -> str | None:
+    """The path, in `folder`, of a small picture to look at in place of one that no browser
+    shows (a TIFF); None where it shows it itself. Raises UserError where it can't be read.
+    """
+    return None if shows(picture) else shrunk(picture, side, folder)
+
+
+def small_copy(picture: str, folder: Path) -> str | None:
+    """The path, in `folder`, of a copy to look at of a picture that is large or that no browser
+    shows; None where it can be looked at itself. Raises UserError where it can't be read.
+    """
+    real = size(picture)
+    shown = images.shown_size(real)
+    if shows(picture) and shown == real:
+        return None
+    return shrunk(picture, max(shown), folder)
+
+
+def converted(path: str, form: Format, folder: Path) -> str:
+    """The path, in `folder`, of a result of this app in another format, its recipe inside.
+    Raises UserError where the format has no room for it.
+    """
+    made, recipe = open_upload(path), from_picture(path)
+    place = images.free(folder / f"{Path(path).stem}{form.ending}")
+    images.save_pixels(
+        made.pixels,
+        place,
+        recipe,
+        icc=made.icc,
+        date=made.date,
+        gps=made.gps,
+        quality=form.quality,
+        most=form.most,
+    )
+    return str(place)
+
+
+def size(picture: str) -> tuple[int, int]:
+    """Width and height of the picture at a path as it stands upright, from its header. Raises
+    UserError where it can't be read.
+    """
+    return size_of(picture)
+
+
+def mask(path: str, picture: str) -> str:
+    """What the file at `path` marks of the picture at the other path, as a recipe's text.
+    Raises UserError where it has another shape.
+    """
+    marked = masks.of_file(open_upload(path))
+    return masks.packed(masks.fitted(marked, size_of(picture)))
+
+
+def film(looks: Sequence[Mapping[str, Any]], recipe: Recipe, folder: Path) -> str:
+    """The path, in `folder`, of a film (WebP) of the looks at a run of the Lab, the recipe
+    inside; each has the numbers of its Result, and "walls" where there are pictures.
+    """
+    frames = learn_picture.film(looks)
+    return str(images.save_film(frames, folder / "film.webp", LOOKS_A_SECOND, recipe))
+
+
+def against_truth(result: str, truth: str) -> dict[str, float]:
+    """PSNR and SSIM of the picture at one path beside the true one at the other. Raises
+    UserError where the sizes differ.
+    """
+    return figures.against_truth(open_upload(result).pixels, open_upload(truth).pixels)
+
+
+def brings(task: str, pictures: Sequence[str]) -> list[list[str]]:
+    """What each of many runs of a task with one picture is given: the picture, and the mask
+    that is its own where one lies among them (`masks.paired`).
+    """
+    known = TASKS.get(task)
+    if known is None or not known.masks:
+        return [[picture] for picture in pictures]
+    return masks.paired(pictures)
