@@ -254,11 +254,12 @@ def _asked(path: Path) -> Race | Recipe:
     once.
     """
     from ganapps import recipe
+    from ganapps.pictures import inside
 
-    text = recipe.written(path)
+    text = inside.written(path)
     held = {} if text is None else recipe.values(text)
     if not isinstance(held, dict) or "race" not in held:
-        return recipe.from_file(path)
+        return inside.from_file(path)
     from ganapps import race
 
     return race.from_file(path)

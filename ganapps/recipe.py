@@ -1,40 +1,26 @@
-"""The request as one small piece of JSON: in a file, a link, a PNG, and back."""
+"""The request as one small piece of JSON: in a file or a link, and back."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-import struct
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
-from xml.sax.saxutils import escape, unescape
-
-from PIL import Image, PngImagePlugin
 
 from ganapps import __version__
 from ganapps.errors import UserError
 
-CHUNK = "ganapps"  # the PNG text chunk that holds a recipe
-XMP = "XML:com.adobe.xmp"  # and the one that holds an XMP packet
 LARGEST = 64 * 1024  # bytes of JSON; a real recipe has a few hundred
 LONGEST_IN_A_LINK = 1500  # characters of one setting: mail and chat cut what is much longer
 DEEPEST = 8  # recipes in a chain
 # half a character: JSON can spell it, no file or page can hold it
 SURROGATE = re.compile("[\ud800-\udfff]")
 NESTED = 40  # tables and lists inside each other; a chain of 8 needs 18
-SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 DRAWN, CHANGED = "trainedAlgorithmicMedia", "compositeWithTrainedAlgorithmicMedia"
 SENTENCE_ENDS = ".,;:!?)]}>\"'"
-OURS = b"urn:ganapps:recipe"  # what our XMP packets name
-PICTURES = (
-    b"\x89PNG",
-    b"RIFF",
-    b"\xff\xd8",
-)  # how the files begin that hold a recipe beside their pixels
 TOP = ("task", "checkpoint", "precision", "revision")  # what a link says beside the settings
 
 
@@ -172,110 +158,6 @@ def _without_sentence_end(value: str, own_words: bool) -> str:
         if _reads_as_json(shorter):
             return shorter
     return value if own_words else shorter
-
-
-def from_file(path: str | Path) -> Recipe:
-    """The recipe in a JSON file, or in a PNG that this app made. Raises UserError if there is
-    none.
-    """
-    text = written(path)
-    return from_picture(path) if text is None else from_json(text)
-
-
-def written(path: str | Path) -> bytes | None:
-    """What stands in a file that may hold JSON, whatever its name ends in, in UTF-8, 16 or 32, at
-    most a byte more than a recipe may have; None for a picture. Raises UserError where it can't be
-    read.
-    """
-    path = Path(path)
-    try:
-        with path.open("rb") as f:
-            text = f.read(LARGEST + 1)
-    except (OSError, ValueError) as e:
-        raise UserError(
-            "{file} can't be read: {why}.",
-            file=path.name,
-            why=getattr(e, "strerror", None) or "not a file",
-        ) from e
-    return None if text.startswith(PICTURES) else text
-
-
-def from_picture(path: str | Path) -> Recipe:
-    """The recipe inside a PNG, a WebP or a JPEG; no pixel is decoded. Raises UserError if there is
-    none.
-    """
-    name = Path(path).name
-    try:
-        with Image.open(path, formats=["PNG", "WEBP", "JPEG"]) as picture:
-            text, xmp = picture.info.get(CHUNK), picture.info.get("xmp", b"")
-            if OURS in xmp:
-                text = text or picture.info.get("comment")  # of a JPEG
-    except (
-        OSError,
-        ValueError,
-        SyntaxError,
-        EOFError,
-        struct.error,
-        Image.DecompressionBombError,
-    ) as e:
-        raise UserError(
-            "{file} is not a PNG, WebP or JPEG picture that can be read.", file=name
-        ) from e
-    text = text or _in_xmp(xmp)
-    if text is None:
-        raise UserError(
-            "{file} holds no recipe: only a picture made by this app does, and some programs "
-            "remove it.",
-            file=name,
-        )
-    return from_json(text)
-
-
-def _in_xmp(packet: bytes) -> str | bytes | None:
-    """The recipe in a WebP's XMP block; None where another program wrote it. Earlier films have the
-    bare JSON there.
-    """
-    if packet.startswith(b"{"):
-        return packet
-    found = re.search(rb"<ganapps:recipe>(.*?)</ganapps:recipe>", packet, re.DOTALL)
-    return unescape(found[1].decode("utf-8", "replace")) if found else None
-
-
-def png_texts(recipe: Recipe) -> dict[str, str]:
-    """The text chunks of a PNG: the recipe, and the mark of `xmp`."""
-    return {CHUNK: recipe.to_json(), XMP: xmp(recipe, inside=False)}
-
-
-def png_info(recipe: Recipe) -> PngImagePlugin.PngInfo:
-    """The text chunks to save a PNG with: `picture.save(path, pnginfo=png_info(recipe))`."""
-    info = PngImagePlugin.PngInfo()
-    for name, text in png_texts(recipe).items():
-        info.add_itxt(name, text)
-    return info
-
-
-def xmp(recipe: Recipe, inside: bool = True) -> str:
-    """The XMP packet that marks a picture of this recipe; with the recipe `inside` it where nothing
-    else holds one.
-    """
-    told = f"<ganapps:recipe>{escape(recipe.to_json())}</ganapps:recipe>" if inside else ""
-    return mark(source_type(recipe), told)
-
-
-def mark(kind: str, told: str = "") -> str:
-    """The XMP packet that says in words for machines that a network made a picture (DRAWN), or
-    changed one that was brought (CHANGED): IPTC's digital source type. `told` is XML beside it.
-    """
-    return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        '<rdf:Description rdf:about=""'
-        ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"'
-        ' xmlns:ganapps="urn:ganapps:recipe"'
-        f' Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPES}{kind}">{told}</rdf:Description>'
-        '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-    )
 
 
 def source_type(recipe: Recipe) -> str:

@@ -12,7 +12,8 @@ from test_denoise import CPU, network
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.pictures import images
-from ganapps.recipe import Recipe, from_file
+from ganapps.pictures.inside import from_file
+from ganapps.recipe import Recipe
 from ganapps.tasks.between import drift, evenness, slerp, walk
 from ganapps.tasks.denoise import denoise
 from ganapps.tasks.faces import generate

@@ -18,7 +18,8 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.networks.contracts import StyleGenerator
 from ganapps.pictures import images
-from ganapps.recipe import Recipe, from_picture
+from ganapps.pictures.inside import from_picture
+from ganapps.recipe import Recipe
 from ganapps.report import Kept
 from ganapps.tasks.breed import Birth, People, breed
 from ganapps.tasks.faces import Maker

@@ -13,7 +13,8 @@ from PIL import Image
 from ganapps import __main__
 from ganapps.engine import Engine
 from ganapps.pictures import images
-from ganapps.recipe import Recipe, from_picture
+from ganapps.pictures.inside import from_picture
+from ganapps.recipe import Recipe
 
 FACE = Recipe("faces", "heads-64", {"seed": 7, "count": 1})
 PAINTED = Recipe("translate", "styles-26", {"labels": {"3": 1}})

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.engine import Engine
-from ganapps.recipe import from_picture, png_info
+from ganapps.pictures.inside import from_picture, png_info
 from tests import small_stable
 from tests.window import choose, open_tab, served
 

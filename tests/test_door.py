@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 import torch
 
-from ganapps import __main__, recipe
+from ganapps import __main__
 from ganapps.engine import Engine
 from ganapps.errors import Message, UserError
 from ganapps.models.hub import Progress
-from ganapps.pictures import images
+from ganapps.pictures import images, inside
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
 from tests.small_generator import Plain, Small, SmallRuntime, pixels, said, small_engine
@@ -90,7 +90,7 @@ def test_a_picture_s_own_recipe_makes_it_again(
 ) -> None:
     for kept in [kept for result in engine.run(asked) for kept in result.made]:
         path = images.keep(kept, tmp_path, 0)
-        again = pixels(engine.run(recipe.from_file(path)))
+        again = pixels(engine.run(inside.from_file(path)))
         assert len(again) == 1 and np.array_equal(again[0], np.asarray(kept.picture)), kept.caption
 
 
@@ -99,7 +99,7 @@ def test_a_film_s_own_recipe_makes_it_again(tmp_path: Path) -> None:
     film = last(engine.run(Recipe("loop", "small", {"seed": "Ann", "count": 2, "frames": 3}))).made[
         0
     ]
-    again = last(engine.run(recipe.from_file(images.keep(film, tmp_path, 0)))).made[0]
+    again = last(engine.run(inside.from_file(images.keep(film, tmp_path, 0)))).made[0]
     assert len(film.frames) == 6 and [f.tobytes() for f in film.frames] == [
         f.tobytes() for f in again.frames
     ]

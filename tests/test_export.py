@@ -20,7 +20,8 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.export import exported
 from ganapps.pictures import exports
-from ganapps.recipe import Recipe, from_picture
+from ganapps.pictures.inside import from_picture
+from ganapps.recipe import Recipe
 from ganapps.tasks.labels import Labels
 from ganapps.workers.here import labels_of
 

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,7 +23,8 @@ from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.measure import prices
 from ganapps.pictures import images
-from ganapps.recipe import Recipe, from_file
+from ganapps.pictures.inside import from_file
+from ganapps.recipe import Recipe
 from ganapps.report import Kept
 from ganapps.ui import api
 from ganapps.ui.parts import common
@@ -154,6 +156,16 @@ def test_the_window_says_it(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> 
     recipe = Recipe("faces", "heads-64", {"count": 1})
     *_, shown = common.show(engine.run(recipe), recipe, "en")
     assert SENTENCE in shown.line and shown.failed and shown.archive is None and shown.files == []
+
+
+def test_a_film_stays_where_its_mp4_finds_no_room(
+    tmp_path: Path, fills: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    film = images.save_film([Image.new("RGB", (64, 64))] * 2, tmp_path / "film.webp", 20, RECIPE)
+    fills(600)
+    links = common.film_downloads(film, "en")
+    assert SENTENCE in links and "film.webp" in links and "MP4" not in links
 
 
 def test_a_program_is_told(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

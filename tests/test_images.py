@@ -17,8 +17,9 @@ from skimage import data
 
 from ganapps.errors import UserError, WeightsError
 from ganapps.pictures import images
+from ganapps.pictures.inside import from_file
 from ganapps.pictures.uploads import ifd, open_upload
-from ganapps.recipe import Recipe, from_file
+from ganapps.recipe import Recipe
 from ganapps.report import Kept
 from tests.picture_files import SRGB, noise, photograph, unpacked
 

@@ -19,8 +19,9 @@ from ganapps.engine import on_files
 from ganapps.errors import UserError
 from ganapps.pictures import formats, images
 from ganapps.pictures.formats import Format
+from ganapps.pictures.inside import from_file, from_picture
 from ganapps.pictures.uploads import open_upload
-from ganapps.recipe import Recipe, from_file, from_picture
+from ganapps.recipe import Recipe
 from ganapps.report import Kept
 from tests import api
 from tests.window import unfold

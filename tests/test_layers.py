@@ -27,7 +27,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     # the plain values that cross the door
     "errors": (set(), set()),
     "settings": ({"errors"}, set()),
-    "recipe": ({"errors"}, {"PIL"}),
+    "recipe": ({"errors"}, set()),
     "report": ({"recipe", "errors"}, {"PIL", "numpy"}),
     "device": ({"errors"}, {"torch"}),
     "models": (set(), set()),
@@ -44,8 +44,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "pictures.png_file": (set(), {"numpy"}),
     "pictures.exports": ({"pictures", "recipe", "report", "errors"}, set()),
     "pictures.images": ({"pictures", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
-    "pictures.formats": ({"recipe", "errors"}, {"PIL"}),
-    "pictures.mp4": ({"pictures.images", "recipe"}, {"PIL", "av"}),
+    "pictures.formats": ({"pictures.inside", "recipe", "errors"}, {"PIL"}),
+    "pictures.inside": ({"recipe", "errors"}, {"PIL"}),
+    "pictures.mp4": ({"pictures.images", "pictures.inside"}, {"PIL", "av"}),
     "pictures.temporary": ({"errors"}, {"filelock"}),
     "networks": ({"networks"}, {"torch"}),
     "learning": ({"learning", "networks"}, {"torch"}),
@@ -70,7 +71,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "engine": (
-        {"workers", "models", "measure", "tasks", "pictures"}
+        {"engine", "workers", "models", "measure", "tasks", "pictures"}
         | {"recipe", "settings", "report", "errors"},
         {"PIL"},
     ),
@@ -92,7 +93,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "tasks.table",
             "learning.presets",
         }
-        | {"models.catalog", "pictures.formats", "pictures.images", "pictures.mp4"}
+        | {"models.catalog", "pictures.formats", "pictures.images", "pictures.inside"}
+        | {"pictures.mp4"}
         | {"recipe", "settings", "report", "errors"},
         {"gradio"},
     ),

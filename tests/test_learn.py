@@ -25,7 +25,8 @@ from ganapps.models.catalog import NEW
 from ganapps.networks.contracts import Network
 from ganapps.networks.faces import lab
 from ganapps.pictures import images
-from ganapps.recipe import Recipe, from_link, from_picture
+from ganapps.pictures.inside import from_picture
+from ganapps.recipe import Recipe, from_link
 from ganapps.report import Step
 from ganapps.settings import check
 from ganapps.tasks import learn, learn_data, learn_lanes

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganapps import __main__, engine, race, recipe
+from ganapps import __main__, engine, race
 from ganapps.errors import Message
 from ganapps.measure import doctor
 from ganapps.models.hub import Progress
+from ganapps.pictures import inside
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
 from tests.small_generator import Small, pixels, small_engine
@@ -65,7 +66,7 @@ def test_run_takes_a_picture_that_holds_a_recipe(small: engine.Engine, tmp_path:
     one = tmp_path / "out" / strip[0]
     assert __main__.main(["run", str(one), "--out", str(tmp_path / "again")]) == 0
     (again,) = (tmp_path / "again").glob("*.png")
-    assert recipe.from_file(again).settings["psi"] == -0.5
+    assert inside.from_file(again).settings["psi"] == -0.5
     assert np.array_equal(np.asarray(doctor.Image.open(one)), np.asarray(doctor.Image.open(again)))
 
 
@@ -103,7 +104,7 @@ def test_run_takes_a_race_and_gives_each_side_a_folder(
     assert capsys.readouterr().out.split() == [
         str(tmp_path / "out" / name) for name in (*report["files"][0], *report["files"][1])
     ]
-    assert recipe.from_file(tmp_path / "out" / "gan" / "heads-64-seed-4.png").settings["seed"] == 4
+    assert inside.from_file(tmp_path / "out" / "gan" / "heads-64-seed-4.png").settings["seed"] == 4
 
 
 def test_a_recipe_that_says_race_is_no_race(
@@ -127,7 +128,7 @@ def test_run_makes_a_film(small: engine.Engine, tmp_path: Path) -> None:
     (film,) = (tmp_path / "out").glob("*.webp")
     with doctor.Image.open(film) as frames:
         assert frames.n_frames > 1
-    assert recipe.from_file(film).task == "loop"
+    assert inside.from_file(film).task == "loop"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from gradio.utils import diff
 from PIL import Image
 
 from ganapps.engine import Engine
-from ganapps.recipe import Recipe, from_picture
+from ganapps.pictures.inside import from_picture
+from ganapps.recipe import Recipe
 from ganapps.ui import parts
 from ganapps.ui.parts.many import Many
 from ganapps.ui.words import t

@@ -14,8 +14,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from ganapps.pictures import exports, images
+from ganapps.pictures.inside import CHUNK, XMP, from_picture
 from ganapps.pictures.uploads import open_upload
-from ganapps.recipe import CHANGED, CHUNK, DRAWN, XMP, Recipe, from_picture, source_type
+from ganapps.recipe import CHANGED, DRAWN, Recipe, source_type
 from ganapps.report import Kept
 
 TYPE = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"

@@ -11,7 +11,8 @@ from PIL import Image
 
 from ganapps.errors import UserError
 from ganapps.pictures import images, mp4
-from ganapps.recipe import Recipe, xmp
+from ganapps.pictures.inside import XMP_BOX, from_file, xmp
+from ganapps.recipe import Recipe
 
 RECIPE = Recipe("loop", "heads-64", {"seed": 7, "psi": 0.5})
 
@@ -39,8 +40,15 @@ def test_the_mark_and_the_recipe_stand_in_it(tmp_path: Path) -> None:
     content = mp4.from_film(film, tmp_path / "film.mp4").read_bytes()
     packet = xmp(RECIPE).encode()
     assert "trainedAlgorithmicMedia" in xmp(RECIPE) and RECIPE.checkpoint in xmp(RECIPE)
-    box = (24 + len(packet)).to_bytes(4, "big") + b"uuid" + mp4.XMP_BOX.bytes + packet
+    box = (24 + len(packet)).to_bytes(4, "big") + XMP_BOX + packet
     assert content.endswith(box) and content[4:8] == b"ftyp"
+    assert len(XMP_BOX) == 20 and from_file(tmp_path / "film.mp4") == RECIPE
+
+
+def test_a_film_of_another_program_holds_no_recipe(tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(60))
+    with pytest.raises(UserError, match=r"film\.mp4 holds no recipe"):
+        from_file(tmp_path / "film.mp4")
 
 
 def test_a_film_of_somebody_else_is_a_sentence(tmp_path: Path) -> None:

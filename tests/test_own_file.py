@@ -18,11 +18,12 @@ from safetensors.torch import save_file
 from skimage import data
 from test_runtime import dcgan
 
-from ganapps import __main__, networks, recipe
+from ganapps import __main__, networks
 from ganapps.engine import Engine
 from ganapps.errors import UserError, WeightsError
 from ganapps.measure.prices import Ledger
 from ganapps.models import own_file
+from ganapps.pictures import inside
 from ganapps.recipe import Recipe
 from tests import hostile
 from tests import upscaler_files as files
@@ -164,7 +165,7 @@ def test_the_command_line_takes_a_file(
     ]
     assert __main__.main([*words, "--weights", str(path)]) == 0
     made = next((tmp_path / "out").glob("*.png"))
-    assert recipe.from_picture(made).checkpoint == digest(path) and "secret" not in made.name
+    assert inside.from_picture(made).checkpoint == digest(path) and "secret" not in made.name
     words[1] = str(made)
     assert __main__.main(words) == 2 and "give the file again" in capsys.readouterr().err
     assert __main__.main([*words, "--weights", str(path)]) == 0

@@ -9,10 +9,9 @@ import pytest
 
 from ganapps import __main__ as main
 from ganapps import race as races
-from ganapps import recipe
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.pictures import images
+from ganapps.pictures import images, inside
 from ganapps.race import Lap, Race, race
 from ganapps.recipe import Recipe
 from ganapps.tasks import faces
@@ -179,7 +178,7 @@ def test_a_picture_of_either_side_holds_that_side(engine: Engine, tmp_path: Path
     assert [
         (r.task, r.settings["seed"], r.settings["count"]) for r in found if isinstance(r, Recipe)
     ] == [(k.recipe.task, k.recipe.settings["seed"], 1) for k in kept]
-    assert {r.task for r in found} == {"faces", "denoise"} and recipe.from_file(paths[0]) == found[
+    assert {r.task for r in found} == {"faces", "denoise"} and inside.from_file(paths[0]) == found[
         0
     ]
 

@@ -14,8 +14,9 @@ from playwright.sync_api import Page, expect
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.pictures.inside import from_picture
 from ganapps.race import Lap, Race, race
-from ganapps.recipe import Recipe, from_picture
+from ganapps.recipe import Recipe
 from ganapps.ui.parts import pairs
 from tests import small_stable
 from tests.window import choose, open_tab, served

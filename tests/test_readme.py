@@ -14,6 +14,7 @@ import yaml
 from ganapps import networks, recipe
 from ganapps.engine import Engine
 from ganapps.models import catalog
+from ganapps.pictures import inside
 from ganapps.tasks.table import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -153,7 +154,7 @@ def test_plain_http_brings_the_pictures(url: str, tmp_path: Path) -> None:
         "heads-128-seed-2577753003.png",
         "heads-128-seed-2577753004.png",
     ]
-    assert recipe.from_file(made[0]).settings["seed"] == 2577753003
+    assert inside.from_file(made[0]).settings["seed"] == 2577753003
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

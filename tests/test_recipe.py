@@ -14,8 +14,9 @@ from PIL import Image, PngImagePlugin
 
 from ganapps import recipe
 from ganapps.errors import UserError
-from ganapps.pictures import images
-from ganapps.recipe import Recipe, from_file, from_json, from_link
+from ganapps.pictures import images, inside
+from ganapps.pictures.inside import from_file
+from ganapps.recipe import Recipe, from_json, from_link
 
 FULL = Recipe(
     "faces",
@@ -328,7 +329,7 @@ def test_a_link_that_is_too_long_is_refused() -> None:
 
 def test_png_text_of_another_kind_is_refused(tmp_path: Path) -> None:
     info = PngImagePlugin.PngInfo()
-    info.add_text(recipe.CHUNK, "not JSON at all")
+    info.add_text(inside.CHUNK, "not JSON at all")
     Image.new("RGB", (4, 4)).save(tmp_path / "x.png", pnginfo=info)
     with pytest.raises(UserError, match="can't be read as JSON"):
         from_file(tmp_path / "x.png")

@@ -17,8 +17,9 @@ from ganapps.errors import UserError
 from ganapps.networks.contracts import Inpainter
 from ganapps.networks.repair.prior import DeepImagePrior
 from ganapps.pictures import masks
+from ganapps.pictures.inside import from_picture
 from ganapps.pictures.uploads import Upload
-from ganapps.recipe import Recipe, from_link, from_picture
+from ganapps.recipe import Recipe, from_link
 from ganapps.report import Made, Step
 from ganapps.tasks.repair import repair
 from ganapps.tasks.scratches import scratches

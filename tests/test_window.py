@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from ganapps.recipe import Recipe, from_picture, png_info
+from ganapps.pictures.inside import from_picture, png_info
+from ganapps.recipe import Recipe
 from ganapps.ui.tabs.faces import PICKED
 from tests.test_runtime import dcgan
 from tests.window import go, unfold

@@ -15,8 +15,9 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from ganapps import race as races
 from ganapps.learning import presets
+from ganapps.pictures.inside import from_file, from_picture
 from ganapps.race import Race
-from ganapps.recipe import Recipe, from_file, from_picture
+from ganapps.recipe import Recipe
 from tests.window import open_tab, unfold
 
 QUICK = Race(

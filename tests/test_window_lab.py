@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from ganapps.recipe import Recipe, from_picture
+from ganapps.pictures.inside import from_picture
+from ganapps.recipe import Recipe
 from tests.window import go, open_tab, unfold
 
 LINE, BIG = "#learn-line", ".lab-panels .lab-big"

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from test_networks_translate import made, resnet, stargan
 
 from ganapps import engine
-from ganapps.recipe import from_picture
+from ganapps.pictures.inside import from_picture
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.parts.cycle import LOSSES
 from ganapps.ui.words import chinese

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.pictures import masks
-from ganapps.recipe import from_picture
+from ganapps.pictures.inside import from_picture
 from tests.window import open_tab, unfold
 
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"

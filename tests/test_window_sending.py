@@ -14,7 +14,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.engine import Engine
-from ganapps.recipe import Recipe, from_link, from_picture, png_info
+from ganapps.pictures.inside import from_picture, png_info
+from ganapps.recipe import Recipe, from_link
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.tabs.faces import PICKED
 from tests.window import choose, go, open_tab, run

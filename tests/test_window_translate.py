@@ -13,7 +13,8 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.engine import Engine
-from ganapps.recipe import Recipe, from_picture, png_info
+from ganapps.pictures.inside import from_picture, png_info
+from ganapps.recipe import Recipe
 from tests.window import choose, open_tab, run
 
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"

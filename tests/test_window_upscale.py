@@ -17,7 +17,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from ganapps.engine import Engine
-from ganapps.recipe import from_picture
+from ganapps.pictures.inside import from_picture
 from tests import upscaler_files as files
 from tests.window import brought, open_tab, unfold
 

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from skimage import data
 
-from ganapps.recipe import from_picture
+from ganapps.pictures.inside import from_picture
 from tests.window import unfold
 
 LONG = 90_000  # milliseconds, on a busy machine

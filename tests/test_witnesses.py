@@ -14,7 +14,8 @@ from PIL import Image
 
 from ganapps import race
 from ganapps.engine import Engine
-from ganapps.recipe import from_link, from_picture
+from ganapps.pictures.inside import from_picture
+from ganapps.recipe import from_link
 from tests import witnesses
 
 LINKS = json.loads((witnesses.FOLDER / "links.json").read_text())

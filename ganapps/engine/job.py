@@ -12,8 +12,9 @@ from ganapps.errors import Message, UserError
 from ganapps.models import hub
 from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import masks
+from ganapps.pictures.inside import from_picture
 from ganapps.pictures.uploads import Upload
-from ganapps.recipe import Recipe, from_picture
+from ganapps.recipe import Recipe
 from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, Rehearsal
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from ganapps.pictures import images, masks
 from ganapps.pictures.formats import Format
+from ganapps.pictures.inside import from_picture
 from ganapps.pictures.uploads import open_upload, shows, size_of
-from ganapps.recipe import Recipe, from_picture
+from ganapps.recipe import Recipe
 from ganapps.report import Kept
 from ganapps.tasks import cycle, figures, finish, hidden, learn_picture, resample
 from ganapps.tasks.table import TASKS

@@ -16,7 +16,7 @@ from typing import Any
 
 from ganapps.errors import UserError
 from ganapps.pictures import images
-from ganapps.recipe import png_info
+from ganapps.pictures.inside import png_info
 from ganapps.report import Kept
 
 TABLE, CARD, ABOUT = "metadata.csv", "README.md", "export.json"

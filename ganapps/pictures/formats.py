@@ -11,7 +11,8 @@ from typing import Any
 from PIL import Image
 
 from ganapps.errors import UserError
-from ganapps.recipe import Recipe, xmp
+from ganapps.pictures.inside import xmp
+from ganapps.recipe import Recipe
 
 ENDINGS = {"png": ".png", "jpeg": ".jpg", "webp": ".webp"}
 NAMES = {"jpeg": "JPEG", "webp": "WebP"}

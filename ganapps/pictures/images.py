@@ -20,8 +20,9 @@ from PIL import Image, ImageOps, PngImagePlugin
 from ganapps.errors import UserError
 from ganapps.pictures import formats, png_file
 from ganapps.pictures.formats import PNG, Format
+from ganapps.pictures.inside import XMP, mark, png_info, png_texts, xmp
 from ganapps.pictures.uploads import ifd
-from ganapps.recipe import XMP, Recipe, mark, png_info, png_texts, xmp
+from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part
 
 Picture = Image.Image
@@ -240,7 +241,7 @@ def save_pixels(
 
 def address(picture: Image.Image, kind: str, side: int = 256) -> str:
     """A picture as text that a page can show at once (a data URI): small and lossy, for looking at
-    while something runs; marked as of that `kind` (`recipe.mark`), "": no network made it.
+    while something runs; marked as of that `kind` (`inside.mark`), "": no network made it.
     """
     buffer = io.BytesIO()
     if max(picture.size) > side:
@@ -263,7 +264,7 @@ def shown_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def save_shown(picture: Image.Image, path: Path, kind: str = "") -> Path:
     """`path`, a PNG that a page shows of `picture`, quickly made and without a recipe; marked as of
-    that `kind` (`recipe.mark`), "" where no network made it.
+    that `kind` (`inside.mark`), "" where no network made it.
     """
     size = shown_size(picture.size)
     about = PngImagePlugin.PngInfo()

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from uuid import UUID
 
 from PIL import Image, ImageSequence
 
 from ganapps.pictures.images import whole
-from ganapps.recipe import from_picture, xmp
+from ganapps.pictures.inside import XMP_BOX, from_picture, xmp
 
 SIDE = 512  # pixels of the shorter side at least: players blur what is smaller
 QUALITY = "18"  # x264's constant rate factor: as good as the eye can tell
 RATE = 25  # frames a second that x264 takes for usual; each frame says when it is shown
 MILLISECOND = Fraction(1, 1000)
-# where programs look for XMP in an MP4: a box of this kind (XMP specification, part 3, 1.1.6)
-XMP_BOX = UUID("be7acfcb-97a9-42e8-9c71-999491e3afac")
 
 
 def from_film(film: Path, path: Path) -> Path:
@@ -42,8 +39,8 @@ def from_film(film: Path, path: Path) -> Path:
                 shown += int(frame.info["duration"])
             out.mux(stream.encode(None))
         with part.open("ab") as end:
-            content = XMP_BOX.bytes + packet
-            end.write((8 + len(content)).to_bytes(4, "big") + b"uuid" + content)
+            content = XMP_BOX + packet
+            end.write((4 + len(content)).to_bytes(4, "big") + content)
     return path
 
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from ganapps import recipe as recipes
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
+from ganapps.pictures import inside
 from ganapps.race.rehearsal import Rehearsed, rehearse
 from ganapps.recipe import Recipe
 from ganapps.report import Report
@@ -86,9 +87,9 @@ def from_file(path: str | Path) -> Race | Recipe:
     """The race in a JSON file, or the recipe in it or in a picture that this app made. Raises
     UserError if there is neither.
     """
-    text = recipes.written(path)
+    text = inside.written(path)
     if text is None:
-        return recipes.from_picture(path)
+        return inside.from_picture(path)
     return from_json(text) or recipes.from_json(text)
 
 

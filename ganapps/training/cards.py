@@ -10,7 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from ganapps import engine
-from ganapps.recipe import CHANGED, Recipe, mark
+from ganapps.pictures.inside import mark
+from ganapps.recipe import CHANGED, Recipe
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.parts.cards import PICTURES
 

@@ -98,18 +98,24 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
 
 
 def film_downloads(film: str | Path, lang: str) -> str:
-    """Links that save a film that lies for the visitor: the WebP, and an MP4 that is made of it.
-    Raises UserError where there is no room.
+    """Links that save a film that lies for the visitor: the WebP, and an MP4 that is made of it, or
+    why there is none.
     """
-    with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-        made = mp4.from_film(Path(film), Path(folder) / f"{Path(film).stem}.mp4")
-        kept = files.keep(made)
-    return (
-        '<div class="films">'
-        + download(film, "Save the film (WebP)", lang)
-        + download(kept, "Save the film (MP4)", lang)
-        + "</div>"
-    )
+    links = download(film, "Save the film (WebP)", lang)
+    try:
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            made = mp4.from_film(Path(film), Path(folder) / f"{Path(film).stem}.mp4")
+            links += download(files.keep(made), "Save the film (MP4)", lang)
+    except UserError as e:
+        links += refusal(e, lang)
+    return f'<div class="films">{links}</div>'
+
+
+def film(path: str | Path, alt: str, lang: str, said: str = "") -> str:
+    """A film that lies for the visitor, `said` under it, and the links that save it."""
+    caption = f"<figcaption>{html.escape(said)}</figcaption>" if said else ""
+    shown = f'<img src="{html.escape(served(path))}" alt="{html.escape(alt)}">'
+    return f'<figure class="walk">{shown}{caption}</figure>' + film_downloads(path, lang)
 
 
 def copies(button: str) -> str:

@@ -15,7 +15,7 @@ from ganapps.ui.parts import common
 from ganapps.ui.parts.before_after import Last
 from ganapps.ui.words import escaped, say
 
-# where the page finds a picture of a kind (`recipe.mark`; "": no network made it)
+# where the page finds a picture of a kind (`inside.mark`; "": no network made it)
 Address = Callable[[images.Picture, str], str]
 LOSSES = {
     "cycle": (

@@ -153,8 +153,4 @@ def _film(path: str, kept: Kept, lang: str) -> str:
         mean=f"{kept.figures['mean_step']:.1f}",
         largest=f"{kept.figures['largest_step']:.1f}",
     )
-    return (
-        '<figure class="walk">'
-        f'<img src="{html.escape(common.served(path))}" alt="{html.escape(kept.caption)}">'
-        f"<figcaption>{html.escape(said)}</figcaption></figure>" + common.film_downloads(path, lang)
-    )
+    return common.film(path, kept.caption, lang, said)

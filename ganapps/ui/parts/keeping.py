@@ -20,7 +20,7 @@ def stored(path: str | Path, traces: list[str]) -> str:
 
 def shown_file(picture: images.Picture, traces: list[str], kind: str = "") -> str:
     """The path of a picture that is only looked at, marked as of that `kind` where a network made
-    it (`recipe.mark`). Raises UserError where there is no room.
+    it (`inside.mark`). Raises UserError where there is no room.
 
     As a file: a picture itself Gradio would write again with every update, while the page reads it.
     """

@@ -20,7 +20,7 @@ from ganapps.ui.parts.underway import Underway
 from ganapps.ui.words import t
 
 RACE = "race"  # stands in `shows` for a race, beside the names of tasks
-FILES = [".png", ".webp", ".jpg", ".jpeg", ".json"]  # what a recipe may come back in
+FILES = [".png", ".webp", ".jpg", ".jpeg", ".mp4", ".json"]  # what a recipe may come back in
 
 
 class Tab(ABC):

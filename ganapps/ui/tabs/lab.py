@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from ganapps.ui.parts.lab_form import LabForm
 from ganapps.ui.parts.lab_play import Play
 from ganapps.ui.parts.prices import price_line
 from ganapps.ui.parts.tab import Tab
-from ganapps.ui.words import escaped, named, say, t
+from ganapps.ui.words import named, say, t
 
 MOST_PLAYS = 50  # visitors whose last run can still be filmed
 
@@ -295,14 +294,10 @@ class LabTab(Tab):
             with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
                 made = on_files.film(play.looks, play.recipe, Path(folder))
                 kept = files.keep(made)
-            downloads = common.film_downloads(kept, lang)
         except UserError as e:
             yield {self.line: common.refusal(e, lang)}
             return
-        address = html.escape(common.served(kept))
-        said = escaped(lang, "The film of the run")
-        shown = f'<figure class="walk"><img src="{address}" alt="{said}"></figure>'
-        yield {self.film: shown + downloads}
+        yield {self.film: common.film(kept, say(lang, "The film of the run"), lang)}
 
     def _holder(self, held: bool) -> Any:
         def hold(request: gr.Request) -> None:
