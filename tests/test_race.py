@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -33,6 +34,43 @@ def test_equal_pictures_ends_when_both_have_made_what_they_were_asked_for(engine
     laps = run(engine)
     assert laps[-1].pictures == (2, 1) and laps[-1].calls == (2, 3)
     assert {lap.side for lap in laps[:3]} == {0, 1}, "they take turns"
+
+
+def test_a_quick_side_is_measured_again_until_its_median_holds_and_no_clock_counts_it(
+    engine, monkeypatch
+) -> None:
+    monkeypatch.setattr(races, "LONGEST_REPEAT", 60)
+    monkeypatch.setattr(races, "SHORTEST_REPEAT", 60)
+    monkeypatch.setattr(races, "_holds", lambda rounds: len(rounds) == 7)
+    laps = list(race(engine, BOTH))
+    last, seen = laps[-1], [lap for lap in laps if lap.result.made]
+    assert [len(rounds) for rounds in last.rounds] == [7, 7]
+    assert last.each(0) == median(last.rounds[0]) and last.each(1) == median(last.rounds[1])
+    assert last.seconds == seen[-1].seconds and last.pictures == (2, 1) and last.calls == (2, 3)
+    assert not last.result.made and not last.result.waiting
+    told = races.report(BOTH, last, [None, None])
+    assert told["rounds"] == [7, 7] and told["seconds_per_picture"] == [last.each(0), last.each(1)]
+
+
+def test_a_dear_side_is_not_measured_again(engine, monkeypatch) -> None:
+    monkeypatch.setattr(races, "SHORTEST_REPEAT", 0)
+    monkeypatch.setattr(races, "LONGEST_REPEAT", 0)
+    last = list(race(engine, BOTH))[-1]
+    assert max(len(rounds) for rounds in last.rounds) == 1
+    assert last.each(1) == last.seconds[1]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "holds"),
+    [
+        ([1.0, 1.0, 1.0, 1.0], False),
+        ([1.0, 1.01, 1.02, 0.99, 1.0], True),
+        ([1.0, 1.01, 1.02, 0.99, 1.0, 9.0], True),
+        ([1.0, 1.5, 1.2, 0.8, 1.0], False),
+    ],
+)
+def test_a_median_holds_when_the_middle_half_lies_close(rounds: list[float], holds: bool) -> None:
+    assert races._holds(rounds) == holds
 
 
 def test_equal_calls_refills_the_quick_side_with_later_seeds(engine) -> None:

@@ -57,7 +57,8 @@ class Lane:
             kind = source_type(result.recipe)
             noise, guess = (images.address(p, kind) for p in result.preview)
             self.film.append((noise, guess))
-        elif self.film_ends and not result.made:  # another picture has begun
+        elif self.film_ends and not result.made and result.done < result.total:
+            # another picture has begun
             self.film, self.film_ends = [], False
         self.film_ends = self.film_ends or bool(result.made)
         for kept in result.made[: KEPT - len(self.files)]:
@@ -227,7 +228,9 @@ def sentence(names: SideNames, lap: Lap, lang: str) -> str:
             "In the {seconds} that {diffusion} took for one picture, {gan} made {faces} in {own}.",
             **facts,
         )
-    ratio = (took / made) / max(own / fast, 1e-9)
+    one, many = lap.each(0), lap.each(1)
+    assert one is not None and many is not None
+    ratio = many / max(one, 1e-9)
     if ratio >= 1:
         dear = say(
             lang,
@@ -282,9 +285,7 @@ def figures(
     """What a picture of each side costs, everything measured or counted here."""
     each = [lambda value, i=i: value / max(1, lap.pictures[i]) for i in (0, 1)]
     lines: dict[str, list[str]] = {
-        "Seconds a picture": [
-            f"{each[i](lap.seconds[i]):.3f}" if lap.pictures[i] else "–" for i in (0, 1)
-        ],
+        "Seconds a picture": [_each(lap, i, lang) for i in (0, 1)],
         "Network calls a picture": [
             f"{each[i](lap.calls[i]):.0f}" if lap.pictures[i] else "–" for i in (0, 1)
         ],
@@ -320,6 +321,17 @@ def figures(
         f'<table class="card two"><thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody>'
         "</table>"
     )
+
+
+def _each(lap: Lap, side: int, lang: str) -> str:
+    """Seconds that a picture of a side takes, and how often that was measured."""
+    one, rounds = lap.each(side), len(lap.rounds[side])
+    if one is None:
+        return "–"
+    told = f"{one:.3f}"
+    if rounds > 1:
+        told += " " + say(lang, "(median of {count} rounds)", count=rounds)
+    return told
 
 
 def _flops(cost: Rehearsed | None, lang: str) -> str:
