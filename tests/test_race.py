@@ -118,7 +118,9 @@ def test_an_unknown_fairness_and_a_faulty_recipe_are_refused_at_once(engine: Eng
         next(race(engine, Race((GAN, Recipe("denoise", "heads-ddpm-64", {"stepps": 3})))))
 
 
-def test_a_rehearsal_comes_first_and_no_clock_counts_it(engine: Engine) -> None:
+def test_a_rehearsal_comes_first_and_no_clock_counts_it(engine: Engine, monkeypatch) -> None:
+    monkeypatch.setattr(races, "SHORTEST_REPEAT", 0)  # the rehearsal alone
+    monkeypatch.setattr(races, "LONGEST_REPEAT", 0)
     engine.rehearsed.clear()
     laps = list(race(engine, BOTH))
     waiting = [lap for lap in laps if lap.result.waiting]
