@@ -30,6 +30,12 @@ def run(engine: Engine, fair: str = "pictures", **settings: object) -> list[Lap]
     return [lap for lap in laps if not lap.result.waiting]
 
 
+def never_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No side is measured again after the race."""
+    monkeypatch.setattr(races, "SHORTEST_REPEAT", 0)
+    monkeypatch.setattr(races, "LONGEST_REPEAT", 0)
+
+
 def test_equal_pictures_ends_when_both_have_made_what_they_were_asked_for(engine) -> None:
     laps = run(engine)
     assert laps[-1].pictures == (2, 1) and laps[-1].calls == (2, 3)
@@ -53,8 +59,7 @@ def test_a_quick_side_is_measured_again_until_its_median_holds_and_no_clock_coun
 
 
 def test_a_dear_side_is_not_measured_again(engine, monkeypatch) -> None:
-    monkeypatch.setattr(races, "SHORTEST_REPEAT", 0)
-    monkeypatch.setattr(races, "LONGEST_REPEAT", 0)
+    never_again(monkeypatch)
     last = list(race(engine, BOTH))[-1]
     assert max(len(rounds) for rounds in last.rounds) == 1
     assert last.each(1) == last.seconds[1]
@@ -119,8 +124,7 @@ def test_an_unknown_fairness_and_a_faulty_recipe_are_refused_at_once(engine: Eng
 
 
 def test_a_rehearsal_comes_first_and_no_clock_counts_it(engine: Engine, monkeypatch) -> None:
-    monkeypatch.setattr(races, "SHORTEST_REPEAT", 0)  # the rehearsal alone
-    monkeypatch.setattr(races, "LONGEST_REPEAT", 0)
+    never_again(monkeypatch)
     engine.rehearsed.clear()
     laps = list(race(engine, BOTH))
     waiting = [lap for lap in laps if lap.result.waiting]
@@ -133,7 +137,8 @@ def test_a_rehearsal_comes_first_and_no_clock_counts_it(engine: Engine, monkeypa
     )
 
 
-def test_a_rehearsal_leaves_no_price(engine: Engine) -> None:
+def test_a_rehearsal_leaves_no_price(engine: Engine, monkeypatch) -> None:
+    never_again(monkeypatch)
     key, noted = "denoise|heads-ddpm-64|CPU|auto", []
     before = engine.ledger.add
     engine.ledger.add = lambda *entry: noted.append(entry)
