@@ -35,6 +35,9 @@ FORMATS: dict[str, Callable[[Path, Recipe], Path]] = {
     "deep.png": lambda path, recipe: images.save_pixels(PIXELS.astype(np.uint16), path, recipe),
     "pixels.jpg": lambda path, recipe: images.save_pixels(PIXELS, path, recipe),
     "pixels.webp": lambda path, recipe: images.save_pixels(PIXELS, path, recipe),
+    "view.webp": lambda path, recipe: images.save_view(
+        images.save_png(PICTURE, path.with_suffix(".png"), recipe), path
+    ),
     "film.webp": lambda path, recipe: images.save_film([PICTURE] * 3, path, 8, recipe),
 }
 

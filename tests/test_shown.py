@@ -13,9 +13,10 @@ from playwright.sync_api import Page, expect
 
 from ganapps.engine import Engine, on_files
 from ganapps.pictures import images
+from ganapps.recipe import Recipe
 from ganapps.report import Part
 from ganapps.tasks import finish
-from ganapps.ui.parts import keeping
+from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.boxes import FileBox, FileButton, PictureBox
 from ganapps.ui.parts.lanes import LARGE
 from tests.window import open_tab
@@ -49,6 +50,19 @@ def test_a_part_a_heat_map_and_a_cell_are_small_files(
     for picture in (part, Image.new("L", size)):
         assert pixels(keeping.shown_file(picture, traces)) < MOST
         assert pixels(images.save_shown(picture, tmp_path / "cell.png")) < MOST
+
+
+def test_a_row_of_large_pictures_is_light(tmp_path: Path) -> None:
+    large = Image.radial_gradient("L").resize((1024, 1024)).convert("RGB")
+    recipe = Recipe("faces", "stylegan2-ffhq", {"seed": 1})
+    file = str(images.save_png(large, tmp_path / "seed-1.png", recipe))
+    ((view, caption),) = common.views([(file, "seed 1")])
+    with Image.open(view) as shown:
+        assert shown.size == (512, 512) and caption == "seed 1"
+    assert Path(view).parent == tmp_path and Path(view).stat().st_size < 40_000
+    first = Path(view).stat().st_mtime_ns
+    assert common.views([(file, "")]) == [(view, "")]
+    assert Path(view).stat().st_mtime_ns == first, "made once"
 
 
 @pytest.mark.parametrize("size", [(48, 36), (1600, 1200), (1400, 1400), (1, 1600)])

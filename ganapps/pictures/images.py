@@ -20,7 +20,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 from ganapps.errors import UserError
 from ganapps.pictures import formats, png_file
 from ganapps.pictures.formats import PNG, Format
-from ganapps.pictures.inside import XMP, mark, png_info, png_texts, xmp
+from ganapps.pictures.inside import XMP, from_picture, mark, png_info, png_texts, xmp
 from ganapps.pictures.uploads import ifd
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part
@@ -29,6 +29,7 @@ Picture = Image.Image
 # What a page shows of a picture at most; the file has all of it. A browser on a busy machine takes
 # seconds to draw more.
 SHOWN_SIDE = 1600  # pixels of the longer side
+VIEW_SIDE = 512  # of a picture in a row of others: a cell has 300, a fine screen more of them
 SHOWN_PIXELS = 1_990_000  # in all: two megapixels, less what rounding the sides may add
 
 
@@ -273,6 +274,18 @@ def save_shown(picture: Image.Image, path: Path, kind: str = "") -> Path:
     with whole(path) as part:
         small = picture if size == picture.size else picture.resize(size)
         small.save(part, format="PNG", pnginfo=about, compress_level=1)
+    return path
+
+
+def save_view(file: Path, path: Path) -> Path:
+    """`path`, a small WebP to look at in a row of others, of a picture `file` of this app; the
+    recipe is in it, too.
+    """
+    with Image.open(file) as picture, whole(path) as part:
+        small = picture.convert("RGB")
+        small.thumbnail((VIEW_SIDE, VIEW_SIDE))
+        packet = xmp(from_picture(file)).encode()
+        small.save(part, format="WEBP", quality=90, method=1, xmp=packet)
     return path
 
 

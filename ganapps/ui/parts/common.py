@@ -10,7 +10,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,20 @@ def served(path: str | Path) -> str:
     app under a path, from there, since the page's own address may lack the slash at its end.
     """
     return files.root() + files.ADDRESS + quote(str(path))
+
+
+def views(kept: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of pictures of this app that lie for a visitor, with their captions: the small copies that a
+    row of them shows, each beside its file. A page of large ones would weigh 20 MB.
+    """
+    return [(_view(Path(path)), caption) for path, caption in kept]
+
+
+def _view(file: Path) -> str:
+    view = file.with_name(f"{file.stem}-view.webp")
+    if not view.exists():
+        images.save_view(file, view)
+    return str(view)
 
 
 def download(path: str | Path | None, words: str, lang: str) -> str:

@@ -168,7 +168,8 @@ class FaceRuns(ModelTab):
             for shown in common.show(results, recipe, lang, expected=self.expected(recipe)):
                 update: dict = {self.line: shown.line}
                 if shown.files and not shown.moved:
-                    update[place] = shown.files if task == "strip" else shown.files[0][0]
+                    strip = task == "strip"
+                    update[place] = common.views(shown.files) if strip else shown.files[0][0]
                 if shown.archive and task == "loop":
                     update[self.line] += common.film_downloads(shown.files[0][0], lang)
                 yield update

@@ -40,19 +40,21 @@ class Wall:
         return [self.gallery, self.made, self.files, self.told, self.whole]
 
     def hung(self, shown: common.Shown, lang: str) -> list[tuple[str, str]]:
-        """Files and captions; children have a number, for their names are their parents'."""
+        """What is looked at, and captions; a child goes by its number, for its name is long."""
+        views = common.views(shown.files)
         if shown.recipe.task != "breed":
-            return shown.files
+            return views
         return [
             (path, say(lang, "child {number}", number=number))
-            for number, (path, _) in enumerate(shown.files, 1)
+            for number, (path, _) in enumerate(views, 1)
         ]
 
     def under_way(self, shown: common.Shown, total: int, before: Sequence[str], lang: str) -> dict:
         """The new pictures, and behind them those of the run before that they have not replaced
         yet: the wall keeps its height.
         """
-        old = [(path, "") for path in before[len(shown.files) : total] if Path(path).exists()]
+        left = before[len(shown.files) : total]
+        old = common.views([(path, "") for path in left if Path(path).exists()])
         return {self.gallery: [*self.hung(shown, lang), *old], self.made: shown.recipes}
 
     def whole_shown(self, shown: common.Shown, lang: str) -> dict:
