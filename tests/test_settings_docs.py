@@ -40,6 +40,10 @@ class OneModel:
 
     id = "first"
 
+    @property
+    def models(self) -> object:
+        return self
+
     def rows(self, models: str) -> list:
         return [self]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -15,7 +17,9 @@ from ganapps.errors import WeightsError
 from ganapps.models.catalog import Checkpoint, Source
 from ganapps.recipe import Recipe
 from ganapps.report import Kept, Report
-from ganapps.ui.parts.sheet import Sheet
+from ganapps.ui.parts.sheet import Sheet, Trial, every_model
+from ganapps.ui.tabs import translate
+from ganapps.ui.tabs.translate import STYLES, TranslateTab
 
 GREY = Image.new("L", (4, 4))
 
@@ -43,6 +47,10 @@ class Rows:
 
     asked: list[Recipe] = field(default_factory=list)
 
+    @property
+    def models(self) -> object:
+        return self
+
     def rows(self, task: str) -> list[Checkpoint]:
         return [row(name) for name in ("first", "broken", "elsewhere", "last")]
 
@@ -66,12 +74,14 @@ def sheet() -> Sheet:
     return Sheet(Rows(), "translate", "Every model")
 
 
+def trials(sheet: Sheet) -> Iterator[Trial]:
+    return every_model(sheet.engine, "translate", lambda row: {"crop": [0, 0, 4, 4]}, None, "en")
+
+
 def filled(sheet: Sheet, plain: str) -> tuple[list, list, str]:
     """The last cells, their models, and what the line says."""
     line, cells, tried, said = gr.HTML(), [], [], ""
-    for update in sheet.filled(
-        "small.png", lambda row: {"crop": [0, 0, 4, 4]}, None, plain, line, [], "en"
-    ):
+    for update in sheet.filled("small.png", trials(sheet), plain, line, [], "en"):
         if sheet.tried in update:
             cells, tried = update[sheet.gallery], update[sheet.tried]
         said = update.get(line, said)
@@ -106,7 +116,8 @@ def test_every_shipped_translator_can_be_tried(engine: Engine, tmp_path: Path) -
     Image.effect_noise((24, 16), 50).convert("RGB").save(tmp_path / "small.png")
     real = Sheet(engine, "translate", "Every model")
     line = gr.HTML()
-    *_, update = real.filled(str(tmp_path / "small.png"), lambda row: {}, None, "", line, [], "en")
+    asked = every_model(engine, "translate", lambda row: {}, None, "en")
+    *_, update = real.filled(str(tmp_path / "small.png"), asked, "", line, [], "en")
     assert (
         update[real.tried]
         == [c.id for c in engine.models.rows("translate") if engine.models.here(c)]
@@ -120,9 +131,7 @@ def test_a_cell_is_a_file_that_stays_as_it_is(sheet: Sheet) -> None:
     """
     seen: dict[str, int] = {}
     traces: list[str] = []
-    for update in sheet.filled(
-        "small.png", lambda row: {"crop": [0, 0, 4, 4]}, None, "bicubic", gr.HTML(), traces, "en"
-    ):
+    for update in sheet.filled("small.png", trials(sheet), "bicubic", gr.HTML(), traces, "en"):
         for path, _ in update.get(sheet.gallery, ()):
             assert Image.open(path).size == (4, 4)
             assert (
@@ -131,3 +140,21 @@ def test_a_cell_is_a_file_that_stays_as_it_is(sheet: Sheet) -> None:
             )
     assert len(seen) == 3
     assert sorted(seen) == sorted(traces), "what Delete it now takes"
+
+
+def test_every_style_is_tried_and_a_click_takes_one(engine: Engine, tmp_path: Path) -> None:
+    Image.effect_noise((24, 16), 50).convert("RGB").save(tmp_path / "small.png")
+    with gr.Blocks():
+        tab = TranslateTab(engine)
+    values = {widget: getattr(widget, "value", None) for widget in tab.asked}
+    values[tab.area.traces] = []
+    values[tab.model], values[tab.picture] = "styles-26", str(tmp_path / "small.png")
+    told = list(tab.every_style(values, SimpleNamespace(headers={}, session_hash="s")))
+    (*_, last) = [update for update in told if tab.styles.tried in update]
+    assert last[tab.styles.tried] == [str(style) for style in range(STYLES)]
+    captions = [caption for _, caption in last[tab.styles.gallery]]
+    assert captions[7].startswith("style 7") and len({path for path, _ in last[tab.styles.gallery]})
+    click = gr.SelectData(None, {"index": 7, "value": None})
+    assert translate._style_of(last[tab.styles.tried], click) == 7
+    made = [np.asarray(Image.open(path)) for path, _ in last[tab.styles.gallery]]
+    assert not any(np.array_equal(made[7], other) for other in made[8:]), "each its own style"

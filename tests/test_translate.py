@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,12 +14,15 @@ from torch import nn
 
 from ganapps import networks
 from ganapps.device import Device
+from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.networks.contracts import Translator
 from ganapps.networks.translate.layered import Layered
 from ganapps.pictures.uploads import Upload
+from ganapps.recipe import Recipe
 from ganapps.report import Made, Step
 from ganapps.tasks import labels, resample, translate
+from ganapps.tasks.table import TASKS
 
 CPU = Device("cpu")
 
@@ -120,6 +124,21 @@ def test_a_brush_size_is_the_size_at_which_the_network_works(
     # a picture that is no larger stays what it is
     plain = result(network, picture, brush=120).picture
     assert np.array_equal(plain, result(network, picture).picture)
+    assert np.array_equal(plain, result(network, picture, brush=0).picture)
+
+
+def test_our_painter_paints_a_large_photograph_as_it_learned_and_0_means_its_own_size(
+    engine: Engine,
+) -> None:
+    checked, row = engine.checked(Recipe("translate", "photo-to-painting", {}))
+    assert checked.settings["brush"] == row.defaults["brush"] == 512
+    own, _ = engine.checked(Recipe("translate", "photo-to-painting", {"brush": 0}))
+    assert own.settings["brush"] == 0
+    assert engine.checked(Recipe("translate", "styles-26", {}))[0].settings["brush"] is None
+    size = {"size": [2048, 1024]}
+    task = TASKS["translate"]
+    assert task.units(replace(checked, pictures=(size,))) == pytest.approx(512 * 256 / 1e6)
+    assert task.units(replace(own, pictures=(size,))) == pytest.approx(2048 * 1024 / 1e6)
 
 
 def test_sixteen_bits_are_finer_than_eight(network: Layered) -> None:

@@ -87,6 +87,10 @@ def cases() -> Iterator[tuple[str, str]]:
 class _Rows:
     """An engine with one model, to read signatures from."""
 
+    @property
+    def models(self) -> object:
+        return self
+
     def rows(self, models: str) -> list:
         return [self]
 

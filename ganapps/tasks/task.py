@@ -91,9 +91,12 @@ class Task:
         for name in self.work:
             units *= recipe.settings[name] or 1
         if recipe.pictures:
-            units *= sum(_megapixels(picture["size"]) for picture in recipe.pictures)
+            most = recipe.settings.get("brush")
+            units *= sum(_megapixels(picture["size"], most) for picture in recipe.pictures)
         return units
 
 
-def _megapixels(size: tuple[int, int]) -> float:
-    return size[0] * size[1] / 1e6
+def _megapixels(size: tuple[int, int], most: int | None) -> float:
+    """Of a picture of that size, made small where its longer side has more than `most` pixels."""
+    share = min(1.0, most / max(size)) if most else 1.0
+    return size[0] * size[1] * share**2 / 1e6

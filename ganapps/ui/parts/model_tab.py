@@ -161,7 +161,7 @@ class ModelTab(Tab):
                 label=t("Precision"),
                 filterable=False,
             )
-            self.widgets.make_seldom()
+            self.widgets.make_seldom(self.first.defaults)
             self.place = gr.Textbox(
                 "",
                 label=t("Another checkpoint of the Hub"),

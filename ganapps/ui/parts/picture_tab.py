@@ -31,7 +31,7 @@ from ganapps.ui.parts.before_after import (
 from ganapps.ui.parts.dials import DIALS, Dials
 from ganapps.ui.parts.many import Many
 from ganapps.ui.parts.model_tab import ModelTab
-from ganapps.ui.parts.sheet import Sheet
+from ganapps.ui.parts.sheet import Sheet, every_model
 from ganapps.ui.parts.stage import Stage
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
@@ -319,15 +319,15 @@ class PictureTab(ModelTab):
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             try:
                 picture, plain = self.trial(upload, values, Path(folder))
-                yield from self.sheet.filled(
-                    picture,
+                trials = every_model(
+                    self.engine,
+                    self.name,
                     lambda row: self.trial_settings(values, row),
                     self.weights.path(values),
-                    plain and say(lang, plain),
-                    self.line,
-                    values[self.area.traces],
                     lang,
                 )
+                below, traces = plain and say(lang, plain), values[self.area.traces]
+                yield from self.sheet.filled(picture, trials, below, self.line, traces, lang)
             except UserError as e:
                 yield {self.line: common.refusal(e, lang)}
         yield self.busy(False)

@@ -37,18 +37,28 @@ class Widgets:
         """
         self._make_rest(False, elsewhere)
 
-    def make_seldom(self) -> None:
-        """Those that few people turn and that are not there yet."""
-        self._make_rest(True, ())
+    def make_seldom(self, starts: Mapping[str, Any] | None = None) -> None:
+        """Those that few people turn and that are not there yet; `starts` holds values in place of
+        the declared defaults.
+        """
+        self._make_rest(True, (), starts)
 
-    def _make_rest(self, seldom: bool, elsewhere: Collection[str]) -> None:
+    def _make_rest(
+        self, seldom: bool, elsewhere: Collection[str], starts: Mapping[str, Any] | None = None
+    ) -> None:
         for row in self._rows(seldom, elsewhere):
             if len(row) == 1:
-                self.make(row[0])
+                self._make_from(starts or {}, row[0])
                 continue
             with gr.Row(elem_classes="pair"):
                 for name in row:
-                    self.make(name)
+                    self._make_from(starts or {}, name)
+
+    def _make_from(self, starts: Mapping[str, Any], name: str) -> None:
+        if name in starts:
+            self.make(name, value=starts[name])
+        else:
+            self.make(name)
 
     def _rows(self, seldom: bool, elsewhere: Collection[str]) -> list[list[str]]:
         """The names of the settings that the window shows, those in one list that stand in one

@@ -1,9 +1,12 @@
-"""The contact sheet: every model that is here on one small picture, and a click takes one."""
+"""The contact sheet: every model that is here, or every style of one, on one small picture, and a
+click takes one.
+"""
 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -18,24 +21,38 @@ from ganapps.ui.parts import common, keeping
 from ganapps.ui.words import named, say
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What one cell shows: a `recipe` on the picture, by a person's own file where `weights` is its
+    path; `value` is what a click takes.
+    """
+
+    value: str
+    title: str
+    licence: str
+    recipe: Recipe
+    weights: str | None = None
+
+
 class Sheet:
-    """A gallery with seconds and licence under each picture; `tried` holds the model of each cell,
+    """A gallery with seconds and licence under each picture; `tried` holds the value of each cell,
     "" where there is none.
     """
 
-    def __init__(self, engine: Engine, task: str, words: I18nData) -> None:
-        self.engine, self.task = engine, task
+    def __init__(self, engine: Engine, name: str, words: I18nData, columns: int = 4) -> None:
+        """`name` is what the gallery's id begins with."""
+        self.engine = engine
         self.gallery = gr.Gallery(
             label=words,
             show_label=False,
-            columns=4,
+            columns=columns,
             object_fit="cover",
             height="auto",
             format="png",
             type="filepath",
             buttons=[],
             interactive=False,
-            elem_id=f"{task}-sheet",
+            elem_id=f"{name}-sheet",
             elem_classes=["wall", "sheet", "later"],
         )
         self.tried = gr.State([])
@@ -58,30 +75,27 @@ class Sheet:
     def filled(
         self,
         picture: str,
-        settings: Callable[[Checkpoint | None], Mapping[str, Any] | None],
-        weights: str | None,
+        trials: Iterable[Trial],
         plain: str,
         line: gr.HTML,
         traces: list[str],
         lang: str,
     ) -> Iterator[dict]:
-        """Cell by cell, a person's own file first. `settings` of a row, None for the file, may
-        leave it out: None. `plain` is what stands under the picture as no model made it, "" for no
+        """Cell by cell. `plain` is what stands under the picture as no model made it, "" for no
         such cell. A model that is refused says so in `line`, and the rest goes on. The cells' files
         are added to `traces`. Raises UserError where there is no room for them.
         """
         cells: list[tuple] = []
         refused = ""
 
-        def add(made: images.Picture, caption: str, model: str, kind: str) -> None:
-            cells.append(((keeping.shown_file(made, traces, kind), caption), model))
+        def add(made: images.Picture, caption: str, value: str, kind: str) -> None:
+            cells.append(((keeping.shown_file(made, traces, kind), caption), value))
 
-        for model, title, licence, file, asked in self._tried(settings, weights, lang):
-            recipe = Recipe(self.task, model or "file", asked)
-            results = self.engine.run(recipe, [picture], file)
-            *_, shown = common.show(results, recipe, lang, keep=str)
+        for trial in trials:
+            results = self.engine.run(trial.recipe, [picture], trial.weights)
+            *_, shown = common.show(results, trial.recipe, lang, keep=str)
             if shown.failed or shown.report is None:
-                refused += f'<div class="line">{html.escape(title)}</div>{shown.line}'
+                refused += f'<div class="line">{html.escape(trial.title)}</div>{shown.line}'
                 yield {line: refused}
                 if shown.ended:
                     return
@@ -89,26 +103,30 @@ class Sheet:
             kept = shown.kept[-1]
             if plain and not cells:
                 add(kept.beside["before"], plain, "", "")
-            facts = (title, seconds(shown.report.seconds), licence)
+            facts = (trial.title, seconds(shown.report.seconds), trial.licence)
             caption = " · ".join(fact for fact in facts if fact)
-            add(kept.beside["after"], caption, model, source_type(kept.recipe))
+            add(kept.beside["after"], caption, trial.value, source_type(kept.recipe))
             yield {
                 self.gallery: [cell for cell, _ in cells],
-                self.tried: [model for _, model in cells],
+                self.tried: [value for _, value in cells],
             }
 
-    def _tried(
-        self,
-        settings: Callable[[Checkpoint | None], Mapping[str, Any] | None],
-        weights: str | None,
-        lang: str,
-    ) -> Iterator[tuple[str, str, str, str | None, Mapping[str, Any]]]:
-        """Row, title, licence, own file and settings of whatever is tried."""
-        asked = settings(None) if weights else None
+
+def every_model(
+    engine: Engine,
+    task: str,
+    settings: Callable[[Checkpoint | None], Mapping[str, Any] | None],
+    weights: str | None,
+    lang: str,
+) -> Iterator[Trial]:
+    """The models that are here, a person's own file first. `settings` of a row, None for the file,
+    may leave it out: None.
+    """
+    asked = settings(None) if weights else None
+    if asked is not None:
+        yield Trial("", say(lang, "your file"), "", Recipe(task, "file", asked), weights)
+    for row in engine.models.rows(task):
+        asked = settings(row) if engine.models.here(row) else None
         if asked is not None:
-            yield "", say(lang, "your file"), "", weights, asked
-        for row in self.engine.models.rows(self.task):
-            asked = settings(row) if self.engine.models.here(row) else None
-            if asked is not None:
-                licence = row.licence.split(";")[0][:28]
-                yield row.id, named(lang, row.title), licence, None, asked
+            licence = row.licence.split(";")[0][:28]
+            yield Trial(row.id, named(lang, row.title), licence, Recipe(task, row.id, asked))

@@ -4,6 +4,7 @@ twin can take it back.
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ from ganapps.ui.parts import common, cycle, keeping
 from ganapps.ui.parts.before_after import Last
 from ganapps.ui.parts.dials import DIALS
 from ganapps.ui.parts.picture_tab import PictureTab, Words
+from ganapps.ui.parts.sheet import Sheet, Trial
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
+STYLES = 26  # of a network that has many
 SMALL = 256  # pixels of the longer side of the picture on which all models are tried
 
 
@@ -53,7 +56,7 @@ class TranslateTab(PictureTab):
         )
         self.style = gr.Slider(
             0,
-            25,
+            STYLES - 1,
             0,
             step=1,
             label=t("Style"),
@@ -79,10 +82,17 @@ class TranslateTab(PictureTab):
             visible=bool(self.first.back),
             elem_id="translate-cycle-go",
         )
+        self.styles_go = gr.Button(
+            t("Every style on it"),
+            size="sm",
+            visible=self.engine.models.takes(self.first.network, "style"),
+            elem_id="translate-styles-go",
+        )
 
     def below(self) -> None:
-        """What the cycle check found."""
+        """What the cycle check found; every style of a model that has many."""
         self.cycle = gr.HTML(elem_id="translate-cycle")
+        self.styles = Sheet(self.engine, "translate-styles", t("Every style on it"), columns=6)
 
     def takes(self, name: str, row: Checkpoint | None) -> bool:
         """Words are for editors only."""
@@ -93,11 +103,15 @@ class TranslateTab(PictureTab):
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
         """The style or the attributes, of a model that takes them."""
         network = row.network if row else values[self.weights.kind]
+        settings: dict[str, Any] = {}
+        if row and "brush" in row.defaults:  # 0 is a choice then, and not what is left to the row
+            settings["brush"] = int(values[self.widgets.by_name["brush"]])
         if self.engine.models.takes(network, "style"):
-            return {"labels": {str(int(values[self.style])): 1.0}}
-        if self.engine.models.takes(network, "face"):
-            return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
-        return {}
+            settings["labels"] = {str(int(values[self.style])): 1.0}
+        elif self.engine.models.takes(network, "face"):
+            chosen = [name for name in _attributes(row) if name in values[self.face]]
+            settings["labels"] = dict.fromkeys(chosen, 1.0)
+        return settings
 
     def restored(self, recipe: Recipe, lang: str) -> dict:
         """The style, the attributes, the words."""
@@ -128,14 +142,49 @@ class TranslateTab(PictureTab):
             self.model,
             **common.QUIET,
         )
+        self.styles.gallery.select(_style_of, self.styles.tried, self.style, **common.QUIET)
         return [
             self.cycle_go.click(
                 self.and_back,
                 {self.area.last, self.area.traces},
                 [self.cycle, self.line, self.go, self.stop],
                 **common.BUSY,
-            )
+            ),
+            self.styles_go.click(
+                self.every_style,
+                {*self.asked, self.picture, self.area.traces},
+                [*self.styles.cleared(), self.line, self.go, self.stop],
+                **common.BUSY,
+            ),
         ]
+
+    def every_style(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """Each style of the model on the picture, made small."""
+        lang, upload = common.language(request), values[self.picture]
+        if not upload:
+            yield self._no_picture(lang)
+            return
+        yield self.busy(True)
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            try:
+                recipe = self.whole(values)
+                small = on_files.shrunk(upload, SMALL, Path(folder))
+                trials = [
+                    Trial(
+                        str(style),
+                        say(lang, "style {number}", number=style),
+                        "",
+                        recipe.with_settings(labels={str(style): 1.0}, brush=0),
+                        self.weights.path(values),
+                    )
+                    for style in range(STYLES)
+                ]
+                yield from self.styles.filled(
+                    small, trials, "", self.line, values[self.area.traces], lang
+                )
+            except UserError as e:
+                yield {self.line: common.refusal(e, lang)}
+        yield self.busy(False)
 
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its way back, its styles, its attributes, its words."""
@@ -145,6 +194,7 @@ class TranslateTab(PictureTab):
                 self.switch: back,
                 self.cycle_go: back,
                 self.prompt: gr.update(visible=self.takes("prompt", row)),
+                self.widgets.by_name["brush"]: row.defaults.get("brush", 0),
             }
             | self._controls(row.network, row, lang)
             | super().model_chosen(row, lang)
@@ -163,18 +213,19 @@ class TranslateTab(PictureTab):
         choices = [(say(lang, name), name) for name in _attributes(row)]
         return {
             self.style: gr.update(visible=self.engine.models.takes(network, "style")),
+            self.styles_go: gr.update(visible=self.engine.models.takes(network, "style")),
             self.face: gr.update(
                 choices=choices, visible=self.engine.models.takes(network, "face")
             ),
         }
 
     def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:
-        """The cycle check was of the result before."""
-        return self.cleared()
+        """The cycle check was of the result before; the styles are of the same picture."""
+        return {self.cycle: ""}
 
     def cleared(self) -> dict:
-        """No cycle check."""
-        return {self.cycle: ""}
+        """No cycle check, no styles."""
+        return {self.cycle: ""} | self.styles.cleared()
 
     def trial(self, upload: str, values: Mapping, folder: Path) -> tuple[str, str]:
         """All models on the picture made small."""
@@ -223,6 +274,11 @@ class TranslateTab(PictureTab):
         except UserError as e:  # there is no room for its pictures
             yield {self.line: common.refusal(e, lang)}
         yield self.busy(False)
+
+
+def _style_of(tried: list[str], event: gr.SelectData) -> Any:
+    """The style of the cell that was clicked."""
+    return int(tried[event.index]) if event.index < len(tried) else gr.skip()
 
 
 def _attributes(row: Checkpoint | None) -> list[str]:
