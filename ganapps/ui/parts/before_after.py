@@ -51,12 +51,13 @@ FINISHING = ("strength", "keep_colours")
 FOLDER = Path(__file__).parents[1] / "examples"
 SHOWN = FOLDER / "shown"
 EXAMPLES = sorted(FOLDER.glob("*.png"))
+LARGE_EXAMPLES = sorted((FOLDER / "large").glob("*.jpg"))  # for what is not enlarged
 
 
-def examples(name: str) -> gr.Gallery:
-    """Three pictures that one click takes."""
+def examples(name: str, paths: Sequence[Path]) -> gr.Gallery:
+    """Pictures that one click takes."""
     return gr.Gallery(
-        captioned("en"),
+        captioned(paths, "en"),
         columns=3,
         height="auto",
         allow_preview=False,
@@ -70,14 +71,9 @@ def examples(name: str) -> gr.Gallery:
     )
 
 
-def captioned(lang: str) -> list[tuple[str, str]]:
+def captioned(paths: Sequence[Path], lang: str) -> list[tuple[str, str]]:
     """The examples as the gallery takes them, named in the visitor's language."""
-    return [(str(path), named(lang, path.stem)) for path in EXAMPLES]
-
-
-def example(event: gr.SelectData) -> str:
-    """The path of the example that was clicked."""
-    return str(EXAMPLES[event.index])
+    return [(str(path), named(lang, path.stem)) for path in paths]
 
 
 def before_after(

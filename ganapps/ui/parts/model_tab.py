@@ -46,7 +46,9 @@ class ModelTab(Tab):
         self.go_words = go
         self.listed = TASKS[self.name].models  # what the catalogue calls the models it offers
         self.first = common.here_first(engine, self.listed)
-        self.widgets = Widgets(self.name)  # of the task's settings, by their names
+        self.widgets = Widgets(
+            self.name, self.first.defaults
+        )  # of the task's settings, by their names
         self.extra_widgets: list = []  # others of the tab itself that a recipe is made from
         with gr.Row(elem_classes="room"):
             with gr.Column(elem_classes="panel"):
@@ -161,7 +163,7 @@ class ModelTab(Tab):
                 label=t("Precision"),
                 filterable=False,
             )
-            self.widgets.make_seldom(self.first.defaults)
+            self.widgets.make_seldom()
             self.place = gr.Textbox(
                 "",
                 label=t("Another checkpoint of the Hub"),

@@ -21,10 +21,10 @@ from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.before_after import (
+    EXAMPLES,
     FINISHING,
     ResultArea,
     captioned,
-    example,
     examples,
     picture_box,
 )
@@ -56,6 +56,7 @@ class PictureTab(ModelTab):
     """
 
     at_once: ClassVar[bool] = True  # is an example worked on as soon as it is taken?
+    given_examples: ClassVar[Sequence[Path]] = EXAMPLES
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]], words: Words) -> None:
         self.words = words
@@ -130,7 +131,7 @@ class PictureTab(ModelTab):
 
     def offered(self) -> None:
         """Three pictures that one click takes."""
-        self.examples = examples(self.name)
+        self.examples = examples(self.name, self.given_examples)
 
     def result_column(self) -> None:
         """Before and after, what one can do with it, every model at once."""
@@ -203,7 +204,7 @@ class PictureTab(ModelTab):
         shown = [*self.area.outputs, *self.cleared(), *buttons]
         sheet = [*self.sheet.cleared(), self.line, *buttons]
         many = self.asked | self.many.asked
-        taken = self.examples.select(example, None, self.picture, **common.QUIET)
+        taken = self.examples.select(self._example, None, self.picture, **common.QUIET)
         own = [taken.success(self.run, given, shown, **common.BUSY)] if self.at_once else []
         return [
             *own,
@@ -243,7 +244,7 @@ class PictureTab(ModelTab):
         linked = self._linked(dict(request.query_params), lang)
         updates = self.greeted(linked.pop(self.model, self.first.id), lang)
         updates[self.privacy] = common.privacy(lang)
-        updates[self.examples] = gr.skip() if lang == "en" else captioned(lang)
+        updates[self.examples] = gr.skip() if lang == "en" else captioned(self.given_examples, lang)
         return updates | self.area.opened(lang) | linked
 
     def _linked(self, query: dict[str, str], lang: str) -> dict:
@@ -262,6 +263,10 @@ class PictureTab(ModelTab):
         if not brought:
             return {self.line: gr.skip()}
         return self.cleared() | self.sheet.cleared() | brought
+
+    def _example(self, event: gr.SelectData) -> str:
+        """The path of the example that was clicked."""
+        return str(self.given_examples[event.index])
 
     def run(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """One picture; strength and colours come after, so that they can be changed at once."""

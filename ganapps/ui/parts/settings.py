@@ -21,13 +21,17 @@ LONGEST = 200  # characters of a seed
 class Widgets:
     """The widgets of one tab's task, by the names of the settings."""
 
-    def __init__(self, task: str) -> None:
-        """`task` is also what the ids of the tab's elements begin with."""
-        self.tab, self.declared = task, TASKS[task].settings
+    def __init__(self, task: str, starts: Mapping[str, Any] | None = None) -> None:
+        """`task` is also what the ids of the tab's elements begin with. `starts` holds values in
+        place of the declared defaults: a row's own.
+        """
+        self.tab, self.declared, self.starts = task, TASKS[task].settings, starts or {}
         self.by_name: dict[str, Component] = {}
 
     def make(self, name: str, **otherwise: Any) -> Any:
         """The widget of that setting, where the layout stands; `otherwise` is what differs here."""
+        if name in self.starts:
+            otherwise = {"value": self.starts[name], **otherwise}
         self.by_name[name] = made(self.declared[name], self.tab, **otherwise)
         return self.by_name[name]
 
@@ -37,28 +41,18 @@ class Widgets:
         """
         self._make_rest(False, elsewhere)
 
-    def make_seldom(self, starts: Mapping[str, Any] | None = None) -> None:
-        """Those that few people turn and that are not there yet; `starts` holds values in place of
-        the declared defaults.
-        """
-        self._make_rest(True, (), starts)
+    def make_seldom(self) -> None:
+        """Those that few people turn and that are not there yet."""
+        self._make_rest(True, ())
 
-    def _make_rest(
-        self, seldom: bool, elsewhere: Collection[str], starts: Mapping[str, Any] | None = None
-    ) -> None:
+    def _make_rest(self, seldom: bool, elsewhere: Collection[str]) -> None:
         for row in self._rows(seldom, elsewhere):
             if len(row) == 1:
-                self._make_from(starts or {}, row[0])
+                self.make(row[0])
                 continue
             with gr.Row(elem_classes="pair"):
                 for name in row:
-                    self._make_from(starts or {}, name)
-
-    def _make_from(self, starts: Mapping[str, Any], name: str) -> None:
-        if name in starts:
-            self.make(name, value=starts[name])
-        else:
-            self.make(name)
+                    self.make(name)
 
     def _rows(self, seldom: bool, elsewhere: Collection[str]) -> list[list[str]]:
         """The names of the settings that the window shows, those in one list that stand in one

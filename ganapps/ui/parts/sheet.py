@@ -24,7 +24,7 @@ from ganapps.ui.words import named, say
 @dataclass(frozen=True)
 class Trial:
     """What one cell shows: a `recipe` on the picture, by a person's own file where `weights` is its
-    path; `value` is what a click takes.
+    path; `value` is what a click takes. `timed`: are its seconds worth telling?
     """
 
     value: str
@@ -32,6 +32,7 @@ class Trial:
     licence: str
     recipe: Recipe
     weights: str | None = None
+    timed: bool = True
 
 
 class Sheet:
@@ -103,7 +104,8 @@ class Sheet:
             kept = shown.kept[-1]
             if plain and not cells:
                 add(kept.beside["before"], plain, "", "")
-            facts = (trial.title, seconds(shown.report.seconds), trial.licence)
+            took = seconds(shown.report.seconds) if trial.timed else ""
+            facts = (trial.title, took, trial.licence)
             caption = " · ".join(fact for fact in facts if fact)
             add(kept.beside["after"], caption, trial.value, source_type(kept.recipe))
             yield {

@@ -17,7 +17,7 @@ from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_json
 from ganapps.ui.parts import common, cycle, keeping
-from ganapps.ui.parts.before_after import Last
+from ganapps.ui.parts.before_after import LARGE_EXAMPLES, Last
 from ganapps.ui.parts.dials import DIALS
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.sheet import Sheet, Trial
@@ -36,6 +36,7 @@ class TranslateTab(PictureTab):
     shows = ("translate",)
     send = "Send to Translate"
     best = "horse2zebra"
+    given_examples = LARGE_EXAMPLES
 
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(
@@ -176,6 +177,7 @@ class TranslateTab(PictureTab):
                         "",
                         recipe.with_settings(labels={str(style): 1.0}, brush=0),
                         self.weights.path(values),
+                        timed=False,
                     )
                     for style in range(STYLES)
                 ]
