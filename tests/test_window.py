@@ -63,7 +63,18 @@ def test_the_first_visit_shows_faces_without_a_click(faces: Page) -> None:
 
 
 def test_generate_makes_the_seeds_asked_for_and_says_what_it_cost(faces: Page) -> None:
+    faces.evaluate(
+        """() => {
+            window.read = [];
+            const told = document.querySelector(".told[role=status]");
+            const note = () => window.read.push(told.textContent);
+            new MutationObserver(note).observe(told, { childList: true });
+        }"""
+    )
     generate(faces, 3, "1204")
+    faces.wait_for_function("window.read.length")
+    (sentence,) = faces.evaluate("window.read")
+    assert re.fullmatch(r"3 pictures in [\d.]+ s · nothing changed", sentence), "read out once"
     captions = faces.locator("#faces-wall .caption-label").all_inner_texts()
     assert captions == ["seed 1204", "seed 1205", "seed 1206"]
     expect(faces.locator(LINE)).to_contain_text(

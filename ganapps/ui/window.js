@@ -32,9 +32,10 @@
 
   // Every press is answered where the person looks: what it makes is brought into sight, and a refusal stands right under what was pressed.
   const MARGIN = 12, calm = matchMedia("(prefers-reduced-motion: reduce)"), behavior = () => (calm.matches ? "auto" : "smooth");
-  let pressed = null, awaited = false; // what was pressed last; and whether nobody has scrolled since, nor anything come
+  let pressed = null, at = null, awaited = false; // what was pressed last, and where; and whether nobody has scrolled since, nor anything come
   const press = (what) => {
     pressed = what;
+    at = panelOf(what);
     awaited = true;
     panelOf(what)?.querySelectorAll(".answer").forEach((answer) => answer.remove());
   };
@@ -72,8 +73,20 @@
     const { top, bottom } = answer.getBoundingClientRect();
     if (top < 0 || bottom > innerHeight) answer.scrollIntoView({ block: "center", behavior: behavior() });
   };
+  // What a press has made is read out once, in one sentence; its steps are not.
+  const told = document.body.appendChild(Object.assign(document.createElement("div"), { className: "told" }));
+  told.setAttribute("role", "status");
+  const read = (line) => {
+    const sentence = line.firstChild?.textContent.trim();
+    if (!sentence || line.dataset.told === sentence) return;
+    line.dataset.told = sentence;
+    if (panelOf(line) === at) told.textContent = sentence;
+  };
   // Gradio changes what stands there already, classes and words too
-  new MutationObserver(() => document.querySelectorAll("[role=tabpanel] .refusal[role=alert]:not(.moved)").forEach(answered))
+  new MutationObserver(() => {
+    document.querySelectorAll("[role=tabpanel] .refusal[role=alert]:not(.moved)").forEach(answered);
+    document.querySelectorAll("[role=tabpanel] .line.said").forEach(read);
+  })
     .observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"], characterData: true });
 
   // The shelf: faces that were kept and the latest recipes, each a link with a small picture, in this browser only.
