@@ -116,6 +116,17 @@ class FaceFinder(Network):
         """x [1, 3, H, W] in 0..1 -> the faces in it, the surest first."""
 
 
+class StyleEncoder(Network):
+    """Finds the styles of a face in one call: those with which one certain generator draws it."""
+
+    value_range: Values = (-1.0, 1.0)  # of what it takes
+    resolution: int  # the side of what it takes, in pixels
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, 3, resolution, resolution] -> ws [N, num_ws, w_dim] of that generator."""
+
+
 class Tiled(Network):
     """What enlarges pictures, whose numbers are 0 to 1 before and after; and what whoever cuts them
     into tiles must know.
