@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +125,25 @@ class StyleEncoder(Network):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """x [N, 3, resolution, resolution] -> ws [N, num_ws, w_dim] of that generator."""
+
+
+class Reading(NamedTuple):
+    """What is read of faces: their `labels` [N, K]; and `likeness` [N, D], rows of length 1, whose
+    product is large for two pictures of one person.
+    """
+
+    labels: Tensor
+    likeness: Tensor
+
+
+class FaceReader(Network):
+    """Reads faces of one kind, as a generator's stand."""
+
+    names: tuple[str, ...]  # of the labels
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Reading:
+        """x [N, 3, H, W] in -1..1 -> what they show."""
 
 
 class Tiled(Network):

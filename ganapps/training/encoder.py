@@ -45,6 +45,8 @@ class Settings(averaged.Settings):
     pixel_weight: float = 10.0
     feature_weight: float = 0.5
     style_weight: float = 0.1  # of the known styles of made faces, in units of their spread
+    # pictures until the last and dearest part is drawn: before, half the side is compared
+    small: int = 20_000
     plain: int = 40_000  # pictures until features are looked at, which takes twice as long
 
 
@@ -99,7 +101,7 @@ class EncoderTrainer(AveragedTrainer):
         """How far what comes out is from what went in; `portraits` and `made` are root mean squares
         in levels of 255.
         """
-        s, half = self.settings, len(whole)
+        s, half, small = self.settings, len(whole), self.seen < self.settings.small
         known = self.styles(half)
         with torch.no_grad(), precision.quick():
             made = self._drawn(self.generator.every_layer(known)).clamp(-1, 1)
@@ -107,7 +109,8 @@ class EncoderTrainer(AveragedTrainer):
         self.network.train()
         with precision.quick():
             ws = self.network(wanted)
-            drawn = self._drawn(ws)
+            drawn = self.generator.synthesis(ws, "const", -1 if small else None)[-1]
+        wanted = F.avg_pool2d(wanted, 2) if small else wanted
         away = (ws[half:] - known[:, None]) / self.network.spread
         styles = away.square().mean()
         loss = s.pixel_weight * apart(drawn, wanted) + s.style_weight * styles

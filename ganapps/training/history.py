@@ -1,5 +1,5 @@
-"""The sheets of the face generator's training that the Lab shows: python -m ganapps.training.history
---data DIR --states FOLDER
+"""The sheets of the face generator's training that the Lab shows: python -m
+ganapps.training.history --data DIR --states FOLDER
 
 FOLDER holds generators as the training wrote them, each named by how many pictures it had seen
 (500000.safetensors); this project's own history of versions has six of `weights/heads-128`. Each
@@ -22,7 +22,7 @@ from ganapps.training import distances, loop, samples
 from ganapps.training.data import Portraits, load
 from ganapps.training.features import FeatureNetwork
 
-OUT = Path(__file__).resolve().parents[1] / "learning" / "data"
+OUT = Path(__file__).resolve().parents[1] / "ui" / "examples" / "history"
 FACES, COLUMNS, PSI = 16, 8, 0.85
 SIDE = 128  # pixels of a face on a sheet
 COUNT, MEASURED_AT = 500, 64  # faces that are measured, and their side
@@ -69,6 +69,7 @@ def main() -> None:
     labels = load(chosen.data, MEASURED_AT).labels
     eyes = FeatureNetwork("lite2")
     real = distances.pooled(eyes, tensor(load(chosen.data, MEASURED_AT, held_back=True)))
+    chosen.out.mkdir(exist_ok=True)
     listed: list[dict[str, Any]] = []
     for path in sorted(chosen.states.glob("*.safetensors"), key=lambda path: int(path.stem)):
         name = f"heads-{int(path.stem) // 1000}k.webp"
@@ -78,7 +79,7 @@ def main() -> None:
         listed.append({"pictures": int(path.stem), "sheet": name, **found})
         print(json.dumps(listed[-1]), flush=True)
     text = ",\n".join(f"  {json.dumps(one)}" for one in listed)
-    (chosen.out / "heads-history.json").write_text(f"[\n{text}\n]\n")
+    (chosen.out / "heads.json").write_text(f"[\n{text}\n]\n")
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "invert",
-        ("picture", "model", "steps", "space", "points"),
+        ("picture", "model", "steps", "space", "points", "precision", "weights", *FORMAT, "start"),
         "Streams: answers while the face is looked for, the last one with the picture.",
         'The PNG file with its recipe inside, and {"recipe", "report", "figures"}: "error" is how '
         'far the face is from the picture, "styles" is the face as text, "points" are those used.',

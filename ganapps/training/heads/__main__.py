@@ -4,7 +4,7 @@
 Run it again to go on after a stop; a picture that is there already is kept. One processor core
 renders about 45 pictures a minute; for more, start one process a core with `--part 0/2` and `--part
 1/2` into the same folder, and `--pack` when all are done. `--day 1` renders the same people in
-other poses, clothes and light as NNNNNN-1.jpg, for what learns who is who (`ganapps.training.reader`).
+other poses, clothes and light as NNNNNN-1.jpg, for what learns who is who.
 """
 
 from __future__ import annotations
