@@ -31,8 +31,8 @@ class Entry:
 
 @cache
 def entries(kind: str = "directions") -> tuple[Entry, ...]:
-    """All of a kind that ship: "directions" or "encoders". The file is ours: a slip in it is an
-    error of the program.
+    """All of a kind that ship: "directions", "encoders" or "readers". The file is ours: a slip in
+    it is an error of the program.
     """
     listed = tomllib.loads(TABLE.read_text(encoding="utf-8")).get(kind, [])
     return tuple(Entry(**{**entry, "generators": tuple(entry["generators"])}) for entry in listed)

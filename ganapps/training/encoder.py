@@ -46,8 +46,8 @@ class Settings(averaged.Settings):
     feature_weight: float = 0.5
     style_weight: float = 0.1  # of the known styles of made faces, in units of their spread
     # pictures until the last and dearest part is drawn: before, half the side is compared
-    small: int = 20_000
-    plain: int = 40_000  # pictures until features are looked at, which takes twice as long
+    small: int = 9_000
+    plain: int = 14_000  # pictures until features are looked at, which takes twice as long
 
 
 class EncoderTrainer(AveragedTrainer):
@@ -187,7 +187,7 @@ def apart(drawn: Tensor, wanted: Tensor) -> Tensor:
 
 
 def main() -> None:
-    chosen = loop.arguments("Train the encoder of heads.", pictures=100_000)
+    chosen = loop.arguments("Train the encoder of heads.", pictures=18_000)
     generator = read_generator(GENERATOR)
     portraits = data.load(chosen.data, generator.settings["img_resolution"])
     trainer = EncoderTrainer(portraits, generator, Settings(), chosen.pictures)

@@ -3,8 +3,9 @@
 Nothing is trained by steps: the first blocks of EfficientNet-Lite0 stay as they are, and two linear
 maps are found in closed form. Labels by a ridge regression on portraits and made faces; likeness by
 Fisher's discriminant (1936), which finds what differs most between people and least between the
-days of one. DIR of `--days` holds people of other days (`ganapps.training.heads --day 1`); the
-generator adds faces of one z whose labels of pose, light, clothes and expression differ.
+days of one. Its people are made: faces of one z whose labels of pose, light, clothes and expression
+differ. It is measured on rendered ones that were held back, whose other days DIR of `--days` holds
+(`ganapps.training.heads --day 1`).
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ from ganapps.training.labels import MIRRORED, NAMES
 
 NAME = "heads.reader.safetensors"
 CHUNK = 50
-MADE, PEOPLE, DAYS = 4000, 1500, 3  # made faces to read; made people, and their days
+MADE, PEOPLE, DAYS = 2000, 1500, 3  # made faces to read; made people, and their days
 HELD_BACK = 300  # made people to measure with
 PSI = (0.7, 1.0)
 RIDGE = 3000.0
 LIKENESS = 48  # numbers that say who it is
-SHRINKS = 0.3  # of the mean variance that is added to each within one person
+SHRINKS = (
+    1.0  # times the mean variance within one person is added to each: few people, many numbers
+)
 # labels that change from day to day; the others are the person
 OF_THE_DAY = [
     NAMES.index(name)
@@ -82,12 +85,16 @@ def planes(pictures: np.ndarray) -> Tensor:
 
 
 def of_portraits(network: HeadReader, portraits: data.Portraits) -> Crowd:
-    """The portraits and their mirror images."""
-    x, labels = planes(portraits.pictures), torch.from_numpy(portraits.labels)
-    who = torch.from_numpy(portraits.indices)
-    seen = torch.cat([described(network, x), described(network, x.flip(3))])
-    labels = torch.cat([labels, labels * torch.from_numpy(MIRRORED)])
-    return Crowd(seen, torch.cat([who, who]), labels)
+    """The portraits."""
+    seen = described(network, planes(portraits.pictures))
+    return Crowd(seen, torch.from_numpy(portraits.indices), torch.from_numpy(portraits.labels))
+
+
+def mirrored(network: HeadReader, portraits: data.Portraits) -> Crowd:
+    """Their mirror images."""
+    seen = described(network, planes(portraits.pictures).flip(3))
+    labels = torch.from_numpy(portraits.labels * MIRRORED)
+    return Crowd(seen, torch.from_numpy(portraits.indices), labels)
 
 
 def of_days(network: HeadReader, folder: Path) -> Crowd:
@@ -127,26 +134,22 @@ def ridge(seen: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return weight, centre - weight @ mean
 
 
-def discriminant(crowds: list[Crowd]) -> tuple[Tensor, Tensor]:
+def discriminant(crowd: Crowd) -> tuple[Tensor, Tensor]:
     """Weight [LIKENESS, SEEN] and bias: the ways in which people differ most, measured by how much
-    one differs from day to day. Each crowd counts around its own mean.
+    one differs from day to day.
     """
-    centred = [_without_mean(crowd.seen) for crowd in crowds]
-    every = torch.cat(centred)
-    spread = every.std(0) + 1e-5
-    within = torch.cat(
-        [_apart_from_own_mean(x / spread, crowd.who) for x, crowd in zip(centred, crowds)]
-    )
+    mean, spread = crowd.seen.mean(0), crowd.seen.std(0) + 1e-5
+    every = (crowd.seen - mean) / spread
+    within = _apart_from_own_mean(every, crowd.who)
     inside = within.T @ within / len(within)
     inside += SHRINKS * inside.diagonal().mean() * torch.eye(len(inside))
-    whole = (every / spread).T @ (every / spread) / len(every)
     root = torch.linalg.cholesky(inside)
-    white = torch.linalg.solve_triangular(root, whole, upper=False)
+    white = torch.linalg.solve_triangular(root, every.T @ every / len(every), upper=False)
     white = torch.linalg.solve_triangular(root, white.T, upper=False)
     sizes, ways = torch.linalg.eigh(white)
-    best = ways[:, -LIKENESS:].flip(1) * (1 - 1 / sizes[-LIKENESS:].flip(0)).clamp(min=0).sqrt()
+    # a way counts by how much of it is between people
+    best = ways[:, -LIKENESS:] * (1 - 1 / sizes[-LIKENESS:]).clamp(min=0).sqrt()
     weight = torch.linalg.solve_triangular(root.T, best, upper=True).T / spread
-    mean = torch.stack([crowd.seen.mean(0) for crowd in crowds]).mean(0)
     return weight, -weight @ mean
 
 
@@ -157,15 +160,21 @@ def area(alike: Tensor, strangers: Tensor) -> float:
     return float((ranks.sum() - len(alike) * (len(alike) + 1) / 2) / (len(alike) * len(strangers)))
 
 
-def separation(likeness: Tensor, who: Tensor, kind: Tensor) -> tuple[float, float]:
-    """`area` over all pairs of rows [N, D], and over strangers of one `kind` [N] only."""
+def separation(likeness: Tensor, who: Tensor, kind: Tensor) -> dict[str, float]:
+    """How well rows [N, D] tell who is who: `area` over all pairs and over `close` strangers, those
+    of one `kind` [N]; and the median likeness of one person's days and of strangers.
+    """
     products = likeness @ likeness.T
     pairs = torch.ones_like(products, dtype=torch.bool).triu(1)
     same = who[:, None] == who
-    alike = products[pairs & same]
-    strangers = products[pairs & ~same]
+    alike, strangers = products[pairs & same], products[pairs & ~same]
     close = products[pairs & ~same & (kind[:, None] == kind)]
-    return area(alike, strangers), area(alike, close)
+    return {
+        "area": area(alike, strangers),
+        "close": area(alike, close),
+        "alike": float(alike.median()),
+        "strangers": float(strangers.median()),
+    }
 
 
 def read_share(network: HeadReader, crowd: Crowd) -> Tensor:
@@ -175,21 +184,19 @@ def read_share(network: HeadReader, crowd: Crowd) -> Tensor:
     return 1 - wrong / (crowd.labels - crowd.labels.mean(0)).square().sum(0).clamp(min=1e-8)
 
 
-def fit(network: HeadReader, labelled: list[Crowd], groups: list[Crowd]) -> None:
+def fit(network: HeadReader, labelled: list[Crowd], several: Crowd) -> None:
     """Set both maps: labels from portraits and made faces, likeness from people of several days."""
     known = [crowd.labels for crowd in labelled if crowd.labels is not None]
     weight, bias = ridge(torch.cat([crowd.seen for crowd in labelled]), torch.cat(known))
     network.labels.weight.copy_(weight)
     network.labels.bias.copy_(bias)
-    weight, bias = discriminant(groups)
+    weight, bias = discriminant(several)
     network.likeness.weight.copy_(weight)
     network.likeness.bias.copy_(bias)
 
 
 def together(first: Crowd, others: Crowd) -> Crowd:
-    """Rendered people of `first` of whom there are other days, on all of their days; mirror images
-    are days of their own.
-    """
+    """Rendered people of `first` of whom there are other days, on all of their days."""
     known, there = set(first.who.tolist()), set(others.who.tolist())
     own = torch.tensor([who in there for who in first.who.tolist()])
     other = torch.tensor([who in known for who in others.who.tolist()])
@@ -205,11 +212,11 @@ def report(network: HeadReader, portraits: Crowd, days: Crowd, made: Crowd) -> N
     descriptions = {int(who): people.describe(int(who)) for who in days.who}
     named = [(descriptions[who]["sex"], descriptions[who]["hair"]) for who in days.who.tolist()]
     kinds = torch.tensor([sorted(set(named)).index(name) for name in named])
-    likeness = nn.functional.normalize(network.likeness(days.seen), dim=1)
-    count = len(days.who.unique())
-    print(f"{count} rendered people: {separation(likeness, days.who, kinds)}")
-    likeness = nn.functional.normalize(network.likeness(made.seen), dim=1)
-    print("made people:", separation(likeness, made.who, torch.zeros(len(made.who))))
+    for title, crowd, kind in (("rendered", days, kinds), ("made", made, made.who * 0)):
+        likeness = nn.functional.normalize(network.likeness(crowd.seen), dim=1)
+        told = separation(likeness, crowd.who, kind)
+        count = len(crowd.who.unique())
+        print(f"{count} {title} people:", {name: round(value, 3) for name, value in told.items()})
 
 
 def write(network: HeadReader, path: Path) -> None:
@@ -217,10 +224,6 @@ def write(network: HeadReader, path: Path) -> None:
     tensors = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
     save_file(tensors, path, metadata={"names": json.dumps(NAMES), "license": "Apache-2.0"})
     path.chmod(0o644)
-
-
-def _without_mean(x: Tensor) -> Tensor:
-    return x - x.mean(0)
 
 
 def _apart_from_own_mean(x: Tensor, who: Tensor) -> Tensor:
@@ -240,15 +243,14 @@ def main() -> None:
     torch.manual_seed(0)
     network, generator = eyes(), read_generator(GENERATOR)
     learned, held_back = (data.load(chosen.data, SIDE, held_back=which) for which in (False, True))
-    portraits = of_portraits(network, learned)
+    portraits = [of_portraits(network, learned), mirrored(network, learned)]
     made = of_made(network, generator, learned.labels, MADE, 1, seed=1)
     crowd = of_made(network, generator, learned.labels, PEOPLE, DAYS, seed=2)
-    days = of_days(network, chosen.days)
-    fit(network, [portraits, made, crowd], [together(portraits, days), crowd])
+    fit(network, [*portraits, made, crowd], crowd)
     write(network, chosen.out / NAME)
     first = of_portraits(network, held_back)
     others = of_made(network, generator, learned.labels, HELD_BACK, DAYS, seed=3)
-    report(network, first, together(first, days), others)
+    report(network, first, together(first, of_days(network, chosen.days)), others)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ each layer as Richardson 2021 ("Encoding in Style"), as steps from the average f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -80,7 +80,7 @@ class FaceEncoder(StyleEncoder):
         return self.average + steps * self.spread
 
 
-def build(tensors: Mapping[str, Tensor]) -> FaceEncoder:
+def build(tensors: dict[str, Tensor]) -> FaceEncoder:
     """The encoder of tensors as `ganapps.training.encoder` writes them, float32; sizes are read
     from the shapes. Raises ValueError that names a tensor that is missing or of the wrong shape.
     """
@@ -90,5 +90,10 @@ def build(tensors: Mapping[str, Tensor]) -> FaceEncoder:
         widths.append(len(tensors[name]))
     num_ws = len(tensors["last.bias"]) // w_dim
     network = FaceEncoder(widths, len(tensors["narrow.bias"]), num_ws, w_dim)
-    load_strictly(network, tensors)
-    return channels_last(network.eval().requires_grad_(False))
+    # how many batches the norms have seen means nothing any more
+    counts = {
+        name: tensor
+        for name, tensor in network.state_dict().items()
+        if name.endswith("num_batches_tracked")
+    }
+    return channels_last(load_strictly(network, tensors | counts))
