@@ -35,6 +35,8 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "models.hub": ({"models.catalog", "models.hub", "errors"}, {"huggingface_hub"}),
     "models.formats": ({"models.formats", "errors"}, {"torch", "safetensors"}),
     "models.directions": ({"models.formats", "models.hub", "models.catalog"}, set()),
+    "models.encoder": ({"models.directions", "networks"}, set()),
+    "models.face_reader": ({"models.directions", "networks"}, set()),
     "models.finder": ({"models.formats", "models.hub", "models.catalog", "networks"}, set()),
     "models.own_file": ({"models.catalog", "models.hub", "errors"}, set()),
     "models.runtime": ({"models", "networks", "device", "errors"}, {"torch"}),

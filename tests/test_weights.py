@@ -26,7 +26,10 @@ ROWS = {row.id: row for row in catalog.load(networks.NAMES, own="").values()}
 SHIPPED = [(row, source) for row in ROWS.values() for source in row.sources if source.repo is None]
 CARDS = (WEIGHTS / "README.md").read_text(encoding="utf-8")
 PAPERS = {"README.md", "NOTICE", "catalog.toml", "golden.json", "doctor.png", "quality.toml"}
-PAPERS |= {"directions.toml", *(entry.file for entry in directions.entries())}
+MADE_FOR = [
+    one for kind in ("directions", "encoders", "readers") for one in directions.entries(kind)
+]
+PAPERS |= {"directions.toml", *(entry.file for entry in MADE_FOR)}
 PAPERS |= {finder.FILE}
 
 
@@ -81,6 +84,17 @@ def test_a_model_has_the_hash_that_its_row_and_its_card_say(row: Checkpoint, sou
 )
 def test_labels_have_the_hash_that_their_row_says(row: Checkpoint):
     assert row.labels_sha256 == digest(WEIGHTS / row.labels)
+
+
+@pytest.mark.parametrize("entry", MADE_FOR, ids=lambda entry: entry.file)
+def test_what_is_made_for_a_generator_has_its_hash_its_card_and_a_generator(
+    entry: directions.Entry,
+) -> None:
+    assert entry.sha256 == digest(WEIGHTS / entry.file)
+    assert f"**`{entry.file}`**" in CARDS
+    assert set(entry.generators) & {
+        source.sha256 for row in ROWS.values() for source in row.sources
+    }
 
 
 def changed(folder: Path, name: str) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -114,6 +114,36 @@ class FaceFinder(Network):
     @abstractmethod
     def find(self, x: Tensor) -> list[FoundFace]:
         """x [1, 3, H, W] in 0..1 -> the faces in it, the surest first."""
+
+
+class StyleEncoder(Network):
+    """Finds the styles of a face in one call: those with which one certain generator draws it."""
+
+    value_range: Values = (-1.0, 1.0)  # of what it takes
+    resolution: int  # the side of what it takes, in pixels
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, 3, resolution, resolution] -> ws [N, num_ws, w_dim] of that generator."""
+
+
+class Reading(NamedTuple):
+    """What is read of faces: their `labels` [N, K]; and `likeness` [N, D], rows of length 1, whose
+    product is large for two pictures of one person.
+    """
+
+    labels: Tensor
+    likeness: Tensor
+
+
+class FaceReader(Network):
+    """Reads faces of one kind, as a generator's stand."""
+
+    names: tuple[str, ...]  # of the labels
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Reading:
+        """x [N, 3, H, W] in -1..1 -> what they show."""
 
 
 class Tiled(Network):

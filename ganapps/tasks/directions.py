@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ganapps.errors import UserError
-from ganapps.networks.contracts import StyleGenerator
+from ganapps.networks.contracts import FaceReader, StyleGenerator
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.readings import Reader
 
@@ -41,10 +41,13 @@ class Direction:
 
 @dataclass(frozen=True)
 class Known:
-    """What ships for one generator: `steps` by "w.NAME" and "z.NAME", and perhaps a reader."""
+    """What ships for one generator: `steps` by "w.NAME" and "z.NAME", perhaps a reader of what
+    moved, and one of whole faces.
+    """
 
     steps: Mapping[str, Tensor] = field(default_factory=dict)
     reader: Reader | None = None
+    faces: FaceReader | None = None
 
     @property
     def names(self) -> dict[str, str]:
@@ -52,8 +55,11 @@ class Known:
         return {name.partition(".")[2]: name for name in sorted(self.steps, reverse=True)}
 
 
-def known(parts: Sequence[tuple[Mapping[str, Tensor], Mapping[str, str]]]) -> Known:
-    """Of the files' tensors and settings."""
+def known(
+    parts: Sequence[tuple[Mapping[str, Tensor], Mapping[str, str]]],
+    faces: FaceReader | None = None,
+) -> Known:
+    """Of the files' tensors and settings, and the reader of whole faces."""
     steps: dict[str, Tensor] = {}
     reader = None
     for tensors, settings in parts:
@@ -61,7 +67,7 @@ def known(parts: Sequence[tuple[Mapping[str, Tensor], Mapping[str, str]]]) -> Kn
         if "reader.weight" in tensors:
             names = tuple(json.loads(settings["reads"]))
             reader = Reader(tensors["reader.weight"].float(), names, int(settings["side"]))
-    return Known(steps, reader)
+    return Known(steps, reader, faces)
 
 
 class Way(NamedTuple):

@@ -73,7 +73,9 @@ def edit(
 
     Directions are those of the model's labels, those that ship for it, the principal components of
     its styles (`pca-1`, ...) and its layers' own (`sefa-1`, ...). Where a reader of pictures ships
-    for the model, the figures say what each edit alone moved, and `beside` is the face before.
+    for the model, the figures say what each edit alone moved, and `beside` is the face before;
+    where a reader of whole faces ships, `likeness`, how alike both are in whom they show (1: the
+    same, 0: strangers), and `shows`, what it reads in the face.
     """
     network = styled(network)
     make = Maker(network, device, labels_of_model, labels, noise)
@@ -91,6 +93,10 @@ def edit(
     figures: dict[str, Any] = {"styles": packed(ws)}
     if moved:
         figures["moved"] = {called.get(name, name): told for name, told in moved.items()}
+    faces = found.known.faces
+    if before is not None and faces is not None:
+        figures["likeness"] = readings.likeness(faces, before, x)
+        figures["shows"] = readings.shows(faces, labels_of_model, x) if labels_of_model else {}
     beside = {} if before is None else {"before": from_tensor(before, network.value_range)[0]}
     caption = ", ".join(f"{called.get(name, name)} {far:+g}" for name, far in moves.items())
     (picture,) = from_tensor(x, network.value_range)

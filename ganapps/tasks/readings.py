@@ -1,14 +1,22 @@
-"""What changed between two faces, in words: a linear reading of labels from their pixels."""
+"""What changed between two faces, in words: a linear reading of labels from their pixels; and where
+a reader of whole faces ships, what a face shows, and whether it is still the same person.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ganapps.networks.contracts import FaceReader, Reading
+from ganapps.tasks.labels import Labels
+
 LEAST = 0.1  # of a label's whole way: less is not worth a word
+UNSAID = ("gender", "ancestry")  # nobody is sorted by them
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,29 @@ class Reader:
 
     def _pixels(self, x: Tensor) -> Tensor:
         return F.adaptive_avg_pool2d(x.float().clamp(-1, 1), self.side).flatten(1)
+
+
+def likeness(reader: FaceReader, before: Tensor, after: Tensor) -> float:
+    """How alike two pictures [1, 3, H, W] in -1..1 are in whom they show: 1 is the same picture, 0
+    what strangers are on average. One rendered person on two days has 0.7.
+    """
+    one, other = _read(reader, before).likeness, _read(reader, after).likeness
+    return round(float((one * other).sum()), 2)
+
+
+def shows(reader: FaceReader, table: Labels, x: Tensor) -> dict[str, Any]:
+    """What a picture [1, 3, H, W] in -1..1 shows, in the words that set it; nothing where the
+    reader reads other labels.
+    """
+    if reader.names != table.names:
+        return {}
+    told = table.told(_read(reader, x).labels[0].numpy())
+    return {name: value for name, value in told.items() if name not in UNSAID}
+
+
+def _read(reader: FaceReader, x: Tensor) -> Reading:
+    with torch.no_grad():
+        return reader(x.float().clamp(-1, 1).cpu())
 
 
 def along(changed: Mapping[str, float], way: Mapping[str, float]) -> float | None:

@@ -36,7 +36,8 @@ class Task:
     other kinds of models that can do it, if not as their own work. `trial` are settings of a short
     run that shows whether a model works. `directed`: behind the labels its function takes the
     directions that ship for the model. `finds`: behind the labels it takes the network that finds
-    faces.
+    faces. `encodes`: behind those it takes the encoder that ships for the model, None where none
+    does.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Task:
     trial: Mapping[str, Any] = field(default_factory=dict)
     directed: bool = False
     finds: bool = False
+    encodes: bool = False
 
     @property
     def settings(self) -> Mapping[str, Declared]:

@@ -165,7 +165,8 @@ ENDPOINTS = (
         ("seed", "edits", "hold", "model", "psi", "labels", "styles", "names"),
         "Streams: one answer.",
         'The PNG file with its recipe inside, and {"recipe", "report", "figures"}: "styles" is the '
-        'face as text, "moved" says what each edit alone moved by how much of its whole way.',
+        'face as text, "moved" says what each edit alone moved by how much of its whole way, '
+        '"likeness" whether it is still the same person (1: the same, 0: strangers).',
     ),
     Endpoint(
         "drag",
@@ -176,7 +177,7 @@ ENDPOINTS = (
     ),
     Endpoint(
         "invert",
-        ("picture", "model", "steps", "space", "points"),
+        ("picture", "model", "steps", "space", "points", "precision", "weights", *FORMAT, "start"),
         "Streams: answers while the face is looked for, the last one with the picture.",
         'The PNG file with its recipe inside, and {"recipe", "report", "figures"}: "error" is how '
         'far the face is from the picture, "styles" is the face as text, "points" are those used.',

@@ -12,7 +12,7 @@ from typing import Any
 from ganapps.errors import Message, WeightsError
 from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
-from ganapps.models import finder
+from ganapps.models import encoder, face_reader, finder
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.directions import for_generator
 from ganapps.models.runtime import Runtime
@@ -45,6 +45,8 @@ class Here:
             known.append(directions_of(job.located.sha256))
         if task.finds:
             known.append(finder.shipped())
+        if task.encodes:
+            known.append(encoder.of_generator(job.located.sha256))
         given = {**job.recipe.settings, **job.drawn}
         stream = task.function(network, device, *known, *job.uploads, **given)
         report = Report(
@@ -140,7 +142,8 @@ def directions_of(sha256: str | None) -> directions.Known:
     for a damaged file.
     """
     shipped = for_generator(sha256)
-    return directions.known([(contents.tensors, contents.settings) for contents in shipped])
+    parts = [(contents.tensors, contents.settings) for contents in shipped]
+    return directions.known(parts, face_reader.of_generator(sha256))
 
 
 def _once(changes: tuple[Message, ...]) -> Iterator[Message]:

@@ -3,7 +3,8 @@
 
 Run it again to go on after a stop; a picture that is there already is kept. One processor core
 renders about 45 pictures a minute; for more, start one process a core with `--part 0/2` and `--part
-1/2` into the same folder, and `--pack` when all are done.
+1/2` into the same folder, and `--pack` when all are done. `--day 1` renders the same people in
+other poses, clothes and light as NNNNNN-1.jpg, for what learns who is who.
 """
 
 from __future__ import annotations
@@ -19,22 +20,25 @@ from pathlib import Path
 SHARD = 1000
 
 
-def render(out: Path, assets: Path, wanted: range, seed: int, size: int, samples: int) -> None:
-    """Pictures `wanted` of the data set `seed` as OUT/NNNNNN.jpg, each with its description beside
-    it as .json.
+def render(
+    out: Path, assets: Path, wanted: range, seed: int, size: int, samples: int, day: int = 0
+) -> None:
+    """Pictures `wanted` of the data set `seed` as OUT/NNNNNN.jpg (on another `day` NNNNNN-D.jpg),
+    each with its description beside it as .json.
     """
     studio = None
     for index in wanted:
-        picture, description = out / f"{index:06}.jpg", out / f"{index:06}.json"
+        name = f"{index:06}-{day}" if day else f"{index:06}"
+        picture, description = out / f"{name}.jpg", out / f"{name}.json"
         if description.exists():
             continue
         # Blender takes a second to import and a process to itself: only when there is something to
         # render.
-        from ganapps.training.heads.people import describe
+        from ganapps.training.heads.people import on_another_day
         from ganapps.training.heads.studio import Studio
 
         studio = studio or Studio(assets, size, samples)
-        person = describe(index, seed)
+        person = on_another_day(index, day, seed)
         studio.render(person).save(picture, quality=95, subsampling=0)
         finished = description.with_suffix(f".{os.getpid()}")
         finished.write_text(json.dumps({"file": picture.name} | person))
@@ -73,6 +77,7 @@ def main() -> None:
     parser.add_argument("--end", type=int, required=True)
     parser.add_argument("--part", default="0/1", help="K/N: every N-th picture, from the K-th on")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--day", type=int, default=0, help="0: as in the data set")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--samples", type=int, default=24, help="light paths a pixel")
     parser.add_argument(
@@ -90,6 +95,7 @@ def main() -> None:
         chosen.seed,
         chosen.size,
         chosen.samples,
+        chosen.day,
     )
 
 

@@ -153,6 +153,17 @@ KINDER = Rules(
 )
 KINDER_FROM = 5000
 FRIENDLY = ("eyebrows/eyebrows-angle", "mouth/mouth-angles")
+# What changes from one day to another: all that `_expression`, `_pose`, `_clothes`, `_light` and
+# `_kind_light` draw, and where somebody looks.
+OF_THE_DAY = (
+    *("gaze_x", "gaze_y", "smile", "mouth_open", "brows_up", "expression"),
+    *("yaw", "pitch", "roll", "body_yaw", "distance", "zoom", "shift"),
+    *("shirt", "shirt_hsv", "shirt_n", "glasses"),
+    *("light", "light_az", "light_el", "light_temp", "contrast", "exposure", "background"),
+    *("noise_seed", "fill", "fill_az", "fill_el", "eye_gloss", "eye_white"),
+)
+OTHER_DAYS = 1_000_000  # so many indices further are those whose days are borrowed
+YEARS = 8.0  # that somebody is older or younger on another day, at most
 
 
 def describe(index: int, seed: int = 0) -> Description:
@@ -180,6 +191,19 @@ def describe(index: int, seed: int = 0) -> Description:
     if chance.rules.kind_to_eyes:
         _kind_light(person, chance)
     return person
+
+
+def on_another_day(index: int, day: int, seed: int = 0) -> Description:
+    """The person of that index, with another's expression, pose, clothes and light; some years
+    older or younger, hair and all else as ever. `day` 0 is the picture of `describe`.
+    """
+    person = describe(index, seed)
+    if day == 0:
+        return person
+    other = describe(OTHER_DAYS * day + index, seed)
+    years = np.random.default_rng([seed, index, day]).uniform(-YEARS, YEARS)
+    age = round(float(np.clip(person["age"] + years, 18, 75)), 1)
+    return person | {name: other[name] for name in OF_THE_DAY} | {"age": age, "day": day}
 
 
 class _Chance:

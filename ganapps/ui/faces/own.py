@@ -33,6 +33,7 @@ class Own(Section):
             with gr.Column(min_width=260):
                 self.steps = made(declared["steps"], "faces-own")
                 self.space = made(declared["space"], "faces-own")
+                self.start = made(declared["start"], "faces-own", value="encoder")
                 self.points = gr.Textbox(
                     "",
                     label=t("Five points"),
@@ -69,7 +70,7 @@ class Own(Section):
             self.deleted, {self.upload, self.pair}, [self.upload, *filled], **common.QUIET
         )
         self.upload.change(lambda: "", None, self.points, **common.QUIET)
-        asked = {*self.given, self.upload, self.steps, self.space, self.points}
+        asked = {*self.given, self.upload, self.steps, self.space, self.start, self.points}
         return [self.go.click(self.searched, asked, filled, **common.BUSY)]
 
     def searched(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
@@ -82,7 +83,12 @@ class Own(Section):
         except UserError as e:
             yield {self.line: common.refusal(e, lang)}
             return
-        settings = {"steps": values[self.steps], "space": values[self.space], "points": points}
+        settings = {
+            "steps": values[self.steps],
+            "space": values[self.space],
+            "start": values[self.start],
+            "points": points,
+        }
         yield self.tab.busy(True) | {self.pair: None}
         recipe = self.recipe("invert", values, settings)
         for seen in self.run(recipe, values, lang, [values[self.upload]]):

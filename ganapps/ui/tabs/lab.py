@@ -18,6 +18,7 @@ from ganapps.recipe import Recipe, from_json
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, lab_presets, lab_stage, progress
 from ganapps.ui.parts.lab_form import LabForm
+from ganapps.ui.parts.lab_history import History
 from ganapps.ui.parts.lab_play import Play
 from ganapps.ui.parts.prices import price_line
 from ganapps.ui.parts.tab import Tab
@@ -36,6 +37,7 @@ class LabTab(Tab):
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]] = ()) -> None:
         super().__init__(engine, receivers)
         self.form = LabForm(engine)
+        self.history = History()
         self.plays: dict[str | None, Play] = {}  # by session: the last one, for its film
         with gr.Row(elem_classes="room lab"):
             with gr.Column(elem_classes="panel"):
@@ -76,6 +78,7 @@ class LabTab(Tab):
             self.make_restore()
         self.film = gr.HTML(elem_id="learn-film")
         self.charts = gr.HTML(lab_stage.curves("en"), elem_id="learn-charts")
+        self.history.make()
         self.link = gr.State("")
 
     # -- what happens when
@@ -96,6 +99,7 @@ class LabTab(Tab):
         ]
         common.stops(self.stop, runs, self.stopped, None, self._running)
         form.listen(self.sentence)
+        self.history.listen()
         gr.on(
             [widget.change for widget in form.prices],
             self.priced,
@@ -153,7 +157,7 @@ class LabTab(Tab):
     def opening_outputs(self) -> list:
         """What `opened` fills."""
         there = {self.saved, self.curves, self.generator, self.stage, self.charts, self.link}
-        return list({*self.filling_outputs, *there, self.price})
+        return list({*self.filling_outputs, *there, self.price, self.history.sheet})
 
     def opened(self, request: gr.Request) -> dict:
         """The words in the visitor's language, and the game of the link, or the first preset."""
@@ -168,6 +172,7 @@ class LabTab(Tab):
             self.price: price_line(self.engine.price(recipe), lang),
             self.link: recipe.to_link(),
             **self._files(None, None, None, lang),
+            **self.history.opened(lang),
         }
         try:
             linked = self.linked(dict(request.query_params))
