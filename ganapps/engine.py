@@ -36,8 +36,8 @@ from ganapps.tasks import (
     resample,
 )
 from ganapps.tasks.table import TASKS, worded
-from ganapps.workers import Job, Rehearsal, Worker, signals, zerogpu
-from ganapps.workers.here import Here, directions_of, labels_of
+from ganapps.workers import Job, Rehearsal, Standing, Worker, chosen, signals, zerogpu
+from ganapps.workers.here import Here, alone, directions_of, labels_of
 
 FACE = labels.FACE  # what a StarGAN without names of its own sets on a face
 
@@ -70,17 +70,23 @@ LOOKS_A_SECOND = 8  # in a film of the Lab
 class Engine:
     """Everything that makes pictures goes through `run`; what crosses it is plain data."""
 
-    def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
+    def __init__(self, runtime: Runtime, ledger: Ledger, elsewhere: Standing | None = None) -> None:
+        """`elsewhere`: what computes, where it is not this process."""
         self.runtime, self.ledger = runtime, ledger
         self.rehearsed: dict[
             str, Any
         ] = {}  # what rehearsal.py measured of a model, in this process
         self._tables: dict[str, labels.Labels | None] = {}  # of the catalogue's models
         self._sizes: dict[str, int | None] = {}  # what the Hub said of models whose row does not
-        self.worker: Worker = Here(runtime)
+        self.worker: Worker = elsewhere or Here(runtime)
         if zerogpu.given():
             self.worker = zerogpu.ZeroGPU(partial(_alone, runtime), ledger, self._expected)
+        self.device_title = elsewhere.title if elsewhere else runtime.device.title
         self._on_device = self.worker.steps
+
+    def close(self) -> None:
+        """Whatever computes ends: nothing can be run any more."""
+        self.worker.close()
 
     def run(
         self,
@@ -431,11 +437,6 @@ class Engine:
         """Is the model's file on this disk already?"""
         return checkpoint is NEW or hub.here(checkpoint) is not None
 
-    @property
-    def device_title(self) -> str:
-        """The device for people: `CPU`, or the GPU's name."""
-        return self.runtime.device.title
-
     def hub_answers(self) -> bool:
         """Does the Hub answer (asked at most once a minute)? Never asked when offline."""
         return not self.runtime.offline and hub.reachable()
@@ -489,7 +490,7 @@ class Engine:
 
     def _key(self, recipe: Recipe) -> str:
         """What ran where; a texture's price is its own, for more than the texture is enlarged."""
-        parts = [recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision]
+        parts = [recipe.task, recipe.checkpoint, self.device_title, recipe.precision]
         parts += [recipe.settings.get(name) or "" for name in TASKS[recipe.task].others]
         if recipe.settings.get("tileable"):
             parts.append("tileable")
@@ -498,7 +499,7 @@ class Engine:
 
 def worker(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Here:
     """What computes, for a process of its own (`workers.spawned`). Raises UserError as `start`."""
-    return Here(runtime.start(device, offline, own_catalog))
+    return alone(device, offline, own_catalog)
 
 
 def _alone(runtime: Runtime) -> Here:
@@ -510,12 +511,16 @@ def start(
     device: str = "auto",
     offline: bool = False,
     own_catalog: str | None = None,
+    workers: str = "",
 ) -> Engine:
-    """An engine for this machine. Raises UserError for a device that is not there, a faulty
-    catalogue, or a proxy that can't be used.
+    """An engine for this machine; of several devices (`cuda:0,cuda:1`) each computes in a process
+    of its own, and `workers` may name others (`ray`). Raises UserError for a device that is not
+    there, a faulty catalogue, or a proxy that can't be used.
     """
     proxies.settle(offline)
-    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
+    elsewhere = chosen.elsewhere(device, offline, own_catalog, workers)
+    front = runtime.start("cpu" if elsewhere else device, offline, own_catalog)
+    return Engine(front, Ledger(folder() / "prices.json"), elsewhere)
 
 
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
