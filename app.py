@@ -46,7 +46,18 @@ def flags() -> argparse.ArgumentParser:
         type=_seconds,
         help="a run that takes longer ends as Stop does (default: none)",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1, mps")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        help="auto, cpu, cuda, cuda:1, mps; several with commas (cuda:0,cuda:1), a process each",
+    )
+    parser.add_argument(
+        "--workers",
+        metavar="ray[:ADDRESS]",
+        default="",
+        help="compute on a Ray cluster: ray starts one here, ray:auto joins the one of this "
+        "machine, ray:HOST:PORT another (docs/serving.md)",
+    )
     parser.add_argument(
         "--offline", action="store_true", help="never ask the Hub; only models that are here"
     )
@@ -112,7 +123,8 @@ def main() -> None:
         temporary.settle()
         from ganapps import engine, ui
 
-        window = ui.build(engine.start(options.device, options.offline), options.time_limit)
+        own = engine.start(options.device, options.offline, workers=options.workers)
+        window = ui.build(own, options.time_limit)
     except UserError as e:
         sys.exit(str(e))
     hosts = ui.known_hosts(options.host, options.host_name, options.share)
@@ -126,6 +138,8 @@ def main() -> None:
         )
     except OSError as e:
         sys.exit(f"Port {options.port} can't be used: {e}. Choose another one with --port.")
+    finally:
+        own.close()
 
 
 if __name__ == "__main__":

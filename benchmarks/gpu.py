@@ -244,7 +244,7 @@ def main() -> None:
     began = time.perf_counter()
     gpu, cpu = (door.start(name, offline=True) for name in (options.device, "cpu"))
     table = Table()
-    print(f"{gpu.runtime.device.title}, torch {torch.__version__}\n")
+    print(f"{gpu.device_title}, torch {torch.__version__}\n")
     print("| what | found | |\n|---|---|---|")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -117,6 +117,11 @@ def pick(name: str = "auto") -> Device:
     return Device(name)
 
 
+def share_cores(count: int) -> None:
+    """This process computes with one `count`-th of the processor's threads, at least with one."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // count))
+
+
 @cache
 def quick(name: str) -> tuple[str, ...]:
     """The lower precisions that the device called `name` computes in faster than in float32, the

@@ -68,8 +68,9 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"PIL", "huggingface_hub"},
     ),
     "workers": (
-        {"workers", "tasks", "models", "measure", "pictures.uploads", "networks.contracts"}
-        | {"recipe", "report", "errors"},
+        {"workers", "tasks", "models", "measure", "networks.contracts"}
+        | {"pictures.uploads", "pictures.temporary"}
+        | {"device", "recipe", "report", "errors"},
         set(),
     ),
     "engine": (
@@ -135,6 +136,7 @@ ALONE = {
     "networks/upscale/upscalers.py": {"spandrel"},
     "models/formats/snapshots.py": {"numpy"},
     "workers/zerogpu.py": {"spaces"},
+    "workers/ray.py": {"ray"},
 }
 
 

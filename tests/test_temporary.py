@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import json
 import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 from urllib.request import Request, urlopen
 
 import pytest
 from filelock import FileLock
+from PIL import Image
 
 from ganapps.pictures import temporary
 
@@ -24,9 +30,9 @@ PATIENCE = 120  # seconds that a start may take on a busy machine
 
 
 @contextmanager
-def app(folder: Path) -> Iterator[tuple[subprocess.Popen, str]]:
-    """The app as a person starts it, its temporary files in `folder`; the process, and its
-    address.
+def app(folder: Path, log: IO | None = None) -> Iterator[tuple[subprocess.Popen, str]]:
+    """The app as a person starts it, its temporary files in `folder`, what it says in `log`; the
+    process, and its address.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -49,7 +55,7 @@ def app(folder: Path) -> Iterator[tuple[subprocess.Popen, str]]:
         cwd=ROOT,
         env=environment,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=log or subprocess.DEVNULL,
     )
     address = f"http://127.0.0.1:{port}"
     try:
@@ -89,6 +95,21 @@ def upload(address: str) -> None:
     )
 
 
+def enlarging(address: str) -> None:
+    """Have a large picture enlarged; returns when the first tile is done."""
+    pixels = io.BytesIO()
+    Image.effect_noise((1500, 1200), 60).save(pixels, "PNG")
+    picture = "data:image/png;base64," + base64.b64encode(pixels.getvalue()).decode()
+    asked = json.dumps({"picture": {"url": picture}, "model": "spanx4"}).encode()
+    headers = {"Content-Type": "application/json"}
+    call = f"{address}/gradio_api/call/v2/upscale"
+    told = json.load(urlopen(Request(call, asked, headers), timeout=60))
+    for line in urlopen(f"{address}/gradio_api/call/upscale/{told['event_id']}", timeout=PATIENCE):
+        assert b"error" not in line and b"complete" not in line
+        if b"generating" in line:
+            return
+
+
 @contextmanager
 def cut_off(address: str) -> Iterator[None]:
     """An upload on its way, which ends half done."""
@@ -117,15 +138,18 @@ def test_killed_or_ended_nothing_of_a_visitor_stays(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait(PATIENCE)
     assert [f for f in files(tmp_path) if f.endswith("a.png")], "nobody could tidy up"
-    with app(tmp_path) as (process, address):
+    with tempfile.TemporaryFile() as log, app(tmp_path, log) as (process, address):
         assert not [f for f in files(tmp_path) if f.endswith("a.png")], "the next start does"
         upload(address)
         before = files(tmp_path)
         with cut_off(address):
             _wait(lambda: len(files(tmp_path)) > len(before) + 1)
         _wait(lambda: files(tmp_path) == before)
+        enlarging(address)  # torch aborts a process that ends while a thread of it computes
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) in (0, 130)
+        log.seek(0)
+        assert b"Traceback" not in log.read()
     assert files(tmp_path) == []
 
 

@@ -23,7 +23,8 @@ from ganapps.measure.meter import Meter
 from ganapps.models import hub
 from ganapps.recipe import Recipe
 from ganapps.tasks import careful
-from ganapps.workers import Job, shares, signals
+from ganapps.workers import Job, crossing, shares, signals
+from ganapps.workers.several import Several
 from ganapps.workers.signals import RunEnded, Tick
 from ganapps.workers.spawned import Spawned
 from tests.waiting import wait
@@ -256,6 +257,30 @@ def test_a_run_that_gives_up_while_others_have_its_turn_holds_nothing() -> None:
     assert not device.busy
 
 
+def test_a_device_that_closes_lets_the_last_block_end_and_gives_no_turn_more() -> None:
+    device = shares.Device()
+    network = careful.watched(Slow(2000, each=0.01))
+    said: list[str] = []
+
+    def run() -> None:
+        try:
+            list(steps(network, 1, device))
+        except UserError as e:
+            said.append(str(e))
+
+    threads = [threading.Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    wait(lambda: network.begun > 5)
+    device.close()
+    assert not device.busy and network.begun < 1500
+    for thread in threads:
+        thread.join(60)
+    assert said == ["The app ends, and the run with it."] * 2
+    with pytest.raises(UserError, match="The app ends"):
+        list(steps(network, 1, device))
+
+
 def test_a_pause_costs_a_run_nothing() -> None:
     meter = Meter("cpu")
     with meter:
@@ -365,6 +390,57 @@ def test_stop_crosses_and_the_process_goes_on(elsewhere: Spawned) -> None:
     assert next(elsewhere.steps(job))[0].total == 64
 
 
+def test_progress_and_the_waiting_line_cross(elsewhere: Spawned, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    Image.new("RGB", (300, 200), "teal").save(path)
+    own = engine.start("cpu", offline=True)
+    own.worker = elsewhere
+    recipe = Recipe("upscale", "spanx4", {"tile": 512, "inspect": False})
+    done: list[object] = []
+
+    def visitor() -> None:
+        done.extend(signals.heard(own.run(recipe, [str(path)]), pause=0.05))
+
+    threads = [threading.Thread(target=visitor) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    ticks = [item for item in done if isinstance(item, Tick)]
+    assert any(0 < tick.share < 1 for tick in ticks)
+    assert any(tick.before == 1 for tick in ticks), "the second one knew who was before it"
+    assert sum(len(item.made) for item in done if not isinstance(item, Tick)) == 2
+
+
+def test_runs_take_turns_in_one_process(elsewhere: Spawned) -> None:
+    """A race asks for both sides' steps in one thread: none may wait for the other's end."""
+    own = engine.start("cpu", offline=True)
+    own.worker = elsewhere
+    sides = [own.run(Recipe("faces", name, {"count": 16})) for name in ("heads-64", "heads-128")]
+    seen = [next(side).report.checkpoint for _ in range(2) for side in sides]
+    assert seen == ["heads-64", "heads-128"] * 2
+    for side in sides:
+        side.close()
+
+
+def test_a_bug_is_logged_where_it_was_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken:
+        def steps(self, job: Job) -> Iterator:
+            yield from ()
+            raise ValueError("of a computation")
+
+    with pytest.raises(RuntimeError, match="a bug in the process"):
+        list(crossing.understood(crossing.answers(Broken(), None)))
+    assert "ValueError: of a computation" in caplog.text
+
+
+def test_new_players_learn_in_a_process_too(elsewhere: Spawned) -> None:
+    """The Lab's row is told by what it says: in another process it is a copy."""
+    recipe = Recipe("learn", "new", {"steps": 3})
+    here, there = both_ways(recipe, elsewhere)
+    assert here[-1].numbers and there[-1].numbers == here[-1].numbers
+
+
 def test_a_process_that_dies_is_one_sentence_and_the_next_job_starts_another(
     elsewhere: Spawned,
 ) -> None:
@@ -377,3 +453,84 @@ def test_a_process_that_dies_is_one_sentence_and_the_next_job_starts_another(
     with pytest.raises(UserError, match="process that computes has ended"):
         list(stream)
     assert next(elsewhere.steps(job))[0].made
+
+
+# Several devices
+
+
+class Noted:
+    """In place of a worker process: what it was asked for, and it never ends by itself."""
+
+    def __init__(self) -> None:
+        self.given: set[str] = set()
+
+    def start(self) -> None:
+        return None
+
+    def title(self) -> str:
+        return "Pretended"
+
+    def steps(self, job: Job) -> Iterator[str]:
+        self.given.add(job.checkpoint.id)
+        while True:
+            yield job.checkpoint.id
+
+
+def test_a_run_goes_where_its_model_is_or_to_the_least_busy() -> None:
+    first, second = workers = [Noted(), Noted()]
+    several = Several(workers)
+    assert several.title == "2 x Pretended"
+    own = engine.start("cpu", offline=True)
+    rows = {name: own.row(name) for name in ("heads-64", "heads-128", "spanx4")}
+
+    def run(name: str) -> Iterator:
+        stream = several.steps(Job(Recipe("faces", name), rows[name], None))
+        next(stream)
+        return stream
+
+    under_way = [run("heads-64")]
+    assert first.given == {"heads-64"}
+    under_way.append(run("heads-128"))
+    assert second.given == {"heads-128"}, "the least busy one"
+    under_way.append(run("heads-128"))
+    assert first.given == {"heads-64"}, "to load a model weighs as one run"
+    for stream in under_way:
+        stream.close()
+    run("heads-128").close()
+    assert first.given == {"heads-64"}, "the one that has it"
+    with signals.stopped_at_the_end():
+        sides = [run("spanx4"), run("heads-128")]
+        assert first.given == {"heads-64", "spanx4", "heads-128"}, "both sides of a race, at one"
+        for side in sides:
+            side.close()
+
+
+def test_two_devices_serve_side_by_side_and_one_that_dies_starts_anew() -> None:
+    own = engine.start("cpu,cpu", offline=True)
+    several = own.worker
+    assert isinstance(several, Several) and own.device_title == "2 x CPU"
+    recipe = Recipe("faces", "heads-64", {"seed": 3, "count": 2})
+    here = list(engine.start("cpu", offline=True).run(recipe))
+    long = Recipe("denoise", "heads-ddpm-64", {"steps": 40})
+    streams = [own.run(long), own.run(long), own.run(long)]
+    for stream in streams:
+        assert next(stream).report.device == "CPU"
+    killed = several.workers[0]._process
+    killed.kill()
+    said: list[str] = []
+    made = 0
+    for stream in streams:
+        try:
+            made += sum(len(result.made) for result in stream)
+        except UserError as e:
+            said.append(str(e))
+    assert said and all("process that computes has ended" in sentence for sentence in said)
+    assert len(said) < 3 and made > 0, "the other device went on"
+    assert several.workers[0]._process is not killed
+    assert drawn(list(own.run(recipe))) == drawn(here)
+    several.close()
+
+
+def test_a_device_that_is_not_there_is_one_sentence_at_the_start() -> None:
+    with pytest.raises(UserError, match="The device nonsense is not there"):
+        engine.start("cpu,nonsense", offline=True)

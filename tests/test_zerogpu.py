@@ -42,7 +42,7 @@ def test_a_forked_process_gives_the_same_bytes_as_a_thread(
 
 def test_refusals_cross_as_their_sentence_and_bugs_as_bugs(told: dict[str, Any]) -> None:
     assert "nose" in told["refusal"]
-    assert told["bug"] == "RuntimeError: a bug in the process with the GPU"
+    assert told["bug"] == "RuntimeError: a bug in the process that computes"
 
 
 def test_the_platform_s_own_words_reach_the_person(told: dict[str, Any]) -> None:

@@ -23,8 +23,8 @@ from ganapps.recipe import LARGEST, Recipe, check_types
 from ganapps.report import Kept, Part, Report, Step
 from ganapps.settings import check
 from ganapps.tasks.table import TASKS
-from ganapps.workers import Job, Rehearsal, Worker, signals, zerogpu
-from ganapps.workers.here import Here
+from ganapps.workers import Job, Rehearsal, Standing, Worker, chosen, signals, zerogpu
+from ganapps.workers.here import Here, alone
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,20 @@ class Result:
 class Engine:
     """Everything that makes pictures goes through `run`; what crosses it is plain data."""
 
-    def __init__(self, runtime: Runtime, ledger: Ledger) -> None:
+    def __init__(self, runtime: Runtime, ledger: Ledger, elsewhere: Standing | None = None) -> None:
+        """`elsewhere`: what computes, where it is not this process."""
         self.runtime, self.ledger = runtime, ledger
         self.models = Models(runtime)
         # what race/rehearsal.py measured of a model, in this process
         self.rehearsed: dict[str, Any] = {}
-        self.worker: Worker = Here(runtime)
+        self.worker: Worker = elsewhere or Here(runtime)
         if zerogpu.given():
             self.worker = zerogpu.ZeroGPU(partial(_alone, runtime), ledger, self._expected)
+        self.device_title = elsewhere.title if elsewhere else runtime.device.title
+
+    def close(self) -> None:
+        """Whatever computes ends: nothing can be run any more."""
+        self.worker.close()
 
     def run(
         self,
@@ -201,7 +207,7 @@ class Engine:
 
     def _key(self, recipe: Recipe) -> str:
         """What ran where; a texture's price is its own, for more than the texture is enlarged."""
-        parts = [recipe.task, recipe.checkpoint, self.runtime.device.title, recipe.precision]
+        parts = [recipe.task, recipe.checkpoint, self.device_title, recipe.precision]
         parts += [recipe.settings.get(name) or "" for name in TASKS[recipe.task].others]
         if recipe.settings.get("tileable"):
             parts.append("tileable")
@@ -210,7 +216,7 @@ class Engine:
 
 def worker(device: str = "auto", offline: bool = False, own_catalog: str | None = None) -> Here:
     """What computes, for a process of its own (`workers.spawned`). Raises UserError as `start`."""
-    return Here(runtime.start(device, offline, own_catalog))
+    return alone(device, offline, own_catalog)
 
 
 def _alone(runtime: Runtime) -> Here:
@@ -222,12 +228,16 @@ def start(
     device: str = "auto",
     offline: bool = False,
     own_catalog: str | None = None,
+    workers: str = "",
 ) -> Engine:
-    """An engine for this machine. Raises UserError for a device that is not there, a faulty
-    catalogue, or a proxy that can't be used.
+    """An engine for this machine; of several devices (`cuda:0,cuda:1`) each computes in a process
+    of its own, and `workers` may name others (`ray`). Raises UserError for a device that is not
+    there, a faulty catalogue, or a proxy that can't be used.
     """
     proxies.settle(offline)
-    return Engine(runtime.start(device, offline, own_catalog), Ledger(folder() / "prices.json"))
+    elsewhere = chosen.elsewhere(device, offline, own_catalog, workers)
+    front = runtime.start("cpu" if elsewhere else device, offline, own_catalog)
+    return Engine(front, Ledger(folder() / "prices.json"), elsewhere)
 
 
 def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:

@@ -69,7 +69,7 @@ def machine(engine: Engine, offline: bool = False) -> Iterator[str]:
             *(f"{p} {_version(p)}" for p in PACKAGES),
         ]
     )
-    yield f"device: {engine.runtime.device.title}, {size(engine.runtime.device.free_memory())} free"
+    yield f"device: {engine.device_title}, {size(engine.runtime.device.free_memory())} free"
     for what, folder in (
         ("measured prices", prices.folder()),
         ("models of the Hub", Path(constants.HF_HUB_CACHE)),

@@ -66,7 +66,7 @@ class Runtime:
         """
         if own_file.is_own(checkpoint.id):
             raise own_file.missing(checkpoint)
-        if checkpoint is NEW:
+        if checkpoint == NEW:
             return hub.Located(Path(), NEW.sources[0], None, None)
         return (yield from hub.fetch(_revised(checkpoint, revision), offline=self.offline))
 
@@ -74,7 +74,7 @@ class Runtime:
         """May `located` fetch something from the Hub?"""
         return not (
             self.offline
-            or checkpoint is NEW
+            or checkpoint == NEW
             or own_file.is_own(checkpoint.id)
             or hub.settled(_revised(checkpoint, revision))
         )
@@ -85,7 +85,7 @@ class Runtime:
 
         Raises WeightsError if the file is not what the row says.
         """
-        if checkpoint is NEW:
+        if checkpoint == NEW:
             return Ready(Network(), 0)
         if own_file.is_own(checkpoint.id):
             with self._examining:

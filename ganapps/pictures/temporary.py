@@ -40,8 +40,20 @@ def settle() -> Path:
     temporary files lie. Raises UserError where no file can be written there.
     """
     _end_as_ctrl_c()
+    place = taken(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()))
+    os.environ["GRADIO_TEMP_DIR"] = str(place / "kept")
+    threading.Thread(
+        target=_look_after, args=(place / "kept",), daemon=True, name="sweeper"
+    ).start()
+    return place
+
+
+def taken(base: Path) -> Path:
+    """Make this process's folder in `base`, sweep those of processes that died, and have tempfile
+    write into it: its path. Raises UserError where no file can be written there.
+    """
     try:
-        ours = _private(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).absolute())
+        ours = _private(base.absolute())
         sweep(ours)
         place = ours / f"run-{secrets.token_hex(8)}"
         lock = FileLock(_lock_of(place))
@@ -56,12 +68,8 @@ def settle() -> Path:
             why=getattr(e, "strerror", None) or str(e),
         ) from e
     _locks.append(lock)
-    os.environ["GRADIO_TEMP_DIR"] = str(place / "kept")
     tempfile.tempdir = str(place / "work")
     atexit.register(_leave, place, lock)
-    threading.Thread(
-        target=_look_after, args=(place / "kept",), daemon=True, name="sweeper"
-    ).start()
     return place
 
 

@@ -124,7 +124,7 @@ def _head(engine: Engine, lang: str, hub: bool | None) -> str:
     kinds = {task.models for task in TASKS.values()} - {NEW.task}
     here = sum(engine.models.here(row) for kind in kinds for row in engine.models.rows(kind))
     facts = [
-        engine.runtime.device.title,
+        engine.device_title,
         say(lang, "{count:model|models} here", count=here),
     ]
     if hub is not None:

@@ -1,7 +1,8 @@
 """Who computes: a job of plain values goes in, steps of plain values come out, errors as errors.
 
-A worker is anything with `steps`: here in this process (`here.Here`), or the same in a process of
-its own (`spawned.Spawned`). What is told meanwhile goes by `signals.Signals`.
+A worker is anything with `steps`: here in this process (`here.Here`), the same in a process of its
+own (`spawned.Spawned`), or several of these (`several.Several`). What is told meanwhile goes by
+`signals.Signals`.
 """
 
 from __future__ import annotations
@@ -47,4 +48,17 @@ class Worker(Protocol):
         """Each step of the job and the report so far. Stoppable: close the generator, from outside
         by the run's signals. Raises UserError or WeightsError.
         """
+        ...
+
+    def close(self) -> None:
+        """Nothing is computed any more, not even what is under way."""
+        ...
+
+
+class Standing(Worker, Protocol):
+    """One that stays, and whose device has a name for people."""
+
+    @property
+    def title(self) -> str:
+        """Such as `CPU`, or the GPU's name."""
         ...

@@ -9,10 +9,12 @@ from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
 from typing import Any
 
+from ganapps.device import share_cores
 from ganapps.errors import Message, WeightsError
 from ganapps.measure.flops import Flops
 from ganapps.measure.meter import Meter
 from ganapps.models import encoder, face_reader, finder
+from ganapps.models import runtime as runtimes
 from ganapps.models.catalog import Checkpoint
 from ganapps.models.directions import for_generator
 from ganapps.models.runtime import Runtime
@@ -29,6 +31,11 @@ class Here:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.device = shares.Device()
+
+    @property
+    def title(self) -> str:
+        """The device for people."""
+        return self.runtime.device.title
 
     def steps(self, job: Job) -> Generator[tuple[Step, Report], None, None]:
         """As `workers.Worker` says."""
@@ -75,6 +82,10 @@ class Here:
             careful.watched(found[name])
         return found
 
+    def close(self) -> None:
+        """Nothing is computed any more; what is under way ends at its network's next block."""
+        self.device.close()
+
 
 def _in_turns(
     stream: Iterator[Step], turn: shares.Turn, meter: Meter, counter: Flops
@@ -115,6 +126,14 @@ def _charged(report: Report, step: Step, meter: Meter, counter: Flops) -> Report
         network_calls=report.network_calls + step.network_calls,
         changes=tuple(_once(report.changes + step.changes)),
     )
+
+
+def alone(device: str, offline: bool, own_catalog: str | None = None, share: int = 1) -> Here:
+    """What computes in a process of its own; `share`: how many such processes share the processor.
+    Raises UserError for a device that is not there or a faulty catalogue.
+    """
+    share_cores(share)
+    return Here(runtimes.start(device, offline, own_catalog))
 
 
 def labels_of(runtime: Runtime, checkpoint: Checkpoint, count: int) -> labels.Labels | None:

@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ganapps.errors import UserError
+
 SLICE = 0.1  # seconds that one run may have more than another: changing hands costs some, too
 AHEAD = 2.0  # seconds before which a run that has just come goes before older ones
 SEATS = 8  # runs that take turns: each one's half-done work lies in the memory
 GLANCE = 0.25  # seconds between two looks of one who waits, whether to go on waiting
+LONGEST = 20.0  # seconds that a block of a network may still take when a device is closed
 
 
 class Device:
@@ -24,6 +27,15 @@ class Device:
         self._seated: list[Turn] = []  # of these, who has had a turn
         self._waiting: list[Turn] = []
         self._at_work: Turn | None = None
+        self._closed = False
+
+    def close(self) -> None:
+        """No turn is given any more; returns when the last one is over, at a network's next
+        block: torch aborts a process that ends while a thread of it computes.
+        """
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: self._at_work is None, LONGEST)
 
     @contextmanager
     def joined(self, check: Callable[[], None] = lambda: None) -> Iterator[Turn]:
@@ -89,12 +101,14 @@ class Device:
         with self._changed:
             self._waiting.append(turn)
             try:
-                while not (self._at_work is None and self._next() is turn):
+                while not self._closed and not self._free_for(turn):
                     self._changed.wait(GLANCE)
                     turn.check()
             finally:
                 self._waiting.remove(turn)
                 self._changed.notify_all()
+            if self._closed:
+                raise UserError("The app ends, and the run with it.")
             if turn not in self._seated:
                 self._seated.append(turn)
             self._at_work = turn
@@ -105,12 +119,13 @@ class Device:
             self._at_work = None
             self._changed.notify_all()
 
-    def _next(self) -> Turn | None:
-        return min(self._may_sit(), key=lambda turn: turn.used, default=None)
+    def _free_for(self, turn: Turn) -> bool:
+        first = min(self._may_sit(), key=lambda other: other.used, default=None)
+        return self._at_work is None and turn is first
 
     def _due(self, used: float) -> bool:
         with self._changed:
-            return any(other.used + SLICE < used for other in self._may_sit())
+            return self._closed or any(other.used + SLICE < used for other in self._may_sit())
 
 
 class Turn:

@@ -53,6 +53,8 @@ class Signals:
         self._around = around
         self._stop = threading.Event()
         self._turn: Turn | None = None
+        self._there: Tick | None = None
+        self.place: Any = None  # which of several workers computes it
         self.limit(seconds)
 
     def limit(self, seconds: float | None) -> None:
@@ -91,16 +93,25 @@ class Signals:
         finally:
             self._turn = None
 
+    def told(self, tick: Tick | None) -> None:
+        """What a worker elsewhere says of the run; None: it says nothing any more."""
+        self._there = tick
+        self.share = tick.share if tick else 0.0
+
     @property
     def before(self) -> int:
         """How many runs have the device before this one."""
-        turn = self._turn
+        turn, there = self._turn, self._there
+        if there:
+            return there.before
         return turn.device.before(turn) if turn else 0
 
     @property
     def wait(self) -> float | None:
         """About how many seconds until it has the device; None: nobody knows."""
-        turn = self._turn
+        turn, there = self._turn, self._there
+        if there:
+            return there.wait
         return turn.device.wait(turn) if turn else 0.0
 
 
@@ -142,7 +153,7 @@ class Tick:
     wait: float | None = 0.0
 
 
-def heard(stream: Iterable[T], pause: float = 0.25) -> Iterator[T | Tick]:
+def heard(stream: Iterable[T], pause: float = 0.25) -> Generator[T | Tick, None, None]:
     """What a stream yields, computed by a thread of its own; a Tick where nothing came for `pause`
     seconds. Whoever closes this stops the stream at its network's next block.
     """

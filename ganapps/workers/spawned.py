@@ -1,138 +1,155 @@
-"""The worker in a process of its own: a job goes through a pipe, steps, progress and errors come
-back through it.
+"""The worker in a process of its own: each job has a pipe, through which steps, ticks and errors
+come back; who closes it stops the job.
 """
 
 from __future__ import annotations
 
 import multiprocessing
+import os
+import tempfile
 import threading
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Event
 from typing import Any
 
 from ganapps.errors import UserError
 from ganapps.report import Report, Step
-from ganapps.workers import Job, Worker, signals
+from ganapps.workers import Job, Standing, crossing, signals
 
-GLANCE = 0.05  # seconds between two looks whether the run was stopped
-PATIENCE = 10.0  # seconds that a stopped job may take to end before its process is ended
+SPAWNING = multiprocessing.get_context("spawn")
 
 
 class Spawned:
-    """A worker elsewhere, one job at a time. `make()` makes it there, so it must be a function that
-    pickles (of a module, or a partial of one).
+    """A worker elsewhere. `make()` makes it there, so it must be a function that pickles (of a
+    module, or a partial of one). Jobs that come at a time share its device as they do here.
+
+    `given` are the models that its process was asked to compute with since it started.
     """
 
-    def __init__(self, make: Callable[[], Worker]) -> None:
+    def __init__(self, make: Callable[[], Standing]) -> None:
         self._make = make
-        self._one = threading.Lock()
+        self._one = threading.Lock()  # of who starts it, ends it, or asks it for a pipe
         self._process: Any = None
+        self._door: Any = None
+        self.given: set[str] = set()
 
     def steps(self, job: Job) -> Generator[tuple[Step, Report], None, None]:
         """As `workers.Worker` says. Raises UserError where the process ended under it, too: the
-        next job then starts a new one.
+        next job then finds a new one.
         """
         with self._one:
             self._start()
-            self._stop.clear()
-            self._pipe.send(job)
+            process = self._process
+            pipe = self._opened()
+            self.given.add(job.checkpoint.id)
+        with pipe:
             try:
-                yield from self._answers()
-            finally:
-                self._leave()
+                pipe.send(job)
+                with closing(_told(pipe)) as items:
+                    yield from crossing.understood(items)
+            except (EOFError, OSError) as e:
+                self._renew(process)
+                raise crossing.gone() from e
+
+    def start(self) -> None:
+        """Start the process, where none is alive; it gets ready beside what goes on here."""
+        with self._one:
+            self._start()
+
+    def title(self) -> str:
+        """What its device is called, once a process that was started is ready; asked once. Raises
+        UserError where it can't be made.
+        """
+        try:
+            kind, what = self._door.recv()
+        except (EOFError, OSError) as e:
+            raise crossing.gone() from e
+        if kind != "ready":
+            crossing.raised(kind, what)
+        return what
 
     def close(self) -> None:
         """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.join()
-            self._pipe.close()
-            self._process = None
+        with self._one:
+            self._end()
 
     def _start(self) -> None:
         if self._process is not None and self._process.is_alive():
             return
-        spawning = multiprocessing.get_context("spawn")
-        self._pipe, theirs = spawning.Pipe()
-        self._stop: Event = spawning.Event()
-        self._process = spawning.Process(
-            target=_serve, args=(self._make, theirs, self._stop), daemon=True, name="worker"
-        )
-        self._process.start()
-        theirs.close()
-        self._busy = False
+        self._end()
+        self._door, theirs = SPAWNING.Pipe()
+        with theirs:
+            self._process = SPAWNING.Process(
+                target=_serve,
+                args=(self._make, theirs, tempfile.gettempdir()),
+                daemon=True,
+                name="worker",
+            )
+            self._process.start()
 
-    def _answers(self) -> Generator[tuple[Step, Report], None, None]:
-        own = signals.current()
-        self._busy = True
+    def _opened(self) -> Connection:
+        """This end of a pipe whose other end the process gets."""
+        pipe, theirs = SPAWNING.Pipe()
+        with theirs, suppress(OSError):  # where it has just ended, the pipe's own end tells
+            self._door.send(theirs)
+        return pipe
+
+    def _renew(self, process: Any) -> None:
+        """Another process in place of one that has ended, or is just about to."""
+        with self._one:
+            if self._process is process:
+                self._end()
+                self._start()
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._door.close()
+            self._process = None
+            self.given.clear()
+
+
+def _told(pipe: Connection) -> Generator[crossing.Item, None, None]:
+    """What comes through a job's pipe, to its end; meanwhile the run's signals are looked at."""
+    own = signals.current()
+    while True:
+        own.check()
+        if not pipe.poll(crossing.GLANCE):
+            continue
+        kind, what = pipe.recv()
+        if kind == "end":
+            return
+        yield kind, what
+
+
+def _serve(make: Callable[[], Standing], door: Connection, work: str) -> None:
+    """The other process: a thread for each job, until the door is closed. What is temporary lies in
+    the folder `work` of the process that started it.
+    """
+    tempfile.tempdir = work
+    try:
+        worker = make()
+    except UserError as error:
+        door.send(("error", error))
+        return
+    with suppress(EOFError, OSError, KeyboardInterrupt):
+        door.send(("ready", worker.title))
         while True:
-            own.check()
-            if not self._pipe.poll(GLANCE):
-                continue
-            kind, what = self._received()
-            if kind == "step":
-                yield what
-            elif kind == "share":
-                own.tell(what)
-            elif kind == "error":
-                raise what
-            else:
-                return
+            pipe = door.recv()
+            threading.Thread(target=_one, args=(worker, pipe), daemon=True).start()
+    # at once: torch aborts a process that is tidied up while a thread of it computes
+    os._exit(0)
 
-    def _received(self) -> tuple[str, Any]:
-        try:
-            kind, what = self._pipe.recv()
-        except (EOFError, OSError) as e:
-            self._busy = False
-            self.close()  # it may not be quite gone yet
-            raise UserError(
-                "The process that computes has ended, perhaps for want of memory: try again, or "
-                "ask for less."
-            ) from e
-        if kind in ("end", "error"):
-            self._busy = False
-        return kind, what
 
-    def _leave(self) -> None:
-        """The job that is left ends; where it does not, its process does."""
-        self._stop.set()
-        with suppress(UserError):
-            while self._busy:
-                if not self._pipe.poll(PATIENCE):
-                    self.close()
+def _one(worker: Standing, pipe: Connection) -> None:
+    """One job, until its pipe is closed."""
+    with pipe, suppress(EOFError, OSError):
+        job = pipe.recv()
+        with closing(crossing.answers(worker, job)) as items:
+            for item in items:
+                if pipe.poll():  # nothing more comes but its end
                     return
-                self._received()
-
-
-class _Crossing(signals.Signals):
-    """A run's signals at the other end of the pipe."""
-
-    def __init__(self, pipe: Connection, stop: Event) -> None:
-        super().__init__()
-        self._pipe, self._asked = pipe, stop
-
-    @property
-    def stopped(self) -> bool:
-        return self._asked.is_set()
-
-    def tell(self, share: float) -> None:
-        self._pipe.send(("share", share))
-
-
-def _serve(make: Callable[[], Worker], pipe: Connection, stop: Event) -> None:
-    """The other process: one job after the other, until the pipe is closed."""
-    worker = make()
-    with suppress(EOFError, KeyboardInterrupt):
-        while True:
-            job = pipe.recv()
-            signals.use(_Crossing(pipe, stop))
-            try:
-                with closing(worker.steps(job)) as steps:
-                    for step in steps:
-                        pipe.send(("step", step))
-                        signals.check()
-                pipe.send(("end", None))
-            except Exception as error:
-                pipe.send(("error", error))
+                pipe.send(item)
+        pipe.send(("end", None))

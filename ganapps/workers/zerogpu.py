@@ -1,16 +1,15 @@
 """The worker on a Hugging Face ZeroGPU Space: each job runs in a forked process that has a GPU for
 as long as was asked for.
 
-Nothing but a step can come from there while a job runs, so Stop is seen at its next step.
+Only what the job yields comes from there, and only between two such things is Stop seen there: so
+it yields ticks while a step computes.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any
@@ -22,9 +21,8 @@ from ganapps.errors import UserError
 from ganapps.measure.prices import Ledger
 from ganapps.models import runtime
 from ganapps.report import Report, Step
-from ganapps.workers import Job, Worker, signals
+from ganapps.workers import Job, Worker, crossing, signals
 
-log = logging.getLogger("ganapps")
 UNKNOWN = 30  # seconds to ask for where nothing like it was seen yet
 SPARE = 1.25  # times what is expected
 LEAST = 5  # seconds to ask for at least: how long a start takes varies
@@ -76,21 +74,20 @@ class ZeroGPU:
         asked = self.asked(job)
         begun = False
         stream = self._on_gpu(job)
+
+        def told() -> Iterator[crossing.Item]:
+            nonlocal begun
+            for kind, what in stream:
+                if kind == "begun":
+                    begun = True
+                elif kind == "held":
+                    self._ledger.add(_key(job), what, 1.0, None)
+                else:
+                    yield kind, what
+
         try:
             with closing(stream):
-                for kind, what in stream:
-                    signals.check()
-                    if kind == "step":
-                        yield what
-                    elif kind == "begun":
-                        begun = True
-                    elif kind == "held":
-                        self._ledger.add(_key(job), what, 1.0, None)
-                    elif kind == "bug":
-                        log.error("a bug in the process with the GPU:\n%s", what)
-                        raise RuntimeError("a bug in the process with the GPU")
-                    else:
-                        raise what
+                yield from crossing.understood(told())
         except Exception as error:
             said = _platform_says(error)
             if said is None:
@@ -105,6 +102,9 @@ class ZeroGPU:
                 asked=asked,
             ) from error
 
+    def close(self) -> None:
+        """Nothing to do: a job's process ends with its job."""
+
     def _forked(self) -> None:
         self._born, self._there = time.monotonic(), None
 
@@ -115,18 +115,16 @@ class ZeroGPU:
         computed = 0.0
         yield "begun", None
         signals.use(signals.Signals())
-        try:
-            if self._there is None:
-                self._there = self._make()
-            with closing(self._there.steps(job)) as steps:
-                for step, report in steps:
-                    computed = report.seconds
-                    yield "step", (step, report)
+        if self._there is None:
+            self._there = self._make()
+        kind = "nothing"
+        with closing(crossing.answers(self._there, job)) as items:
+            for kind, what in items:
+                if kind == "step":
+                    computed = what[1].seconds
+                yield kind, what
+        if kind not in ("error", "bug"):
             yield "held", time.monotonic() - began - computed
-        except UserError as error:
-            yield "error", error
-        except Exception:
-            yield "bug", traceback.format_exc()
 
 
 def _key(job: Job) -> str:

@@ -13,7 +13,7 @@ import gradio as gr
 from gradio.route_utils import upload_fn
 from gradio.routes import file_upload_statuses
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Message, Receive
@@ -159,6 +159,8 @@ async def upload(request: Request) -> Response:
         await drained(request.receive, body.last)
         sentence = say(visitors.language(request.scope), e.message)
         return PlainTextResponse(sentence, status_code=413)
+    except ClientDisconnect:  # it broke off; nobody hears the answer
+        return PlainTextResponse("", status_code=400)
     except MultiPartException as e:
         return PlainTextResponse(
             e.message, status_code=413 if "maximum allowed size" in e.message else 400
