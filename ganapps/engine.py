@@ -15,7 +15,7 @@ from PIL import Image
 from ganapps import __version__
 from ganapps.errors import Message, UserError, WeightsError
 from ganapps.measure.prices import Ledger, Price, folder
-from ganapps.models import hub, own_file, runtime
+from ganapps.models import finder, hub, own_file, runtime
 from ganapps.models.catalog import NEW, Checkpoint
 from ganapps.models.hub import proxies
 from ganapps.models.runtime import Runtime
@@ -29,6 +29,7 @@ from ganapps.tasks import (
     cycle,
     directions,
     figures,
+    find_faces,
     finish,
     hidden,
     labels,
@@ -388,6 +389,13 @@ class Engine:
         """
         marked = masks.of_file(open_upload(path))
         return masks.packed(masks.fitted(marked, size_of(picture)))
+
+    @staticmethod
+    def faces(picture: str) -> list[list[int]]:
+        """[x, y, side] of the square around each face of the picture at a path, as `restore` takes
+        them. Raises UserError where it can't be read.
+        """
+        return find_faces.squares(finder.shipped(), open_upload(picture).pixels)
 
     def film(self, looks: Sequence[Mapping[str, Any]], recipe: Recipe, folder: Path) -> str:
         """The path, in `folder`, of a film (WebP) of the looks at a run of the Lab, the recipe

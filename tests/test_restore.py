@@ -11,15 +11,17 @@ from torch import Tensor
 from ganapps.device import Device
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.models import finder
 from ganapps.networks.contracts import DamageFinder, FaceRestorer, Network, Upscaler
 from ganapps.pictures import masks
 from ganapps.recipe import Recipe
 from ganapps.report import Made, Step
-from ganapps.tasks import mend_faces
+from ganapps.tasks import find_faces, mend_faces
 from ganapps.tasks.restore import restore
 from tests.test_repair import Grey, noise, upload
 
 CPU = Device("cpu")
+FACES = finder.shipped(), finder.likeness()
 
 
 class Darker(Upscaler):
@@ -64,7 +66,7 @@ ALL: dict[str, Network] = {
 
 def run(pixels: np.ndarray, *names: str, **settings: object) -> tuple[Made, list[Step]]:
     others = {name: ALL[name] for name in names}
-    steps = list(restore(Grey(), CPU, others, upload(pixels), **settings))
+    steps = list(restore(Grey(), CPU, others, *FACES, upload(pixels), **settings))
     assert [s.done for s in steps] == sorted(s.done for s in steps)
     assert steps[-1].done == steps[-1].total
     return steps[-1].made[0], steps
@@ -146,13 +148,15 @@ def test_what_can_not_be_done_is_one_sentence(names, settings, sentence):
     ],
 )
 def test_a_model_of_another_kind_is_one_sentence(name, wrong, sentence):
-    asked = restore(Grey(), CPU, {name: wrong}, upload(noise(40, 50)), heads=[[0, 0, 9]])
+    others, photograph = {name: wrong}, upload(noise(40, 50))
+    asked = restore(Grey(), CPU, others, *FACES, photograph, heads=[[0, 0, 9]])
     with pytest.raises(UserError, match=sentence):
         list(asked)
 
 
 def test_the_rim_of_a_square_fades():
-    share = mend_faces.rim(50)
+    own = find_faces.own_points(50)
+    share = mend_faces.share(own, own, 50, 50)[..., 0]
     assert share.max() == 1 and share[0].max() < 0.1 and share[25, 25] == 1
     assert np.array_equal(share, share.T)
 

@@ -27,7 +27,7 @@ SHIPPED = [(row, source) for row in ROWS.values() for source in row.sources if s
 CARDS = (WEIGHTS / "README.md").read_text(encoding="utf-8")
 PAPERS = {"README.md", "NOTICE", "catalog.toml", "golden.json", "doctor.png", "quality.toml"}
 PAPERS |= {"directions.toml", *(entry.file for entry in directions.entries())}
-PAPERS |= {finder.FILE}
+PAPERS |= {finder.FILE, finder.LIKENESS_FILE}
 
 
 def files(source: Source) -> list[Path]:

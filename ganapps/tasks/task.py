@@ -36,7 +36,7 @@ class Task:
     other kinds of models that can do it, if not as their own work. `trial` are settings of a short
     run that shows whether a model works. `directed`: behind the labels its function takes the
     directions that ship for the model. `finds`: behind the labels it takes the network that finds
-    faces.
+    faces. `compares`: behind that one the network that compares faces.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Task:
     trial: Mapping[str, Any] = field(default_factory=dict)
     directed: bool = False
     finds: bool = False
+    compares: bool = False
 
     @property
     def settings(self) -> Mapping[str, Declared]:

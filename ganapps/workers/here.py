@@ -45,6 +45,8 @@ class Here:
             known.append(directions_of(job.located.sha256))
         if task.finds:
             known.append(finder.shipped())
+        if task.compares:
+            known.append(finder.likeness())
         given = {**job.recipe.settings, **job.drawn}
         stream = task.function(network, device, *known, *job.uploads, **given)
         report = Report(

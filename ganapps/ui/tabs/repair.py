@@ -20,7 +20,7 @@ from ganapps.ui.doors import files
 from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.before_after import picture_box
 from ganapps.ui.parts.dials import DIALS
-from ganapps.ui.parts.painter import ADDS, REPLACES, painter
+from ganapps.ui.parts.painter import adds, painter, replaces
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
@@ -107,16 +107,16 @@ class RepairTab(PictureTab):
         self.picture.change(
             self.stage, self.picture, [self.painter, self.area.view, self.line], **common.QUIET
         )
-        self.mask.change(None, self.mask, None, js=REPLACES)
+        self.mask.change(None, self.mask, None, js=replaces(self.name))
         brought: set[Block] = {self.picture, self.mask_file}
         came = self.mask_file.upload(
             self.mask_came, brought, [self.found, self.line], **common.QUIET
         )
-        came.success(None, self.found, None, js=ADDS)
+        came.success(None, self.found, None, js=adds(self.name))
         self.again.click(self.once_more, self.area.file, [self.picture, self.line], **common.QUIET)
         outputs = [self.found, self.line, self.go, self.stop]
         search = self.find.click(self.searched, {self.picture}, outputs, **common.BUSY)
-        search.success(None, self.found, None, js=ADDS)
+        search.success(None, self.found, None, js=adds(self.name))
         return [search]
 
     def cleared(self) -> dict:
