@@ -196,8 +196,8 @@ def test_an_odd_dab_is_one_sentence(hint: object) -> None:
 
 
 def test_too_many_dabs_are_refused_and_another_model_too() -> None:
-    with pytest.raises(UserError, match="at most 1500"):
-        colourise.dabs_of([[1, 2, 3, "#ffffff"]] * 1501)
+    with pytest.raises(UserError, match="at most 1000"):
+        colourise.dabs_of([[1, 2, 3, "#ffffff"]] * 1001)
     chain = restore(Grey(), CPU, {"colour": Grey()}, *FACES, upload(noise(20, 20)))
     with pytest.raises(UserError, match="does not colour pictures"):
         list(chain)

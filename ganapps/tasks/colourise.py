@@ -21,7 +21,7 @@ from ganapps.tasks import careful, colours, resample
 from ganapps.tasks.careful import Careful
 
 LONGEST = 512  # pixels of a side on which dabs are spread: colours need no more
-MOST = 1500  # dabs
+MOST = 1000  # dabs: about 32 kB of a recipe
 EDGE = 0.03  # of white: a step in lightness over which a colour hardly spreads
 LEAK = 1e-4  # how much of it crosses any edge
 HELD = 10.0  # how firmly a dab keeps its colour, where neighbours pull with 1

@@ -57,11 +57,11 @@
     dabbed(state);
   };
 
-  // A stroke of colour is a row of dabs, half a radius apart; the eraser takes those away that it touches.
+  // A stroke of colour is a row of dabs, a radius apart; the eraser takes those away that it touches.
   const rowOf = (op) => {
     const radius = op.size / 2, row = [op.points[0]];
     op.points.slice(1).forEach(([x, y]) => {
-      const [lastX, lastY] = row[row.length - 1], far = Math.hypot(x - lastX, y - lastY), count = Math.floor(far / (radius / 2));
+      const [lastX, lastY] = row[row.length - 1], far = Math.hypot(x - lastX, y - lastY), count = Math.floor(far / radius);
       for (let step = 1; step <= count; step++) row.push([lastX + (x - lastX) * step / count, lastY + (y - lastY) * step / count]);
     });
     return row.map(([x, y]) => [x, y, radius, op.colour]);

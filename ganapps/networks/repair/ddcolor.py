@@ -23,6 +23,7 @@ EPSILON = 1e-6
 HEADS = 8
 SCALES = 3  # of the features at which the colours look
 WAVES = 10_000  # the longest wave of a place's code
+WIDE = "decoder.color_decoder.transformer_ffn_layers"
 BESIDE = ("mean", "std")  # of the files, always the same
 UNUSED = ("encoder.arch.norm.", "encoder.arch.head_cls.")  # what classified pictures
 
@@ -293,25 +294,23 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> DDColor:
 
 def _sizes(tensors: Mapping[str, Tensor]) -> Sizes:
     stages = [f"encoder.arch.stages.{number}" for number in range(4)]
-    colours = "decoder.color_decoder"
     outputs, asked = shape_of(tensors, SIGNS[0], 4)[:2]
     if outputs != 2:
         raise ValueError(f"as DDColor: it makes {outputs} channels; a* and b* are 2")
-    queries, hidden = shape_of(tensors, f"{colours}.query_feat.weight", 2)
+    queries, hidden = shape_of(tensors, "decoder.color_decoder.query_feat.weight", 2)
     if asked != queries + 3:
         raise ValueError(f"as DDColor: {queries} colours ask, {asked - 3} are painted")
     width = 2 * shape_of(tensors, "decoder.last_shuf.conv.0.weight_orig", 4)[1]
     if hidden != width // 2 or hidden % HEADS:
         raise ValueError(f"as DDColor: its colours are {hidden} wide, its pixels {width // 2}")
-    wide = f"{colours}.transformer_ffn_layers"
     return Sizes(
         tuple(length(tensors, stage + ".{}.gamma") for stage in stages),
         tuple(shape_of(tensors, f"{stage}.0.gamma", 1)[0] for stage in stages),
         width,
         queries,
-        length(tensors, wide + ".{}.linear1.weight"),
+        length(tensors, WIDE + ".{}.linear1.weight"),
         hidden,
-        shape_of(tensors, f"{wide}.0.linear1.weight", 2)[0],
+        shape_of(tensors, f"{WIDE}.0.linear1.weight", 2)[0],
     )
 
 
@@ -324,11 +323,9 @@ def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         own, _, kind = name.rpartition(".")
         if kind == "weight_orig":
             left, right = tensors.get(f"{own}.weight_u"), tensors.get(f"{own}.weight_v")
-            if left is None or right is None or len(left) != len(tensor):
-                raise ValueError(f"{own}.weight_u and {own}.weight_v are missing or odd")
             matrix = tensor.float().flatten(1)
-            if len(right) != matrix.shape[1]:
-                raise ValueError(f"{own}.weight_v has {len(right)} numbers")
+            if left is None or right is None or (len(left), len(right)) != matrix.shape:
+                raise ValueError(f"{own}.weight_u and {own}.weight_v are missing or odd")
             plain[f"{own}.weight"] = tensor.float() / (left.float() @ matrix @ right.float())
         elif kind not in ("weight_u", "weight_v"):
             plain[name] = tensor
