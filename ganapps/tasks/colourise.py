@@ -25,7 +25,8 @@ MOST = 1000  # dabs: about 32 kB of a recipe
 EDGE = 0.03  # of white: a step in lightness over which a colour hardly spreads
 LEAK = 1e-4  # how much of it crosses any edge
 HELD = 10.0  # how firmly a dab keeps its colour, where neighbours pull with 1
-REACH = 64  # pixels: about so far into an even area a dab changes what a network guessed
+# pixels: about so far into an even area a dab changes what a network guessed, and what is grey
+REACH, REACH_ALONE = 64, 160
 ROUNDS = 150  # of the solver at each size: on the small ones colours come from far
 SMALLEST = 64  # pixels of the longer side where it begins
 
@@ -62,7 +63,7 @@ class Colouring(Careful):
         if self.dabs:
             height, width = _small(self.pixels).shape[:2]
             ab = resample.rows(ab, (width, height), 0, height)
-            reach = None if self.network is None else REACH
+            reach = REACH_ALONE if self.network is None else REACH
             ab = _with_dabs(self.pixels, ab, self.dabs, reach)
         self.result = colours.tinted(self.pixels, ab)
         yield 2
@@ -99,9 +100,7 @@ def _dab(hint: Any) -> Dab:
     )
 
 
-def _with_dabs(
-    pixels: np.ndarray, ab: np.ndarray, dabs: Sequence[Dab], reach: int | None
-) -> np.ndarray:
+def _with_dabs(pixels: np.ndarray, ab: np.ndarray, dabs: Sequence[Dab], reach: int) -> np.ndarray:
     """`ab` [h, w, 2] changed to the dabs' colours there, and where these spread to."""
     small = _small(pixels)
     height, width = small.shape[:2]
@@ -122,9 +121,9 @@ def _with_dabs(
     return ab + spread.permute(1, 2, 0).numpy()
 
 
-def spread_out(light: Tensor, away: Tensor, known: Tensor, reach: int | None) -> Tensor:
+def spread_out(light: Tensor, away: Tensor, known: Tensor, reach: int) -> Tensor:
     """What is `away` [C, H, W] where `known` [H, W] is 1, spread to where `light` [H, W] in 0..1
-    goes on evenly; it fades over about `reach` pixels, None: not at all.
+    goes on evenly; it fades over about `reach` pixels.
     """
     longest = max(light.shape)
     if longest > SMALLEST:
@@ -135,7 +134,7 @@ def spread_out(light: Tensor, away: Tensor, known: Tensor, reach: int | None) ->
             _shrunk(light[None], half)[0],
             coarse * (share > 0),
             (share > 0).float(),
-            None if reach is None else max(1, reach // 2),
+            max(1, reach // 2),
         )
         begun = F.interpolate(begun[None], light.shape, mode="bilinear")[0]
     else:
@@ -146,11 +145,10 @@ def spread_out(light: Tensor, away: Tensor, known: Tensor, reach: int | None) ->
 class _System:
     """The pull of neighbours on each other, of the dabs, and of nothing at all."""
 
-    def __init__(self, light: Tensor, known: Tensor, reach: int | None) -> None:
+    def __init__(self, light: Tensor, known: Tensor, reach: int) -> None:
         self.down = _pull(light[1:] - light[:-1])
         self.across = _pull(light[:, 1:] - light[:, :-1])
-        fading = 1e-7 if reach is None else 1 / reach**2
-        self.own = HELD * known + fading
+        self.own = HELD * known + 1 / reach**2
         ones = torch.zeros_like(light)
         ones[1:] += self.down
         ones[:-1] += self.down

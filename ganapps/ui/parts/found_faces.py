@@ -65,7 +65,7 @@ def cut_out(address: str, size: tuple[int, int], square: Sequence[int]) -> str:
     by = SIDE / side
     where = f"{-x * by:.1f}px {-y * by:.1f}px / {size[0] * by:.1f}px {size[1] * by:.1f}px"
     style = f"background: url('{address}') no-repeat {where}"
-    return f'<span class="cut-out" role="img" style="{html.escape(style)}"></span>'
+    return f'<span class="cut-out" aria-hidden="true" style="{html.escape(style)}"></span>'
 
 
 def _likeness(distance: float | None, same: float, lang: str) -> str:
