@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import urllib.request
 from pathlib import Path
 
@@ -82,5 +83,24 @@ def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) ->
     settings = from_picture(tmp_path / "made.png").settings
     assert masks.unpacked(settings["mask"])[40, 220]
     assert settings["heads"] == [[int(n) for n in square.split(",")], [1, 2, 30]]
+
+    # they come back with the file, wait for their picture, and are none of another one's
+    page.locator("#restore-restore input[type=file]").set_input_files(tmp_path / "made.png")
+    expect(page.locator("#restore-line")).to_contain_text("The settings are back")
+    expect(page.locator("#restore-found input")).to_have_count(0)
+    mark = page.locator("#restore-mask :is(textarea, input)")
+    for stays in (True, False):
+        page.locator("#restore-picture").get_by_label(re.compile("Remove|Clear")).first.click()
+        expect(page.locator("#restore-picture img")).to_have_count(0)
+        box_of_files = page.locator("#restore-picture input[type=file]")
+        box_of_files.set_input_files(tmp_path / "old.png")
+        expect(page.locator("#restore-painter img[data-begun]")).to_be_visible()
+        if stays:
+            expect(mark).not_to_have_value("")
+            expect(hints).not_to_have_value("")
+        else:
+            expect(mark).to_have_value("")
+            expect(hints).to_have_value("")
+
     made = np.asarray(Image.open(io.BytesIO(file))).astype(int)
     assert made.shape == (256, 256, 3) and (made[..., 0] - made[..., 2])[215, 75] > 30

@@ -123,11 +123,9 @@
     size.max = Math.max(16, Math.round(Math.min(canvas.width, canvas.height) / 4));
     size.value = Math.max(4, Math.round(Math.min(canvas.width, canvas.height) / 24));
     const marked = field(tab, "mask")?.value || "", hinted = field(tab, "hints")?.value || "";
-    const waiting = marked && marked !== written[`${tab}-mask`], tinting = hinted && hinted !== written[`${tab}-hints`];
-    write(state, "mask", waiting ? marked : "");
-    if (state.tint) write(state, "hints", tinting ? hinted : "");
-    if (tinting) state.ops.push({ kind: "dabs", replaces: true, row: rowFrom(state, hinted) });
-    const sheet = waiting && (await unpacked(marked).catch(() => null));
+    // what stands in the fields belongs to this picture: the server empties them for another one
+    if (hinted) state.ops.push({ kind: "dabs", replaces: true, row: rowFrom(state, hinted) });
+    const sheet = marked && (await unpacked(marked).catch(() => null));
     if (sheet) state.ops.push({ kind: "replace", sheet });
     if (state.ops.length) { redrawn(state); await tell(state); }
     framed(tab);
@@ -142,7 +140,8 @@
   };
   const hintsCame = async (tab) => {
     const state = states.get(figure(tab)), text = field(tab, "hints")?.value || "";
-    if (state?.tint && text !== written[`${tab}-hints`]) await done(state, { kind: "dabs", replaces: true, row: rowFrom(state, text) });
+    if (!state?.tint || text === written[`${tab}-hints`]) return;
+    await done(state, { kind: "dabs", replaces: true, row: rowFrom(state, text) });
   };
   // The news of what was painted here comes back late, perhaps after more was painted: what stands in the field by then counts.
   document.addEventListener("mask-came", ({ detail: { tab, text, adds } }) => setTimeout(() => came(tab, adds ? text : field(tab, "mask")?.value || "", adds), 50));
@@ -184,7 +183,8 @@
     const state = stateOf(event.target), op = state?.op;
     if (!op) return;
     state.op = null;
-    if (event.type === "pointercancel") redrawn(state); else done(state, op);
+    if (event.type === "pointercancel") return redrawn(state);
+    done(state, op);
   };
   document.addEventListener("pointerup", lifted);
   document.addEventListener("pointercancel", lifted);

@@ -78,6 +78,7 @@ class RestoreTab(PictureTab):
         self.found = gr.HTML(elem_id="restore-found")
         self.squares = gr.State([])  # of the faces that were found in this picture
         self.extra_widgets.append(self.squares)
+        self.waits = gr.State(False)  # what a recipe holds waits for its picture
 
     def below(self) -> None:
         """The picture to paint on, and how it looked before and after each step."""
@@ -99,6 +100,11 @@ class RestoreTab(PictureTab):
         """Whatever lists models: `opened` words them."""
         return {self.model, *self.steps.values()}
 
+    @property
+    def filling_outputs(self) -> set:
+        """What `filled` fills."""
+        return {*super().filling_outputs, self.found, self.waits}
+
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
         """What is painted, and the faces: where nobody has looked for them yet, the run does."""
         heads = _heads(values[self.heads])
@@ -115,6 +121,7 @@ class RestoreTab(PictureTab):
             self.heads: found_faces.written(heads),
             self.squares: [],
             self.found: "",
+            self.waits: True,
             self.mask: recipe.settings["mask"] or "",
             self.hints: json.dumps(hints) if hints else "",
         }
@@ -134,30 +141,33 @@ class RestoreTab(PictureTab):
         """A picture to paint on; faces are looked for, when one asks for them and when one chooses
         who mends them.
         """
-        self.picture.change(self.stage, self.picture, self.painter, **common.QUIET)
         self.mask.change(None, self.mask, None, js=replaces(self.name))
         self.hints.change(None, self.hints, None, js=tints(self.name))
         outputs = [self.heads, self.found, self.squares, self.line]
-        self.picture.change(self.other_picture, {self.squares}, outputs, **common.QUIET)
+        staged = [*outputs, self.painter, self.mask, self.hints, self.waits]
+        asked: set[Block] = {self.picture, self.squares, self.waits}
+        self.picture.change(self.stage, asked, staged, **common.QUIET)
         given: set[Block] = {self.picture, self.heads, self.steps["faces"]}
         chosen = self.steps["faces"].input(self.faces_chosen, given, outputs, **common.BUSY)
         return [chosen, self.find.click(self.searched, {self.picture}, outputs, **common.BUSY)]
 
-    def stage(self, upload: str | None, request: gr.Request) -> str:
-        """The picture that came, to be painted on."""
+    def stage(self, values: Mapping, request: gr.Request) -> dict:
+        """The picture that came, to be painted on; what was found and painted on another one is
+        gone.
+        """
+        upload = values[self.picture]
+        if values[self.waits]:
+            rest: dict[Block, Any] = {self.waits: not upload}
+        else:
+            rest = {self.mask: "", self.hints: "", self.found: "", self.squares: []}
+            rest |= {self.heads: ""} if values[self.squares] else {}
         if not upload:
-            return ""
-        lang = common.language(request)
+            return rest | {self.painter: ""}
         try:
-            return painter(self._address(upload), self.engine.size(upload), lang, tinted=True)
+            size, lang = self.engine.size(upload), common.language(request)
+            return rest | {self.painter: painter(self._address(upload), size, lang, tinted=True)}
         except UserError:  # whoever shows the picture says why
-            return ""
-
-    def other_picture(self, values: Mapping) -> dict:
-        """Faces that were found in another picture are none of this one."""
-        if not values[self.squares]:
-            return {self.found: ""}
-        return {self.heads: "", self.found: "", self.squares: []}
+            return rest | {self.painter: ""}
 
     def faces_chosen(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Whoever wants faces mended sees which."""
