@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -18,6 +20,7 @@ from ganapps.recipe import Recipe
 from ganapps.report import Made, Step
 from ganapps.tasks import find_faces, mend_faces
 from ganapps.tasks.restore import restore
+from ganapps.ui import api
 from tests.test_repair import Grey, noise, upload
 
 CPU = Device("cpu")
@@ -175,6 +178,15 @@ def test_what_ships_mends_a_damaged_photograph(engine: Engine, tmp_path):
     assert ((made.picture - truth) ** 2).mean() < 0.4 * before
     again = list(engine.run(made.recipe, [str(path)]))[-1].made[0]
     assert np.array_equal(again.picture, made.picture)
+
+
+def test_what_was_added_stands_behind_what_programs_give_by_place(engine: Engine):
+    names = list(inspect.signature(api.endpoints(engine)["restore"]).parameters)
+    assert names[7:18] == [
+        *("heads", "precision", "weights", "cleaning", "mask", "grow", "fidelity", "keep_place"),
+        *("format", "quality", "most_kb"),
+    ]
+    assert names[18:] == ["colour", "hints"]
 
 
 def test_further_models_are_checked_and_priced_before_a_run(engine: Engine):
