@@ -127,7 +127,7 @@ ALONE = {
     "tasks/fit_face.py": {"PIL"},
     "tasks/fit_prior.py": {"PIL"},
     "tasks/repair.py": {"PIL"},
-    "tasks/restore.py": {"PIL"},
+    "tasks/chain.py": {"PIL"},
     "tasks/figures.py": {"PIL", "skimage"},
     "tasks/resample.py": {"PIL"},
     "networks/diffusion/folder_parts.py": {"diffusers"},

@@ -20,6 +20,7 @@ HEADINGS = {
     "repair": "Repair",
     "scratches": "Restore: scratches",
     "restore-noise": "Restore: noise",
+    "restore-colour": "Restore: colour",
     "restore-faces": "Restore: faces",
     "text": "Text to picture",
 }

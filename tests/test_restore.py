@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -11,15 +13,18 @@ from torch import Tensor
 from ganapps.device import Device
 from ganapps.engine import Engine
 from ganapps.errors import UserError
+from ganapps.models import finder
 from ganapps.networks.contracts import DamageFinder, FaceRestorer, Network, Upscaler
 from ganapps.pictures import masks
 from ganapps.recipe import Recipe
 from ganapps.report import Made, Step
-from ganapps.tasks import mend_faces
+from ganapps.tasks import find_faces, mend_faces
 from ganapps.tasks.restore import restore
+from ganapps.ui import api
 from tests.test_repair import Grey, noise, upload
 
 CPU = Device("cpu")
+FACES = finder.shipped(), finder.likeness()
 
 
 class Darker(Upscaler):
@@ -64,7 +69,7 @@ ALL: dict[str, Network] = {
 
 def run(pixels: np.ndarray, *names: str, **settings: object) -> tuple[Made, list[Step]]:
     others = {name: ALL[name] for name in names}
-    steps = list(restore(Grey(), CPU, others, upload(pixels), **settings))
+    steps = list(restore(Grey(), CPU, others, *FACES, upload(pixels), **settings))
     assert [s.done for s in steps] == sorted(s.done for s in steps)
     assert steps[-1].done == steps[-1].total
     return steps[-1].made[0], steps
@@ -146,13 +151,15 @@ def test_what_can_not_be_done_is_one_sentence(names, settings, sentence):
     ],
 )
 def test_a_model_of_another_kind_is_one_sentence(name, wrong, sentence):
-    asked = restore(Grey(), CPU, {name: wrong}, upload(noise(40, 50)), heads=[[0, 0, 9]])
+    others, photograph = {name: wrong}, upload(noise(40, 50))
+    asked = restore(Grey(), CPU, others, *FACES, photograph, heads=[[0, 0, 9]])
     with pytest.raises(UserError, match=sentence):
         list(asked)
 
 
 def test_the_rim_of_a_square_fades():
-    share = mend_faces.rim(50)
+    own = find_faces.own_points(50)
+    share = mend_faces.share(own, own, 50, 50)[..., 0]
     assert share.max() == 1 and share[0].max() < 0.1 and share[25, 25] == 1
     assert np.array_equal(share, share.T)
 
@@ -171,6 +178,15 @@ def test_what_ships_mends_a_damaged_photograph(engine: Engine, tmp_path):
     assert ((made.picture - truth) ** 2).mean() < 0.4 * before
     again = list(engine.run(made.recipe, [str(path)]))[-1].made[0]
     assert np.array_equal(again.picture, made.picture)
+
+
+def test_what_was_added_stands_behind_what_programs_give_by_place(engine: Engine):
+    names = list(inspect.signature(api.endpoints(engine)["restore"]).parameters)
+    assert names[7:18] == [
+        *("heads", "precision", "weights", "cleaning", "mask", "grow", "fidelity", "keep_place"),
+        *("format", "quality", "most_kb"),
+    ]
+    assert names[18:] == ["colour", "hints"]
 
 
 def test_further_models_are_checked_and_priced_before_a_run(engine: Engine):

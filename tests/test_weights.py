@@ -30,7 +30,7 @@ MADE_FOR = [
     one for kind in ("directions", "encoders", "readers") for one in directions.entries(kind)
 ]
 PAPERS |= {"directions.toml", *(entry.file for entry in MADE_FOR)}
-PAPERS |= {finder.FILE}
+PAPERS |= {finder.FILE, finder.LIKENESS_FILE}
 
 
 def files(source: Source) -> list[Path]:

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ganapps.models import finder
 from ganapps.pictures import images, masks
 from ganapps.pictures.formats import Format
 from ganapps.pictures.inside import from_picture
 from ganapps.pictures.uploads import open_upload, shows, size_of
 from ganapps.recipe import Recipe
 from ganapps.report import Kept
-from ganapps.tasks import cycle, figures, finish, hidden, learn_picture, resample
+from ganapps.tasks import cycle, figures, find_faces, finish, hidden, learn_picture, resample
 from ganapps.tasks.table import TASKS
 
 LOOKS_A_SECOND = 8  # in a film of the Lab
@@ -137,6 +138,13 @@ def mask(path: str, picture: str) -> str:
     """
     marked = masks.of_file(open_upload(path))
     return masks.packed(masks.fitted(marked, size_of(picture)))
+
+
+def faces(picture: str) -> list[list[int]]:
+    """[x, y, side] of the square around each face of the picture at a path, as `restore` takes
+    them. Raises UserError where it can't be read.
+    """
+    return find_faces.squares(finder.shipped(), open_upload(picture).pixels)
 
 
 def film(looks: Sequence[Mapping[str, Any]], recipe: Recipe, folder: Path) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from ganapps.errors import UserError
 
 WEIGHTS = Path(__file__).resolve().parents[2] / "weights"
-STEPS = ("restore-blocks", "restore-faces", "restore-noise")  # of a chain
+STEPS = ("restore-blocks", "restore-colour", "restore-faces", "restore-noise")  # of a chain
 TASKS = ("faces", "upscale", "translate", "denoise", "text", "repair", "scratches", *STEPS)
 FORMATS = ("safetensors", "torch", "nvidia", "r3gan", "diffusers", "onnx")
 COMMERCIAL = ("yes", "no", "unknown")

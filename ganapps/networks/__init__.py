@@ -45,7 +45,10 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     ),
     "diffusion": ("diffusion_upscaler", "stable_diffusion", "diffusion"),
     "translate": ("cyclegan", "pix2pix", "animegan", "stargan", "styles26", "cartoongan"),
-    "repair": ("partial", "denoiser", "scratches", "lama", "migan", "prior", "face_restorer"),
+    "repair": (
+        *("partial", "denoiser", "scratches", "lama", "migan", "prior", "face_restorer"),
+        "ddcolor",
+    ),
     "upscale": ("interpolated", "srresnet", "span", "upscalers"),
 }
 LIBRARIES = (

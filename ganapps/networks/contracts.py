@@ -146,6 +146,17 @@ class FaceReader(Network):
         """x [N, 3, H, W] in -1..1 -> what they show."""
 
 
+class FaceLikeness(Network):
+    """Turns a face into numbers that lie near those of the same person's other pictures."""
+
+    side: int  # of the upright square that it takes, in pixels
+    same: float  # two faces whose numbers lie nearer than that are one person's, say its authors
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, 3, side, side] in 0..1 -> [N, numbers]."""
+
+
 class Tiled(Network):
     """What enlarges pictures, whose numbers are 0 to 1 before and after; and what whoever cuts them
     into tiles must know.
@@ -283,6 +294,17 @@ class DamageFinder(Network):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """x [N, 3, H, W] -> [N, 1, H, W]; above 0 is damaged rather than not."""
+
+
+class Colouriser(Network):
+    """Says what colours a grey picture may have had."""
+
+    value_range: Values = (0.0, 1.0)  # of what it takes
+    side: int  # of the square that it takes, into which a picture is pressed, in pixels
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> Tensor:
+        """x [N, 3, side, side], grey -> a* and b* of Lab [N, 2, side, side]."""
 
 
 class FaceRestorer(Network):

@@ -23,6 +23,7 @@ TO_XYZ = (
     / WHITE[:, None]
 )
 FROM_XYZ = torch.linalg.inv(TO_XYZ.double()).float()
+AB = np.array([500, 200], np.float32)  # a* and b* are so many times what `_opponent` gives
 LINEAR_BELOW = (6 / 29) ** 3  # where the cube root of Lab turns into a line
 
 
@@ -55,6 +56,35 @@ def keep_colours(result: np.ndarray, source: np.ndarray, wraps: bool = False) ->
         made[top:bottom, :, :3] = _coloured(
             result[top:bottom, :, :3], resample.rows(source, size, top, bottom, _opponent, wraps)
         )
+    return made
+
+
+def grey(pixels: np.ndarray) -> torch.Tensor:
+    """[1, 3, H, W] in 0..1: the lightness L* of [H, W, C], uint8 or uint16, as grey."""
+    light = _linear(pixels[..., :3]) if pixels.shape[2] > 2 else _linear(pixels[..., :1])
+    y = light @ TO_XYZ[1] if light.shape[2] == 3 else light[..., 0]
+    return _coded(y).expand(1, 3, -1, -1)
+
+
+def opponent(pixels: np.ndarray) -> np.ndarray:
+    """a* and b* of Lab of [H, W, C], [H, W, 2]; 0 for grey."""
+    return _opponent(pixels) * AB
+
+
+def tinted(pixels: np.ndarray, ab: np.ndarray) -> np.ndarray:
+    """`pixels` [H, W, C] with their own lightness L* and alpha, and with a* and b* of Lab as `ab`
+    [h, w, 2] float32 has them, which is resized. What lies outside of sRGB is clipped.
+    """
+    height, width, channels = pixels.shape
+    has_alpha = channels in (2, 4)
+    made = np.empty((height, width, 3 + has_alpha), pixels.dtype)
+    if has_alpha:
+        made[..., -1] = pixels[..., -1]
+    for top, bottom in resample.strips(height, width):
+        part = pixels[top:bottom, :, : 3 if channels > 2 else 1]
+        part = np.broadcast_to(part, (*part.shape[:2], 3))
+        colours = resample.rows(ab, (width, height), top, bottom) / AB
+        made[top:bottom, :, :3] = _coloured(part, colours)
     return made
 
 

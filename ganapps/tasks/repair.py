@@ -160,7 +160,7 @@ def repair(
     if isinstance(network, PicturePrior) and does != "fill":
         whole = PriorFit(network, device, planes.colours(source), None, steps, number(seed), does)
         yield from _stepped(whole)
-        pixels = _as_came(whole.result, source)
+        pixels = as_many(whole.result, source.shape[2])
         yield _last(whole, pixels, source, about, whole.figures, ())
         return
     hole = found(source, mask, box, alpha, grow, feather)
@@ -335,8 +335,8 @@ def _said(hole: Hole, grow: int, feather: int) -> tuple[Message, ...]:
     return said
 
 
-def _as_came(colours: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """[H, W, 3] with as many colours as the picture had."""
-    if source.shape[2] > 2:
+def as_many(colours: np.ndarray, channels: int) -> np.ndarray:
+    """[H, W, 3] as the colours of a picture with so many channels."""
+    if channels > 2:
         return colours
     return (colours.astype(np.float32).mean(axis=2, keepdims=True) + 0.5).astype(colours.dtype)

@@ -37,7 +37,7 @@ class Task:
     run that shows whether a model works. `directed`: behind the labels its function takes the
     directions that ship for the model. `finds`: behind the labels it takes the network that finds
     faces. `encodes`: behind those it takes the encoder that ships for the model, None where none
-    does.
+    does. `compares`: behind that one the network that compares faces.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Task:
     directed: bool = False
     finds: bool = False
     encodes: bool = False
+    compares: bool = False
 
     @property
     def settings(self) -> Mapping[str, Declared]:

@@ -27,7 +27,7 @@ def own_points(finder: FaceFinder, average: Tensor) -> list[Point]:
     """Where a generator's faces have their eyes, nose and mouth: those of its average face
     [1, 3, H, W] in 0..1. Raises UserError where that is no face.
     """
-    found = _found(finder, average)
+    found = faces_in(finder, average)
     if not found:
         raise UserError(
             "This model draws no faces that a picture could be turned to: choose a model of faces."
@@ -48,7 +48,7 @@ def points_in(finder: FaceFinder, x: Tensor) -> tuple[list[Point], tuple[Message
             height=height,
             least=SMALLEST,
         )
-    found = _found(finder, x)
+    found = faces_in(finder, x)
     if not found:
         raise UserError(
             "No face was found in this picture: choose one that shows a person's face from the "
@@ -121,6 +121,7 @@ def similarity(begin: Sequence[Point], end: Sequence[Point]) -> tuple[float, Ten
     return scale, torch.from_numpy(np.hstack([matrix, moved[:, None]]))
 
 
-def _found(finder: FaceFinder, x: Tensor) -> list[FoundFace]:
+def faces_in(finder: FaceFinder, x: Tensor) -> list[FoundFace]:
+    """The faces in a picture [1, 3, H, W] in 0..1, the surest first."""
     with torch.inference_mode():
         return finder.find(x.float().cpu())

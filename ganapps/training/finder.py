@@ -1,7 +1,7 @@
-"""Writes the finder of faces.
+"""Writes the finder of faces, and what compares them.
 
-`python -m ganapps.training.finder PACKAGE --out weights` converts the detector and the landmark
-network in an unpacked copy of the npm package @vladmandic/face-api.
+`python -m ganapps.training.finder PACKAGE --out weights` converts the detector, the landmark
+network and the recognition network in an unpacked copy of the npm package @vladmandic/face-api.
 """
 
 from __future__ import annotations
@@ -17,25 +17,34 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 PARTS = {"detector": "tiny_face_detector_model", "landmarks": "face_landmark_68_model"}
+LIKENESS = "face_recognition_model"
+# of a convolution's tensors: what they are called there, and in `networks.find.likeness`
+RENAMED = {
+    "/conv/filters": ".filters",
+    "/conv/bias": ".bias",
+    "/scale/weights": ".factor",
+    "/scale/biases": ".summand",
+}
 
 
-def stored(folder: Path, part: str) -> Iterator[tuple[str, Tensor, Tensor]]:
-    """Each tensor's name, its bytes as torch lays them out, and what 0 and one step stand for."""
+def stored(folder: Path, part: str) -> Iterator[tuple[str, Tensor, Tensor | None]]:
+    """Each tensor's name, its numbers as torch lays them out, and, of those that are kept as bytes,
+    what 0 and one step stand for.
+    """
     (group,) = json.loads((folder / f"{part}-weights_manifest.json").read_text(encoding="utf-8"))
     (file,) = group["paths"]
-    content = np.frombuffer((folder / file).read_bytes(), np.uint8)
+    content = (folder / file).read_bytes()
     begin = 0
     for weight in group["weights"]:
-        shape, told = weight["shape"], weight["quantization"]
-        assert told["dtype"] == "uint8", weight["name"]
-        count = int(np.prod(shape))
-        values = torch.from_numpy(content[begin : begin + count].copy()).view(shape)
-        begin += count
-        yield (
-            weight["name"],
-            _laid_out(weight["name"], values),
-            torch.tensor([told["min"], told["scale"]]),
-        )
+        told = weight.get("quantization")
+        assert told is None or told["dtype"] == "uint8", weight["name"]
+        kind = np.dtype("<f4" if told is None else "u1")
+        count = int(np.prod(weight["shape"]))
+        numbers = np.frombuffer(content, kind, count, begin)
+        values = torch.from_numpy(numbers.copy()).view(weight["shape"])
+        begin += numbers.nbytes
+        reach = None if told is None else torch.tensor([told["min"], told["scale"]])
+        yield weight["name"], _laid_out(weight["name"], values), reach
     assert begin == len(content), "every byte is a weight"
 
 
@@ -49,6 +58,20 @@ def _laid_out(name: str, values: Tensor) -> Tensor:
     return values.contiguous()
 
 
+def likeness(folder: Path) -> dict[str, Tensor]:
+    """The recognition network's tensors, as the network here names them."""
+    tensors = {}
+    for name, values, reach in stored(folder, LIKENESS):
+        for theirs, ours in RENAMED.items():
+            name = name.replace(theirs, ours)
+        name = name.replace("/", ".")
+        per_channel = name.endswith((".factor", ".summand"))
+        tensors[name] = values[:, None, None] if per_channel else values
+        if reach is not None:
+            tensors[f"{name}.range"] = reach.float()
+    return tensors
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -59,8 +82,10 @@ def main() -> None:
     for part, file in PARTS.items():
         for name, values, reach in stored(given.package / "model", file):
             own = f"{part}.{name.removeprefix('fc/').replace('/', '.')}"
+            assert reach is not None, "of these two, all are bytes"
             tensors[own], tensors[f"{own}.range"] = values, reach.float()
     save_file(tensors, given.out / "face-finder.safetensors")
+    save_file(likeness(given.package / "model"), given.out / "face-likeness.safetensors")
 
 
 if __name__ == "__main__":

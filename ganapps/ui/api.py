@@ -149,7 +149,10 @@ ENDPOINTS = (
     ),
     Endpoint(
         "restore",
-        ("picture", "model", "blocks", "noise", "scratches", "enlarge", "faces", "heads"),
+        # what came later stands behind all of these: programs may give them by their places
+        ("picture", "model", "blocks", "noise", "scratches", "enlarge", "faces", "heads")
+        + ("precision", "weights", "cleaning", "mask", "grow", "fidelity", "keep_place")
+        + tuple(FORMAT),
         "Streams: an answer after each tile, window and face, the last one with the result.",
         'The PNG file with its recipe inside, and {"recipe", "report"} with the figures measured '
         "on it.",

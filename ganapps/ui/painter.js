@@ -1,12 +1,12 @@
 // A mark painted on a picture, which is no more than a text: its size, its bits row by row, squeezed (ganapps/pictures/masks.py
 // writes and reads the same). It stands in a hidden field, so it is a setting like any other; nothing is sent but that text.
+// Dabs of colour, where a tab takes them, are a second one: [[x, y, radius, "#rrggbb"], ...] in pixels of the picture.
 () => {
   const MOST = 2e6, LONGEST = 32768, KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const states = new WeakMap();
-  let written = "", turn = 0;
-  const field = () => document.querySelector("#repair-mask :is(textarea, input)");
-  const boxField = () => document.querySelector("#repair-box :is(textarea, input)");
-  const figure = () => document.querySelector("#repair-painter .painter");
+  const written = {}, turns = {};
+  const field = (tab, name) => document.querySelector(`#${tab}-${name} :is(textarea, input)`);
+  const figure = (tab) => document.querySelector(`#${tab}-painter .painter`);
 
   const piped = async (bytes, stream) => new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
   const packed = async (mask, width, height) => {
@@ -36,6 +36,7 @@
 
   const draw = (state, op) => {
     const { pen, canvas } = state;
+    if (op.kind === "dabs") return dabbed(state);
     pen.globalCompositeOperation = op.erases ? "destination-out" : "source-over";
     pen.fillStyle = pen.strokeStyle = "rgb(255, 45, 85)";
     if (op.kind === "clear" || op.kind === "replace") pen.clearRect(0, 0, canvas.width, canvas.height);
@@ -52,17 +53,47 @@
   };
   const redrawn = (state) => {
     state.pen.clearRect(0, 0, state.canvas.width, state.canvas.height);
-    state.ops.forEach((op) => draw(state, op));
+    state.ops.forEach((op) => op.kind !== "dabs" && draw(state, op));
+    dabbed(state);
   };
-  const write = (text) => {
-    const input = field();
-    written = text;
+
+  // A stroke of colour is a row of dabs, a radius apart; the eraser takes those away that it touches.
+  const rowOf = (op) => {
+    const radius = op.size / 2, row = [op.points[0]];
+    op.points.slice(1).forEach(([x, y]) => {
+      const [lastX, lastY] = row[row.length - 1], far = Math.hypot(x - lastX, y - lastY), count = Math.floor(far / radius);
+      for (let step = 1; step <= count; step++) row.push([lastX + (x - lastX) * step / count, lastY + (y - lastY) * step / count]);
+    });
+    return row.map(([x, y]) => [x, y, radius, op.colour]);
+  };
+  const touched = (op, [x, y, radius]) => op.points.some((point) => Math.hypot(x - point[0], y - point[1]) < op.size / 2 + radius);
+  const dabs = (state) => [...state.ops, ...(state.op ? [state.op] : [])].reduce((there, op) => {
+    if (op.kind === "dabs") return [...(op.replaces ? [] : there), ...(op.row || rowOf(op))];
+    if (op.kind === "clear") return [];
+    return op.erases ? there.filter((dab) => !touched(op, dab)) : there;
+  }, []);
+  const dabbed = (state) => {
+    const pen = state.tint;
+    if (!pen) return;
+    pen.clearRect(0, 0, pen.canvas.width, pen.canvas.height);
+    dabs(state).forEach(([x, y, radius, colour]) => {
+      pen.fillStyle = colour;
+      pen.beginPath();
+      pen.arc(x, y, radius, 0, 2 * Math.PI);
+      pen.fill();
+    });
+  };
+  const scaled = (row, by) => row.map(([x, y, radius, colour]) => [...[x, y, radius].map((number) => Math.round(10 * by * number) / 10), colour]);
+
+  const write = (state, name, text) => {
+    const input = field(state.tab, name);
+    written[`${state.tab}-${name}`] = text;
     if (!input || input.value === text) return;
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(input), "value").set.call(input, text);
     input.dispatchEvent(new Event("input", { bubbles: true }));
   };
   const tell = async (state) => {
-    const mine = ++turn, { canvas, pen } = state, { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
+    const mine = turns[state.tab] = (turns[state.tab] || 0) + 1, { canvas, pen } = state, { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
     let width = canvas.width, height = canvas.height, mask = new Uint8Array(width * height), some = false;
     for (let at = 0; at < mask.length; at++) if (data[4 * at + 3] > 127) mask[at] = some = 1;
     let text = some ? await packed(mask, width, height) : "";
@@ -70,7 +101,10 @@
       [mask, width, height] = halved(mask, width, height);
       text = await packed(mask, width, height);
     }
-    if (mine === turn) write(text);
+    if (mine !== turns[state.tab]) return;
+    write(state, "mask", text);
+    const row = state.tint ? dabs(state) : [];
+    if (state.tint) write(state, "hints", row.length ? JSON.stringify(scaled(row, state.by)) : "");
   };
   const done = (state, op) => { state.ops.push(op); redrawn(state); return tell(state); };
   const stateOf = (element) => states.get(element?.closest?.(".painter"));
@@ -80,31 +114,47 @@
     const width = +shown.dataset.width, height = +shown.dataset.height, share = Math.min(1, Math.sqrt(MOST / (width * height)));
     canvas.width = Math.max(1, Math.round(width * share));
     canvas.height = Math.max(1, Math.round(height * share));
-    const state = { canvas, pen: canvas.getContext("2d", { willReadFrequently: true }), ops: [], tool: "brush", at: [canvas.width / 2, canvas.height / 2] };
+    const tab = shown.closest("[id$=-painter]").id.replace("-painter", ""), tinted = shown.querySelector(".painter-tint");
+    const state = { tab, canvas, pen: canvas.getContext("2d", { willReadFrequently: true }), ops: [], tool: "brush", at: [canvas.width / 2, canvas.height / 2], by: width / canvas.width };
+    if (tinted) [tinted.width, tinted.height, state.tint] = [canvas.width, canvas.height, tinted.getContext("2d")];
     states.set(shown, state);
     picture.dataset.begun = picture.src;
     const size = shown.querySelector(".painter-size");
     size.max = Math.max(16, Math.round(Math.min(canvas.width, canvas.height) / 4));
     size.value = Math.max(4, Math.round(Math.min(canvas.width, canvas.height) / 24));
-    const waiting = field()?.value || "";
-    if (waiting && waiting !== written) await came(waiting, false);
-    else write("");
-    framed();
+    const marked = field(tab, "mask")?.value || "", hinted = field(tab, "hints")?.value || "";
+    // what stands in the fields belongs to this picture: the server empties them for another one
+    if (hinted) state.ops.push({ kind: "dabs", replaces: true, row: rowFrom(state, hinted) });
+    const sheet = marked && (await unpacked(marked).catch(() => null));
+    if (sheet) state.ops.push({ kind: "replace", sheet });
+    if (state.ops.length) { redrawn(state); await tell(state); }
+    framed(tab);
   };
-  const came = async (text, adds) => {
-    const state = states.get(figure());
-    if (!state || (!adds && text === written)) return;
-    if (!adds && !text) { if (state.ops.length) await done(state, { kind: "clear" }); return; }
+  const rowFrom = (state, text) => { try { return scaled(JSON.parse(text || "[]"), 1 / state.by); } catch { return []; } };
+  const came = async (tab, text, adds) => {
+    const state = states.get(figure(tab));
+    if (!state || (!adds && text === written[`${tab}-mask`])) return;
+    if (!adds && !text) { if (state.ops.length) await done(state, { kind: "replace" }); return; }
     const sheet = await unpacked(text).catch(() => null);
-    if (sheet && (adds || field()?.value === text)) await done(state, { kind: adds ? "add" : "replace", sheet });
+    if (sheet && (adds || field(tab, "mask")?.value === text)) await done(state, { kind: adds ? "add" : "replace", sheet });
+  };
+  const hintsCame = async (tab) => {
+    const state = states.get(figure(tab)), text = field(tab, "hints")?.value || "";
+    if (!state?.tint || text === written[`${tab}-hints`]) return;
+    await done(state, { kind: "dabs", replaces: true, row: rowFrom(state, text) });
   };
   // The news of what was painted here comes back late, perhaps after more was painted: what stands in the field by then counts.
-  document.addEventListener("mask-came", ({ detail }) => setTimeout(() => came(detail.adds ? detail.text : field()?.value || "", detail.adds), 50));
+  document.addEventListener("mask-came", ({ detail: { tab, text, adds } }) => setTimeout(() => came(tab, adds ? text : field(tab, "mask")?.value || "", adds), 50));
+  document.addEventListener("hints-came", ({ detail: { tab } }) => setTimeout(() => hintsCame(tab), 50));
   document.addEventListener("load", (event) => { if (event.target.matches?.(".painter img") && event.target.dataset.begun !== event.target.src) begun(event.target.closest(".painter")); }, true);
 
   const placed = (state, event) => {
     const around = state.canvas.getBoundingClientRect();
     return [(event.clientX - around.left) * state.canvas.width / around.width, (event.clientY - around.top) * state.canvas.height / around.height];
+  };
+  const stroke = (state) => {
+    const tints = state.tool === "tint", colour = tints && state.canvas.closest(".painter").querySelector(".painter-colour").value;
+    return { kind: tints ? "dabs" : "stroke", erases: state.tool === "eraser", size: sized(state), points: [[...state.at]], colour };
   };
   const sized = (state) => +state.canvas.closest(".painter").querySelector(".painter-size").value;
   const spread = ([x, y], [toX, toY]) => [Math.min(x, toX), Math.min(y, toY), Math.abs(toX - x), Math.abs(toY - y)].map(Math.round);
@@ -115,7 +165,7 @@
     event.target.focus({ preventScroll: true });
     event.target.setPointerCapture(event.pointerId);
     state.at = placed(state, event);
-    state.op = state.tool === "box" ? { kind: "box", from: state.at, box: [...state.at, 0, 0] } : { kind: "stroke", erases: state.tool === "eraser", size: sized(state), points: [state.at] };
+    state.op = state.tool === "box" ? { kind: "box", from: state.at, box: [...state.at, 0, 0] } : stroke(state);
     draw(state, state.op);
   });
   document.addEventListener("pointermove", (event) => {
@@ -127,12 +177,14 @@
     }
     if (state.op.kind === "box") redrawn(state);
     draw(state, state.op);
+    if (state.op.erases) dabbed(state);
   });
   const lifted = (event) => {
     const state = stateOf(event.target), op = state?.op;
     if (!op) return;
     state.op = null;
-    if (event.type === "pointercancel") redrawn(state); else done(state, op);
+    if (event.type === "pointercancel") return redrawn(state);
+    done(state, op);
   };
   document.addEventListener("pointerup", lifted);
   document.addEventListener("pointercancel", lifted);
@@ -150,7 +202,7 @@
     if (!state) return;
     const way = KEYS[event.key], step = event.shiftKey ? 1 : Math.max(1, sized(state) / 2);
     if (way) state.at = state.at.map((place, axis) => Math.min(Math.max(place + way[axis] * step, 0), axis ? state.canvas.height : state.canvas.width));
-    else if (event.key === " ") done(state, { kind: "stroke", erases: state.tool === "eraser", size: sized(state), points: [[...state.at]] });
+    else if (event.key === " ") done(state, stroke(state));
     else if (event.key === "z" && (event.ctrlKey || event.metaKey)) undone(state);
     else return;
     event.preventDefault();
@@ -169,12 +221,12 @@
   });
   document.addEventListener("input", (event) => {
     if (event.target.matches?.(".painter-zoom")) event.target.closest(".painter").style.setProperty("--zoom", event.target.value);
-    if (event.target === boxField()) framed();
+    if (event.target === field("repair", "box")) framed("repair");
   });
 
   // The box of four numbers is shown where it lies; it is a setting of its own.
-  const framed = () => {
-    const shown = figure(), mark = shown?.querySelector(".painter-box"), numbers = (boxField()?.value.match(/-?\d+/g) || []).map(Number);
+  const framed = (tab) => {
+    const shown = figure(tab), mark = shown?.querySelector(".painter-box"), numbers = (field(tab, "box")?.value.match(/-?\d+/g) || []).map(Number);
     if (!mark) return;
     mark.hidden = numbers.length !== 4;
     ["left", "top", "width", "height"].forEach((name, at) => { mark.style[name] = numbers[at] / +(at % 2 ? shown.dataset.height : shown.dataset.width) * 100 + "%"; });

@@ -29,6 +29,7 @@ SCRIPTS = (
     "lab_curves.js",
     "lab.js",
     "painter.js",
+    "found_faces.js",
 )  # a function each, called when the page opens
 
 

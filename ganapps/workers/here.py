@@ -54,6 +54,8 @@ class Here:
             known.append(finder.shipped())
         if task.encodes:
             known.append(encoder.of_generator(job.located.sha256))
+        if task.compares:
+            known.append(finder.likeness())
         given = {**job.recipe.settings, **job.drawn}
         stream = task.function(network, device, *known, *job.uploads, **given)
         report = Report(

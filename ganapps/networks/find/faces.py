@@ -174,15 +174,24 @@ def build(tensors: Mapping[str, Tensor]) -> FaceApi:
     """The finder of tensors as `ganapps.training.finder` writes them: uint8, and beside each its
     `NAME.range`, what 0 and one step stand for. Raises ValueError where one is missing or odd.
     """
+    network = FaceApi()
+    load_strictly(network, widened(tensors))
+    return network.eval().requires_grad_(False)
+
+
+def widened(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """In float32 what is kept as uint8: of such a tensor NAME, `NAME.range` holds what 0 and one
+    step stand for.
+    """
     state = {}
     for name, stored in tensors.items():
         if name.endswith(".range"):
             continue
-        low, step = tensors[f"{name}.range"].tolist()
-        state[name] = stored.float() * step + low
-    network = FaceApi()
-    load_strictly(network, state)
-    return network.eval().requires_grad_(False)
+        if stored.dtype == torch.uint8:
+            low, step = tensors[f"{name}.range"].tolist()
+            stored = stored.float() * step + low
+        state[name] = stored
+    return state
 
 
 def _padded(x: Tensor, stride: int) -> Tensor:

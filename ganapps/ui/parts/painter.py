@@ -1,5 +1,5 @@
-"""A picture on which one paints what is to be filled: brush, eraser, rectangle, undo. What is
-painted is a text, a setting like any other (painter.js).
+"""A picture on which one paints what is to be filled: brush, eraser, rectangle, undo; and dabs of
+colour, where a tab takes them. What is painted is a text, a setting like any other (painter.js).
 
 Not gr.ImageMask: that sends picture and mark back whole after each stroke, more than our doors let
 in, keeps them in the server's memory, and has no way for the keyboard.
@@ -12,17 +12,35 @@ import html
 from ganapps.ui.words import escaped
 
 TOOLS = (("brush", "Brush"), ("eraser", "Eraser"), ("box", "Rectangle"))
+TINT = ("tint", "Colour brush")
 ACTIONS = (("undo", "Undo"), ("clear", "Clear"))
-# the script that hands a text from the server to the page
-REPLACES = """(text) => {
-  document.dispatchEvent(new CustomEvent("mask-came", { detail: { text, adds: false } }));
-}"""
-ADDS = REPLACES.replace("false", "true")
 
 
-def painter(address: str, size: tuple[int, int], lang: str) -> str:
+def replaces(tab: str) -> str:
+    """The script that hands a mask from the server to the page of that tab."""
+    return _told(tab, "mask-came", adds=False)
+
+
+def adds(tab: str) -> str:
+    """And one that is added to what is painted."""
+    return _told(tab, "mask-came", adds=True)
+
+
+def tints(tab: str) -> str:
+    """And dabs of colour."""
+    return _told(tab, "hints-came", adds=False)
+
+
+def _told(tab: str, event: str, adds: bool) -> str:
+    detail = f'{{ tab: "{tab}", text, adds: {"true" if adds else "false"} }}'
+    return f"""(text) => {{
+  document.dispatchEvent(new CustomEvent("{event}", {{ detail: {detail} }}));
+}}"""
+
+
+def painter(address: str, size: tuple[int, int], lang: str, tinted: bool = False) -> str:
     """The picture at `address`, as `served` gives it, with its tools; `size` (W, H) is that of the
-    picture itself.
+    picture itself. `tinted`: there is a brush for dabs of colour, too.
     """
     label = escaped(
         lang,
@@ -32,17 +50,19 @@ def painter(address: str, size: tuple[int, int], lang: str) -> str:
     sheet = (
         f'<img src="{html.escape(address)}" alt="{escaped(lang, "Your picture")}">'
         f'<canvas tabindex="0" role="application" aria-label="{label}"></canvas>'
+        f"{'<canvas class=painter-tint></canvas>' if tinted else ''}"
         '<span class="painter-box" hidden></span><span class="painter-cursor" hidden></span>'
     )
     return (
-        f'<figure class="painter" data-width="{size[0]}" data-height="{size[1]}">{_tools(lang)}'
+        f'<figure class="painter" data-width="{size[0]}" data-height="{size[1]}">'
+        f"{_tools(lang, tinted)}"
         f'<div class="painter-window"><div class="painter-sheet">{sheet}</div></div></figure>'
     )
 
 
-def _tools(lang: str) -> str:
+def _tools(lang: str, tinted: bool) -> str:
     buttons = ""
-    for name, words in TOOLS:
+    for name, words in (*TOOLS, TINT) if tinted else TOOLS:
         pressed = "true" if name == "brush" else "false"
         buttons += (
             f'<button type="button" data-tool="{name}" aria-pressed="{pressed}">'
@@ -55,4 +75,9 @@ def _tools(lang: str) -> str:
         f'max="64" value="16"></label><label>{escaped(lang, "Zoom")}<input type="range" '
         'class="painter-zoom" min="1" max="8" step="0.5" value="1"></label>'
     )
+    if tinted:
+        sliders = (
+            f'<label>{escaped(lang, "Its colour")}<input type="color" class="painter-colour" '
+            f'value="#b5651d"></label>{sliders}'
+        )
     return f'<div class="painter-tools" role="group">{buttons}{sliders}</div>'

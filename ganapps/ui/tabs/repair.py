@@ -20,7 +20,7 @@ from ganapps.ui.doors import files
 from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.before_after import picture_box
 from ganapps.ui.parts.dials import DIALS
-from ganapps.ui.parts.painter import ADDS, REPLACES, painter
+from ganapps.ui.parts.painter import adds, painter, replaces
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
@@ -60,6 +60,7 @@ class RepairTab(PictureTab):
         self.mask = gr.Textbox("", visible="hidden", elem_id="repair-mask")
         self.found = gr.Textbox("", visible="hidden", elem_id="repair-found")
         self.extra_widgets += [self.box, self.mask]
+        self.waits = gr.State(False)  # the mark of a recipe waits for its picture
 
     def below(self) -> None:
         """The picture to paint on; window.css puts it above the rest."""
@@ -86,10 +87,16 @@ class RepairTab(PictureTab):
         """The mark."""
         return {"mask": values[self.mask] or None, "box": _box(values[self.box])}
 
+    @property
+    def filling_outputs(self) -> set:
+        """What `filled` fills."""
+        return {*super().filling_outputs, self.waits}
+
     def restored(self, recipe: Recipe, lang: str) -> dict:
         """The mark waits for its picture."""
         box = recipe.settings["box"] or []
         return super().restored(recipe, lang) | {
+            self.waits: True,
             self.mask: recipe.settings["mask"] or "",
             self.box: ", ".join(str(number) for number in box),
         }
@@ -104,38 +111,38 @@ class RepairTab(PictureTab):
 
     def running_events(self) -> list:
         """A picture to paint on, scratches, a mask that came, the result once more."""
-        self.picture.change(
-            self.stage, self.picture, [self.painter, self.area.view, self.line], **common.QUIET
-        )
-        self.mask.change(None, self.mask, None, js=REPLACES)
+        staged = [self.painter, self.area.view, self.line, self.mask, self.waits]
+        self.picture.change(self.stage, {self.picture, self.waits}, staged, **common.QUIET)
+        self.mask.change(None, self.mask, None, js=replaces(self.name))
         brought: set[Block] = {self.picture, self.mask_file}
         came = self.mask_file.upload(
             self.mask_came, brought, [self.found, self.line], **common.QUIET
         )
-        came.success(None, self.found, None, js=ADDS)
+        came.success(None, self.found, None, js=adds(self.name))
         self.again.click(self.once_more, self.area.file, [self.picture, self.line], **common.QUIET)
         outputs = [self.found, self.line, self.go, self.stop]
         search = self.find.click(self.searched, {self.picture}, outputs, **common.BUSY)
-        search.success(None, self.found, None, js=ADDS)
+        search.success(None, self.found, None, js=adds(self.name))
         return [search]
 
     def cleared(self) -> dict:
         """What was found is on the picture already."""
         return {self.found: ""}
 
-    def stage(self, upload: str | None, request: gr.Request) -> dict:
-        """The picture that came, to be painted on."""
-        lang = common.language(request)
+    def stage(self, values: Mapping, request: gr.Request) -> dict:
+        """The picture that came, to be painted on; what was painted on another one is gone."""
+        lang, upload = common.language(request), values[self.picture]
+        mark = {self.waits: not upload} if values[self.waits] else {self.mask: ""}
         if not upload:
-            return {self.painter: ""}
+            return {self.painter: ""} | mark
         try:
             with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
                 small = on_files.small_copy(upload, Path(folder))
                 address = common.served(files.keep(small) if small else upload)
             shown = painter(address, on_files.size(upload), lang)
         except UserError as e:
-            return {self.painter: "", self.line: common.refusal(e, lang)}
-        return {self.painter: shown, self.area.view: ""}
+            return {self.painter: "", self.line: common.refusal(e, lang)} | mark
+        return {self.painter: shown, self.area.view: ""} | mark
 
     def mask_came(self, values: Mapping, request: gr.Request) -> dict:
         """What a mask file marks is added to what is painted."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 
 from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe
 from ganapps.tasks.table import TASKS
-from ganapps.ui.parts import common, keeping
+from ganapps.ui.doors import files
+from ganapps.ui.parts import common, found_faces, keeping, progress
 from ganapps.ui.parts.before_after import before_after
+from ganapps.ui.parts.painter import painter, replaces, tints
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import escaped, say, t
@@ -24,6 +29,7 @@ SMALL = 512  # pixels of the longer side of the picture on which all models are 
 STEPS = {  # each switch, and what its before and after are called
     "noise": "Noise removed",
     "scratches": "Scratches filled",
+    "colour": "Coloured",
     "enlarge": "Enlarged",
     "faces": "Faces mended",
 }
@@ -68,9 +74,21 @@ class RestoreTab(PictureTab):
             elem_id="restore-heads",
         )
         self.extra_widgets.append(self.heads)
+        self.find = gr.Button(t("Find faces"), size="sm", elem_id="restore-find")
+        self.found = gr.HTML(elem_id="restore-found")
+        self.squares = gr.State([])  # of the faces that were found in this picture
+        self.extra_widgets.append(self.squares)
+        self.waits = gr.State(False)  # what a recipe holds waits for its picture
 
     def below(self) -> None:
-        """How the picture looked before and after each step."""
+        """The picture to paint on, and how it looked before and after each step."""
+        with gr.Accordion(
+            t("Paint: what else is filled, which colours"), open=False, elem_id="restore-paint"
+        ):
+            self.painter = gr.HTML(elem_id="restore-painter")
+        self.mask = gr.Textbox("", visible="hidden", elem_id="restore-mask")
+        self.hints = gr.Textbox("", visible="hidden", elem_id="restore-hints")
+        self.extra_widgets += [self.mask, self.hints]
         self.between = gr.HTML(elem_id="restore-between")
 
     def takes(self, name: str, row: Checkpoint | None) -> bool:
@@ -82,15 +100,31 @@ class RestoreTab(PictureTab):
         """Whatever lists models: `opened` words them."""
         return {self.model, *self.steps.values()}
 
+    @property
+    def filling_outputs(self) -> set:
+        """What `filled` fills."""
+        return {*super().filling_outputs, self.found, self.waits}
+
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
-        """The faces."""
-        return {"heads": _heads(values[self.heads])}
+        """What is painted, and the faces: where nobody has looked for them yet, the run does."""
+        heads = _heads(values[self.heads])
+        if heads is None and values[self.squares]:
+            heads = []  # every tick was taken off
+        hints = _hints(values[self.hints])
+        return {"heads": heads, "mask": values[self.mask] or None, "hints": hints}
 
     def restored(self, recipe: Recipe, lang: str) -> dict:
         """The faces, the steps."""
         heads = recipe.settings["heads"] or []
-        written = "; ".join(", ".join(str(number) for number in head) for head in heads)
-        return super().restored(recipe, lang) | {self.heads: written}
+        hints = recipe.settings["hints"]
+        return super().restored(recipe, lang) | {
+            self.heads: found_faces.written(heads),
+            self.squares: [],
+            self.found: "",
+            self.waits: True,
+            self.mask: recipe.settings["mask"] or "",
+            self.hints: json.dumps(hints) if hints else "",
+        }
 
     def greeted(self, model: str, lang: str) -> dict:
         """The lists of models in the visitor's language, too."""
@@ -103,6 +137,74 @@ class RestoreTab(PictureTab):
         task = TASKS[self.name].others[name].task
         return [(say(lang, "leave out"), ""), *common.choices(self.engine, task, lang)]
 
+    def running_events(self) -> list:
+        """A picture to paint on; faces are looked for, when one asks for them and when one chooses
+        who mends them.
+        """
+        self.mask.change(None, self.mask, None, js=replaces(self.name))
+        self.hints.change(None, self.hints, None, js=tints(self.name))
+        outputs = [self.heads, self.found, self.squares, self.line]
+        staged = [*outputs, self.painter, self.mask, self.hints, self.waits]
+        asked: set[Block] = {self.picture, self.squares, self.waits}
+        self.picture.change(self.stage, asked, staged, **common.QUIET)
+        given: set[Block] = {self.picture, self.heads, self.steps["faces"]}
+        chosen = self.steps["faces"].input(self.faces_chosen, given, outputs, **common.BUSY)
+        return [chosen, self.find.click(self.searched, {self.picture}, outputs, **common.BUSY)]
+
+    def stage(self, values: Mapping, request: gr.Request) -> dict:
+        """The picture that came, to be painted on; what was found and painted on another one is
+        gone.
+        """
+        upload = values[self.picture]
+        if values[self.waits]:
+            rest: dict[Block, Any] = {self.waits: not upload}
+        else:
+            rest = {self.mask: "", self.hints: "", self.found: "", self.squares: []}
+            rest |= {self.heads: ""} if values[self.squares] else {}
+        if not upload:
+            return rest | {self.painter: ""}
+        try:
+            size, lang = on_files.size(upload), common.language(request)
+            return rest | {self.painter: painter(self._address(upload), size, lang, tinted=True)}
+        except UserError:  # whoever shows the picture says why
+            return rest | {self.painter: ""}
+
+    def faces_chosen(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """Whoever wants faces mended sees which."""
+        wanted = values[self.steps["faces"]] and values[self.picture]
+        if wanted and not values[self.heads].strip():
+            yield from self.searched(values, request)
+        else:
+            yield {self.found: gr.skip()}
+
+    def searched(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """Every face that is found, with a switch; what stood in the field is replaced."""
+        lang, upload = common.language(request), values[self.picture]
+        if not upload:
+            yield self._no_picture(lang)
+            return
+        yield {self.line: progress.plain("", say(lang, "Looking for faces ..."))}
+        try:
+            squares = on_files.faces(upload)
+            if not squares:
+                raise UserError(
+                    "No face was found: type a square around each, as x, y and side in pixels."
+                )
+            shown = found_faces.switches(
+                self._address(upload), on_files.size(upload), squares, lang
+            )
+        except UserError as e:
+            yield {self.found: "", self.squares: [], self.line: common.refusal(e, lang)}
+            return
+        heads = found_faces.written(squares)
+        yield {self.heads: heads, self.found: shown, self.squares: squares, self.line: ""}
+
+    def _address(self, upload: str) -> str:
+        """Where the page finds the picture, or a small copy of a large one."""
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            small = on_files.small_copy(upload, Path(folder))
+            return common.served(files.keep(small) if small else upload)
+
     def arrived(self, shown: common.Shown, values: Mapping, lang: str) -> dict:
         """The picture before and after each step."""
         kept, traces = shown.kept[-1], values[self.area.traces]
@@ -110,13 +212,13 @@ class RestoreTab(PictureTab):
         for name, words in {"blocks": "Blocks removed", **STEPS}.items():
             if f"{name} before" not in kept.beside:
                 continue
-            pair = before_after(
-                keeping.address(kept.beside[f"{name} before"], traces),
-                keeping.address(kept.beside[f"{name} after"], traces),
-                lang,
-            )
-            figures += f"<h3>{escaped(lang, words)}</h3>{pair}"
-        return {self.between: figures + _told(kept.figures.get("faces", ()), lang)}
+            before = keeping.address(kept.beside[f"{name} before"], traces)
+            after = keeping.address(kept.beside[f"{name} after"], traces)
+            figures += f"<h3>{escaped(lang, words)}</h3>{before_after(before, after, lang)}"
+            if name == "faces":
+                size = on_files.size(shown.files[-1][0])
+                figures += found_faces.changed(before, after, size, kept.figures, lang)
+        return {self.between: figures}
 
     def cleared(self) -> dict:
         """No steps."""
@@ -133,13 +235,17 @@ class RestoreTab(PictureTab):
         return self.widgets.asked(values, lambda name: name in ("noise", "scratches", "grow"))
 
 
-def _told(faces: Sequence[Mapping[str, Any]], lang: str) -> str:
-    """How much each face was changed."""
-    lines = [
-        say(lang, "face {number}: changed by {n} of 255", number=number, n=face["changed"])
-        for number, face in enumerate(faces, 1)
-    ]
-    return f'<div class="line">{" · ".join(lines)}</div>' if lines else ""
+def _hints(text: str) -> list[Any] | None:
+    """The dabs of colour that the page wrote. Raises UserError where it is no list."""
+    if not text:
+        return None
+    try:
+        hints = json.loads(text)
+    except ValueError:
+        hints = None
+    if not isinstance(hints, list):
+        raise UserError("These dabs of colour are damaged: paint them again.")
+    return hints
 
 
 def _heads(text: str) -> list[list[int]] | None:

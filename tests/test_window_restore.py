@@ -1,0 +1,106 @@
+"""The restore tab in a real Chromium: faces found and left out, a mark and colours painted."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import Page, expect
+from skimage import data
+
+from ganapps.pictures import masks
+from ganapps.recipe import from_picture
+from tests.window import open_tab, unfold
+
+
+def chosen(page: Page, box: str, word: str) -> None:
+    """That entry of a list."""
+    page.locator(f"#{box} input").click()
+    page.get_by_role("option", name=word, exact=True).click()
+
+
+def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) -> None:
+    grey = Image.fromarray(data.astronaut()).convert("L").resize((256, 256))
+    grey.save(tmp_path / "old.png")
+    open_tab(page, "Restore")
+    page.locator("#restore-picture input[type=file]").set_input_files(tmp_path / "old.png")
+    expect(page.locator("#restore-picture img")).to_be_visible()
+
+    # faces
+    page.locator("#restore-find").click()
+    tick = page.locator("#restore-found input")
+    expect(tick).to_have_count(1, timeout=60_000)
+    field = page.locator("#restore-heads :is(textarea, input)")
+    square = tick.get_attribute("data-square")
+    assert square
+    expect(field).to_have_value(square)
+    tick.uncheck()
+    expect(field).to_have_value("")
+    field.fill(square + "; 1, 2, 30")
+    expect(tick).to_be_checked()
+
+    # a mark, a colour
+    unfold(page, "restore-paint")
+    page.locator("#restore-painter img[data-begun]").wait_for()
+    canvas = page.locator("#restore-painter canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    by = box["width"] / 256
+
+    def drag(*way: tuple[float, float]) -> None:
+        places = [(box["x"] + x * by, box["y"] + y * by) for x, y in way]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place, steps=5)
+        page.mouse.up()
+
+    drag((200, 20), (240, 60))
+    page.locator("#restore-painter").get_by_role("button", name="Colour brush").click()
+    page.locator("#restore-painter .painter-colour").evaluate(
+        "(input) => { input.value = '#d06020'; }"
+    )
+    drag((60, 200), (90, 230))
+    hints = page.locator("#restore-hints :is(textarea, input)")
+    expect(hints).not_to_have_value("")
+    assert {dab[3] for dab in json.loads(hints.input_value())} == {"#d06020"}
+
+    chosen(page, "restore-noise", "leave out")
+    chosen(page, "restore-scratches", "leave out")
+    page.locator("#restore-go").click()
+    link = page.locator("#restore-download a")
+    expect(link).to_be_visible(timeout=60_000)
+    expect(page.locator("#restore-between .compare")).to_have_count(2)
+    expect(page.locator("#restore-between")).to_contain_text("Coloured")
+    file = urllib.request.urlopen(link.evaluate("(link) => link.href")).read()
+    (tmp_path / "made.png").write_bytes(file)
+    settings = from_picture(tmp_path / "made.png").settings
+    assert masks.unpacked(settings["mask"])[40, 220]
+    assert settings["heads"] == [[int(n) for n in square.split(",")], [1, 2, 30]]
+
+    # they come back with the file, wait for their picture, and are none of another one's
+    page.locator("#restore-restore input[type=file]").set_input_files(tmp_path / "made.png")
+    expect(page.locator("#restore-line")).to_contain_text("The settings are back")
+    expect(page.locator("#restore-found input")).to_have_count(0)
+    mark = page.locator("#restore-mask :is(textarea, input)")
+    for stays in (True, False):
+        page.locator("#restore-picture").get_by_label(re.compile("Remove|Clear")).first.click()
+        expect(page.locator("#restore-picture img")).to_have_count(0)
+        box_of_files = page.locator("#restore-picture input[type=file]")
+        box_of_files.set_input_files(tmp_path / "old.png")
+        expect(page.locator("#restore-painter img[data-begun]")).to_be_visible()
+        if stays:
+            expect(mark).not_to_have_value("")
+            expect(hints).not_to_have_value("")
+        else:
+            expect(mark).to_have_value("")
+            expect(hints).to_have_value("")
+
+    made = np.asarray(Image.open(io.BytesIO(file))).astype(int)
+    assert made.shape == (256, 256, 3) and (made[..., 0] - made[..., 2])[215, 75] > 30
