@@ -45,6 +45,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "pictures.exports": ({"pictures", "recipe", "report", "errors"}, set()),
     "pictures.images": ({"pictures", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
     "pictures.formats": ({"recipe", "errors"}, {"PIL"}),
+    "pictures.family": (set(), {"PIL"}),
     "pictures.mp4": ({"pictures.images", "recipe"}, {"PIL", "av"}),
     "pictures.temporary": ({"errors"}, {"filelock"}),
     "networks": ({"networks"}, {"torch"}),
@@ -92,6 +93,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "learning.presets",
         }
         | {"models.catalog", "pictures.formats", "pictures.images", "pictures.mp4"}
+        | {"pictures.family"}
         | {"recipe", "settings", "report", "errors"},
         {"gradio"},
     ),
