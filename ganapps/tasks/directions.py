@@ -139,11 +139,17 @@ class Directions:
         self.network, self.device, self.table, self.known = network, device, table, known
         self.layers = slice(layers[0], layers[1] + 1)
         self.ways = dict(ways(table))
+        self._found: dict[str, Direction] = {}
 
     def find(self, name: str) -> Direction:
         """The direction of that name. Raises UserError for an unknown one, or where this network
         has none of that kind.
         """
+        if name not in self._found:
+            self._found[name] = self._looked_up(name)
+        return self._found[name]
+
+    def _looked_up(self, name: str) -> Direction:
         if name in self.ways:
             found = self._of_label(self.ways[name])
         elif name in self.known.names:

@@ -59,12 +59,15 @@ class Person:
         self.begins = {"seed": seed, "psi": psi, "labels": labels, "styles": styles}
         face = begun(make, seed, psi, styles)
         self.course = Course(make, directions, face, psi, self.held)
+        self._gone: dict[str, float] = {}  # how much of a label's way the face has gone
         self.first, self.changes = self._drawn(face.ws)
 
     def has(self, name: str) -> float:
         """What the face's styles say of the label of that name, in its own unit: years, degrees."""
         low, high = self._ends(name)
-        return low + self.directions.gone(name, self.course.face.ws) * (high - low)
+        if name not in self._gone:
+            self._gone[name] = self.directions.gone(name, self.course.face.ws)
+        return low + self._gone[name] * (high - low)
 
     def far(self, name: str, value: float) -> float:
         """How far it is from what the face has to that value, as `edit` counts."""
