@@ -80,10 +80,10 @@ def test_a_direction_keeps_its_name_and_how_far_it_was_gone(tab: FacesTab) -> No
 def test_every_direction_and_choice_of_the_workshop_is_there_in_chinese(
     tab: FacesTab, engine: Engine
 ) -> None:
-    words = {words for box in tab.workshop.boxes for words, _ in box.choices}
+    words = {words for box in tab.workshop.offered_words for words, _ in box.choices}
     assert {"layer by layer", "WebDataset shards", "points to pull"} <= words
     assert words - set(chinese()) == set()
-    said = choices.said(tab.workshop.boxes, "zh")
+    said = choices.said(tab.workshop.offered_words, "zh")
     assert [update["choices"][0][0] for update in said.values()]
     for row in ("heads-128", "stylegan2-ffhq-1024"):
         for title in engine.directions(engine.row(row)).values():

@@ -59,7 +59,7 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
 
         window.unload(left)
         window.load(header, None, head, **common.QUIET)
-        boxes = [box for tab in there for box in tab.boxes]
+        boxes = [box for tab in there for box in tab.offered_words]
 
         def worded(request: gr.Request) -> dict:
             return choices.said(boxes, common.language(request))

@@ -74,7 +74,7 @@ class Workshop:
         return [event for section in sections for event in section.listen()]
 
     @property
-    def boxes(self) -> list:
+    def offered_words(self) -> list:
         """Its lists whose choices the visitor reads."""
         own = (self.edit.draws, self.breed.crossing, self.own.space, self.export.layout)
         return choices.boxes(own)

@@ -66,7 +66,7 @@ class Tab(ABC):
         return set()
 
     @property
-    def boxes(self) -> list:
+    def offered_words(self) -> list:
         """Its lists whose choices the visitor reads, but for those of models."""
         return choices.boxes(self.asked - self.models)
 

@@ -246,9 +246,9 @@ class FacesTab(FaceRuns):
         return list({*super().opening_outputs, *self._running, *own})
 
     @property
-    def boxes(self) -> list:
+    def offered_words(self) -> list:
         """Its lists whose choices the visitor reads."""
-        return [*super().boxes, *self.workshop.boxes]
+        return [*super().offered_words, *self.workshop.offered_words]
 
     @property
     def at_start(self) -> list[Callable[[], None]]:
