@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ganapps import networks
 from ganapps.device import Device
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.networks.contracts import StyleGenerator
+from ganapps.pictures import family as trees
 from ganapps.pictures import images
 from ganapps.pictures.inside import from_picture
 from ganapps.recipe import Recipe
@@ -163,3 +165,32 @@ def test_a_long_ring_of_a_family_is_found(small: StyleGenerator) -> None:
 def test_a_model_without_styles_says_so() -> None:
     with pytest.raises(UserError, match="no style space to move in"):
         list(breed(Plain(), CPU, family=TWO, parents=["ada", "ben"]))
+
+
+def test_a_film_goes_between_any_two_of_a_family(engine: Engine) -> None:
+    child = litter(engine, count=1)[0]
+    family = {**TWO, "eve": {"seed": 9}, "kim": child.figures["birth"]}
+    settings = {"family": family, "begin": "kim", "end": "ada", "frames": 5}
+    *_, last = engine.run(Recipe("morph", "heads-64", settings))
+    (film,) = last.made
+    assert len(film.frames) == 8  # five there, and back to the first
+    assert np.array_equal(np.asarray(film.frames[0]), np.asarray(child.picture))
+    assert set(film.recipe.settings["family"]) == {"ada", "ben", "kim"}
+    assert 0 < film.figures["mean_step"] <= film.figures["largest_step"]
+    nobody = Recipe("morph", "heads-64", {**settings, "end": "who"})
+    with pytest.raises(UserError, match="who is not in the family: ada, ben, eve, kim are."):
+        list(engine.run(nobody))
+
+
+def test_a_family_is_one_picture_with_a_row_for_each_generation(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8), "#ff0000").save(tmp_path / "face.png")
+    people = {**TWO, "kim": {"of": ["ada", "ben"]}, "lee": {"of": ["kim", "ada"]}}
+    assert trees.generations(people) == {"ada": 0, "ben": 0, "kim": 1, "lee": 2}
+    tree = trees.laid_out(people)
+    assert len(tree.curves) == 4
+    assert tree.places["ada"][1] < tree.places["kim"][1] < tree.places["lee"][1]
+    picture = trees.drawn(people, {"lee": str(tmp_path / "face.png"), "kim": "gone.png"})
+    assert picture.size == (trees.SCALE * tree.width, trees.SCALE * tree.height)
+    left, top = (round(trees.SCALE * place) for place in tree.places["lee"])
+    assert picture.getpixel((left + 5, top + 5)) == (255, 0, 0)
+    assert picture.getpixel((left - 9, top + 5)) == (255, 255, 255)

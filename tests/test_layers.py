@@ -47,6 +47,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "pictures.exports": ({"pictures", "recipe", "report", "errors"}, set()),
     "pictures.images": ({"pictures", "recipe", "report", "errors"}, {"PIL", "numpy", "torch"}),
     "pictures.formats": ({"pictures.inside", "recipe", "errors"}, {"PIL"}),
+    "pictures.family": (set(), {"PIL"}),
     "pictures.inside": ({"recipe", "errors"}, {"PIL"}),
     "pictures.mp4": ({"pictures.images", "pictures.inside"}, {"PIL", "av"}),
     "pictures.temporary": ({"errors"}, {"filelock"}),
@@ -97,7 +98,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
             "learning.presets",
         }
         | {"models.catalog", "pictures.formats", "pictures.images", "pictures.inside"}
-        | {"pictures.mp4"}
+        | {"pictures.mp4", "pictures.family"}
         | {"recipe", "settings", "report", "errors"},
         {"gradio"},
     ),

@@ -78,6 +78,7 @@ def test_each_tab_that_takes_pictures_has_a_box_for_them(there: list[Tab]) -> No
 NEEDED: dict[str, dict[str, Any]] = {
     "drag": {"points": [[1, 1, 2, 2]]},
     "breed": {"family": {"ada": {"seed": 1}, "ben": {"seed": 2}}, "parents": ["ada", "ben"]},
+    "morph": {"family": {"ada": {"seed": 1}, "ben": {"seed": 2}}, "begin": "ada", "end": "ben"},
     "say": {"sentence": "an old woman"},
 }
 

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from skimage import data
 
 from ganapps.pictures import masks
-from ganapps.recipe import from_picture
+from ganapps.pictures.inside import from_picture
 from tests.window import open_tab, unfold
 
 

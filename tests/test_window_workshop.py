@@ -69,6 +69,59 @@ def test_a_slider_acts_and_a_stroke_pulls_and_undo_comes_back(workshop: Page) ->
     expect(picture).to_have_attribute("src", re.compile("as-it-is"), timeout=LONG)
 
 
+def test_what_was_found_gets_a_name_and_the_face_grows_old(workshop: Page) -> None:
+    called = workshop.locator("#faces-edit-called").get_by_role("textbox")
+    called.fill("hat")
+    called.press("Enter")
+    workshop.locator("#faces-edit-other input").click()
+    named = workshop.get_by_role("option", name="hat (pca-1)")
+    expect(named).to_be_visible(timeout=LONG)
+    named.click()
+    far = workshop.get_by_label("number input for how far")
+    far.fill("1")
+    far.press("Tab")
+    expect(workshop.locator("#faces-edit-moved")).to_contain_text("hat", timeout=LONG)
+    section(workshop, "Age, front")
+    workshop.locator("#faces-ages-go").click()
+    strip = workshop.locator("#faces-ages-strip .thumbnail-item")
+    expect(workshop.locator("#faces-ages-file a")).to_be_visible(timeout=LONG)
+    expect(strip).to_have_count(7)
+    captions = workshop.locator("#faces-ages-strip .caption-label")
+    expect(captions.first).to_have_text(re.compile(r"18 · 0\.\d\d"))
+    strip.last.click()
+    expect(workshop.locator("#faces-ages-file a")).to_have_text("Download this face")
+    edited = shown(workshop)
+    workshop.locator("#faces-ages-take").click()
+    picture = workshop.locator("#faces-edit-picture img")
+    expect(picture).to_be_visible(timeout=LONG)
+    expect(picture).not_to_have_attribute("src", edited, timeout=LONG)
+    expect(far).to_have_value("0")
+    workshop.locator("#faces-edit-send-upscale").click()
+    expect(workshop.locator("#upscale-picture img")).to_be_visible(timeout=LONG)
+
+
+def test_a_rectangle_says_what_may_move_and_undo_takes_a_stroke_back(workshop: Page) -> None:
+    picture = workshop.locator("#faces-edit-picture img")
+    expect(picture).to_have_js_property("complete", True)
+    for choice, drawn in (("rectangles in which something may move", "free"), ("points", "points")):
+        workshop.locator("#faces-edit-draws").get_by_label(choice).check()
+        picture.scroll_into_view_if_needed()
+        box = picture.bounding_box()
+        assert box
+        scale = box["width"] / 128
+        workshop.mouse.move(box["x"] + 40.5 * scale, box["y"] + 80.5 * scale)
+        workshop.mouse.down()
+        workshop.mouse.move(box["x"] + 90.5 * scale, box["y"] + 110.5 * scale, steps=3)
+        workshop.mouse.up()
+        text = "40, 80, 50, 30" if drawn == "free" else "40, 80, 90, 110"
+        field = workshop.locator(f"#faces-edit-{drawn}").get_by_role("textbox")
+        expect(field).to_have_value(text)
+    expect(workshop.locator("#faces-edit-picture .arrows rect")).to_have_count(1)
+    workshop.locator("#faces-edit-undo").click()
+    expect(field).to_have_value("", timeout=LONG)
+    expect(workshop.locator("#faces-edit-picture .arrows line")).to_have_count(0)
+
+
 def test_no_points_and_odd_points_are_a_sentence(workshop: Page) -> None:
     points = workshop.locator("#faces-edit-points").get_by_role("textbox")
     for text, said in (("", "1 to 20 are accepted"), ("5, 5", "5, 5 is no point to pull")):
@@ -100,6 +153,17 @@ def test_a_child_joins_the_family_and_its_file_holds_its_lineage(
     recipe = from_picture(str(path))
     assert recipe.task == "breed"
     assert set(recipe.settings["family"]) == {"3", "8"}
+    workshop.locator("#faces-breed-film-go").click()
+    film = workshop.locator("#faces-breed-film img")
+    expect(film).to_have_attribute("src", re.compile("webp"), timeout=LONG)
+    workshop.locator("#faces-breed-save").click()
+    links = workshop.locator("#faces-breed-saved a")
+    expect(links).to_have_count(2, timeout=LONG)
+    with workshop.expect_download() as download:
+        links.last.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        names = sorted(archive.namelist())
+    assert names[-1] == "family.png" and len(names) == 7
 
 
 def test_a_sentence_is_drawn_and_what_was_not_understood_is_named(workshop: Page) -> None:
@@ -130,6 +194,22 @@ def test_an_upload_is_turned_and_found_and_goes_into_edit(workshop: Page, tmp_pa
     expect(line).to_contain_text("is not what this model knows")
     points = workshop.locator("#faces-own-points").get_by_role("textbox")
     expect(points).to_have_value(re.compile(r"^20\d"))
+    handles = workshop.locator("#faces-own-picture .landmark")
+    expect(handles).to_have_count(5)
+    found = points.input_value()
+    handles.first.press("ArrowRight")
+    expect(points).not_to_have_value(found)
+    box = handles.nth(2).bounding_box()
+    assert box
+    workshop.mouse.move(box["x"] + 14, box["y"] + 14)
+    workshop.mouse.down()
+    workshop.mouse.move(box["x"] + 34, box["y"] + 14, steps=2)
+    workshop.mouse.up()
+    moved = points.input_value()
+    assert moved.split("; ")[3:] == found.split("; ")[3:] and moved != found
+    for _ in range(2):
+        workshop.locator("#faces-own-undo").click()
+    expect(points).to_have_value(found)
     workshop.locator("#faces-own-take").click()
     expect(workshop.locator("#faces-edit-picture img")).to_be_visible(timeout=LONG)
 

@@ -12,6 +12,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+from safetensors import safe_open
+
 from ganapps.ui.words import chinese
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -161,6 +163,10 @@ def test_every_entry_is_a_sentence_of_the_app() -> None:
         said |= {text(node) for node in ast.walk(ast.parse(path.read_text()))}
     said |= set(strings(tomllib.loads((ROOT / "weights" / "catalog.toml").read_text("utf-8"))))
     said |= {path.stem for path in (ROOT / "ganapps" / "ui" / "examples").glob("*.png")}
+    for path in (ROOT / "weights").glob("*.directions.safetensors"):
+        with safe_open(path, "np") as file:
+            names = [name.partition(".")[2] for name in file.keys()]
+        said |= {name.replace("_", " ") for name in names}
     assert [s for s in chinese() if s not in said] == []
 
 

@@ -34,6 +34,14 @@ FIRST = frozenset({"seed", "psi", "labels", "styles"})  # what an ancestor from 
 BORN = frozenset({"of", "seed", "mutation", "crossing"})
 
 Crossing = Literal["layers", "mixed"]
+Family = Annotated[
+    dict[str, Any],
+    Setting(
+        says='who there is, by name: from a seed, {"seed": 7, "psi": 0.7, "labels": {...}}, or '
+        'from parents, {"of": ["a", "b"], "seed": 3, "mutation": 0.2, "crossing": "layers"}',
+        free_text=True,
+    ),
+]
 
 
 def breed(
@@ -41,14 +49,7 @@ def breed(
     device: Device,
     labels_of_model: Labels | None = None,
     *,
-    family: Annotated[
-        dict[str, Any],
-        Setting(
-            says='who there is, by name: from a seed, {"seed": 7, "psi": 0.7, "labels": {...}}, or '
-            'from parents, {"of": ["a", "b"], "seed": 3, "mutation": 0.2, "crossing": "layers"}',
-            free_text=True,
-        ),
-    ],
+    family: Family,
     parents: Annotated[
         list[Any], Setting(says="the names of two or more of them, whose children are made")
     ],
@@ -87,7 +88,7 @@ def breed(
     network = styled(network)
     numbers = numbers_of(seed, count)
     make = Maker(network, device, labels_of_model, None, "const")
-    people = People(make, _checked(family), psi)
+    people = People(make, checked(family), psi)
     names = _parents(parents, people.family)
     of = [people.styles(name) for name in names]
     shown = [_small(_drawn(make, ws)) for ws in of]
@@ -252,7 +253,7 @@ def _diversity(seen: Sequence[Tensor]) -> float:
     return round(sum(_apart(seen[i], seen[j]) for i, j in pairs) / len(pairs), 1)
 
 
-def _checked(family: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+def checked(family: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """The family. Raises UserError where it is too large, or somebody in it is not as said."""
     length = len(json.dumps(family, ensure_ascii=False, separators=(",", ":")))
     if length > LARGEST:

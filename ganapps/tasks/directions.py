@@ -145,11 +145,17 @@ class Directions:
         self.network, self.device, self.table, self.known = network, device, table, known
         self.layers = slice(layers[0], layers[1] + 1)
         self.ways = dict(ways(table))
+        self._found: dict[str, Direction] = {}
 
     def find(self, name: str) -> Direction:
         """The direction of that name. Raises UserError for an unknown one, or where this network
         has none of that kind.
         """
+        if name not in self._found:
+            self._found[name] = self._looked_up(name)
+        return self._found[name]
+
+    def _looked_up(self, name: str) -> Direction:
         if name in self.ways:
             found = self._of_label(self.ways[name])
         elif name in self.known.names:
@@ -185,6 +191,21 @@ class Directions:
             )
         return Direction(step, found.normal)
 
+    def gone(self, name: str, ws: Tensor) -> float:
+        """How much of the way of a label that is a number a face of these styles [1, num_ws, w_dim]
+        has gone: 0 where it begins, 1 at its end. A ridge regression reads it off them, counted in
+        what the whole way adds to its reading.
+        """
+        way = self.ways[name]
+        assert way.begin is not None and way.told, "the label is a number"
+        told = self._told(way)
+        rising = self._rising(told)
+        whole = self._of_label(way).step.mean(dim=0) @ rising
+        beyond = (ws[0].float().mean(dim=0) - self.sample().w.mean(dim=0)) @ rising / whole
+        begin = sum(way.begin[column] * step for column, step in way.told.items())
+        middle = (float(told.mean()) - begin) / sum(step**2 for step in way.told.values())
+        return middle + float(beyond)
+
     def sample(self) -> Sample:
         """Faces of fixed seeds, once for each network."""
         if self.network not in _samples:
@@ -211,9 +232,18 @@ class Directions:
         step = (self._w(z, self._with(rows, way.end)) - begin).mean(dim=0)
         if not way.told:
             return Direction(step, _unit(step.mean(dim=0)))
+        return Direction(step, _unit(self._rising(self._told(way))))
+
+    def _told(self, way: Way) -> Tensor:
+        """[S]: how far the sample's faces have gone a way by what tells it, times its length
+        squared.
+        """
+        assert self.table is not None, "a way belongs to a table"
+        rows = self.sample().rows
+        assert rows is not None, "a table gives rows"
         columns = [self.table.names.index(name) for name in way.told]
         weights = torch.tensor(list(way.told.values()), dtype=torch.float32, device=self.device)
-        return Direction(step, self._normal(sample, sample.rows[:, columns] @ weights))
+        return rows[:, columns] @ weights
 
     def _with(self, rows: Tensor, numbers: Mapping[str, float]) -> Tensor:
         assert self.table is not None, "numbers belong to a table"
@@ -222,13 +252,15 @@ class Directions:
             rows[:, self.table.names.index(name)] = value
         return rows
 
-    def _normal(self, sample: Sample, read: Tensor) -> Tensor:
-        """[w_dim]: along which the numbers `read` [S] of the sample's faces rise."""
+    def _rising(self, read: Tensor) -> Tensor:
+        """[w_dim]: by how much the numbers `read` [S] of the sample's faces rise along each of w,
+        by a ridge regression.
+        """
+        sample = self.sample()
         w = _exact(sample.w - sample.w.mean(dim=0))
         inner = w.T @ w
         inner += RIDGE * inner.diagonal().mean() * torch.eye(len(inner))
-        normal = torch.linalg.solve(inner, w.T @ _exact(read - read.mean()))
-        return (normal / normal.norm().clamp(min=1e-12)).to(sample.w)
+        return torch.linalg.solve(inner, w.T @ _exact(read - read.mean())).to(sample.w)
 
     def _shipped(self, name: str) -> Direction:
         step = self.known.steps[name].to(self.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 from torch import Tensor
@@ -84,7 +84,7 @@ def edit(
         network, device.name, labels_of_model, known or Known(), (first_layer, last_layer)
     )
     moves = _checked(edits or {})
-    held = _held(hold or [], moves)
+    held = held_by(hold or [], moves)
     called = _called(names or {}, found)
     course = Course(make, found, face, psi, held)
     ws = course.moved(moves)
@@ -205,7 +205,7 @@ def _checked(edits: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(far) for name, far in edits.items() if far}
 
 
-def _held(hold: Sequence[Any], moves: Mapping[str, float]) -> list[str]:
+def held_by(hold: Sequence[Any], moves: Collection[str]) -> list[str]:
     """The directions to hold. Raises UserError where one is moved, too, or is no name."""
     for name in hold:
         if not isinstance(name, str):

@@ -4,7 +4,8 @@ a reader of whole faces ships, what a face shows, and whether it is still the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,3 +85,13 @@ def worth_saying(moved: Mapping[str, float | None], own: str) -> dict[str, float
         if value is not None and (name == own or abs(value) >= LEAST)
     }
     return dict(sorted(told.items(), key=lambda item: (item[0] != own, -abs(item[1]))))
+
+
+def beside(moved: Mapping[str, float | None], meant: Collection[str]) -> float | None:
+    """By how much a face changed in all that was not meant to change: the root mean square of what
+    moved of each whole way; None where nothing of it is read.
+    """
+    others = [value for name, value in moved.items() if name not in meant and value is not None]
+    if not others:
+        return None
+    return round(math.sqrt(sum(value**2 for value in others) / len(others)), 3)

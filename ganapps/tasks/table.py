@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ganapps.recipe import Recipe, from_link
+from ganapps.tasks.ages import AGES
 from ganapps.tasks.between import DRIFT, WALK
 from ganapps.tasks.breed import BREED
 from ganapps.tasks.denoise import DENOISE
@@ -13,8 +14,10 @@ from ganapps.tasks.drag import DRAG
 from ganapps.tasks.edit import EDIT
 from ganapps.tasks.export import EXPORT
 from ganapps.tasks.faces import FACES, LOOP, STRIP
+from ganapps.tasks.frontal import FRONTAL
 from ganapps.tasks.invert import INVERT
 from ganapps.tasks.learn import LEARN
+from ganapps.tasks.morph import MORPH
 from ganapps.tasks.repair import REPAIR
 from ganapps.tasks.restore import RESTORE
 from ganapps.tasks.say import SAY
@@ -29,6 +32,7 @@ TASKS: dict[str, Task] = {
     for task in (
         *(FACES, STRIP, LOOP, DENOISE, WALK, DRIFT, TEXT, UPSCALE, TRANSLATE),
         *(EDIT, DRAG, INVERT, BREED, SAY, EXPORT, LEARN, REPAIR, SCRATCHES, RESTORE),
+        *(AGES, FRONTAL, MORPH),
     )
 }
 

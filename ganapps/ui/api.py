@@ -172,6 +172,22 @@ ENDPOINTS = (
         '"likeness" whether it is still the same person (1: the same, 0: strangers).',
     ),
     Endpoint(
+        "ages",
+        ("seed", "count", "model", "psi", "labels", "styles", "hold"),
+        "Streams: each answer holds the pictures made so far.",
+        'The PNG files, whose recipes are of the task edit, and {"recipe", "report", "figures"}: '
+        '"age" in years, "far" as edit counts it, "others_moved", how much of everything else '
+        'moved, and "styles", the face as text.',
+    ),
+    Endpoint(
+        "frontal",
+        ("seed", "model", "psi", "labels", "styles", "hold"),
+        "Streams: one answer.",
+        'The PNG file, whose recipe is one of the task edit, and {"recipe", "report", "figures"}: '
+        '"yaw" and "pitch" before, in degrees, "others_moved", how much of everything else moved, '
+        'and "styles", the face as text.',
+    ),
+    Endpoint(
         "drag",
         ("points", "seed", "steps", "may_move", "model", "psi", "labels", "styles"),
         "Streams: answers while points are pulled, the last one with the picture.",
@@ -192,6 +208,13 @@ ENDPOINTS = (
         'The PNG files, each with its lineage inside, and {"recipe", "report", "figures"}: '
         '"diversity" of the litter so far, "from parents", "birth", as a family has it, and '
         '"styles", the child as text.',
+    ),
+    Endpoint(
+        "morph",
+        ("family", "begin", "end", "frames", "model", "psi"),
+        "Streams: answers while its pictures are drawn, the last one with the film.",
+        'The film, with both lineages inside, and {"recipe", "report", "figures"}: how far '
+        "neighbouring pictures lie apart.",
     ),
     Endpoint(
         "say",

@@ -212,6 +212,7 @@
     const zoom = Math.min(around.width / width, around.height / height, most);
     return { zoom, left: around.left + (around.width - width * zoom) / 2, top: around.top + (around.height - height * zoom) / 2 };
   };
+  Object.assign(window.ganapps, { ownSize, shownPart });
   const frame = (numbers) => {
     const picture = box(), parent = picture?.parentElement;
     if (!parent) return;
@@ -248,41 +249,4 @@
   document.addEventListener("dragstart", (event) => { if (event.target === box()) event.preventDefault(); });
   document.addEventListener("input", (event) => { if (event.target === field()) frame((event.target.value.match(/\d+/g) || []).map(Number)); });
   document.addEventListener("load", (event) => { if (event.target === box() && field()?.value && event.target.dataset.copy !== event.target.src) write([]); }, true);
-
-  // Points to pull: a stroke on the face goes from where it is to where it shall go; each stands in a field, where it can be typed too.
-  const face = () => document.querySelector("#faces-edit-picture .image-frame img"), strokes = () => document.querySelector("#faces-edit-points :is(input, textarea)");
-  let begun = null;
-  const arrows = (moving) => {
-    const picture = face(), parent = picture?.parentElement, told = strokes()?.value.split(";").map((part) => (part.match(/-?[\d.]+/g) || []).map(Number));
-    if (!parent || !told) return;
-    const svg = parent.querySelector(".arrows") || parent.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
-    svg.setAttribute("class", "arrows");
-    svg.setAttribute("viewBox", `0 0 ${picture.naturalWidth} ${picture.naturalHeight}`);
-    svg.innerHTML = [...told, moving || []].filter((numbers) => numbers.length === 4)
-      .map(([x, y, toX, toY]) => `<circle cx="${x}" cy="${y}" r="1.5%"/><line x1="${x}" y1="${y}" x2="${toX}" y2="${toY}"/>`).join("");
-  };
-  const pixel = (event) => {
-    const around = face().getBoundingClientRect(), within = (share, side) => Math.min(Math.max(Math.round(share * side - 0.5), 0), side - 1);
-    return [within((event.clientX - around.left) / around.width, face().naturalWidth), within((event.clientY - around.top) / around.height, face().naturalHeight)];
-  };
-  document.addEventListener("pointerdown", (event) => {
-    if (event.button || event.target !== face() || !event.target.naturalWidth) return;
-    event.preventDefault();
-    event.target.setPointerCapture(event.pointerId);
-    begun = pixel(event);
-  });
-  document.addEventListener("pointermove", (event) => { if (begun && face()) arrows([...begun, ...pixel(event)]); });
-  document.addEventListener("pointerup", (event) => {
-    const input = strokes();
-    if (!begun || !face() || !input) return;
-    const stroke = [...begun, ...pixel(event)], before = input.value.trim().replace(/;$/, "");
-    begun = null;
-    if (Math.hypot(stroke[2] - stroke[0], stroke[3] - stroke[1]) < 1) return;
-    Object.getOwnPropertyDescriptor(Object.getPrototypeOf(input), "value").set.call(input, (before ? before + "; " : "") + stroke.join(", "));
-    input.dispatchEvent(new Event("input", { bubbles: true }));
-  });
-  document.addEventListener("pointercancel", () => { begun = null; });
-  document.addEventListener("dragstart", (event) => { if (event.target === face()) event.preventDefault(); });
-  document.addEventListener("input", (event) => { if (event.target === strokes()) arrows(); });
-  document.addEventListener("load", (event) => { if (event.target === face()) arrows(); }, true);
 }

@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 STYLES = ("window.css", "compare.css", "lab.css")
 SCRIPTS = (
     "window.js",
+    "face.js",
     "lab_curves.js",
     "lab.js",
     "painter.js",
@@ -59,7 +60,7 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
 
         window.unload(left)
         window.load(header, None, head, **common.QUIET)
-        boxes = [box for tab in there for box in choices.boxes(tab.asked - tab.models)]
+        boxes = [box for tab in there for box in tab.offered_words]
 
         def worded(request: gr.Request) -> dict:
             return choices.said(boxes, common.language(request))

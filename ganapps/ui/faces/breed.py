@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
+from ganapps.errors import UserError
 from ganapps.tasks.table import TASKS
 from ganapps.ui.faces import tree
-from ganapps.ui.faces.section import Section
+from ganapps.ui.faces.section import NEUTRAL, Section
 from ganapps.ui.parts import common
 from ganapps.ui.parts.settings import made
 from ganapps.ui.words import escaped, say, t
@@ -54,6 +56,13 @@ class Breed(Section):
             self.file = gr.HTML("", elem_id="faces-breed-file")
             self.take = gr.Button(t("Edit this face"), size="sm", elem_id="faces-breed-take")
         self.tree = gr.HTML("", elem_id="faces-breed-tree")
+        with gr.Row(elem_classes="bench"):
+            self.save = gr.Button(t("Save the family"), size="sm", elem_id="faces-breed-save")
+            self.film_go = gr.Button(
+                t("Film between two parents"), size="sm", elem_id="faces-breed-film-go"
+            )
+        self.saved = gr.HTML("", elem_id="faces-breed-saved")
+        self.film = gr.HTML("", elem_id="faces-breed-film")
         self.child = gr.State({})  # the settings of the child that was clicked
         self.state = gr.State(FRESH)
 
@@ -68,16 +77,19 @@ class Breed(Section):
         filled = [self.state, self.parents, self.tree, *self.buttons]
         self.add.click(self.added, about, filled, **common.BUSY)
         self.anew.click(
-            lambda: (FRESH, gr.update(choices=[], value=[]), "", None),
+            lambda: (FRESH, gr.update(choices=[], value=[]), "", None, "", ""),
             None,
-            [self.state, self.parents, self.tree, self.litter],
+            [self.state, self.parents, self.tree, self.litter, self.saved, self.film],
             **common.QUIET,
         )
         picked = [*filled, self.file, self.child]
         self.litter.select(self.picked, {self.state, self.parents}, picked, **common.QUIET)
         born = {*about, self.mutation, self.crossing}
+        self.save.click(self.keeps, self.state, [self.saved, self.line], **common.QUIET)
+        filmed = [self.film, *self.buttons]
         return [
-            self.go.click(self.bred, born, [self.litter, self.state, *self.buttons], **common.BUSY)
+            self.go.click(self.bred, born, [self.litter, self.state, *self.buttons], **common.BUSY),
+            self.film_go.click(self.filmed, about, filmed, **common.BUSY),
         ]
 
     # -- what happens
@@ -144,6 +156,33 @@ class Breed(Section):
             self.child: {"styles": figures["styles"]},
         }
 
+    def keeps(self, state: Mapping, request: gr.Request) -> tuple:
+        """Links that save the tree, and everybody in it."""
+        lang = common.language(request)
+        try:
+            if not state["family"]:
+                raise UserError("There is no family yet: add a face to it.")
+            return tree.kept(state["family"], state["faces"], lang), NEUTRAL
+        except UserError as e:
+            return "", common.refusal(e, lang)
+
+    def filmed(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """A film between the two who are chosen as parents."""
+        lang, chosen = common.language(request), list(values[self.parents] or ())
+        if len(chosen) != 2:
+            refused = UserError("A film goes from one to another: choose two as parents.")
+            yield {self.line: common.refusal(refused, lang)}
+            return
+        begin, end = chosen
+        settings = {"family": values[self.state]["family"], "begin": begin, "end": end}
+        yield self.tab.busy(True)
+        for seen in self.run(self.recipe("morph", values, settings), values, lang):
+            update: dict = {self.line: seen.shown.line}
+            if seen.shown.archive:
+                update[self.film] = _film(seen.shown.files[0][0], begin, end, lang)
+            yield update
+        yield self.tab.busy(False)
+
     # -- the family
 
     def _of_model(self, values: Mapping) -> dict[str, Any]:
@@ -163,3 +202,12 @@ class Breed(Section):
             self.parents: gr.update(choices=list(state["family"]), value=chosen),
             self.tree: tree.drawn(state["family"], state["faces"], said),
         }
+
+
+def _film(path: str, begin: str, end: str, lang: str) -> str:
+    """A film, and the links that save it."""
+    said = escaped(lang, "From {begin} to {end} and back", begin=begin, end=end)
+    return (
+        f'<figure class="walk"><img src="{html.escape(common.served(path))}" alt="{said}">'
+        f"<figcaption>{said}</figcaption></figure>" + common.film_downloads(path, lang)
+    )

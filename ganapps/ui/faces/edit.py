@@ -8,10 +8,14 @@ from typing import Any
 
 import gradio as gr
 
+from ganapps.engine import on_files
 from ganapps.errors import UserError
+from ganapps.ui.faces import strokes
+from ganapps.ui.faces.others import Others, choices, said
 from ganapps.ui.faces.section import Section
 from ganapps.ui.parts import common
-from ganapps.ui.words import escaped, named, t
+from ganapps.ui.parts.tab import Sends
+from ganapps.ui.words import escaped, t
 
 # of the directions that a model has, these stand first
 FIRST = (
@@ -19,9 +23,9 @@ FIRST = (
     *("smiling", "pose", "eyeglasses", "gray_hair", "chubby"),
 )
 SLIDERS = 6
-FOUND = tuple(f"{kind}-{number}" for kind in ("pca", "sefa") for number in range(1, 11))
 FARTHEST = 1.5  # how far a slider goes; 1 is a label's whole way
 KEPT = 30  # faces that Undo goes back through
+DRAWS = (("points to pull", "points"), ("rectangles in which something may move", "free"))
 
 
 class Edit(Section):
@@ -51,20 +55,26 @@ class Edit(Section):
                     self.undo = gr.Button(t("Undo"), size="sm", elem_id="faces-edit-undo")
             with gr.Column(min_width=260):
                 self.sliders = [self._slider(index) for index in range(SLIDERS)]
-                with gr.Row(elem_classes="pair"):
-                    self.other = gr.Dropdown(
-                        list(FOUND),
-                        value=FOUND[0],
-                        label=t("Another direction"),
-                        elem_id="faces-edit-other",
-                    )
-                    self.far = gr.Slider(
-                        -3, 3, 0, step=0.1, label=t("how far"), elem_id="faces-edit-far"
-                    )
+                self.others = Others()
                 self.hold = gr.Dropdown(
                     [], multiselect=True, label=t("Hold the others"), elem_id="faces-edit-hold"
                 )
                 self.moved = gr.HTML("", elem_id="faces-edit-moved")
+        self._make_strokes()
+        self.file: gr.State = gr.State(None)  # the path of the picture that is seen
+        with gr.Row(elem_classes="actions"):
+            buttons = self.tab.send_buttons("faces-edit")
+        sends = Sends(buttons, {self.file}, lambda values: values[self.file], self.line)
+        self.tab.further.append(sends)
+        self.names = gr.State([])  # the direction of each slider
+        self.styles = gr.State("")  # the face that is seen, as text
+        self.before = gr.State([])  # the faces that Undo goes back to
+
+    def _make_strokes(self) -> None:
+        """What is drawn on the face: points to pull, and where something may move."""
+        self.draws = gr.Radio(
+            list(DRAWS), value="points", label=t("Draw on the face"), elem_id="faces-edit-draws"
+        )
         with gr.Row(elem_classes="bench"):
             self.points = gr.Textbox(
                 "",
@@ -78,10 +88,16 @@ class Edit(Section):
                 max_length=400,
                 elem_id="faces-edit-points",
             )
+            self.free = gr.Textbox(
+                "",
+                label=t("What may move"),
+                info=t("Rectangles: x, y, width, height. Empty: everything may."),
+                placeholder="30, 70, 70, 40",
+                max_lines=1,
+                max_length=400,
+                elem_id="faces-edit-free",
+            )
             self.pull = gr.Button(t("Pull"), elem_id="faces-edit-pull")
-        self.names = gr.State([])  # the direction of each slider
-        self.styles = gr.State("")  # the face that is seen, as text
-        self.before = gr.State([])  # the faces that Undo goes back to
 
     def _slider(self, index: int) -> gr.Slider:
         return gr.Slider(
@@ -96,33 +112,55 @@ class Edit(Section):
     @property
     def moves(self) -> set:
         """What an edit reads."""
-        return {*self.given, *self.sliders, self.names, self.other, self.far, self.hold}
+        return {*self.given, *self.sliders, self.names, *self.others.reads, self.hold}
+
+    @property
+    def begins(self) -> set:
+        """What another face is begun from."""
+        return {*self.given, *self.others.reads}
 
     @property
     def seen(self) -> list:
         """What a run here fills."""
-        return [self.picture, self.moved, self.styles, *self.buttons]
+        shown = [self.picture, self.moved, self.styles, self.file, self.others.moves]
+        return [*shown, *self.buttons]
 
     @property
     def reset(self) -> list:
         """What another face sets back."""
-        return [*self.sliders, self.far, self.other, self.hold, self.names, self.points]
+        return [*self.sliders, *self.others.reset, self.hold, self.names, self.points]
+
+    @property
+    def started(self) -> list:
+        """What another face fills."""
+        return list(dict.fromkeys([*self.seen, *self.reset, self.face, self.before]))
 
     def listen(self) -> list:
         """Its events; Stop ends those that are returned."""
+        others = self.others
+        others.listen()
         gr.on(
-            [slider.input for slider in (*self.sliders, self.far)] + [self.hold.input],
+            [slider.input for slider in (*self.sliders, others.far)] + [self.hold.input],
             self.edited,
             self.moves,
             self.seen,
             trigger_mode="always_last",
             **common.BUSY,
         )
-        started = [*self.seen, *self.reset, self.face, self.before]
-        self.begin.click(self.begun, self.given, started, **common.BUSY)
-        self.undo.click(self.undone, {*self.given, self.before}, started, **common.BUSY)
-        about = {*self.given, self.points, self.styles, self.before}
-        return [self.pull.click(self.pulled, about, started, **common.BUSY)]
+        gr.on(
+            [others.called.submit, others.called.blur],
+            self.renamed,
+            self.moves,
+            [others.names, others.list, self.hold],
+            **common.QUIET,
+        )
+        for field in (self.points, self.free):
+            field.change(None, None, None, js=strokes.CAME)
+        self.begin.click(self.begun, self.begins, self.started, **common.BUSY)
+        undone = {*self.begins, self.before, self.points}
+        self.undo.click(self.undone, undone, self.started, **common.BUSY)
+        about = {*self.begins, self.points, self.free, self.styles, self.file, self.before}
+        return [self.pull.click(self.pulled, about, self.started, **common.BUSY)]
 
     # -- what happens
 
@@ -137,26 +175,53 @@ class Edit(Section):
         yield from self._fresh(face, [], values, request)
 
     def undone(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
-        """The face before the last pull, without edits."""
+        """Without the last stroke; where there is none, the face before the last pull, without
+        edits.
+        """
+        if values[self.points].strip():
+            yield {self.points: strokes.without_last(values[self.points])}
+            return
         before = list(values[self.before])
         face = before.pop() if before else values[self.face]
         yield from self._fresh(face, before, values, request)
 
     def edited(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Where the sliders bring the face, and what else moved."""
+        others = self.others.edits(values)
         edits = dict(zip(values[self.names], (values[slider] for slider in self.sliders)))
-        if values[self.far]:
-            edits[values[self.other]] = values[self.far]
-        edits = {name: far for name, far in edits.items() if far}
-        hold = [name for name in values[self.hold] or () if name not in edits]
-        yield from self._drawn({"edits": edits, "hold": hold}, values, common.language(request))
+        edits = {name: far for name, far in {**edits, **others}.items() if far}
+        settings: dict[str, Any] = {"edits": edits}
+        settings["hold"] = [name for name in values[self.hold] or () if name not in edits]
+        names = self.others.given(values)
+        given = {name: names[name] for name in (*edits, *settings["hold"]) if name in names}
+        if given:
+            settings["names"] = given
+        for update in self._drawn(settings, values, common.language(request)):
+            yield update | {self.others.moves: others}
+
+    def renamed(self, values: Mapping, request: gr.Request) -> dict:
+        """A direction has the name that a person gave it."""
+        lang, others = common.language(request), self.others
+        names = others.renamed(values)
+        named_so = {**values, others.names: names}
+        titles = self._titles(values)
+        rest = {name: title for name, title in titles.items() if name not in values[self.names]}
+        listed = choices(rest, others.given(named_so), lang)
+        return {
+            others.names: names,
+            others.list: gr.update(choices=listed),
+            self.hold: gr.update(choices=self._holds(titles, others.given(named_so), lang)),
+        }
 
     def pulled(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The points pulled where they shall go; the sliders begin anew from there."""
         lang = common.language(request)
         face = {"styles": values[self.styles]} if values[self.styles] else self.at_hand(values)
         try:
-            settings = {**face, "points": _points(values[self.points])}
+            settings = {**face, "points": strokes.points(values[self.points])}
+            if values[self.free].strip() and values[self.file]:
+                side, _ = on_files.size(values[self.file])
+                settings["may_move"] = strokes.may_move(values[self.free], side)
             recipe = self.recipe("drag", values, settings)
         except UserError as e:
             yield {self.line: common.refusal(e, lang)}
@@ -171,6 +236,7 @@ class Edit(Section):
                 before = [*values[self.before], face][-KEPT:]
                 update |= self._set_back(values, lang) | {
                     self.picture: seen.shown.files[0][0],
+                    self.file: seen.shown.files[0][0],
                     self.styles: styles,
                     self.face: {"styles": styles},
                     self.before: before,
@@ -196,6 +262,7 @@ class Edit(Section):
                 figures = seen.shown.kept[0].figures
                 update |= {
                     self.picture: seen.shown.files[0][0],
+                    self.file: seen.shown.files[0][0],
                     self.styles: figures["styles"],
                     self.moved: self._told(figures.get("moved", {}), values, lang),
                 }
@@ -208,11 +275,11 @@ class Edit(Section):
         rows = []
         for name, told in moved.items():
             steps = [
-                f"{named(lang, titles.get(other, other))} {step:+.1f}"
+                f"{said(lang, titles.get(other, other))} {step:+.1f}"
                 for other, step in told.items()
                 if other.partition(":")[0] != name.partition(":")[0] or other == name
             ]
-            title = named(lang, titles.get(name, name))
+            title = said(lang, titles.get(name, name))
             rows.append(
                 f"<dt>{html.escape(title)}</dt><dd>{html.escape(', '.join(steps[:5]))}</dd>"
             )
@@ -234,32 +301,20 @@ class Edit(Section):
         first = [name for name in FIRST if name in titles]
         first += [name for name in titles if name not in first]
         names = first[:SLIDERS]
-        updates: dict = {self.names: names, self.far: 0, self.points: ""}
+        updates: dict = {self.names: names, self.points: ""}
         for index, slider in enumerate(self.sliders):
-            label = named(lang, titles[names[index]]) if index < len(names) else ""
+            label = said(lang, titles[names[index]]) if index < len(names) else ""
             updates[slider] = gr.update(value=0, visible=index < len(names), label=label)
-        listed = [(named(lang, title), name) for name, title in titles.items()]
-        rest = [pair for pair in listed if pair[1] not in names]
-        rest += [(name, name) for name in FOUND]
-        updates[self.other] = gr.update(choices=rest, value=rest[0][1])
-        updates[self.hold] = gr.update(choices=listed, value=[])
+        rest = {name: title for name, title in titles.items() if name not in names}
+        model = self.tab.recipe(values).checkpoint
+        updates |= self.others.set_back(model, rest, values, lang)
+        given = self.others.given(values, model)
+        updates[self.hold] = gr.update(choices=self._holds(titles, given, lang), value=[])
         return updates
 
-
-def _points(text: str) -> list[list[float]]:
-    """The points in a text "x, y, to x, to y; ...". Raises UserError where one is no such four."""
-    points = []
-    for part in text.replace("\n", ";").split(";"):
-        if not part.strip():
-            continue
-        try:
-            point = [float(number) for number in part.replace(",", " ").split()]
-        except ValueError:
-            point = []
-        if len(point) != 4:
-            raise UserError(
-                "{point} is no point to pull: x, y, to x and to y are expected, four numbers.",
-                point=part.strip()[:40],
-            )
-        points.append(point)
-    return points
+    def _holds(
+        self, titles: Mapping[str, str], given: Mapping[str, str], lang: str
+    ) -> list[tuple[str, str]]:
+        """What can be held: the model's directions, and those that a person named."""
+        listed = [(said(lang, title), name) for name, title in titles.items()]
+        return listed + [(title, name) for name, title in given.items() if name not in titles]

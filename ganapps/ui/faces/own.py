@@ -10,11 +10,20 @@ import gradio as gr
 from ganapps.errors import UserError
 from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
+from ganapps.ui.faces import strokes
 from ganapps.ui.faces.section import NEUTRAL, Section
 from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.before_after import picture_box
 from ganapps.ui.parts.settings import made
 from ganapps.ui.words import escaped, t
+
+LANDMARKS = (
+    "left eye",
+    "right eye",
+    "nose",
+    "left corner of the mouth",
+    "right corner of the mouth",
+)
 
 
 class Own(Section):
@@ -37,12 +46,18 @@ class Own(Section):
                 self.points = gr.Textbox(
                     "",
                     label=t("Five points"),
-                    info=t("Eyes, nose, corners of the mouth. Empty: they are looked for."),
+                    info=t(
+                        "Eyes, nose, corners of the mouth. Empty: they are looked for. Drag them "
+                        "on the picture, or move them by the arrow keys."
+                    ),
                     placeholder="x, y; x, y; x, y; x, y; x, y",
                     max_lines=1,
                     max_length=300,
                     elem_id="faces-own-points",
                 )
+                with gr.Row(elem_classes="pair"):
+                    gr.Button(t("Set them by hand"), size="sm", elem_id="faces-own-byhand")
+                    gr.Button(t("Undo"), size="sm", elem_id="faces-own-undo")
                 self.go = gr.Button(t("Find this face"), elem_id="faces-own-go")
         self.make_line()
         self.pair = gr.Gallery(
@@ -59,7 +74,7 @@ class Own(Section):
         self.take = gr.Button(t("Edit this face"), size="sm", elem_id="faces-own-take")
         self.found: gr.State = gr.State({})  # the settings of the face that was found
 
-    def opened(self, lang: str) -> dict:
+    def worded(self, lang: str) -> dict:
         """What is said in the visitor's language."""
         return {self.privacy: common.privacy(lang) + _consent(lang)}
 
@@ -70,6 +85,7 @@ class Own(Section):
             self.deleted, {self.upload, self.pair}, [self.upload, *filled], **common.QUIET
         )
         self.upload.change(lambda: "", None, self.points, **common.QUIET)
+        self.points.change(None, None, None, js=strokes.CAME)
         asked = {*self.given, self.upload, self.steps, self.space, self.start, self.points}
         return [self.go.click(self.searched, asked, filled, **common.BUSY)]
 
@@ -116,14 +132,15 @@ class Own(Section):
 
 def _consent(lang: str) -> str:
     sentence = escaped(lang, "Bring only your own face, or one whose owner has agreed.")
-    return f'<div class="privacy">{sentence}</div>'
+    names = "|".join(escaped(lang, name) for name in LANDMARKS)  # face.js calls its handles so
+    return f'<div class="privacy" id="faces-own-landmarks" data-names="{names}">{sentence}</div>'
 
 
 def _points(text: str) -> list[list[float]] | None:
     """The points in a text "x, y; x, y; ..."; None where there are none. What is no number stays
     text, which the task refuses.
     """
-    parts = [part.replace(",", " ").split() for part in text.split(";") if part.strip()]
+    parts = [part.replace(",", " ").split() for part in strokes.parts(text)]
     try:
         return [[float(number) for number in part] for part in parts] or None
     except ValueError:

@@ -1,61 +1,68 @@
-"""A family as one picture: a row for each generation, a line from each parent to its child."""
+"""A family as the page shows it, and as one takes it away: its tree, and everybody's recipe."""
 
 from __future__ import annotations
 
 import html
+import re
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from ganapps.ui.parts.common import served
+from ganapps.pictures import family as trees
+from ganapps.pictures import images
+from ganapps.pictures.family import SIDE, Point
+from ganapps.pictures.inside import from_picture
+from ganapps.recipe import DRAWN
+from ganapps.ui.doors import files
+from ganapps.ui.parts.common import download, served
 
-SIDE, APART, DOWN = 72, 18, 46  # of a face, and between faces, in the picture's units
-
-
-def generations(family: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """How many generations of ancestors each has; who is listed comes behind its parents."""
-    found: dict[str, int] = {}
-    for name, member in family.items():
-        elders = [found[elder] + 1 for elder in member.get("of", ()) if elder in found]
-        found[name] = max(elders, default=0)
-    return found
+Family = Mapping[str, Mapping[str, Any]]
 
 
-def drawn(family: Mapping[str, Mapping[str, Any]], faces: Mapping[str, str], said: str) -> str:
+def drawn(family: Family, faces: Mapping[str, str], said: str) -> str:
     """An SVG; `faces` are the paths of the thumbnails, `said` is what the picture is called."""
     if not family:
         return ""
-    rows: dict[int, list[str]] = {}
-    for name, generation in generations(family).items():
-        rows.setdefault(generation, []).append(name)
-    width = max(len(row) for row in rows.values()) * (SIDE + APART)
-    height = len(rows) * (SIDE + DOWN)
-    places = {}
-    for generation, row in rows.items():
-        begin = (width - len(row) * (SIDE + APART)) / 2
-        for index, name in enumerate(row):
-            left = begin + index * (SIDE + APART) + APART / 2
-            places[name] = (left, generation * (SIDE + DOWN))
-    lines = [
-        _line(places[elder], places[name])
-        for name, member in family.items()
-        for elder in member.get("of", ())
-        if elder in places
-    ]
-    nodes = [_node(name, faces.get(name, ""), place) for name, place in places.items()]
+    tree = trees.laid_out(family)
+    lines = [_line(*curve) for curve in tree.curves]
+    nodes = [_node(name, faces.get(name, ""), place) for name, place in tree.places.items()]
     return (
-        f'<div class="family"><svg viewBox="0 0 {width} {height}" width="{width}" role="img" '
-        f'aria-label="{html.escape(said)}">{"".join(lines)}{"".join(nodes)}</svg></div>'
+        f'<div class="family"><svg viewBox="0 0 {tree.width} {tree.height}" width="{tree.width}" '
+        f'role="img" aria-label="{html.escape(said)}">{"".join(lines)}{"".join(nodes)}</svg></div>'
     )
 
 
-def _line(above: tuple[float, float], below: tuple[float, float]) -> str:
-    x, y = above[0] + SIDE / 2, above[1] + SIDE + 16
-    to_x, to_y = below[0] + SIDE / 2, below[1]
-    middle = (y + to_y) / 2
-    return f'<path d="M{x} {y} C{x} {middle} {to_x} {middle} {to_x} {to_y}"/>'
+def kept(family: Family, faces: Mapping[str, str], lang: str) -> str:
+    """Links that save the tree as a picture, and everybody with their recipe as a ZIP. Raises
+    UserError where there is no room.
+    """
+    with tempfile.TemporaryDirectory(prefix="ganapps-") as name:
+        folder = Path(name)
+        files.check_room()
+        tree = images.save_shown(trees.drawn(family, faces), folder / "family.png", DRAWN)
+        texts, pictures = {}, [tree]
+        there = {member: path for member, path in faces.items() if Path(path).exists()}
+        for index, (member, path) in enumerate(there.items(), 1):
+            plain = f"{index:03}-{re.sub('[^A-Za-z0-9]+', '-', member).strip('-')}".strip("-")
+            texts[f"{plain}.json"] = from_picture(path).to_json()
+            picture = Path(path).read_bytes()
+            pictures.append(images.save_bytes(picture, folder / f"{plain}.png"))
+        whole = images.save_zip(pictures, folder / "family.zip", texts)
+        links = [
+            download(files.keep(tree), "The tree (PNG)", lang),
+            download(files.keep(whole), "Everybody, with recipes (ZIP)", lang),
+        ]
+    return " ".join(links)
 
 
-def _node(name: str, face: str, place: tuple[float, float]) -> str:
+def _line(begin: Point, control: Point, other: Point, end: Point) -> str:
+    x, y = begin
+    rest = ", ".join(f"{px} {py}" for px, py in (control, other, end))
+    return f'<path d="M{x} {y} C{rest}"/>'
+
+
+def _node(name: str, face: str, place: Point) -> str:
     left, top = place
     shown = html.escape(name)
     picture = html.escape(served(face)) if face else ""

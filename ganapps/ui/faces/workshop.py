@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 import gradio as gr
 
 from ganapps.errors import UserError
+from ganapps.ui.faces.ages import Ages
 from ganapps.ui.faces.breed import Breed
 from ganapps.ui.faces.edit import Edit
 from ganapps.ui.faces.exported import Export
 from ganapps.ui.faces.own import Own
 from ganapps.ui.faces.spoken import Say
-from ganapps.ui.parts import common
+from ganapps.ui.parts import choices, common
 from ganapps.ui.parts.model_tab import ModelTab
 from ganapps.ui.words import escaped, t
 
@@ -26,7 +27,7 @@ class Workshop:
         self.face, self.opened = gr.State({}), gr.State(False)
         self.edit, self.breed = Edit(tab, self.face), Breed(tab, self.face)
         self.say, self.own = Say(tab, self.face), Own(tab, self.face)
-        self.export = Export(tab, self.face)
+        self.export, self.ages = Export(tab, self.face), Ages(self.edit)
         with gr.Accordion(
             t("Work on a face: edit, breed, say, your own"),
             open=False,
@@ -35,6 +36,7 @@ class Workshop:
             with gr.Tabs(elem_id="faces-workshop-tabs", overflow_behavior="wrap") as self.bar:
                 for title, section in (
                     (t("Edit"), self.edit),
+                    (t("Age, front"), self.ages),
                     (t("Breed"), self.breed),
                     (t("Say"), self.say),
                     (t("Your own face"), self.own),
@@ -46,15 +48,15 @@ class Workshop:
     def listen(self) -> list:
         """All events; Stop ends those that are returned."""
         edit = self.edit
-        started = [*edit.seen, *edit.reset, self.face, edit.before]
-        self.fold.expand(self._unfolded, edit.given, [*started, self.opened], **common.BUSY)
+        started = edit.started
+        self.fold.expand(self._unfolded, edit.begins, [*started, self.opened], **common.BUSY)
         self.fold.collapse(lambda: False, None, self.opened, **common.QUIET)
         seed = self.tab.widgets.by_name["seed"]
         assert isinstance(seed, gr.Textbox), "a seed may be words"
         gr.on(
             [seed.change, self.tab.model.change],
             self._followed,
-            {*edit.given, self.opened},
+            {*edit.begins, self.opened},
             started,
             trigger_mode="always_last",
             **common.BUSY,
@@ -63,12 +65,28 @@ class Workshop:
             (self.say, self.say.said),
             (self.own, self.own.found),
             (self.breed, self.breed.child),
+            (self.ages, self.ages.chosen),
         ):
             section.take.click(
-                self._taker(kept), {*edit.given, kept}, [*started, self.bar], **common.BUSY
+                self._taker(kept), {*edit.begins, kept}, [*started, self.bar], **common.BUSY
             )
-        sections = (self.edit, self.breed, self.say, self.own, self.export)
+        sections = (self.edit, self.ages, self.breed, self.say, self.own, self.export)
         return [event for section in sections for event in section.listen()]
+
+    @property
+    def offered_words(self) -> list:
+        """Its lists whose choices the visitor reads."""
+        own = (self.edit.draws, self.breed.crossing, self.own.space, self.export.layout)
+        return choices.boxes(own)
+
+    @property
+    def worded_outputs(self) -> list:
+        """What `worded` fills."""
+        return list(self.worded("en"))
+
+    def worded(self, lang: str) -> dict:
+        """What is said in the visitor's language."""
+        return self.own.worded(lang) | self.ages.worded(lang)
 
     def _unfolded(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         yield {self.opened: True}

@@ -13,7 +13,7 @@ from ganapps.errors import UserError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.ui.parts import common
-from ganapps.ui.parts.tab import RACE, Tab
+from ganapps.ui.parts.tab import RACE, Sends, Tab
 
 
 def receivers(tabs: Sequence[type[Tab]], sender: type[Tab]) -> list[type[Tab]]:
@@ -35,20 +35,21 @@ def connect(bar: gr.Tabs, there: Sequence[Tab]) -> None:
     """Wire the buttons that send and that restore, of the tabs on this `bar`."""
     by_name = {tab.name: tab for tab in there}
     for tab in there:
-        for name, button in tab.sends.items():
-            outputs = [by_name[name].picture, bar, tab.line]
-            button.click(
-                _sender(tab, by_name[name], bar), tab.result_inputs, outputs, **common.QUIET
-            )
+        own = Sends(tab.sends, tab.result_inputs, tab.result, tab.line)
+        for sends in (own, *tab.further):
+            for name, button in sends.buttons.items():
+                outputs = [by_name[name].picture, bar, sends.line]
+                sender = _sender(sends, by_name[name], bar)
+                button.click(sender, sends.reads, outputs, **common.QUIET)
         _restores(tab, there, bar)
 
 
-def _sender(tab: Tab, receiver: Tab, bar: gr.Tabs) -> Callable:
+def _sender(sends: Sends, receiver: Tab, bar: gr.Tabs) -> Callable:
     def send(values: Mapping, request: gr.Request) -> dict:
-        path = tab.result(values)
+        path = sends.path(values)
         if path is None:
             refused = UserError("There is nothing to send yet: make a picture first.")
-            return {tab.line: common.refusal(refused, common.language(request))}
+            return {sends.line: common.refusal(refused, common.language(request))}
         return {receiver.picture: path, bar: gr.update(selected=receiver.name)}
 
     return send

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import gradio as gr
@@ -15,12 +16,25 @@ from ganapps.errors import UserError
 from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.tasks.table import linked
+from ganapps.ui.parts import choices
 from ganapps.ui.parts.boxes import FileButton
 from ganapps.ui.parts.underway import Underway
 from ganapps.ui.words import t
 
 RACE = "race"  # stands in `shows` for a race, beside the names of tasks
 FILES = [".png", ".webp", ".jpg", ".jpeg", ".mp4", ".json"]  # what a recipe may come back in
+
+
+@dataclass(frozen=True)
+class Sends:
+    """Buttons that send one more result of a tab on, by the receiver's name. `path` tells its file
+    from the values of what it `reads`; `line` says where there is none.
+    """
+
+    buttons: Mapping[str, gr.Button]
+    reads: set
+    path: Callable[[Mapping], str | None]
+    line: gr.HTML
 
 
 class Tab(ABC):
@@ -44,6 +58,7 @@ class Tab(ABC):
         """`receivers` are the tabs that its results can be sent to."""
         self.engine, self.receivers = engine, receivers
         self.sends = {}
+        self.further: list[Sends] = []
         self.underway = Underway()  # by session: what Stop reaches or shows of a run
 
     @property
@@ -51,12 +66,21 @@ class Tab(ABC):
         """Its lists of models, whose words `opened` fills in."""
         return set()
 
+    @property
+    def offered_words(self) -> list:
+        """Its lists whose choices the visitor reads, but for those of models."""
+        return choices.boxes(self.asked - self.models)
+
     # -- what it lays out
 
     def make_sends(self) -> None:
         """A button for each tab that results can be sent to."""
-        self.sends = {
-            tab.name: gr.Button(t(tab.send), size="sm", elem_id=f"{self.name}-send-{tab.name}")
+        self.sends = self.send_buttons(self.name)
+
+    def send_buttons(self, name: str) -> dict[str, gr.Button]:
+        """The same, with ids that begin with a name."""
+        return {
+            tab.name: gr.Button(t(tab.send), size="sm", elem_id=f"{name}-send-{tab.name}")
             for tab in self.receivers
         }
 

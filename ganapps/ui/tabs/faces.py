@@ -30,7 +30,7 @@ log = logging.getLogger("ganapps")
 # Twelve of the shipped model's first hundred, picked by looking: all ages and kinds of hair
 PICKED = [20, 52, 57, 63, 17, 53, 82, 58, 28, 91, 8, 78]
 # tasks whose recipes the wall draws, though no button here asks for them
-MADE_OF_FACES = ("edit", "drag", "invert", "breed", "say", "export")
+MADE_OF_FACES = ("edit", "drag", "invert", "breed", "say", "export", "ages", "frontal", "morph")
 
 
 class FacesTab(FaceRuns):
@@ -234,19 +234,21 @@ class FacesTab(FaceRuns):
         )
         self.link.change(None, self.link, None, js="(link) => window.ganapps.remember(link)")
         self.copy.click(None, self.link, None, js=common.copies("faces-copy"))
-        self.instead.click(
-            lambda: (self.first.id, "", None),
-            None,
-            [self.model, self.place, self.weights.box],
-            **common.QUIET,
-        )
+        chosen = [self.model, self.place, self.weights.box]
+        self.instead.click(lambda: (self.first.id, "", None), None, chosen, **common.QUIET)
 
     # -- the first visit
 
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        return list({*super().opening_outputs, *self._running, self.shelf, self.one.grain})
+        own = [self.shelf, self.one.grain, *self.workshop.worded_outputs]
+        return list({*super().opening_outputs, *self._running, *own})
+
+    @property
+    def offered_words(self) -> list:
+        """Its lists whose choices the visitor reads."""
+        return [*super().offered_words, *self.workshop.offered_words]
 
     @property
     def at_start(self) -> list[Callable[[], None]]:
@@ -270,7 +272,7 @@ class FacesTab(FaceRuns):
         recipe, said = self._opening(request, lang)
         shown = self.shown(self.engine.checked(recipe)[0], lang)
         updates = shown | self.greeted(shown[self.model], lang) | {self.shelf: shelf(lang)}
-        updates |= self.one.opened(lang)
+        updates |= self.one.opened(lang) | self.workshop.worded(lang)
         offer = self._offer(recipe, lang)
         if offer:
             return updates | {self.line: progress.plain("", offer)}

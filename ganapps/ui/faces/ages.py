@@ -1,0 +1,128 @@
+"""The same person otherwise: from 18 to 75, and from the front."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import gradio as gr
+
+from ganapps.recipe import DRAWN
+from ganapps.report import Kept
+from ganapps.ui.faces.edit import Edit
+from ganapps.ui.faces.section import Section
+from ganapps.ui.parts import common, keeping
+from ganapps.ui.words import escaped, named, say, t
+
+
+class Ages(Section):
+    """Of the face that stands in Edit, with the edits that it has there."""
+
+    name = "ages"
+
+    def __init__(self, edit: Edit) -> None:
+        super().__init__(edit.tab, edit.face)
+        self.edit = edit
+
+    def make(self) -> None:
+        """Lay it out."""
+        self.about = gr.HTML(_about("en"), elem_id="faces-ages-about")
+        with gr.Row(elem_classes="bench"):
+            self.go = gr.Button(t("From 18 to 75"), elem_id="faces-ages-go")
+            self.front = gr.Button(t("To the front"), elem_id="faces-ages-front")
+        self.make_line()
+        self.strip = gr.Gallery(
+            label=t("The same person: click one to go on with it"),
+            columns=7,
+            object_fit="cover",
+            height="auto",
+            format="png",
+            buttons=[],
+            allow_preview=False,
+            interactive=False,
+            elem_id="faces-ages-strip",
+            elem_classes=["wall", "strip", "later"],
+        )
+        with gr.Row(elem_classes="bench"):
+            self.file = gr.HTML("", elem_id="faces-ages-file")
+            self.take = gr.Button(t("Edit this face"), size="sm", elem_id="faces-ages-take")
+        self.made: gr.State = gr.State([])  # of each picture its face as text and its path
+        self.chosen: gr.State = gr.State({})  # the settings of the face that was clicked
+
+    def worded(self, lang: str) -> dict:
+        """What is said in the visitor's language."""
+        return {self.about: _about(lang)}
+
+    def listen(self) -> list:
+        """Its events; Stop ends those that are returned."""
+        edit = self.edit
+        asked = {*self.given, *edit.sliders, *edit.others.reads, edit.styles}
+        shown = [self.strip, self.file, self.made, self.chosen, *self.buttons]
+        self.strip.select(self.picked, self.made, [self.file, self.chosen], **common.QUIET)
+        return [
+            self.go.click(self.aged, asked, shown, **common.BUSY),
+            self.front.click(self.turned, asked, shown, **common.BUSY),
+        ]
+
+    # -- what happens
+
+    def aged(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """The strip, picture by picture."""
+        yield from self._made("ages", values, common.language(request))
+
+    def turned(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """The face before, and from the front."""
+        yield from self._made("frontal", values, common.language(request))
+
+    def picked(self, made: list, request: gr.Request, event: gr.SelectData) -> tuple:
+        """One of them is the one to go on with."""
+        if event.index >= len(made):
+            return gr.skip(), gr.skip()
+        styles, path = made[event.index]
+        link = common.download(path, "Download this face", common.language(request))
+        return link, {"styles": styles} if styles else {}
+
+    def _made(self, task: str, values: Mapping, lang: str) -> Iterator[dict]:
+        yield self.tab.busy(True) | {self.file: "", self.chosen: {}}
+        for seen in self.run(self.recipe(task, values, self._face(values)), values, lang):
+            update: dict = {self.line: seen.shown.line}
+            pairs = list(zip(seen.shown.kept, seen.shown.files))
+            if pairs:
+                pictures = [(path, _caption(kept, lang)) for kept, (path, _) in pairs]
+                made = [(kept.figures["styles"], path) for kept, (path, _) in pairs]
+                before = pairs[0][0].beside.get("before")
+                if before is not None:
+                    path = keeping.shown_file(before, [], DRAWN)
+                    pictures.insert(0, (path, say(lang, "as it is")))
+                    made.insert(0, ("", path))
+                update |= {self.strip: pictures, self.made: made}
+            if seen.shown.archive:
+                update[self.file] = common.download(seen.shown.archive, "Download all", lang)
+                update[self.chosen] = {"styles": pairs[-1][0].figures["styles"]}
+            yield update
+        yield self.tab.busy(False)
+
+    def _face(self, values: Mapping) -> dict[str, Any]:
+        """The face in Edit; with edits it is a text."""
+        edit = self.edit
+        moves = [values[slider] for slider in edit.sliders]
+        moves += edit.others.edits(values).values()
+        if any(moves) and values[edit.styles]:
+            return {"styles": values[edit.styles]}
+        return self.at_hand(values)
+
+
+def _about(lang: str) -> str:
+    told = escaped(
+        lang,
+        "The number under each picture says how much of everything else moved, of its whole way, "
+        "as the reader of labels sees it: 0.00 is nothing.",
+    )
+    return f'<div class="line">{told}</div>'
+
+
+def _caption(kept: Kept, lang: str) -> str:
+    """How old, or from the front; and how much else moved, where somebody reads it."""
+    caption = named(lang, kept.caption)
+    beside = kept.figures["others_moved"]
+    return caption if beside is None else f"{caption} · {beside:.2f}"

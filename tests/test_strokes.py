@@ -1,0 +1,98 @@
+"""What is drawn on a face and typed beside it, as tasks take it; and directions that have names."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from ganapps.engine import Engine
+from ganapps.errors import UserError
+from ganapps.tasks import drag
+from ganapps.ui.faces import others, strokes
+from ganapps.ui.faces.edit import Edit
+from ganapps.ui.parts import choices, sending
+from ganapps.ui.tabs.faces import FacesTab
+from ganapps.ui.tabs.table import TABS
+from ganapps.ui.words import chinese
+
+
+@pytest.fixture(scope="module")
+def tab(engine: Engine) -> FacesTab:
+    with gr.Blocks():
+        return FacesTab(engine, sending.receivers(TABS, FacesTab))
+
+
+def test_points_stand_in_a_text() -> None:
+    assert strokes.points("1, 2, 3, 4; 5 6 7 8.5;") == [[1, 2, 3, 4], [5, 6, 7, 8.5]]
+    assert strokes.without_last("1, 2, 3, 4; 5, 6, 7, 8") == "1, 2, 3, 4"
+    assert strokes.without_last("1, 2, 3, 4") == "" == strokes.without_last("")
+    with pytest.raises(UserError, match="5, 6 is no point to pull"):
+        strokes.points("1, 2, 3, 4; 5, 6")
+
+
+def test_rectangles_are_a_mask() -> None:
+    text = strokes.may_move("32, 64, 64, 32; 0, 0, 2, 2", 128)
+    mask = drag._mask(text)
+    expected = np.zeros((64, 64), np.uint8)
+    expected[32:48, 16:48] = 1
+    expected[0, 0] = 1
+    assert np.array_equal(mask, expected)
+    assert strokes.may_move("", 128) is None is strokes.may_move(" ; ", 128)
+    for bad in ("1, 2, 3", "a, b, c, d", "1, 2, 0, 4"):
+        with pytest.raises(UserError, match="is no rectangle"):
+            strokes.may_move(bad, 128)
+    with pytest.raises(UserError, match="nothing may move"):
+        drag._mask(strokes.may_move("500, 500, 9, 9", 128))
+
+
+def asked(edit: Edit, tab: FacesTab, **now: Any) -> dict:
+    """What stands in the widgets of Edit, but for what is given by its name there."""
+    values = {widget: widget.value for widget in edit.moves}
+    values[tab.model] = "heads-64"
+    there = {"list": edit.others.list, "far": edit.others.far, "called": edit.others.called}
+    there |= {"moves": edit.others.moves, "names": edit.others.names, "model": edit.others.model}
+    return values | {there[name]: value for name, value in now.items()}
+
+
+def test_a_direction_keeps_its_name_and_how_far_it_was_gone(tab: FacesTab) -> None:
+    edit = tab.workshop.edit
+    about = asked(edit, tab, list="pca-3", called=" hat ", model="heads-64")
+    named = edit.renamed(about, SimpleNamespace(headers={}))
+    names = named[edit.others.names]
+    assert names == {"heads-64": {"pca-3": "hat"}}
+    assert named[edit.others.list]["choices"][0] == ("hat (pca-3)", "pca-3")
+    assert ("hat", "pca-3") in named[edit.hold]["choices"]
+    moves = {"pca-3": 1.0, "sefa-1": 0}
+    about = asked(edit, tab, list="sefa-2", far=-0.5, moves=moves, names=names, model="heads-64")
+    ended = list(edit.edited(about, SimpleNamespace(headers={})))
+    assert ended[-1][edit.others.moves] == {**moves, "sefa-2": -0.5}
+    moved = ended[-1][edit.moved]
+    assert "hat" in moved and "sefa-2" in moved and "sefa-1" not in moved
+    chosen = edit.others._chosen({**about, edit.others.list: "pca-3"})
+    assert chosen == {edit.others.far: 1.0, edit.others.called: "hat"}
+    assert edit.others.given(about, "another model") == {}
+
+
+def test_every_direction_and_choice_of_the_workshop_is_there_in_chinese(
+    tab: FacesTab, engine: Engine
+) -> None:
+    words = {words for box in tab.workshop.offered_words for words, _ in box.choices}
+    assert {"layer by layer", "WebDataset shards", "points to pull"} <= words
+    assert words - set(chinese()) == set()
+    said = choices.said(tab.workshop.offered_words, "zh")
+    assert [update["choices"][0][0] for update in said.values()]
+    for row in ("heads-128", "stylegan2-ffhq-1024"):
+        for title in engine.models.directions(engine.models.row(row)).values():
+            parts = title.split(": ")
+            assert [part for part in parts if part not in chinese()] == [], title
+            assert others.said("zh", title) != title
+
+
+def test_the_face_in_edit_can_be_sent_on(tab: FacesTab) -> None:
+    (sends,) = tab.further
+    assert list(sends.buttons) == list(tab.sends)
+    assert sends.path({tab.workshop.edit.file: "face.png"}) == "face.png"
