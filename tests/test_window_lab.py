@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -79,7 +80,9 @@ def test_a_preset_is_one_click_and_two_games_on_one_clock(lab: Page, tmp_path: A
     assert recipe.settings["against"] == [{"r1": 1.0}]
 
 
-def test_what_is_drawn_is_learned_from_and_can_be_held_and_stopped(lab: Page) -> None:
+def test_what_is_drawn_is_learned_from_and_can_be_held_and_stopped(
+    lab: Page, tmp_path: Path
+) -> None:
     unfold(lab, "learn-own")
     lab.locator("#learn-data input").click()
     lab.locator("#learn-data").get_by_role("option", name="points that you draw").click()
@@ -114,6 +117,10 @@ def test_what_is_drawn_is_learned_from_and_can_be_held_and_stopped(lab: Page) ->
     lab.locator("#learn-stop").click()
     expect(lab.locator(LINE)).to_contain_text("stopped")
     assert saved(lab, "learn-curves").startswith(b"run,step,seconds,")
+    # the last view is there, too, with the recipe of the game as far as it came
+    (tmp_path / "view.png").write_bytes(saved(lab, "learn-saved"))
+    reached = from_picture(tmp_path / "view.png")
+    assert reached.task == "learn" and reached.settings["steps"] > 0
     # words that are no point are named
     typed.fill("0.5, up")
     lab.locator("#learn-go").click()
@@ -138,6 +145,12 @@ def test_pictures_are_a_wall_and_the_generator_is_kept(lab: Page) -> None:
     lab.locator("#learn-film-go").click()
     expect(lab.locator("#learn-film a")).to_have_count(2, timeout=30_000)
     assert saved(lab, "learn-film")[8:12] == b"WEBP"
+    # and what it taught draws in Faces
+    lab.locator("#learn-send-faces").click()
+    expect(lab.get_by_role("tab", name="Faces")).to_have_attribute("aria-selected", "true")
+    expect(lab.locator("#faces-chips, .chips").first).to_contain_text("your file")
+    lab.locator("#faces-go").click()
+    expect(lab.locator("#faces-line")).to_contain_text("picture", timeout=60_000)
 
 
 def test_a_text_of_compare_leads_to_its_preset(page: Page) -> None:

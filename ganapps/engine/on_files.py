@@ -155,6 +155,12 @@ def film(looks: Sequence[Mapping[str, Any]], recipe: Recipe, folder: Path) -> st
     return str(images.save_film(frames, folder / "film.webp", LOOKS_A_SECOND, recipe))
 
 
+def last_look(looks: Sequence[Mapping[str, Any]], recipe: Recipe, folder: Path) -> str:
+    """The path, in `folder`, of the last of the looks that `film` takes, as a PNG."""
+    *_, last = learn_picture.film(looks)
+    return str(images.save_png(last, folder / "last-view.png", recipe))
+
+
 def against_truth(result: str, truth: str) -> dict[str, float]:
     """PSNR and SSIM of the picture at one path beside the true one at the other. Raises
     UserError where the sizes differ.

@@ -38,7 +38,7 @@ def connect(bar: gr.Tabs, there: Sequence[Tab]) -> None:
         own = Sends(tab.sends, tab.result_inputs, tab.result, tab.line)
         for sends in (own, *tab.further):
             for name, button in sends.buttons.items():
-                outputs = [by_name[name].picture, bar, sends.line]
+                outputs = [sends.box(by_name[name]), bar, sends.line]
                 sender = _sender(sends, by_name[name], bar)
                 button.click(sender, sends.reads, outputs, **common.QUIET)
         _restores(tab, there, bar)
@@ -50,7 +50,7 @@ def _sender(sends: Sends, receiver: Tab, bar: gr.Tabs) -> Callable:
         if path is None:
             refused = UserError("There is nothing to send yet: make a picture first.")
             return {sends.line: common.refusal(refused, common.language(request))}
-        return {receiver.picture: path, bar: gr.update(selected=receiver.name)}
+        return {sends.box(receiver): path, bar: gr.update(selected=receiver.name)}
 
     return send
 

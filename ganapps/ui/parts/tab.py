@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import gradio as gr
+from gradio.components import Component
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
@@ -28,13 +29,15 @@ FILES = [".png", ".webp", ".jpg", ".jpeg", ".mp4", ".json"]  # what a recipe may
 @dataclass(frozen=True)
 class Sends:
     """Buttons that send one more result of a tab on, by the receiver's name. `path` tells its file
-    from the values of what it `reads`; `line` says where there is none.
+    from the values of what it `reads`; `line` says where there is none. `box` of the receiver takes
+    it.
     """
 
     buttons: Mapping[str, gr.Button]
     reads: set
     path: Callable[[Mapping], str | None]
     line: gr.HTML
+    box: Callable[[Tab], Component] = lambda tab: tab.picture
 
 
 class Tab(ABC):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
@@ -20,8 +20,9 @@ from ganapps.ui.parts import common, lab_presets, lab_stage, progress
 from ganapps.ui.parts.lab_form import LabForm
 from ganapps.ui.parts.lab_history import History
 from ganapps.ui.parts.lab_play import Play
+from ganapps.ui.parts.model_tab import ModelTab
 from ganapps.ui.parts.prices import price_line
-from ganapps.ui.parts.tab import Tab
+from ganapps.ui.parts.tab import Sends, Tab
 from ganapps.ui.words import named, say, t
 
 MOST_PLAYS = 50  # visitors whose last run can still be filmed
@@ -73,6 +74,9 @@ class LabTab(Tab):
             self.saved = gr.HTML(elem_id="learn-saved")
             self.curves = gr.HTML(elem_id="learn-curves")
             self.generator = gr.HTML(elem_id="learn-generator")
+            self.faces_go = gr.Button(
+                t("Open it in Faces"), size="sm", visible=False, elem_id="learn-send-faces"
+            )
             self.film_go = gr.Button(t("Make the film"), size="sm", elem_id="learn-film-go")
             self.copy = gr.Button(t("Copy link"), size="sm", elem_id="learn-copy")
             self.make_restore()
@@ -80,13 +84,24 @@ class LabTab(Tab):
         self.charts = gr.HTML(lab_stage.curves("en"), elem_id="learn-charts")
         self.history.make()
         self.link = gr.State("")
+        self.kept_generator: gr.State = gr.State(None)  # the path of what this run taught
+        self.further.append(
+            Sends(
+                {"faces": self.faces_go},
+                {self.kept_generator},
+                lambda values: values[self.kept_generator],
+                self.line,
+                lambda tab: cast(ModelTab, tab).weights.box,
+            )
+        )
 
     # -- what happens when
 
     @property
     def _running(self) -> list:
         buttons = [self.go, self.stop]
-        kept = [self.saved, self.curves, self.generator, self.film]
+        kept: list[Any] = [self.saved, self.curves, self.generator, self.film]
+        kept += [self.kept_generator, self.faces_go]
         return [self.sentence, self.told, self.line, *kept, self.link, *buttons]
 
     def _events(self) -> None:
@@ -156,7 +171,7 @@ class LabTab(Tab):
     @property
     def opening_outputs(self) -> list:
         """What `opened` fills."""
-        there = {self.saved, self.curves, self.generator, self.stage, self.charts, self.link}
+        there = {*self._files(None, None, None, "en"), self.stage, self.charts, self.link}
         return list({*self.filling_outputs, *there, self.price, self.history.sheet})
 
     def opened(self, request: gr.Request) -> dict:
@@ -265,6 +280,8 @@ class LabTab(Tab):
             self.saved: common.download(picture, "The last view (PNG)", lang),
             self.curves: common.download(curves, "Curves (CSV)", lang),
             self.generator: common.download(weights, "Keep the generator", lang),
+            self.kept_generator: weights,
+            self.faces_go: gr.update(visible=weights is not None),
         }
 
     def stopped(self, request: gr.Request) -> dict:
@@ -274,7 +291,9 @@ class LabTab(Tab):
         play = self.underway.take(request.session_hash)
         if play is not None and play.latest:
             try:
-                update |= self._over(play, None, None, lang)
+                with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+                    view = files.keep(on_files.last_look(play.looks, play.reached(), Path(folder)))
+                update |= self._over(play, view, None, lang)
             except UserError as e:
                 update[self.line] = common.refusal(e, lang)
         return update
