@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganapps.ui.words import escaped, say
@@ -35,6 +36,28 @@ def curves(lang: str) -> str:
     """Where the curves are drawn."""
     said = html.escape(json.dumps(_curves(lang), ensure_ascii=False))
     return f'<div class="lab-curves" data-curves="{said}"></div>'
+
+
+def probes(runs: Sequence[Mapping[str, Any]], names: Sequence[str], lang: str) -> str:
+    """Of runs that learned digits: the share of those held back that a linear reader names rightly
+    from D's features and from raw pixels, each as a bar; "" where nothing was read.
+    """
+    bars = ""
+    for name, run in zip(names, runs):
+        for kind, words in (("features", "D's features"), ("pixels", "raw pixels")):
+            share = run.get(f"probe of {kind}")
+            if share is not None:
+                width = f"{100 * share:.0f} %"
+                label = html.escape(f"{name}: {say(lang, words)}")
+                bars += f'<dt>{label}</dt><dd><i style="width:{width}"></i>{width}</dd>'
+    if not bars:
+        return ""
+    lead = escaped(
+        lang,
+        "What D has learned without a label: the share of unseen digits that a linear reader names "
+        "rightly from its features, and from the pixels.",
+    )
+    return f'<div class="lab-probes"><p>{lead}</p><dl>{bars}</dl></div>'
 
 
 def pad(lang: str) -> str:

@@ -252,7 +252,8 @@ class LabTab(Tab):
             update: dict = {self.line: shown.line}
             if shown.archive:
                 update |= self._over(play, shown.files[0][0], shown.recipes[0], lang)
-                update[self.line] = shown.line + _left_out(shown.recipe, lang)
+                read = lab_stage.probes(play.latest["runs"], play.names, lang)
+                update[self.line] = shown.line + _left_out(shown.recipe, lang) + read
             elif play.latest and not shown.moved:
                 update[self.told] = play.told()
             yield update
