@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import os
@@ -80,12 +79,13 @@ def _wait(until: object, seconds: float = PATIENCE) -> None:
         time.sleep(0.05)
 
 
-def upload(address: str) -> None:
+def upload(address: str, contents: bytes = b"not a picture") -> list[str]:
     body = (
-        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nnot a '
-        b"picture\r\n--x--\r\n"
+        b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        + contents
+        + b"\r\n--x--\r\n"
     )
-    urlopen(
+    answer = urlopen(
         Request(
             f"{address}/gradio_api/upload",
             body,
@@ -93,21 +93,34 @@ def upload(address: str) -> None:
         ),
         timeout=30,
     )
+    return json.load(answer)
 
 
 def enlarging(address: str) -> None:
-    """Have a large picture enlarged; returns when the first tile is done."""
+    """Have a picture enlarged as the page does; returns when that is under way."""
+    config = json.load(urlopen(f"{address}/config", timeout=60))
+    widgets = {widget["id"]: widget["props"] for widget in config["components"]}
+    named = {props.get("elem_id"): widget for widget, props in widgets.items()}
+    (press,) = (e for e in config["dependencies"] if [named["upscale-go"], "click"] in e["targets"])
     pixels = io.BytesIO()
-    Image.effect_noise((1500, 1200), 60).save(pixels, "PNG")
-    picture = "data:image/png;base64," + base64.b64encode(pixels.getvalue()).decode()
-    asked = json.dumps({"picture": {"url": picture}, "model": "spanx4"}).encode()
+    Image.effect_noise((1000, 800), 60).save(pixels, "PNG")
+    values = {widget: props.get("value") for widget, props in widgets.items()}
+    (path,) = upload(address, pixels.getvalue())
+    values[named["upscale-picture"]] = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    asked = {
+        "data": [values[widget] for widget in press["inputs"]],
+        "fn_index": press["id"],
+        "session_hash": "somebody",
+    }
     headers = {"Content-Type": "application/json"}
-    call = f"{address}/gradio_api/call/v2/upscale"
-    told = json.load(urlopen(Request(call, asked, headers), timeout=60))
-    for line in urlopen(f"{address}/gradio_api/call/upscale/{told['event_id']}", timeout=PATIENCE):
-        assert b"error" not in line and b"complete" not in line
-        if b"generating" in line:
-            return
+    join = Request(f"{address}/gradio_api/queue/join", json.dumps(asked).encode(), headers)
+    urlopen(join, timeout=60)
+    stream = urlopen(f"{address}/gradio_api/queue/data?session_hash=somebody", timeout=PATIENCE)
+    looks = 0
+    while looks < 8:  # twice a second; the first ones come before it computes
+        line = stream.readline()
+        assert line and b"process_completed" not in line, line
+        looks += b"process_generating" in line
 
 
 @contextmanager

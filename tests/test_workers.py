@@ -239,6 +239,17 @@ def test_more_than_a_few_runs_wait_for_a_seat_and_may_leave() -> None:
     thread.join(60)
 
 
+def test_of_those_who_stand_whoever_would_be_done_first_sits_first() -> None:
+    device = shares.Device()
+    with ExitStack() as stack:
+        turns = [stack.enter_context(device.joined(seconds=n)) for n in (60.0, None, 0.01)]
+        long, unknown, short = turns
+        device._waiting += turns
+        assert device._standing() == [short, unknown, long]
+        assert long.done_at < time.monotonic() + 600, "those who come later than that stand behind"
+        device._waiting.clear()
+
+
 def test_a_run_that_gives_up_while_others_have_its_turn_holds_nothing() -> None:
     device = shares.Device()
 
@@ -424,13 +435,12 @@ def test_runs_take_turns_in_one_process(elsewhere: Spawned) -> None:
 
 
 def test_a_bug_is_logged_where_it_was_asked_for(caplog: pytest.LogCaptureFixture) -> None:
-    class Broken:
-        def steps(self, job: Job) -> Iterator:
-            yield from ()
-            raise ValueError("of a computation")
+    def broken() -> Iterator:
+        yield from ()
+        raise ValueError("of a computation")
 
     with pytest.raises(RuntimeError, match="a bug in the process"):
-        list(crossing.understood(crossing.answers(Broken(), None)))
+        list(crossing.understood(crossing.answers(broken())))
     assert "ValueError: of a computation" in caplog.text
 
 
@@ -438,7 +448,8 @@ def test_new_players_learn_in_a_process_too(elsewhere: Spawned) -> None:
     """The Lab's row is told by what it says: in another process it is a copy."""
     recipe = Recipe("learn", "new", {"steps": 3})
     here, there = both_ways(recipe, elsewhere)
-    assert here[-1].numbers and there[-1].numbers == here[-1].numbers
+    (first,), (second,) = here[-1].numbers["runs"], there[-1].numbers["runs"]
+    assert first["step"] == second["step"] == 3 and first["loss of D"] == second["loss of D"]
 
 
 def test_a_process_that_dies_is_one_sentence_and_the_next_job_starts_another(

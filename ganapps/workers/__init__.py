@@ -28,7 +28,8 @@ class Job:
 
     A `rehearsal` measures more than an ordinary run does: "flops" counts arithmetic, "memory" finds
     the peak beside what earlier runs have left, "both" does both. `others` are the further models
-    that the recipe names, by their settings; `drawn` are settings that are too large for a recipe.
+    that the recipe names, by their settings; `drawn` are settings that are too large for a recipe;
+    `seconds` is what computing will take, None where that is not known.
     """
 
     recipe: Recipe
@@ -39,6 +40,7 @@ class Job:
     rehearsal: Rehearsal = ""
     others: Mapping[str, tuple[Checkpoint, Located]] = field(default_factory=dict)
     drawn: Mapping[str, str] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 class Worker(Protocol):

@@ -12,7 +12,7 @@ from typing import Any
 
 from ganapps.errors import UserError
 from ganapps.report import Report, Step
-from ganapps.workers import Job, Worker, signals
+from ganapps.workers import signals
 from ganapps.workers.signals import Tick
 
 log = logging.getLogger("ganapps")
@@ -22,12 +22,12 @@ TICK = 0.1  # seconds between two signs of a run whose step is under way
 Item = tuple[str, Any]
 
 
-def answers(worker: Worker, job: Job) -> Generator[Item, None, None]:
-    """There: the job's steps, a tick where none comes, and whatever is raised, as values. Whoever
+def answers(job: Iterable[tuple[Step, Report]]) -> Generator[Item, None, None]:
+    """There: a job's steps, a tick where none comes, and whatever is raised, as values. Whoever
     closes this stops the job at its network's next block.
     """
     try:
-        with closing(signals.heard(worker.steps(job), TICK)) as steps:
+        with closing(signals.heard(job, TICK)) as steps:
             for step in steps:
                 yield "tick" if isinstance(step, Tick) else "step", step
     except UserError as error:

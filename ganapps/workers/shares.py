@@ -1,5 +1,5 @@
 """The device shared among runs: of those who wait, whoever has used it least goes next; more than
-a few wait for a seat.
+a few wait for a seat, which whoever would be done first gets first.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from ganapps.errors import UserError
 SLICE = 0.1  # seconds that one run may have more than another: changing hands costs some, too
 AHEAD = 2.0  # seconds before which a run that has just come goes before older ones
 SEATS = 8  # runs that take turns: each one's half-done work lies in the memory
+UNKNOWN = 5.0  # seconds that a run is taken to need of which nobody knows
 GLANCE = 0.25  # seconds between two looks of one who waits, whether to go on waiting
 LONGEST = 20.0  # seconds that a block of a network may still take when a device is closed
 
@@ -38,9 +39,11 @@ class Device:
             self._changed.wait_for(lambda: self._at_work is None, LONGEST)
 
     @contextmanager
-    def joined(self, check: Callable[[], None] = lambda: None) -> Iterator[Turn]:
+    def joined(
+        self, check: Callable[[], None] = lambda: None, seconds: float | None = None
+    ) -> Iterator[Turn]:
         """The turn of a new run, for as long as it takes part. `check` raises where it is to wait
-        no longer.
+        no longer. `seconds` of the device are what it is expected to need; None: nobody knows.
 
         It starts a little behind the others in what it has used, so that what is short comes at
         once, and not at nothing, so that newcomers never keep an old run waiting for good.
@@ -48,7 +51,7 @@ class Device:
         with self._changed:
             others = self._seated or self._here
             used = max(0.0, min((turn.used for turn in others), default=0.0) - AHEAD)
-            turn = Turn(self, used, check)
+            turn = Turn(self, used, check, UNKNOWN if seconds is None else seconds)
             self._here.append(turn)
         try:
             yield turn
@@ -90,12 +93,16 @@ class Device:
         return others if self._at_work is None else [self._at_work, *others]
 
     def _may_sit(self) -> list[Turn]:
-        """Of those who wait, the ones who have a seat, or get one now: first come, first served."""
+        """Of those who wait, the ones who have a seat, or get one now."""
         sitting = [turn for turn in self._waiting if turn in self._seated]
         return sitting + self._standing()[: SEATS - len(self._seated)]
 
     def _standing(self) -> list[Turn]:
-        return [turn for turn in self._waiting if turn not in self._seated]
+        """Those without a seat, in the order in which they would be done if they had one, so that
+        what is short hardly waits, and what is long not for good.
+        """
+        standing = [turn for turn in self._waiting if turn not in self._seated]
+        return sorted(standing, key=lambda turn: turn.done_at)
 
     def _take(self, turn: Turn) -> None:
         with self._changed:
@@ -129,10 +136,15 @@ class Device:
 
 
 class Turn:
-    """One run's part of a device: `with turn:` while it computes; `used` are its seconds."""
+    """One run's part of a device: `with turn:` while it computes; `used` are its seconds. `done_at`
+    is when it would have had its `seconds` if all seats were taken from when it came.
+    """
 
-    def __init__(self, device: Device, used: float, check: Callable[[], None]) -> None:
+    def __init__(
+        self, device: Device, used: float, check: Callable[[], None], seconds: float
+    ) -> None:
         self.device, self.used, self.check = device, used, check
+        self.done_at = time.monotonic() + SEATS * seconds
         self._began = 0.0
 
     @property

@@ -146,8 +146,8 @@ def _serve(make: Callable[[], Standing], door: Connection, work: str) -> None:
 def _one(worker: Standing, pipe: Connection) -> None:
     """One job, until its pipe is closed."""
     with pipe, suppress(EOFError, OSError):
-        job = pipe.recv()
-        with closing(crossing.answers(worker, job)) as items:
+        steps = worker.steps(pipe.recv())
+        with closing(crossing.answers(steps)) as items:
             for item in items:
                 if pipe.poll():  # nothing more comes but its end
                     return

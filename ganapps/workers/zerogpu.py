@@ -118,7 +118,7 @@ class ZeroGPU:
         if self._there is None:
             self._there = self._make()
         kind = "nothing"
-        with closing(crossing.answers(self._there, job)) as items:
+        with closing(crossing.answers(self._there.steps(job))) as items:
             for kind, what in items:
                 if kind == "step":
                     computed = what[1].seconds

@@ -1,0 +1,226 @@
+"""The worker on a Ray cluster: replicas of a Ray Serve deployment compute, on whatever machines Ray
+has; what they get and give are plain bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import tempfile
+import threading
+import tomllib
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import exceptions, serve
+from ray.serve.exceptions import RayServeException
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from ganapps.errors import UserError
+from ganapps.pictures import temporary
+from ganapps.report import Report, Step
+from ganapps.workers import Job, crossing, signals
+from ganapps.workers.brought import Brought
+from ganapps.workers.here import Here, alone
+from ganapps.workers.signals import Signals, Tick
+
+NAME = "ganapps"  # of the application on the cluster
+OPTIONS = Path(__file__).with_name("ray.toml")  # how many replicas, on what, for how many runs
+MODELS = 8  # of which a replica says that it holds them
+
+
+class Cluster:
+    """The replicas on the cluster at `address` ("host:port", or "auto": the one on this machine);
+    "" starts one on this machine alone. It is waited until they are ready; each computes on the
+    device of that name. `options` are Ray's own; None: those of ray.toml.
+
+    Raises UserError where the cluster can't be joined or its replicas can't be started.
+    """
+
+    def __init__(
+        self, address: str, device: str, offline: bool, options: dict[str, Any] | None = None
+    ) -> None:
+        _join(address)
+        self._line = Line()
+        self._node = ray.get_runtime_context().get_node_id()
+        asked = _options() if options is None else options
+        try:
+            application = serve.deployment(Replica, **asked).bind(device, offline)
+            self._replicas = serve.run(application, name=NAME, route_prefix=None)
+            kind, what = pickle.loads(self._replicas.ready.remote().result())
+        except (RuntimeError, ValueError, TypeError, exceptions.RayError) as e:
+            self.close()
+            raise UserError("The workers on Ray can't be started: {why}", why=e) from e
+        if kind != "ready":
+            self.close()
+            crossing.raised(kind, what)
+        self.title = f"Ray, {what}"
+
+    def steps(self, job: Job) -> Generator[tuple[Step, Report], None, None]:
+        """As `workers.Worker` says. Raises UserError where the replica ended under it, too: the
+        next job then goes to another one.
+        """
+        replica = self._replicas.options(stream=True, multiplexed_model_id=job.checkpoint.id)
+        response = replica.steps.remote(pickle.dumps(job), self._node)
+        try:
+            with self._line.standing(signals.current()) as begins:
+                yield from crossing.understood(_told(response, begins))
+        except exceptions.RayTaskError as e:
+            crossing.raised("bug", str(e))
+        except (exceptions.RayError, RayServeException) as e:
+            raise crossing.gone() from e
+        finally:
+            response.cancel()
+
+    def close(self) -> None:
+        """End the replicas, and the cluster where it was started for this process alone."""
+        with suppress(exceptions.RayError, RayServeException):
+            serve.delete(NAME)
+        ray.shutdown()
+
+
+class Line:
+    """Those who wait for a replica that takes them, and how many have one: what is before them is
+    known here alone.
+    """
+
+    def __init__(self) -> None:
+        self._one = threading.Lock()
+        self._waiting: list[Signals] = []
+        self._begun = 0
+
+    @contextmanager
+    def standing(self, own: Signals) -> Iterator[Callable[[], None]]:
+        """While a run stands in the line, or computes: it does from when what is given here is
+        called.
+        """
+        with self._one:
+            self._waiting.append(own)
+            self._tell()
+        try:
+            yield partial(self._begins, own)
+        finally:
+            self._begins(own)
+            with self._one:
+                self._begun -= 1
+                self._tell()
+
+    def _begins(self, own: Signals) -> None:
+        with self._one:
+            if own in self._waiting:
+                self._waiting.remove(own)
+                self._begun += 1
+                self._tell()
+
+    def _tell(self) -> None:
+        for place, own in enumerate(self._waiting):
+            own.told(Tick(0.0, self._begun + place, None))
+
+
+def _told(response: Iterable[bytes], begins: Callable[[], None]) -> Iterator[crossing.Item]:
+    """What comes from a replica; with the first of it the run begins."""
+    for item in response:
+        begins()
+        yield pickle.loads(item)
+
+
+def _join(address: str) -> None:
+    """Be a driver of the cluster. Signals mean what they meant before: Ray would change that."""
+    if address.startswith("ray://"):
+        raise UserError(
+            "{address} is Ray's client, which passes on no streams: start the app on a machine of "
+            "the cluster, with --workers ray:auto.",
+            address=address,
+        )
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    alone_here = {} if address else {"include_dashboard": False}
+    try:
+        ray.init(address or "local", log_to_driver=False, **alone_here)
+        serve.start(proxy_location="Disabled")
+    except (RuntimeError, ValueError, OSError) as e:
+        raise UserError(
+            "The Ray cluster {address} can't be joined: {why}", address=address, why=e
+        ) from e
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def _options() -> dict[str, Any]:
+    """What Ray is told about the replicas: the file that GANAPPS_RAY names, else ray.toml. Raises
+    UserError where it can't be read.
+    """
+    path = Path(os.environ.get("GANAPPS_RAY") or OPTIONS)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        raise UserError("{file} can't be read: {why}.", file=str(path), why=e) from e
+
+
+class Replica:
+    """A worker on one of the cluster's machines."""
+
+    def __init__(self, device: str, offline: bool) -> None:
+        temporary.taken(Path(tempfile.gettempdir()))
+        self._brought = Brought()
+        self._worker: Here | UserError
+        try:
+            self._worker = alone(device, offline)
+        except UserError as e:
+            self._worker = e  # told to whoever asks: Ray would try it again and again
+
+    async def ready(self) -> bytes:
+        """What its device is called, or why there is none: an item, packed."""
+        if isinstance(self._worker, UserError):
+            return pickle.dumps(("error", self._worker))
+        return pickle.dumps(("ready", self._worker.title))
+
+    async def steps(self, packed: bytes, node: str) -> AsyncIterator[bytes]:
+        """What `crossing.answers` gives for a job, each packed. `node` is the machine that has its
+        files. Whoever leaves the stream stops the job.
+        """
+        await self._holds(serve.get_multiplexed_model_id())
+        loop = asyncio.get_running_loop()
+        told: asyncio.Queue[bytes | None] = asyncio.Queue()
+        left = threading.Event()
+
+        def work() -> None:
+            with closing(crossing.answers(self._steps(packed, node))) as items:
+                for item in items:
+                    if left.is_set():
+                        return
+                    loop.call_soon_threadsafe(told.put_nowait, pickle.dumps(item))
+            loop.call_soon_threadsafe(told.put_nowait, None)
+
+        threading.Thread(target=work, daemon=True, name="job").start()
+        try:
+            while (item := await told.get()) is not None:
+                yield item
+        finally:
+            left.set()
+
+    @serve.multiplexed(max_num_models_per_replica=MODELS)
+    async def _holds(self, model: str) -> str:
+        """Ray notes who was given which model, and sends its next run there."""
+        return model
+
+    def _steps(self, packed: bytes, node: str) -> Iterator[tuple[Step, Report]]:
+        if isinstance(self._worker, UserError):
+            raise self._worker
+        there = NodeAffinitySchedulingStrategy(node, soft=False)
+        read = _contents.options(scheduling_strategy=there)
+        job = pickle.loads(packed)
+        with self._brought.here(job, lambda path: ray.get(read.remote(path))) as brought:
+            yield from self._worker.steps(brought)
+
+
+@ray.remote(num_cpus=0)
+def _contents(path: Path) -> bytes:
+    """What is in a file of the machine that asks."""
+    return path.read_bytes()
