@@ -28,7 +28,8 @@ from ganapps.tasks.faces import Maker
 from ganapps.tasks.styles import begun, styled
 
 STEPS = 40
-SHARES = ((0.5, 0.55), (0.42, 0.3))  # where the pulled point is, and where it shall go, far away
+# of the picture: where the pulled point is, and where it shall go, too far to arrive
+BEGIN, END = (0.5, 0.55), (0.02, 0.02)
 
 
 def network_of(model: str) -> StyleGenerator:
@@ -43,10 +44,11 @@ def network_of(model: str) -> StyleGenerator:
             return styled(runtime.network(row, found.value).network)
 
 
-def a_second(step: Callable[[], object], rounds: int) -> float:
-    """The median of rounds of `STEPS` steps, by the processor's time."""
+def a_second(begun: Callable[[], Callable[[], object]], rounds: int) -> float:
+    """The median of rounds of `STEPS` steps, by the processor's time; `begun` begins a round."""
     rates = []
     for _ in range(rounds):
+        step = begun()
         began = time.process_time()
         for _ in range(STEPS):
             step()
@@ -59,21 +61,30 @@ def measured(model: str, rounds: int) -> list[float]:
     network, device = network_of(model), Device("cpu")
     make = Maker(network, device, None, None, "const")
     ws = begun(make, 9, 0.7, None).ws if not network.label_dim else _labelled(network)
-    (x, y), (to_x, to_y) = (
-        (across * network.resolution, down * network.resolution) for across, down in SHARES
-    )
-    pull = Pull(network, device, ws, torch.tensor([[x, y, to_x, to_y]]), None)
+    ends = [share * network.resolution for share in (*BEGIN, *END)]
+
+    def pulled() -> Callable[[], object]:
+        pull = Pull(network, device, ws, torch.tensor([ends]), None)
+
+        def step() -> None:
+            assert not pull.arrived, "a point that has arrived is no longer pulled"
+            pull.step()
+
+        return step
 
     def forward() -> None:
         with torch.inference_mode():
             network.synthesis(ws)
 
-    def back() -> None:
-        moving = pull.ws.requires_grad_()
-        with careful.bending():
-            pull._features(moving).square().mean().backward()
+    bare = Pull(network, device, ws, torch.tensor([ends]), None)
 
-    return [a_second(step, rounds) for step in (pull.step, forward, back)]
+    def back() -> None:
+        moving = ws.clone().requires_grad_()
+        with careful.bending():
+            bare._features(moving).square().mean().backward()
+
+    kinds = (pulled, lambda: forward, lambda: back)
+    return [a_second(kind, rounds) for kind in kinds]
 
 
 def _labelled(network: StyleGenerator) -> torch.Tensor:

@@ -242,8 +242,8 @@ class Directions:
         rows = self.sample().rows
         assert rows is not None, "a table gives rows"
         columns = [self.table.names.index(name) for name in way.told]
-        weights = torch.tensor(list(way.told.values()), dtype=torch.float32, device=self.device)
-        return rows[:, columns] @ weights
+        weights = torch.tensor(list(way.told.values()), dtype=torch.float32)
+        return rows[:, columns] @ weights.to(self.device)
 
     def _with(self, rows: Tensor, numbers: Mapping[str, float]) -> Tensor:
         assert self.table is not None, "numbers belong to a table"

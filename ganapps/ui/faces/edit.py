@@ -73,7 +73,11 @@ class Edit(Section):
     def _make_strokes(self) -> None:
         """What is drawn on the face: points to pull, and where something may move."""
         self.draws = gr.Radio(
-            list(DRAWS), value="points", label=t("Draw on the face"), elem_id="faces-edit-draws"
+            list(DRAWS),
+            value="points",
+            label=t("Draw on the face"),
+            interactive=True,  # only face.js reads it
+            elem_id="faces-edit-draws",
         )
         with gr.Row(elem_classes="bench"):
             self.points = gr.Textbox(
