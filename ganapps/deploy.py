@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GOES = ("README.md", "LICENSE", "app.py", "requirements.txt", "ganapps/*", "weights/*")
 STAYS = ("ganapps/training/*", "weights/training/*", "*/.*", "*__pycache__*")
 OURS = ("ganapps/*", "weights/*")  # there a file that is no longer part of the app is deleted
-MARK = "ganapps/engine.py"  # a Space that holds it is this app
+MARK = "ganapps/recipe.py"  # a Space that holds it is this app
 BARE = {"README.md", ".gitattributes"}  # what the Hub itself puts into a new Space
 
 

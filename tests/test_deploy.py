@@ -32,7 +32,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SpacesHub]:
 
 def app(root: Path) -> Path:
     for name in (
-        "README.md app.py requirements.txt LICENSE ganapps/engine.py ganapps/training/loop.py "
+        "README.md app.py requirements.txt LICENSE ganapps/recipe.py ganapps/training/loop.py "
         "ganapps/__pycache__/engine.pyc ganapps/.secret tests/test_x.py docs/a.png .venv/x .ci/run"
     ).split():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def app(root: Path) -> Path:
 
 
 GOES = {
-    *("README.md", "app.py", "requirements.txt", "LICENSE", "ganapps/engine.py"),
+    *("README.md", "app.py", "requirements.txt", "LICENSE", "ganapps/recipe.py"),
     *("weights/a.safetensors", "weights/b.safetensors"),
 }
 
@@ -73,13 +73,13 @@ def test_a_space_is_updated(hub: SpacesHub, capsys: pytest.CaptureFixture) -> No
     assert run("ann/gans") == 0
     capsys.readouterr()
     root = deploy.ROOT
-    (root / "ganapps" / "engine.py").rename(root / "ganapps" / "old.py")
-    (root / "ganapps" / "engine.py").write_text("new")
+    (root / "ganapps" / "recipe.py").rename(root / "ganapps" / "old.py")
+    (root / "ganapps" / "recipe.py").write_text("new")
     hub.spaces["ann/gans"].files |= {"mine.txt": b"of the owner", "ganapps/gone.py": b"old"}
     sent = len(hub.large)
     assert run("ann/gans", "--hardware", "t4-small", "--private") == 0
     space = hub.spaces["ann/gans"]
-    assert space.files["ganapps/engine.py"] == b"new" and space.files["mine.txt"] == b"of the owner"
+    assert space.files["ganapps/recipe.py"] == b"new" and space.files["mine.txt"] == b"of the owner"
     assert "ganapps/gone.py" not in space.files and len(hub.large) == sent
     assert (space.hardware, space.private) == ("t4-small", True)
     assert capsys.readouterr().out.splitlines() == [
@@ -110,7 +110,7 @@ def test_each_refusal_is_its_sentence(
         "This token may not write to bob/gans: give it that right on the Hub, or choose an owner "
         "other than bob."
     )
-    hub.spaces["bob/gans"] = Space({"ganapps/engine.py": b"", "app.py": b""})
+    hub.spaces["bob/gans"] = Space({"ganapps/recipe.py": b"", "app.py": b""})
     assert said(capsys, "bob/gans").startswith("This token may not write to bob/gans")
     assert said(capsys, "ann/gans", "--hardware", "sundial") == (
         "The Hub refuses with status 400: There is no hardware of that name. Nothing more was "
