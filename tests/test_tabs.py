@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args
 
@@ -11,13 +13,16 @@ import pytest
 
 from ganapps import ui
 from ganapps.engine import Engine
+from ganapps.measure.prices import Ledger
 from ganapps.recipe import Recipe
 from ganapps.tasks.sampling import Scheduler
 from ganapps.tasks.table import TASKS
 from ganapps.ui.parts import choices, sending
+from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.parts.tab import RACE, Tab
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.ui.tabs.table import TABS
+from ganapps.ui.tabs.upscale import UpscaleTab
 from ganapps.ui.words import chinese
 
 
@@ -52,6 +57,35 @@ def test_each_task_opens_one_tab() -> None:
 )
 def test_a_link_opens_the_tab_of_its_task(query: dict[str, str], tab: str | None) -> None:
     assert opened(query) == tab
+
+
+@pytest.mark.parametrize(
+    ("slow", "quick", "offered"),
+    [(60.0, 3.0, "spanx4"), (60.0, 30.0, ""), (2.0, 0.1, ""), (60.0, None, "")],
+)
+def test_a_long_run_offers_a_model_that_is_much_quicker(
+    there: list[Tab],
+    engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    slow: float,
+    quick: float | None,
+    offered: str,
+) -> None:
+    monkeypatch.setattr(engine, "ledger", Ledger(tmp_path / "prices.json"))
+    (tab,) = [tab for tab in there if isinstance(tab, UpscaleTab)]
+    values = {widget: getattr(widget, "value", None) for widget in tab.asked}
+    values[tab.picture], values[tab.model] = str(EXAMPLES[0]), "realesrgan-x4plus"
+    for model, seconds in (("realesrgan-x4plus", slow), ("spanx4", quick)):
+        recipe = engine.checked(Recipe("upscale", model, {}))[0]
+        units = TASKS["upscale"].units(replace(recipe, pictures=({"size": [200, 150]},)))
+        for _ in range(2 if seconds else 0):
+            engine.ledger.add(engine._key(recipe), seconds, units, None)
+    told = tab.quicker(values, SimpleNamespace(headers={}))
+    assert told[tab.quick_model] == offered
+    assert told[tab.quick]["visible"] == bool(offered)
+    if offered:
+        assert "3.0 s" in told[tab.quick]["value"] and "SPAN" in told[tab.quick]["value"]
 
 
 def test_a_link_of_one_diffusion_model_fills_its_side_of_the_race(there: list[Tab]) -> None:
