@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ganapps.ui.parts import common
+from ganapps.ui.parts.before_after import SHOWN
 from ganapps.ui.words import escaped, say
 
 LAYERS = (
@@ -24,9 +26,11 @@ def stage(lang: str) -> str:
     """The panels and the player."""
     words = html.escape(json.dumps(_words(lang), ensure_ascii=False))
     empty = escaped(lang, "Choose a sentence, or press Learn: it happens here, on this machine.")
+    alt = escaped(lang, "An example: a ring of 8 after 0, 217, 1,058 and 4,000 steps")
+    example = html.escape(common.served(SHOWN / "lab.webp"))
     return (
         f'<div class="lab-stage" data-words="{words}">'
-        f'<p class="lab-empty">{empty}</p>'
+        f'<div class="lab-empty"><img src="{example}" alt="{alt}"><p>{alt}</p><p>{empty}</p></div>'
         '<div class="lab-panels" hidden></div>'
         f'<div class="lab-player" hidden>{_player(lang)}</div></div>'
     )
