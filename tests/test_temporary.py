@@ -255,8 +255,7 @@ def test_gradio_and_tempfile_write_into_it(tmp_path: Path, ending: str) -> None:
 def settled(folder: Path, then: str) -> subprocess.CompletedProcess:
     """A process with a folder of its own in `folder`, and what it does then."""
     environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {
-        "TMPDIR": str(folder),
-        "OMP_NUM_THREADS": "2",  # as a person has it: torch ends otherwise than with one
+        "TMPDIR": str(folder)
     }
     code = f"import os, signal, time\nfrom ganapps.pictures import temporary\n{then}"
     return subprocess.run(
