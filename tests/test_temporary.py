@@ -37,7 +37,8 @@ def app(folder: Path, log: IO | None = None) -> Iterator[tuple[subprocess.Popen,
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {k: v for k, v in os.environ.items() if k != "GRADIO_TEMP_DIR"} | {
-        "TMPDIR": str(folder)
+        "TMPDIR": str(folder),
+        "OMP_NUM_THREADS": "2",  # as a person has it: torch ends otherwise than with one
     }
     process = subprocess.Popen(
         [
