@@ -24,7 +24,7 @@ from ganapps.errors import UserError
 from ganapps.learning import packed
 from ganapps.learning.presets import PRESETS, Preset
 from ganapps.recipe import Recipe, from_link
-from ganapps.ui.parts import lab_presets
+from ganapps.ui.parts import lab_history, lab_presets
 from ganapps.ui.parts.lab_form import typed_points
 from ganapps.ui.parts.lab_play import MOST_LOOKS, Play
 from ganapps.ui.tabs.lab import LabTab
@@ -182,3 +182,17 @@ def test_a_film_has_a_frame_a_look(engine: Engine, tmp_path: Any) -> None:
 def test_packed_points_are_points_again() -> None:
     places = torch.rand(50, 2) * 4 - 2
     assert torch.allclose(packed.points_of(packed.points(places)).float(), places, atol=1e-4)
+
+
+def test_six_moments_of_a_training_have_a_sheet_and_figures_each() -> None:
+    moments = lab_history.moments()
+    assert len(moments) == 6
+    seen = [one["pictures"] for one in moments]
+    assert seen == sorted(seen) and seen[-1] == 500_000
+    assert moments[-1]["frechet"] < moments[0]["frechet"]
+    for number, one in enumerate(moments, 1):
+        sheet = lab_history.FOLDER / one["sheet"]
+        assert Image.open(sheet).size == (1024, 256) and sheet.stat().st_size < 40_000
+        shown = lab_history.shown(number, "en")
+        assert one["sheet"] in shown and f"{one['pictures']:,} pictures seen" in shown
+    assert lab_history.shown(99, "zh") == lab_history.shown(6, "zh") != lab_history.shown(6, "en")

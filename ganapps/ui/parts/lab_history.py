@@ -61,8 +61,8 @@ def shown(moment: int, lang: str) -> str:
         "{recall}. The same sixteen seeds at each moment.",
         pictures=f"{one['pictures']:,}",
         frechet=one["frechet"],
-        precision=one["precision"],
-        recall=one["recall"],
+        precision=f"{one['precision']:.2f}",
+        recall=f"{one['recall']:.2f}",
     )
     address = html.escape(common.served(FOLDER / one["sheet"]))
     return (
