@@ -73,7 +73,13 @@ def test_a_direction_keeps_its_name_and_how_far_it_was_gone(tab: FacesTab) -> No
     moved = ended[-1][edit.moved]
     assert "hat" in moved and "sefa-2" in moved and "sefa-1" not in moved
     chosen = edit.others._chosen({**about, edit.others.list: "pca-3"})
-    assert chosen == {edit.others.far: 1.0, edit.others.called: "hat"}
+    assert chosen[edit.others.far] == 1.0
+    assert (chosen[edit.others.called]["value"], chosen[edit.others.called]["interactive"]) == (
+        "hat",
+        True,
+    )
+    labelled = edit.others._chosen({**about, edit.others.list: "hair: long"})
+    assert not labelled[edit.others.called]["interactive"]
     assert edit.others.given(about, "another model") == {}
 
 

@@ -70,13 +70,17 @@ def test_a_slider_acts_and_a_stroke_pulls_and_undo_comes_back(workshop: Page) ->
 
 
 def test_what_was_found_gets_a_name_and_the_face_grows_old(workshop: Page) -> None:
+    workshop.locator("#faces-edit-other input").click()
+    workshop.get_by_role("option", name="pca-1", exact=True).click()
     called = workshop.locator("#faces-edit-called").get_by_role("textbox")
+    expect(called).to_be_enabled(timeout=LONG)
     called.fill("hat")
     called.press("Enter")
     workshop.locator("#faces-edit-other input").click()
     named = workshop.get_by_role("option", name="hat (pca-1)")
     expect(named).to_be_visible(timeout=LONG)
     named.click()
+    expect(called).to_have_value("hat")
     far = workshop.get_by_label("number input for how far")
     far.fill("1")
     far.press("Tab")

@@ -67,11 +67,11 @@ class Others:
 
     def renamed(self, values: Mapping) -> dict[str, dict[str, str]]:
         """All names, with the one that stands in the box; an empty one is taken back."""
-        names = self.given(values)
+        names, name = self.given(values), values[self.list]
         title = values[self.called].strip()
-        names.pop(values[self.list], None)
-        if title:
-            names[values[self.list]] = title
+        names.pop(name, None)
+        if title and name in FOUND:
+            names[name] = title
         return {**values[self.names], values[self.model]: names}
 
     def set_back(
@@ -84,7 +84,7 @@ class Others:
         return {
             self.list: gr.update(choices=listed, value=first),
             self.far: 0,
-            self.called: names.get(first, ""),
+            self.called: _box(first, names),
             self.moves: {},
             self.model: model,
         }
@@ -93,8 +93,13 @@ class Others:
         name = values[self.list]
         return {
             self.far: values[self.moves].get(name, 0),
-            self.called: self.given(values).get(name, ""),
+            self.called: _box(name, self.given(values)),
         }
+
+
+def _box(name: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """The box with a direction's name: only what was found on the spot takes one."""
+    return gr.update(value=names.get(name, ""), interactive=name in FOUND)
 
 
 def choices(
