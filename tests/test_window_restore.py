@@ -15,15 +15,7 @@ from skimage import data
 
 from ganapps.pictures import masks
 from ganapps.recipe import from_picture
-from tests.window import open_tab, unfold
-
-
-def left_out(page: Page, step: str) -> None:
-    """The first entry of its list."""
-    box = page.locator(f"#restore-{step} input")
-    box.click()
-    page.locator(f"#restore-{step} [role=option]").first.click()
-    expect(box).to_have_value("leave out")
+from tests.window import choose, open_tab, unfold
 
 
 def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) -> None:
@@ -73,8 +65,8 @@ def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) ->
     expect(hints).not_to_have_value("")
     assert {dab[3] for dab in json.loads(hints.input_value())} == {"#d06020"}
 
-    left_out(page, "noise")
-    left_out(page, "scratches")
+    choose(page, "restore-noise", "leave out")
+    choose(page, "restore-scratches", "leave out")
     page.locator("#restore-go").click()
     link = page.locator("#restore-download a")
     expect(link).to_be_visible(timeout=60_000)
