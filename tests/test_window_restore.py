@@ -15,13 +15,7 @@ from skimage import data
 
 from ganapps.pictures import masks
 from ganapps.pictures.inside import from_picture
-from tests.window import open_tab, unfold
-
-
-def chosen(page: Page, box: str, word: str) -> None:
-    """That entry of a list."""
-    page.locator(f"#{box} input").click()
-    page.get_by_role("option", name=word, exact=True).click()
+from tests.window import choose, open_tab, unfold
 
 
 def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) -> None:
@@ -71,8 +65,8 @@ def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) ->
     expect(hints).not_to_have_value("")
     assert {dab[3] for dab in json.loads(hints.input_value())} == {"#d06020"}
 
-    chosen(page, "restore-noise", "leave out")
-    chosen(page, "restore-scratches", "leave out")
+    choose(page, "restore-noise", "leave out")
+    choose(page, "restore-scratches", "leave out")
     page.locator("#restore-go").click()
     link = page.locator("#restore-download a")
     expect(link).to_be_visible(timeout=60_000)
