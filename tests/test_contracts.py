@@ -39,7 +39,7 @@ KINDS: dict[str, tuple[type[Network], ...]] = {
     "diffusion": (Denoiser, TextDenoiser, NoisyUpscaler),
 }
 # Rooms that meet networks as whatever they say they are, or know only the names of rows.
-GUESSLESS = ("tasks", "ui", "race", "engine.py", "models/runtime.py")
+GUESSLESS = ("tasks", "ui", "race", "engine", "models/runtime.py")
 
 
 def facts(network: Network) -> Iterator[str]:

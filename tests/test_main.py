@@ -361,7 +361,7 @@ def test_a_chain_that_begins_with_a_diffusion_model_is_made_anew(
 @pytest.fixture
 def golden(small: engine.Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where doctor finds and puts golden values; the small model is here."""
-    monkeypatch.setattr(small, "here", lambda checkpoint: checkpoint.id == "small")
+    monkeypatch.setattr(small.models, "here", lambda checkpoint: checkpoint.id == "small")
     path = tmp_path / "golden.json"
     monkeypatch.setattr(doctor.models, "__defaults__", (False, path))
     monkeypatch.setattr(doctor.write_golden, "__defaults__", (path,))

@@ -113,7 +113,7 @@ def test_diffusion_samples_are_by_seed_and_fresh_noise_changes_them(tmp_path):
 def test_a_timed_picture_is_asked_for_at_its_row_s_setting():
     asked: list[Recipe] = []
     app = SimpleNamespace(
-        row=lambda model: SimpleNamespace(task="denoise"),
+        models=SimpleNamespace(row=lambda model: SimpleNamespace(task="denoise")),
         run=lambda recipe: asked.append(recipe) or [],
     )
     row = Measured("m", "eta", 1, 250, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, steps=25)

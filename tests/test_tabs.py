@@ -22,6 +22,7 @@ from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.parts.tab import RACE, Tab
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.ui.tabs.table import TABS
+from ganapps.ui.tabs.translate import TranslateTab
 from ganapps.ui.tabs.upscale import UpscaleTab
 from ganapps.ui.words import chinese
 
@@ -158,3 +159,15 @@ def test_choices_are_said_in_the_visitor_s_language(there: list[Tab]) -> None:
     (said,) = choices.said([noise], "zh").values()
     assert said["choices"] == [("固定", "const"), ("由种子决定", "random"), ("无", "none")]
     assert choices.said([noise], "en") == {noise: gr.skip()}
+
+
+def test_our_painter_begins_at_the_size_it_learned_from(there: list[Tab], engine: Engine) -> None:
+    (tab,) = [tab for tab in there if isinstance(tab, TranslateTab)]
+    brush, ours = tab.widgets.by_name["brush"], engine.models.row("photo-to-painting")
+    assert tab.first == ours and brush.value == ours.learned_at == 512
+    values = {widget: getattr(widget, "value", None) for widget in tab.asked}
+    assert tab.recipe(values).settings["brush"] == 512
+    values[brush] = 0  # the picture's own size
+    assert tab.recipe(values).settings.get("brush") is None
+    styles = tab.model_chosen(engine.models.row("styles-26"), "en")
+    assert styles[brush] == 0

@@ -66,7 +66,8 @@ class Checkpoint:
     draws where that is no faces ("churches"); rows of one domain stand together. Of a translator:
     `domains` are what it takes and what it makes, `back` is the row that goes the other way,
     `paired` says that it learned from pairs of pictures, `likes` what pictures it is good at,
-    `cannot` what it can't do (as the rest of "It can't ...").
+    `cannot` what it can't do (as the rest of "It can't ..."), `learned_at` the longer side, in
+    pixels, at which its work looks as its training's did: the window begins there.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Checkpoint:
     paired: bool = False
     likes: str = ""
     cannot: str = ""
+    learned_at: int = 0
 
     @property
     def size(self) -> int | None:

@@ -86,13 +86,13 @@ def translate(
     brush: Annotated[
         int,
         Setting(
-            0,
+            64,
             8192,
             label="Brush size: work at so many pixels (0: the picture's own)",
             slider=(0, 2048),
             step=64,
             says="pixels of the longer side at which a larger picture is worked on: strokes become "
-            "as large as in a small one; the result is resized to the picture's size. 0: its own",
+            "as large as in a small one; the result is resized to the picture's size",
             unset=0,
         ),
     ]
@@ -105,9 +105,9 @@ def translate(
     `labels` by name: of StarGAN what the face should have (0 to 1 each), of a network of many
     styles how much of each (any numbers from 0 on; alone, the first style). `seed` draws pix2pix's
     dropout; None: nothing is dropped. `brush`: pixels of the longer side at which a larger picture
-    is worked on, and brought back to its size by resizing; 0: its own. `keep_alpha`: transparency
-    stays. `keep_place`: where a photograph was taken stays in the file. `strength` mixes the result
-    with the picture, `keep_colours` gives it the picture's colours. Of an editor alone: `prompt`,
+    is worked on, and brought back to its size by resizing. `keep_alpha`: transparency stays.
+    `keep_place`: where a photograph was taken stays in the file. `strength` mixes the result with
+    the picture, `keep_colours` gives it the picture's colours. Of an editor alone: `prompt`,
     `steps`, `guidance` by the text and `image_guidance` by the picture; `seed` draws its noise.
     Raises UserError where the memory does not do.
     """
@@ -341,7 +341,7 @@ def _colours(pixels: np.ndarray) -> np.ndarray:
 
 def _brushed(colours: np.ndarray, brush: int | None) -> np.ndarray:
     """The picture at which the network works: made small where it is larger than the brush size."""
-    share = min(1.0, brush / max(colours.shape[:2])) if brush else 1.0
+    share = 1.0 if brush is None else min(1.0, brush / max(colours.shape[:2]))
     if share == 1:
         return colours
     height, width = (max(1, round(side * share)) for side in colours.shape[:2])

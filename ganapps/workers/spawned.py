@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
+from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -31,7 +32,8 @@ class Spawned:
         self._make = make
         self._one = threading.Lock()  # of who starts it, ends it, or asks it for a pipe
         self._process: Any = None
-        self._door: Any = None
+        self._door: Any = None  # through which it gets the pipes of its jobs
+        self._ready: Any = None  # and says once that it can begin
         self.given: set[str] = set()
 
     def steps(self, job: Job) -> Generator[tuple[Step, Report], None, None]:
@@ -62,7 +64,7 @@ class Spawned:
         UserError where it can't be made.
         """
         try:
-            kind, what = self._door.recv()
+            kind, what = self._ready.recv()
         except (EOFError, OSError) as e:
             raise crossing.gone() from e
         if kind != "ready":
@@ -78,21 +80,24 @@ class Spawned:
         if self._process is not None and self._process.is_alive():
             return
         self._end()
-        self._door, theirs = SPAWNING.Pipe()
-        with theirs:
+        self._door, door = SPAWNING.Pipe()
+        self._ready, ready = SPAWNING.Pipe(duplex=False)
+        with door, ready:
             self._process = SPAWNING.Process(
                 target=_serve,
-                args=(self._make, theirs, tempfile.gettempdir()),
+                args=(self._make, door, ready, tempfile.gettempdir()),
                 daemon=True,
                 name="worker",
             )
             self._process.start()
 
     def _opened(self) -> Connection:
-        """This end of a pipe whose other end the process gets."""
+        """This end of a pipe whose other end the process gets: by its handle, for a Connection that
+        is sent itself waits behind a socket in a temporary folder, which somebody may sweep.
+        """
         pipe, theirs = SPAWNING.Pipe()
         with theirs, suppress(OSError):  # where it has just ended, the pipe's own end tells
-            self._door.send(theirs)
+            reduction.send_handle(self._door, theirs.fileno(), self._process.pid)
         return pipe
 
     def _renew(self, process: Any) -> None:
@@ -107,6 +112,7 @@ class Spawned:
             self._process.kill()
             self._process.join()
             self._door.close()
+            self._ready.close()
             self._process = None
             self.given.clear()
 
@@ -124,7 +130,7 @@ def _told(pipe: Connection) -> Generator[crossing.Item, None, None]:
         yield kind, what
 
 
-def _serve(make: Callable[[], Standing], door: Connection, work: str) -> None:
+def _serve(make: Callable[[], Standing], door: Connection, ready: Connection, work: str) -> None:
     """The other process: a thread for each job, until the door is closed. What is temporary lies in
     the folder `work` of the process that started it.
     """
@@ -132,12 +138,12 @@ def _serve(make: Callable[[], Standing], door: Connection, work: str) -> None:
     try:
         worker = make()
     except UserError as error:
-        door.send(("error", error))
+        ready.send(("error", error))
         return
     with suppress(EOFError, OSError, KeyboardInterrupt):
-        door.send(("ready", worker.title))
+        ready.send(("ready", worker.title))
         while True:
-            pipe = door.recv()
+            pipe = type(door)(reduction.recv_handle(door))
             threading.Thread(target=_one, args=(worker, pipe), daemon=True).start()
     # at once: torch aborts a process that is tidied up while a thread of it computes
     os._exit(0)

@@ -46,9 +46,8 @@ class ModelTab(Tab):
         self.go_words = go
         self.listed = TASKS[self.name].models  # what the catalogue calls the models it offers
         self.first = common.here_first(engine, self.listed)
-        self.widgets = Widgets(
-            self.name, self.first.defaults
-        )  # of the task's settings, by their names
+        # of the task's settings, by their names
+        self.widgets = Widgets(self.name, {"brush": self.first.learned_at})
         self.extra_widgets: list = []  # others of the tab itself that a recipe is made from
         with gr.Row(elem_classes="room"):
             with gr.Column(elem_classes="panel"):

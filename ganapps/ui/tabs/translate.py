@@ -104,15 +104,11 @@ class TranslateTab(PictureTab):
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
         """The style or the attributes, of a model that takes them."""
         network = row.network if row else values[self.weights.kind]
-        settings: dict[str, Any] = {}
-        if row and "brush" in row.defaults:  # 0 is a choice then, and not what is left to the row
-            settings["brush"] = int(values[self.widgets.by_name["brush"]])
         if self.engine.models.takes(network, "style"):
-            settings["labels"] = {str(int(values[self.style])): 1.0}
-        elif self.engine.models.takes(network, "face"):
-            chosen = [name for name in _attributes(row) if name in values[self.face]]
-            settings["labels"] = dict.fromkeys(chosen, 1.0)
-        return settings
+            return {"labels": {str(int(values[self.style])): 1.0}}
+        if self.engine.models.takes(network, "face"):
+            return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
+        return {}
 
     def restored(self, recipe: Recipe, lang: str) -> dict:
         """The style, the attributes, the words."""
@@ -175,7 +171,7 @@ class TranslateTab(PictureTab):
                         str(style),
                         say(lang, "style {number}", number=style),
                         "",
-                        recipe.with_settings(labels={str(style): 1.0}, brush=0),
+                        recipe.with_settings(labels={str(style): 1.0}, brush=None),
                         self.weights.path(values),
                         timed=False,
                     )
@@ -196,7 +192,7 @@ class TranslateTab(PictureTab):
                 self.switch: back,
                 self.cycle_go: back,
                 self.prompt: gr.update(visible=self.takes("prompt", row)),
-                self.widgets.by_name["brush"]: row.defaults.get("brush", 0),
+                self.widgets.by_name["brush"]: row.learned_at,
             }
             | self._controls(row.network, row, lang)
             | super().model_chosen(row, lang)
