@@ -71,6 +71,9 @@ def test_what_is_no_cluster_is_one_sentence() -> None:
     pytest.importorskip("ray")
     with pytest.raises(UserError, match="passes on no streams"):
         chosen.elsewhere("cpu", True, workers="ray://head:10001")
+    with pytest.raises(UserError, match="The Ray cluster 127.0.0.1:9 can't be joined"):
+        chosen.elsewhere("cpu", True, workers="ray:127.0.0.1:9")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import asyncio
 import os
 import pickle
 import signal
+import socket
 import tempfile
 import threading
 import tomllib
@@ -32,6 +33,7 @@ from ganapps.workers.signals import Signals, Tick
 
 NAME = "ganapps"  # of the application on the cluster
 OPTIONS = Path(__file__).with_name("ray.toml")  # how many replicas, on what, for how many runs
+KNOCK = 5.0  # seconds in which a cluster answers at its address
 MODELS = 8  # of which a replica says that it holds them
 
 
@@ -132,7 +134,7 @@ def _told(response: Iterable[bytes], begins: Callable[[], None]) -> Iterator[cro
 
 def _join(address: str) -> None:
     """Be a driver of the cluster. Signals mean what they meant before: Ray would change that."""
-    if address.startswith("ray://"):
+    if "//" in address:
         raise UserError(
             "{address} is Ray's client, which passes on no streams: start the app on a machine of "
             "the cluster, with --workers ray:auto.",
@@ -142,14 +144,24 @@ def _join(address: str) -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     alone_here = {} if address else {"include_dashboard": False}
     try:
+        if ":" in address:
+            _knock(address)
         ray.init(address or "local", log_to_driver=False, **alone_here)
         serve.start(proxy_location="Disabled")
     except (RuntimeError, ValueError, OSError) as e:
         raise UserError(
             "The Ray cluster {address} can't be joined: {why}", address=address, why=e
         ) from e
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _knock(address: str) -> None:
+    """Raises OSError or ValueError where nobody listens: Ray would ask for minutes."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=KNOCK):
+        pass
 
 
 def _options() -> dict[str, Any]:
