@@ -138,7 +138,7 @@ def _join(address: str) -> None:
         raise UserError(
             "{address} is Ray's client, which passes on no streams: start the app on a machine of "
             "the cluster, with --workers ray:auto.",
-            address=address,
+            address=f"ray:{address}",
         )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
