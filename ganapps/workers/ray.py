@@ -49,7 +49,7 @@ class Cluster:
         self, address: str, device: str, offline: bool, options: dict[str, Any] | None = None
     ) -> None:
         _join(address)
-        self._line = Line()
+        self._line, self._closed = Line(), False
         self._node = ray.get_runtime_context().get_node_id()
         asked = _options() if options is None else options
         try:
@@ -68,6 +68,8 @@ class Cluster:
         """As `workers.Worker` says. Raises UserError where the replica ended under it, too: the
         next job then goes to another one.
         """
+        if self._closed:  # Ray would start a cluster of its own
+            raise crossing.ending()
         replica = self._replicas.options(stream=True, multiplexed_model_id=job.checkpoint.id)
         response = replica.steps.remote(pickle.dumps(job), self._node)
         try:
@@ -78,10 +80,12 @@ class Cluster:
         except (exceptions.RayError, RayServeException) as e:
             raise crossing.gone() from e
         finally:
-            response.cancel()
+            if not self._closed:
+                response.cancel()
 
     def close(self) -> None:
         """End the replicas, and the cluster where it was started for this process alone."""
+        self._closed = True
         with suppress(exceptions.RayError, RayServeException):
             serve.delete(NAME)
         ray.shutdown()
