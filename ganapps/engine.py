@@ -140,7 +140,7 @@ class Engine:
             pictures[:wanted],
         )
         job = Job(recipe, checkpoint, located, uploads, changes, rehearsal, others, large)
-        job = replace(job, seconds=self._expected(job))
+        job = replace(job, seconds=self._expected(job), party=signals.current().name)
         parts: tuple[Part, ...] = ()
         with closing(self._on_device(job)) as steps:
             for step, report in steps:

@@ -85,7 +85,7 @@ def on_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     options = {
         "num_replicas": 2,
         "ray_actor_options": {"num_cpus": 0.5},
-        "max_ongoing_requests": 4,
+        "max_ongoing_requests": 64,
     }
     own = engine.start("cpu", offline=True)
     cluster = Cluster("", "cpu", True, options)
