@@ -71,6 +71,9 @@ def test_what_is_no_cluster_is_one_sentence() -> None:
     pytest.importorskip("ray")
     with pytest.raises(UserError, match="passes on no streams"):
         chosen.elsewhere("cpu", True, workers="ray://head:10001")
+    with pytest.raises(UserError, match="The Ray cluster 127.0.0.1:9 can't be joined"):
+        chosen.elsewhere("cpu", True, workers="ray:127.0.0.1:9")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,7 @@ def on_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     options = {
         "num_replicas": 2,
         "ray_actor_options": {"num_cpus": 0.5},
-        "max_ongoing_requests": 4,
+        "max_ongoing_requests": 64,
     }
     own = engine.start("cpu", offline=True)
     cluster = Cluster("", "cpu", True, options)

@@ -6,7 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -248,6 +248,31 @@ def test_of_those_who_stand_whoever_would_be_done_first_sits_first() -> None:
         assert device._standing() == [short, unknown, long]
         assert long.done_at < time.monotonic() + 600, "those who come later than that stand behind"
         device._waiting.clear()
+
+
+def test_both_sides_of_a_race_share_a_seat() -> None:
+    """More races than seats: with a seat for each side they would wait for one another."""
+    device = shares.Device()
+    over: list[int] = []
+    all_sit = threading.Barrier(shares.SEATS)
+
+    def race(number: int) -> None:
+        with device.joined(party=str(number)) as first, device.joined(party=str(number)) as second:
+            with first:
+                pass
+            with suppress(threading.BrokenBarrierError):
+                all_sit.wait(5)
+            for side in (second, first, second):
+                with side:
+                    pass
+        over.append(number)
+
+    races = [threading.Thread(target=race, args=(n,), daemon=True) for n in range(shares.SEATS + 2)]
+    for thread in races:
+        thread.start()
+    for thread in races:
+        thread.join(60)
+    assert len(over) == shares.SEATS + 2
 
 
 def test_a_run_that_gives_up_while_others_have_its_turn_holds_nothing() -> None:

@@ -93,7 +93,7 @@ class Engine:
         for name, row in self._others(recipe).items():
             others[name] = row, (yield from self._fetched(recipe, row, None))
         job = jobs.job(recipe, checkpoint, located, brought, others, rehearsal)
-        job = replace(job, seconds=self._expected(job))
+        job = replace(job, seconds=self._expected(job), party=signals.current().name)
         report = yield from self._computed(job)
         task = TASKS[recipe.task]
         priced = task.seconds(recipe.settings) is None

@@ -29,7 +29,8 @@ class Job:
     A `rehearsal` measures more than an ordinary run does: "flops" counts arithmetic, "memory" finds
     the peak beside what earlier runs have left, "both" does both. `others` are the further models
     that the recipe names, by their settings; `drawn` are settings that are too large for a recipe;
-    `seconds` is what computing will take, None where that is not known.
+    `seconds` is what computing will take, None where that is not known; jobs of one `party`, such
+    as both sides of a race, are asked for by turns and share a seat.
     """
 
     recipe: Recipe
@@ -41,6 +42,7 @@ class Job:
     others: Mapping[str, tuple[Checkpoint, Located]] = field(default_factory=dict)
     drawn: Mapping[str, str] = field(default_factory=dict)
     seconds: float | None = None
+    party: str = ""
 
 
 class Worker(Protocol):

@@ -65,3 +65,8 @@ def gone() -> UserError:
         "The process that computes has ended, perhaps for want of memory: try again, or ask for "
         "less."
     )
+
+
+def ending() -> UserError:
+    """What to say where nothing is computed any more."""
+    return UserError("The app ends, and the run with it.")

@@ -71,7 +71,7 @@ class Here:
         )
         meter = Meter(device.name, alone=job.rehearsal in ("memory", "both"))
         counter = Flops(counts=job.rehearsal in ("flops", "both"))
-        with self.device.joined(signals.check, job.seconds) as turn, closing(stream):
+        with self.device.joined(signals.check, job.seconds, job.party) as turn, closing(stream):
             for step in _in_turns(stream, turn, meter, counter):
                 report = _charged(report, step, meter, counter)
                 yield step, report

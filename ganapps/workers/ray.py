@@ -8,12 +8,13 @@ import asyncio
 import os
 import pickle
 import signal
+import socket
 import tempfile
 import threading
 import tomllib
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
-from functools import partial
+from collections import Counter
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,14 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ganapps.errors import UserError
 from ganapps.pictures import temporary
 from ganapps.report import Report, Step
-from ganapps.workers import Job, crossing, signals
+from ganapps.workers import Job, crossing
 from ganapps.workers.brought import Brought
 from ganapps.workers.here import Here, alone
-from ganapps.workers.signals import Signals, Tick
 
 NAME = "ganapps"  # of the application on the cluster
 OPTIONS = Path(__file__).with_name("ray.toml")  # how many replicas, on what, for how many runs
+KNOCK = 5.0  # seconds in which a cluster answers at its address
+TOGETHER = 2  # runs of one model that go where it is; of more, each goes to the least busy replica
 MODELS = 8  # of which a replica says that it holds them
 
 
@@ -47,7 +49,9 @@ class Cluster:
         self, address: str, device: str, offline: bool, options: dict[str, Any] | None = None
     ) -> None:
         _join(address)
-        self._line = Line()
+        self._closed = False
+        self._counting = threading.Lock()
+        self._under_way: Counter[str] = Counter()  # runs, by model
         self._node = ray.get_runtime_context().get_node_id()
         asked = _options() if options is None else options
         try:
@@ -66,90 +70,64 @@ class Cluster:
         """As `workers.Worker` says. Raises UserError where the replica ended under it, too: the
         next job then goes to another one.
         """
-        replica = self._replicas.options(stream=True, multiplexed_model_id=job.checkpoint.id)
+        if self._closed:  # Ray would start a cluster of its own
+            raise crossing.ending()
+        with self._counting:
+            self._under_way[job.checkpoint.id] += 1
+            held = self._under_way[job.checkpoint.id] <= TOGETHER
+        model = job.checkpoint.id if held else ""
+        replica = self._replicas.options(stream=True, multiplexed_model_id=model)
         response = replica.steps.remote(pickle.dumps(job), self._node)
         try:
-            with self._line.standing(signals.current()) as begins:
-                yield from crossing.understood(_told(response, begins))
+            yield from crossing.understood(pickle.loads(item) for item in response)
         except exceptions.RayTaskError as e:
             crossing.raised("bug", str(e))
         except (exceptions.RayError, RayServeException) as e:
             raise crossing.gone() from e
         finally:
-            response.cancel()
+            with self._counting:
+                self._under_way[job.checkpoint.id] -= 1
+            if not self._closed:
+                response.cancel()
 
     def close(self) -> None:
         """End the replicas, and the cluster where it was started for this process alone."""
+        self._closed = True
         with suppress(exceptions.RayError, RayServeException):
             serve.delete(NAME)
         ray.shutdown()
 
 
-class Line:
-    """Those who wait for a replica that takes them, and how many have one: what is before them is
-    known here alone.
-    """
-
-    def __init__(self) -> None:
-        self._one = threading.Lock()
-        self._waiting: list[Signals] = []
-        self._begun = 0
-
-    @contextmanager
-    def standing(self, own: Signals) -> Iterator[Callable[[], None]]:
-        """While a run stands in the line, or computes: it does from when what is given here is
-        called.
-        """
-        with self._one:
-            self._waiting.append(own)
-            self._tell()
-        try:
-            yield partial(self._begins, own)
-        finally:
-            self._begins(own)
-            with self._one:
-                self._begun -= 1
-                self._tell()
-
-    def _begins(self, own: Signals) -> None:
-        with self._one:
-            if own in self._waiting:
-                self._waiting.remove(own)
-                self._begun += 1
-                self._tell()
-
-    def _tell(self) -> None:
-        for place, own in enumerate(self._waiting):
-            own.told(Tick(0.0, self._begun + place, None))
-
-
-def _told(response: Iterable[bytes], begins: Callable[[], None]) -> Iterator[crossing.Item]:
-    """What comes from a replica; with the first of it the run begins."""
-    for item in response:
-        begins()
-        yield pickle.loads(item)
-
-
 def _join(address: str) -> None:
     """Be a driver of the cluster. Signals mean what they meant before: Ray would change that."""
-    if address.startswith("ray://"):
+    if "//" in address:
         raise UserError(
             "{address} is Ray's client, which passes on no streams: start the app on a machine of "
             "the cluster, with --workers ray:auto.",
-            address=address,
+            address=f"ray:{address}",
         )
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     alone_here = {} if address else {"include_dashboard": False}
     try:
+        if ":" in address:
+            _knock(address)
         ray.init(address or "local", log_to_driver=False, **alone_here)
         serve.start(proxy_location="Disabled")
     except (RuntimeError, ValueError, OSError) as e:
         raise UserError(
             "The Ray cluster {address} can't be joined: {why}", address=address, why=e
         ) from e
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _knock(address: str) -> None:
+    """Raises OSError or ValueError where nobody listens: Ray would ask for minutes."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=KNOCK):
+        pass
 
 
 def _options() -> dict[str, Any]:
@@ -185,13 +163,14 @@ class Replica:
         """What `crossing.answers` gives for a job, each packed. `node` is the machine that has its
         files. Whoever leaves the stream stops the job.
         """
-        await self._holds(serve.get_multiplexed_model_id())
+        job = pickle.loads(packed)
+        await self._holds(job.checkpoint.id)
         loop = asyncio.get_running_loop()
         told: asyncio.Queue[bytes | None] = asyncio.Queue()
         left = threading.Event()
 
         def work() -> None:
-            with closing(crossing.answers(self._steps(packed, node))) as items:
+            with closing(crossing.answers(self._steps(job, node))) as items:
                 for item in items:
                     if left.is_set():
                         return
@@ -207,15 +186,14 @@ class Replica:
 
     @serve.multiplexed(max_num_models_per_replica=MODELS)
     async def _holds(self, model: str) -> str:
-        """Ray notes who was given which model, and sends its next run there."""
+        """Ray notes who was given which model, and sends runs of it there."""
         return model
 
-    def _steps(self, packed: bytes, node: str) -> Iterator[tuple[Step, Report]]:
+    def _steps(self, job: Job, node: str) -> Iterator[tuple[Step, Report]]:
         if isinstance(self._worker, UserError):
             raise self._worker
         there = NodeAffinitySchedulingStrategy(node, soft=False)
         read = _contents.options(scheduling_strategy=there)
-        job = pickle.loads(packed)
         with self._brought.here(job, lambda path: ray.get(read.remote(path))) as brought:
             yield from self._worker.steps(brought)
 

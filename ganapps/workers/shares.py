@@ -40,10 +40,15 @@ class Device:
 
     @contextmanager
     def joined(
-        self, check: Callable[[], None] = lambda: None, seconds: float | None = None
+        self,
+        check: Callable[[], None] = lambda: None,
+        seconds: float | None = None,
+        party: str = "",
     ) -> Iterator[Turn]:
         """The turn of a new run, for as long as it takes part. `check` raises where it is to wait
         no longer. `seconds` of the device are what it is expected to need; None: nobody knows.
+        Those of one `party` share a seat, such as both sides of a race: with a seat each, eight
+        races could sit with one side and wait for ever with the other. "": it comes alone.
 
         It starts a little behind the others in what it has used, so that what is short comes at
         once, and not at nothing, so that newcomers never keep an old run waiting for good.
@@ -51,7 +56,7 @@ class Device:
         with self._changed:
             others = self._seated or self._here
             used = max(0.0, min((turn.used for turn in others), default=0.0) - AHEAD)
-            turn = Turn(self, used, check, UNKNOWN if seconds is None else seconds)
+            turn = Turn(self, used, check, UNKNOWN if seconds is None else seconds, party)
             self._here.append(turn)
         try:
             yield turn
@@ -73,7 +78,7 @@ class Device:
             if turn not in self._waiting:
                 return 0
             if turn not in self._may_sit():
-                return len(self._seated) + self._standing().index(turn)
+                return len(self._parties()) + self._standing().index(turn)
             return len(self._ahead(turn))
 
     def wait(self, turn: Turn) -> float | None:
@@ -94,15 +99,21 @@ class Device:
 
     def _may_sit(self) -> list[Turn]:
         """Of those who wait, the ones who have a seat, or get one now."""
-        sitting = [turn for turn in self._waiting if turn in self._seated]
-        return sitting + self._standing()[: SEATS - len(self._seated)]
+        parties = self._parties()
+        sitting = [turn for turn in self._waiting if turn.party in parties]
+        return sitting + self._standing()[: max(0, SEATS - len(parties))]
 
     def _standing(self) -> list[Turn]:
         """Those without a seat, in the order in which they would be done if they had one, so that
         what is short hardly waits, and what is long not for good.
         """
-        standing = [turn for turn in self._waiting if turn not in self._seated]
+        parties = self._parties()
+        standing = [turn for turn in self._waiting if turn.party not in parties]
         return sorted(standing, key=lambda turn: turn.done_at)
+
+    def _parties(self) -> set[object]:
+        """Whose seats are taken."""
+        return {turn.party for turn in self._seated}
 
     def _take(self, turn: Turn) -> None:
         with self._changed:
@@ -141,9 +152,15 @@ class Turn:
     """
 
     def __init__(
-        self, device: Device, used: float, check: Callable[[], None], seconds: float
+        self,
+        device: Device,
+        used: float,
+        check: Callable[[], None],
+        seconds: float,
+        party: str,
     ) -> None:
         self.device, self.used, self.check = device, used, check
+        self.party = party or object()
         self.done_at = time.monotonic() + SEATS * seconds
         self._began = 0.0
 

@@ -8,6 +8,7 @@ import math
 import queue
 import threading
 import time
+import uuid
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from contextvars import ContextVar, copy_context
@@ -50,6 +51,7 @@ class Signals:
         how long it may take from now on; None: as long as it takes.
         """
         self.share = 0.0
+        self.name: str = around.name if around else uuid.uuid4().hex  # of the event
         self._around = around
         self._stop = threading.Event()
         self._turn: Turn | None = None

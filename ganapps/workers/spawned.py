@@ -35,12 +35,15 @@ class Spawned:
         self._door: Any = None  # through which it gets the pipes of its jobs
         self._ready: Any = None  # and says once that it can begin
         self.given: set[str] = set()
+        self._closed = False
 
     def steps(self, job: Job) -> Generator[tuple[Step, Report], None, None]:
         """As `workers.Worker` says. Raises UserError where the process ended under it, too: the
         next job then finds a new one.
         """
         with self._one:
+            if self._closed:
+                raise crossing.ending()
             self._start()
             process = self._process
             pipe = self._opened()
@@ -72,8 +75,9 @@ class Spawned:
         return what
 
     def close(self) -> None:
-        """End the process."""
+        """End the process, for good."""
         with self._one:
+            self._closed = True
             self._end()
 
     def _start(self) -> None:
