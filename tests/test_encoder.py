@@ -93,6 +93,29 @@ def test_a_search_without_an_encoder_says_so_and_is_as_ever(engine: Engine, tmp_
     assert said not in [str(change) for change in plain.report.changes]
 
 
+def test_a_guess_comes_nearer_in_fewer_steps(engine: Engine, tmp_path: Path) -> None:
+    *_, drawn = engine.run(Recipe("faces", "heads-128", {"seed": 5, "count": 1}))
+    drawn.made[0].picture.resize((256, 256)).save(tmp_path / "own.png")
+    plain = searched(engine, tmp_path / "own.png", "heads-128", steps=30)
+    short = searched(engine, tmp_path / "own.png", "heads-128", steps=15, start="encoder")
+    assert short.made[0].figures["error"] < plain.made[0].figures["error"]
+    assert 15 <= short.report.network_calls <= 15 + 12  # and one for the average face, one at last
+    one = searched(engine, tmp_path / "own.png", "heads-128", space="w", start="encoder")
+    assert len(one.made[0].figures["styles"]) < len(short.made[0].figures["styles"]) / 10
+
+
+def test_an_edit_says_whether_it_is_still_the_same_person(engine: Engine) -> None:
+    def edited(**edits: float) -> dict:
+        settings = {"seed": 3, "edits": edits}
+        *_, last = engine.run(Recipe("edit", "heads-128", settings))
+        return last.made[0].figures
+
+    turned, another = edited(yaw=0.5), edited(hair_colour=0.0, gender=2.0, beard=2.0)
+    assert turned["likeness"] > another["likeness"] and -1 <= another["likeness"] <= 1
+    assert {"age", "smile", "glasses"} <= set(turned["shows"])
+    assert not {"gender", "ancestry"} & set(turned["shows"])
+
+
 def day(index: int, number: int) -> people.Description:
     return people.on_another_day(index, number)
 

@@ -48,7 +48,7 @@ class Settings(averaged.Settings):
     style_weight: float = 0.1  # of the known styles of made faces, in units of their spread
     # pictures until the last and dearest part is drawn: before, half the side is compared
     small: int = 8_500
-    plain: int = 10_500  # pictures until features are looked at, which takes twice as long
+    plain: int = 10_300  # pictures until features are looked at, which takes twice as long
 
 
 class EncoderTrainer(AveragedTrainer):
@@ -208,7 +208,7 @@ def apart(drawn: Tensor, wanted: Tensor) -> Tensor:
 
 
 def main() -> None:
-    chosen = loop.arguments("Train the encoder of heads.", pictures=11_500)
+    chosen = loop.arguments("Train the encoder of heads.", pictures=10_700)
     generator = read_generator(GENERATOR)
     portraits = data.load(chosen.data, generator.settings["img_resolution"])
     trainer = EncoderTrainer(portraits, generator, Settings(), chosen.pictures)
