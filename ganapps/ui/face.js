@@ -79,6 +79,10 @@
       handle.setAttribute("aria-label", `${names[index] || ""}: ${Math.round(x)}, ${Math.round(y)}`);
     });
   };
+  const near = ({ clientX, clientY }) => [...document.querySelectorAll("#faces-own-picture .landmark")].map((handle) => {
+    const { left, top, width, height } = handle.getBoundingClientRect();
+    return [Math.hypot(left + width / 2 - clientX, top + height / 2 - clientY), handle];
+  }).sort(([one], [other]) => one - other)[0][1];
   const moved = (index, [x, y], remembers) => {
     const { width, height } = window.ganapps.ownSize(own()), all = places();
     all[index] = [Math.min(Math.max(x, 0), width - 1), Math.min(Math.max(y, 0), height - 1)];
@@ -87,9 +91,10 @@
   document.addEventListener("pointerdown", (event) => {
     if (event.button || !event.target.matches?.(".landmark")) return;
     event.preventDefault();
-    event.target.focus({ preventScroll: true });
-    event.target.setPointerCapture(event.pointerId);
-    held = +event.target.dataset.index;
+    const nearest = near(event);  // handles of a small face lie on each other
+    nearest.focus({ preventScroll: true });
+    nearest.setPointerCapture(event.pointerId);
+    held = +nearest.dataset.index;
     earlier.push(five().value);
   });
   document.addEventListener("pointermove", (event) => {
