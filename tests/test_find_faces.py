@@ -83,13 +83,13 @@ def test_every_face_is_found_once_from_left_to_right_small_ones_too() -> None:
 
 
 def test_where_there_is_nobody_nobody_is_found() -> None:
-    for pixels in (noise(1, 1), noise(40, 3, 4), noise(700, 600, 1, np.uint16), data.chelsea()):
+    for pixels in (noise(1, 1), noise(40, 3, 4), noise(150, 200, 1, np.uint16), data.chelsea()):
         assert find_faces.squares(FINDER, pixels) == []
 
 
 @pytest.mark.parametrize("degrees", [0, 25])
 def test_a_face_is_turned_upright_for_its_restorer_and_back(degrees: float) -> None:
-    pixels = np.asarray(astronaut(512, degrees))
+    pixels = np.asarray(astronaut(400, degrees))
     (square,) = find_faces.squares(FINDER, pixels)
     network = Given()
     work = mended(network, pixels, [square])
@@ -103,7 +103,7 @@ def test_a_face_is_turned_upright_for_its_restorer_and_back(degrees: float) -> N
 
 
 def test_somebody_else_is_told_and_a_blur_is_not() -> None:
-    pixels = np.asarray(astronaut())
+    pixels = np.asarray(astronaut(400))
     squares = find_faces.squares(FINDER, pixels)
     network = Given()
     mended(network, pixels, squares)
@@ -119,7 +119,7 @@ def test_somebody_else_is_told_and_a_blur_is_not() -> None:
 
 
 def test_without_squares_every_face_that_is_found_is_mended(engine: Engine, tmp_path) -> None:
-    pixels = np.asarray(astronaut())
+    pixels = np.asarray(astronaut(400))
     others = {"faces": Given(torch.zeros(1, 3, 256, 256))}
     chain = restore(Grey(), Device("cpu"), others, FINDER, LIKENESS, upload(pixels))
     made = list(chain)[-1].made[0]

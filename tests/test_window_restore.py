@@ -79,7 +79,8 @@ def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) ->
     assert settings["heads"] == [[int(n) for n in square.split(",")], [1, 2, 30]]
 
     # they come back with the file, wait for their picture, and are none of another one's
-    page.locator("#restore-restore input[type=file]").set_input_files(tmp_path / "made.png")
+    button = page.locator("#restore-restore").locator("xpath=..")
+    button.locator("input[type=file]").set_input_files(tmp_path / "made.png")
     expect(page.locator("#restore-line")).to_contain_text("The settings are back")
     expect(page.locator("#restore-found input")).to_have_count(0)
     mark = page.locator("#restore-mask :is(textarea, input)")
