@@ -517,7 +517,7 @@ def test_a_run_goes_where_its_model_is_or_to_the_least_busy() -> None:
     several = Several(workers)
     assert several.title == "2 x Pretended"
     own = engine.start("cpu", offline=True)
-    rows = {name: own.row(name) for name in ("heads-64", "heads-128", "spanx4")}
+    rows = {name: own.models.row(name) for name in ("heads-64", "heads-128", "spanx4")}
 
     def run(name: str) -> Iterator:
         stream = several.steps(Job(Recipe("faces", name), rows[name], None))
