@@ -62,6 +62,8 @@ def test_a_strip_is_one_person_from_18_to_75(engine: Engine) -> None:
     assert old(engine, strip[-1], strip[0]) == pytest.approx(57, abs=3)
     # the nearer to the face's own age the less else moves, and never much
     beside = [kept.figures["others_moved"] for kept in strip]
+    alike = [kept.figures["likeness"] for kept in strip]
+    assert min(alike) > 0.7 and max(alike) > 0.95, "more alike than one person on two days"
     assert max(beside) < 0.15 and min(beside) not in (beside[0], beside[-1])
     middle = strip[2]
     (again,) = run(engine, middle.recipe.task, **middle.recipe.settings)
@@ -102,7 +104,7 @@ def test_a_way_without_years_goes_back_and_on(bare: StyleGenerator) -> None:
     ]
     assert [made.caption for made in strip] == ["age -1", "age +0", "age +1"]
     assert [made.figures["age"] for made in strip] == [None] * 3
-    assert strip[0].figures["others_moved"] is None
+    assert strip[0].figures["others_moved"] is None and "likeness" not in strip[0].figures
     first, middle, last = (styles(bare, made) for made in strip)
     assert torch.allclose(last - middle, way.expand_as(last), atol=0.01)
     assert torch.allclose(middle - first, way.expand_as(last), atol=0.01)

@@ -46,7 +46,8 @@ def ages(
     One that knows the way alone (StyleGAN2 of FFHQ) goes from the whole of it back to the whole of
     it on. The figures have `age` (None where no years are known), `far`, as the task `edit` counts
     it, and `others_moved`: how much of their whole way all other labels moved, as a root mean
-    square, read off the pictures; None where nobody reads them.
+    square, read off the pictures; None where nobody reads them. Where a reader of whole faces
+    ships, `likeness` says whether it is still the same person (1: the same picture, 0: strangers).
     """
     network = styled(network)
     make = Maker(network, device, labels_of_model, labels, "const")

@@ -81,6 +81,9 @@ class Person:
         ws = self.course.moved(moves)
         x, self.changes = self._drawn(ws)
         told = {**figures, "others_moved": self._beside(x), "styles": packed(ws)}
+        faces = self.directions.known.faces
+        if faces is not None:
+            told["likeness"] = readings.likeness(faces, self.first, x)
         settings = {**self.begins, "edits": dict(moves), "hold": self.held}
         (picture,) = from_tensor(x, self.make.network.value_range)
         return Made(picture, caption, settings, task="edit", figures=told)

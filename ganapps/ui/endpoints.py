@@ -124,7 +124,8 @@ ENDPOINTS = (
         "Streams: each answer holds the pictures made so far.",
         'The PNG files, whose recipes are of the task edit, and {"recipe", "report", "figures"}: '
         '"age" in years, "far" as edit counts it, "others_moved", how much of everything else '
-        'moved, and "styles", the face as text.',
+        'moved, "likeness", whether it is still the same person (1: the same picture), and '
+        '"styles", the face as text.',
     ),
     Endpoint(
         "frontal",

@@ -115,14 +115,17 @@ class Ages(Section):
 def _about(lang: str) -> str:
     told = escaped(
         lang,
-        "The number under each picture says how much of everything else moved, of its whole way, "
-        "as the reader of labels sees it: 0.00 is nothing.",
+        "The number under each picture says how alike it still is in whom it shows, as the reader "
+        "of heads sees it: 1 is the same picture, one person on two days has 0.7, strangers have "
+        "0. Of other models it says how much of everything else moved, of its whole way.",
     )
     return f'<div class="line">{told}</div>'
 
 
 def _caption(kept: Kept, lang: str) -> str:
-    """How old, or from the front; and how much else moved, where somebody reads it."""
+    """How old, or from the front; and how alike it still is, else how much else moved, where
+    somebody reads that.
+    """
     caption = named(lang, kept.caption)
-    beside = kept.figures["others_moved"]
-    return caption if beside is None else f"{caption} · {beside:.2f}"
+    told = kept.figures.get("likeness", kept.figures["others_moved"])
+    return caption if told is None else f"{caption} · {told:.2f}"

@@ -76,8 +76,8 @@ class Workshop:
     @property
     def offered_words(self) -> list:
         """Its lists whose choices the visitor reads."""
-        own = (self.edit.draws, self.breed.crossing, self.own.space, self.export.layout)
-        return choices.boxes(own)
+        own = (self.own.space, self.own.start)
+        return choices.boxes((self.edit.draws, self.breed.crossing, *own, self.export.layout))
 
     @property
     def worded_outputs(self) -> list:
