@@ -24,7 +24,7 @@ from ganapps.device import Device
 from ganapps.networks.contracts import StyleGenerator
 from ganapps.tasks import careful
 from ganapps.tasks.drag import Pull
-from ganapps.tasks.faces import Maker
+from ganapps.tasks.maker import Maker
 from ganapps.tasks.styles import begun, styled
 
 STEPS = 40

@@ -14,7 +14,7 @@ from ganapps.models import own_file
 from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import exports
 from ganapps.recipe import Recipe
-from ganapps.tasks.faces import numbers_of
+from ganapps.tasks.maker import numbers_of
 
 RUN = 1000  # pictures of one run; more are several runs
 

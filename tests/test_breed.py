@@ -24,7 +24,7 @@ from ganapps.pictures.inside import from_picture
 from ganapps.recipe import Recipe
 from ganapps.report import Kept
 from ganapps.tasks.breed import Birth, People, breed
-from ganapps.tasks.faces import Maker
+from ganapps.tasks.maker import Maker
 from tests.face_layouts import made, nvidia
 from tests.small_generator import Plain
 

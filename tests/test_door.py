@@ -21,7 +21,7 @@ from ganapps.errors import Message, UserError
 from ganapps.models.hub import Progress
 from ganapps.pictures import images, inside
 from ganapps.recipe import Recipe
-from ganapps.tasks import faces
+from ganapps.tasks import maker
 from tests.small_generator import Plain, Small, SmallRuntime, pixels, said, small_engine
 
 HEADS = Recipe("faces", "heads-64", {"seed": 7, "count": 3})
@@ -153,7 +153,7 @@ def test_nothing_of_a_run_stays_in_the_thread_or_in_the_global_random_state(tmp_
 
 
 def test_closing_a_run_stops_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faces, "GLANCE", -1)  # a step for every batch
+    monkeypatch.setattr(maker, "GLANCE", -1)  # a step for every batch
     network = Small()
     engine = small_engine(network, tmp_path)
     run = engine.run(SMALL.with_settings(count=64))
@@ -178,7 +178,7 @@ def test_closing_a_run_stops_its_download(tmp_path: Path) -> None:
 
 
 def test_two_runs_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faces, "GLANCE", -1)
+    monkeypatch.setattr(maker, "GLANCE", -1)
     order: list[int] = []
     inside = threading.Semaphore(1)
 

@@ -13,7 +13,7 @@ import torch
 
 from ganapps.device import Device
 from ganapps.errors import UserError
-from ganapps.tasks import faces
+from ganapps.tasks import faces, maker
 from ganapps.tasks.labels import Labels, from_classes, from_table
 from tests.small_generator import Plain, Small, said
 
@@ -24,7 +24,7 @@ CPU = Device("cpu")
 def eights(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """Eight at a time, as on a GPU: a processor makes one at a time, which would show less."""
     if "batches" not in request.node.name:
-        monkeypatch.setattr(faces, "batch_size", lambda resolution, device: 8)
+        monkeypatch.setattr(maker, "batch_size", lambda resolution, device: 8)
 
 
 def made(steps) -> list:
@@ -64,14 +64,14 @@ def z(seed: int) -> np.ndarray:
     ],
 )
 def test_a_number_is_itself(seed: faces.Seed, number: int) -> None:
-    assert faces.number(seed) == number
+    assert maker.number(seed) == number
 
 
 @pytest.mark.parametrize(
     "text", ["", "Ann", "你好", "--5", "1.5", "²", "٣", "9" * 41, "-", "\ud800"]
 )
 def test_any_other_text_is_its_sha256(text: str) -> None:
-    assert faces.number(text) == int(
+    assert maker.number(text) == int(
         hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8], 16
     )
 
@@ -95,7 +95,7 @@ def test_batches_that_are_made_within_a_glance_come_in_one_step(
     """
 
     def wall(glance: float) -> list:
-        monkeypatch.setattr(faces, "GLANCE", glance)
+        monkeypatch.setattr(maker, "GLANCE", glance)
         return list(faces.generate(Small(), CPU, seed=4, count=20, mix=3))
 
     each, together = wall(-1), wall(3600)
@@ -135,7 +135,7 @@ def test_mixing_takes_the_layers_of_the_second_seed() -> None:
 def test_a_model_without_a_style_space_says_what_changes_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(faces, "GLANCE", -1)  # a step for every batch
+    monkeypatch.setattr(maker, "GLANCE", -1)  # a step for every batch
     steps = list(faces.generate(Plain(), CPU, seed=3, count=20, psi=0.2, mix=5))
     assert said(steps[0].changes) == [
         "This model has no style space, so this has no effect: psi, mix."
@@ -164,11 +164,11 @@ def test_a_label_is_drawn_by_the_seed_and_set_by_name() -> None:
     random = np.random.RandomState(4)
     random.randn(1, 8)
     expected = rows[random.randint(3)].copy()
-    make = faces.Maker(Small(label_dim=8), CPU, table, None, "const")
+    make = maker.Maker(Small(label_dim=8), CPU, table, None, "const")
     assert np.array_equal(make.drawn([4])[1][0], expected)
     expected[2] = 2 * 5 + 1
     assert np.array_equal(
-        faces.Maker(Small(label_dim=8), CPU, table, {"age": 5}, "const").drawn([4])[1][0], expected
+        maker.Maker(Small(label_dim=8), CPU, table, {"age": 5}, "const").drawn([4])[1][0], expected
     )
 
 
@@ -298,7 +298,7 @@ def test_random_noise_is_the_seed_s_own() -> None:
 
 def test_a_strip_is_one_face_from_average_to_wild() -> None:
     strip = made(faces.strip(Small(), CPU, seed="Ann", count=3, psi_from=-0.5, psi_to=1.0))
-    w = z(faces.number("Ann"))
+    w = z(maker.number("Ann"))
     assert [m.picture.getpixel((0, 0)) for m in strip] == [colour(p * w) for p in (-0.5, 0.25, 1.0)]
     assert [m.settings["psi"] for m in strip] == [-0.5, 0.25, 1.0] and {m.task for m in strip} == {
         "faces"
@@ -336,7 +336,7 @@ def test_a_film_goes_through_every_face_and_comes_back(network: Small) -> None:
 
 
 def test_a_full_memory_halves_the_batch_and_tells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(faces, "GLANCE", -1)  # a step for every batch
+    monkeypatch.setattr(maker, "GLANCE", -1)  # a step for every batch
     network = Small(limit=2)
     steps = list(faces.generate(network, CPU, seed=0, count=10))
     assert [said(s.changes) for s in steps if s.changes] == [
@@ -391,7 +391,7 @@ def test_weights_that_give_no_picture_are_refused() -> None:
 
 
 def test_batches_fit_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [faces.batch_size(r, CPU) for r in (32, 1024)] == [1, 1]
+    assert [maker.batch_size(r, CPU) for r in (32, 1024)] == [1, 1]
     for memory, sizes in ((80e9, [16, 15]), (4e9, [12, 1]), (1e8, [1, 1])):
         monkeypatch.setattr(Device, "free_memory", lambda self: memory)
-        assert [faces.batch_size(r, Device("cuda:0")) for r in (256, 1024)] == sizes
+        assert [maker.batch_size(r, Device("cuda:0")) for r in (256, 1024)] == sizes

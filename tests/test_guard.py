@@ -654,7 +654,7 @@ def test_what_nobody_waits_for_any_more(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_run_ends_at_its_time_limit_and_what_was_done_stays(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganapps.tasks.faces.GLANCE", -1)  # a step for every picture
+    monkeypatch.setattr("ganapps.tasks.maker.GLANCE", -1)  # a step for every picture
     recipe = Recipe("faces", "heads-64", {"seed": 1, "count": 8})
     made = []
     with pytest.raises(RunEnded) as ended, limited(0.0):

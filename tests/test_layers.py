@@ -80,7 +80,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
         {"PIL"},
     ),
     "export": (
-        {"engine", "models.catalog", "models.own_file", "pictures.exports", "tasks.faces"}
+        {"engine", "models.catalog", "models.own_file", "pictures.exports", "tasks.maker"}
         | {"recipe", "errors"},
         set(),
     ),

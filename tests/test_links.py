@@ -14,7 +14,7 @@ import pytest
 from ganapps.engine import Engine
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe
-from ganapps.tasks import faces
+from ganapps.tasks import maker
 from ganapps.tasks.table import TASKS
 from ganapps.ui.parts import common
 from ganapps.ui.tabs.faces import FacesTab
@@ -161,7 +161,7 @@ def test_what_trackers_add_to_a_link_changes_nothing(
     tabs: Mapping[str, Any], task: str, query: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # a step a face and no tick between them, however busy the machine is
-    monkeypatch.setattr(faces, "GLANCE", 0.0)
+    monkeypatch.setattr(maker, "GLANCE", 0.0)
     monkeypatch.setattr(common.signals, "heard", iter)
     plain = [str(value) for _, value in shown(tabs[task], query)]
     tracked = [str(value) for _, value in shown(tabs[task], query | TRACKERS)]

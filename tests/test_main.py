@@ -19,7 +19,7 @@ from ganapps.measure import doctor
 from ganapps.models.hub import Progress
 from ganapps.pictures import inside
 from ganapps.recipe import Recipe
-from ganapps.tasks import faces
+from ganapps.tasks import maker
 from tests.small_generator import Small, pixels, small_engine
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -257,7 +257,7 @@ def test_a_terminal_is_told_how_far_it_is(
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stderr", terminal)
     small.runtime.steps = (Progress(1, 10, Message("Downloading {title}", title="Small")),)
-    monkeypatch.setattr(faces, "GLANCE", -1)  # a step for every picture
+    monkeypatch.setattr(maker, "GLANCE", -1)  # a step for every picture
     run(tmp_path, Recipe("faces", "small", {"count": 2}))
     lines = terminal.getvalue().split("\r\x1b[K")
     assert lines == ["", "Downloading Small", "1 of 2", "2 of 2\n"]

@@ -15,7 +15,7 @@ from ganapps.errors import UserError
 from ganapps.pictures import images, inside
 from ganapps.race import Lap, Race, race
 from ganapps.recipe import Recipe
-from ganapps.tasks import faces
+from ganapps.tasks import maker
 
 GAN, DIFFUSION = (
     Recipe("faces", "heads-64", {"count": 2}),
@@ -86,7 +86,7 @@ def test_equal_calls_refills_the_quick_side_with_later_seeds(engine) -> None:
 
 
 def test_no_side_makes_more_than_is_fair_however_many_come_in_one_step(engine, monkeypatch) -> None:
-    monkeypatch.setattr(faces, "GLANCE", 3600)  # all pictures of a round but its first are one step
+    monkeypatch.setattr(maker, "GLANCE", 3600)  # all pictures of a round but its first are one step
     laps = list(
         race(engine, Race((GAN.with_settings(count=4), DIFFUSION.with_settings(steps=6)), "calls"))
     )

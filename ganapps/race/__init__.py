@@ -19,7 +19,7 @@ from ganapps.pictures import inside
 from ganapps.race.rehearsal import Rehearsed, rehearse
 from ganapps.recipe import Recipe
 from ganapps.report import Report
-from ganapps.tasks.faces import SEEDS, number
+from ganapps.tasks.maker import SEEDS, number
 from ganapps.tasks.table import worded
 
 Fair = Literal["pictures", "seconds", "calls", "memory"]

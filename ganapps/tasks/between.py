@@ -19,8 +19,8 @@ from ganapps.networks.contracts import Denoiser, FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.tasks import careful, sampling
-from ganapps.tasks.faces import SEEDS, Maker, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import SEEDS, Maker, number
 from ganapps.tasks.shared import Frames, Psi, Seed, Steps, To
 from ganapps.tasks.task import Task
 

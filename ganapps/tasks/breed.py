@@ -20,8 +20,8 @@ from ganapps.networks.contracts import FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting, within
-from ganapps.tasks.faces import Maker, number, numbers_of
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import Maker, number, numbers_of
 from ganapps.tasks.shared import Count, Psi, Seed
 from ganapps.tasks.styles import begun, packed, styled
 from ganapps.tasks.task import Task

@@ -17,8 +17,8 @@ from ganapps.networks.contracts import Denoiser
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.tasks import careful, sampling
-from ganapps.tasks.faces import numbers_of
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import numbers_of
 from ganapps.tasks.shared import Chosen, Count, Eta, Sampler, Seed, Steps
 from ganapps.tasks.task import Task
 

@@ -21,8 +21,8 @@ from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting, within
 from ganapps.tasks import careful
-from ganapps.tasks.faces import Maker, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import Maker, number
 from ganapps.tasks.shared import Chosen, Psi, Seed
 from ganapps.tasks.styles import Styles, begun, packed, rounded, styled
 from ganapps.tasks.task import Task

@@ -15,8 +15,8 @@ from ganapps.report import Made, Step
 from ganapps.settings import Setting, within
 from ganapps.tasks import readings
 from ganapps.tasks.directions import FOUND, Directions, Known
-from ganapps.tasks.faces import Maker, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import Maker, number
 from ganapps.tasks.shared import Chosen, Noise, Psi, Seed
 from ganapps.tasks.styles import Face, Styles, begun, packed, styled
 from ganapps.tasks.task import Task

@@ -10,8 +10,8 @@ from ganapps.networks.contracts import FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting
-from ganapps.tasks.faces import Maker, numbers_of
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import Maker, numbers_of
 from ganapps.tasks.shared import Chosen, Noise, Psi, Seed
 from ganapps.tasks.task import Task
 

@@ -11,8 +11,8 @@ from ganapps.networks.contracts import FaceGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Step
 from ganapps.tasks.directions import Directions, Known
-from ganapps.tasks.faces import Maker
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import Maker
 from ganapps.tasks.person import Hold, Person, numbers_among
 from ganapps.tasks.shared import Chosen, Psi, Seed
 from ganapps.tasks.styles import Styles, styled

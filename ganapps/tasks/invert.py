@@ -22,8 +22,8 @@ from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
 from ganapps.settings import Picture, Setting
 from ganapps.tasks import careful, planes, upright
-from ganapps.tasks.faces import Maker
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import Maker
 from ganapps.tasks.shared import FORMATS
 from ganapps.tasks.styles import packed, rounded, styled
 from ganapps.tasks.task import Task

@@ -19,9 +19,9 @@ from ganapps.report import Made, Step
 from ganapps.settings import Picture, check, settings_of
 from ganapps.tasks import careful, learn_data, learn_picture, learn_views
 from ganapps.tasks import learn_settings as may
-from ganapps.tasks.faces import number
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.learn_lanes import Lane, idle_sentence, lane
+from ganapps.tasks.maker import number
 from ganapps.tasks.shared import Seed
 from ganapps.tasks.task import Task
 

@@ -15,8 +15,8 @@ from ganapps.report import Made, Step
 from ganapps.settings import Setting
 from ganapps.tasks.between import RATE, evenness
 from ganapps.tasks.breed import Family, People, checked
-from ganapps.tasks.faces import Maker
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import Maker
 from ganapps.tasks.shared import Frames, Psi
 from ganapps.tasks.styles import styled
 from ganapps.tasks.task import Task

@@ -14,8 +14,8 @@ from ganapps.settings import Setting
 from ganapps.tasks import readings
 from ganapps.tasks.directions import Directions
 from ganapps.tasks.edit import FARTHEST, Course, held_by
-from ganapps.tasks.faces import Maker, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import Maker, number
 from ganapps.tasks.shared import Chosen, Seed
 from ganapps.tasks.styles import begun, packed
 

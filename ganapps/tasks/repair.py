@@ -17,11 +17,11 @@ from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
 from ganapps.settings import Mask, Picture, Setting
 from ganapps.tasks import finish, hidden, planes
-from ganapps.tasks.faces import number
 from ganapps.tasks.fill_tiles import Filling
 from ganapps.tasks.fit_face import FaceFit
 from ganapps.tasks.fit_prior import PriorFit
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import number
 from ganapps.tasks.shared import FORMATS, KeepPlace, Seed
 from ganapps.tasks.task import Task
 

@@ -17,8 +17,8 @@ from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting
 from ganapps.tasks import sentences
-from ganapps.tasks.faces import Maker, number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import Maker, number
 from ganapps.tasks.sentences import Understood
 from ganapps.tasks.shared import Psi, Seed
 from ganapps.tasks.task import Task

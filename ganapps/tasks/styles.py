@@ -14,7 +14,7 @@ from torch import Tensor
 from ganapps.errors import UserError
 from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.settings import Setting
-from ganapps.tasks.faces import Maker, number
+from ganapps.tasks.maker import Maker, number
 from ganapps.tasks.shared import Seed
 
 LONGEST = 32_000  # characters of a face as text; 18 layers of 512 numbers take 24,600

@@ -19,7 +19,7 @@ from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting
 from ganapps.tasks import careful, sampling
-from ganapps.tasks.faces import numbers_of
+from ganapps.tasks.maker import numbers_of
 from ganapps.tasks.shared import Count, Eta, Guidance, Prompt, Sampler, Seed, Steps
 from ganapps.tasks.task import Task
 

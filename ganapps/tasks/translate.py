@@ -20,9 +20,9 @@ from ganapps.report import Made, Step
 from ganapps.settings import Picture, Setting
 from ganapps.tasks import careful, finish, hidden, resample
 from ganapps.tasks.careful import Careful, MemoryFull
-from ganapps.tasks.faces import number
 from ganapps.tasks.instructed import Editing
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import number
 from ganapps.tasks.planes import has_alpha
 from ganapps.tasks.shared import (
     EDITOR,

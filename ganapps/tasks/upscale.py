@@ -15,8 +15,8 @@ from ganapps.report import Made, Part, Step
 from ganapps.settings import Picture, Setting
 from ganapps.tasks import figures, finish, hidden, planes, resample, tiles, wrapping
 from ganapps.tasks.denoised_tiles import DenoisedTiles
-from ganapps.tasks.faces import number
 from ganapps.tasks.labels import Labels
+from ganapps.tasks.maker import number
 from ganapps.tasks.shared import (
     FORMATS,
     KeepAlpha,
