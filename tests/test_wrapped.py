@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import test_colour
 import test_networks_biggan
 import test_networks_progan
 import test_networks_stylegan1
@@ -104,6 +105,7 @@ FILES: dict[str, tuple[str, Build]] = {
     "denoiser": ("denoiser", shipped("denoiser-ours")),
     "gfpgan": ("face_restorer", lambda: (spandrel_files.tensors("GFPGAN"), {})),
     "lama": ("lama", lama),
+    "ddcolor": ("ddcolor", lambda: (test_colour.published(test_colour.SMALL), {})),
     "migan": module("migan", small_migan),
     "lab": module("lab", lambda: LabGenerator(8, (16, 8), 3)),
     "diffusion": ("diffusion", parts(small_diffusion.folder)),
