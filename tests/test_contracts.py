@@ -13,6 +13,7 @@ from test_wrapped import FILES
 from ganapps import networks
 from ganapps.networks import contracts
 from ganapps.networks.contracts import (
+    Colouriser,
     DamageFinder,
     Denoiser,
     FaceGenerator,
@@ -35,7 +36,7 @@ KINDS: dict[str, tuple[type[Network], ...]] = {
     "faces": (FaceGenerator,),
     "translate": (Translator,),
     "upscale": (Upscaler,),
-    "repair": (Inpainter, PicturePrior, DamageFinder, FaceRestorer, Upscaler),
+    "repair": (Inpainter, PicturePrior, DamageFinder, FaceRestorer, Colouriser, Upscaler),
     "diffusion": (Denoiser, TextDenoiser, NoisyUpscaler),
 }
 # Rooms that meet networks as whatever they say they are, or know only the names of rows.

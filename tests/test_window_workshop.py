@@ -221,8 +221,12 @@ def test_an_upload_is_turned_and_found_and_goes_into_edit(workshop: Page, tmp_pa
 def test_faces_are_exported_with_their_labels(workshop: Page) -> None:
     section(workshop, "Export")
     count = workshop.locator("#faces-export-count input")
-    count.fill("3")
-    count.press("Tab")
+    for _ in range(20):  # a section that has just opened may take back what is typed
+        count.fill("3")
+        count.press("Tab")
+        workshop.wait_for_timeout(1_000)
+        if count.input_value() == "3":
+            break
     workshop.locator("#faces-export-go").click()
     link = workshop.locator("#faces-export-file a")
     expect(link).to_be_visible(timeout=LONG)
