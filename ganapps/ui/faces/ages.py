@@ -31,18 +31,8 @@ class Ages(Section):
             self.go = gr.Button(t("From 18 to 75"), elem_id="faces-ages-go")
             self.front = gr.Button(t("To the front"), elem_id="faces-ages-front")
         self.make_line()
-        self.strip = gr.Gallery(
-            label=t("The same person: click one to go on with it"),
-            columns=7,
-            object_fit="cover",
-            height="auto",
-            format="png",
-            buttons=[],
-            allow_preview=False,
-            interactive=False,
-            elem_id="faces-ages-strip",
-            elem_classes=["wall", "strip", "later"],
-        )
+        words = t("The same person: click one to go on with it")
+        self.strip = self.made_strip(words, 7, "strip")
         with gr.Row(elem_classes="bench"):
             self.file = gr.HTML("", elem_id="faces-ages-file")
             self.take = gr.Button(t("Edit this face"), size="sm", elem_id="faces-ages-take")

@@ -40,18 +40,8 @@ class Breed(Section):
             self.crossing = made(declared["crossing"], "faces-breed")
         self.go = gr.Button(t("Make children"), variant="secondary", elem_id="faces-breed-go")
         self.make_line()
-        self.litter = gr.Gallery(
-            label=t("Children: click one to go on with it"),
-            columns=LITTER,
-            object_fit="cover",
-            height="auto",
-            format="png",
-            buttons=[],
-            allow_preview=False,
-            interactive=False,
-            elem_id="faces-breed-litter",
-            elem_classes=["wall", "strip", "later"],
-        )
+        words = t("Children: click one to go on with it")
+        self.litter = self.made_strip(words, LITTER, "litter")
         with gr.Row(elem_classes="bench"):
             self.file = gr.HTML("", elem_id="faces-breed-file")
             self.take = gr.Button(t("Edit this face"), size="sm", elem_id="faces-breed-take")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.i18n import I18nData
 
 from ganapps.engine import Result
 from ganapps.recipe import Recipe
@@ -38,6 +39,21 @@ class Section:
     def make_line(self) -> None:
         """Where it says what happens."""
         self.line = gr.HTML(NEUTRAL, elem_id=f"faces-{self.name}-line")
+
+    def made_strip(self, words: I18nData, columns: int, name: str) -> gr.Gallery:
+        """A row of faces of which a click takes one; `name` ends its id."""
+        return gr.Gallery(
+            label=words,
+            columns=columns,
+            object_fit="cover",
+            height="auto",
+            format="png",
+            buttons=[],
+            allow_preview=False,
+            interactive=False,
+            elem_id=f"faces-{self.name}-{name}",
+            elem_classes=["wall", "strip", "later"],
+        )
 
     @property
     def given(self) -> set:

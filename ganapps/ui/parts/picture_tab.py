@@ -5,7 +5,7 @@ every model at once, many pictures.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,7 +31,7 @@ from ganapps.ui.parts.before_after import (
 from ganapps.ui.parts.dials import DIALS, Dials
 from ganapps.ui.parts.many import Many
 from ganapps.ui.parts.model_tab import ModelTab
-from ganapps.ui.parts.sheet import Sheet, every_model
+from ganapps.ui.parts.sheet import Sheet, Trial, every_model
 from ganapps.ui.parts.stage import Stage
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
@@ -316,23 +316,41 @@ class PictureTab(ModelTab):
 
     def every_model(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The contact sheet of this picture."""
-        lang, upload = common.language(request), values[self.picture]
+        lang = common.language(request)
+
+        def asked(upload: str, folder: Path) -> tuple[str, Iterable[Trial], str]:
+            picture, plain = self.trial(upload, values, folder)
+            trials = every_model(
+                self.engine,
+                self.name,
+                lambda row: self.trial_settings(values, row),
+                self.weights.path(values),
+                lang,
+            )
+            return picture, trials, plain and say(lang, plain)
+
+        yield from self.tried_on(self.sheet, asked, values, lang)
+
+    def tried_on(
+        self,
+        sheet: Sheet,
+        asked: Callable[[str, Path], tuple[str, Iterable[Trial], str]],
+        values: Mapping,
+        lang: str,
+    ) -> Iterator[dict]:
+        """A sheet, cell by cell. Of the upload, and with a folder for what it makes of it, `asked`
+        tells the picture to try on, the trials, and what stands under it as no model made it.
+        """
+        upload = values[self.picture]
         if not upload:
             yield self._no_picture(lang)
             return
         yield self.busy(True)
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             try:
-                picture, plain = self.trial(upload, values, Path(folder))
-                trials = every_model(
-                    self.engine,
-                    self.name,
-                    lambda row: self.trial_settings(values, row),
-                    self.weights.path(values),
-                    lang,
-                )
-                below, traces = plain and say(lang, plain), values[self.area.traces]
-                yield from self.sheet.filled(picture, trials, below, self.line, traces, lang)
+                picture, trials, plain = asked(upload, Path(folder))
+                traces = values[self.area.traces]
+                yield from sheet.filled(picture, trials, plain, self.line, traces, lang)
             except UserError as e:
                 yield {self.line: common.refusal(e, lang)}
         yield self.busy(False)

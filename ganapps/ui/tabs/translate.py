@@ -4,8 +4,7 @@ twin can take it back.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -157,32 +156,25 @@ class TranslateTab(PictureTab):
 
     def every_style(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Each style of the model on the picture, made small."""
-        lang, upload = common.language(request), values[self.picture]
-        if not upload:
-            yield self._no_picture(lang)
-            return
-        yield self.busy(True)
-        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
-            try:
-                recipe = self.whole(values)
-                small = on_files.shrunk(upload, SMALL, Path(folder))
-                trials = [
-                    Trial(
-                        str(style),
-                        say(lang, "style {number}", number=style),
-                        "",
-                        recipe.with_settings(labels={str(style): 1.0}, brush=None),
-                        self.weights.path(values),
-                        timed=False,
-                    )
-                    for style in range(STYLES)
-                ]
-                yield from self.styles.filled(
-                    small, trials, "", self.line, values[self.area.traces], lang
+        lang = common.language(request)
+
+        def asked(upload: str, folder: Path) -> tuple[str, Iterable[Trial], str]:
+            recipe = self.whole(values)
+            trials = [
+                Trial(
+                    str(style),
+                    say(lang, "style {number}", number=style),
+                    "",
+                    recipe.with_settings(labels={str(style): 1.0}, brush=None),
+                    self.weights.path(values),
+                    timed=False,
                 )
-            except UserError as e:
-                yield {self.line: common.refusal(e, lang)}
-        yield self.busy(False)
+                for style in range(STYLES)
+            ]
+            small, _ = self.trial(upload, values, folder)
+            return small, trials, ""
+
+        yield from self.tried_on(self.styles, asked, values, lang)
 
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its way back, its styles, its attributes, its words."""
