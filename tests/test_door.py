@@ -22,6 +22,7 @@ from ganapps.models.hub import Progress
 from ganapps.pictures import images, inside
 from ganapps.recipe import Recipe
 from ganapps.tasks import maker
+from tests.apart import apart
 from tests.small_generator import Plain, Small, SmallRuntime, pixels, said, small_engine
 
 HEADS = Recipe("faces", "heads-64", {"seed": 7, "count": 3})
@@ -203,6 +204,7 @@ def test_two_runs_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert len(order) == 32 and sum(a != b for a, b in itertools.pairwise(order)) >= 8, order
 
 
+@apart
 def test_sixteen_pictures_do_not_need_sixteen_times_the_memory_of_one(tmp_path: Path) -> None:
     engine = small_engine(Small(resolution=256, touch=30_000_000), tmp_path)  # 120 MB a picture
     one = last(engine.run(SMALL.with_settings(count=1))).report.peak_memory

@@ -16,6 +16,7 @@ from ganapps.measure import prices
 from ganapps.measure.meter import Meter
 from ganapps.measure.prices import Ledger, folder
 from ganapps.report import Report
+from tests.apart import apart
 
 
 @pytest.mark.parametrize(
@@ -79,6 +80,7 @@ def test_the_stopwatch_runs_only_inside_the_block() -> None:
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="only Linux says what a process held at most"
 )
+@apart
 def test_the_gauge_sees_what_is_held_only_for_a_moment() -> None:
     meter = Meter("cpu")
     with meter:
