@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlparse
@@ -168,12 +170,20 @@ def _installed() -> str | None:
 
 
 @pytest.fixture(scope="session")
-def url(engine: Engine) -> Iterator[str]:
-    """The address of the real window."""
+def windows(engine: Engine) -> Iterator[Callable[[tuple[str, ...] | None], str]]:
+    """The address of the real window with these tabs, or with all; each is served once."""
     from tests.window import served
 
-    with served(engine) as address:
-        yield address
+    with ExitStack() as opened:
+        yield cache(lambda tabs: opened.enter_context(served(engine, tabs)))
+
+
+@pytest.fixture
+def url(request: pytest.FixtureRequest, windows: Callable) -> str:
+    """The address of the real window: of all tabs, or of those that the file of the test names in
+    `TABS`, whose page opens in half the time.
+    """
+    return windows(getattr(request.module, "TABS", None))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from ganapps.workers import runs
 from ganapps.workers.runs import Runs
 from tests.window import LEFT_BEHIND, brought, open_tab
 
+TABS = ("faces", "upscale")
 A, B = "a" * 32, "b" * 32  # keys of two pages
 
 

@@ -22,7 +22,7 @@ from tests.window import choose, open_tab, served
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The window over the shipped rows and these."""
     folder = tmp_path_factory.mktemp("own")
-    with small_stable.engine(folder) as own, served(own) as address:
+    with small_stable.engine(folder) as own, served(own, ("upscale", "translate")) as address:
         yield address
 
 

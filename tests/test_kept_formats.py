@@ -26,6 +26,7 @@ from ganapps.report import Kept
 from tests import api
 from tests.window import unfold
 
+TABS = ("faces",)
 RECIPE = Recipe("faces", "heads-64", {"seed": 7})
 PHOTO = np.ascontiguousarray(data.astronaut()[:120, 150:300])
 

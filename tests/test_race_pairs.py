@@ -32,7 +32,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def url(own: Engine) -> Iterator[str]:
-    with served(own) as address:
+    with served(own, ("compare",)) as address:
         yield address
 
 

@@ -21,6 +21,7 @@ from ganapps.ui.parts.boxes import FileBox, FileButton, PictureBox
 from ganapps.ui.parts.lanes import LARGE
 from tests.window import open_tab
 
+TABS = ("upscale", "translate")
 MOST = 2_000_000  # pixels
 SIZES = [(1600, 24000), (5000, 4000), (1600, 1500), (30000, 3)]  # width, height
 UI = Path(__file__).parent.parent / "ganapps" / "ui"

@@ -20,6 +20,7 @@ from ganapps.ui.tabs.faces import PICKED
 from tests.test_runtime import dcgan
 from tests.window import go, unfold
 
+TABS = ("faces",)
 WALL = "#faces-wall .thumbnail-item"
 LINE = "#faces-line"
 

@@ -62,7 +62,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANAPPS_WEIGHTS", str(folder))
-        with served(engine.start("cpu", own_catalog=str(folder / "rows.toml"))) as address:
+        own = engine.start("cpu", own_catalog=str(folder / "rows.toml"))
+        with served(own, ("faces", "upscale", "translate")) as address:
             yield address
 
 

@@ -16,6 +16,7 @@ from ganapps.pictures import masks
 from ganapps.pictures.inside import from_picture
 from tests.window import open_tab, unfold
 
+TABS = ("repair", "restore")
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 CANVAS = "#repair-painter canvas"
 FIELD = "#repair-mask textarea, #repair-mask input"

@@ -17,6 +17,8 @@ from ganapps.pictures import masks
 from ganapps.pictures.inside import from_picture
 from tests.window import choose, open_tab, unfold
 
+TABS = ("restore",)
+
 
 def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) -> None:
     grey = Image.fromarray(data.astronaut()).convert("L").resize((256, 256))

@@ -17,6 +17,7 @@ from ganapps.pictures.inside import from_picture, png_info
 from ganapps.recipe import Recipe
 from tests.window import choose, open_tab, run
 
+TABS = ("translate",)
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 LINE = "#translate-line"
 

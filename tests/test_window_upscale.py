@@ -21,6 +21,7 @@ from ganapps.pictures.inside import from_picture
 from tests import upscaler_files as files
 from tests.window import brought, open_tab, unfold
 
+TABS = ("upscale",)
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
 LINE = "#upscale-line"
 

@@ -16,6 +16,7 @@ from skimage import data
 from ganapps.pictures.inside import from_picture
 from tests.window import unfold
 
+TABS = ("faces", "upscale")
 LONG = 90_000  # milliseconds, on a busy machine
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib.util
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ganapps.ui import api, doors
 from ganapps.ui.doors import incoming, turns
 from ganapps.ui.parts import choices, coming_back, common, sending
 from ganapps.ui.parts.model_tab import ModelTab
+from ganapps.ui.parts.tab import Tab
 from ganapps.ui.tabs.table import TABS
 from ganapps.ui.theme import theme
 from ganapps.ui.words import escaped, say, t, translations
@@ -34,19 +35,23 @@ SCRIPTS = (
 )  # a function each, called when the page opens
 
 
-def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
-    """The whole window over an engine. `time_limit`: seconds that a run may take; None: any."""
+def build(
+    engine: Engine, time_limit: float | None = None, tabs: Sequence[type[Tab]] = TABS
+) -> gr.Blocks:
+    """The window over an engine. `time_limit`: seconds that a run may take; None: any. `tabs`: what
+    it shows, in that order.
+    """
     gr.set_static_paths([HERE / "examples"])
     with incoming.Window(
         title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)
     ) as window:
         head = gr.HTML(_head(engine, "en", None))
-        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as tabs:
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as row:
             there = []
-            for kind in TABS:
+            for kind in tabs:
                 with gr.Tab(t(kind.title), id=kind.name):
-                    there.append(kind(engine, sending.receivers(TABS, kind)))
-        sending.connect(tabs, there)
+                    there.append(kind(engine, sending.receivers(tabs, kind)))
+        sending.connect(row, there)
 
         def header(request: gr.Request) -> str:
             return _head(engine, common.language(request), engine.models.hub_answers())
@@ -56,7 +61,7 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
                 tab.left(request.session_hash)
 
         def opened(request: gr.Request) -> dict:
-            return sending.opened(TABS, request)
+            return sending.opened(tabs, request)
 
         window.unload(left)
         window.load(header, None, head, **common.QUIET)
@@ -65,7 +70,7 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
         def worded(request: gr.Request) -> dict:
             return choices.said(boxes, common.language(request))
 
-        window.load(opened, None, tabs, **common.QUIET)
+        window.load(opened, None, row, **common.QUIET)
         window.load(worded, None, boxes, **common.QUIET)
         for tab in there:
             if isinstance(tab, ModelTab):
@@ -75,7 +80,7 @@ def build(engine: Engine, time_limit: float | None = None) -> gr.Blocks:
                 window.load(tab.drawn, None, tab.drawing_outputs, **common.BUSY)
         api.publish(engine)
         registry = Runs()
-        key = coming_back.ComingBack(window, tabs, registry).key
+        key = coming_back.ComingBack(window, row, registry).key
         _statuses_on(window, key)
     at_start = [prepare for tab in there for prepare in tab.at_start]
     return turns.take_turns(window, registry, time_limit, at_start)
