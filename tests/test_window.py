@@ -146,8 +146,9 @@ def test_what_a_browser_keeps_it_alone_keeps_and_clears(faces: Page) -> None:
 
 def test_a_slider_acts_while_it_moves_where_that_is_quick(faces: Page, engine) -> None:
     recipe = Recipe("faces", "heads-128", {"count": 12})
-    engine.ledger.add(engine._key(recipe), 0.1, 12, None)
-    engine.ledger.add(engine._key(recipe), 0.01, 12, None)
+    # whatever the first wall took on a busy machine
+    while (engine.ledger.get(engine._key(recipe), 12)[0] or 1) > 0.1:
+        engine.ledger.add(engine._key(recipe), 0.01, 12, None)
     before = faces.locator(f"{WALL} img").first.get_attribute("src")
     names = faces.locator("#faces-wall .caption-label").all_inner_texts()
     faces.get_by_label("range slider for Variety (psi)").fill("0.2")
