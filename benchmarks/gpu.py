@@ -1,74 +1,115 @@
 """Is every task right on this GPU, and what does it cost? A table, with the card's name.
 
-    python benchmarks/gpu.py [--device cuda] [--small]
+    python benchmarks/gpu.py [--device cuda] [--small] [--seconds 170]
 
 Under three minutes on an H100, start and imports included; nothing is fetched. Every model that is
-here makes on the GPU what it makes on the processor: in float32 without TF32 within one level on
-average, in the precision that "auto" takes within two. Then Stop, two visitors at once, a cap on
-the memory, a race, and the seconds of a run: those charged, those a visitor waits, those of bare
-calls of the network. "of peak" is the share of what a large product of matrices reaches here in
-the same precision. `--device cpu --small` tries the program itself. Exit status 1: something is
-wrong.
+here, and every task, makes on the GPU what it makes on the processor: in float32 without TF32
+within one level on average, in the precision that "auto" takes within two. Then Stop, two visitors
+at once, a cap on the memory, a race, and seconds (benchmarks/gpu_speed.py): those charged, those a
+visitor waits, those of bare calls of the network, and the share of what a large product of matrices
+reaches here in the same precision. A line that fails says so, and the next one is tried; what is
+not begun when `--seconds` are over is named. `--device cpu --small` tries the program itself. Exit
+status 1: something is wrong or was not tried.
 """
 
 from __future__ import annotations
 
+import time
+
+BEGAN = time.perf_counter()
+
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-os.environ["GANAPPS_CACHE"] = tempfile.mkdtemp()  # its prices are nobody's
 
 import numpy as np
 import torch
 from PIL import Image
 
 from ganapps import engine as door
-from ganapps.device import PRECISIONS
 from ganapps.engine import Engine, Result
-from ganapps.models import hub
+from ganapps.errors import UserError
+from ganapps.models.catalog import NEW
 from ganapps.race import Race, race
 from ganapps.recipe import Recipe
 from ganapps.tasks.table import TASKS
+from ganapps.workers import signals
 
+Line = tuple[str, Callable[[], tuple[str, bool]]]  # what it is of; what is found, and is it right?
+
+FEW = 4  # steps, where a model has some
+# by task: so that a run of each model is short
 SHORT: dict[str, dict[str, Any]] = {
     "faces": {"count": 3},
-    "denoise": {"steps": 4},
-    "text": {"steps": 4},
+    "denoise": {"steps": FEW},
+    "repair": {"box": [4, 4, 12, 12]},
 }
+FAMILY = {"ada": {"seed": 1}, "ben": {"seed": 2}}
+FIVE = [[12, 18], [28, 18], [20, 26], [14, 32], [26, 32]]
 MORE = [  # of one model each, beside what every model does
     Recipe("faces", "heads-64", {"count": 2, "noise": "random"}),
     Recipe("strip", "heads-64", {"count": 3}),
     Recipe("loop", "heads-64", {"count": 3, "frames": 3}),
     Recipe("walk", "heads-64", {"frames": 3}),
     Recipe("edit", "heads-64", {"edits": {"pca-1": 1.0}}),
+    Recipe("ages", "heads-64", {"count": 2}),
+    Recipe("frontal", "heads-64"),
+    Recipe("drag", "heads-64", {"points": [[20, 20, 24, 24]], "steps": 2}),
+    Recipe("breed", "heads-64", {"family": FAMILY, "parents": ["ada", "ben"], "count": 2}),
+    Recipe("morph", "heads-64", {"family": FAMILY, "begin": "ada", "end": "ben", "frames": 3}),
+    Recipe("say", "heads-64", {"sentence": "an old woman with glasses"}),
+    Recipe("export", "heads-64", {"count": 2}),
+    Recipe("invert", "heads-64", {"steps": 10, "points": FIVE}),
     Recipe("drift", "heads-ddpm-64", {"frames": 3, "steps": 2}),
+    Recipe("restore", "filler-ours"),
 ]
 LIMITS = {"float32": 1.0, "auto": 2.0}  # mean levels of 255 that a picture may lie apart
-PRODUCT = 8192  # rows of the matrices whose product says what the card can do
+CAP = 0.03  # of the card's memory
+SLOWEST_STOP = 1.0  # seconds
 
 
 class Table:
-    """The lines so far, and whether all is right."""
+    """The lines so far: what is wrong, and what was not tried because the time is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, until: float) -> None:
+        self.until = until
         self.wrong: list[str] = []
+        self.untried: list[str] = []
+        print("| what | found | s | |\n|---|---|---|---|", flush=True)
 
-    def row(self, what: str, found: str, right: bool = True) -> None:
-        """One line, at once: whoever waits sees it."""
+    def tried(self, what: str, work: Callable[[], tuple[str, bool]]) -> None:
+        """One line, at once: whoever waits sees it. What raises is wrong, and no more than that."""
+        began = time.perf_counter()
+        if began > self.until:
+            self.untried.append(what)
+            return
+        try:
+            found, right = work()
+        except Exception as error:
+            found, right = f"{type(error).__name__}: {error}".replace("\n", " ")[:300], False
+            traceback.print_exc()
         if not right:
             self.wrong.append(what)
-        print(f"| {what} | {found} | {'' if right else 'WRONG'} |", flush=True)
+        seconds = time.perf_counter() - began
+        print(f"| {what} | {found} | {seconds:.1f} | {'' if right else 'WRONG'} |", flush=True)
+
+    def end(self) -> int:
+        """What is left to say, and the exit status."""
+        print(f"\nWrong: {', '.join(self.wrong) or 'nothing'}.")
+        if self.untried:
+            print(f"Not tried, for the time was over: {', '.join(self.untried)}.")
+        print(f"{time.perf_counter() - BEGAN:.0f} s, imports included.", flush=True)
+        return int(bool(self.wrong or self.untried))
 
 
 def picture(folder: Path, width: int, height: int) -> str:
@@ -101,44 +142,62 @@ def everything(gpu: Engine) -> list[Recipe]:
     """A short recipe for every model that is here, and for the tasks beside."""
     recipes = []
     for row in gpu.runtime.catalog.values():
-        if gpu.models.here(row):
-            recipes.append(Recipe(row.task, row.id, SHORT.get(row.task, {})))
+        if row.task in TASKS and gpu.models.here(row):
+            fewer = {"steps": FEW} if row.defaults.get("steps", 0) > FEW else {}
+            recipes.append(Recipe(row.task, row.id, SHORT.get(row.task, {}) | fewer))
     return recipes + MORE
 
 
-def right(table: Table, gpu: Engine, cpu: Engine, folder: Path) -> None:
+def right(gpu: Engine, cpu: Engine, folder: Path) -> Iterator[Line]:
     """Does the GPU make what the processor makes?"""
     small = picture(folder, 48, 40)
-    for recipe in everything(gpu):
+
+    def beside(recipe: Recipe) -> tuple[str, bool]:
         pictures = [small] if TASKS[recipe.task].pictures else []
-        what = f"{recipe.task} {recipe.checkpoint}"
         expected = run(cpu, replace(recipe, precision="float32"), pictures)
+        said, good = [], True
         for precision, limit in LIMITS.items():
-            torch.backends.cudnn.allow_tf32 = precision == "auto"
-            try:
+            with torch.backends.cudnn.flags(allow_tf32=precision == "auto"):
                 results = run(gpu, replace(recipe, precision=precision), pictures)
-            except Exception as error:  # the table goes on, and says so
-                table.row(f"{what} {precision}", f"{type(error).__name__}: {error}", False)
-                continue
             mean, most = apart(results, expected)
+            good &= mean < limit
             used = results[-1].report.computed
-            table.row(
-                f"{what} {precision}", f"{mean:.3f} mean, {most:.0f} most; {used}", mean < limit
-            )
-    torch.backends.cudnn.allow_tf32 = True
+            said.append(f"{used}: {mean:.3f} mean, {most:.0f} most")
+        return "; ".join(said), good
+
+    for recipe in everything(gpu):
+        yield f"{recipe.task} {recipe.checkpoint}", lambda recipe=recipe: beside(recipe)
 
 
-def stop(table: Table, gpu: Engine) -> None:
+def learned(gpu: Engine) -> tuple[str, bool]:
+    """Does the Lab learn here? What it learns is no other device's to the bit."""
+    *_, last = run(gpu, Recipe("learn", NEW.id, {"steps": 100}), [])
+    return f"{last.done:.0f} of {last.total:.0f} steps", last.done == last.total
+
+
+def stop(gpu: Engine) -> tuple[str, bool]:
     """How long a run goes on after Stop."""
-    stream = gpu.run(Recipe("denoise", "heads-ddpm-64", {"steps": 900}))
-    next(stream)
+    own, ended = signals.Signals(), []
+
+    def visit() -> None:
+        signals.use(own)
+        try:
+            run(gpu, Recipe("denoise", "heads-ddpm-64", {"steps": 900}), [])
+        except signals.RunEnded:
+            ended.append(time.perf_counter())
+
+    thread = threading.Thread(target=visit)
+    thread.start()
+    time.sleep(1)  # it is in the middle of its steps
     began = time.perf_counter()
-    stream.close()
-    seconds = time.perf_counter() - began
-    table.row("Stop", f"{seconds:.2f} s", seconds < 1)
+    own.stop()
+    thread.join()
+    if not ended:
+        return "it was not stopped", False
+    return f"{ended[0] - began:.2f} s", ended[0] - began < SLOWEST_STOP
 
 
-def visitors(table: Table, gpu: Engine) -> None:
+def visitors(gpu: Engine) -> tuple[str, bool]:
     """Two at once, beside one after the other."""
     recipes = [Recipe("denoise", "heads-ddpm-64", {"steps": 20, "seed": n}) for n in (1, 2)]
     began = time.perf_counter()
@@ -157,108 +216,67 @@ def visitors(table: Table, gpu: Engine) -> None:
         thread.join()
     together = time.perf_counter() - began
     same = len(results) == 2 and all(apart(results[n], expected[n])[1] == 0 for n in (0, 1))
-    table.row("two visitors", f"{together:.2f} s together, {alone:.2f} s in turn", same)
+    return f"{together:.2f} s together, {alone:.2f} s in turn", same
 
 
-def capped(table: Table, gpu: Engine, folder: Path) -> None:
-    """An enlargement where only 3 % of the card's memory may be used."""
-    large = picture(folder, 1504, 1000)
+def capped(gpu: Engine, folder: Path, small: bool) -> tuple[str, bool]:
+    """An enlargement beside the same one where little of the card's memory may be used."""
+    large = picture(folder, 96, 64) if small else picture(folder, 1504, 1000)
+    recipe = Recipe("upscale", "realesrgan-x4plus", {"tile": 768, "inspect": False})
+    expected = run(gpu, recipe, [large])
     torch.cuda.empty_cache()
-    torch.cuda.set_per_process_memory_fraction(0.03)
+    torch.cuda.set_per_process_memory_fraction(CAP)
     try:
-        results = run(gpu, Recipe("upscale", "realesrgan-x4plus", {"tile": 768}), [large])
-        said = "; ".join(str(change) for change in results[-1].report.changes)
-        table.row("3 % of the memory", said or "nothing had to be changed")
-    except Exception as error:  # as above
-        table.row("3 % of the memory", f"{type(error).__name__}: {error}", False)
+        results = run(gpu, recipe, [large])
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
+    mean, most = apart(results, expected)
+    said = "; ".join(str(change) for change in results[-1].report.changes)
+    found = f"{said or 'nothing had to be changed'}; {mean:.3f} mean, {most:.0f} most"
+    return found, mean < LIMITS["float32"]
 
 
-def raced(table: Table, gpu: Engine) -> None:
+def raced(gpu: Engine) -> tuple[str, bool]:
     """A GAN against a diffusion model, both to their end."""
     sides = (Recipe("faces", "heads-64", {"count": 2}), Recipe("denoise", "heads-ddpm-64"))
     *_, last = race(gpu, Race(sides))
     seconds = ", ".join(f"{spent:.3f} s" for spent in last.seconds)
-    table.row("a race", seconds, min(last.pictures) > 0)
+    return seconds, min(last.pictures) > 0
 
 
-def peak(device: str, precision: str, size: int) -> float:
-    """Operations a second that a product of two large matrices reaches."""
-    x = torch.randn(size, size, device=device, dtype=PRECISIONS[precision])
-    seconds = bare(device, lambda: x @ x)
-    return 2 * size**3 / seconds
+def lines(gpu: Engine, cpu: Engine, folder: Path, small: bool) -> Iterator[Line]:
+    """All of the table, in its order: first whether it is right, then what it costs."""
+    import gpu_speed  # beside this file
+
+    yield from right(gpu, cpu, folder)
+    yield "learn new", lambda: learned(gpu)
+    yield "Stop", lambda: stop(gpu)
+    yield "two visitors", lambda: visitors(gpu)
+    if gpu.runtime.device.name.startswith("cuda"):
+        yield f"{CAP:.0%} of the memory", lambda: capped(gpu, folder, small)
+    yield "a race", lambda: raced(gpu)
+    yield from gpu_speed.lines(gpu, folder, small, lambda side: picture(folder, side, side))
 
 
-def bare(device: str, call: Callable[[], object], times: int = 5) -> float:
-    """Seconds of a call, the median of some, the device idle before and after."""
-
-    def finish() -> None:
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
-
-    taken = []
-    for number in range(times + 2):
-        finish()
-        began = time.perf_counter()
-        call()
-        finish()
-        if number >= 2:  # the first ones choose kernels
-            taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
-
-
-def speed(table: Table, gpu: Engine, folder: Path, small: bool) -> None:
-    """Seconds charged, waited, and of bare calls."""
-    side = 96 if small else 1024
-    device = gpu.runtime.device.name
-    photo = picture(folder, side, side)
-    for model in ("spanx4",) if small else ("spanx4", "realesrgan-x4plus"):
-        row = gpu.models.row(model)
-        found = hub.here(row) if row else None
-        assert row is not None and found is not None, "these ship"
-        network = gpu.runtime.network(row, found).network
-        x = torch.rand(1, 3, side, side, device=device)
-        for asked in ("float32", "auto"):
-            recipe = Recipe("upscale", model, {"inspect": False}, asked)
-            run(gpu, recipe, [photo])
-            began = time.perf_counter()
-            report = run(gpu, recipe, [photo])[-1].report
-            waited = time.perf_counter() - began
-            flops = list(gpu.run(recipe, [photo], rehearsal="flops"))[-1].report.flops or 0
-            computing = gpu.runtime.device.with_precision(report.precision).computing
-            with computing():
-                call = bare(device, lambda network=network, x=x: network(x))
-            most = peak(device, report.precision, 512 if small else PRODUCT)
-            share = flops / report.seconds / most
-            found_here = f"{1e3 * report.seconds:.0f} ms charged, {1e3 * waited:.0f} ms waited, "
-            found_here += f"{1e3 * call:.0f} ms bare in one piece, {share:.0%} of peak"
-            table.row(f"{model} {side} px {report.precision}", found_here)
-
-
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--small", action="store_true", help="small pictures, to try the program")
+    parser.add_argument("--seconds", type=float, default=170, help="nothing is begun after these")
     options = parser.parse_args()
-    began = time.perf_counter()
-    gpu, cpu = (door.start(name, offline=True) for name in (options.device, "cpu"))
-    table = Table()
+    os.environ["GANAPPS_CACHE"] = tempfile.mkdtemp()  # its prices are nobody's
+    try:
+        gpu, cpu = (door.start(name, offline=True) for name in (options.device, "cpu"))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
     print(f"{gpu.device_title}, torch {torch.__version__}\n")
-    print("| what | found | |\n|---|---|---|")
+    table = Table(BEGAN + options.seconds)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        right(table, gpu, cpu, folder)
-        stop(table, gpu)
-        visitors(table, gpu)
-        if options.device.startswith("cuda"):
-            capped(table, gpu, folder)
-        raced(table, gpu)
-        speed(table, gpu, folder, options.small)
-    wrong = ", ".join(table.wrong) or "nothing"
-    print(f"\nWrong: {wrong}. {time.perf_counter() - began:.0f} s.")
-    sys.exit(bool(table.wrong))
+        for what, work in lines(gpu, cpu, Path(name), options.small):
+            table.tried(what, work)
+    return table.end()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

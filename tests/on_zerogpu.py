@@ -10,9 +10,13 @@ import os
 import sys
 import tempfile
 import threading
+import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
 
 asked: list[int] = []  # seconds of a GPU, each time
 over_quota = threading.Event()
@@ -120,6 +124,8 @@ def main() -> None:
         yield from ()
         os._exit(9)
 
+    told["race"] = raced(own)
+    told["together"] = together(own)
     anew.set()
     for name, steps in (("bug", broken), ("abort", killed)):
         Here.steps = steps  # type: ignore[method-assign]  # the process that is forked has it
@@ -127,9 +133,104 @@ def main() -> None:
     before = asked[-1]
     refused(count=2)
     told["after an abort"] = [before, asked[-1]]
+    told["race aborted"] = refused_race(own)
     over_quota.set()
     told["quota"] = refused(count=1)
+    told["race over quota"] = refused_race(own)
     json.dump(told, sys.stdout)
+
+
+def raced(own: Any) -> dict[str, Any]:
+    """A whole race; one that a person stops; one of which a person stops a side."""
+    from ganapps.race import Race, race
+    from ganapps.recipe import Recipe
+    from ganapps.workers import signals
+
+    before = len(asked)
+    gan = Recipe("faces", "heads-64", {"seed": 3, "count": 2})
+    denoiser = Recipe("denoise", "heads-ddpm-64", {"steps": 3})
+    with signals.stopped_at_the_end():
+        laps = [lap for lap in race(own, Race((gan, denoiser))) if not lap.result.waiting]
+    made = [
+        [kept.picture for lap in laps if lap.side == side for kept in lap.result.made]
+        for side in (0, 1)
+    ]
+    told = {
+        "pixels": [[list(picture.tobytes()[:300]) for picture in side] for side in made],
+        "asked": asked[before:],
+    }
+    unfair = Race((gan, Recipe("denoise", "heads-ddpm-64", {"steps": 900})))
+    with signals.stopped_at_the_end():
+        laps = race(own, unfair)
+        next(lap for lap in laps if lap.side == 1 and not lap.result.waiting)
+        signals.current().stop()
+        began = time.monotonic()
+        try:
+            list(laps)
+        except signals.RunEnded as error:
+            told["stopped"] = [str(error), time.monotonic() - began]
+    stopped: set[int] = set()
+    with signals.stopped_at_the_end():
+        for lap in race(own, unfair, (), stopped):
+            if not lap.result.waiting:
+                stopped.add(1)
+    told["without a side"] = list(lap.pictures)
+    told["calls"] = len(asked) - before
+    return told
+
+
+def together(own: Any) -> dict[str, Any]:
+    """Four jobs of one party: one is refused, one is a bug, one is left, one enlarges a picture."""
+    from ganapps.errors import UserError
+    from ganapps.models import hub
+    from ganapps.pictures.uploads import Upload
+    from ganapps.recipe import Recipe
+    from ganapps.workers import Job
+
+    def job(task: str, model: str, **settings: Any) -> Job:
+        checked, row = own.checked(Recipe(task, model))
+        found = hub.here(row)
+        assert found is not None, "these models ship"
+        return Job(checked.with_settings(**settings), row, found, party="us")
+
+    picture = Upload(np.zeros((96, 64, 3), np.uint8), (64, 96), "0")
+    large = replace(job("upscale", "spanx4", tile=48, inspect=False), uploads=(picture,))
+    before, told = len(asked), {}
+    with own.worker.together("us", ["a", "b"], 1.0):
+        enlarging = own.worker.steps(large)
+        steps = [next(enlarging)[0]]
+        left = own.worker.steps(job("denoise", "heads-ddpm-64", steps=900))
+        next(left)
+        left.close()
+        for name, settings in (("refused", {"labels": {"nose": 1}}), ("bug", {"count": "two"})):
+            try:
+                list(own.worker.steps(job("faces", "heads-64", **settings)))
+            except (UserError, RuntimeError) as error:
+                told[name] = f"{type(error).__name__}: {error}"
+        steps += [step for step, _ in enlarging]
+    told["rows"] = [len(step.part.rows) for step in steps if step.part]
+    told["calls"] = len(asked) - before
+    return told
+
+
+def refused_race(own: Any) -> list[Any]:
+    """What a race is told that gets no GPU, or not for long; and what was asked for."""
+    from ganapps.errors import UserError
+    from ganapps.models import hub
+    from ganapps.recipe import Recipe
+    from ganapps.workers import Job
+
+    checked, row = own.checked(Recipe("faces", "heads-64", {"count": 2}))
+    found = hub.here(row)
+    assert found is not None, "this model ships"
+    before, said = len(asked), []
+    with own.worker.together("both", ["a", "b"], 1.0):
+        for _ in range(2):
+            try:
+                list(own.worker.steps(Job(checked, row, found, party="both")))
+            except UserError as error:
+                said.append(str(error))
+    return [said, asked[before:]]
 
 
 if __name__ == "__main__":

@@ -127,15 +127,15 @@ def test_what_was_there_before_stays_as_it_was(room: int, tmp_path: Path, fills:
 def test_of_several_pictures_all_are_kept_or_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain = images.keep
+    plain = images.save_png
 
-    def second_fails(made: Kept, folder: Path, index: int, *more: object) -> Path:
-        if index == 1:
+    def second_fails(picture: Image.Image, path: Path, recipe: Recipe) -> Path:
+        if "seed-2" in path.name:
             with images.room():
                 raise OSError(errno.EDQUOT, "quota")
-        return plain(made, folder, index, *more)
+        return plain(picture, path, recipe)
 
-    monkeypatch.setattr(images, "keep", second_fails)
+    monkeypatch.setattr(images, "save_png", second_fails)
     with pytest.raises(UserError, match="The disk of this machine is full"):
         images.keep_all([kept(1), kept(2)], tmp_path, 0)
     assert list(tmp_path.iterdir()) == []

@@ -63,5 +63,43 @@ def test_stop_ends_it_at_the_next_step(told: dict[str, Any]) -> None:
     assert told["stopped"] == ["Stopped: what was done stays.", 64]
 
 
+def test_a_race_is_one_call_of_a_gpu(told: dict[str, Any], engine: Engine) -> None:
+    of_gan = Recipe("faces", "heads-64", {"seed": 3, "count": 2})
+    of_diffusion = Recipe("denoise", "heads-ddpm-64", {"steps": 3})
+    made = [
+        [kept.picture for result in engine.run(recipe) for kept in result.made]
+        for recipe in (of_gan, of_diffusion)
+    ]
+    raced = told["race"]
+    expected = [[list(picture.tobytes()[:300]) for picture in side] for side in made]
+    assert raced["pixels"] == expected
+    assert raced["asked"] == [2 * zerogpu.UNKNOWN], "once, for both sides and their rehearsals"
+
+
+def test_a_race_that_is_stopped_gives_its_gpu_back(told: dict[str, Any]) -> None:
+    sentence, seconds = told["race"]["stopped"]
+    assert sentence == "Stopped: what was done stays." and seconds < 20, "of 900 steps"
+    pictures, of_the_stopped_side = told["race"]["without a side"]
+    assert (pictures, of_the_stopped_side) == (2, 0)
+    assert told["race"]["calls"] == 3, "each of the three races is one call"
+
+
+def test_one_side_s_refusal_or_bug_leaves_the_other_its_gpu(told: dict[str, Any]) -> None:
+    shared = told["together"]
+    assert "nose" in shared["refused"]
+    assert shared["bug"] == "RuntimeError: a bug in the process that computes"
+    assert len(shared["rows"]) > 1 and sum(shared["rows"]) == 4 * 96, "each row crosses once"
+    assert shared["calls"] == 1
+
+
+def test_what_the_platform_says_of_a_race_it_says_once(told: dict[str, Any]) -> None:
+    (first, second), asked = told["race aborted"]
+    assert first == second and first.startswith("The GPU was taken away (GPU task aborted)")
+    assert len(asked) == 1
+    (first, second), again = told["race over quota"]
+    assert first == second and "GPU limit" in first
+    assert len(again) == 1 and again[0] > asked[0], "it was learned that it takes longer"
+
+
 def test_elsewhere_the_platform_plays_no_part() -> None:
     assert not zerogpu.given()

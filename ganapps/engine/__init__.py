@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -101,6 +101,25 @@ class Engine:
             self.ledger.add(
                 self._key(job.recipe), report.seconds, task.units(job.recipe), report.peak_memory
             )
+
+    def together(self, recipes: Sequence[Recipe], seconds: float) -> AbstractContextManager[None]:
+        """A block in which the runs of these recipes are of one piece, and take so many `seconds`
+        in all: a device that is lent for a time is asked for once.
+        """
+        if not isinstance(self.worker, zerogpu.ZeroGPU):
+            return nullcontext()
+        names = [f"{recipe.task}|{recipe.checkpoint}" for recipe in recipes]
+        return self.worker.together(signals.current().name, names, seconds)
+
+    def fetched(self, recipe: Recipe) -> Generator[Result, None, None]:
+        """What a run may have to fetch, fetched now: Results without pictures meanwhile. Raises as
+        `run` does.
+        """
+        recipe, checkpoint = self.checked(recipe)
+        if self.fetches(recipe):
+            yield from self._fetched(recipe, checkpoint, recipe.revision)
+            for row in self._others(recipe).values():
+                yield from self._fetched(recipe, row, None)
 
     def _computed(self, job: Job) -> Generator[Result, None, Report]:
         """What the worker makes of a job; the last report."""

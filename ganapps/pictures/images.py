@@ -7,8 +7,10 @@ import errno
 import io
 import json
 import math
+import os
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -126,28 +128,25 @@ def whole(path: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def keep(
-    kept: Kept,
-    folder: Path,
-    index: int,
-    of: str = "",
-    over: bool = True,
-    form: Format = PNG,
-) -> Path:
+def keep(kept: Kept, folder: Path, index: int, of: str = "", form: Format = PNG) -> Path:
     """The file in `folder` that a finished picture is kept as, its recipe inside: of the format
     that is asked for; a film is a WebP.
 
     Its name tells what it is (`heads-64-seed-7.png`), after `of`, the name of the picture that it
-    was made of; `index`, the picture's place in its run, keeps other tasks' names apart. Where it
-    may not go `over` a file that is there, it gets a number.
+    was made of; `index`, the picture's place in its run, keeps other tasks' names apart.
     """
+    return _written(kept, _place(kept, folder, index, of, form), form)
+
+
+def _place(kept: Kept, folder: Path, index: int, of: str, form: Format) -> Path:
     words = f"{kept.recipe.checkpoint.split('/')[-1].split(':')[0]}-{kept.caption}"
     words = _in_a_name(words)[:80] + ("" if kept.recipe.task == "faces" else f"-{index}")
     if of:
         words = f"{_in_a_name(of)[:60]}-{words}"
-    path = folder / f"{words}{'.webp' if kept.frames else form.ending}"
-    if not over:
-        path = free(path)
+    return folder / f"{words}{'.webp' if kept.frames else form.ending}"
+
+
+def _written(kept: Kept, path: Path, form: Format) -> Path:
     if kept.frames:
         return save_film(kept.frames, path, kept.frames_per_second, kept.recipe)
     if isinstance(kept.picture, Picture) and form.kind == "png":
@@ -162,10 +161,12 @@ def _in_a_name(words: str) -> str:
     return "".join(c if c.isalnum() or c in ".-" else "-" for c in words)
 
 
-def free(path: Path) -> Path:
-    """`path`, or where something lies there the first of `NAME-2`, `NAME-3`, ... that is free."""
+def free(path: Path, taken: Collection[Path] = ()) -> Path:
+    """`path`, or where something lies there, or it is `taken`, the first of `NAME-2`, `NAME-3`, ...
+    that is free.
+    """
     found, number = path, 1
-    while found.exists():
+    while found.exists() or found in taken:
         number += 1
         found = path.with_name(f"{path.stem}-{number}{path.suffix}")
     return found
@@ -180,18 +181,28 @@ def keep_all(
     form: Format = PNG,
 ) -> list[Path]:
     """All of them as files in `folder`, each with its recipe inside, or none; `already`: how many
-    of their run lie there; `of`, `over` and `form` as `keep` has them. Raises UserError where the
-    disk is full, or the format has no room for one of them.
+    of their run lie there; `of` and `form` as `keep` has them. Where they may not go `over` files
+    that are there, they get numbers. Raises UserError where the disk is full, or the format has no
+    room for one of them.
+
+    They are encoded at once, one on each core: a GPU makes them quicker than a core encodes them.
     """
-    files: list[Path] = []
-    try:
-        for index, kept in enumerate(made, already):
-            files.append(keep(kept, folder, index, of, over, form))
-    except (OSError, UserError):
-        for file in files:
-            file.unlink(missing_ok=True)
-        raise
-    return files
+    places: list[Path] = []
+    for index, kept in enumerate(made, already):
+        place = _place(kept, folder, index, of, form)
+        places.append(place if over else free(place, places))
+    one_of_a_name = dict(zip(places, made))  # the last of one name stays
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        files = {
+            place: pool.submit(_written, kept, place, form) for place, kept in one_of_a_name.items()
+        }
+    errors = [error for file in files.values() if (error := file.exception()) is not None]
+    if errors:
+        for place, file in files.items():
+            if file.exception() is None:
+                place.unlink(missing_ok=True)
+        raise errors[0]
+    return places
 
 
 def save_png(picture: Image.Image, path: Path, recipe: Recipe) -> Path:

@@ -149,26 +149,41 @@ def race(
     """
     _fair(asked.fair)
     sides = [_Side(engine, engine.checked(r)[0], pictures) for r in asked.recipes]
-    try:
-        for side in sides:
-            yield from (_lap(sides, side, result) for result in side.rehearsing())
-        if asked.fair == "memory":
-            _share_memory(sides)
-        while going := [
-            s
-            for i, s in enumerate(sides)
-            if i not in stopped and not _done(s, sides, asked.fair, stopped)
-        ]:
-            side = min(going, key=lambda s: (s.spent(asked.fair), s.first_cost is not None))
-            result = side.step(_left(side, sides, asked.fair))
-            if result is not None:
-                yield _lap(sides, side, result)
-        for i, side in enumerate(sides):
-            if i not in stopped:
-                yield from _settled(sides, side)
-    finally:
-        for side in sides:
-            side.stream.close()
+    for side in sides:
+        yield from (_lap(sides, side, result) for result in engine.fetched(side.recipe))
+    seconds = _expected(sides, asked.fair)
+    with engine.together([side.recipe for side in sides], seconds):
+        try:
+            yield from _run(sides, asked.fair, stopped)
+        finally:
+            for side in sides:
+                side.stream.close()
+
+
+def _run(sides: Sequence[_Side], fair: str, stopped: Collection[int]) -> Iterator[Lap]:
+    """All laps once everything is here."""
+    for side in sides:
+        yield from (_lap(sides, side, result) for result in side.rehearsing())
+    if fair == "memory":
+        _share_memory(sides)
+    while going := [
+        s for i, s in enumerate(sides) if i not in stopped and not _done(s, sides, fair, stopped)
+    ]:
+        side = min(going, key=lambda s: (s.spent(fair), s.first_cost is not None))
+        result = side.step(_left(side, sides, fair))
+        if result is not None:
+            yield _lap(sides, side, result)
+    for i, side in enumerate(sides):
+        if i not in stopped:
+            yield from _settled(sides, side)
+
+
+def _expected(sides: Sequence[_Side], fair: str) -> float:
+    """Seconds that both will compute, as far as it is known: with equal seconds each takes what
+    the dearer one does.
+    """
+    each = [s.engine.price(s.recipe, s.uploads).seconds or 0.0 for s in sides]
+    return len(sides) * max(each) if fair == "seconds" else sum(each)
 
 
 def report(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -139,12 +139,13 @@ class Watch:
     """Who looks between a network's blocks while one step of a run computes.
 
     `stop()` raises where the run must end, `rest()` lets others have the device, `tell(share)` says
-    how much of the step is done, 0 to 1.
+    how much of the step is done, 0 to 1; others have the device, too, inside a block `aside()`.
     """
 
     stop: Callable[[], None]
     rest: Callable[[], None]
     tell: Callable[[float], None]
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext
     blocks: int = 0  # of this step that were begun
     expected: int = 0  # of a step: as many as the last one had
     _looked: float = field(default_factory=time.perf_counter)
@@ -175,6 +176,14 @@ def look_between(blocks: int) -> None:
     """
     if (watch := _watch.get()) is not None:
         watch.look(blocks)
+
+
+def beside(device: Device) -> AbstractContextManager[None]:
+    """A block of a processor's work on what a GPU has made: others have the GPU meanwhile. Never
+    hold it across a `yield`.
+    """
+    watch = _watch.get()
+    return nullcontext() if watch is None or device.name == "cpu" else watch.aside()
 
 
 @contextmanager

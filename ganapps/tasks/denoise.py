@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.tasks import careful, sampling
 from ganapps.tasks.labels import Labels
-from ganapps.tasks.maker import numbers_of
+from ganapps.tasks.maker import batch_size, numbers_of
 from ganapps.tasks.shared import Chosen, Count, Eta, Sampler, Seed, Steps
 from ganapps.tasks.task import Task
 
@@ -40,32 +40,33 @@ def denoise(
 
     The noise of a seed is torch's CPU generator's, so it is the same on every device. `eta` is the
     share of fresh noise in each DDIM step (0: none, 1: as much as DDPM). `labels` names the class
-    of a conditional model; left alone, the seed draws it. One picture at a time: a picture does not
-    depend on `count`.
+    of a conditional model; left alone, the seed draws it. On a processor one picture at a time, on
+    a GPU as many as a share of its memory holds: a picture does not depend on `count`.
     """
     if not isinstance(network, Denoiser):
         raise UserError(
             "This model does not draw from noise alone: choose a diffusion model of faces."
         )
     sampling.check_eta(eta, scheduler)
-    for index, n in enumerate(numbers_of(seed, count)):
+    each = len(sampling.scheduler(network.schedule, scheduler, steps).timesteps)
+
+    def begin(seeds: Sequence[int]) -> Iterator[sampling.Moment]:
         loop = sampling.scheduler(network.schedule, scheduler, steps)
-        each = len(loop.timesteps)
-        for step, at in enumerate(
-            _walk(network, device, n, loop, eta, _row(labels_of_model, labels, n)), 1
-        ):
-            done = index * each + step
-            picture = _shown(network, device, at.x) if step == each else None
-            made = () if picture is None else (Made(picture, f"seed {n}", {"seed": n, "count": 1}),)
-            yield Step(done, count * each, made, 1, at.changes, for_show=True)
-            yield Step(
-                done,
-                count * each,
-                preview=(
-                    _shown(network, device, at.x) if picture is None else picture,
-                    _shown(network, device, at.guess),
-                ),
-            )
+        rows = [_row(labels_of_model, labels, n) for n in seeds]
+        return _walk(network, device, seeds, loop, eta, rows)
+
+    most = batch_size(network.resolution, device)
+    for batch in sampling.in_batches(numbers_of(seed, count), most, begin):
+        at, done = batch.at, batch.before * each + batch.step * len(batch.seeds)
+        ready = at.x.split(1) if batch.step == each else ()
+        pictures = [_shown(network, device, x) for x in ready]
+        made = tuple(
+            Made(picture, f"seed {n}", {"seed": n, "count": 1})
+            for n, picture in zip(batch.seeds, pictures)
+        )
+        yield Step(done, count * each, made, 1, at.changes, for_show=True)
+        shown = pictures[0] if pictures else _shown(network, device, at.x[:1])
+        yield Step(done, count * each, preview=(shown, _shown(network, device, at.guess[:1])))
 
 
 DENOISE = Task(
@@ -78,12 +79,17 @@ DENOISE = Task(
 
 
 def _walk(
-    network: Denoiser, device: Device, seed: int, loop: Any, eta: float, row: Tensor | None
+    network: Denoiser,
+    device: Device,
+    seeds: Sequence[int],
+    loop: Any,
+    eta: float,
+    rows: Sequence[Tensor | None],
 ) -> Iterator[sampling.Moment]:
-    generator = torch.Generator().manual_seed(seed)
-    x = sampling.noise(network.shape, generator, device)
-    row = None if row is None else row.to(device.name)
-    return sampling.walk(loop, x, lambda x_t, t: network(x_t, t, row), device, generator, eta)
+    x, generators = sampling.of_seeds(seeds, network.shape, device)
+    known = [row for row in rows if row is not None]
+    row = torch.cat(known).to(device.name) if known else None
+    return sampling.walk(loop, x, lambda x_t, t: network(x_t, t, row), device, generators, eta)
 
 
 def _row(table: Labels | None, chosen: dict[str, Any] | None, seed: int) -> Tensor | None:

@@ -5,8 +5,8 @@ step after another.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -30,6 +30,7 @@ CLASSES = {
     "consistency": "CMStochasticIterativeScheduler",
 }
 Predict = Callable[[Tensor, Tensor], Tensor]
+Generators = torch.Generator | list[torch.Generator]  # one for each sample of a batch
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,56 @@ def noise(shape: tuple[int, ...], generator: torch.Generator, device: Device) ->
     return torch.randn((1, *shape), generator=generator).to(device.name)
 
 
+def of_seeds(
+    seeds: Sequence[int], shape: tuple[int, ...], device: Device
+) -> tuple[Tensor, Generators]:
+    """The noise [N, *shape] of seeds, and what draws the noise after it."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    x = torch.cat([noise(shape, generator, device) for generator in generators])
+    return x, generators[0] if len(generators) == 1 else generators
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some `seeds` under way at once, `before` of them through already; and a Moment `at` after
+    their `step`.
+    """
+
+    seeds: Sequence[int]
+    before: int
+    step: int
+    at: Moment
+
+
+def in_batches(
+    seeds: Sequence[int], most: int, begin: Callable[[Sequence[int]], Iterator[Moment]]
+) -> Iterator[Batch]:
+    """All walks of seeds, `most` at a time: half as many where the memory is full. `begin(some)`
+    is the walk of some of them.
+    """
+    through = 0
+    said: tuple[Message, ...] = ()
+    while through < len(seeds):
+        some = seeds[through : through + most]
+        try:
+            for step, at in enumerate(begin(some), 1):
+                yield Batch(some, through, step, replace(at, changes=said + at.changes))
+                said = ()
+        except careful.MemoryFull:
+            if len(some) == 1:
+                raise
+            most = len(some) // 2
+            said += (Message("Out of memory: {count} at a time instead.", count=most),)
+        else:
+            through += len(some)
+
+
 def walk(
     loop: Any,
     x: Tensor,
     predict: Predict,
     device: Device,
-    generator: torch.Generator,
+    generator: Generators,
     eta: float = 0.0,
 ) -> Iterator[Moment]:
     """A Moment after each of the scheduler's steps, from the noise x [N, C, h, w] (which it scales)

@@ -4,7 +4,7 @@ step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -19,7 +19,7 @@ from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting
 from ganapps.tasks import careful, sampling
-from ganapps.tasks.maker import numbers_of
+from ganapps.tasks.maker import batch_size, numbers_of
 from ganapps.tasks.shared import Count, Eta, Guidance, Prompt, Sampler, Seed, Steps
 from ganapps.tasks.task import Task
 
@@ -45,27 +45,35 @@ def draw(
 
     `guidance` above 1 pulls away from the `negative` text, at twice the network calls; a distilled
     network reads it as a number instead. The noise of a seed is torch's CPU generator's, so it is
-    the same on every device. `eta` is the share of fresh noise in each DDIM step. One picture at a
-    time: a picture does not depend on `count`.
+    the same on every device. `eta` is the share of fresh noise in each DDIM step. On a processor
+    one picture at a time, on a GPU as many as a share of its memory holds: a picture does not
+    depend on `count`.
     """
     if not isinstance(network, TextDenoiser) or network.edits:
         raise UserError("This model does not draw from a text: choose a text-to-image model.")
     sampling.check_eta(eta, scheduler)
-    loop = sampling.scheduler(network.schedule, scheduler, steps)
-    each, said = len(loop.timesteps), _idle(network, guidance, negative)
+    each = len(sampling.scheduler(network.schedule, scheduler, steps).timesteps)
+    said = _idle(network, guidance, negative)
     predict, calls, cut = _guided(network, device, prompt, negative, guidance)
-    for index, n in enumerate(numbers_of(seed, count)):
-        generator = torch.Generator().manual_seed(n)
-        x = sampling.noise(network.shape, generator, device)
+
+    def begin(seeds: Sequence[int]) -> Iterator[sampling.Moment]:
+        x, generators = sampling.of_seeds(seeds, network.shape, device)
         loop = sampling.scheduler(network.schedule, scheduler, steps)
-        for step, at in enumerate(sampling.walk(loop, x, predict, device, generator, eta), 1):
-            done = index * each + step
-            picture = decoded(network, at.x) if step == each else None
-            made = () if picture is None else (Made(picture, f"seed {n}", {"seed": n, "count": 1}),)
-            yield Step(done, count * each, made, calls, said + cut + at.changes, for_show=True)
-            shown = glances(network, at) if picture is None else (picture, picture)
-            yield Step(done, count * each, preview=shown)
-            said = cut = ()
+        return sampling.walk(loop, x, predict, device, generators, eta)
+
+    most = max(1, batch_size(network.resolution, device) // calls)
+    for batch in sampling.in_batches(numbers_of(seed, count), most, begin):
+        at, done = batch.at, batch.before * each + batch.step * len(batch.seeds)
+        ready = at.x.split(1) if batch.step == each else ()
+        pictures = [decoded(network, x) for x in ready]
+        made = tuple(
+            Made(picture, f"seed {n}", {"seed": n, "count": 1})
+            for n, picture in zip(batch.seeds, pictures)
+        )
+        yield Step(done, count * each, made, calls, said + cut + at.changes, for_show=True)
+        shown = (pictures[0], pictures[0]) if pictures else glances(network, at)
+        yield Step(done, count * each, preview=shown)
+        said = cut = ()
 
 
 TEXT = Task(
@@ -101,9 +109,9 @@ def decoded(network: TextDenoiser, x_0: Tensor) -> Image.Image:
 
 
 def glances(network: TextDenoiser, at: sampling.Moment) -> tuple[Image.Image, ...]:
-    """x_t and the guess of x_0 to look at, without the decoder."""
+    """x_t and the guess of x_0 of the first sample to look at, without the decoder."""
     with torch.inference_mode():
-        return tuple(from_tensor(network.glance(x))[0] for x in (at.x, at.guess))
+        return tuple(from_tensor(network.glance(x[:1]))[0] for x in (at.x, at.guess))
 
 
 def _guided(
@@ -114,17 +122,22 @@ def _guided(
     """
     told, cut = words(network, device, prompt)
     if network.distilled:
-        return lambda x_t, t: network(x_t, t, told, guidance), 1, cut
+        return lambda x_t, t: network(x_t, t, _to_each(told, x_t), guidance), 1, cut
     if guidance <= 1:
-        return lambda x_t, t: network(x_t, t, told), 1, cut
+        return lambda x_t, t: network(x_t, t, _to_each(told, x_t)), 1, cut
     avoided, cut_too = words(network, device, negative)
-    both = torch.cat([avoided, told])
 
     def predict(x_t: Tensor, t: Tensor) -> Tensor:
+        both = torch.cat([_to_each(avoided, x_t), _to_each(told, x_t)])
         without, with_text = network(torch.cat([x_t] * 2), t, both).float().chunk(2)
         return without + guidance * (with_text - without)
 
     return predict, 2, cut + cut_too
+
+
+def _to_each(words: Tensor, x_t: Tensor) -> Tensor:
+    """Words [1, tokens, C] for each sample of x_t [N, C, h, w]: [N, tokens, C]."""
+    return words.expand(len(x_t), -1, -1)
 
 
 def _idle(network: TextDenoiser, guidance: float, negative: str) -> tuple[Message, ...]:

@@ -16,7 +16,7 @@ from torch import Tensor
 from ganapps.device import Device
 from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import Tiled
-from ganapps.tasks import alpha, planes, tiles
+from ganapps.tasks import alpha, careful, planes, tiles
 from ganapps.tasks.calm import Calm
 from ganapps.tasks.careful import Careful, MemoryFull
 
@@ -24,6 +24,9 @@ SMALLEST = 64  # pixels a side: below, a tile is nearly all overlap
 LEAST = 24  # pixels a side: what is tried at last where the memory is full
 # for a network that looks at all of its picture, where tiles can't agree whatever they share
 GLOBAL_OVERLAP = 32
+# times the side that is quickest on a processor: a GPU takes larger tiles, so that less of each is
+# what neighbours share
+LARGER = 2
 SHARE = 0.25  # of the free memory that the tiles at work may take
 
 
@@ -47,10 +50,14 @@ class TileRun(Careful):
         self.calm = Calm()
 
     def tile(self) -> int:
-        """Pixels a side that a share of the free memory holds, at most what is quickest."""
+        """Pixels a side that a share of the free memory holds, at most what is quickest; larger on
+        a GPU, save of a network that looks at all of its picture, for it would make another one.
+        """
         each = self.network.memory * (2 if planes.has_alpha(self.source) else 1)
         held = math.isqrt(int(SHARE * self.device.free_memory() / each))
-        side = max(SMALLEST, min(self.network.tile, held))
+        larger = self.device.name != "cpu" and self.network.reach is not None
+        most = self.network.tile * (LARGER if larger else 1)
+        side = max(SMALLEST, min(most, held))
         return max(side - side % max(self.network.multiple, 16), self.network.multiple)
 
     def layout(self, tile: int | None, overlap: int | None) -> tiles.Grid:
@@ -96,11 +103,13 @@ class TileRun(Careful):
                     )
                     for c in some
                 ]
-                for column, y in zip(some, self._results(windows)):
-                    canvas.add(row, column, y)
+                results = self._results(windows)
+                with careful.beside(self.device):
+                    for column, y in zip(some, results):
+                        canvas.add(row, column, y)
+                    if some[-1] == columns[-1]:
+                        canvas.finish(row)
                 done += len(some)
-                if some[-1] == columns[-1]:
-                    canvas.finish(row)
                 yield done
 
     def _batch(self, layout: tiles.Grid) -> int:

@@ -13,7 +13,7 @@ from ganapps.networks.contracts import Network, NoisyUpscaler, Tiled, TwinUpscal
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Part, Step
 from ganapps.settings import Picture, Setting
-from ganapps.tasks import figures, finish, hidden, planes, resample, tiles, wrapping
+from ganapps.tasks import careful, figures, finish, hidden, planes, resample, tiles, wrapping
 from ganapps.tasks.denoised_tiles import DenoisedTiles
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.maker import number
@@ -154,15 +154,16 @@ def upscale(
         rows = canvas.new_rows()
         part = Part(rows) if len(rows) else None
         yield Step(done, total, (), work.calls(), work.changes(), part=part)
-    fade = wrapping.FADE * network.scale
-    pixels = wrapping.closed(canvas.pixels, margin * network.scale, fade)
-    if size != pixels.shape[1::-1]:
-        pixels = resample.resize(pixels, size, bool(tileable))
-    pixels = finish.finish(pixels, source, strength, keep_colours, bool(tileable))
-    said, beside = _measured(pixels, source, canvas, inspect)
+    with careful.beside(work.device):
+        fade = wrapping.FADE * network.scale
+        pixels = wrapping.closed(canvas.pixels, margin * network.scale, fade)
+        if size != pixels.shape[1::-1]:
+            pixels = resample.resize(pixels, size, bool(tileable))
+        pixels = finish.finish(pixels, source, strength, keep_colours, bool(tileable))
+        said, beside = _measured(pixels, source, canvas, inspect)
+        beside |= finish.shown(pixels, source)
     said |= {} if denoise is None else {"denoise": denoise}
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
-    beside |= finish.shown(pixels, source)
     made = Made(pixels, f"{size[0]} x {size[1]}", {}, figures=said, beside=beside, about=about)
     yield Step(total, total, (made,), changes=changes + work.calm.changes())
 

@@ -4,8 +4,9 @@ and shares the device with other runs.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, closing, nullcontext
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -100,7 +101,16 @@ def _in_turns(
             with meter.paused():
                 turn.pass_on()
 
-    watch = careful.Watch(stop=signals.check, rest=rest, tell=own.tell)
+    @contextmanager
+    def aside() -> Iterator[None]:
+        with meter.paused(), turn.lent():
+            began = time.perf_counter()
+            yield
+            worked = time.perf_counter() - began
+        if charged:
+            meter.seconds += worked
+
+    watch = careful.Watch(stop=signals.check, rest=rest, tell=own.tell, aside=aside)
     charged = True
     while True:
         with ExitStack() as stack:

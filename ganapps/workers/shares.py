@@ -188,5 +188,14 @@ class Turn:
 
     def pass_on(self) -> None:
         """Let others compute, until it is this run's turn again."""
+        with self.lent():
+            pass
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """While others may compute; then it is this run's turn again."""
         self.__exit__()
-        self.__enter__()
+        try:
+            yield
+        finally:
+            self.__enter__()

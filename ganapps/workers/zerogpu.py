@@ -1,8 +1,8 @@
-"""The worker on a Hugging Face ZeroGPU Space: each job runs in a forked process that has a GPU for
-as long as was asked for.
+"""The worker on a Hugging Face ZeroGPU Space: each job, or all jobs of a race, run in a forked
+process that has a GPU for as long as was asked for.
 
-Only what the job yields comes from there, and only between two such things is Stop seen there: so
-it yields ticks while a step computes.
+Only what is yielded comes from there, and only between two such things is Stop seen there: so it
+yields ticks while a step computes.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 
 import spaces
 from spaces.config import Config
@@ -21,7 +20,8 @@ from ganapps.errors import UserError
 from ganapps.measure.prices import Ledger
 from ganapps.models import runtime
 from ganapps.report import Report, Step
-from ganapps.workers import Job, Worker, crossing, signals
+from ganapps.workers import Job, Worker, by_turns, crossing, signals
+from ganapps.workers.crossing import Item
 
 UNKNOWN = 30  # seconds to ask for where nothing like it was seen yet
 SPARE = 1.25  # times what is expected
@@ -51,85 +51,166 @@ class ZeroGPU:
         self._make, self._ledger, self._seconds = make, ledger, seconds
         self._there: Worker | None = None
         self._born: float | None = None
+        self._shared: dict[str, Shared] = {}  # by party
         runtime.import_all()  # before the fork: there it would cost the visitor's quota
         os.register_at_fork(after_in_child=self._forked)
 
-        def answers(job: Job) -> Iterator[tuple[str, Any]]:
-            yield from self._answers(job)
+        def answers(work: Job | str, asked: int) -> Iterator[Item]:
+            yield from self._answers(work)
 
-        self._on_gpu = spaces.GPU(duration=self.asked)(answers)
-
-    def asked(self, job: Job) -> int:
-        """Seconds of a GPU to ask for, LEAST to MOST."""
-        beside, _ = self._ledger.get(_key(job))
-        if beside is None:
-            return UNKNOWN
-        expected = SPARE * (beside + (self._seconds(job) or 0.0))
-        return max(LEAST, min(MOST, math.ceil(expected)))
+        self._on_gpu = spaces.GPU(duration=lambda work, asked: asked)(answers)
 
     def steps(self, job: Job) -> Generator[tuple[Step, Report], None, None]:
         """As `workers.Worker` says. Raises UserError with the platform's own words where it gives
         no GPU, too.
         """
-        asked = self.asked(job)
-        begun = False
-        stream = self._on_gpu(job)
+        shared = self._shared.get(job.party)
+        with closing(shared.items(job) if shared else self._alone(job)) as items:
+            yield from crossing.understood(items)
 
-        def told() -> Iterator[crossing.Item]:
-            nonlocal begun
-            for kind, what in stream:
-                if kind == "begun":
-                    begun = True
-                elif kind == "held":
-                    self._ledger.add(_key(job), what, 1.0, None)
-                else:
+    @contextmanager
+    def together(self, party: str, names: Sequence[str], seconds: float) -> Iterator[None]:
+        """While this block lasts, the jobs of a party are computed on one GPU, by turns; it is
+        asked for once, when the first of them comes. `names`: a task and its model for each;
+        `seconds`: what all of their computing will take.
+        """
+        key = "|".join(["zerogpu", *names])
+        lent = Lent(self._on_gpu, self._ledger, key, seconds, len(names))
+        shared = self._shared[party] = Shared(lent)
+        try:
+            yield
+            shared.learn(seconds)
+        finally:
+            del self._shared[party]
+            shared.close()
+
+    def close(self) -> None:
+        """Nothing to do: a job's process ends with its job."""
+
+    def _alone(self, job: Job) -> Generator[Item, None, None]:
+        """What a job yields that has a GPU of its own."""
+        key = f"zerogpu|{job.recipe.task}|{job.recipe.checkpoint}"
+        lent, computed = Lent(self._on_gpu, self._ledger, key, self._seconds(job)), 0.0
+        with closing(lent.items(job)) as items:
+            for kind, what in items:
+                if kind == "held":
+                    lent.learn(what - computed)
+                elif kind != "begun":
+                    computed = what[1].seconds if kind == "step" else computed
                     yield kind, what
 
+    def _forked(self) -> None:
+        self._born, self._there = time.monotonic(), None
+
+    def _answers(self, work: Job | str) -> Iterator[Item]:
+        """In the forked process: the steps of a job, or of those that come through a door, and
+        whatever is raised, as values.
+        """
+        began = time.monotonic() if self._born is None else self._born
+        self._born = None  # of the next job here, only its own time counts
+        signals.use(signals.Signals())
+        if isinstance(work, str):
+            for told in by_turns.served(work, self._computed):
+                held = time.monotonic() - began
+                yield ("begun", held) if told[1] == "begun" else ("told", told)
+            return
+        yield "begun", 0.0
+        kind = "nothing"
+        with closing(crossing.answers(self._computed(work))) as items:
+            for kind, what in items:
+                yield kind, what
+        if kind not in ("error", "bug"):
+            yield "held", time.monotonic() - began
+
+    def _computed(self, job: Job) -> Iterator[tuple[Step, Report]]:
+        """In the forked process: a job's steps."""
+        if self._there is None:
+            self._there = self._make()
+        yield from self._there.steps(job)
+
+
+class Lent:
+    """One GPU, `asked` for once: for the `seconds` of computing, None where they are not known, and
+    for what was needed beside them when last the same was computed, which the `ledger` has.
+    """
+
+    def __init__(
+        self,
+        on_gpu: Callable[[Job | str, int], Generator[Item, None, None]],
+        ledger: Ledger,
+        key: str,
+        seconds: float | None,
+        jobs: int = 1,
+    ) -> None:
+        self._on_gpu, self._ledger, self._key = on_gpu, ledger, key
+        beside, _ = ledger.get(key)
+        wanted = jobs * UNKNOWN if beside is None else SPARE * (beside + (seconds or 0.0))
+        self.asked = max(LEAST, min(MOST, math.ceil(wanted)))
+
+    def items(self, work: Job | str) -> Generator[Item, None, None]:
+        """What comes from there. Raises UserError with the platform's own words where it gives no
+        GPU, or takes it away.
+        """
+        begun = False
         try:
-            with closing(stream):
-                yield from crossing.understood(told())
+            with closing(self._on_gpu(work, self.asked)) as stream:
+                for item in stream:
+                    begun = True
+                    yield item
         except Exception as error:
             said = _platform_says(error)
             if said is None:
                 raise
             if not begun:
                 raise UserError("No GPU was given: {why}", why=said) from error
-            self._ledger.add(_key(job), LONGER * asked, 1.0, None)
+            self.learn(LONGER * self.asked)
             raise UserError(
                 "The GPU was taken away ({why}): it was asked for {asked} s. Try again, then it is "
                 "asked for longer; or ask for less at a time.",
                 why=said,
-                asked=asked,
+                asked=self.asked,
             ) from error
 
+    def learn(self, beside: float) -> None:
+        """So many seconds were needed beside computing."""
+        self._ledger.add(self._key, max(0.0, beside), 1.0, None)
+
+
+class Shared:
+    """A GPU that the jobs of a party share: it is asked for when the first one comes, and where it
+    is refused or taken away, all of them are told the same.
+    """
+
+    def __init__(self, lent: Lent) -> None:
+        self._lent, self._door = lent, by_turns.Door()
+        self._stream = lent.items(self._door.address)
+        self._since: float | None = None  # when it was held first
+        self._refused: UserError | None = None
+
+    def items(self, job: Job) -> Generator[Item, None, None]:
+        """What a job yields."""
+        if self._refused is not None:
+            raise self._refused
+        try:
+            if self._since is None:
+                _, held = next(self._stream)
+                self._since = time.monotonic() - held
+                self._door.opened()
+            with closing(self._door.items(job, (told for _, told in self._stream))) as items:
+                yield from items
+        except UserError as error:
+            self._refused = error
+            raise
+
+    def learn(self, seconds: float) -> None:
+        """Its jobs are through, which were expected to compute for so many seconds."""
+        if self._since is not None and self._refused is None:
+            self._lent.learn(time.monotonic() - self._since - seconds)
+
     def close(self) -> None:
-        """Nothing to do: a job's process ends with its job."""
-
-    def _forked(self) -> None:
-        self._born, self._there = time.monotonic(), None
-
-    def _answers(self, job: Job) -> Iterator[tuple[str, Any]]:
-        """In the forked process: the job's steps, and whatever is raised, as values."""
-        began = time.monotonic() if self._born is None else self._born
-        self._born = None  # of the next job here, only its own time counts
-        computed = 0.0
-        yield "begun", None
-        signals.use(signals.Signals())
-        if self._there is None:
-            self._there = self._make()
-        kind = "nothing"
-        with closing(crossing.answers(self._there.steps(job))) as items:
-            for kind, what in items:
-                if kind == "step":
-                    computed = what[1].seconds
-                yield kind, what
-        if kind not in ("error", "bug"):
-            yield "held", time.monotonic() - began - computed
-
-
-def _key(job: Job) -> str:
-    """Under which the ledger keeps what such a job's process takes beside computing."""
-    return f"zerogpu|{job.recipe.task}|{job.recipe.checkpoint}"
+        """Give it back."""
+        self._door.close()
+        self._stream.close()
 
 
 def _platform_says(error: Exception) -> str | None:

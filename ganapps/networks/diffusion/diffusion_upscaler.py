@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ganapps.networks.contracts import NoisyUpscaler
 from ganapps.networks.diffusion import folder_parts, text_encoder
+from ganapps.networks.diffusion.lowered import Lowered
 
 BYTES = 12_000  # per pixel of the small picture at work: what the decoder holds of the large one
 NOISIEST = 350  # the highest noise level that the published model is meant for
@@ -49,6 +50,7 @@ class DiffusionUpscaler(NoisyUpscaler):
             {**schedule, "clip_sample": False},
             noises,
         )
+        self._lowered = Lowered()
         self.scale = 2 ** (len(decoder.config.block_out_channels) - 1)
         self.multiple = self.minimum = self.step = 2 ** (len(unet.config.block_out_channels) - 1)
         self.latent_channels: int = decoder.config.latent_channels
@@ -62,14 +64,13 @@ class DiffusionUpscaler(NoisyUpscaler):
         `level` -> the prediction [N, C, h, w].
         """
         both = torch.cat([x_t, small], dim=1)
+        unet = self._lowered.of(self.unet, both)
         if self.words is None:
-            return self.unet(both, t).sample
+            return unet(both, t).sample
         assert level is not None, "how noisy is the small picture?"
         levels = torch.full((len(both),), level, dtype=torch.long, device=both.device)
         words = self.words.expand(len(both), -1, -1)
-        return self.unet(
-            both, t, encoder_hidden_states=words, class_labels=levels, return_dict=False
-        )[0]
+        return unet(both, t, encoder_hidden_states=words, class_labels=levels, return_dict=False)[0]
 
     def decode(self, x_0: Tensor) -> Tensor:
         """Latents [N, C, h, w] -> [N, 3, scale * h, scale * w] in 0 to 1; in float32, for half

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ganapps.networks.contracts import TextDenoiser
 from ganapps.networks.diffusion import folder_parts, text_encoder
+from ganapps.networks.diffusion.lowered import Lowered
 
 PARTS = ("unet", "vae", "text_encoder")
 SWATCH = 64  # pixels a side of the plain pictures that the quick look at latents is fitted to
@@ -45,6 +46,7 @@ class StableDiffusion(TextDenoiser):
     ) -> None:
         super().__init__()
         self.unet, self.vae, self.text = unet, vae, text
+        self._lowered = Lowered()
         channels: int = vae.config.latent_channels
         self.edits: bool = unet.config.in_channels == 2 * channels
         self.distilled = unet.config.time_cond_proj_dim is not None
@@ -77,9 +79,10 @@ class StableDiffusion(TextDenoiser):
                 .to(x_t)
                 .expand(len(x_t), -1)
             )
-        return self.unet(
-            x_t, t, encoder_hidden_states=words, timestep_cond=strength, return_dict=False
-        )[0]
+        unet = self._lowered.of(self.unet, x_t)
+        return unet(x_t, t, encoder_hidden_states=words, timestep_cond=strength, return_dict=False)[
+            0
+        ]
 
     def encode(self, x: Tensor) -> Tensor:
         """x [N, 3, H, W], sides multiples of `factor` -> its most likely latents [N, C, h, w], as

@@ -218,9 +218,10 @@ class SynthesisLayer(nn.Module):
 
     def convolve(self, x: Tensor, style: Tensor) -> Tensor:
         """[N, in, h, w] -> [N, out, h, w], or twice the sides; not yet demodulated."""
+        x = x * style.to(x.dtype)
         if not self.up:
-            return F.conv2d(x * style, self.weight, padding=1)
-        x = F.conv_transpose2d(x * style, self.weight, stride=2)  # [N, out, 2h + 1, 2w + 1]
+            return F.conv2d(x, self.weight, padding=1)
+        x = F.conv_transpose2d(x, self.weight, stride=2)  # [N, out, 2h + 1, 2w + 1]
         return _blurred(x, self.blur)  # [N, out, 2h, 2w]
 
     def activate(self, x: Tensor, demodulation: Tensor, noise: Tensor | None) -> Tensor:
@@ -313,15 +314,17 @@ class SynthesisBlock(nn.Module):
         side = shape.resolution
         scales = [getattr(self, name).scales(w) for name, w in zip(self.names, ws.unbind(1))]
         kernel = self.torgb.kernel(ws[:, len(self.names)]) if shape.colours else None
-        features = _empty(x, shape.outputs, side) if keep else None
-        picture = _empty(x, shape.colours, side) if shape.colours else None
+        features: Tensor | None = None
+        picture = _empty(ws, count, shape.colours, side) if shape.colours else None
         for some, rows in _pieces(count, shape.outputs, side, STRIP.get(x.device.type, WHOLE)):
             mine = [(style[some], demodulation[some]) for style, demodulation in scales]
             theirs = [
                 noise if noise is None or len(noise) == 1 else noise[some] for noise in noises
             ]
             y = self.rows(x[some], mine, theirs, rows.start, rows.stop)
-            if features is not None:
+            if keep:
+                # in the precision that it was computed in: half of float32's bytes move on
+                features = _empty(y, count, y.shape[1], side) if features is None else features
                 features[some, :, rows] = y
             if picture is not None and kernel is not None:
                 picture[some, :, rows] = self.torgb(y, kernel[some])
@@ -431,6 +434,8 @@ class StyleGAN2(StyleGenerator):
     mapping: MappingNetwork
     synthesis: SynthesisNetwork
     bends = True
+    # of our heads' pictures in it every value lies within one level of float32's
+    precisions = ("float16",)
 
     def __init__(self, mapping: MappingNetwork, synthesis: SynthesisNetwork) -> None:
         super().__init__()
@@ -562,8 +567,8 @@ def _cut(noise: Tensor | None, top: int, bottom: int) -> Tensor | None:
     return None if noise is None else noise[:, :, top:bottom]
 
 
-def _empty(like: Tensor, channels: int, side: int) -> Tensor:
-    size = (len(like), channels, side, side)
+def _empty(like: Tensor, count: int, channels: int, side: int) -> Tensor:
+    size = (count, channels, side, side)
     return torch.empty(
         size, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
     )

@@ -61,9 +61,9 @@ class Lane:
             # another picture has begun
             self.film, self.film_ends = [], False
         self.film_ends = self.film_ends or bool(result.made)
-        for kept in result.made[: KEPT - len(self.files)]:
-            self.thumbs.append(_looked_at(kept))
-            self.files.append(images.keep(kept, folder, len(self.files)))
+        some = result.made[: KEPT - len(self.files)]
+        self.thumbs += [_looked_at(kept) for kept in some]
+        self.files += images.keep_all(some, folder, len(self.files))
 
 
 def _looked_at(kept: Kept) -> str:
