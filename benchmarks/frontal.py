@@ -32,8 +32,8 @@ from ganapps.models import finder
 from ganapps.networks.contracts import StyleGenerator
 from ganapps.recipe import Recipe
 from ganapps.report import Kept
-from ganapps.tasks.invert import Search
 from ganapps.tasks.maker import Maker
+from ganapps.tasks.search_face import Search
 from ganapps.tasks.styles import packed, rounded, styled
 from ganapps.training.data import load
 from ganapps.training.heads.frontal import picture, turned

@@ -78,6 +78,14 @@ def test_a_face_as_text_ages_too(engine: Engine) -> None:
     assert "styles" in aged.recipe.settings
 
 
+def test_years_of_a_face_that_was_looked_for_come_with_their_error(engine: Engine) -> None:
+    first = run(engine, "ages", seed=9, count=2)[0]
+    asked = ({"seed": 9}, {"styles": first.figures["styles"]})
+    drawn, found = (list(engine.run(Recipe("ages", "heads-128", {**a, "count": 2}))) for a in asked)
+    assert "23 years off" not in " ".join(map(str, drawn[-1].report.changes))
+    assert "years old; of a face that was looked for" in str(found[-1].report.changes[0])
+
+
 def test_a_turned_head_comes_to_the_front(engine: Engine) -> None:
     for yaw in (-20, 20):
         (front,) = run(engine, "frontal", seed=3, labels={"yaw": yaw, "pitch": 6}, psi=1.0)

@@ -16,6 +16,7 @@ from ganapps.device import Device
 from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
 from ganapps.networks.contracts import StyleGenerator
+from ganapps.pictures import masks
 from ganapps.recipe import Recipe
 from ganapps.tasks import drag as task
 from ganapps.tasks.drag import drag
@@ -80,6 +81,35 @@ def test_what_may_not_move_moves_less(engine: Engine) -> None:
     assert changed[1] < 0.8 * changed[0]
 
 
+def test_a_painted_mask_says_it_pixel_by_pixel(engine: Engine) -> None:
+    free = np.zeros((64, 64), bool)
+    free[40:52, 20:44] = True
+    painted = masks.packed(free.repeat(2, 0).repeat(2, 1))
+    made = [
+        run(engine, seed=9, points=SMILE, steps=8, may_move=text).made[0]
+        for text in (mask(free), painted)
+    ]
+    assert made[0].figures == made[1].figures
+    free[40:52, 32:44] = False
+    less = masks.packed(free.repeat(2, 0).repeat(2, 1))
+    other = run(engine, seed=9, points=SMILE, steps=8, may_move=less).made[0]
+    assert other.figures != made[0].figures
+
+
+def test_a_mask_of_any_line_fits_and_none_larger_is_taken(engine: Engine) -> None:
+    speckled = np.random.RandomState(0).rand(400, 400) > 0.5
+    text = masks.packed(speckled)
+    assert 20_000 < len(text) <= masks.LONGEST
+    result = run(engine, seed=9, points=SMILE, steps=1, may_move=text)
+    assert result.made[0].recipe.settings["may_move"] == text
+    with pytest.raises(UserError, match="up to 32768"):
+        run(
+            engine,
+            points=SMILE,
+            may_move=masks.packed(np.random.RandomState(0).rand(600, 600) > 0.5),
+        )
+
+
 def test_it_ends_after_the_steps_that_were_asked_for(engine: Engine) -> None:
     result = run(engine, points=[[64, 20, 64, 110]], steps=3)
     assert result.report.changes[-1].template.startswith("After {count:step|steps} a point is")
@@ -128,6 +158,7 @@ BAD = {
     "Point 1 is [1000": {"points": [[10**400, 1, 2, 2]]},
     "Point 1 is here: ": {"points": ["here"]},
     "The mask of what may move is none: ": {"points": [[1, 1, 2, 2]], "may_move": "AAAA"},
+    "This mask is damaged: ": {"points": [[1, 1, 2, 2]], "may_move": "9x9:AAAA"},
     "By this mask nothing may move: ": {
         "points": [[1, 1, 2, 2]],
         "may_move": mask(np.zeros((64, 64), bool)),

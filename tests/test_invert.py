@@ -151,3 +151,40 @@ def test_a_published_kernel_is_laid_out_as_torch_has_it() -> None:
     alone = _laid_out("conv1/depthwise_filter", values[..., :1])
     assert alone.shape == (2, 1, 3, 3)
     assert alone[1, 0, 0, 2] == values[0, 2, 1, 0]
+
+
+def test_a_copy_tuned_to_the_picture_comes_nearer_and_is_thrown_away(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = saved(data.astronaut(), tmp_path)
+    plain = inverted(engine, path).made[0]
+    assert set(plain.beside) == {"before", "after"} and "tuned_error" not in plain.figures
+    state = torch.random.get_rng_state()
+    first, again = (inverted(engine, path, tuning=15) for _ in range(2))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    face = first.made[0]
+    assert face.figures["tuned_error"] < face.figures["error"] - 0.5
+    # its steps are the same ones each time, and the model is as it was before them
+    assert np.array_equal(face.picture, again.made[0].picture)
+    assert np.array_equal(face.picture, face.beside["tuned"])
+    assert np.array_equal(face.beside["after"], plain.picture)
+    assert face.figures["styles"] == plain.figures["styles"]
+    assert f"differs by {face.figures['tuned_error']}" in said(first)
+    assert np.array_equal(inverted(engine, path).made[0].picture, plain.picture)
+
+
+def test_a_tuned_copy_draws_the_edits(engine: Engine, tmp_path: Path) -> None:
+    path, edits = saved(data.astronaut(), tmp_path), {"yaw": 1}
+    tuned = inverted(engine, path, tuning=15).made[0]
+    turned = inverted(engine, path, tuning=15, edits=edits).made[0]
+    assert np.array_equal(turned.beside["tuned"], tuned.picture)
+    assert not np.array_equal(turned.picture, tuned.picture)
+    plain = inverted(engine, path, edits=edits).made[0]
+    assert not np.array_equal(turned.picture, plain.picture)
+    edit = Recipe("edit", "heads-64", {"styles": tuned.figures["styles"], "edits": edits})
+    *_, edited = engine.run(edit)
+    assert np.array_equal(plain.picture, edited.made[0].picture), (
+        "without a copy it is the task edit"
+    )
+    with pytest.raises(UserError, match="can't be gone by 9"):
+        inverted(engine, path, edits={"yaw": 9})

@@ -19,6 +19,7 @@ HEADINGS = {
     "translate": "Translate",
     "repair": "Repair",
     "scratches": "Restore: scratches",
+    "restore-blocks": "Restore: JPEG's blocks",
     "restore-noise": "Restore: noise",
     "restore-colour": "Restore: colour",
     "restore-faces": "Restore: faces",

@@ -20,7 +20,9 @@ from ganapps.recipe import Recipe
 from ganapps.report import Made, Step
 from ganapps.tasks import find_faces, mend_faces
 from ganapps.tasks.restore import restore
+from ganapps.tasks.table import TASKS
 from ganapps.ui import api
+from ganapps.ui.tabs.restore import STEPS
 from tests.test_repair import Grey, noise, upload
 
 CPU = Device("cpu")
@@ -198,3 +200,10 @@ def test_further_models_are_checked_and_priced_before_a_run(engine: Engine):
     there = here.with_settings(faces="gfpgan", heads=[[0, 0, 64]])
     assert engine.price(here).download == 0 and engine.price(there).download == 348_632_874
     assert not engine.fetches(here) and engine.fetches(there)
+
+
+def test_every_step_that_the_window_shows_has_a_model_to_choose(engine: Engine):
+    for name in STEPS:
+        assert engine.models.rows(TASKS["restore"].others[name].task), name
+    blocks = Recipe("restore", "filler-ours", {"blocks": "fbcnn"})
+    assert engine.fetches(blocks) and not engine.fetches(Recipe("restore", "filler-ours"))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import numpy as np
 import pytest
+from PIL import Image
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
+from ganapps.pictures import masks
 from ganapps.tasks import drag
 from ganapps.ui.faces import others, strokes
 from ganapps.ui.faces.edit import Edit
@@ -34,19 +37,24 @@ def test_points_stand_in_a_text() -> None:
         strokes.points("1, 2, 3, 4; 5, 6")
 
 
-def test_rectangles_are_a_mask() -> None:
-    text = strokes.may_move("32, 64, 64, 32; 0, 0, 2, 2", 128)
-    mask = drag._mask(text)
-    expected = np.zeros((64, 64), np.uint8)
-    expected[32:48, 16:48] = 1
-    expected[0, 0] = 1
-    assert np.array_equal(mask, expected)
-    assert strokes.may_move("", 128) is None is strokes.may_move(" ; ", 128)
+def test_rectangles_and_what_is_painted_are_one_mask(tmp_path: Path) -> None:
+    face = str(tmp_path / "face.png")
+    Image.new("RGB", (128, 128)).save(face)
+    rectangles = strokes.rectangles("32, 64, 64, 32; 0, 0, 2, 2")
+    expected = np.zeros((128, 128), bool)
+    expected[64:96, 32:96] = expected[:2, :2] = True
+    assert np.array_equal(drag._mask(on_files.united("", rectangles, face)), expected)
+    painted = np.zeros((64, 64), bool)  # as it comes where all of it was too long
+    painted[10, 20] = True
+    expected[20:22, 40:42] = True
+    both = on_files.united(masks.packed(painted), rectangles, face)
+    assert np.array_equal(drag._mask(both), expected)
+    assert strokes.rectangles("") == [] == strokes.rectangles(" ; ")
     for bad in ("1, 2, 3", "a, b, c, d", "1, 2, 0, 4"):
         with pytest.raises(UserError, match="is no rectangle"):
-            strokes.may_move(bad, 128)
+            strokes.rectangles(bad)
     with pytest.raises(UserError, match="nothing may move"):
-        drag._mask(strokes.may_move("500, 500, 9, 9", 128))
+        drag._mask(on_files.united("", strokes.rectangles("500, 500, 9, 9"), face))
 
 
 def asked(edit: Edit, tab: FacesTab, **now: Any) -> dict:
@@ -72,6 +80,7 @@ def test_a_direction_keeps_its_name_and_how_far_it_was_gone(tab: FacesTab) -> No
     assert ended[-1][edit.others.moves] == {**moves, "sefa-2": -0.5}
     moved = ended[-1][edit.moved]
     assert "hat" in moved and "sefa-2" in moved and "sefa-1" not in moved
+    assert "Still the same person" not in moved, "nobody reads whole faces of heads-64"
     chosen = edit.others._chosen({**about, edit.others.list: "pca-3"})
     assert chosen[edit.others.far] == 1.0
     assert (chosen[edit.others.called]["value"], chosen[edit.others.called]["interactive"]) == (

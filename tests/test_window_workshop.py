@@ -5,14 +5,17 @@ many exported.
 from __future__ import annotations
 
 import re
+import urllib.request
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 from skimage import data
 
+from ganapps.pictures import masks
 from ganapps.pictures.inside import from_picture
 from tests.window import unfold
 
@@ -47,6 +50,8 @@ def test_a_slider_acts_and_a_stroke_pulls_and_undo_comes_back(workshop: Page) ->
     smile.press("Tab")
     moved = workshop.locator("#faces-edit-moved")
     expect(moved).to_contain_text(re.compile(r"Smile\s*Smile \+\d"), timeout=LONG)
+    expect(moved).to_contain_text(re.compile(r"Still the same person 0\.\d\d"))
+    expect(moved).to_contain_text(re.compile(r"A reader of heads sees Age \d\d years, Hair [a-z]"))
     assert shown(workshop) != first
     picture = workshop.locator("#faces-edit-picture img")
     expect(picture).to_have_js_property("complete", True)
@@ -105,26 +110,79 @@ def test_what_was_found_gets_a_name_and_the_face_grows_old(workshop: Page) -> No
     expect(workshop.locator("#upscale-picture img")).to_be_visible(timeout=LONG)
 
 
-def test_a_rectangle_says_what_may_move_and_undo_takes_a_stroke_back(workshop: Page) -> None:
+def drag(page: Page, place: str, *way: tuple[float, float]) -> None:
+    """The pointer pressed from one pixel of a face of 128 to the next, on what lies at `place`."""
+    shown = page.locator(place)
+    shown.scroll_into_view_if_needed()  # which waits until it is still
+    box = shown.bounding_box()
+    assert box
+    places = [(box["x"] + (x + 0.5) * box["width"] / 128, y) for x, y in way]
+    places = [(x, box["y"] + (y + 0.5) * box["width"] / 128) for x, y in places]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for x, y in places[1:]:
+        page.mouse.move(x, y, steps=3)
+    page.mouse.up()
+
+
+def test_what_may_move_is_painted_and_undo_takes_a_stroke_back(
+    workshop: Page, tmp_path: Path
+) -> None:
     picture = workshop.locator("#faces-edit-picture img")
     expect(picture).to_have_js_property("complete", True)
-    for choice, drawn in (("rectangles in which something may move", "free"), ("points", "points")):
-        workshop.locator("#faces-edit-draws").get_by_label(choice).check()
-        picture.scroll_into_view_if_needed()
-        box = picture.bounding_box()
-        assert box
-        scale = box["width"] / 128
-        workshop.mouse.move(box["x"] + 40.5 * scale, box["y"] + 80.5 * scale)
-        workshop.mouse.down()
-        workshop.mouse.move(box["x"] + 90.5 * scale, box["y"] + 110.5 * scale, steps=3)
-        workshop.mouse.up()
-        text = "40, 80, 50, 30" if drawn == "free" else "40, 80, 90, 110"
-        field = workshop.locator(f"#faces-edit-{drawn}").get_by_role("textbox")
-        expect(field).to_have_value(text)
-    expect(workshop.locator("#faces-edit-picture .arrows rect")).to_have_count(1)
+    draws = workshop.locator("#faces-edit-draws")
+    draws.get_by_label("where something may move").check()
+    painter = workshop.locator("#faces-edit-painter")
+    expect(painter.locator("img[data-begun]")).to_be_visible(timeout=LONG)
+    expect(picture).to_be_hidden()
+    field = workshop.locator("#faces-edit-mask :is(textarea, input)")
+    canvas = "#faces-edit-painter canvas"
+
+    def marked(tool: str, *way: tuple[float, float]) -> np.ndarray:
+        before = field.input_value()
+        painter.get_by_role("button", name=tool).click()
+        drag(workshop, canvas, *way)
+        expect(field).not_to_have_value(before)
+        return masks.unpacked(field.input_value())
+
+    brushed = marked("Brush", (20, 95), (110, 95))
+    assert brushed.shape == (128, 128) and brushed[95, [30, 100]].all() and not brushed[20].any()
+    erased = marked("Eraser", (90, 95), (110, 95))
+    assert erased[95, 30] and not erased[95, 100]
+    text = field.input_value()
+    boxed = marked("Rectangle", (40, 20), (60, 30))
+    assert boxed[21:29, 41:59].all() and not boxed[40].any() and boxed[95, 30]
+    painter.get_by_role("button", name="Undo").click()
+    expect(field).to_have_value(text)
+    workshop.locator(canvas).press(" ")  # the keyboard paints where its cursor stands
+    expect(field).not_to_have_value(text)
+    assert masks.unpacked(field.input_value()).sum() > erased.sum()
+    painter.get_by_role("button", name="Undo").click()
+    expect(field).to_have_value(text)
+
+    free = workshop.locator("#faces-edit-free").get_by_role("textbox")
+    free.fill("40, 80, 50, 5")
+    draws.get_by_label("points").check()
+    expect(picture).to_be_visible()
+    drag(workshop, "#faces-edit-picture img", (40, 80), (90, 110))
+    points = workshop.locator("#faces-edit-points").get_by_role("textbox")
+    expect(points).to_have_value("40, 80, 90, 110")
+    for drawn in ("rect", "line", "image"):
+        expect(workshop.locator(f"#faces-edit-picture .arrows {drawn}")).to_have_count(1)
     workshop.locator("#faces-edit-undo").click()
-    expect(field).to_have_value("", timeout=LONG)
+    expect(points).to_have_value("", timeout=LONG)
     expect(workshop.locator("#faces-edit-picture .arrows line")).to_have_count(0)
+
+    drag(workshop, "#faces-edit-picture img", (52, 92), (46, 90))
+    workshop.locator("#faces-edit-pull").click()
+    line = workshop.locator("#faces-edit-line")
+    expect(line).to_contain_text(re.compile("All points are there|still"), timeout=LONG)
+    (tmp_path / "pulled.png").write_bytes(
+        urllib.request.urlopen(picture.evaluate("(picture) => picture.src")).read()
+    )
+    erased[80:85, 40:90] = True
+    asked = from_picture(str(tmp_path / "pulled.png")).settings["may_move"]
+    assert np.array_equal(masks.unpacked(asked), erased)
 
 
 def test_no_points_and_odd_points_are_a_sentence(workshop: Page) -> None:
@@ -158,9 +216,26 @@ def test_a_child_joins_the_family_and_its_file_holds_its_lineage(
     recipe = from_picture(str(path))
     assert recipe.task == "breed"
     assert set(recipe.settings["family"]) == {"3", "8"}
+    # a click in the tree makes somebody a parent, and no longer; so do keys, which stay there
+    parents = workshop.locator("#faces-breed-parents .token")
+    expect(parents).to_have_text([re.compile("8"), re.compile("3\\.")])
+    eldest = workshop.locator("#faces-breed-tree").get_by_role("button", name="3", exact=True)
+    expect(eldest).to_have_attribute("aria-pressed", "false")
+    eldest.click()
+    expect(eldest).to_have_attribute("aria-pressed", "true")
+    expect(parents).to_have_count(3)
+    expect(workshop.locator("#faces-breed-file a")).to_have_text("Download this face")
+    eldest.focus()
+    eldest.press("Enter")
+    expect(eldest).to_have_attribute("aria-pressed", "false")
+    expect(eldest).to_be_focused()
+    workshop.locator("#faces-breed-tree").get_by_role("button", name="8", exact=True).click()
+    eldest.click()
+    expect(parents).to_have_text([re.compile("3\\."), re.compile("3")])
     workshop.locator("#faces-breed-film-go").click()
     film = workshop.locator("#faces-breed-film img")
     expect(film).to_have_attribute("src", re.compile("webp"), timeout=LONG)
+    expect(film).to_have_attribute("alt", "From 3. to 3 and back")
     workshop.locator("#faces-breed-save").click()
     links = workshop.locator("#faces-breed-saved a")
     expect(links).to_have_count(2, timeout=LONG)
@@ -194,9 +269,15 @@ def test_an_upload_is_turned_and_found_and_goes_into_edit(workshop: Page, tmp_pa
     steps = workshop.get_by_label("number input for Steps")
     steps.fill("25")
     steps.press("Tab")
+    tuning = workshop.get_by_label("number input for Tune a copy of the model to it (steps)")
+    tuning.fill("10")
+    tuning.press("Tab")
     workshop.locator("#faces-own-go").click()
     expect(line).to_contain_text("The nearest face found differs", timeout=LONG)
     expect(line).to_contain_text("is not what this model knows")
+    captions = workshop.locator("#faces-own-pair .caption-label")
+    error = re.compile(r"^(The nearest face|A copy tuned to it): \d+\.\d of 255 off$")
+    expect(captions).to_have_text(["Your picture", error, error])
     points = workshop.locator("#faces-own-points").get_by_role("textbox")
     expect(points).to_have_value(re.compile(r"^20\d"))
     handles = workshop.locator("#faces-own-picture .landmark")

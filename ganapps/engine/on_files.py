@@ -140,6 +140,22 @@ def mask(path: str, picture: str) -> str:
     return masks.packed(masks.fitted(marked, size_of(picture)))
 
 
+def united(marked: str, rectangles: Sequence[Sequence[float]], picture: str) -> str:
+    """What is painted of the picture at a path, as a recipe's text or "", and rectangles of it
+    [x, y, width, height], as one such text. Raises UserError where the text is none.
+    """
+    size = size_of(picture)
+    mask = masks.fitted(masks.unpacked(marked), size) if marked else masks.nothing(size)
+    for x, y, width, height in rectangles:
+        mask[_within(y, height), _within(x, width)] = True
+    return masks.packed(mask)
+
+
+def _within(begin: float, length: float) -> slice:
+    """The pixels whose middles lie there."""
+    return slice(max(0, round(begin)), max(0, round(begin + length)))
+
+
 def faces(picture: str) -> list[list[int]]:
     """[x, y, side] of the square around each face of the picture at a path, as `restore` takes
     them. Raises UserError where it can't be read.

@@ -49,6 +49,11 @@ def unpacked(text: str) -> np.ndarray:
     return np.unpackbits(rows, axis=1, count=width).astype(bool)
 
 
+def nothing(size: tuple[int, int]) -> np.ndarray:
+    """[H, W] of a picture of `size` (W, H): no pixel is marked."""
+    return np.zeros(size[::-1], bool)
+
+
 def of_file(upload: Upload) -> np.ndarray:
     """[H, W]: what is painted of a mask file. Where its alpha differs from place to place, that is
     what is opaque; else what is light.
@@ -85,7 +90,7 @@ def boxed(size: tuple[int, int], box: list[int]) -> np.ndarray:
             width=width,
             height=height,
         )
-    mask = np.zeros((height, width), bool)
+    mask = nothing(size)
     mask[top:bottom, left:right] = True
     return mask
 

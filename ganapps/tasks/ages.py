@@ -60,8 +60,7 @@ def ages(
     person = Person(make, found, [AGE], seed=seed, psi=psi, labels=labels, styles=styles, hold=hold)
     said = person.changes
     if in_years:
-        read = Message("By its styles this face is {age} years old.", age=round(person.has(AGE)))
-        said = (read, *said)
+        said = (_read(round(person.has(AGE)), looked_for=bool(styles)), *said)
     for index in range(count):
         share = index / (count - 1)
         if in_years:
@@ -74,6 +73,17 @@ def ages(
         changes = (*said, *person.course.said, *person.changes)
         yield Step(index + 1, count, (made,), make.calls(), changes)
         said = ()
+
+
+def _read(age: int, looked_for: bool) -> Message:
+    """How old a face is by its styles; `looked_for`: perhaps in a picture, by `invert`."""
+    if not looked_for:
+        return Message("By its styles this face is {age} years old.", age=age)
+    return Message(
+        "By its styles this face is {age} years old; of a face that was looked for in a picture "
+        "that is 23 years off on average: take its years as younger and older.",
+        age=age,
+    )
 
 
 AGES = Task(

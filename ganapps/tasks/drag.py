@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ganapps.device import Device
 from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import FaceGenerator, StyleGenerator
+from ganapps.pictures import masks
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
 from ganapps.settings import Setting, within
@@ -28,7 +29,7 @@ from ganapps.tasks.styles import Styles, begun, packed, rounded, styled
 from ganapps.tasks.task import Task
 
 MOST = 20  # points
-MASK = 64  # cells a side of the mask of what may move
+CELLS = 64  # a side of the mask of what may move, where it is no mask of pixels
 SHARE, LARGEST_MAP = 4, 128  # features of a quarter of the picture's side, of at most so many
 LAYERS = 6  # the first styles move: they place things, the rest colour them
 RATE = 0.04  # of the styles' spread that a number may move in a step
@@ -59,9 +60,9 @@ def drag(
     may_move: Annotated[
         str,
         Setting(
-            longest=4000,
-            says="what may move: base64 of 64 rows of 64 bits, a 1 for each cell that may; empty "
-            "for all",
+            longest=masks.LONGEST,
+            says="what may move: a mask of the picture as the task `repair` takes one, or base64 "
+            "of 64 rows of 64 bits, a 1 for each cell that may; empty for all",
             unset="",
         ),
     ]
@@ -125,7 +126,7 @@ class Pull:
         points: Tensor,
         mask: np.ndarray | None,
     ) -> None:
-        """`points` [K, 4] in pixels, `mask` [64, 64] of 0 and 1 or None."""
+        """`points` [K, 4] in pixels, `mask` [H, W] of bool, over all of the picture, or None."""
         if not network.bends:
             raise UserError(
                 "Points of this model's pictures can't be pulled: choose a StyleGAN2 or StyleGAN3."
@@ -298,21 +299,26 @@ def _points(points: Sequence[Any], side: int) -> Tensor:
 
 
 def _mask(text: str | None) -> np.ndarray | None:
-    """[64, 64] of 0 and 1; None where everything may move. Raises UserError where it is no mask, or
-    where nothing may.
+    """[H, W] of bool, over all of the picture; None where everything may move. Raises UserError
+    where it is no mask, or where nothing may.
     """
     if not text:
         return None
+    mask = masks.unpacked(text) if ":" in text else _cells(text)
+    if not mask.any():
+        raise UserError("By this mask nothing may move: leave a part of the picture free.")
+    return None if mask.all() else mask
+
+
+def _cells(text: str) -> np.ndarray:
+    """[64, 64] of bool. Raises UserError."""
     try:
         bits = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
     except (binascii.Error, ValueError):
         bits = np.zeros(0, np.uint8)
-    if bits.size != MASK * MASK // 8:
+    if bits.size != CELLS * CELLS // 8:
         raise UserError(
             "The mask of what may move is none: base64 of {side} rows of {side} bits is accepted.",
-            side=MASK,
+            side=CELLS,
         )
-    mask = np.unpackbits(bits).reshape(MASK, MASK)
-    if not mask.any():
-        raise UserError("By this mask nothing may move: leave a part of the picture free.")
-    return None if mask.all() else mask
+    return np.unpackbits(bits).reshape(CELLS, CELLS).astype(bool)

@@ -83,7 +83,7 @@ def edit(
     found = Directions(
         network, device.name, labels_of_model, known or Known(), (first_layer, last_layer)
     )
-    moves = _checked(edits or {})
+    moves = checked(edits or {})
     held = held_by(hold or [], moves)
     called = _called(names or {}, found)
     course = Course(make, found, face, psi, held)
@@ -182,7 +182,7 @@ class Course:
             self.said = (*self.said, sentence)
 
 
-def _checked(edits: Mapping[str, Any]) -> dict[str, float]:
+def checked(edits: Mapping[str, Any]) -> dict[str, float]:
     """The moves that are asked for, without those of no length. Raises UserError for a strength
     that is none, or too many.
     """

@@ -25,11 +25,7 @@ from ganapps.tasks.task import Task
 
 Blocks = Annotated[
     str,
-    Setting(
-        label="Remove JPEG's blocks with (a checkpoint of the Hub)",
-        seldom=True,
-        says="the model that removes JPEG's blocks",
-    ),
+    Setting(label="Remove JPEG's blocks with", says="the model that removes JPEG's blocks"),
     Model("restore-blocks"),
 ]
 Noise = Annotated[

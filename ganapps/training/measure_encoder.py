@@ -24,8 +24,8 @@ from ganapps.models import hub
 from ganapps.models.catalog import WEIGHTS
 from ganapps.networks.contracts import StyleEncoder, StyleGenerator
 from ganapps.networks.faces import encoder
-from ganapps.tasks.invert import Search
 from ganapps.tasks.maker import Maker
+from ganapps.tasks.search_face import Search
 from ganapps.training import data, loop
 from ganapps.training.measure import known
 from ganapps.workers.here import labels_of

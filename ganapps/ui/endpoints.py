@@ -144,10 +144,12 @@ ENDPOINTS = (
     ),
     Endpoint(
         "invert",
-        ("picture", "model", "steps", "space", "points", "precision", "weights", *FORMAT, "start"),
+        ("picture", "model", "steps", "space", "points", "precision", "weights", *FORMAT, "start")
+        + ("tuning", "edits"),
         "Streams: answers while the face is looked for, the last one with the picture.",
         'The PNG file with its recipe inside, and {"recipe", "report", "figures"}: "error" is how '
-        'far the face is from the picture, "styles" is the face as text, "points" are those used.',
+        'far the face is from the picture, "styles" is the face as text, "points" are those used; '
+        '"tuned_error" how far the tuned copy of the model is, where one was asked for.',
     ),
     Endpoint(
         "breed",

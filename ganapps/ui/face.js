@@ -1,5 +1,5 @@
 // What is drawn on a face with the pointer stands in a field as numbers, where it can be typed too: strokes from a point to where it
-// shall go, rectangles in which something may move (both on the face in Edit), and the five points of one's own face.
+// shall go (on the face in Edit), and the five points of one's own face. Where something may move, painter.js paints.
 () => {
   const field = (name) => document.querySelector(`#faces-${name} :is(input, textarea)`);
   const write = (input, text) => {
@@ -11,21 +11,25 @@
   // The face in Edit.
   const face = () => document.querySelector("#faces-edit-picture .image-frame img");
   const strokes = () => field("edit-points"), free = () => field("edit-free");
-  const frees = () => document.querySelector("#faces-edit-draws input:checked")?.value === "free";
   const line = ([x, y, toX, toY]) => `<circle cx="${x}" cy="${y}" r="1.5%"/><line x1="${x}" y1="${y}" x2="${toX}" y2="${toY}"/>`;
   const rectangle = ([x, y, width, height]) => `<rect x="${x}" y="${y}" width="${Math.max(width, 0)}" height="${Math.max(height, 0)}"/>`;
   const four = (numbers) => numbers.length === 4;
-  const between = ([x, y], [toX, toY]) => [Math.min(x, toX), Math.min(y, toY), Math.abs(toX - x), Math.abs(toY - y)];
+  // where something may move, as it was painted on the copy
+  const painted = (width, height) => {
+    const canvas = document.querySelector("#faces-edit-painter canvas");
+    return canvas && field("edit-mask")?.value ? `<image class="painted" width="${width}" height="${height}" href="${canvas.toDataURL()}"/>` : "";
+  };
   let begun = null;
   const drawn = (end) => {
     const picture = face(), parent = picture?.parentElement;
     if (!parent || !strokes()) return;
     const svg = parent.querySelector(".arrows") || parent.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+    const { naturalWidth: width, naturalHeight: height } = picture;
     svg.setAttribute("class", "arrows");
-    svg.setAttribute("viewBox", `0 0 ${picture.naturalWidth} ${picture.naturalHeight}`);
-    const rectangles = groups(free()), lines = groups(strokes());
-    if (begun && end) (frees() ? rectangles : lines).push(frees() ? between(begun, end) : [...begun, ...end]);
-    svg.innerHTML = rectangles.filter(four).map(rectangle).join("") + lines.filter(four).map(line).join("");
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    const lines = groups(strokes());
+    if (begun && end) lines.push([...begun, ...end]);
+    svg.innerHTML = painted(width, height) + groups(free()).filter(four).map(rectangle).join("") + lines.filter(four).map(line).join("");
   };
   const pixel = (event) => {
     const around = face().getBoundingClientRect(), within = (share, side) => Math.min(Math.max(Math.round(share * side - 0.5), 0), side - 1);
@@ -40,16 +44,31 @@
   document.addEventListener("pointermove", (event) => { if (begun && face()) drawn(pixel(event)); });
   document.addEventListener("pointerup", (event) => {
     if (!begun || !face()) return;
-    const start = begun, end = pixel(event), input = frees() ? free() : strokes(), numbers = frees() ? between(start, end) : [...start, ...end];
+    const start = begun, end = pixel(event), input = strokes();
     begun = null;
     if (!input || Math.hypot(end[0] - start[0], end[1] - start[1]) < 1) return drawn();
     const before = input.value.trim().replace(/;$/, "");
-    write(input, (before ? before + "; " : "") + numbers.join(", "));
+    write(input, (before ? before + "; " : "") + [...start, ...end].join(", "));
   });
   document.addEventListener("pointercancel", () => { begun = null; drawn(); });
   document.addEventListener("dragstart", (event) => { if (event.target === face()) event.preventDefault(); });
-  document.addEventListener("input", (event) => { if ([strokes(), free()].includes(event.target)) drawn(); });
+  document.addEventListener("input", (event) => { if ([strokes(), free(), field("edit-mask")].includes(event.target)) drawn(); });
   document.addEventListener("load", (event) => { if (event.target === face()) drawn(); }, true);
+
+  // The family: each face of the tree is a button; whom it names is a parent next, or no longer one.
+  const node = (event) => event.target.closest?.(".family [data-name]");
+  let last = null;
+  const chosen = (one) => { last = one.dataset.name; write(field("breed-clicked"), last); };
+  document.addEventListener("click", (event) => { if (node(event)) chosen(node(event)); });
+  document.addEventListener("keydown", (event) => {
+    if (!node(event) || !["Enter", " "].includes(event.key)) return;
+    event.preventDefault();
+    chosen(node(event));
+  });
+  document.addEventListener("family-came", () => setTimeout(() => {
+    const again = [...document.querySelectorAll(".family [data-name]")].find((one) => one.dataset.name === last);
+    if (document.activeElement === document.body) again?.focus({ preventScroll: true });
+  }, 50));
 
   // One's own face: five handles on the picture, dragged or moved by the arrow keys (Shift: by ten pixels).
   const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
@@ -14,15 +14,25 @@ from ganapps.ui.faces import tree
 from ganapps.ui.faces.section import NEUTRAL, Section
 from ganapps.ui.parts import common
 from ganapps.ui.parts.settings import made
-from ganapps.ui.words import escaped, say, t
+from ganapps.ui.words import escaped, t
 
 LITTER = 8
 MOST_SEEDS = 2**32
-FRESH: dict[str, Any] = {"model": "", "family": {}, "faces": {}, "litter": [], "born": 0}
+# `faces` are the pictures of the family's members, `settings` what the task `edit` begins with
+FRESH: dict[str, Any] = {
+    "model": "",
+    "family": {},
+    "faces": {},
+    "settings": {},
+    "litter": [],
+    "born": 0,
+}
 
 
 class Breed(Section):
-    """A child that is clicked joins the family and is a parent next."""
+    """A child that is clicked joins the family and is a parent next; so is whom one clicks in the
+    tree.
+    """
 
     name = "breed"
 
@@ -46,6 +56,7 @@ class Breed(Section):
             self.file = gr.HTML("", elem_id="faces-breed-file")
             self.take = gr.Button(t("Edit this face"), size="sm", elem_id="faces-breed-take")
         self.tree = gr.HTML("", elem_id="faces-breed-tree")
+        self.clicked = gr.Textbox("", visible="hidden", elem_id="faces-breed-clicked")
         with gr.Row(elem_classes="bench"):
             self.save = gr.Button(t("Save the family"), size="sm", elem_id="faces-breed-save")
             self.film_go = gr.Button(
@@ -53,7 +64,7 @@ class Breed(Section):
             )
         self.saved = gr.HTML("", elem_id="faces-breed-saved")
         self.film = gr.HTML("", elem_id="faces-breed-film")
-        self.child = gr.State({})  # the settings of the child that was clicked
+        self.child = gr.State({})  # the settings of whoever was clicked
         self.state = gr.State(FRESH)
 
     @property
@@ -74,6 +85,14 @@ class Breed(Section):
         )
         picked = [*filled, self.file, self.child]
         self.litter.select(self.picked, {self.state, self.parents}, picked, **common.QUIET)
+        chosen = self.clicked.change(
+            self.chosen,
+            {self.state, self.parents, self.clicked},
+            [*picked, self.clicked],
+            **common.QUIET,
+        )
+        chosen.success(None, None, None, js=tree.CAME)
+        self.parents.input(self.framed, {self.state, self.parents}, self.tree, **common.QUIET)
         born = {*about, self.mutation, self.crossing}
         self.save.click(self.keeps, self.state, [self.saved, self.line], **common.QUIET)
         filmed = [self.film, *self.buttons]
@@ -97,7 +116,7 @@ class Breed(Section):
                 name = str(member.get("seed", ""))[:12] or str(len(state["family"]) + 1)
                 while name in state["family"] and state["family"][name] != member:
                     name += "'"
-                grown = self._grown(state, name, member, seen.shown.files[0][0])
+                grown = self._grown(state, name, member, seen.shown.files[0][0], member)
                 parents = [n for n in values[self.parents] or () if n in grown["family"]]
                 yield self._shown(grown, [*parents, name], lang) | {self.line: seen.shown.line}
 
@@ -139,12 +158,31 @@ class Breed(Section):
         birth = figures["birth"]
         known = [name for name, member in state["family"].items() if member == birth]
         name = known[0] if known else f"{len(state['family']) + 1}."
-        grown = self._grown(state, name, birth, path)
+        settings = {"styles": figures["styles"]}
+        grown = self._grown(state, name, birth, path, settings)
         parents = [other for other in values[self.parents] or () if other != name]
         return self._shown(grown, [*parents[-1:], name], lang) | {
             self.file: common.download(path, "Download this child, with its lineage", lang),
-            self.child: {"styles": figures["styles"]},
+            self.child: settings,
         }
+
+    def chosen(self, values: Mapping, request: gr.Request) -> dict:
+        """Whom one clicked in the tree is a parent, or no longer one; and the one to go on with."""
+        state, lang, name = values[self.state], common.language(request), values[self.clicked]
+        if name not in state["family"]:
+            return {self.clicked: ""}
+        parents = list(values[self.parents] or ())
+        left = [other for other in parents if other != name]
+        now = left if name in parents else [*parents, name]
+        return self._shown(state, now, lang) | {
+            self.clicked: "",
+            self.file: common.download(state["faces"][name], "Download this face", lang),
+            self.child: state["settings"][name],
+        }
+
+    def framed(self, values: Mapping, request: gr.Request) -> str:
+        """The tree, where the parents were chosen in their list."""
+        return self._tree(values[self.state], values[self.parents] or (), common.language(request))
 
     def keeps(self, state: Mapping, request: gr.Request) -> tuple:
         """Links that save the tree, and everybody in it."""
@@ -180,18 +218,26 @@ class Breed(Section):
         state, model = values[self.state], self.tab.recipe(values).checkpoint
         return state if state["model"] == model else {**FRESH, "model": model}
 
-    def _grown(self, state: Mapping, name: str, member: Mapping, path: str) -> dict[str, Any]:
-        family = {**state["family"], name: dict(member)}
-        return {**state, "family": family, "faces": {**state["faces"], name: path}}
+    def _grown(
+        self, state: Mapping, name: str, member: Mapping, path: str, settings: Mapping
+    ) -> dict[str, Any]:
+        return {
+            **state,
+            "family": {**state["family"], name: dict(member)},
+            "faces": {**state["faces"], name: path},
+            "settings": {**state["settings"], name: dict(settings)},
+        }
 
     def _shown(self, state: Mapping, parents: list[str], lang: str) -> dict:
         chosen = list(dict.fromkeys(parents))
-        said = say(lang, "The family so far")
         return {
             self.state: state,
             self.parents: gr.update(choices=list(state["family"]), value=chosen),
-            self.tree: tree.drawn(state["family"], state["faces"], said),
+            self.tree: self._tree(state, chosen, lang),
         }
+
+    def _tree(self, state: Mapping, parents: Collection[str], lang: str) -> str:
+        return tree.drawn(state["family"], state["faces"], parents, lang)
 
 
 def _film(path: str, begin: str, end: str, lang: str) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import gradio as gr
 
-from ganapps.engine import on_files
 from ganapps.errors import UserError
+from ganapps.models.catalog import Checkpoint
 from ganapps.ui.faces import strokes
+from ganapps.ui.faces.drawing import Drawing
 from ganapps.ui.faces.others import Others, choices, said
 from ganapps.ui.faces.section import Section
+from ganapps.ui.faces.told import told
 from ganapps.ui.parts import common
 from ganapps.ui.parts.tab import Sends
-from ganapps.ui.words import escaped, t
+from ganapps.ui.words import t
 
 # of the directions that a model has, these stand first
 FIRST = (
@@ -25,7 +26,6 @@ FIRST = (
 SLIDERS = 6
 FARTHEST = 1.5  # how far a slider goes; 1 is a label's whole way
 KEPT = 30  # faces that Undo goes back through
-DRAWS = (("points to pull", "points"), ("rectangles in which something may move", "free"))
 
 
 class Edit(Section):
@@ -36,7 +36,7 @@ class Edit(Section):
     def make(self) -> None:
         """Lay it out."""
         with gr.Row(elem_classes="bench"):
-            with gr.Column(min_width=260):
+            with gr.Column(min_width=260, elem_id="faces-edit-left"):
                 self.picture = gr.Image(
                     label=t("The face"),
                     show_label=False,
@@ -47,12 +47,14 @@ class Edit(Section):
                     elem_id="faces-edit-picture",
                     elem_classes="bench-picture",
                 )
+                self.painted = gr.HTML("", elem_id="faces-edit-painter")
                 self.make_line()
                 with gr.Row(elem_classes="pair"):
                     self.begin = gr.Button(
                         t("The chosen face"), size="sm", elem_id="faces-edit-begin"
                     )
                     self.undo = gr.Button(t("Undo"), size="sm", elem_id="faces-edit-undo")
+                self.drawing = Drawing(self.painted)
             with gr.Column(min_width=260):
                 self.sliders = [self._slider(index) for index in range(SLIDERS)]
                 self.others = Others()
@@ -60,7 +62,6 @@ class Edit(Section):
                     [], multiselect=True, label=t("Hold the others"), elem_id="faces-edit-hold"
                 )
                 self.moved = gr.HTML("", elem_id="faces-edit-moved")
-        self._make_strokes()
         self.file: gr.State = gr.State(None)  # the path of the picture that is seen
         with gr.Row(elem_classes="actions"):
             buttons = self.tab.send_buttons("faces-edit")
@@ -69,39 +70,6 @@ class Edit(Section):
         self.names = gr.State([])  # the direction of each slider
         self.styles = gr.State("")  # the face that is seen, as text
         self.before = gr.State([])  # the faces that Undo goes back to
-
-    def _make_strokes(self) -> None:
-        """What is drawn on the face: points to pull, and where something may move."""
-        self.draws = gr.Radio(
-            list(DRAWS),
-            value="points",
-            label=t("Draw on the face"),
-            interactive=True,  # only face.js reads it
-            elem_id="faces-edit-draws",
-        )
-        with gr.Row(elem_classes="bench"):
-            self.points = gr.Textbox(
-                "",
-                label=t("Pull points"),
-                info=t(
-                    "Draw a stroke on the face, from a point to where it shall go, "
-                    "or type x, y, to x, to y."
-                ),
-                placeholder="52, 92, 46, 88; 76, 92, 82, 88",
-                max_lines=1,
-                max_length=400,
-                elem_id="faces-edit-points",
-            )
-            self.free = gr.Textbox(
-                "",
-                label=t("What may move"),
-                info=t("Rectangles: x, y, width, height. Empty: everything may."),
-                placeholder="30, 70, 70, 40",
-                max_lines=1,
-                max_length=400,
-                elem_id="faces-edit-free",
-            )
-            self.pull = gr.Button(t("Pull"), elem_id="faces-edit-pull")
 
     def _slider(self, index: int) -> gr.Slider:
         return gr.Slider(
@@ -132,7 +100,7 @@ class Edit(Section):
     @property
     def reset(self) -> list:
         """What another face sets back."""
-        return [*self.sliders, *self.others.reset, self.hold, self.names, self.points]
+        return [*self.sliders, *self.others.reset, self.hold, self.names, self.drawing.points]
 
     @property
     def started(self) -> list:
@@ -158,13 +126,13 @@ class Edit(Section):
             [others.names, others.list, self.hold],
             **common.QUIET,
         )
-        for field in (self.points, self.free):
-            field.change(None, None, None, js=strokes.CAME)
+        self.drawing.listen(self.file)
         self.begin.click(self.begun, self.begins, self.started, **common.BUSY)
-        undone = {*self.begins, self.before, self.points}
+        undone = {*self.begins, self.before, self.drawing.points}
         self.undo.click(self.undone, undone, self.started, **common.BUSY)
-        about = {*self.begins, self.points, self.free, self.styles, self.file, self.before}
-        return [self.pull.click(self.pulled, about, self.started, **common.BUSY)]
+        about = {*self.begins, *self.drawing.reads, self.styles, self.file, self.before}
+        pulled = [*self.started, self.drawing.draws]
+        return [self.drawing.pull.click(self.pulled, about, pulled, **common.BUSY)]
 
     # -- what happens
 
@@ -182,8 +150,9 @@ class Edit(Section):
         """Without the last stroke; where there is none, the face before the last pull, without
         edits.
         """
-        if values[self.points].strip():
-            yield {self.points: strokes.without_last(values[self.points])}
+        points = self.drawing.points
+        if values[points].strip():
+            yield {points: strokes.without_last(values[points])}
             return
         before = list(values[self.before])
         face = before.pop() if before else values[self.face]
@@ -222,15 +191,13 @@ class Edit(Section):
         lang = common.language(request)
         face = {"styles": values[self.styles]} if values[self.styles] else self.at_hand(values)
         try:
-            settings = {**face, "points": strokes.points(values[self.points])}
-            if values[self.free].strip() and values[self.file]:
-                side, _ = on_files.size(values[self.file])
-                settings["may_move"] = strokes.may_move(values[self.free], side)
-            recipe = self.recipe("drag", values, settings)
+            drawn = self.drawing.settings(values, values[self.file])
+            recipe = self.recipe("drag", values, {**face, **drawn})
         except UserError as e:
             yield {self.line: common.refusal(e, lang)}
             return
-        yield self.tab.busy(True)
+        # where something may move is painted on a copy of the face: now one looks at the face
+        yield self.tab.busy(True) | {self.drawing.draws: "points"}
         for seen in self.run(recipe, values, lang):
             update: dict = {self.line: seen.shown.line}
             if seen.preview is not None:
@@ -268,36 +235,25 @@ class Edit(Section):
                     self.picture: seen.shown.files[0][0],
                     self.file: seen.shown.files[0][0],
                     self.styles: figures["styles"],
-                    self.moved: self._told(figures.get("moved", {}), values, lang),
+                    self.moved: self._told(figures, values, lang),
                 }
             if update:
                 yield update
 
-    def _told(self, moved: Mapping[str, Mapping[str, float]], values: Mapping, lang: str) -> str:
-        """What each edit alone moved: "smile +0.8, age +0.1"."""
-        titles = self._titles(values)
-        rows = []
-        for name, told in moved.items():
-            steps = [
-                f"{said(lang, titles.get(other, other))} {step:+.1f}"
-                for other, step in told.items()
-                if other.partition(":")[0] != name.partition(":")[0] or other == name
-            ]
-            title = said(lang, titles.get(name, name))
-            rows.append(
-                f"<dt>{html.escape(title)}</dt><dd>{html.escape(', '.join(steps[:5]))}</dd>"
-            )
-        if not rows:
-            return ""
-        head = escaped(lang, "What each edit moved, read off the pictures (1 is the whole way)")
-        return f'<div class="moved"><span>{head}</span><dl>{"".join(rows)}</dl></div>'
-
     # -- the directions of a model
+
+    def _row(self, values: Mapping) -> Checkpoint | None:
+        return self.tab.engine.models.row(self.tab.recipe(values).checkpoint)
 
     def _titles(self, values: Mapping) -> dict[str, str]:
         """The directions of the tab's model, by name, and what they are called."""
-        row = self.tab.engine.models.row(self.tab.recipe(values).checkpoint)
+        row = self._row(values)
         return self.tab.engine.models.directions(row) if row else {}
+
+    def _told(self, figures: Mapping[str, Any], values: Mapping, lang: str) -> str:
+        row = self._row(values)
+        controls = self.tab.engine.models.controls(row) if row else ()
+        return told(figures, self._titles(values), controls, lang)
 
     def _set_back(self, values: Mapping, lang: str) -> dict:
         """The sliders at 0, named as the model's directions are."""
@@ -305,7 +261,7 @@ class Edit(Section):
         first = [name for name in FIRST if name in titles]
         first += [name for name in titles if name not in first]
         names = first[:SLIDERS]
-        updates: dict = {self.names: names, self.points: ""}
+        updates: dict = {self.names: names, self.drawing.points: ""}
         for index, slider in enumerate(self.sliders):
             label = said(lang, titles[names[index]]) if index < len(names) else ""
             updates[slider] = gr.update(value=0, visible=index < len(names), label=label)

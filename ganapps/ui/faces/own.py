@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ganapps.errors import UserError
+from ganapps.report import Kept
 from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
 from ganapps.ui.faces import strokes
@@ -15,7 +16,7 @@ from ganapps.ui.faces.section import NEUTRAL, Section
 from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.before_after import picture_box
 from ganapps.ui.parts.settings import made
-from ganapps.ui.words import escaped, t
+from ganapps.ui.words import escaped, say, t
 
 LANDMARKS = (
     "left eye",
@@ -43,6 +44,7 @@ class Own(Section):
                 self.steps = made(declared["steps"], "faces-own")
                 self.space = made(declared["space"], "faces-own")
                 self.start = made(declared["start"], "faces-own", value="encoder")
+                self.tuning = made(declared["tuning"], "faces-own")
                 self.points = gr.Textbox(
                     "",
                     label=t("Five points"),
@@ -86,7 +88,8 @@ class Own(Section):
         )
         self.upload.change(lambda: "", None, self.points, **common.QUIET)
         self.points.change(None, None, None, js=strokes.CAME)
-        asked = {*self.given, self.upload, self.steps, self.space, self.start, self.points}
+        how = (self.steps, self.space, self.start, self.tuning)
+        asked = {*self.given, self.upload, self.points, *how}
         return [self.go.click(self.searched, asked, filled, **common.BUSY)]
 
     def searched(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
@@ -103,6 +106,7 @@ class Own(Section):
             "steps": values[self.steps],
             "space": values[self.space],
             "start": values[self.start],
+            "tuning": values[self.tuning],
             "points": points,
         }
         yield self.tab.busy(True) | {self.pair: None}
@@ -113,9 +117,9 @@ class Own(Section):
                 update[self.pair] = [(seen.preview, "")]
             if seen.shown.archive:
                 kept = seen.shown.kept[0]
-                turned = keeping.shown_file(kept.beside["before"], [])
+                pictures = _pictures(kept, seen.shown.files[0][0], lang)
                 update |= {
-                    self.pair: [(turned, ""), (seen.shown.files[0][0], "")],
+                    self.pair: gr.update(value=pictures, columns=len(pictures)),
                     self.found: {"styles": kept.figures["styles"]},
                     self.points: "; ".join(f"{x:g}, {y:g}" for x, y in kept.figures["points"]),
                 }
@@ -128,6 +132,19 @@ class Own(Section):
         files.delete([values[self.upload], *shown])
         emptied: dict[Any, Any] = {self.upload: None, self.pair: None, self.found: {}}
         return emptied | {self.points: "", self.line: NEUTRAL}
+
+
+def _pictures(kept: Kept, made: str, lang: str) -> list[tuple[str, str]]:
+    """The turned picture, the face that was found and what a tuned copy makes of it, where there is
+    one; `made` is the file of the last of them.
+    """
+    figures, beside = kept.figures, kept.beside
+    found = say(lang, "The nearest face: {error} of 255 off", error=figures["error"])
+    pictures = [(keeping.shown_file(beside["before"], []), say(lang, "Your picture"))]
+    if "tuned" not in beside:
+        return [*pictures, (made, found)]
+    tuned = say(lang, "A copy tuned to it: {error} of 255 off", error=figures["tuned_error"])
+    return [*pictures, (keeping.shown_file(beside["after"], []), found), (made, tuned)]
 
 
 def _consent(lang: str) -> str:

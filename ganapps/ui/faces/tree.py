@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,35 @@ from ganapps.pictures.inside import from_picture
 from ganapps.recipe import DRAWN
 from ganapps.ui.doors import files
 from ganapps.ui.parts.common import download, served
+from ganapps.ui.words import escaped
 
+# after the tree is drawn anew the face that was chosen by a key has the keyboard again
+CAME = "() => { document.dispatchEvent(new CustomEvent('family-came')); }"
 Family = Mapping[str, Mapping[str, Any]]
 
 
-def drawn(family: Family, faces: Mapping[str, str], said: str) -> str:
-    """An SVG; `faces` are the paths of the thumbnails, `said` is what the picture is called."""
+def drawn(family: Family, faces: Mapping[str, str], parents: Collection[str], lang: str) -> str:
+    """An SVG of which each face is a button (face.js), pressed where it is a parent; `faces` are
+    the paths of the thumbnails.
+    """
     if not family:
         return ""
     tree = trees.laid_out(family)
     lines = [_line(*curve) for curve in tree.curves]
-    nodes = [_node(name, faces.get(name, ""), place) for name, place in tree.places.items()]
+    nodes = [
+        _node(name, faces.get(name, ""), place, name in parents)
+        for name, place in tree.places.items()
+    ]
+    said = escaped(lang, "The family so far")
+    hint = escaped(
+        lang,
+        "Click a face here to make it a parent, or no longer one. Children and the film come of "
+        "those with a frame.",
+    )
     return (
-        f'<div class="family"><svg viewBox="0 0 {tree.width} {tree.height}" width="{tree.width}" '
-        f'role="img" aria-label="{html.escape(said)}">{"".join(lines)}{"".join(nodes)}</svg></div>'
+        f'<div class="line">{hint}</div><div class="family">'
+        f'<svg viewBox="0 0 {tree.width} {tree.height}" width="{tree.width}" '
+        f'role="group" aria-label="{said}">{"".join(lines)}{"".join(nodes)}</svg></div>'
     )
 
 
@@ -62,12 +77,14 @@ def _line(begin: Point, control: Point, other: Point, end: Point) -> str:
     return f'<path d="M{x} {y} C{rest}"/>'
 
 
-def _node(name: str, face: str, place: Point) -> str:
+def _node(name: str, face: str, place: Point, pressed: bool) -> str:
     left, top = place
     shown = html.escape(name)
     picture = html.escape(served(face)) if face else ""
+    square = f'x="{left}" y="{top}" width="{SIDE}" height="{SIDE}"'
+    is_pressed = "true" if pressed else "false"
     return (
-        f'<g><title>{shown}</title><image href="{picture}" x="{left}" y="{top}" '
-        f'width="{SIDE}" height="{SIDE}"/>'
+        f'<g role="button" tabindex="0" aria-pressed="{is_pressed}" data-name="{shown}">'
+        f'<title>{shown}</title><image href="{picture}" {square}/><rect {square}/>'
         f'<text x="{left + SIDE / 2}" y="{top + SIDE + 13}">{shown[:12]}</text></g>'
     )

@@ -77,7 +77,9 @@ class Workshop:
     def offered_words(self) -> list:
         """Its lists whose choices the visitor reads."""
         own = (self.own.space, self.own.start)
-        return choices.boxes((self.edit.draws, self.breed.crossing, *own, self.export.layout))
+        return choices.boxes(
+            (self.edit.drawing.draws, self.breed.crossing, *own, self.export.layout)
+        )
 
     @property
     def worded_outputs(self) -> list:

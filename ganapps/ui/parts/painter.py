@@ -38,11 +38,14 @@ def _told(tab: str, event: str, adds: bool) -> str:
 }}"""
 
 
-def painter(address: str, size: tuple[int, int], lang: str, tinted: bool = False) -> str:
+def painter(
+    address: str, size: tuple[int, int], lang: str, tinted: bool = False, label: str = ""
+) -> str:
     """The picture at `address`, as `served` gives it, with its tools; `size` (W, H) is that of the
-    picture itself. `tinted`: there is a brush for dabs of colour, too.
+    picture itself. `tinted`: there is a brush for dabs of colour, too. `label` says what is painted
+    and how, in the visitor's language; left out, what shall be filled.
     """
-    label = escaped(
+    label = html.escape(label) or escaped(
         lang,
         "Mark what shall be filled: paint with the pointer, or move with the arrow keys and paint "
         "with the space bar",

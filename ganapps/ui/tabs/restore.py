@@ -27,6 +27,7 @@ from ganapps.ui.words import escaped, say, t
 
 SMALL = 512  # pixels of the longer side of the picture on which all models are tried
 STEPS = {  # each switch, and what its before and after are called
+    "blocks": "Blocks removed",
     "noise": "Noise removed",
     "scratches": "Scratches filled",
     "colour": "Coloured",
@@ -209,7 +210,7 @@ class RestoreTab(PictureTab):
         """The picture before and after each step."""
         kept, traces = shown.kept[-1], values[self.area.traces]
         figures = ""
-        for name, words in {"blocks": "Blocks removed", **STEPS}.items():
+        for name, words in STEPS.items():
             if f"{name} before" not in kept.beside:
                 continue
             before = keeping.address(kept.beside[f"{name} before"], traces)
