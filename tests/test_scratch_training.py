@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from torch.nn import functional as F
 
+from ganapps.networks.repair.scratches import ScratchDetector, build
 from ganapps.training import scratches
 from tests.test_repair_networks import scratch_trainer
 
@@ -72,3 +74,23 @@ def test_letters_are_no_damage():
         assert not truth.any()
         written += bool((hurt - scratches.aged(plain, beside)).abs().max() > 0.1)
     assert written > 15
+
+
+def test_a_second_look_sees_what_the_first_is_too_near_for():
+    torch.manual_seed(0)
+    near, far = (ScratchDetector((4, 6), looks) for looks in (1, 2))
+    far.load_state_dict(near.state_dict())
+    x = torch.rand(1, 3, 21, 34)
+    seen = near(F.avg_pool2d(F.pad(x, (0, 2, 0, 3), mode="replicate"), 2))
+    wanted = torch.maximum(
+        near(x), F.interpolate(seen, scale_factor=2.0, mode="bilinear")[..., :21, :34]
+    )
+    assert far(x).shape == (1, 1, 21, 34)
+    torch.testing.assert_close(far(x)[..., :16, :28], wanted[..., :16, :28])
+    assert not torch.equal(far(x), near(x))
+
+
+@pytest.mark.parametrize("looks", [0, 5, "2", 10**9])
+def test_a_file_asks_for_no_more_looks_than_there_are(looks):
+    with pytest.raises(ValueError, match="no number from 1 to 4"):
+        build(ScratchDetector((4, 6)).state_dict(), {"looks": looks})

@@ -50,17 +50,19 @@ class Settings(averaged.Settings):
     """What a run may change."""
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
+    looks: int = 3  # sizes at which a picture is looked at
     overlap_weight: float = 1.0  # beside the cross entropy: damage is a hundredth of a picture
 
 
 class ScratchTrainer(AveragedTrainer):
     """The detector."""
 
-    name = "scratches-ours"
+    name = "scratches-wide-ours"
     settings: Settings
 
     def __init__(self, heaps: tuple[Heap, Heap], settings: Settings, pictures: int) -> None:
-        super().__init__(ScratchDetector(settings.widths), heaps, settings, pictures)
+        network = ScratchDetector(settings.widths, settings.looks)
+        super().__init__(network, heaps, settings, pictures)
 
     def judge(self, whole: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Cross entropy, and how little found and true damage overlap (Milletari 2016); the share
