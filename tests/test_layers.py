@@ -253,8 +253,9 @@ def test_no_handler_swallows_every_error() -> None:
 
 def test_importing_the_engine_opens_no_weights_and_starts_no_thread() -> None:
     program = """
-import json, sys, threading
+import json, os, sys, threading
 import torch, spaces, huggingface_hub
+weights = os.path.join(os.getcwd(), "weights", "")
 opened, before = [], threading.active_count()
 def heard(event, args):
     if event == "open":
@@ -263,7 +264,7 @@ def heard(event, args):
         opened.append(event)
 sys.addaudithook(heard)
 import ganapps.engine, ganapps.measure.doctor
-print(json.dumps([[o for o in opened if "weights" in o or o.startswith("socket")],
+print(json.dumps([[o for o in opened if weights in os.path.abspath(o) or o.startswith("socket")],
                   threading.active_count() - before,
                   sorted(m for m in ("gradio", "diffusers", "transformers") if m in sys.modules)]))
 """

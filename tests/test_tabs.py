@@ -21,6 +21,7 @@ from ganapps.ui.parts import choices, sending
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.parts.tab import RACE, Tab
 from ganapps.ui.tabs.compare import CompareTab
+from ganapps.ui.tabs.restore import RestoreTab
 from ganapps.ui.tabs.table import TABS
 from ganapps.ui.tabs.translate import TranslateTab
 from ganapps.ui.tabs.upscale import UpscaleTab
@@ -171,3 +172,14 @@ def test_our_painter_begins_at_the_size_it_learned_from(there: list[Tab], engine
     assert tab.recipe(values).settings.get("brush") is None
     styles = tab.model_chosen(engine.models.row("styles-26"), "en")
     assert styles[brush] == 0
+
+
+def test_the_window_begins_with_the_newest_finder_and_recipes_keep_theirs(
+    there: list[Tab], engine: Engine
+) -> None:
+    (tab,) = [tab for tab in there if isinstance(tab, RestoreTab)]
+    values = {widget: getattr(widget, "value", None) for widget in tab.asked}
+    values[tab.heads] = values[tab.hints] = ""
+    assert tab.recipe(values).settings["scratches"] == "scratches-wide-ours"
+    old, _ = engine.checked(Recipe("restore", "filler-ours"))
+    assert tab.restored(old, "en")[tab.steps["scratches"]] == "scratches-ours"

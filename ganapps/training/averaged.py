@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -21,6 +22,7 @@ from ganapps.training.photographs import load, shrink
 
 SIDES = (160, 320, 2000)  # short sides of the photographs in pixels, the last one as it is
 PORTRAITS = 0.25  # their share of what is looked at, where there are any
+RISES = 1000  # pictures over which the rate rises where a finished network goes on
 Heap = Sequence[np.ndarray]  # pictures uint8 [H, W, 3]
 
 
@@ -51,6 +53,7 @@ class AveragedTrainer:
         none.
         """
         self.settings, self.pictures, self.seen = settings, pictures, 0
+        self.began: int | None = None  # where a finished network went on
         self.photographs, self.portraits = heaps
         self.network = precision.channels_last(network)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
@@ -64,9 +67,7 @@ class AveragedTrainer:
 
     def step(self) -> dict[str, float]:
         """One batch; the losses, by name."""
-        self.optimizer.param_groups[0]["lr"] = self.settings.rate * loop.falling(
-            self.seen, self.pictures
-        )
+        self.optimizer.param_groups[0]["lr"] = self.rate()
         loss, losses = self.judge(self.pick(self.settings.batch))
         loop.descend(loss, self.optimizer)
         self.seen += self.settings.batch
@@ -74,6 +75,13 @@ class AveragedTrainer:
         half_life = min(self.settings.half_life, 1 + self.seen / 5)
         loop.follow(self.average, self.network, 0.5 ** (self.settings.batch / half_life))
         return losses
+
+    def rate(self) -> float:
+        """The learning rate now; a fresh optimiser at the full one would undo a finished
+        network.
+        """
+        risen = 1.0 if self.began is None else (self.seen - self.began + 1) / RISES
+        return self.settings.rate * min(risen, loop.falling(self.seen, self.pictures))
 
     def pick(self, count: int, margin: int = 0) -> Tensor:
         """Crops of photographs and some of portraits, as many pixels larger: [N, 3, S, S] in
@@ -95,6 +103,7 @@ class AveragedTrainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "seen": self.seen,
+            "began": self.began,
             "random": torch.get_rng_state(),
         }
 
@@ -103,11 +112,13 @@ class AveragedTrainer:
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.seen = state["seen"]
+        self.seen, self.began = state["seen"], state["began"]
         torch.set_rng_state(state["random"])
 
     def start_from(self, finished: Path) -> None:
-        """Take over a finished network."""
+        """Take over a finished network, and how many pictures it has seen."""
+        with safe_open(finished, "pt") as file:
+            self.seen = self.began = int(file.metadata()["pictures_seen"])
         tensors = {name: tensor.float() for name, tensor in load_file(finished).items()}
         for network in (self.network, self.average):
             counts = {

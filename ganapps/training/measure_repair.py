@@ -5,15 +5,16 @@ python -m ganapps.training.measure_repair --data DIR --filler OUT/filler-ours.sa
 
 Each is measured on the 18 photographs, 256 px the short side, always with the same damage. The
 filler beside OpenCV's Telea (2004) at holes of 10 to 25 %, by the PSNR inside the holes; the
-denoiser beside what was given, at four kinds of damage; the detector by the share of damaged pixels
-found and of found pixels that are damaged. With `--sheet` the first eight are drawn: as given, as
-made, as they were.
+denoiser beside what was given, at four kinds of damage; the detector, with thin damage alone and
+with all that its training draws, by the share of damaged pixels found, of found pixels that are
+damaged, and of undamaged pictures that it says is damaged. With `--sheet` the first eight are
+drawn: as given, as made, as they were.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +28,7 @@ from ganapps.training import filler, loop
 from ganapps.training.averaged import repeatable
 from ganapps.training.denoiser import damage
 from ganapps.training.measure_photographs import COLUMNS, draw, held_back
-from ganapps.training.scratches import scratched
+from ganapps.training.scratches import ALL, PLAIN, Settings, Wear, scratched
 
 SIDE, MULTIPLE = 256, 8
 MEASURED = (0.10, 0.25)  # of a picture that is missing
@@ -96,29 +97,36 @@ def damaged(number: int, whole: Tensor, noise: float, quality: int | None) -> Te
     return repeatable(number, lambda: damage(whole[0], noise, quality))[None]
 
 
-def detectors(pictures: Sequence[Tensor], find: Callable[[Tensor], Tensor]) -> dict[str, float]:
+def detectors(
+    pictures: Sequence[Tensor], find: Callable[[Tensor], Tensor], wear: Wear = PLAIN
+) -> dict[str, float]:
     """`find` says above 0 where damage is: shares of all damage `found`, of what it says that is
-    `right`, and their `f1`.
+    `right`, their `f1`, and of undamaged pictures that it says is damaged, `false`.
     """
-    hits = said = true = 0.0
-    for number, whole in enumerate(pictures):
-        hurt, truth = repeatable(number, lambda: scratched(whole))
+    hits = said = true = false = whole = 0.0
+    for number, x in enumerate(pictures):
+        hurt, truth = repeatable(number, lambda: scratched(x, wear))
         answer = find(hurt) > 0
         hits, said, true = (
             hits + float((answer * truth).sum()),
             said + float(answer.sum()),
             true + float(truth.sum()),
         )
+        false, whole = false + float((find(x) > 0).sum()), whole + truth.numel()
     return {
         "found": hits / max(1.0, true),
         "right": hits / max(1.0, said),
         "f1": 2 * hits / max(1.0, said + true),
+        "false": false / whole,
     }
 
 
-def read(path: Path, build: Callable[..., Network]) -> Network:
-    """A finished file's network."""
-    return build({name: tensor.float() for name, tensor in load_file(path).items()}, {})
+def read(
+    path: Path, build: Callable[..., Network], settings: Mapping[str, int] | None = None
+) -> Network:
+    """A finished file's network; `settings` are those of its catalogue row."""
+    tensors = {name: tensor.float() for name, tensor in load_file(path).items()}
+    return build(tensors, settings or {})
 
 
 def pixels(x: Tensor) -> np.ndarray:
@@ -156,15 +164,14 @@ def _denoiser(path: Path, pictures: list[Tensor]) -> list[list[np.ndarray]]:
     return [[pixels(x) for x in worst], [pixels(network(x).clamp(0, 1)) for x in worst]]
 
 
-def _scratches(path: Path, pictures: list[Tensor]) -> list[list[np.ndarray]]:
-    network = read(path, scratches.build)
-    print(
-        f"{path.stem:20}",
-        *(f"{key} {value:.3f}" for key, value in detectors(pictures, network).items()),
-        flush=True,
-    )
+def _scratches(path: Path, pictures: list[Tensor], looks: int) -> list[list[np.ndarray]]:
+    network = read(path, scratches.build, {"looks": looks})
+    for name, wear in (("thin", PLAIN), ("all", ALL)):
+        figures = detectors(pictures, network, wear)
+        told = (f"{key} {value:.4f}" for key, value in figures.items())
+        print(f"{path.stem:20} {name:5}", *told, flush=True)
     shown = [
-        repeatable(number, lambda: scratched(x)) for number, x in enumerate(pictures[:COLUMNS])
+        repeatable(number, lambda: scratched(x, ALL)) for number, x in enumerate(pictures[:COLUMNS])
     ]
     rows = [
         [pixels(hurt) for hurt, _ in shown],
@@ -180,6 +187,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     for name in ("filler", "denoiser", "scratches"):
         parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--looks", type=int, default=Settings.looks, help="of the detector")
     parser.add_argument("--sheet", type=Path, help="a PNG of what they make")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -190,7 +198,7 @@ def main() -> None:
         for path, measure in (
             (chosen.filler, _filler),
             (chosen.denoiser, _denoiser),
-            (chosen.scratches, _scratches),
+            (chosen.scratches, lambda path, given: _scratches(path, given, chosen.looks)),
         ):
             rows += measure(path, pictures) if path else []
     if chosen.sheet:

@@ -1,8 +1,9 @@
 """Train the finder of scratches: python -m ganapps.training.scratches --data DIR --out DIR
 
-Scratches, hairs, dust and folds are drawn onto photographs and portraits, some of them faded first,
-and a U-Net (Ronneberger 2015) says where. Nobody marked real damage for it: it knows what is drawn
-here.
+Scratches, hairs, dust, folds and tears are drawn onto photographs and portraits, some of them faded
+first, and a U-Net (Ronneberger 2015) says where. Crops are looked at as if cut from pictures up to
+`Wear.larger` times their size, or wide damage would never be met; and some bear letters, which are
+no damage. Nobody marked real damage for it: it knows what is drawn here.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -20,13 +21,28 @@ from ganapps.networks.repair.scratches import ScratchDetector
 from ganapps.training import averaged, loop, precision
 from ganapps.training.averaged import AveragedTrainer, Heap, gathered, repeatable
 
-UNHURT = 0.1  # of the pictures have no damage at all
 FADED, GREY, GRAINY = 0.4, 0.3, 0.5  # how often: old pictures are; it is no damage to be filled
 FINE = 4  # times the size that shapes are drawn in, so that a scratch may be half a pixel wide
 VISIBLE = 0.25  # of a pixel that damage covers, from which on it counts as damaged
 SHEET = 8
 
+LETTERS = "ABCDEFGHIKLMNOPRSTUVWabcdefghiklmnoprstuvw0123456789.,-"
+
 Draw = Callable[[ImageDraw.ImageDraw, int, np.random.RandomState], None]
+
+
+@dataclass(frozen=True)
+class Wear:
+    """How pictures are damaged."""
+
+    unhurt: float = 0.1  # of the pictures have no damage at all
+    larger: float = 1.0  # a crop's whole picture is up to so many times its size, and so is damage
+    tears: int = 0  # at most
+    lettering: float = 0.0  # of the pictures bear letters
+
+
+PLAIN = Wear()  # thin damage alone
+ALL = Wear(unhurt=0.3, larger=5.0, tears=2, lettering=0.2)
 
 
 @dataclass(frozen=True)
@@ -34,23 +50,25 @@ class Settings(averaged.Settings):
     """What a run may change."""
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
+    looks: int = 3  # sizes at which a picture is looked at
     overlap_weight: float = 1.0  # beside the cross entropy: damage is a hundredth of a picture
 
 
 class ScratchTrainer(AveragedTrainer):
     """The detector."""
 
-    name = "scratches-ours"
+    name = "scratches-wide-ours"
     settings: Settings
 
     def __init__(self, heaps: tuple[Heap, Heap], settings: Settings, pictures: int) -> None:
-        super().__init__(ScratchDetector(settings.widths), heaps, settings, pictures)
+        network = ScratchDetector(settings.widths, settings.looks)
+        super().__init__(network, heaps, settings, pictures)
 
     def judge(self, whole: Tensor) -> tuple[Tensor, dict[str, float]]:
         """Cross entropy, and how little found and true damage overlap (Milletari 2016); the share
         found and the share right.
         """
-        damaged, truth = scratched(whole)
+        damaged, truth = scratched(whole, ALL)
         with precision.quick():
             said = self.network(damaged).float()
         entropy = F.binary_cross_entropy_with_logits(said, truth)
@@ -66,30 +84,34 @@ class ScratchTrainer(AveragedTrainer):
 
     def sheet(self) -> Tensor:
         """Rows of eight: scratched, where it says, where they are; -1..1."""
-        damaged, truth = repeatable(7, lambda: scratched(self.pick(SHEET)))
+        damaged, truth = repeatable(7, lambda: scratched(self.pick(SHEET), ALL))
         with torch.no_grad():
             said = self.average(damaged).sigmoid()
         return torch.cat([damaged, said.expand(-1, 3, -1, -1), truth.expand(-1, 3, -1, -1)]) * 2 - 1
 
 
-def scratched(whole: Tensor) -> tuple[Tensor, Tensor]:
+def scratched(whole: Tensor, wear: Wear = PLAIN) -> tuple[Tensor, Tensor]:
     """Pictures [N, 3, S, S] in 0..1 -> damaged ones, and where: [N, 1, S, S], 1 or 0."""
     seeds = torch.randint(2**31 - 1, (len(whole),)).tolist()
-    made = [damage(x, np.random.RandomState(seed)) for x, seed in zip(whole, seeds)]
+    made = [damage(x, np.random.RandomState(seed), wear) for x, seed in zip(whole, seeds)]
     damaged, truth = (
         torch.stack(part).contiguous(memory_format=torch.channels_last) for part in zip(*made)
     )
     return damaged, truth
 
 
-def damage(x: Tensor, random: np.random.RandomState) -> tuple[Tensor, Tensor]:
+def damage(x: Tensor, random: np.random.RandomState, wear: Wear = PLAIN) -> tuple[Tensor, Tensor]:
     """One picture [3, H, W]: aged, then scratched -> itself and where it is damaged [1, H, W]."""
     x = aged(x, random)
     height, width = x.shape[1:]
     hurt = torch.zeros(1, height, width)
-    if random.rand() >= UNHURT:
-        for draw, most in ((_scratch, 6), (_hair, 3), (_dust, 25), (_fold, 1)):
-            cover = _cover(height, width, draw, random.randint(most + 1), random)
+    larger = wear.larger ** random.rand() if wear.larger > 1 else 1.0
+    if wear.lettering and random.rand() < wear.lettering:
+        x = _lettered(x, larger, random)
+    if random.rand() >= wear.unhurt:
+        kinds: list[tuple[Draw, int]] = [(_scratch, 6), (_hair, 3), (_dust, 25), (_fold, 1)]
+        for draw, most in [*kinds, (_tear, wear.tears)] if wear.tears else kinds:
+            cover = _cover(height, width, draw, random.randint(most + 1), larger, random)
             x = x * (1 - cover) + cover * _colour(random)
             hurt = torch.maximum(hurt, cover)
     return (x.clamp(0, 1) * 255).round() / 255, (hurt > VISIBLE).float()
@@ -111,13 +133,32 @@ def aged(x: Tensor, random: np.random.RandomState) -> Tensor:
     return x
 
 
+def _lettered(x: Tensor, larger: float, random: np.random.RandomState) -> Tensor:
+    """One picture [3, H, W] with a line of writing, as captions and signs have it."""
+    height, width = x.shape[1:]
+    sheet = Image.new("L", (width, height))
+    words = "".join(random.choice(list(LETTERS + "    "), 40))
+    place = random.uniform(-0.2, 0.6) * width, random.uniform(0, 0.9) * height
+    size = random.uniform(0.05, 0.12) * min(height, width) * larger
+    ImageDraw.Draw(sheet).text(place, words, 255, ImageFont.load_default(size))
+    cover = torch.from_numpy(np.asarray(sheet).copy())[None].float() / 255
+    return x * (1 - cover) + cover * _colour(random)
+
+
 def _cover(
-    height: int, width: int, draw: Draw, count: int, random: np.random.RandomState
+    height: int,
+    width: int,
+    draw: Draw,
+    count: int,
+    larger: float,
+    random: np.random.RandomState,
 ) -> Tensor:
     """So many shapes of a kind: [1, H, W], 1 where nothing of the picture is left."""
     sheet = Image.new("L", (width * FINE, height * FINE))
+    if larger > 1:  # of longer lines as many cross a crop when they are fewer
+        count = random.binomial(count, 1 / larger)
     for _ in range(count):
-        draw(ImageDraw.Draw(sheet), FINE * min(height, width), random)
+        draw(ImageDraw.Draw(sheet), round(FINE * min(height, width) * larger), random)
     small = sheet.filter(ImageFilter.GaussianBlur(random.uniform(0, 0.6) * FINE)).resize(
         (width, height), Image.Resampling.BOX
     )
@@ -202,8 +243,23 @@ def _fold(draw: ImageDraw.ImageDraw, side: int, random: np.random.RandomState) -
         draw.line(points, fill=255, width=max(2, round(random.uniform(0.005, 0.02) * side)))
 
 
+def _tear(draw: ImageDraw.ImageDraw, side: int, random: np.random.RandomState) -> None:
+    """A ragged piece that came off, often at the border."""
+    middle = random.uniform(-0.05, 1.05, 2) * draw.im.size
+    turns = np.sort(random.uniform(0, 2 * np.pi, random.randint(7, 25)))
+    reach = random.uniform(0.01, 0.06) * side * random.uniform(0.6, 1, len(turns))
+    flat = random.uniform(0.4, 1)
+    draw.polygon(
+        [
+            (middle[0] + r * np.cos(a), middle[1] + flat * r * np.sin(a))
+            for a, r in zip(turns, reach)
+        ],
+        fill=255,
+    )
+
+
 def main() -> None:
-    chosen = loop.arguments("Train the finder of scratches.", pictures=60_000)
+    chosen = loop.arguments("Train the finder of scratches.", pictures=100_000)
     loop.run(
         ScratchTrainer(gathered(chosen.data), Settings(), chosen.pictures),
         chosen.out,

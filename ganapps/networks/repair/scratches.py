@@ -15,6 +15,7 @@ from ganapps.networks import check_signs, load_strictly, shape_of
 from ganapps.networks.contracts import DamageFinder
 from ganapps.networks.taking import channels_last
 
+MOST_LOOKS = 4
 SIGNS = ("down.0.0.weight", "down.1.0.weight", "up.0.0.weight", "last.weight")
 
 
@@ -25,10 +26,13 @@ class ScratchDetector(DamageFinder):
 
     tile = 512
 
-    def __init__(self, widths: Sequence[int]) -> None:
-        """`widths`: channels at each size, from the picture's own to the smallest."""
+    def __init__(self, widths: Sequence[int], looks: int = 1) -> None:
+        """`widths`: channels at each size, from the picture's own to the smallest. `looks`: at how
+        many sizes the picture is looked at, each half the one before; the surest look counts, and
+        damage may be twice as wide with each.
+        """
         super().__init__()
-        self.multiple = 2 ** (len(widths) - 1)
+        self.looks, self.multiple = looks, 2 ** (len(widths) + looks - 2)
         self.down = nn.ModuleList(_pair(i, o) for i, o in zip((3, *widths), widths))
         outwards = widths[::-1]
         self.up = nn.ModuleList(_pair(i + o, o) for i, o in pairwise(outwards))
@@ -38,13 +42,22 @@ class ScratchDetector(DamageFinder):
         """x [N, 3, H, W] -> [N, 1, H, W]; above 0 is damaged rather than not."""
         height, width = x.shape[-2:]
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
+        sure = self._look(x)
+        for halved in range(1, self.looks):
+            x = F.avg_pool2d(x, 2)
+            seen = F.interpolate(self._look(x), scale_factor=2**halved, mode="bilinear")
+            sure = torch.maximum(sure, seen)
+        return sure[..., :height, :width]
+
+    def _look(self, x: Tensor) -> Tensor:
+        """At one size."""
         passed = []
         for number, pair in enumerate(self.down):
             x = pair(F.max_pool2d(x, 2) if number else x)
             passed.append(x)
         for pair, beside in zip(self.up, passed[-2::-1]):
             x = pair(torch.cat([F.interpolate(x, scale_factor=2, mode="nearest"), beside], 1))
-        return self.last(x)[..., :height, :width]
+        return self.last(x)
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
@@ -53,15 +66,20 @@ def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
 
 
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> ScratchDetector:
-    """The network of a checkpoint, float32; widths are read from the shapes.
+    """The network of a checkpoint, float32; widths are read from the shapes, `looks` stands in its
+    catalogue row.
 
-    Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
+    Raises ValueError that names a tensor that is missing, left over or of the wrong shape, or for
+    `looks` that are no number from 1 to 4.
     """
     check_signs(tensors, SIGNS)
+    looks = settings.get("looks", 1)
+    if looks not in range(1, MOST_LOOKS + 1):
+        raise ValueError(f"looks is no number from 1 to {MOST_LOOKS}")
     sizes = next(number for number in count() if f"down.{number}.0.weight" not in tensors)
     widths = [shape_of(tensors, f"down.{number}.0.weight", 4)[0] for number in range(sizes)]
     with torch.device("meta"):
-        network = ScratchDetector(widths)
+        network = ScratchDetector(widths, looks)
     return channels_last(load_strictly(network, tensors))
 
 

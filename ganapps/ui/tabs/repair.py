@@ -27,7 +27,6 @@ from ganapps.ui.words import say, t
 
 SMALL = 512  # pixels of the longer side of the picture on which all models are tried
 TRIED = 200  # steps there, of what is fitted
-FINDER = "scratches-ours"
 
 
 class RepairTab(PictureTab):
@@ -161,7 +160,7 @@ class RepairTab(PictureTab):
             yield self._no_picture(lang)
             return
         yield self.busy(True)
-        recipe = Recipe("scratches", FINDER)
+        recipe = Recipe("scratches", common.here_first(self.engine, "scratches").id)
         try:
             for shown in common.show(self.engine.run(recipe, [upload]), recipe, lang, keep=str):
                 yield {self.line: shown.line}

@@ -56,11 +56,13 @@ class RestoreTab(PictureTab):
     def panel(self) -> None:
         """A list of models for each step, the first of which is none."""
         self.steps: dict[str, gr.Dropdown] = {}
+        # recipes that name no finder keep the one of their time
+        starts = {"scratches": common.here_first(self.engine, "scratches").id}
         for name in STEPS:
             declared = self.widgets.declared[name]
             self.steps[name] = gr.Dropdown(
                 self._choices(name, "en"),
-                value=declared.default,
+                value=starts.get(name, declared.default),
                 label=t(declared.said.label),
                 filterable=False,
                 elem_id=f"restore-{name}",
