@@ -1,5 +1,7 @@
-"""The device shared among runs: of those who wait, whoever has used it least goes next; more than
-a few wait for a seat, which whoever would be done first gets first.
+"""The device shared among runs, each a portion at a time: as early as it would have had it if all
+computed side by side at an even rate. More than a few wait for a seat.
+
+Source: weighted fair queueing (Demers, Keshav and Shenker, 1989), whose packets are portions.
 """
 
 from __future__ import annotations
@@ -11,8 +13,7 @@ from contextlib import contextmanager
 
 from ganapps.errors import UserError
 
-SLICE = 0.1  # seconds that one run may have more than another: changing hands costs some, too
-AHEAD = 2.0  # seconds before which a run that has just come goes before older ones
+PORTION = 0.25  # seconds of a run at most before others get theirs: changing hands costs some, too
 SEATS = 8  # runs that take turns: each one's half-done work lies in the memory
 UNKNOWN = 5.0  # seconds that a run is taken to need of which nobody knows
 GLANCE = 0.25  # seconds between two looks of one who waits, whether to go on waiting
@@ -28,6 +29,8 @@ class Device:
         self._seated: list[Turn] = []  # of these, who has had a turn
         self._waiting: list[Turn] = []
         self._at_work: Turn | None = None
+        self._clock = 0.0  # seconds that a run would have had by now that shared evenly all along
+        self._looked = 0.0  # when that was reckoned
         self._closed = False
 
     def close(self) -> None:
@@ -49,19 +52,17 @@ class Device:
         no longer. `seconds` of the device are what it is expected to need; None: nobody knows.
         Those of one `party` share a seat, such as both sides of a race: with a seat each, eight
         races could sit with one side and wait for ever with the other. "": it comes alone.
-
-        It starts a little behind the others in what it has used, so that what is short comes at
-        once, and not at nothing, so that newcomers never keep an old run waiting for good.
         """
         with self._changed:
-            others = self._seated or self._here
-            used = max(0.0, min((turn.used for turn in others), default=0.0) - AHEAD)
-            turn = Turn(self, used, check, UNKNOWN if seconds is None else seconds, party)
+            self._reckon()
+            expected = UNKNOWN if seconds is None else seconds
+            turn = Turn(self, check, self._clock, expected, party)
             self._here.append(turn)
         try:
             yield turn
         finally:
             with self._changed:
+                self._reckon()
                 self._here.remove(turn)
                 if turn in self._seated:
                     self._seated.remove(turn)
@@ -90,26 +91,38 @@ class Device:
                 return 0.0
             if turn not in self._may_sit():
                 return None
+            self._reckon()
             ahead = self._ahead(turn)
-            return sum(max(0.0, turn.used + SLICE - other.spent) for other in ahead)
+            return sum(max(0.0, other.left + turn.until - other.until) for other in ahead)
+
+    def _reckon(self) -> None:
+        """What the run at work has used since this was last done is taken from its portion."""
+        now = time.perf_counter()
+        passed, self._looked = now - self._looked, now
+        if self._at_work is not None:
+            self._clock += passed / len({turn.party for turn in self._here})
+            self._at_work.use(passed, self._clock)
 
     def _ahead(self, turn: Turn) -> list[Turn]:
-        others = [other for other in self._may_sit() if other.used < turn.used]
+        others = [other for other in self._may_sit() if other.until < turn.until]
         return others if self._at_work is None else [self._at_work, *others]
 
     def _may_sit(self) -> list[Turn]:
-        """Of those who wait, the ones who have a seat, or get one now."""
-        parties = self._parties()
+        """Of those who wait, the ones who have a seat, or get one now: where all are taken, still
+        whoever would be done before all who sit, or what is short would wait for what is long.
+        """
+        parties, standing = self._parties(), self._standing()
         sitting = [turn for turn in self._waiting if turn.party in parties]
-        return sitting + self._standing()[: max(0, SEATS - len(parties))]
+        free = max(0, SEATS - len(parties))
+        if not free and standing:
+            free = standing[0].done < min(turn.done for turn in self._seated)
+        return sitting + standing[:free]
 
     def _standing(self) -> list[Turn]:
-        """Those without a seat, in the order in which they would be done if they had one, so that
-        what is short hardly waits, and what is long not for good.
-        """
+        """Those without a seat, in the order in which they would be done if all shared evenly."""
         parties = self._parties()
         standing = [turn for turn in self._waiting if turn.party not in parties]
-        return sorted(standing, key=lambda turn: turn.done_at)
+        return sorted(standing, key=lambda turn: turn.done)
 
     def _parties(self) -> set[object]:
         """Whose seats are taken."""
@@ -129,62 +142,79 @@ class Device:
                 raise UserError("The app ends, and the run with it.")
             if turn not in self._seated:
                 self._seated.append(turn)
-            self._at_work = turn
+                turn.sit(self._clock)
+            self._looked, self._at_work = time.perf_counter(), turn
 
     def _give(self, turn: Turn) -> None:
         with self._changed:
             assert self._at_work is turn
+            self._reckon()
             self._at_work = None
             self._changed.notify_all()
 
     def _free_for(self, turn: Turn) -> bool:
-        first = min(self._may_sit(), key=lambda other: other.used, default=None)
+        first = min(self._may_sit(), key=lambda other: other.until, default=None)
         return self._at_work is None and turn is first
 
-    def _due(self, used: float) -> bool:
+    def _due(self, turn: Turn) -> bool:
         with self._changed:
-            return self._closed or any(other.used + SLICE < used for other in self._may_sit())
+            self._reckon()
+            return self._closed or any(other.until < turn.until for other in self._may_sit())
 
 
 class Turn:
-    """One run's part of a device: `with turn:` while it computes; `used` are its seconds. `done_at`
-    is when it would have had its `seconds` if all seats were taken from when it came.
+    """One run's part of a device: `with turn:` while it computes.
+
+    `left` are the seconds of its portion that are left. On the device's even clock it would have
+    that portion at `until`, and all that it is expected to need at `done`.
     """
 
     def __init__(
         self,
         device: Device,
-        used: float,
         check: Callable[[], None],
+        clock: float,
         seconds: float,
         party: str,
     ) -> None:
-        self.device, self.used, self.check = device, used, check
+        self.device, self.check = device, check
         self.party = party or object()
-        self.done_at = time.monotonic() + SEATS * seconds
-        self._began = 0.0
+        self.left, self.until, self.done = 0.0, clock, clock + seconds
+        self._next_portion(clock)
+        self._at_work = False
 
-    @property
-    def spent(self) -> float:
-        """Seconds used by now, those under way among them."""
-        if not self._began:
-            return self.used
-        return self.used + time.perf_counter() - self._began
+    def use(self, seconds: float, clock: float) -> None:
+        """So much more is used, when the clock shows that."""
+        self.left -= seconds
+        if self.left <= 0:
+            self._next_portion(clock)
+
+    def sit(self, clock: float) -> None:
+        """It has a seat: what it might have had while it stood is not made up for."""
+        if self.until < clock:
+            self._next_portion(clock)
+
+    def _next_portion(self, clock: float) -> None:
+        begin = max(self.until, clock)
+        expected = self.done - begin
+        self.left = min(PORTION, expected) if expected > 0 else PORTION
+        self.until = begin + self.left
+        self.done = max(self.done, self.until)
 
     def __enter__(self) -> Turn:
         self.device._take(self)
-        self._began = time.perf_counter()
+        self._at_work = True
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if not self._began:  # it gave up while it waited for another turn
+        if not self._at_work:  # it gave up while it waited for another turn
             return
-        self.used, self._began = self.spent, 0.0
+        self._at_work = False
         self.device._give(self)
 
     def due(self) -> bool:
         """Is it somebody else's turn now? Asked by the run that is at work."""
-        return self.device._due(self.spent)
+        return self.device._due(self)
 
     def pass_on(self) -> None:
         """Let others compute, until it is this run's turn again."""
