@@ -32,9 +32,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from ganapps.networks import build, load_strictly
 from ganapps.networks.faces.dcgan import DCGAN
+from ganapps.networks.faces.parts import MappingNetwork
 from ganapps.networks.faces.r3gan import R3GAN, StageShape
 from ganapps.networks.faces.stylegan import StyleGAN
-from ganapps.networks.faces.stylegan2 import MappingNetwork, StyleGAN2, SynthesisNetwork
+from ganapps.networks.faces.stylegan2 import StyleGAN2, SynthesisNetwork
 from ganapps.networks.faces.stylegan2_layouts import BlockShape
 
 BATCHES = (1, 8)

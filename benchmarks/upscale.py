@@ -205,9 +205,9 @@ def original_network(model: str, originals: Path) -> nn.Module:
 
 def span_of_spandrel(state: dict[str, torch.Tensor]) -> nn.Module:
     """Its unfolded form: the folded convolution as the middle of three, between identities."""
-    from ganapps.networks.upscale.upscalers import _spandrel
+    from ganapps.networks.upscale.known import spandrel
 
-    _spandrel()
+    spandrel()
     from spandrel.architectures.SPAN import SPAN
 
     network = SPAN(num_in_ch=3, num_out_ch=3, feature_channels=48, upscale=4).eval()

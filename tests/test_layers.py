@@ -134,7 +134,7 @@ ALONE = {
     "networks/diffusion/folder_parts.py": {"diffusers"},
     "networks/diffusion/text_encoder.py": {"transformers"},
     "networks/torchvision_ops.py": {"torchvision"},
-    "networks/upscale/upscalers.py": {"spandrel"},
+    "networks/upscale/known.py": {"spandrel"},
     "models/formats/snapshots.py": {"numpy"},
     "workers/zerogpu.py": {"spaces"},
     "workers/ray.py": {"ray"},

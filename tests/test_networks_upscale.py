@@ -173,9 +173,9 @@ def test_span_whole_and_folded() -> None:
 @pytest.mark.filterwarnings("ignore:torch.meshgrid")
 @pytest.mark.parametrize("maker", ["SwinIR", "RealCUGAN", "PLKSR", "OmniSR"])
 def test_other_families_come_through_spandrel_unchanged(maker: str) -> None:
-    from ganapps.networks.upscale.upscalers import _spandrel
+    from ganapps.networks.upscale.known import spandrel
 
-    spandrel = _spandrel()
+    spandrel = spandrel()
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         from spandrel.architectures import PLKSR, OmniSR, RealCUGAN, SwinIR

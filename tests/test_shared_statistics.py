@@ -16,7 +16,8 @@ from torch.nn import functional as F
 
 from ganapps import networks
 from ganapps.networks.translate import shared_statistics, winograd
-from ganapps.networks.translate.layered import Layer, Layered
+from ganapps.networks.translate.layer import Layer
+from ganapps.networks.translate.layered import Layered
 from ganapps.networks.translate.sums import Sums
 
 STRIP = 60_000  # bytes: about ten strips of the small pictures here

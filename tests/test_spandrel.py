@@ -20,7 +20,7 @@ from ganapps.device import Device
 from ganapps.models import formats
 from ganapps.networks import bounds
 from ganapps.networks.torchvision_ops import ensure_torchvision
-from ganapps.networks.upscale import upscalers
+from ganapps.networks.upscale import known
 from ganapps.tasks import calm, tiles
 from ganapps.tasks.tile_run import TileRun
 from tests import spandrel_files, upscaler_files
@@ -463,7 +463,7 @@ def test_a_runtime_error_of_building_is_a_value_error(monkeypatch: pytest.Monkey
     def fails(*_: object) -> None:
         raise RuntimeError("shapes\n that don't go together")
 
-    monkeypatch.setattr(upscalers, "_loaded", fails)
+    monkeypatch.setattr(known, "loaded", fails)
     with pytest.raises(ValueError, match="shapes that don't go together"):
         networks.build("upscalers", {"a.weight": torch.zeros(1)}, {})
 

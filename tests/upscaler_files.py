@@ -308,9 +308,9 @@ def swinir_onnx(set_of_operators: int = 11) -> bytes:
     """A small SwinIR of two groups, enlarging four times, as PyTorch's exporter writes it for
     pictures of any size.
     """
-    from ganapps.networks.upscale.upscalers import _spandrel
+    from ganapps.networks.upscale.known import spandrel
 
-    _spandrel()
+    spandrel()
     from spandrel.architectures.SwinIR import SwinIR
 
     network = lively(

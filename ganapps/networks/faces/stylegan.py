@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
 from ganapps.networks.contracts import StyleGenerator
-from ganapps.networks.faces.stylegan2 import check_noise, exactly
+from ganapps.networks.faces.parts import check_noise, exactly
 from ganapps.networks.taking import channels_last
 
 SLOPE = 0.2

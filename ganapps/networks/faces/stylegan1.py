@@ -14,8 +14,8 @@ from torch.nn import functional as F
 from ganapps.networks import check_resolution, check_signs, load_strictly, shape_of
 from ganapps.networks.contracts import StyleGenerator
 from ganapps.networks.faces import tensorflow_names
+from ganapps.networks.faces.parts import MappingNetwork, check_noise, exactly
 from ganapps.networks.faces.resampling import doubling
-from ganapps.networks.faces.stylegan2 import MappingNetwork, check_noise, exactly
 
 GENFORCE = ("synthesis.layer0.const", "synthesis.layer0.style.weight", "mapping.dense0.weight")
 SLOPE = 0.2

@@ -4,8 +4,7 @@ labels as ADA.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from math import sqrt
 
 import torch
@@ -14,6 +13,8 @@ from torch.nn import functional as F
 
 from ganapps.networks import load_strictly
 from ganapps.networks.contracts import Stage, StyleGenerator
+from ganapps.networks.faces import strips
+from ganapps.networks.faces.parts import ACTIVATIONS, MappingNetwork, check_noise, exactly, times
 from ganapps.networks.faces.stylegan2_layouts import BlockShape, read, recognise
 
 __all__ = ["StyleGAN2", "build", "recognise"]
@@ -26,111 +27,6 @@ __all__ = ["StyleGAN2", "build", "recognise"]
 # = g lrelu(x), g > 0.
 STRIP = {"cpu": 1 << 21}  # numbers in a strip of a block's output: 8 MiB on a CPU
 WHOLE = 1 << 28  # elsewhere
-
-
-@dataclass(frozen=True)
-class Activation:
-    """What follows a layer: `apply` works in place where it can, `gain` keeps the variance.
-
-    `scales` says whether f(g x) = g f(x) for g > 0; then gains go into the weights before it.
-    """
-
-    apply: Callable[[Tensor], Tensor]
-    gain: float = 1.0
-    scales: bool = False
-
-    def before(self, rest: float = 1.0) -> float:
-        """The gain that goes into the weights, `rest` being another that the layer has."""
-        return self.gain * rest if self.scales else 1.0
-
-    def after(self, rest: float = 1.0) -> float:
-        """The gain of what `apply` gives."""
-        return 1.0 if self.scales else self.gain * rest
-
-
-# By NVIDIA's names.
-ACTIVATIONS: Mapping[str, Activation] = {
-    "lrelu": Activation(lambda x: F.leaky_relu_(x, 0.2), sqrt(2), scales=True),
-    "relu": Activation(torch.relu_, sqrt(2), scales=True),
-    "linear": Activation(lambda x: x, scales=True),
-    "tanh": Activation(torch.tanh_),
-    "sigmoid": Activation(torch.sigmoid_),
-    "elu": Activation(F.elu_),
-    "selu": Activation(torch.selu_),
-    "softplus": Activation(F.softplus),
-    "swish": Activation(F.silu, sqrt(2)),
-}
-
-
-class MappingNetwork(nn.Module):
-    """z and label -> one w per layer (section "Style-based generator"; labels as in ADA,
-    appendix).
-    """
-
-    w_avg: Tensor
-
-    def __init__(
-        self, z_dim: int, label_dim: int, widths: Sequence[int], embedding: int, num_ws: int
-    ) -> None:
-        super().__init__()
-        self.z_dim, self.label_dim, self.num_ws, self.depth = z_dim, label_dim, num_ws, len(widths)
-        self.activation = ACTIVATIONS["lrelu"]
-        if label_dim:
-            self.embed = nn.Linear(label_dim, embedding)
-        for number, (inputs, outputs) in enumerate(zip([z_dim + embedding, *widths], widths)):
-            self.add_module(f"fc{number}", nn.Linear(inputs, outputs))
-        self.register_buffer("w_avg", torch.zeros(widths[-1]))
-
-    def forward(
-        self, z: Tensor, c: Tensor | None = None, psi: float = 1.0, cutoff: int | None = None
-    ) -> Tensor:
-        """z [N, z_dim], c [N, label_dim] -> ws [N, num_ws, w_dim], the first `cutoff` (all) pulled
-        to `w_avg`.
-        """
-        ws = self.one_w(z, c).unsqueeze(1).repeat(1, self.num_ws, 1)
-        if psi != 1:
-            ws[:, :cutoff] = self.w_avg.lerp(ws[:, :cutoff], psi)
-        return ws
-
-    def one_w(self, z: Tensor, c: Tensor | None = None) -> Tensor:
-        """z [N, z_dim], c [N, label_dim] -> w [N, w_dim], not truncated."""
-        with exactly(z):
-            x = _unit_length(z.to(self.w_avg.dtype))
-            if self.label_dim:
-                assert c is not None and c.shape[1] == self.label_dim, (
-                    f"this network needs labels [N, {self.label_dim}]"
-                )
-                x = torch.cat([x, _unit_length(self.embed(c.to(x.dtype)))], dim=1)
-            for number in range(self.depth):
-                x = self.activation.apply(self.layer(number)(x))
-                x = _times(x, self.activation.after())
-        return x
-
-    def fold(self, rate: float, activation: str = "lrelu") -> None:
-        """Put the runtime scales of equalized learning rate and the activation's gain into the
-        weights.
-        """
-        self.activation = ACTIVATIONS[activation]
-        gain = self.activation.before()
-        if self.label_dim:
-            self.embed.weight /= sqrt(self.label_dim)
-        for number in range(self.depth):
-            layer = self.layer(number)
-            layer.weight *= rate * gain / sqrt(layer.in_features)
-            layer.bias.mul_(rate * gain)
-
-    def layer(self, number: int) -> nn.Linear:
-        """The layer of this number, from 0."""
-        layer = self.get_submodule(f"fc{number}")
-        assert isinstance(layer, nn.Linear)
-        return layer
-
-    def average(self, count: int = 4096) -> Tensor:
-        """The mean w of `count` fixed random z, as rosinality's tools estimate it; labels, if any,
-        are all zero.
-        """
-        z = torch.randn(count, self.z_dim, generator=torch.Generator().manual_seed(0))
-        return self.one_w(z, z.new_zeros(count, self.label_dim)).mean(dim=0)
 
 
 class SynthesisLayer(nn.Module):
@@ -222,15 +118,15 @@ class SynthesisLayer(nn.Module):
         if not self.up:
             return F.conv2d(x, self.weight, padding=1)
         x = F.conv_transpose2d(x, self.weight, stride=2)  # [N, out, 2h + 1, 2w + 1]
-        return _blurred(x, self.blur)  # [N, out, 2h, 2w]
+        return strips.blurred(x, self.blur)  # [N, out, 2h, 2w]
 
     def activate(self, x: Tensor, demodulation: Tensor, noise: Tensor | None) -> Tensor:
         """In place: demodulate, add noise and bias, activate, clamp."""
         x = x.mul_(demodulation).add_(self.bias[:, None, None])
         if noise is not None:
             x = x.add_(noise)
-        x = _times(self.activation.apply(x), self.after)
-        return _within(x, self.clamp)
+        x = times(self.activation.apply(x), self.after)
+        return strips.within(x, self.clamp)
 
 
 class ToRGB(nn.Module):
@@ -261,7 +157,7 @@ class ToRGB(nn.Module):
         # [N, h w, in], a view when channels come last
         flat = x.permute(0, 2, 3, 1).reshape(len(x), -1, x.shape[1])
         y = torch.baddbmm(self.bias, flat, kernel)  # [N, h w, colours]
-        y = _within(y, self.clamp)
+        y = strips.within(y, self.clamp)
         return y.view(len(x), x.shape[2], x.shape[3], -1).permute(0, 3, 1, 2)
 
 
@@ -292,13 +188,13 @@ class SynthesisBlock(nn.Module):
         """Put every constant into the weights; a block with a residual halves the variance of both
         branches.
         """
-        self.sees = _sees(len(fir))
+        self.sees = strips.sees(len(fir))
         if self.shape.inputs:
             self.conv0.fold(fir, 1.0, clamp, activation)
         self.conv1.fold(fir, sqrt(0.5) if self.shape.skip else 1.0, clamp, activation)
         if self.shape.skip:
             self.skip.weight *= sqrt(0.5 / self.shape.inputs)
-            self.register_buffer("widen", _kernels(fir, self.shape.outputs), persistent=False)
+            self.register_buffer("widen", strips.kernels(fir, self.shape.outputs), persistent=False)
         if self.shape.colours:
             self.torgb.fold(clamp)
 
@@ -315,8 +211,10 @@ class SynthesisBlock(nn.Module):
         scales = [getattr(self, name).scales(w) for name, w in zip(self.names, ws.unbind(1))]
         kernel = self.torgb.kernel(ws[:, len(self.names)]) if shape.colours else None
         features: Tensor | None = None
-        picture = _empty(ws, count, shape.colours, side) if shape.colours else None
-        for some, rows in _pieces(count, shape.outputs, side, STRIP.get(x.device.type, WHOLE)):
+        picture = strips.empty(ws, count, shape.colours, side) if shape.colours else None
+        for some, rows in strips.pieces(
+            count, shape.outputs, side, STRIP.get(x.device.type, WHOLE)
+        ):
             mine = [(style[some], demodulation[some]) for style, demodulation in scales]
             theirs = [
                 noise if noise is None or len(noise) == 1 else noise[some] for noise in noises
@@ -324,7 +222,9 @@ class SynthesisBlock(nn.Module):
             y = self.rows(x[some], mine, theirs, rows.start, rows.stop)
             if keep:
                 # in the precision that it was computed in: half of float32's bytes move on
-                features = _empty(y, count, y.shape[1], side) if features is None else features
+                features = (
+                    strips.empty(y, count, y.shape[1], side) if features is None else features
+                )
                 features[some, :, rows] = y
             if picture is not None and kernel is not None:
                 picture[some, :, rows] = self.torgb(y, kernel[some])
@@ -345,14 +245,14 @@ class SynthesisBlock(nn.Module):
             first, last = max(top - self.sees, 0), min(bottom + self.sees, side)
             x = x[:, :, first // 2 : last // 2]
             y = self.conv0.convolve(x, scales[0][0])[:, :, low - first : high - first]
-            y = self.conv0.activate(y, scales[0][1], _cut(noises[0], low, high))
+            y = self.conv0.activate(y, scales[0][1], strips.cut(noises[0], low, high))
         else:
             y = x
         style, demodulation = scales[-1]
         y = self.conv1.convolve(y, style)[:, :, top - low : bottom - low]
-        y = self.conv1.activate(y, demodulation, _cut(noises[-1], top, bottom))
+        y = self.conv1.activate(y, demodulation, strips.cut(noises[-1], top, bottom))
         if self.shape.skip:
-            wide = _doubled(self.skip(x), self.widen)
+            wide = strips.doubled(self.skip(x), self.widen)
             wide = wide[:, :, top - first : bottom - first]
             # gradients need y as it was
             y = y + wide if y.requires_grad else y.add_(wide)
@@ -378,7 +278,7 @@ class SynthesisNetwork(nn.Module):
         for side in self.sides:
             self.block(side).fold(fir, clamp, activation)
         colours = self.block(self.sides[-1]).shape.colours
-        self.register_buffer("widen", _kernels(fir, colours), persistent=False)
+        self.register_buffer("widen", strips.kernels(fir, colours), persistent=False)
 
     def block(self, side: int) -> SynthesisBlock:
         """The block that works on maps of this side."""
@@ -420,7 +320,7 @@ class SynthesisNetwork(nn.Module):
             first += len(block.names)
             if picture is not None:
                 with exactly(ws):
-                    wide = _doubled(picture, self.widen)
+                    wide = strips.doubled(picture, self.widen)
                 own = wide.add_(own)
             picture = own
             # grey is three times the same
@@ -464,16 +364,6 @@ class StyleGAN2(StyleGenerator):
         return [layer.affine.weight for layer in (*layers, blocks[-1].torgb)]
 
 
-def check_noise(noise: str, generators: Sequence[torch.Generator] | None, count: int) -> None:
-    """Raises ValueError for an unknown kind of noise, or random noise without a generator for each
-    picture.
-    """
-    if noise not in ("const", "random", "none"):
-        raise ValueError(f"noise is {noise!r}; known are const, random and none")
-    if noise == "random" and (generators is None or len(generators) != count):
-        raise ValueError(f"random noise needs one generator per picture, {count}")
-
-
 def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
     """The generator of a checkpoint in NVIDIA's or rosinality's layout (see
     `stylegan2_layouts.read`), float32, folded.
@@ -502,83 +392,3 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> StyleGAN2:
         if unknown_average:
             network.mapping.w_avg.copy_(network.mapping.average())
     return network
-
-
-def exactly(x: Tensor) -> torch.autocast:
-    """A block in float32 within one of lower precision, for what is small and steers every
-    pixel.
-    """
-    return torch.autocast(x.device.type, enabled=False)
-
-
-def _unit_length(x: Tensor) -> Tensor:
-    return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
-
-
-def _times(x: Tensor, gain: float) -> Tensor:
-    return x if gain == 1 else x * gain
-
-
-def _within(x: Tensor, bound: float | None) -> Tensor:
-    """x within -bound to bound; in place, save where gradients need x as it was."""
-    if bound is None:
-        return x
-    return x.clamp(-bound, bound) if x.requires_grad else x.clamp_(-bound, bound)
-
-
-def _kernels(fir: Tensor, channels: int) -> Tensor:
-    """The filter of doubled pictures, for each channel: [channels, 1, h, w]."""
-    return (fir * 4).expand(channels, 1, *fir.shape).contiguous()
-
-
-def _blurred(x: Tensor, kernels: Tensor) -> Tensor:
-    """x [N, C, 2h + 1, 2w + 1], doubled by a 3x3 convolution -> [N, C, 2h, 2w], low-passed."""
-    groups = x.shape[1]
-    (above, below), (left, right) = [
-        ((taps + 1) // 2 - 1, taps // 2 - 1) for taps in kernels.shape[2:]
-    ]
-    if (above, left) == (below, right):
-        return F.conv2d(x, kernels, padding=(above, left), groups=groups)
-    return F.conv2d(F.pad(x, (left, right, above, below)), kernels, groups=groups)
-
-
-def _doubled(x: Tensor, kernels: Tensor) -> Tensor:
-    """x [N, C, h, w] -> [N, C, 2h, 2w]: zeros between the pixels, low-passed."""
-    groups = x.shape[1]
-    (above, below), (left, right) = [
-        (taps // 2 - 1, (taps + 1) // 2 - 1) for taps in kernels.shape[2:]
-    ]
-    if (above, left) == (below, right):
-        return F.conv_transpose2d(x, kernels, stride=2, padding=(above, left), groups=groups)
-    whole = F.conv_transpose2d(x, kernels, stride=2, groups=groups)
-    return F.pad(whole, (-left, -right, -above, -below))
-
-
-def _sees(taps: int) -> int:
-    """How many rows beyond its own (an even number) a strip needs, when the low-pass filter has so
-    many.
-    """
-    above = (taps + 1) // 2 - 1
-    most = max(above + 3, taps - above + 1)
-    return most + most % 2
-
-
-def _cut(noise: Tensor | None, top: int, bottom: int) -> Tensor | None:
-    return None if noise is None else noise[:, :, top:bottom]
-
-
-def _empty(like: Tensor, count: int, channels: int, side: int) -> Tensor:
-    size = (count, channels, side, side)
-    return torch.empty(
-        size, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
-    )
-
-
-def _pieces(count: int, channels: int, side: int, limit: int) -> list[tuple[slice, slice]]:
-    """Which pictures and which rows to do at a time, so that a piece has at most about `limit`
-    numbers.
-    """
-    pictures = max(limit // (channels * side * side), 1)
-    rows = side if pictures > 1 else min(max(limit // (channels * side) // 2 * 2, 8), side)
-    starts = [(n, top) for n in range(0, count, pictures) for top in range(0, side, rows)]
-    return [(slice(n, n + pictures), slice(top, min(top + rows, side))) for n, top in starts]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ganapps.networks import contracts
 from ganapps.networks.taking import stumbled
-from ganapps.networks.upscale import upscalers
+from ganapps.networks.upscale import known
 
 SIGNS = {
     "GFPGAN": ("toRGB.0.weight", "stylegan_decoder.style_mlp.1.weight"),
@@ -47,7 +47,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> FaceRestorer:
         raise ValueError("it holds neither GFPGAN nor RestoreFormer")
     try:
         state = {name: tensor.float() for name, tensor in tensors.items()}
-        descriptor = upscalers.architecture(family).load(state)
+        descriptor = known.architecture(family).load(state)
         body = descriptor.model
         body.load_state_dict(state)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ganapps.networks import check_signs, shape_of
 from ganapps.networks.contracts import Inpainter
 from ganapps.networks.taking import stumbled
-from ganapps.networks.upscale import upscalers
+from ganapps.networks.upscale import known
 
 SIGN = "model.1.bn_l.running_mean"
 HALVINGS = 3
@@ -51,7 +51,7 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> LaMa:
         raise ValueError(f"as LaMa: it takes {inputs} channels; colours and a mask are 4")
     named = {f"model.{name}": tensor.float() for name, tensor in tensors.items()}
     try:
-        descriptor = upscalers.architecture("LaMa").load(named)
+        descriptor = known.architecture("LaMa").load(named)
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise stumbled("LaMa", error) from error
     return LaMa(descriptor.model.model.float()).eval().requires_grad_(False)

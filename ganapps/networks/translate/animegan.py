@@ -10,7 +10,8 @@ from typing import Any, Unpack
 from torch import Tensor
 
 from ganapps.networks.taking import Taking, channels_last
-from ganapps.networks.translate.layered import PICTURE, Layer, Layered, Options
+from ganapps.networks.translate.layer import Layer, Options
+from ganapps.networks.translate.layered import PICTURE, Layered
 
 FIRST, LAST = "block_a.0.1.weight", "out_layer.0.weight"
 LEAK = 0.2

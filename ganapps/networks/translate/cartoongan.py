@@ -10,7 +10,8 @@ from typing import Unpack
 from torch import Tensor
 
 from ganapps.networks.taking import Taking, channels_last
-from ganapps.networks.translate.layered import Layer, Layered, Options
+from ganapps.networks.translate.layer import Layer, Options
+from ganapps.networks.translate.layered import Layered
 
 EPSILON = 1e-3  # added to the standard deviation
 FIRST = "first.weight"

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from ganapps.networks import length
 from ganapps.networks.taking import STATISTICS, Taking, channels_last
-from ganapps.networks.translate.layered import Layer, Layered, Options
+from ganapps.networks.translate.layer import Layer, Options
+from ganapps.networks.translate.layered import Layered
 
 PADDINGS = {"reflect": "reflect", "replicate": "replicate", "zero": "constant"}
 COURSE = "upfeature.conv.weight"  # names of the Computer Vision Course's network

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ganapps.networks import length
 from ganapps.networks.taking import STATISTICS, Taking, channels_last
-from ganapps.networks.translate.layered import PICTURE, Layer, Layered
+from ganapps.networks.translate.layer import Layer
+from ganapps.networks.translate.layered import PICTURE, Layered
 
 LEAK = 0.2
 FIRST, LAST = "model.model.0.weight", "model.model.3.weight"

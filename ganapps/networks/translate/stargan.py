@@ -11,7 +11,8 @@ from typing import Unpack
 from torch import Tensor
 
 from ganapps.networks.taking import STATISTICS, Taking, channels_last
-from ganapps.networks.translate.layered import Layer, Layered, Options
+from ganapps.networks.translate.layer import Layer, Options
+from ganapps.networks.translate.layered import Layered
 
 FIRST = "main.0.weight"
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from ganapps.networks import length
 from ganapps.networks.taking import Taking, channels_last
-from ganapps.networks.translate.layered import Layer, Layered, Options
+from ganapps.networks.translate.layer import Layer, Options
+from ganapps.networks.translate.layered import Layered
 
 
 def recognise(shapes: Mapping[str, tuple[int, ...]]) -> bool:
