@@ -4,9 +4,10 @@ and shares the device with other runs.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ganapps.device import share_cores
@@ -23,6 +24,7 @@ from ganapps.report import Report, Step
 from ganapps.tasks import careful, directions, labels
 from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, shares, signals
+from ganapps.workers.together import Together
 
 
 class Here:
@@ -31,6 +33,7 @@ class Here:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.device = shares.Device()
+        self._together = Together(self.device)
 
     @property
     def title(self) -> str:
@@ -72,7 +75,9 @@ class Here:
         meter = Meter(device.name, alone=job.rehearsal in ("memory", "both"))
         counter = Flops(counts=job.rehearsal in ("flops", "both"))
         with self.device.joined(signals.check, job.seconds, job.party) as turn, closing(stream):
-            for step in _in_turns(stream, turn, meter, counter):
+            # what is measured goes alone
+            together = None if job.rehearsal else partial(self._together.call, turn, meter)
+            for step in _in_turns(stream, turn, meter, counter, together):
                 report = _charged(report, step, meter, counter)
                 yield step, report
 
@@ -90,7 +95,11 @@ class Here:
 
 
 def _in_turns(
-    stream: Iterator[Step], turn: shares.Turn, meter: Meter, counter: Flops
+    stream: Iterator[Step],
+    turn: shares.Turn,
+    meter: Meter,
+    counter: Flops,
+    together: Callable[[careful.Rows], Any] | None,
 ) -> Iterator[Step]:
     """The task's steps; each has the device for itself, but for others whose turn it is."""
     own = signals.current()
@@ -100,7 +109,7 @@ def _in_turns(
             with meter.paused():
                 turn.pass_on()
 
-    watch = careful.Watch(stop=signals.check, rest=rest, tell=own.tell)
+    watch = careful.Watch(signals.check, rest, own.tell, together)
     charged = True
     while True:
         with ExitStack() as stack:

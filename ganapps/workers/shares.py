@@ -74,6 +74,16 @@ class Device:
         """Is a run at work now?"""
         return self._at_work is not None
 
+    def wanted(self, turn: Turn) -> bool:
+        """Does another run than this one want the device, or have it?"""
+        with self._changed:
+            return bool(self._waiting) or self._at_work not in (None, turn)
+
+    def races(self, turn: Turn) -> bool:
+        """Is it one of several of its party, such as a side of a race?"""
+        with self._changed:
+            return sum(other.party == turn.party for other in self._here) > 1
+
     def before(self, turn: Turn) -> int:
         """How many runs have the device or get it before this one; 0 for one that has it."""
         with self._changed:
@@ -229,5 +239,12 @@ class Turn:
 
     def pass_on(self) -> None:
         """Let others compute, until it is this run's turn again."""
+        with self.away():
+            pass
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """While others may compute; behind it, it is waited until it is this run's turn again."""
         self.__exit__()
+        yield
         self.__enter__()
