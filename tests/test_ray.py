@@ -189,3 +189,26 @@ def test_twenty_visitors_and_a_replica_that_is_killed(on_ray: Engine) -> None:
     assert said and all("process that computes has ended" in sentence for sentence in said)
     assert made and made == [1] * (6 - len(said)), "the other replica's went on"
     assert len(drawn(list(on_ray.run(FACES)))) == 3, "and the next one goes there"
+
+
+def test_what_is_under_way_ends_with_the_app(on_ray: Engine) -> None:
+    """Its own replica would be waited for, 20 s, and then killed. The last test: it ends them."""
+    said: list[str] = []
+    begun = threading.Event()
+
+    def visit() -> None:
+        try:
+            for _ in on_ray.run(LONG.with_settings(steps=1000)):
+                begun.set()
+        except UserError as e:
+            said.append(str(e))
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    wait(begun.is_set)
+    on_ray.close()
+    visitor.join(60)
+    assert said == ["The app ends, and the run with it."]
+    with pytest.raises(UserError, match="The app ends"):
+        list(on_ray.run(FACES))
+    on_ray.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -237,7 +238,7 @@ def test_nobody_waits_more_than_twice_their_share(monkeypatch: pytest.MonkeyPatc
 def test_newcomers_do_not_keep_an_old_run_waiting_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
     old, newcomers = Visitor([10.0]), Visitor([0.1] * 400)
     served([old, newcomers], monkeypatch)
-    assert old.waited[0] <= 22.0 and max(newcomers.waited) <= 0.5
+    assert old.waited[0] <= 22.0 and max(newcomers.waited) < 0.51
 
 
 def test_those_who_wait_know_how_many_are_before_them() -> None:
@@ -269,7 +270,10 @@ def test_those_who_wait_know_for_how_long() -> None:
         waiting.__exit__()
 
 
-def test_more_than_a_few_runs_wait_for_a_seat_and_may_leave() -> None:
+def test_more_than_a_few_runs_wait_for_a_seat_and_may_leave(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shares, "LENT", math.inf)
     device = shares.Device()
     ends = threading.Event()
     left = threading.Event()
@@ -315,8 +319,9 @@ def test_of_those_who_stand_whoever_would_be_done_first_sits_first() -> None:
         device._waiting.clear()
 
 
-def test_both_sides_of_a_race_share_a_seat() -> None:
+def test_both_sides_of_a_race_share_a_seat(monkeypatch: pytest.MonkeyPatch) -> None:
     """More races than seats: with a seat for each side they would wait for one another."""
+    monkeypatch.setattr(shares, "LENT", math.inf)
     device = shares.Device()
     over: list[int] = []
     all_sit = threading.Barrier(shares.SEATS)
@@ -338,6 +343,30 @@ def test_both_sides_of_a_race_share_a_seat() -> None:
     for thread in races:
         thread.join(60)
     assert len(over) == shares.SEATS + 2
+
+
+def test_races_over_two_devices_do_not_wait_for_one_another() -> None:
+    """As over replicas on Ray: each race sits with one side and wants a seat for the other."""
+    devices = shares.Device(), shares.Device()
+    count = 2 * shares.SEATS
+    all_sit = threading.Barrier(count)
+    over: list[int] = []
+
+    def race(number: int) -> None:
+        here, there = devices[number % 2], devices[1 - number % 2]
+        with here.joined(party=str(number)) as first:
+            with first:
+                pass
+            all_sit.wait(60)
+            with there.joined(party=str(number)) as second, second:
+                pass
+            with first:
+                over.append(number)
+
+    races = [threading.Thread(target=race, args=(n,), daemon=True) for n in range(count)]
+    for thread in races:
+        thread.start()
+    wait(lambda: len(over) == count)
 
 
 def test_a_run_that_gives_up_while_others_have_its_turn_holds_nothing() -> None:

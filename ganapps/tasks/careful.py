@@ -5,7 +5,7 @@ and between a network's blocks somebody may look, stop the run or let others in.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -134,18 +134,38 @@ class Careful:
         return y
 
 
+@dataclass(frozen=True)
+class Rows:
+    """What one network call is asked: `part` with `size` rows; `compute` gives of a list of parts
+    what each becomes, at most `room` rows at once. Parts of runs that agree in `same` may go
+    together.
+    """
+
+    same: Hashable
+    part: Any
+    size: int
+    room: int
+    compute: Callable[[list[Any]], list[Any]]
+
+    def alone(self) -> Any:
+        """What becomes of this part."""
+        return self.compute([self.part])[0]
+
+
 @dataclass
 class Watch:
     """Who looks between a network's blocks while one step of a run computes.
 
     `stop()` raises where the run must end, `rest()` lets others have the device, `tell(share)` says
     how much of the step is done, 0 to 1; others have the device, too, inside a block `aside()`.
+    `together` computes rows beside those of other runs; None: they go alone.
     """
 
     stop: Callable[[], None]
     rest: Callable[[], None]
     tell: Callable[[float], None]
     aside: Callable[[], AbstractContextManager[None]] = nullcontext
+    together: Callable[[Rows], Any] | None = None
     blocks: int = 0  # of this step that were begun
     expected: int = 0  # of a step: as many as the last one had
     _looked: float = field(default_factory=time.perf_counter)
@@ -184,6 +204,14 @@ def beside(device: Device) -> AbstractContextManager[None]:
     """
     watch = _watch.get()
     return nullcontext() if watch is None or device.name == "cpu" else watch.aside()
+
+
+def together(rows: Rows) -> Any:
+    """What becomes of these rows, beside others' where there is room and somebody sees to it."""
+    watch = _watch.get()
+    if watch is None or watch.together is None or rows.size >= rows.room:
+        return rows.alone()
+    return watch.together(rows)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.tasks.careful import Careful, MemoryFull
+from ganapps.tasks.careful import Careful, MemoryFull, Rows, together
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.shared import Noise, Seed, Seeds
 
@@ -181,7 +181,7 @@ class Maker(Careful):
             try:
                 # styles hold the labels already
                 parts = self._parts(ws, numbers, None if self.network.num_ws else rows)
-                x = _joined([self._called(partial(self._draw, *part)) for part in parts])
+                x = _joined([self._called(partial(self._beside, *part)) for part in parts])
                 return x, self.changes()
             except MemoryFull as e:
                 if self.batch == 1:
@@ -201,6 +201,23 @@ class Maker(Careful):
             for i in range(0, len(columns[0]), self.batch)
         ]
 
+    def _beside(
+        self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
+    ) -> torch.Tensor:
+        """`_draw`, in one call with what others want of the same network, on a GPU."""
+        kind = self.device.name.split(":")[0]
+        lower = torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind)
+        same = (self.network, lower, self.noise, str(self.placed), rows is None)
+        part = (ws, numbers, rows)
+        return together(Rows(same, part, len(numbers), self.batch, self._draw_all))
+
+    def _draw_all(self, parts: list[tuple]) -> list[torch.Tensor]:
+        """`_draw` of several parts at once."""
+        ws, numbers, rows = zip(*parts, strict=True)
+        every = [n for some in numbers for n in some]
+        x = self._draw(_joined(ws), every, None if rows[0] is None else _joined(rows))
+        return list(x.split([len(some) for some in numbers]))
+
     def _draw(
         self, ws: torch.Tensor, numbers: Sequence[int], rows: torch.Tensor | None
     ) -> torch.Tensor:
@@ -218,8 +235,8 @@ def places(network: FaceGenerator) -> bool:
     return isinstance(network, StyleGenerator) and network.places
 
 
-def _joined(batches: list[torch.Tensor]) -> torch.Tensor:
-    return torch.cat(batches) if len(batches) > 1 else batches[0]
+def _joined(batches: Sequence[torch.Tensor]) -> torch.Tensor:
+    return torch.cat(list(batches)) if len(batches) > 1 else batches[0]
 
 
 def batch_size(resolution: int, device: Device) -> int:

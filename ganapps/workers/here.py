@@ -5,9 +5,10 @@ and shares the device with other runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ganapps.device import share_cores
@@ -24,6 +25,7 @@ from ganapps.report import Report, Step
 from ganapps.tasks import careful, directions, labels
 from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, shares, signals
+from ganapps.workers.together import Together
 
 
 class Here:
@@ -32,6 +34,7 @@ class Here:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.device = shares.Device()
+        self._together = Together(self.device)
 
     @property
     def title(self) -> str:
@@ -73,7 +76,9 @@ class Here:
         meter = Meter(device.name, alone=job.rehearsal in ("memory", "both"))
         counter = Flops(counts=job.rehearsal in ("flops", "both"))
         with self.device.joined(signals.check, job.seconds, job.party) as turn, closing(stream):
-            for step in _in_turns(stream, turn, meter, counter):
+            # what is measured goes alone
+            together = None if job.rehearsal else partial(self._together.call, turn, meter)
+            for step in _in_turns(stream, turn, meter, counter, together):
                 report = _charged(report, step, meter, counter)
                 yield step, report
 
@@ -91,7 +96,11 @@ class Here:
 
 
 def _in_turns(
-    stream: Iterator[Step], turn: shares.Turn, meter: Meter, counter: Flops
+    stream: Iterator[Step],
+    turn: shares.Turn,
+    meter: Meter,
+    counter: Flops,
+    together: Callable[[careful.Rows], Any] | None,
 ) -> Iterator[Step]:
     """The task's steps; each has the device for itself, but for others whose turn it is."""
     own = signals.current()
@@ -103,14 +112,14 @@ def _in_turns(
 
     @contextmanager
     def aside() -> Iterator[None]:
-        with meter.paused(), turn.lent():
+        with meter.paused(), turn.away():
             began = time.perf_counter()
             yield
             worked = time.perf_counter() - began
         if charged:
             meter.seconds += worked
 
-    watch = careful.Watch(stop=signals.check, rest=rest, tell=own.tell, aside=aside)
+    watch = careful.Watch(signals.check, rest, own.tell, aside, together)
     charged = True
     while True:
         with ExitStack() as stack:

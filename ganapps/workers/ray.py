@@ -52,6 +52,7 @@ class Cluster:
         self._closed = False
         self._counting = threading.Lock()
         self._under_way: Counter[str] = Counter()  # runs, by model
+        self._responses: set[Any] = set()  # what they are heard through
         self._node = ray.get_runtime_context().get_node_id()
         asked = _options() if options is None else options
         try:
@@ -78,21 +79,33 @@ class Cluster:
         model = job.checkpoint.id if held else ""
         replica = self._replicas.options(stream=True, multiplexed_model_id=model)
         response = replica.steps.remote(pickle.dumps(job), self._node)
+        with self._counting:
+            self._responses.add(response)
         try:
             yield from crossing.understood(pickle.loads(item) for item in response)
         except exceptions.RayTaskError as e:
             crossing.raised("bug", str(e))
         except (exceptions.RayError, RayServeException) as e:
-            raise crossing.gone() from e
+            raise (crossing.ending() if self._closed else crossing.gone()) from e
         finally:
             with self._counting:
                 self._under_way[job.checkpoint.id] -= 1
+                self._responses.discard(response)
             if not self._closed:
                 response.cancel()
 
     def close(self) -> None:
-        """End the replicas, and the cluster where it was started for this process alone."""
+        """End the replicas, and the cluster where it was started for this process alone. What is
+        under way is stopped first: Ray would wait 20 s for it.
+        """
+        if self._closed:
+            return
         self._closed = True
+        with self._counting:
+            responses = list(self._responses)
+        with suppress(exceptions.RayError, RayServeException):
+            for response in responses:
+                response.cancel()
         with suppress(exceptions.RayError, RayServeException):
             serve.delete(NAME)
         ray.shutdown()

@@ -15,6 +15,7 @@ from ganapps.errors import UserError
 
 PORTION = 0.25  # seconds of a run at most before others get theirs: changing hands costs some, too
 SEATS = 8  # runs that take turns: each one's half-done work lies in the memory
+LENT = 1.0  # seconds for which one who asks for nothing, as a race's other side, keeps a seat
 UNKNOWN = 5.0  # seconds that a run is taken to need of which nobody knows
 GLANCE = 0.25  # seconds between two looks of one who waits, whether to go on waiting
 LONGEST = 20.0  # seconds that a block of a network may still take when a device is closed
@@ -73,13 +74,23 @@ class Device:
         """Is a run at work now?"""
         return self._at_work is not None
 
+    def wanted(self, turn: Turn) -> bool:
+        """Does another run than this one want the device, or have it?"""
+        with self._changed:
+            return bool(self._waiting) or self._at_work not in (None, turn)
+
+    def races(self, turn: Turn) -> bool:
+        """Is it one of several of its party, such as a side of a race?"""
+        with self._changed:
+            return sum(other.party == turn.party for other in self._here) > 1
+
     def before(self, turn: Turn) -> int:
         """How many runs have the device or get it before this one; 0 for one that has it."""
         with self._changed:
             if turn not in self._waiting:
                 return 0
             if turn not in self._may_sit():
-                return len(self._parties()) + self._standing().index(turn)
+                return len(self._keeping()) + self._standing().index(turn)
             return len(self._ahead(turn))
 
     def wait(self, turn: Turn) -> float | None:
@@ -113,7 +124,7 @@ class Device:
         """
         parties, standing = self._parties(), self._standing()
         sitting = [turn for turn in self._waiting if turn.party in parties]
-        free = max(0, SEATS - len(parties))
+        free = max(0, SEATS - len(self._keeping()))
         if not free and standing:
             free = standing[0].done < min(turn.done for turn in self._seated)
         return sitting + standing[:free]
@@ -127,6 +138,15 @@ class Device:
     def _parties(self) -> set[object]:
         """Whose seats are taken."""
         return {turn.party for turn in self._seated}
+
+    def _keeping(self) -> set[object]:
+        """Whose seats nobody else may have: a race that sat here and waited for a seat elsewhere
+        would keep those waiting who sit there and wait for one here.
+        """
+        now = time.perf_counter()
+        asking = [*self._waiting, self._at_work]
+        keep = (turn for turn in self._seated if turn in asking or now - turn.asked < LENT)
+        return {turn.party for turn in keep}
 
     def _take(self, turn: Turn) -> None:
         with self._changed:
@@ -181,6 +201,7 @@ class Turn:
         self.party = party or object()
         self.left, self.until, self.done = 0.0, clock, clock + seconds
         self._next_portion(clock)
+        self.asked = 0.0  # when it last had the device
         self._at_work = False
 
     def use(self, seconds: float, clock: float) -> None:
@@ -209,7 +230,7 @@ class Turn:
     def __exit__(self, *exception: object) -> None:
         if not self._at_work:  # it gave up while it waited for another turn
             return
-        self._at_work = False
+        self._at_work, self.asked = False, time.perf_counter()
         self.device._give(self)
 
     def due(self) -> bool:
@@ -218,14 +239,12 @@ class Turn:
 
     def pass_on(self) -> None:
         """Let others compute, until it is this run's turn again."""
-        with self.lent():
+        with self.away():
             pass
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
-        """While others may compute; then it is this run's turn again."""
+    def away(self) -> Iterator[None]:
+        """While others may compute; behind it, it is waited until it is this run's turn again."""
         self.__exit__()
-        try:
-            yield
-        finally:
-            self.__enter__()
+        yield
+        self.__enter__()
