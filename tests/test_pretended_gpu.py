@@ -18,6 +18,7 @@ from ganapps.tasks.table import TASKS
 from tests.pretended import gpu
 
 PULLED = {"points": [[20, 20, 24, 24]], "steps": 2}
+FIVE = [[5, 8], [11, 8], [8, 11], [6, 14], [10, 14]]
 FAMILY = {"ada": {"seed": 1}, "ben": {"seed": 2}}
 RUNS: list[tuple[str, str, dict[str, Any]]] = [
     ("faces", "heads-64", {"count": 2, "labels": {"glasses": "dark frame"}}),
@@ -35,7 +36,8 @@ RUNS: list[tuple[str, str, dict[str, Any]]] = [
     ("export", "heads-64", {"count": 2}),
     ("denoise", "heads-ddpm-64", {"steps": 1, "eta": 1.0}),
     ("drift", "heads-ddpm-64", {"frames": 3, "steps": 1}),
-    ("invert", "heads-64", {"steps": 10, "points": [[5, 8], [11, 8], [8, 11], [6, 14], [10, 14]]}),
+    ("invert", "heads-64", {"steps": 10, "points": FIVE}),
+    ("invert", "heads-64", {"steps": 10, "points": FIVE, "tuning": 2, "edits": {"smile": 1}}),
     ("repair", "filler-ours", {"box": [4, 4, 6, 6]}),
     ("scratches", "scratches-ours", {}),
     ("restore", "filler-ours", {}),

@@ -18,7 +18,8 @@ RATE = 0.001  # of a tensor's spread that each of its numbers may move in a step
 
 class Tuning:
     """One tuning: a step moves the weights of a copy's synthesis; no chance is in it. The authors
-    measure by features and squares, this by squares at several sizes, as the search before does.
+    measure by features and squares, this by squares at several sizes, as the search before does; by
+    what a layer's answer is divided stays as it was.
     """
 
     def __init__(self, network: StyleGenerator, pivot: Tensor, wanted: Tensor) -> None:
