@@ -45,6 +45,7 @@ def build(
     with incoming.Window(
         title="ganapps", analytics_enabled=False, delete_cache=(600, 3600)
     ) as window:
+        key = gr.Textbox(visible="hidden", elem_id="page-key")
         head = gr.HTML(_head(engine, "en", None))
         with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as row:
             there = []
@@ -80,7 +81,7 @@ def build(
                 window.load(tab.drawn, None, tab.drawing_outputs, **common.BUSY)
         api.publish(engine)
         registry = Runs()
-        key = coming_back.ComingBack(window, row, registry).key
+        coming_back.ComingBack(window, row, key, registry)
         _statuses_on(window, key)
     at_start = [prepare for tab in there for prepare in tab.at_start]
     return turns.take_turns(window, registry, time_limit, at_start)
@@ -88,7 +89,8 @@ def build(
 
 def _statuses_on(window: gr.Blocks, place: gr.Textbox) -> None:
     """Gradio's page keeps a status for each component that an event fills, and looks all of them up
-    at every message, spinners or none: of events that show none, only the one of `place` is kept.
+    at every message, spinners or none: of events that show none, only the one of `place` is kept,
+    which is found at once where it stands first in the window.
     """
     for function in window.fns.values():
         if function.show_progress == "hidden":

@@ -41,10 +41,11 @@ KEY = """() => {
 class ComingBack:
     """The event of a reloaded page, and what every other event tells the registry for it."""
 
-    def __init__(self, window: gr.Blocks, tabs: gr.Tabs, registry: Runs) -> None:
-        """Wire the whole window; inside it, after everything else. `registry` is its queue's."""
-        self.tabs, self.runs = tabs, registry
-        self.key = gr.Textbox(visible="hidden", elem_id="page-key")
+    def __init__(self, window: gr.Blocks, tabs: gr.Tabs, key: gr.Textbox, registry: Runs) -> None:
+        """Wire the whole window; inside it, after everything else. `key` is a hidden box for the
+        page's key; `registry` is the queue's.
+        """
+        self.tabs, self.key, self.runs = tabs, key, registry
         functions = list(window.fns.values())
         buttons = [function for function in functions if presses(function)]
         for function in functions:
