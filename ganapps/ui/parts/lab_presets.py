@@ -128,7 +128,10 @@ def _well(judge: Judge) -> Any:
         "covered": Message("points around at least {low} modes at the end", low=f"{judge.low:g}"),
         "gradient at G": Message("a gradient of at least {low} reaches G", low=f"{judge.low:g}"),
         "from rest": Message("at most {high} from rest at the end", high=f"{judge.high:g}"),
-        "gap": Message("D's gap is at most {high} at the end", high=f"{judge.high:g}"),
+        "gap": Message(
+            "D scores what it learned at most {high} above what was held back (the gap)",
+            high=f"{judge.high:g}",
+        ),
         "far": Message("it looks {low} of the side away or further", low=f"{judge.low:g}"),
     }
     return sentences[judge.number]
