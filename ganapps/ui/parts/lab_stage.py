@@ -52,9 +52,9 @@ def probes(runs: Sequence[Mapping[str, Any]], names: Sequence[str], lang: str) -
         for kind, words in (("features", "D's features"), ("pixels", "raw pixels")):
             share = run.get(f"probe of {kind}")
             if share is not None:
-                width = f"{100 * share:.0f} %"
+                whole = f"{100 * share:.0f}"
                 label = html.escape(f"{name}: {say(lang, words)}")
-                bars += f'<dt>{label}</dt><dd><i style="width:{width}"></i>{width}</dd>'
+                bars += f'<dt>{label}</dt><dd><i style="width:{whole}%"></i>{whole} %</dd>'
     if not bars:
         return ""
     lead = escaped(
