@@ -1,6 +1,6 @@
 """What five seeds give of each of the Lab's presets, and how quickly it learns.
 
-    python benchmarks/lab.py [--only NAME ...] [--seeds 5]  writes ganapps/learning/measured.json
+    python benchmarks/lab.py [--only NAME ...] [--new]         writes ganapps/learning/measured.json
     python benchmarks/lab.py --table                            prints what is there, as Markdown
     python benchmarks/lab.py --speed [--rounds 5]
 
@@ -45,44 +45,50 @@ def played(settings: dict[str, Any]) -> Iterator[Step]:
 
 
 def measured(preset: Preset, variant: Variant, seeds: Sequence[int]) -> dict[str, Any]:
-    """The last value of the judged number for each seed, its largest on the way, and how many runs
-    were well.
+    """The last value of the judged number for each seed, its largest on the way, the last values of
+    what else is told, and how many runs were well.
     """
     last: list[float | None] = []
     largest: list[float | None] = []
+    also: dict[str, list[float | None]] = {name: [] for name in preset.also}
     began = time.process_time()
     for seed in seeds:
-        values = _values(preset, variant, seed)
+        looks = _looks(preset, variant, seed)
+        number = preset.judge.number
+        values = [look[number] for look in looks if look.get(number) is not None]
         last.append(values[-1] if values else None)
         largest.append(max(values) if values else None)
+        for name, values_of_it in also.items():
+            values_of_it.append(looks[-1].get(name) if looks else None)
     took = (time.process_time() - began) / len(seeds)
-    return {
+    found = {
         "last": last,
         "largest": largest,
         "well": sum(map(preset.judge.well, last)),
         "of": len(last),
         "seconds": round(took, 1),
     }
+    return found | ({"also": also} if also else {})
 
 
-def _values(preset: Preset, variant: Variant, seed: int) -> list[float]:
-    """The judged number at every look; none where the numbers left all bounds."""
-    values = []
+def _looks(preset: Preset, variant: Variant, seed: int) -> list[dict[str, Any]]:
+    """The numbers of every look; none where they left all bounds."""
     try:
-        for step in played({**preset.alone(variant), "seed": seed}):
-            value = step.numbers["runs"][0].get(preset.judge.number)
-            if value is not None:
-                values.append(value)
+        steps = played({**preset.alone(variant), "seed": seed})
+        return [step.numbers["runs"][0] for step in steps]
     except UserError:
         return []
-    return values
 
 
-def measure(names: Sequence[str], seeds: int) -> None:
+def measure(names: Sequence[str], seeds: int, only_new: bool) -> None:
     for name in names:
         preset = BY_NAME[name]
         runs = {}
         for variant in preset.variants:
+            before = _known()["presets"].get(name, {"runs": {}})["runs"].get(variant.name)
+            if only_new and before:
+                runs[variant.name] = before
+                continue
             runs[variant.name] = measured(preset, variant, range(seeds))
             print(name, variant.name, json.dumps(runs[variant.name]), flush=True)
         _write(preset, runs)
@@ -90,7 +96,7 @@ def measure(names: Sequence[str], seeds: int) -> None:
 
 def _write(preset: Preset, runs: dict[str, Any]) -> None:
     """Put one preset into the file, beside those measured before."""
-    known = json.loads(MEASURED.read_text()) if MEASURED.exists() else {"presets": {}}
+    known = _known()
     known["torch"] = torch.__version__
     known["machine"] = platform.machine()
     known["presets"][preset.name] = {
@@ -100,6 +106,11 @@ def _write(preset: Preset, runs: dict[str, Any]) -> None:
         "runs": runs,
     }
     MEASURED.write_text(json.dumps(known, indent=1) + "\n")
+
+
+def _known() -> dict[str, Any]:
+    """What was measured before."""
+    return json.loads(MEASURED.read_text()) if MEASURED.exists() else {"presets": {}}
 
 
 def table() -> None:
@@ -115,6 +126,18 @@ def table() -> None:
                 f"| {preset.title} | {name} | {run['well']} of {run['of']} | {found['number']}: "
                 f"{values} | {run['seconds']} |"
             )
+    _table_of_others(known)
+
+
+def _table_of_others(known: dict[str, Any]) -> None:
+    """What else was told of the runs, where a preset asks for it."""
+    for preset in PRESETS:
+        if not preset.also or preset.name not in known:
+            continue
+        print("\n| run |", " | ".join(preset.also), "|\n| --- |" + " --- |" * len(preset.also))
+        for name, run in known[preset.name]["runs"].items():
+            told = [", ".join(f"{v:.3g}" for v in run["also"][number]) for number in preset.also]
+            print(f"| {name} |", " | ".join(told), "|")
 
 
 def bare(steps: int) -> float:
@@ -178,6 +201,9 @@ def speed(rounds: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", default=list(BY_NAME), choices=list(BY_NAME))
+    parser.add_argument(
+        "--new", action="store_true", help="leave runs that have counts as they are"
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--speed", action="store_true")
@@ -189,7 +215,7 @@ def main() -> None:
         speed(options.rounds)
     else:
         torch.set_num_threads(1)
-        measure(options.only, options.seeds)
+        measure(options.only, options.seeds, options.new)
 
 
 if __name__ == "__main__":

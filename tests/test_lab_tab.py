@@ -22,7 +22,7 @@ from PIL import Image
 from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.learning import packed
-from ganapps.learning.presets import PRESETS, Preset
+from ganapps.learning.presets import BY_NAME, PRESETS, Preset
 from ganapps.recipe import Recipe, from_link
 from ganapps.ui.parts import lab_history, lab_presets
 from ganapps.ui.parts.lab_form import typed_points
@@ -77,6 +77,36 @@ def test_a_changed_game_is_the_visitor_s_own(engine: Engine) -> None:
     assert chosen == ["r1 3"] and ["r1 3", {"r1": 3}] in offered
 
 
+def test_other_data_lets_go_of_what_the_preset_had_set_for_its_own(lab: LabTab) -> None:
+    """5,000 steps are seconds for points and minutes for pictures."""
+    form, by_name = lab.form, lab.form.widgets.by_name
+    values = widgets(lab, data="own")
+    assert values[by_name["steps"]] == 5_000 and values[by_name["objective"]] == "minimax"
+    updates = form._data_changed(values, VISITOR)
+    assert updates[form.preset] == "own"
+    assert updates[by_name["steps"]] == 0 and updates[by_name["objective"]] == ""
+    # what the visitor set stays, and points are as points
+    updates = form._data_changed(widgets(lab, data="own", steps=40), VISITOR)
+    assert by_name["steps"] not in updates
+    updates = form._data_changed(widgets(lab, data="spiral"), VISITOR)
+    assert updates[form.preset] == "own" and by_name["steps"] not in updates
+
+
+def test_names_that_are_new_may_be_checked_before_gradio_knows_them(lab: LabTab) -> None:
+    """They stand on the page as soon as a preset is clicked, and a price is asked for."""
+    assert lab.form.beside.preprocess(["a VAE"]) == ["a VAE"]
+    values = widgets(lab) | {lab.form.beside: ["a VAE"]}
+    assert lab.form.recipe(values).settings["against"] is None, "of another preset it means nothing"
+
+
+def test_what_rivals_are_judged_by_stands_beside_their_counts(lab: LabTab) -> None:
+    said = lab_presets.told(BY_NAME["rivals"], "en")
+    assert lab_presets.first_beside(BY_NAME["rivals"]) == ["a VAE", "a diffusion model"]
+    for words in ("points around at least 8 modes", "calls a sample: 50", "moves went up"):
+        assert words in said
+    assert "calls a sample" not in lab_presets.told(BY_NAME["works"], "en")
+
+
 def test_a_run_shows_two_games_and_keeps_their_files(lab: LabTab) -> None:
     values = widgets(lab, steps=30, data="two moons")
     values[lab.form.others], values[lab.form.beside] = [["R1", {"r1": 1.0}]], ["R1"]
@@ -108,7 +138,8 @@ def test_every_look_at_pictures_has_its_walls_and_the_last_one_what_is_nearest(l
     last = {key: value for update in updates for key, value in update.items()}
     assert "generator.safetensors" in last[lab.generator]
     # at the end a linear reader's share of unseen digits, by features and by pixels, of each run
-    assert last[lab.line].count("<dt>") == last[lab.line].count("<i style") == 4
+    assert last[lab.line].count("<dt>") == 4
+    assert len(re.findall(r'<i style="width:\d+%">', last[lab.line])) == 4
     assert "D&#x27;s features" in last[lab.line] and "raw pixels" in last[lab.line]
 
 

@@ -15,6 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
+from ganapps import networks
 from ganapps.device import Device
 from ganapps.engine import Engine
 from ganapps.errors import UserError
@@ -174,6 +175,7 @@ def test_its_numbers_are_few(settings: dict[str, Any]) -> None:
         ({"against": ["x"]}, "The setting against is a list of tables of settings"),
         ({"against": [{}] * 4}, "Up to 4 runs play beside each other"),
         ({"steps": 0}, "The setting steps is 0: from 1 to 200000 is accepted"),
+        ({"data": "digits", "pretrain": 5}, "Pretraining is on the pictures that are left over"),
     ],
 )
 def test_what_does_not_go_together_is_one_sentence(
@@ -261,6 +263,12 @@ def test_a_wall_has_its_verdicts_and_ends_with_what_was_learned_besides() -> Non
     assert len(step.preview) == 1 and set(step.made[0].beside) == {"nearest"}
 
 
+def test_how_much_is_augmented_is_told() -> None:
+    for augment, told in (("none", 0), ("always", 1)):
+        step = last(data="digits", steps=2, augment=augment, **SMALLEST)
+        assert first_run(step)["augmented"] == told
+
+
 def test_a_trained_generator_is_kept_opened_and_gone_on_with(
     engine: Engine, tmp_path: Path
 ) -> None:
@@ -282,8 +290,11 @@ def test_a_new_critic_learns_alone_before_a_kept_generator_does() -> None:
     choices = check(learn.learn, chosen)
     before = learn_lanes.lane(choices, (), Network())
     network = lab.build(kept(before.trainer), {})
+    network.critic = {}  # as files of before have it
     on = learn_lanes.lane(choices, (), network)
     assert on.trainer.rules.alone == learn_lanes.ALONE
+    (said,) = learn_lanes.anew_sentence([on])
+    assert said.values == {"steps": learn_lanes.ALONE}
     z = torch.randn(8, 4)
     same = going_on(network).eval()
     assert torch.allclose(same(z), network(z), atol=1e-5)
@@ -294,6 +305,66 @@ def test_a_new_critic_learns_alone_before_a_kept_generator_does() -> None:
         learn_lanes.lane({**choices, "data": "heads"}, (), network)
     with pytest.raises(UserError, match="This file can't be gone on with here"):
         learn_lanes.lane({**choices, "data": "ring"}, (), network)
+
+
+@pytest.mark.parametrize("spectral", [True, False])
+def test_a_kept_critic_goes_on_too(spectral: bool) -> None:
+    """Beside its generator, whatever becomes of spectral norm; the file stays as it is."""
+    chosen = {"seed": 0, "data": "digits", **SMALLEST, "attention": True, "spectral": spectral}
+    before = learn_lanes.lane(check(learn.learn, chosen), (), Network())
+    for _ in range(5):
+        before.trainer.step()
+    tensors = kept(before.trainer)
+    assert sum(v.numel() for k, v in tensors.items() if k.startswith(lab.CRITIC)) > 2_000
+    network = networks.build("lab", tensors, {})
+    on = learn_lanes.lane(check(learn.learn, chosen), (), network)
+    assert on.trainer.rules.alone == 0 and learn_lanes.anew_sentence([on]) == ()
+    pictures = torch.rand(8, 1, 16, 16)
+    with before.trainer.looked_at(), on.trainer.looked_at():
+        same, scores = on.trainer.scores(pictures), before.trainer.scores(pictures)
+    assert torch.allclose(same, scores, atol=1e-2 * float(scores.abs().max()))
+    state = {name: value.clone() for name, value in network.state_dict().items()}
+    on.trainer.step()
+    assert all(torch.equal(value, network.state_dict()[name]) for name, value in state.items())
+    other = check(learn.learn, {**chosen, "spectral": not spectral})
+    assert learn_lanes.lane(other, (), network).trainer.rules.alone == 0
+    other = check(learn.learn, {**chosen, "batch_layer": "deviation"})
+    assert learn_lanes.lane(other, (), network).trainer.rules.alone == learn_lanes.ALONE
+
+
+def test_keeping_a_game_leaves_it_playable() -> None:
+    lane = learn_lanes.lane(
+        check(learn.learn, {"data": "digits", **SMALLEST, "attention": True}), (), Network()
+    )
+    kept(lane.trainer)
+    lane.trainer.step()
+    assert lane.trainer.steps == 1
+
+
+def test_pretraining_is_on_the_other_pictures_and_layers_are_held_after_it() -> None:
+    chosen = {"data": "digits", "examples": 60, "pretrain": 2, "frozen_layers": 1, **SMALLEST}
+    choices = check(learn.learn, {**chosen, "spectral": False})  # which moves by itself
+    lane = learn_lanes.lane(choices, (), Network())
+    real, game = lane.view.real, lane.trainer
+    chance = torch.Generator().manual_seed(0)
+    assert len(real.learning) + len(real.rest) + len(real.held_back) == 1797
+    sources = []
+    game.real = lambda count, chance: sources.append("60") or real.sample(count, chance)
+    game.others = lambda count, chance: sources.append("others") or real.others(count, chance)
+    convolutions = [m for m in game.critic.features if isinstance(m, torch.nn.Conv2d)]
+    moved = []
+    for _ in range(4):
+        before = [convolution.weight.clone() for convolution in convolutions]
+        game.step()
+        moved.append(
+            [
+                not torch.allclose(one, now.weight)
+                for one, now in zip(before, convolutions, strict=True)
+            ]
+        )
+    assert sources == ["others"] * 2 + ["60"] * 2
+    assert moved == [[True, True]] * 2 + [[False, True]] * 2
+    assert real.others(3, chance).shape == (3, 1, 16, 16)
 
 
 def test_looking_leaves_the_game_as_it_was() -> None:
@@ -355,3 +426,12 @@ def test_the_table_of_five_seeds_is_of_these_presets() -> None:
         for told in found["runs"].values():
             assert told["of"] == len(told["last"]) == 5
             assert told["well"] == sum(map(preset.judge.well, told["last"]))
+            assert list(told.get("also", {})) == list(preset.also)
+
+
+def test_the_docs_have_the_counts_that_ship() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "lab.md").read_text("utf-8")
+    for name, found in json.loads(MEASURED.read_text())["presets"].items():
+        for run, told in found["runs"].items():
+            row = f"| {BY_NAME[name].title} | {run} | {told['well']} of {told['of']} | "
+            assert row + f"{found['number']}: " in page

@@ -19,6 +19,7 @@ from ganapps.learning import (
     regularisers,
     rivals,
     theory,
+    trend,
 )
 
 REAL = torch.tensor([[0.5], [-1.0], [2.0]], dtype=torch.float64)
@@ -242,6 +243,21 @@ def test_modes_are_found_where_points_lie() -> None:
     assert ring.found(ring.sample(2_000, chance)) == (8, pytest.approx(0.99, abs=0.01))
     assert ring.found(ring.centres[:3].repeat(100, 1)) == (3, 1.0)
     assert ring.found(torch.zeros(100, 2)) == (0, 0.0)
+    # five widths away a mode is not found, and yet covered; in the middle none is
+    beside = ring.centres[:3].repeat(100, 1) + torch.tensor([5 * ring.width, 0])
+    assert (ring.found(beside), ring.covered(beside)) == ((0, 0.0), 3)
+    assert ring.covered(torch.zeros(100, 2)) == 0
+
+
+def test_a_loss_that_only_falls_is_calm_and_one_that_circles_is_not() -> None:
+    falling, circling, chance = trend.Trend(), trend.Trend(), torch.Generator().manual_seed(0)
+    assert falling.upward is None
+    for step in range(4_000):
+        by_chance = float(torch.randn((), generator=chance))
+        falling.add(10 * math.exp(-step / 1_000) + by_chance)
+        circling.add(10 * math.sin(step / 600) + by_chance)
+    assert falling.upward is not None and falling.upward < 0.1
+    assert circling.upward == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("name", points.DATA)

@@ -80,6 +80,29 @@ def test_a_preset_is_one_click_and_two_games_on_one_clock(lab: Page, tmp_path: A
     assert recipe.settings["against"] == [{"r1": 1.0}]
 
 
+def test_the_preset_that_is_chosen_already_plays_when_it_is_clicked(lab: Page) -> None:
+    """The first one is chosen on a page that was just opened."""
+    chosen = lab.locator("#learn-preset").get_by_text("The game of 2014 works")
+    chosen.click()
+    expect(lab.locator(BIG)).to_contain_text("of 8 modes", timeout=30_000)
+    # what a rival would cost is no figure of a game by itself
+    expect(lab.locator(".lab-panels .lab-small")).not_to_contain_text("calls a sample")
+    lab.locator("#learn-stop").click()
+    expect(lab.locator(LINE)).to_contain_text("stopped")
+
+
+def test_beside_a_rival_stand_what_is_covered_and_what_a_sample_costs(lab: Page) -> None:
+    settings = {"data": "ring", "steps": 400, "against": [{"learner": "diffusion"}]}
+    go(lab, lab.url.split("?")[0] + Recipe("learn", "new", settings).to_link())
+    expect(lab.locator(LINE)).to_contain_text("press Learn")
+    lab.locator("#learn-go").click()
+    over(lab)
+    game, rival = lab.locator(".lab-panels .lab-small").all()
+    for panel, calls in ((game, 1), (rival, 50)):
+        expect(panel).to_contain_text(f"calls a sample: {calls} ·", timeout=20_000)
+        expect(panel).to_contain_text("of its loss's moves went up")
+
+
 def test_what_is_drawn_is_learned_from_and_can_be_held_and_stopped(
     lab: Page, tmp_path: Path
 ) -> None:

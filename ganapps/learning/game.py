@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from ganapps.learning import objectives, regularisers
 from ganapps.learning.augment import Adaptive, augmented
 from ganapps.learning.players import Critic, Generator
+from ganapps.learning.trend import Trend
 
 AVERAGE = 0.995  # of the generator's weights, for pictures: what is shown; less at first
+Real = Callable[[int, torch.Generator], Tensor]
+
 EXPLODED = 1e6  # a loss beyond this is out of all bounds
 
 
@@ -44,6 +47,8 @@ class Rules:
     feature_matching: bool = False
     augment: str = "none"  # none, always, adaptive
     alone: int = 0  # steps at first in which a new critic learns before a trained generator does
+    pretrain: int = 0  # steps at first on other samples than those to be learned
+    frozen_layers: int = 0  # of the critic, which stand still after that
 
 
 class Exploded(ArithmeticError):
@@ -66,8 +71,9 @@ OPTIMISERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 class Game:
     """A generator against a critic over one source of real samples.
 
-    `real(count, generator)` draws real samples [count, ...]. All chance comes from `seed`, on the
-    processor: the same rules, players and seed play the same game.
+    `real(count, generator)` draws real samples [count, ...]; `others` does in the first steps where
+    the rules have some for it. All chance comes from `seed`, on the processor: the same rules,
+    players and seed play the same game.
     """
 
     def __init__(
@@ -75,10 +81,11 @@ class Game:
         rules: Rules,
         generator: Generator,
         critic: Critic,
-        real: Callable[[int, torch.Generator], Tensor],
+        real: Real,
         seed: int = 0,
+        others: Real | None = None,
     ) -> None:
-        self.rules, self.real = rules, real
+        self.rules, self.real, self.others = rules, real, others
         self.generator, self.critic = generator, critic
         self.average = copy.deepcopy(generator).requires_grad_(False)
         self.objective = objectives.OBJECTIVES[rules.objective]
@@ -86,6 +93,7 @@ class Game:
         self.adaptive = Adaptive()
         self.steps = 0
         self.losses = (math.nan, math.nan)  # of the critic and of the generator, at the last step
+        self.trend = Trend()  # of the generator's loss
         optimiser = OPTIMISERS[rules.optimiser]
         self._of_generator = optimiser(generator.parameters(), rules.rate_generator, rules.momentum)
         self._of_critic = optimiser(critic.parameters(), rules.rate_discriminator, rules.momentum)
@@ -101,6 +109,7 @@ class Game:
         self.losses = (critic_loss.item(), generator_loss.item())
         if not all(abs(loss) < EXPLODED for loss in self.losses):
             raise Exploded(self.steps)
+        self.trend.add(self.losses[1])
 
     def noise(self, count: int, chance: torch.Generator | None = None) -> Tensor:
         """z [count, noise], normal; of the game's own chance where no other is given."""
@@ -146,8 +155,16 @@ class Game:
             return 0.0
         return float(torch.stack(torch._foreach_norm(gradients)).norm())
 
+    @property
+    def augmentation(self) -> float:
+        """With which probability what the critic sees is augmented, 0 to 1."""
+        chances = {"none": 0.0, "always": 1.0, "adaptive": self.adaptive.probability}
+        return chances[self.rules.augment]
+
     def _critic_moves(self) -> Tensor:
         rules = self.rules
+        if self.steps >= rules.pretrain:
+            self.critic.hold(rules.frozen_layers)
         real, made = self._real(), self.made(self.noise(rules.batch))
         real, made = self._prepared(real), self._prepared(made)
         scores, scores_of_made = self.critic(real), self.critic(made)
@@ -193,24 +210,25 @@ class Game:
             follow(self.average, self.generator, min(AVERAGE, (self.steps + 1) / (self.steps + 10)))
         return loss.detach()
 
-    def _real(self) -> Tensor:
-        return self.real(self.rules.batch, self.chance)
+    def _real(self, count: int | None = None) -> Tensor:
+        source = self.real
+        if self.others is not None and self.steps < self.rules.pretrain:
+            source = self.others
+        return source(count or self.rules.batch, self.chance)
 
     def _scored(self, count: int) -> Tensor:
         """Scores of real samples, which only a relativistic generator looks at."""
         if self.objective.generator is not objectives.relativistic_generator:
             return torch.zeros(())
-        return self.critic(self._prepared(self.real(count, self.chance)))
+        return self.critic(self._prepared(self._real(count)))
 
     def _prepared(self, x: Tensor) -> Tensor:
         """What the critic is shown: with instance noise, augmented."""
         rules = self.rules
         if rules.instance_noise:
             x = regularisers.noised(x, rules.instance_noise, self.chance)
-        if rules.augment == "always":
-            return augmented(x, 1.0, self.chance)
-        if rules.augment == "adaptive" and self.adaptive.probability:
-            return augmented(x, self.adaptive.probability, self.chance)
+        if self.augmentation:
+            return augmented(x, self.augmentation, self.chance)
         return x
 
 

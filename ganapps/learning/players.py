@@ -27,8 +27,14 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """What judges samples, `pack` at once; `features` are what its last layer sees of them."""
 
-    features: nn.Module
+    features: nn.Sequential
     pack: int = 1
+
+    def hold(self, layers: int) -> None:
+        """Its first so many convolutions learn no more: FreezeD (Mo 2020, arXiv:2002.10964)."""
+        convolutions = [layer for layer in self.features if isinstance(layer, nn.Conv2d)]
+        for layer in convolutions[:layers]:
+            layer.requires_grad_(False)
 
 
 class MinibatchDiscrimination(nn.Module):

@@ -15,6 +15,7 @@ from torch import Tensor
 MOST_DRAWN = 2_000  # points that a visitor may draw
 GOOD = 3.0  # standard deviations from a mode within which a sample is good
 SHARE = 0.1  # of its fair share: what a mode must get to count as found
+AROUND = 0.25  # of the way to the next mode: how near a sample must be to count as around one
 
 
 class Points(Protocol):
@@ -48,11 +49,24 @@ class Modes:
         A mode is found that has at least a tenth of its fair share of all points within three
         standard deviations.
         """
+        return self._within(made, GOOD * self.width)
+
+    def covered(self, made: Tensor) -> int:
+        """How many modes have that share of made points [N, 2] around them, however loosely: within
+        a quarter of the way to the next one.
+        """
+        apart = torch.nn.functional.pdist(self.centres).min()
+        return self._within(made, AROUND * float(apart))[0]
+
+    def _within(self, made: Tensor, radius: float) -> tuple[int, float]:
+        """How many modes have their share of points within the radius; the share of all points
+        there.
+        """
         distances, nearest = torch.cdist(made, self.centres).min(1)
-        good = distances < GOOD * self.width
-        counts = torch.bincount(nearest[good], minlength=len(self.centres))
+        there = distances < radius
+        counts = torch.bincount(nearest[there], minlength=len(self.centres))
         enough = SHARE * len(made) / len(self.centres)
-        return int((counts >= enough).sum()), float(good.float().mean())
+        return int((counts >= enough).sum()), float(there.float().mean())
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ganapps.learning.trend import Trend
+
 Real = Callable[[int, torch.Generator], Tensor]
 
 
@@ -104,6 +106,7 @@ class Lesson:
         self.model, self.real, self.batch = model, real, batch
         self.chance = torch.Generator().manual_seed(seed)
         self.loss = math.nan
+        self.trend = Trend()
         self.steps = 0
         self._optimiser = torch.optim.Adam(model.parameters(), rate, fused=True)
 
@@ -115,3 +118,4 @@ class Lesson:
         self._optimiser.step()
         self.steps += 1
         self.loss = loss.item()
+        self.trend.add(self.loss)

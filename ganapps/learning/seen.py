@@ -67,6 +67,7 @@ def of_points(game: Game, real: Points, shown: int) -> Numbers:
     truth = real.sample(MANY, game.chance)
     told = curves(game)
     told |= judged(game.objective, game.scores(truth), game.scores(made), None)
+    told |= {"upward": game.trend.upward, "calls a sample": 1}
     told |= _theory(game, real, truth, made)
     told |= _surface(game)
     told |= _arrows(game, shown)
@@ -75,11 +76,16 @@ def of_points(game: Game, real: Points, shown: int) -> Numbers:
 
 
 def modes(real: Points, made: Tensor) -> Numbers:
-    """How many modes the made points have found, where the data has modes."""
+    """How many modes the made points have found and cover, where the data has modes."""
     if not isinstance(real, Modes):
         return {}
     found, good = real.found(made)
-    return {"modes": found, "of modes": len(real.centres), "good": round(good, 4)}
+    return {
+        "modes": found,
+        "of modes": len(real.centres),
+        "good": round(good, 4),
+        "covered": real.covered(made),
+    }
 
 
 def distance(truth: Tensor, made: Tensor) -> tuple[Numbers, Tensor]:

@@ -37,7 +37,7 @@ def of_pictures(game: Game, pictures: Pictures) -> tuple[seen.Numbers, Tensor]:
     if game.objective.probability:
         verdicts = verdicts.sigmoid()
     told["verdicts"] = [round(float(verdict), 3) for verdict in verdicts]
-    told["augmented"] = round(game.adaptive.probability, 4)
+    told["augmented"] = round(game.augmentation, 4)
     return told, torch.cat([made, real[:REAL]])
 
 

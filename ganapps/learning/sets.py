@@ -13,13 +13,14 @@ HELD_BACK = 10  # every tenth is held back: what learned by heart does not know 
 @dataclass(frozen=True)
 class Pictures:
     """Pictures uint8 [N, C, S, S] to learn from, those held back, and the classes [N] of each where
-    there are any.
+    there are any; `rest` are those of which neither is asked, where only some are learned from.
     """
 
     learning: Tensor
     held_back: Tensor
     classes: Tensor | None = None
     held_back_classes: Tensor | None = None
+    rest: Tensor | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -34,20 +35,25 @@ class Pictures:
         """The same of those held back."""
         return scaled(_drawn(self.held_back, count, chance))
 
+    def others(self, count: int, chance: torch.Generator) -> Tensor:
+        """The same of the rest."""
+        assert self.rest is not None
+        return scaled(_drawn(self.rest, count, chance))
+
 
 def split(pictures: Tensor, classes: Tensor | None, most: int, seed: int) -> Pictures:
     """Every tenth of pictures uint8 [N, C, S, S] held back; of the others all, or `most` drawn by
-    the seed.
+    the seed, and the rest.
     """
     places = torch.arange(len(pictures))
     back = places % HELD_BACK == 0
-    learning = places[~back]
+    learning, rest = places[~back], None
     if most:
         order = torch.randperm(len(learning), generator=torch.Generator().manual_seed(seed))
-        learning = learning[order[:most]]
+        learning, rest = learning[order[:most]], pictures[learning[order[most:]]]
     if classes is None:
-        return Pictures(pictures[learning], pictures[back])
-    return Pictures(pictures[learning], pictures[back], classes[learning], classes[back])
+        return Pictures(pictures[learning], pictures[back], rest=rest)
+    return Pictures(pictures[learning], pictures[back], classes[learning], classes[back], rest)
 
 
 def scaled(pictures: Tensor) -> Tensor:

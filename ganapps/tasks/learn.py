@@ -20,7 +20,7 @@ from ganapps.settings import Picture, check, settings_of
 from ganapps.tasks import careful, learn_data, learn_picture, learn_views
 from ganapps.tasks import learn_settings as may
 from ganapps.tasks.labels import Labels
-from ganapps.tasks.learn_lanes import Lane, idle_sentence, lane
+from ganapps.tasks.learn_lanes import Lane, anew_sentence, idle_sentence, lane
 from ganapps.tasks.maker import number
 from ganapps.tasks.shared import Seed
 from ganapps.tasks.task import Task
@@ -31,7 +31,7 @@ SLICE = 0.4  # seconds of computing between two looks: two to three a second
 TURN = 0.05  # seconds that one run plays before the next
 LOOKS = 10  # a look at pictures may take a tenth of the time: the slice is so many times as long
 LONGEST = 0.48  # seconds of a slice all the same: what is stopped stops
-WHOLE = 1000  # what Step.total says
+WHOLE = 100  # what Step.total says of a run by the clock; else it says its steps
 
 
 def learn(
@@ -72,6 +72,8 @@ def learn(
     every: may.Every | None = None,
     seconds: may.Seconds = 20.0,
     against: may.Against | None = None,
+    pretrain: may.Pretrain = 0,
+    frozen_layers: may.FrozenLayers = 0,
 ) -> Iterator[Step]:
     """A generator and a critic learn from `data`: `points` that were drawn, pictures of which
     `examples` (0: all) are seen, or a visitor's own.
@@ -90,10 +92,11 @@ def learn(
     choices = {name: given[name] for name in settings_of(learn)}
     choices["seed"] = number(seed)
     lanes = [lane(one, own, network) for one in _each(choices)]
-    said = (*_where(device), *idle_sentence(lanes))
+    said = (*_where(device), *anew_sentence(lanes), *idle_sentence(lanes))
     seeing = Seeing(lanes)
     told = seeing.numbers(of_all=True)
-    yield Step(0, WHOLE, changes=said, preview=seeing.previews(), numbers=told)
+    whole = lanes[0].choices["steps"] or WHOLE
+    yield Step(0, whole, changes=said, preview=seeing.previews(), numbers=told)
     while True:
         calls = _played(lanes, seeing.slice, every or lanes[0].looked_at_after)
         _insist_on_bounds(lanes)
@@ -101,9 +104,9 @@ def learn(
         if share == 1:
             break
         told = seeing.numbers()
-        done = min(WHOLE - 1, int(WHOLE * share))
-        yield Step(done, WHOLE, (), calls, preview=seeing.previews(), numbers=told)
-    yield _last(lanes, seeing, calls)
+        done = min(whole - 1, int(whole * share))
+        yield Step(done, whole, (), calls, preview=seeing.previews(), numbers=told)
+    yield _last(lanes, seeing, calls, whole)
 
 
 def named_seconds(settings: Mapping[str, Any]) -> float | None:
@@ -238,7 +241,7 @@ class Seeing:
         )
 
 
-def _last(lanes: Sequence[Lane], seeing: Seeing, calls: int) -> Step:
+def _last(lanes: Sequence[Lane], seeing: Seeing, calls: int, whole: int) -> Step:
     """The end of all runs: the picture of how they look, with the recipe that makes them again."""
     numbers = seeing.numbers(of_all=True)
     for one, told in zip(lanes, numbers["runs"], strict=True):
@@ -257,8 +260,8 @@ def _last(lanes: Sequence[Lane], seeing: Seeing, calls: int) -> Step:
     )
     kept = None if lanes[0].ended is not None else lanes[0].view.weights()
     return Step(
-        WHOLE,
-        WHOLE,
+        whole,
+        whole,
         (made,),
         calls,
         _left(lanes),

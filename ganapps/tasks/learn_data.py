@@ -27,7 +27,6 @@ FOLDER = Path(__file__).resolve().parents[1] / "learning" / "data"
 SIDE, COLUMNS = 32, 50  # of a head, and heads in a row of their sheet
 FEWEST, MOST = 50, 400  # pictures of a visitor's own: a recipe names each of them
 SAYS = f"{FEWEST} to {MOST} pictures to learn from, where the data is own: {FORMATS}"
-PICTURES = ("digits", "heads", "own")
 
 
 def drawn(places: Any) -> points.Curve:

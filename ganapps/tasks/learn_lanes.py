@@ -17,6 +17,7 @@ from ganapps.learning.dirac import OBJECTIVES, Dirac, begun
 from ganapps.learning.game import Exploded, Game, Rules
 from ganapps.learning.players import PictureCritic, PictureGenerator, PointCritic, PointGenerator
 from ganapps.learning.points import Points
+from ganapps.learning.presets import PICTURES
 from ganapps.learning.sets import Pictures
 from ganapps.networks.contracts import Network
 from ganapps.networks.faces.lab import LabGenerator
@@ -49,7 +50,13 @@ SUITS: Mapping[str, Mapping[str, Any]] = {
 # Choices that mean something for one kind of data only, and what leaves them out.
 ONLY: Mapping[str, Mapping[str, Any]] = {
     "points": {"depth": 2, "pack": 1, "norm": "none"},
-    "pictures": {"examples": 0, "attention": False, "augment": "none"},
+    "pictures": {
+        "examples": 0,
+        "attention": False,
+        "augment": "none",
+        "pretrain": 0,
+        "frozen_layers": 0,
+    },
 }
 LARGEST = {"batch": 128, "width": 64}  # for pictures: a step of more takes seconds
 ALONE = 100  # steps of a new critic before a trained generator goes on
@@ -110,7 +117,7 @@ class Lane:
 
 def lane(choices: Mapping[str, Any], own: Sequence[Upload], network: Network) -> Lane:
     """A run of its first step yet to come. Raises UserError where choices do not go together."""
-    kind = "pictures" if choices["data"] in learn_data.PICTURES else "points"
+    kind = "pictures" if choices["data"] in PICTURES else "points"
     chosen = dict(choices)
     for name, value in SUITS[kind].items():
         if chosen[name] is None:
@@ -166,16 +173,22 @@ def _pictures(chosen: dict[str, Any], own: Sequence[Upload], network: Network, i
     real = learn_data.pictures(chosen["data"], own, chosen["examples"], chosen["seed"])
     colours, side = real.shape
     generator = _generator(chosen, real, network)
-    critic = PictureCritic(
-        side,
-        colours,
-        chosen["width"],
-        chosen["spectral"],
-        chosen["batch_layer"],
-        chosen["attention"],
-    )
-    alone = ALONE if isinstance(network, LabGenerator) else 0
-    game = Game(_rules(chosen, alone), generator, critic, real.sample, chosen["seed"])
+    spectral, batch_layer = chosen["spectral"], chosen["batch_layer"]
+    critic, alone = None, 0
+    if isinstance(network, LabGenerator):
+        critic = kept.critic_going_on(network, spectral, batch_layer)
+        alone = 0 if critic else ALONE
+    if critic is None:
+        width, attention = chosen["width"], chosen["attention"]
+        critic = PictureCritic(side, colours, width, spectral, batch_layer, attention)
+    if chosen["pretrain"] and (real.rest is None or not len(real.rest)):
+        raise UserError(
+            "Pretraining is on the pictures that are left over, and none are: choose how many are "
+            "learned from."
+        )
+    rules = _rules(chosen, alone)
+    others = real.others if chosen["pretrain"] else None
+    game = Game(rules, generator, critic, real.sample, chosen["seed"], others)
     return _lane(chosen, game, learn_views.WallView(game, real), idle)
 
 
@@ -250,6 +263,19 @@ def _rules(chosen: Mapping[str, Any], alone: int = 0) -> Rules:
 
 def _count(network: torch.nn.Module) -> int:
     return sum(math.prod(weight.shape) for weight in network.parameters())
+
+
+def anew_sentence(lanes: Sequence[Lane]) -> tuple[Message, ...]:
+    """What to say where a generator goes on against a discriminator that begins anew."""
+    if not any(isinstance(one.trainer, Game) and one.trainer.rules.alone for one in lanes):
+        return ()
+    return (
+        Message(
+            "The file keeps no discriminator that fits: a new one learns alone for {steps} steps "
+            "first.",
+            steps=ALONE,
+        ),
+    )
 
 
 def idle_sentence(lanes: Sequence[Lane]) -> tuple[Message, ...]:

@@ -20,8 +20,9 @@ from ganapps.pictures.images import from_tensor
 
 PLANE = 420  # pixels a side
 DOT = 1  # pixels from a dot's middle to its edge
-REAL, MADE = (40, 120, 60), (120, 40, 160)  # green, purple
-UNLIKELY, LIKELY = (250, 225, 200), (205, 225, 250)  # what the critic takes for made, and for real
+# As on the page (ui/lab.css): green for real, violet for made
+REAL, MADE = (14, 122, 90), (91, 63, 214)
+UNLIKELY, LIKELY = (230, 224, 252), (214, 240, 228)  # what the critic takes for made, and for real
 GAP = 8  # pixels between two runs
 COLUMNS, ENLARGED = 8, 2
 

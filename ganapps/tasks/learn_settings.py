@@ -354,6 +354,29 @@ Seconds = Annotated[
         says="else it ends after so many seconds of computing; then the result names its steps",
     ),
 ]
+Pretrain = Annotated[
+    int,
+    Setting(
+        0,
+        MOST_STEPS,
+        label="First so many steps on the other pictures",
+        seldom=True,
+        says="the first so many steps learn from the pictures that are not among the examples, as "
+        "a start from a trained generator does; 0 for none",
+        only_for=PICTURES,
+    ),
+]
+FrozenLayers = Annotated[
+    int,
+    Setting(
+        0,
+        3,
+        label="Layers of D held still after that (FreezeD)",
+        seldom=True,
+        says="so many first layers of the discriminator learn no more after those steps (Mo 2020)",
+        only_for=PICTURES,
+    ),
+]
 Against = Annotated[
     list,
     Setting(

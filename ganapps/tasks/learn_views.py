@@ -102,6 +102,7 @@ class RivalView:
         told, _ = seen.distance(self.real.sample(seen.MANY, chance), made)
         told |= seen.modes(self.real, made)
         told["loss"] = seen.finite(self.lesson.loss)
+        told["upward"] = self.lesson.trend.upward
         told["calls a sample"] = self.lesson.model.calls
         told["made"] = packed.points(made[: SHOWN if runs <= 2 else SHOWN // 2])
         return told

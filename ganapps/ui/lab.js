@@ -217,7 +217,7 @@
     row.replaceChildren(...look.names.map((name, place) => {
       const panel = document.createElement("figure");
       panel.style.setProperty("--run", `var(${RUNS[place]})`);
-      panel.innerHTML = '<figcaption><b></b></figcaption><canvas role="img"></canvas><p class="lab-big"></p><p class="lab-small"></p><div class="lab-closer" aria-live="polite"></div>';
+      panel.innerHTML = '<figcaption><b></b></figcaption><p class="lab-big"></p><canvas role="img"></canvas><p class="lab-small"></p><div class="lab-closer" aria-live="polite"></div>';
       panel.querySelector("b").textContent = name;
       if (look.walls) Object.assign(panel.querySelector("canvas"), { tabIndex: 0 }).style.aspectRatio = "8 / 6.5";
       return panel;
@@ -238,13 +238,16 @@
     ["good", "good", (run) => ({ share: percent(run.good) })],
     ["loss", "loss", (run) => ({ size: short(run.loss) })],
     ["calls a sample", "calls", (run) => ({ count: run["calls a sample"] })],
+    ["covered", "covered", (run) => ({ found: run.covered, all: run["of modes"] })],
+    ["upward", "upward", (run) => ({ share: percent(run.upward) })],
     ["right on real", "right", (run) => ({ real: percent(run["right on real"]), made: percent(run["right on made"]) })],
     ["right on held back", "held", (run) => ({ share: percent(run["right on held back"]) })],
   ];
-  const figures = (run, matters) => {
+  const OF_RIVALS = ["calls a sample", "covered", "upward"]; // said where a rival plays beside
+  const figures = (run, matters, rivals) => {
     const say = words();
     if (run["left all bounds"]) return [fill(say.out, { at: run["left all bounds"] })];
-    const there = SAID.filter(([name]) => typeof run[name] === "number");
+    const there = SAID.filter(([name]) => typeof run[name] === "number" && (rivals || !OF_RIVALS.includes(name)));
     there.sort(([one], [other]) => (other === matters) - (one === matters));
     return there.map(([, sentence, values]) => fill(say[sentence], values(run)));
   };
@@ -255,8 +258,9 @@
     film.at = number;
     stage().querySelector(".lab-empty").hidden = true;
     for (const part of [".lab-panels", ".lab-player"]) stage().querySelector(part).hidden = false;
+    const rivals = look.runs.some((run) => "loss" in run);
     [...panels(look).children].forEach((panel, place) => {
-      const run = look.runs[place], canvas = panel.querySelector("canvas"), [first, ...others] = figures(run, look.matters);
+      const run = look.runs[place], canvas = panel.querySelector("canvas"), [first, ...others] = figures(run, look.matters, rivals);
       panel.querySelector(".lab-big").textContent = first || "";
       panel.querySelector(".lab-small").textContent = [fill(words().step, { step: run.step }), ...others].join(" · ");
       canvas.setAttribute("aria-label", [look.names[place], first, ...others].join(", "));
@@ -367,6 +371,16 @@
     const name = link.getAttribute("href").slice(5), chosen = () => document.querySelector(`#learn-preset input[value="${name}"]`);
     [...document.querySelectorAll("[role=tab]")].find((tab) => tab.textContent.trim() === link.dataset.tab)?.click();
     when(chosen, (input) => { scrollTo({ top: 0 }); if (input.checked) press("learn-go"); else input.click(); });
+  });
+
+  // The preset that is chosen already plays when it is clicked, as any other.
+  let before = "";
+  document.addEventListener("pointerdown", (event) => {
+    if (event.target.closest?.("#learn-preset")) before = document.querySelector("#learn-preset input:checked")?.value;
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.matches?.("#learn-preset input") && event.target.value === before && !running()) press("learn-go");
+    if (event.target.matches?.("#learn-preset input")) before = "";
   });
 
   // A preset that was clicked is brought into sight, as what a big button makes.

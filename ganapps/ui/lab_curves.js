@@ -1,10 +1,10 @@
 // The Lab's curves: small charts over the steps of the runs, each with its numbers as a table; and the pad to draw points on.
 () => {
   const RUNS = ["--lab-first", "--lab-second", "--lab-third", "--lab-fourth"], DASHES = [[], [5, 4], [1.5, 3]];
-  const LEFT = 42, BOTTOM = 20, TOP = 8, RIGHT = 8, MOST_ROWS = 40;
+  const LEFT = 42, BOTTOM = 20, TOP = 8, RIGHT = 8, MOST_ROWS = 40, FEW = 0.05;
   const short = (value) => (value === undefined || value === null ? "–" : Math.abs(value) >= 0.01 || value === 0 ? String(+value.toPrecision(3)) : value.toExponential(1));
 
-  const there = (film, chart) => chart.lines.filter(([name]) => film.rows.some((runs) => runs.some((run) => typeof run[name] === "number")));
+  const there = (film, chart) => chart.lines.filter(([name]) => film.rows.some((runs) => runs.some((run) => typeof run[name] === "number" && (run[name] || !chart.used))));
 
   const built = (holder, charts, say) => {
     const names = charts.map((chart) => chart.title).join();
@@ -19,8 +19,10 @@
     }));
   };
 
+  // of most values, where a few large ones at the start would leave the others flat
   const scale = (chart, values) => {
-    let low = chart.low ?? Math.min(...values), high = chart.high ?? Math.max(...values);
+    const sorted = [...values].sort((one, other) => one - other), edge = chart.most ? Math.floor(sorted.length * FEW) : 0;
+    let low = chart.low ?? sorted[edge], high = chart.high ?? sorted[sorted.length - 1 - edge];
     if (chart.log) [low, high] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high) + 1e-9)];
     if (high - low < 1e-6) [low, high] = [low - 0.5, high + 0.5];
     return { low, high };
@@ -52,6 +54,10 @@
       pen.fillText(chart.log ? place.toExponential(0) : String(+value.toPrecision(3)), LEFT - 5, y(place) + 4);
     }
     pen.fillText(String(longest), box.width - RIGHT, box.height - 4);
+    pen.save();
+    pen.beginPath();
+    pen.rect(LEFT, TOP - 2, box.width - LEFT, box.height - TOP - BOTTOM + 4);
+    pen.clip();
     film.rows[0].forEach((_, place) => lines.forEach(([name], line) => {
       pen.strokeStyle = colour(RUNS[place]);
       pen.lineWidth = line ? 1.3 : 1.8;
@@ -67,6 +73,7 @@
       }
       pen.stroke();
     }));
+    pen.restore();
     pen.setLineDash([2, 3]);
     pen.strokeStyle = colour("--body-text-color-subdued");
     pen.lineWidth = 1;

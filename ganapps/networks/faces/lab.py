@@ -15,6 +15,9 @@ from ganapps.networks.contracts import FaceGenerator
 FIRST, START, COLOURS = "first.weight", "start.running_mean", "colours.weight"
 STAGE, LOOK = "stages.{}.convolve.weight", "stages.{}.attention.gamma"
 COUNTER = "num_batches_tracked"
+# Begins the names of the discriminator's tensors, where a file keeps it, too. What is called D or
+# critic in a file is left out before it comes here (networks/places.py).
+CRITIC = "opponent."
 
 
 class SelfAttention(nn.Module):
@@ -60,6 +63,9 @@ class Stage(nn.Module):
 class LabGenerator(FaceGenerator):
     """Noise to pictures of 1 or 3 colours. `channels` are those of 4 x 4 and of each stage after
     it; after stage `attention` (None: nowhere) stands what `attend` makes of its channels.
+
+    `critic` are the tensors of the discriminator that it learned against, as its file keeps them;
+    none where the file is of the generator alone. Who makes pictures needs none.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class LabGenerator(FaceGenerator):
         attend: Callable[[int], nn.Module] = SelfAttention,
     ) -> None:
         super().__init__()
+        self.critic: Mapping[str, Tensor] = {}
         self.z_dim, self.resolution = noise, 4 << (len(channels) - 1)
         self.first = nn.Linear(noise, channels[0] * 16)
         self.start = nn.BatchNorm2d(channels[0])
@@ -99,6 +106,9 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> LabGenerator:
 
     Raises ValueError that names a tensor that is missing, left over or of the wrong shape.
     """
+    of_critic = {name for name in tensors if name.startswith(CRITIC)}
+    critic = {name.removeprefix(CRITIC): tensors[name] for name in of_critic}
+    tensors = {name: value for name, value in tensors.items() if name not in of_critic}
     check_signs(tensors, (FIRST, START, STAGE.format(0), COLOURS))
     stages = length(tensors, STAGE)
     check_resolution(4 << min(stages, 64))
@@ -118,11 +128,12 @@ def build(tensors: Mapping[str, Tensor], settings: Mapping) -> LabGenerator:
         if name.endswith(COUNTER):
             counters[name] = torch.zeros((), dtype=torch.long)
     load_strictly(network, {**counters, **tensors})
+    network.critic = critic
     return network
 
 
 def published(network: nn.Module) -> dict[str, Tensor]:
-    """The tensors of a trained generator as a file keeps them, in 32 bits.
+    """The tensors of a trained network as a file keeps them, in 32 bits.
 
     What only training needs (counters of batches) stays behind.
     """

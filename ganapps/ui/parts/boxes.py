@@ -1,5 +1,5 @@
 """Boxes whose value is the path of the file as it came, or a list of paths; `incoming.Window` has
-looked at them.
+looked at them. And boxes to check whose names change.
 
 Gradio's own open a picture before our code sees it, or leave an empty file behind. Ours are
 classes, for Gradio builds a visitor's box anew after an update: what one box was told is lost.
@@ -55,3 +55,15 @@ class FileButton(gr.UploadButton, metaclass=_WithoutStub):
 
     def preprocess(self, payload: Any) -> Paths:
         return _paths(payload)
+
+
+class ChangingChoices(gr.CheckboxGroup, metaclass=_WithoutStub):
+    """Names to check, others whenever other widgets change. What is checked may then come before
+    Gradio knows of the new names; its own refuses them. Who asks looks for those that mean
+    something.
+    """
+
+    is_template = True  # on the page it is a gr.CheckboxGroup
+
+    def preprocess(self, payload: Any) -> list:
+        return list(payload or ())

@@ -12,12 +12,12 @@ import gradio as gr
 
 from ganapps.engine import Engine
 from ganapps.errors import UserError
-from ganapps.learning.presets import Preset
+from ganapps.learning.presets import PICTURES, Preset
 from ganapps.models.catalog import NEW
 from ganapps.recipe import Recipe
 from ganapps.ui.parts import common, lab_presets, lab_stage
-from ganapps.ui.parts.boxes import FileBox
-from ganapps.ui.parts.settings import Widgets
+from ganapps.ui.parts.boxes import ChangingChoices, FileBox
+from ganapps.ui.parts.settings import Widgets, asked, shown
 from ganapps.ui.words import named, t
 
 PAIR = re.compile(r"(-?[\d.]+)[\s,;]+(-?[\d.]+)")  # one typed point
@@ -45,7 +45,7 @@ class LabForm:
             elem_classes="presets",
         )
         self.others = gr.State(lab_presets.others(first))
-        self.beside = gr.CheckboxGroup(
+        self.beside = ChangingChoices(
             [],
             value=[],
             label=t("Beside it, on the same clock and seed"),
@@ -113,7 +113,7 @@ class LabForm:
         data.change(self._data_chosen, data, [self.pad, self.points, self.own], **common.QUIET)
         self._sentence = sentence
         for name, widget in widgets.items():
-            if name in OF_ANY:
+            if name in OF_ANY or name == "data":
                 continue
             widget.input(
                 self._changed,
@@ -121,6 +121,27 @@ class LabForm:
                 [self.preset, self.beside, self.others, sentence],
                 **common.QUIET,
             )
+
+        data.input(
+            self._data_changed,
+            {*widgets.values(), self.preset, self.beside, self.others},
+            [*widgets.values(), self.preset, self.beside, self.others, sentence],
+            **common.QUIET,
+        )
+
+    def _data_changed(self, values: Mapping, request: gr.Request) -> dict:
+        """Other data, chosen by hand. Where it is of another kind, what the preset had set for its
+        own goes back to what suits; what the visitor set stays.
+        """
+        preset, widgets = lab_presets.ALL[values[self.preset]], self.widgets.by_name
+        updates = self._changed(values, request)
+        if _kind(values[widgets["data"]]) == _kind(preset.settings["data"]):
+            return updates
+        for name, value in preset.settings.items():
+            declared = self.widgets.declared[name]
+            if name != "data" and asked(declared, values[widgets[name]]) == value:
+                updates[widgets[name]] = shown(declared, declared.default)
+        return updates
 
     def _data_chosen(self, data: str) -> tuple:
         drawn, own = gr.update(visible=data == "drawn"), gr.update(visible=data == "own")
@@ -184,6 +205,13 @@ class LabForm:
         """The recipe of a preset with what plays beside it at first."""
         settings = preset.recipe(*lab_presets.first_beside(preset))
         return Recipe(TASK, NEW.id, {**settings, "seed": seed})
+
+
+def _kind(data: str) -> str:
+    """Points, pictures, or two numbers."""
+    if data == "dirac":
+        return data
+    return "pictures" if data in PICTURES else "points"
 
 
 def typed_points(text: str) -> list[list[float]]:

@@ -5,7 +5,8 @@ five seeds gave.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ganapps.errors import Message
@@ -46,13 +47,13 @@ def others(preset: Preset) -> Others:
 
 
 def first_beside(preset: Preset) -> list[str]:
-    """What plays beside it at first, so that the eye has two games to compare: what helped in the
+    """What plays beside it at first, so that the eye has something to compare: what helped in the
     most of five seeds.
     """
     known = presets.measured()["presets"].get(preset.name, {"runs": {}})["runs"]
     names = [other.name for other in preset.others]
     best = sorted(names, key=lambda name: -known.get(name, {"well": 0})["well"])
-    return best[:1] if preset is not OWN else []
+    return best[: preset.at_first] if preset is not OWN else []
 
 
 def beside_of(against: Sequence[Mapping[str, Any]] | None, preset: Preset) -> tuple[Others, list]:
@@ -96,21 +97,41 @@ def _seeds(preset: Preset, lang: str) -> str:
     if known is None:
         return ""
     lead = escaped(lang, "Five seeds, measured; well means: {what}.", what=_well(preset.judge))
+    if preset.also:
+        lead += " " + escaped(lang, "The other figures are medians.")
     chips = ""
     for name, run in known["runs"].items():
         count = escaped(lang, "{well} of {all}", well=run["well"], all=run["of"])
         kind = " yes" if run["well"] == run["of"] else " no" if not run["well"] else ""
-        chips += f'<li class="chip{kind}">{html.escape(named(lang, name))} <b>{count}</b></li>'
+        said = "".join(f" · {escaped(lang, one)}" for one in _also(run.get("also", {})))
+        name = html.escape(named(lang, name))
+        chips += f'<li class="chip{kind}">{name} <b>{count}</b>{said}</li>'
     return f'<p class="seeds">{lead}</p><ul class="chips">{chips}</ul>'
+
+
+def _also(numbers: Mapping[str, Sequence[float | None]]) -> Iterator[Message]:
+    """What else was told of five seeds, each by its median."""
+    for name, values in numbers.items():
+        middle = statistics.median(value for value in values if value is not None)
+        if name == "calls a sample":
+            yield Message("calls a sample: {count}", count=f"{middle:g}")
+        if name == "good":
+            yield Message("{share} % good", share=f"{100 * middle:.0f}")
+        if name == "upward":
+            yield Message("{share} % of its loss's moves went up", share=f"{100 * middle:.0f}")
 
 
 def _well(judge: Judge) -> Any:
     """What counts as well, as a message inside another."""
     sentences = {
         "modes": Message("at least {low} modes at the end", low=f"{judge.low:g}"),
+        "covered": Message("points around at least {low} modes at the end", low=f"{judge.low:g}"),
         "gradient at G": Message("a gradient of at least {low} reaches G", low=f"{judge.low:g}"),
         "from rest": Message("at most {high} from rest at the end", high=f"{judge.high:g}"),
-        "gap": Message("D's gap is at most {high} at the end", high=f"{judge.high:g}"),
+        "gap": Message(
+            "D scores what it learned at most {high} above what was held back (the gap)",
+            high=f"{judge.high:g}",
+        ),
         "far": Message("it looks {low} of the side away or further", low=f"{judge.low:g}"),
     }
     return sentences[judge.number]

@@ -30,7 +30,8 @@ def stage(lang: str) -> str:
     example = html.escape(common.served(SHOWN / "lab.webp"))
     return (
         f'<div class="lab-stage" data-words="{words}">'
-        f'<div class="lab-empty"><img src="{example}" alt="{alt}"><p>{alt}</p><p>{empty}</p></div>'
+        f'<div class="lab-empty"><img src="{example}" alt="{alt}"><p>{alt}</p>'
+        f"<p>{_players(lang)}</p><p>{empty}</p></div>"
         '<div class="lab-panels" hidden></div>'
         f'<div class="lab-player" hidden>{_player(lang)}</div></div>'
     )
@@ -51,9 +52,9 @@ def probes(runs: Sequence[Mapping[str, Any]], names: Sequence[str], lang: str) -
         for kind, words in (("features", "D's features"), ("pixels", "raw pixels")):
             share = run.get(f"probe of {kind}")
             if share is not None:
-                width = f"{100 * share:.0f} %"
+                whole = f"{100 * share:.0f}"
                 label = html.escape(f"{name}: {say(lang, words)}")
-                bars += f'<dt>{label}</dt><dd><i style="width:{width}"></i>{width}</dd>'
+                bars += f'<dt>{label}</dt><dd><i style="width:{whole}%"></i>{whole} %</dd>'
     if not bars:
         return ""
     lead = escaped(
@@ -104,6 +105,15 @@ def _player(lang: str) -> str:
     )
 
 
+def _players(lang: str) -> str:
+    """Who they are, for somebody who has never seen a GAN."""
+    return escaped(
+        lang,
+        "G, the generator, makes samples out of noise; D, the discriminator, tells them from real "
+        "ones; each learns from the other.",
+    )
+
+
 def _legend(lang: str) -> str:
     """What the drawings mean."""
     dots = {"real": escaped(lang, "real"), "made": escaped(lang, "made")}
@@ -111,7 +121,8 @@ def _legend(lang: str) -> str:
     plane = escaped(
         lang,
         "The ground is green where D takes a point for real, violet where for made; an arrow is "
-        "where a point is told to go.",
+        "where a point is told to go. A mode is a clump of real points; a made point on one is "
+        "good.",
     )
     wall = escaped(
         lang,
@@ -120,6 +131,7 @@ def _legend(lang: str) -> str:
     )
     circle = escaped(lang, "The generator's number lies across, D's slope up: both want to be 0.")
     return (
+        f'<p class="lab-legend">{_players(lang)}</p>'
         f'<p class="lab-legend lab-plane">{keys}{plane}</p>'
         f'<p class="lab-legend lab-wall">{wall}</p><p class="lab-legend lab-circle">{circle}</p>'
     )
@@ -135,7 +147,9 @@ def _words(lang: str) -> dict[str, str]:
         "right": say(lang, "D right on {real} % real, {made} % made", real="{real}", made="{made}"),
         "held": say(lang, "{share} % of what was held back", share="{share}"),
         "loss": say(lang, "loss {size}", size="{size}"),
-        "calls": say(lang, "{count} calls a sample", count="{count}"),
+        "calls": say(lang, "calls a sample: {count}", count="{count}"),
+        "covered": say(lang, "around {found} of {all} modes", found="{found}", all="{all}"),
+        "upward": say(lang, "{share} % of its loss's moves went up", share="{share}"),
         "rest": say(lang, "{size} from rest", size="{size}"),
         "gap": say(lang, "gap {size}", size="{size}"),
         "far": say(lang, "looks {share} of the side far", share="{share}"),
@@ -154,7 +168,7 @@ def _words(lang: str) -> dict[str, str]:
 
 def _curves(lang: str) -> list[dict[str, Any]]:
     """What is drawn over the steps: `lines` are the numbers of a run, the first one solid, the
-    others broken; `ahead` are numbers that are the same for all.
+    others broken. `most`: the scale is of most values; `used`: nothing is drawn where all are 0.
     """
     return [
         {
@@ -165,6 +179,7 @@ def _curves(lang: str) -> list[dict[str, Any]]:
         {
             "title": say(lang, "Losses of D and of G"),
             "lines": [["loss of D", "D"], ["loss of G", "G"], ["loss", ""]],
+            "most": True,
         },
         {
             "title": say(lang, "Share on which D is right"),
@@ -199,6 +214,7 @@ def _curves(lang: str) -> list[dict[str, Any]]:
         {
             "title": say(lang, "Probability of augmentation"),
             "lines": [["augmented", ""]],
+            "used": True,
             "low": 0,
             "high": 1,
         },
