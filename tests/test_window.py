@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import urllib.request
 import zipfile
@@ -383,3 +384,33 @@ def test_a_checkpoint_file_of_ones_own_draws_faces(faces: Page, tmp_path: Path) 
     faces.get_by_role("option", name="Heads 64").click()
     expect(faces.locator("#faces-weights")).not_to_contain_text("mine.pt")
     expect(faces.locator(".chips").first).to_contain_text("here")
+
+
+KEPT_STATUSES = """async (address) => {
+  const parts = Object.values(await import(address));
+  return parts.find((part) => part?.prototype?.resolve_args).prototype;
+}"""
+
+
+def test_gradios_page_keeps_the_status_of_one_component(faces: Page) -> None:
+    """All that it keeps it looks up at every message: with each input of each event that was over
+    there were hundreds.
+    """
+    files = "performance.getEntriesByType('resource').map((file) => file.name)"
+    tracker = re.compile(r"/statustracker-[^/]+\.js$")
+    (address,) = {name for name in faces.evaluate(files) if tracker.search(name)}
+    chrome = faces.context.new_cdp_session(faces)
+    class_ = chrome.send(
+        "Runtime.evaluate",
+        {"expression": f"({KEPT_STATUSES})({json.dumps(address)})", "awaitPromise": True},
+    )
+    kept = chrome.send("Runtime.queryObjects", {"prototypeObjectId": class_["result"]["objectId"]})
+    told = chrome.send(
+        "Runtime.callFunctionOn",
+        {
+            "objectId": kept["objects"]["objectId"],
+            "functionDeclaration": "function () { return this.map((s) => Object.keys(s.current)) }",
+            "returnByValue": True,
+        },
+    )
+    assert [len(ids) for ids in told["result"]["value"]] == [1]
