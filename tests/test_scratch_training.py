@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ganapps.networks.repair.scratches import ScratchDetector, build
+from ganapps.networks.repair.scratches import CAUTION, ScratchDetector, build
 from ganapps.training import scratches
 from tests.test_repair_networks import scratch_trainer
 
@@ -76,18 +76,20 @@ def test_letters_are_no_damage():
     assert written > 15
 
 
-def test_a_second_look_sees_what_the_first_is_too_near_for():
+def test_a_look_from_farther_away_counts_where_it_is_surer():
     torch.manual_seed(0)
     near, far = (ScratchDetector((4, 6), looks) for looks in (1, 2))
     far.load_state_dict(near.state_dict())
-    x = torch.rand(1, 3, 21, 34)
-    seen = near(F.avg_pool2d(F.pad(x, (0, 2, 0, 3), mode="replicate"), 2))
-    wanted = torch.maximum(
-        near(x), F.interpolate(seen, scale_factor=2.0, mode="bilinear")[..., :21, :34]
-    )
-    assert far(x).shape == (1, 1, 21, 34)
-    torch.testing.assert_close(far(x)[..., :16, :28], wanted[..., :16, :28])
-    assert not torch.equal(far(x), near(x))
+    for network in (near, far):
+        network.last.weight.data *= 20_000  # sure enough for the caution
+    x = torch.rand(1, 3, 130, 140)
+    padded = F.pad(x, (0, 0, 0, 2), mode="replicate")
+    half = F.interpolate(near(F.avg_pool2d(padded, 2)), scale_factor=2.0, mode="bilinear")
+    wanted = torch.maximum(near(padded), half - CAUTION)[..., :130, :]
+    torch.testing.assert_close(far(x), wanted)
+    assert not torch.equal(far(x), near(padded)[..., :130, :])
+    small = x[..., :122, :]  # half of it would be too small
+    assert torch.equal(far(small), near(F.pad(small, (0, 0, 0, 2), mode="replicate"))[..., :122, :])
 
 
 @pytest.mark.parametrize("looks", [0, 5, "2", 10**9])

@@ -17,11 +17,13 @@ from torch.nn import functional as F
 
 from ganapps import networks
 from ganapps.models import formats
+from ganapps.models.catalog import WEIGHTS
 from ganapps.networks.translate import styles26
 from ganapps.training import (
     cyclegan,
     loop,
     measure_photographs,
+    mixed,
     photographs,
     srgan,
     srresnet,
@@ -503,3 +505,25 @@ def test_judges_see_the_same_part_of_both_and_not_always_the_same():
         corners.add((int(one[0, 0, 0, 0]) // 100 % 4, int(one[0, 0, 0, 0]) % 100 % 4))
         sides.add(one.shape[-1])
     assert len(corners) == 16 and sides == set(range(64, 97))
+
+
+def test_a_mixture_is_between_two_files_of_one_layout():
+    close, lively = ({"a": torch.rand(3, 2), "b": torch.rand(4)} for _ in range(2))
+    for share, wanted in ((0.0, close), (1.0, lively)):
+        made = mixed.mixed(close, lively, share)
+        assert all(torch.equal(made[name], wanted[name].half()) for name in wanted)
+    half = mixed.mixed(close, lively, 0.5)
+    torch.testing.assert_close(half["a"].float(), (close["a"] + lively["a"]) / 2, rtol=0, atol=1e-3)
+    with pytest.raises(ValueError, match="different layouts"):
+        mixed.mixed(close, {"a": lively["a"]}, 0.5)
+
+
+def test_the_calm_upscaler_is_the_mixture_it_is_said_to_be():
+    made = mixed.mixed(
+        *(load_file(WEIGHTS / f"{name}-x4-ours.safetensors") for name in ("srresnet", "srgan")),
+        mixed.SHARE,
+    )
+    shipped = load_file(WEIGHTS / "srgan-x4-calm-ours.safetensors")
+    assert made.keys() == shipped.keys()
+    for name, tensor in shipped.items():
+        torch.testing.assert_close(made[name], tensor, rtol=1e-3, atol=1e-6)

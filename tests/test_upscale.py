@@ -460,6 +460,7 @@ def test_every_row_of_the_catalogue_names_a_network_that_enlarges(engine: Engine
         "spanx4",
         "realesr-animevideov3-x4",
         "realesrgan-x4plus-anime",
+        "srgan-x4-calm-ours",
         "srgan-x4-ours",
         "srresnet-x4-ours",
     ]

@@ -187,11 +187,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     for name in ("filler", "denoiser", "scratches"):
         parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument(
+        "--side", type=int, default=SIDE, help="the short side in pixels (default %(default)s)"
+    )
     parser.add_argument("--looks", type=int, default=Settings.looks, help="of the detector")
     parser.add_argument("--sheet", type=Path, help="a PNG of what they make")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    kept = held_back(chosen.data, SIDE, MULTIPLE)
+    kept = held_back(chosen.data, chosen.side, MULTIPLE)
     pictures = [torch.from_numpy(x.copy()).permute(2, 0, 1)[None].float() / 255 for x in kept]
     rows: list[list[np.ndarray]] = []
     with torch.no_grad():

@@ -50,7 +50,7 @@ class Settings(averaged.Settings):
     """What a run may change."""
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
-    looks: int = 3  # sizes at which a picture is looked at
+    looks: int = 4  # distances from which a picture is looked at
     overlap_weight: float = 1.0  # beside the cross entropy: damage is a hundredth of a picture
 
 

@@ -16,6 +16,8 @@ from ganapps.networks.contracts import DamageFinder
 from ganapps.networks.taking import channels_last
 
 MOST_LOOKS = 4
+SMALLEST = 64  # pixels of the shorter side that a look from farther away still has
+CAUTION = 2.0  # by how much such a look has to be surer
 SIGNS = ("down.0.0.weight", "down.1.0.weight", "up.0.0.weight", "last.weight")
 
 
@@ -27,9 +29,9 @@ class ScratchDetector(DamageFinder):
     tile = 512
 
     def __init__(self, widths: Sequence[int], looks: int = 1) -> None:
-        """`widths`: channels at each size, from the picture's own to the smallest. `looks`: at how
-        many sizes the picture is looked at, each half the one before; the surest look counts, and
-        damage may be twice as wide with each.
+        """`widths`: channels at each size, from the picture's own to the smallest. `looks`: from
+        how many distances a picture is looked at, each twice as far as the one before, as long as
+        64 pixels are left; the surest look counts. With each, damage may be twice as wide.
         """
         super().__init__()
         self.looks, self.multiple = looks, 2 ** (len(widths) + looks - 2)
@@ -44,13 +46,15 @@ class ScratchDetector(DamageFinder):
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
         sure = self._look(x)
         for halved in range(1, self.looks):
+            if min(x.shape[-2:]) < 2 * SMALLEST:
+                break
             x = F.avg_pool2d(x, 2)
-            seen = F.interpolate(self._look(x), scale_factor=2**halved, mode="bilinear")
-            sure = torch.maximum(sure, seen)
+            far = F.interpolate(self._look(x), scale_factor=2**halved, mode="bilinear")
+            sure = torch.maximum(sure, far - CAUTION)
         return sure[..., :height, :width]
 
     def _look(self, x: Tensor) -> Tensor:
-        """At one size."""
+        """From one distance."""
         passed = []
         for number, pair in enumerate(self.down):
             x = pair(F.max_pool2d(x, 2) if number else x)
