@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from skimage import data
 
 from ganapps.pictures import masks
@@ -35,6 +35,16 @@ def workshop(page: Page) -> Page:
 
 def section(page: Page, title: str) -> None:
     page.locator("#faces-workshop-tabs").get_by_role("tab", name=title, exact=True).click()
+
+
+def typed(box: Locator, text: str) -> None:
+    """Types until it stays: a section that has just opened may take back what is typed."""
+    for _ in range(20):
+        box.fill(text)
+        box.press("Tab")
+        box.page.wait_for_timeout(1_000)
+        if box.input_value() == text:
+            return
 
 
 def shown(page: Page) -> str:
@@ -249,7 +259,7 @@ def test_a_child_joins_the_family_and_its_file_holds_its_lineage(
 def test_a_sentence_is_drawn_and_what_was_not_understood_is_named(workshop: Page) -> None:
     section(workshop, "Say")
     sentence = workshop.locator("#faces-say-sentence").get_by_role("textbox")
-    sentence.fill("an old smiling woman with purple elephants")
+    typed(sentence, "an old smiling woman with purple elephants")
     workshop.locator("#faces-say-go").click()
     line = workshop.locator("#faces-say-line")
     expect(line).to_contain_text("Not understood: purple, elephants.", timeout=LONG)
@@ -267,11 +277,9 @@ def test_an_upload_is_turned_and_found_and_goes_into_edit(workshop: Page, tmp_pa
     upload.locator("input[type=file]").set_input_files(tmp_path / "astronaut.png")
     expect(upload.locator("img")).to_be_visible()
     steps = workshop.get_by_label("number input for Steps")
-    steps.fill("25")
-    steps.press("Tab")
+    typed(steps, "25")
     tuning = workshop.get_by_label("number input for Tune a copy of the model to it (steps)")
-    tuning.fill("10")
-    tuning.press("Tab")
+    typed(tuning, "10")
     workshop.locator("#faces-own-go").click()
     expect(line).to_contain_text("The nearest face found differs", timeout=LONG)
     expect(line).to_contain_text("is not what this model knows")
@@ -303,12 +311,7 @@ def test_an_upload_is_turned_and_found_and_goes_into_edit(workshop: Page, tmp_pa
 def test_faces_are_exported_with_their_labels(workshop: Page) -> None:
     section(workshop, "Export")
     count = workshop.locator("#faces-export-count input")
-    for _ in range(20):  # a section that has just opened may take back what is typed
-        count.fill("3")
-        count.press("Tab")
-        workshop.wait_for_timeout(1_000)
-        if count.input_value() == "3":
-            break
+    typed(count, "3")
     workshop.locator("#faces-export-go").click()
     link = workshop.locator("#faces-export-file a")
     expect(link).to_be_visible(timeout=LONG)
