@@ -215,8 +215,9 @@ def test_a_gpu_is_for_others_while_a_processor_blends(
 
 
 def test_many_pictures_are_encoded_at_once_and_byte_for_byte_the_same(
-    engine: Engine, tmp_path: Path
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(images, "SMALL", 0)
     results = engine.run(Recipe("faces", "heads-64", {"seeds": [3, 4, 3], "count": 3}))
     made: list[Kept] = [kept for result in results for kept in result.made]
     (tmp_path / "one").mkdir()
