@@ -39,7 +39,10 @@ def lines(gpu: Engine, folder: Path, small: bool, picture: Callable[[int], str])
     for count in (1, 8):
         yield f"{size} {count}", lambda count=count: drawn(gpu.runtime.device, size, count)
     yield f"PNGs of {size}", lambda: written(folder, faces.STYLE2[size].resolution)
-    yield "heads-ddpm-64, quicker?", lambda: quicker(gpu)
+    yield "heads-ddpm-64, a step", lambda: step(gpu)
+    if gpu.runtime.device.name.startswith("cuda"):
+        yield "heads-ddpm-64, cudnn.benchmark", lambda: trying_algorithms(gpu)
+        yield "heads-ddpm-64, CUDA graph", lambda: replayed(gpu)
 
 
 def enlarged(
@@ -92,25 +95,46 @@ def written(folder: Path, side: int) -> tuple[str, bool]:
     return f"8: {1e3 * alone:.0f} ms, in a pool of threads {1e3 * at_once:.0f} ms", True
 
 
-def quicker(gpu: Engine) -> tuple[str, bool]:
-    """A step of a diffusion model: as it is; cuDNN trying its algorithms; replayed as a graph."""
-    device = gpu.runtime.device
-    network = _network(gpu, "heads-ddpm-64")
-    x = torch.randn(1, *network.shape, device=device.name)
-    t = torch.tensor(500, device=device.name)
-    said = [_each_precision(device, lambda: network(x, t))]
-    if device.name.startswith("cuda"):
-        with torch.backends.cudnn.flags(benchmark=True, allow_tf32=True):
-            said.append(f"cudnn.benchmark {1e3 * bare(device, lambda: network(x, t)):.2f} ms")
-        replay = _graph(lambda: network(x, t))
-        said.append(f"CUDA graph {1e3 * bare(device, replay):.2f} ms")
-    return "; ".join(said), True
+def step(gpu: Engine) -> tuple[str, bool]:
+    """A bare call of a diffusion model, in each precision."""
+    return _each_precision(gpu.runtime.device, _denoising(gpu)), True
+
+
+def trying_algorithms(gpu: Engine) -> tuple[str, bool]:
+    """The same in float32, cuDNN having tried which of its algorithms is the quickest."""
+    torch.backends.cudnn.benchmark = True
+    try:
+        seconds = bare(gpu.runtime.device, _denoising(gpu))
+    finally:
+        torch.backends.cudnn.benchmark = False
+    return f"{1e3 * seconds:.2f} ms", True
+
+
+def replayed(gpu: Engine) -> tuple[str, bool]:
+    """The same in float32, captured once and replayed."""
+    call = _denoising(gpu)
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side), torch.inference_mode():
+        for _ in range(3):
+            call()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.inference_mode(), torch.cuda.graph(graph):
+        call()
+    return f"{1e3 * bare(gpu.runtime.device, graph.replay):.2f} ms", True
 
 
 def peak(device: str, precision: str, size: int) -> float:
-    """Operations a second that a product of two large matrices reaches."""
+    """Operations a second that a product of two large matrices reaches, rounded to TF32 where
+    convolutions are.
+    """
     x = torch.randn(size, size, device=device, dtype=PRECISIONS[precision])
-    return 2 * size**3 / bare(Device(device), lambda: x @ x)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32
+    try:
+        return 2 * size**3 / bare(Device(device), lambda: x @ x)
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def bare(device: Device, call: Callable[[], object], times: int = 5) -> float:
@@ -140,18 +164,10 @@ def _each_precision(device: Device, call: Callable[[], Tensor]) -> str:
     return ", ".join(f"{name} {1e3 * seconds:.2f} ms" for name, seconds in each)
 
 
-def _graph(call: Callable[[], Tensor]) -> Callable[[], None]:
-    """The call, captured once, to be replayed. (What hooks would do, happens once, now.)"""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side), torch.inference_mode():
-        for _ in range(3):
-            call()
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.inference_mode(), torch.cuda.graph(graph):
-        call()
-    return graph.replay
+def _denoising(gpu: Engine) -> Callable[[], Tensor]:
+    network, device = _network(gpu, "heads-ddpm-64"), gpu.runtime.device.name
+    x, t = torch.randn(1, *network.shape, device=device), torch.tensor(500, device=device)
+    return lambda: network(x, t)
 
 
 def _network(gpu: Engine, model: str) -> Any:

@@ -28,6 +28,7 @@ from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part
 
 Picture = Image.Image
+SMALL = 256 * 256 * 3  # numbers of a picture that is encoded before another thread has begun
 # What a page shows of a picture at most; the file has all of it. A browser on a busy machine takes
 # seconds to draw more.
 SHOWN_SIDE = 1600  # pixels of the longer side
@@ -185,22 +186,21 @@ def keep_all(
     that are there, they get numbers. Raises UserError where the disk is full, or the format has no
     room for one of them.
 
-    They are encoded at once, one on each core: a GPU makes them quicker than a core encodes them.
+    Large ones are encoded at once, one on each core: a GPU makes them quicker than a core encodes
+    them.
     """
     places: list[Path] = []
     for index, kept in enumerate(made, already):
         place = _place(kept, folder, index, of, form)
         places.append(place if over else free(place, places))
-    one_of_a_name = dict(zip(places, made))  # the last of one name stays
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        files = {
-            place: pool.submit(_written, kept, place, form) for place, kept in one_of_a_name.items()
-        }
-    errors = [error for file in files.values() if (error := file.exception()) is not None]
-    if errors:
-        for place, file in files.items():
-            if file.exception() is None:
-                place.unlink(missing_ok=True)
+    last = dict(zip(places, made))  # of one name
+    large = any(pixels_of(kept).size > SMALL for kept in made)
+    with ThreadPoolExecutor(os.cpu_count() if large else 1) as pool:
+        files = {path: pool.submit(_written, kept, path, form) for path, kept in last.items()}
+    if errors := [error for file in files.values() if (error := file.exception())]:
+        for path, file in files.items():
+            if not file.exception():
+                path.unlink(missing_ok=True)
         raise errors[0]
     return places
 

@@ -198,12 +198,21 @@ def look_between(blocks: int) -> None:
         watch.look(blocks)
 
 
-def beside(device: Device) -> AbstractContextManager[None]:
+@contextmanager
+def beside(device: Device) -> Iterator[None]:
     """A block of a processor's work on what a GPU has made: others have the GPU meanwhile. Never
     hold it across a `yield`.
     """
     watch = _watch.get()
-    return nullcontext() if watch is None or device.name == "cpu" else watch.aside()
+    if watch is None or device.name == "cpu":
+        yield
+        return
+    token = _watch.set(None)  # who has no turn lets nobody in
+    try:
+        with watch.aside():
+            yield
+    finally:
+        _watch.reset(token)
 
 
 def together(rows: Rows) -> Any:

@@ -5,6 +5,7 @@ machine, which of them goes on; what they yield comes back on another way.
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Client, Connection, Listener
@@ -21,8 +22,10 @@ class Door:
     """The end of who asks. `address` is where the other end finds it."""
 
     def __init__(self) -> None:
-        self._listener = Listener(family="AF_UNIX")
-        self.address = str(self._listener.address)
+        # a folder of its own: the one that multiprocessing keeps may be swept
+        self._folder = tempfile.TemporaryDirectory(prefix="door-")
+        self.address = f"{self._folder.name}/door"
+        self._listener = Listener(self.address, "AF_UNIX")
         self._pipe: Connection | None = None
         self._numbers = itertools.count(1)
 
@@ -59,6 +62,7 @@ class Door:
         self._listener.close()
         if self._pipe is not None:
             self._pipe.close()
+        self._folder.cleanup()
 
     def _say(self, word: str, number: int, job: Job | None = None) -> None:
         """Where the other end is gone, what is told ends, and says why."""

@@ -27,9 +27,10 @@ class Lowered:
 
     def of(self, module: Any, x: Tensor) -> Any:
         """What to call on x in place of the module: the same numbers, to the bit."""
-        if not torch.is_autocast_enabled(x.device.type):
+        kind = x.device.type
+        if not (torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)):
             return module
-        key = x.device, torch.get_autocast_dtype(x.device.type)
+        key = x.device, torch.get_autocast_dtype(kind)
         if key not in self._copies:
             self._copies = {key: _cast(module, key[1])}
         return self._copies[key]
