@@ -241,6 +241,21 @@ def test_newcomers_do_not_keep_an_old_run_waiting_for_good(monkeypatch: pytest.M
     assert old.waited[0] <= 22.0 and max(newcomers.waited) < 0.51
 
 
+def test_a_run_of_one_step_waits_in_line_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find that nothing comes any more it would have to wait for all others again."""
+    own = engine.start("cpu", offline=True)
+    taken: list[shares.Turn] = []
+    take = shares.Device._take
+
+    def counted(device: shares.Device, turn: shares.Turn) -> None:
+        taken.append(turn)
+        take(device, turn)
+
+    monkeypatch.setattr(shares.Device, "_take", counted)
+    results = list(own.run(Recipe("faces", "heads-64", {"seed": 3, "count": 1})))
+    assert len(results) == len(taken) == 1
+
+
 def test_those_who_wait_know_how_many_are_before_them() -> None:
     device = shares.Device()
     with device.joined() as at_work, device.joined() as waiting:

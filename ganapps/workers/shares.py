@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from ganapps.errors import UserError
 
 PORTION = 0.25  # seconds of a run at most before others get theirs: changing hands costs some, too
+LEAST = 0.02  # seconds of a portion of one that was expected to need hardly any
 SEATS = 8  # runs that take turns: each one's half-done work lies in the memory
 LENT = 1.0  # seconds for which one who asks for nothing, as a race's other side, keeps a seat
 UNKNOWN = 5.0  # seconds that a run is taken to need of which nobody knows
@@ -200,6 +201,7 @@ class Turn:
         self.device, self.check = device, check
         self.party = party or object()
         self.left, self.until, self.done = 0.0, clock, clock + seconds
+        self._portion = min(PORTION, max(LEAST, seconds))
         self._next_portion(clock)
         self.asked = 0.0  # when it last had the device
         self._at_work = False
@@ -214,7 +216,7 @@ class Turn:
         """What it might have had before, while it stood or asked for nothing, is not made up."""
         begin = max(self.until, clock)
         expected = self.done - begin
-        self.left = min(PORTION, expected) if expected > 0 else PORTION
+        self.left = min(self._portion, expected) if expected > 0 else self._portion
         self.until = begin + self.left
         self.done = max(self.done, self.until)
 
