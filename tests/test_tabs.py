@@ -6,17 +6,18 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import gradio as gr
 import pytest
 
-from ganapps import ui
+from ganapps import engine, ui
 from ganapps.engine import Engine
 from ganapps.measure.prices import Ledger
 from ganapps.recipe import Recipe
 from ganapps.tasks.sampling import Scheduler
 from ganapps.tasks.table import TASKS
+from ganapps.ui.doors import turns
 from ganapps.ui.parts import choices, sending
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.parts.tab import RACE, Tab
@@ -183,3 +184,14 @@ def test_the_window_begins_with_the_newest_finder_and_recipes_keep_theirs(
     assert tab.recipe(values).settings["scratches"] == "scratches-wide-ours"
     old, _ = engine.checked(Recipe("restore", "filler-ours"))
     assert tab.restored(old, "en")[tab.steps["scratches"]] == "scratches-ours"
+
+
+def test_an_app_that_ends_before_its_first_wall_logs_no_bug(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    own = engine.start("cpu", offline=True)
+    window = ui.build(own)
+    own.close()
+    (prepare,) = cast(turns.Turns, window._queue).at_start
+    prepare()
+    assert not [record for record in caplog.records if record.name == "ganapps"]

@@ -185,8 +185,9 @@ def served(visitors: Sequence[Visitor], monkeypatch: pytest.MonkeyPatch) -> None
     """All that they ask for, on one device, by a clock that only its work moves: no threads."""
     now = [0.0]
     monkeypatch.setattr(shares, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    # whose turn it is is asked here
+    monkeypatch.setattr(shares.Device, "_free_for", lambda *asked: True)
     device = shares.Device()
-    at_work: shares.Turn | None = None
     with ExitStack() as ends:
         under_way: dict[shares.Turn, tuple[Visitor, ExitStack]] = {}
 
@@ -204,7 +205,6 @@ def served(visitors: Sequence[Visitor], monkeypatch: pytest.MonkeyPatch) -> None
         while under_way:
             at_work = min(device._may_sit(), key=lambda turn: turn.until)
             device._waiting.remove(at_work)
-            at_work.until, at_work.done = at_work.until - 1e-9, at_work.done - 1e-9  # of equals
             visitor, run = under_way[at_work]
             with at_work:
                 while visitor.left > 1e-9 and not at_work.due():
@@ -239,6 +239,21 @@ def test_newcomers_do_not_keep_an_old_run_waiting_for_good(monkeypatch: pytest.M
     old, newcomers = Visitor([10.0]), Visitor([0.1] * 400)
     served([old, newcomers], monkeypatch)
     assert old.waited[0] <= 22.0 and max(newcomers.waited) < 0.51
+
+
+def test_a_run_of_one_step_waits_in_line_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To find that nothing comes any more it would have to wait for all others again."""
+    own = engine.start("cpu", offline=True)
+    taken: list[shares.Turn] = []
+    take = shares.Device._take
+
+    def counted(device: shares.Device, turn: shares.Turn) -> None:
+        taken.append(turn)
+        take(device, turn)
+
+    monkeypatch.setattr(shares.Device, "_take", counted)
+    results = list(own.run(Recipe("faces", "heads-64", {"seed": 3, "count": 1})))
+    assert len(results) == len(taken) == 1
 
 
 def test_those_who_wait_know_how_many_are_before_them() -> None:
@@ -305,17 +320,29 @@ def test_more_than_a_few_runs_wait_for_a_seat_and_may_leave(
     thread.join(60)
 
 
-def test_of_those_who_stand_whoever_would_be_done_first_sits_first() -> None:
+def test_of_those_who_stand_only_what_is_short_passes_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shares, "LENT", math.inf)
     device = shares.Device()
     with ExitStack() as stack:
-        turns = [stack.enter_context(device.joined(seconds=n)) for n in (60.0, None, 0.01)]
-        long, unknown, short = turns
+        seated = [stack.enter_context(device.joined(seconds=20.0)) for _ in range(shares.SEATS)]
+        for turn in seated:
+            with turn:
+                pass
+        turns = [stack.enter_context(device.joined(seconds=n)) for n in (60.0, None, 1.0, 0.01)]
+        long, unknown, short, shortest = turns
         device._waiting += turns
-        assert device._standing() == [short, unknown, long]
-        device._clock += 61.0
-        assert long.done < stack.enter_context(device.joined(seconds=0.01)).done, (
-            "those who come later than that stand behind"
-        )
+        assert device._standing() == turns, "a seat that is free is the first one's"
+        assert device._may_sit() == [shortest], "where none is, one who is done before all who sit"
+        device._waiting.remove(shortest)
+        assert device._may_sit() == [short]
+        device._seated.append(short)
+        device._waiting.remove(short)
+        assert device._may_sit() == []
+        device._seated.remove(short)
+        device._seated.remove(seated[0])
+        assert device._may_sit() == [long, unknown], "the free seat, and one beside it"
         device._waiting.clear()
 
 

@@ -120,15 +120,17 @@ def _in_turns(
             meter.seconds += worked
 
     watch = careful.Watch(signals.check, rest, own.tell, aside, together)
-    charged = True
-    while True:
+    charged, step, after = True, None, None
+    while step is None or after is not None or step.done < step.total:
         with ExitStack() as stack:
             with own.waiting(turn):
                 stack.enter_context(turn)
             stack.enter_context(meter if charged else nullcontext())
             stack.enter_context(counter if charged else nullcontext())
             stack.enter_context(careful.watching(watch))
-            step = next(stream, None)
+            step, after = after or next(stream, None), None
+            if step is not None and step.done >= step.total:
+                after = next(stream, None)  # mostly its end, for which nobody waits in line again
         if step is None:
             return
         charged = not step.for_show

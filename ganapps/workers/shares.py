@@ -6,6 +6,7 @@ Source: weighted fair queueing (Demers, Keshav and Shenker, 1989), whose packets
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from ganapps.errors import UserError
 
 PORTION = 0.25  # seconds of a run at most before others get theirs: changing hands costs some, too
+LEAST = 0.02  # seconds of a portion of one that was expected to need hardly any
 SEATS = 8  # runs that take turns: each one's half-done work lies in the memory
 LENT = 1.0  # seconds for which one who asks for nothing, as a race's other side, keeps a seat
 UNKNOWN = 5.0  # seconds that a run is taken to need of which nobody knows
@@ -119,21 +121,21 @@ class Device:
         return others if self._at_work is None else [self._at_work, *others]
 
     def _may_sit(self) -> list[Turn]:
-        """Of those who wait, the ones who have a seat, or get one now: where all are taken, still
-        whoever would be done before all who sit, or what is short would wait for what is long.
+        """Of those who wait, the ones who have a seat, or get one now: the first ones as long as
+        there are some, and whoever would be done before all who sit, or what is short would wait
+        for what is long.
         """
         parties, standing = self._parties(), self._standing()
         sitting = [turn for turn in self._waiting if turn.party in parties]
         free = max(0, SEATS - len(self._keeping()))
-        if not free and standing:
-            free = standing[0].done < min(turn.done for turn in self._seated)
-        return sitting + standing[:free]
+        first = min((turn.done for turn in self._seated), default=math.inf)
+        soon = [turn for turn in standing[free:] if turn.done < first]
+        return sitting + standing[:free] + sorted(soon, key=lambda turn: turn.done)[:1]
 
     def _standing(self) -> list[Turn]:
-        """Those without a seat, in the order in which they would be done if all shared evenly."""
+        """Those without a seat, in the order in which they came."""
         parties = self._parties()
-        standing = [turn for turn in self._waiting if turn.party not in parties]
-        return sorted(standing, key=lambda turn: turn.done)
+        return [turn for turn in self._waiting if turn.party not in parties]
 
     def _parties(self) -> set[object]:
         """Whose seats are taken."""
@@ -162,7 +164,6 @@ class Device:
                 raise UserError("The app ends, and the run with it.")
             if turn not in self._seated:
                 self._seated.append(turn)
-                turn.sit(self._clock)
             self._looked, self._at_work = time.perf_counter(), turn
 
     def _give(self, turn: Turn) -> None:
@@ -200,6 +201,7 @@ class Turn:
         self.device, self.check = device, check
         self.party = party or object()
         self.left, self.until, self.done = 0.0, clock, clock + seconds
+        self._portion = min(PORTION, max(LEAST, seconds))
         self._next_portion(clock)
         self.asked = 0.0  # when it last had the device
         self._at_work = False
@@ -210,15 +212,11 @@ class Turn:
         if self.left <= 0:
             self._next_portion(clock)
 
-    def sit(self, clock: float) -> None:
-        """It has a seat: what it might have had while it stood is not made up for."""
-        if self.until < clock:
-            self._next_portion(clock)
-
     def _next_portion(self, clock: float) -> None:
+        """What it might have had before, while it stood or asked for nothing, is not made up."""
         begin = max(self.until, clock)
         expected = self.done - begin
-        self.left = min(PORTION, expected) if expected > 0 else PORTION
+        self.left = min(self._portion, expected) if expected > 0 else self._portion
         self.until = begin + self.left
         self.done = max(self.done, self.until)
 

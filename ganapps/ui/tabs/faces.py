@@ -261,6 +261,8 @@ class FacesTab(FaceRuns):
             if not self.engine.fetches(self.opening):
                 for _ in self._results(self.opening, None):
                     pass
+        except UserError as e:  # such as that the app ends: whoever asks for it is told
+            log.info("the first wall could not be drawn: %s", e)
         except Exception:
             log.exception("the first wall could not be drawn")
 
