@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from ganapps.engine import Engine
 from ganapps.workers import runs
 from ganapps.workers.runs import Runs
-from tests.window import LEFT_BEHIND, brought, open_tab
+from tests.window import LEFT_BEHIND, brought, open_tab, seen
 
 TABS = ("faces", "upscale")
 A, B = "a" * 32, "b" * 32  # keys of two pages
@@ -187,6 +187,7 @@ def test_stop_ends_a_run_that_was_come_back_to(page: Page, engine: Engine, cat: 
 def test_what_was_deleted_does_not_come_back(page: Page, cat: Path) -> None:
     started(page, cat)
     expect(page.locator("#upscale-download a")).to_be_visible(timeout=60_000)
+    seen(page, "upscale-view")
     page.locator("#upscale-delete").click()
     expect(page.locator("#upscale-picture img")).to_have_count(0)
     reload(page)

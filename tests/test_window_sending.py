@@ -18,7 +18,7 @@ from ganapps.pictures.inside import from_picture, png_info
 from ganapps.recipe import Recipe, from_link
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.tabs.faces import PICKED
-from tests.window import choose, go, open_tab, run
+from tests.window import choose, go, open_tab, run, seen
 
 
 @pytest.fixture
@@ -163,6 +163,7 @@ def test_delete_leaves_nothing_of_it_on_the_disk(page: Page, engine: Engine, sma
     assert len(on_disk(cache) - before) >= 8, (
         "the upload, the result, its report, before, after, the sheet and the ZIP"
     )
+    seen(page, "translate-view")
     page.locator("#translate-delete").click()
     expect(page.locator("#translate-sheet .thumbnail-item")).to_have_count(0)
     assert on_disk(cache) - before == set()
@@ -173,6 +174,7 @@ def test_delete_never_takes_an_example_away(page: Page) -> None:
     choose(page, "translate-model", "26 painted styles")
     page.locator("#translate-examples .thumbnail-item").first.click()
     expect(page.locator("#translate-download a")).to_be_visible(timeout=60_000)
+    seen(page, "translate-view")
     page.locator("#translate-delete").click()
     expect(page.locator("#translate-view .compare")).to_have_count(0)
     assert all(path.is_file() for path in EXAMPLES) and len(EXAMPLES) == 3

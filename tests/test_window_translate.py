@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from ganapps.engine import Engine
 from ganapps.pictures.inside import from_picture, png_info
 from ganapps.recipe import Recipe
-from tests.window import choose, open_tab, run
+from tests.window import choose, open_tab, run, seen
 
 TABS = ("translate",)
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
@@ -139,6 +139,7 @@ def test_an_example_needs_one_click(page: Page) -> None:
 def test_delete_empties_the_tab(translate: Page) -> None:
     run(translate, "translate")
     path = translate.locator("#translate-picture img").get_attribute("src").split("file=")[1]
+    seen(translate, "translate-view")
     translate.locator("#translate-delete").click()
     expect(translate.locator("#translate-view .compare")).to_have_count(0)
     assert not Path(path).exists()

@@ -19,7 +19,7 @@ from playwright.sync_api import Page, expect
 from ganapps.engine import Engine
 from ganapps.pictures.inside import from_picture
 from tests import upscaler_files as files
-from tests.window import brought, open_tab, unfold
+from tests.window import brought, open_tab, seen, unfold
 
 TABS = ("upscale",)
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
@@ -336,6 +336,7 @@ def test_delete_removes_the_upload_and_the_result_from_the_disk(upscale: Page) -
     enlarge(upscale)
     address = upscale.locator("#upscale-picture img").get_attribute("src")
     assert urllib.request.urlopen(address).status == 200
+    seen(upscale, "upscale-view")
     upscale.locator("#upscale-delete").click()
     expect(upscale.locator("#upscale-view .compare")).to_have_count(0)
     path = address.split("file=")[1]

@@ -549,7 +549,7 @@ def test_stop_crosses_and_the_process_goes_on(elsewhere: Spawned) -> None:
 
 def test_progress_and_the_waiting_line_cross(elsewhere: Spawned, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
-    Image.new("RGB", (300, 200), "teal").save(path)
+    Image.new("RGB", (500, 400), "teal").save(path)
     own = engine.start("cpu", offline=True)
     own.worker = elsewhere
     recipe = Recipe("upscale", "spanx4", {"tile": 512, "inspect": False})

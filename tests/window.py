@@ -94,5 +94,13 @@ def run(page: Page, tab: str) -> None:
     expect(page.locator(f"#{tab}-go")).to_be_visible()
 
 
+def seen(page: Page, name: str) -> None:
+    """Wait until every picture in the element with that id has come: what is deleted or left while
+    its picture is under way is an error in the page's console.
+    """
+    loaded = "(name) => [...document.querySelectorAll(`#${name} img`)].every((i) => i.complete)"
+    page.wait_for_function(loaded, arg=name)
+
+
 def _drawn(page: Page) -> None:
     page.evaluate("new Promise((done) => requestIdleCallback(() => requestIdleCallback(done)))")

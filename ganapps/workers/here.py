@@ -121,7 +121,7 @@ def _in_turns(
 
     watch = careful.Watch(signals.check, rest, own.tell, aside, together)
     charged, step, after = True, None, None
-    while step is None or after is not None or step.done < step.total:
+    while step is None or after is not None or not _seems_last(step):
         with ExitStack() as stack:
             with own.waiting(turn):
                 stack.enter_context(turn)
@@ -129,12 +129,17 @@ def _in_turns(
             stack.enter_context(counter if charged else nullcontext())
             stack.enter_context(careful.watching(watch))
             step, after = after or next(stream, None), None
-            if step is not None and step.done >= step.total:
+            if step is not None and _seems_last(step):
                 after = next(stream, None)  # mostly its end, for which nobody waits in line again
         if step is None:
             return
         charged = not step.for_show
         yield step
+
+
+def _seems_last(step: Step) -> bool:
+    """Is everything done? What is only to be looked at may still come, and is charged to nobody."""
+    return step.done >= step.total and not step.for_show
 
 
 def _charged(report: Report, step: Step, meter: Meter, counter: Flops) -> Report:
