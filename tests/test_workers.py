@@ -691,3 +691,30 @@ def test_two_devices_serve_side_by_side_and_one_that_dies_starts_anew() -> None:
 def test_a_device_that_is_not_there_is_one_sentence_at_the_start() -> None:
     with pytest.raises(UserError, match="The device nonsense is not there"):
         engine.start("cpu,nonsense", offline=True)
+
+
+@pytest.mark.parametrize("ended", ["closed", "stopped"])
+def test_who_closes_a_device_waits_until_what_was_under_way_has_let_go(ended: str) -> None:
+    """torch aborts a process that ends while a thread of it frees tensors."""
+    device, began, freed = shares.Device(), threading.Event(), threading.Event()
+
+    def run() -> None:
+        with suppress(UserError), device.joined() as turn:
+            try:
+                with turn:
+                    began.set()
+                    while not turn.due():
+                        time.sleep(0.01)
+                    if ended == "stopped":
+                        raise UserError("Stopped.")
+                    turn.pass_on()
+            finally:
+                time.sleep(0.3)
+                freed.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    began.wait()
+    device.close()
+    assert freed.is_set()
+    thread.join()

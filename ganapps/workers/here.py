@@ -5,6 +5,7 @@ and shares the device with other runs.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
@@ -75,7 +76,8 @@ class Here:
         )
         meter = Meter(device.name, alone=job.rehearsal in ("memory", "both"))
         counter = Flops(counts=job.rehearsal in ("flops", "both"))
-        with self.device.joined(signals.check, job.seconds, job.party) as turn, closing(stream):
+        joined = self.device.joined(signals.check, job.seconds, job.party)
+        with joined as turn, _freeing(), closing(stream):
             # what is measured goes alone
             together = None if job.rehearsal else partial(self._together.call, turn, meter)
             for step in _in_turns(stream, turn, meter, counter, together):
@@ -93,6 +95,16 @@ class Here:
     def close(self) -> None:
         """Nothing is computed any more; what is under way ends at its network's next block."""
         self.device.close()
+
+
+@contextmanager
+def _freeing() -> Iterator[None]:
+    """What goes wrong in it lets go of its tensors at once, not whenever its error is forgotten."""
+    try:
+        yield
+    except BaseException as error:
+        traceback.clear_frames(error.__traceback__)
+        raise
 
 
 def _in_turns(
