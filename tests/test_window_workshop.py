@@ -240,6 +240,7 @@ def test_a_child_joins_the_family_and_its_file_holds_its_lineage(
     expect(eldest).to_have_attribute("aria-pressed", "false")
     expect(eldest).to_be_focused()
     workshop.locator("#faces-breed-tree").get_by_role("button", name="8", exact=True).click()
+    expect(parents).to_have_text([re.compile("3\\.")])
     eldest.click()
     expect(parents).to_have_text([re.compile("3\\."), re.compile("3")])
     workshop.locator("#faces-breed-film-go").click()
