@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,7 +20,16 @@ def pyramid(x: Tensor) -> list[Tensor]:
 
 def squares(x: Tensor, levels: Sequence[Tensor]) -> Tensor:
     """The mean squares of what x differs by from the picture of this pyramid, over all sizes."""
+    return _total(x, levels, Tensor.square)
+
+
+def lengths(x: Tensor, levels: Sequence[Tensor]) -> Tensor:
+    """The same of how much it differs, without squares."""
+    return _total(x, levels, Tensor.abs)
+
+
+def _total(x: Tensor, levels: Sequence[Tensor], of: Callable[[Tensor], Tensor]) -> Tensor:
     pairs = zip(pyramid(x), levels)
-    total = sum((mine - theirs).square().mean() for mine, theirs in pairs)
+    total = sum(of(mine - theirs).mean() for mine, theirs in pairs)
     assert isinstance(total, Tensor), "there are levels"
     return total

@@ -14,7 +14,7 @@ from torch import Tensor
 from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import StyleEncoder, StyleGenerator
 from ganapps.tasks import careful
-from ganapps.tasks.alike import pyramid, squares
+from ganapps.tasks.alike import lengths, pyramid, squares
 from ganapps.tasks.maker import Maker
 
 SAMPLE = 64  # faces: their mean is where the search begins, their spread its measure
@@ -103,9 +103,7 @@ class Search:
             group["lr"] = self._rate()
         with careful.bending():
             x = self.network.synthesis(self.moving.expand(1, self.network.num_ws, -1))
-            pairs = zip(pyramid(x), self.levels)
-            loss = sum((mine - theirs).abs().mean() for mine, theirs in pairs)
-            assert isinstance(loss, Tensor), "there are levels"
+            loss = lengths(x, self.levels)
             self.optimiser.zero_grad()
             loss.backward()
             self.optimiser.step()
