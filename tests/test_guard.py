@@ -36,7 +36,7 @@ from ganapps.ui.tabs.compare import CompareTab
 from ganapps.workers import runs, signals
 from ganapps.workers.runs import Listeners, Run
 from ganapps.workers.signals import RunEnded, Signals
-from tests.waiting import wait
+from tests.waiting import below, wait
 
 ROOT = Path(__file__).resolve().parent.parent
 META = {"_type": "gradio.FileData"}
@@ -447,17 +447,17 @@ def test_the_memory_stays_flat_while_a_picture_comes() -> None:
     ],
 )
 def test_nothing_stays_of_a_file_that_is_refused(asked: object, status: int, words: str) -> None:
-    before, beyond = set(files.folder().rglob("*")), Beyond()
+    before, beyond = below(files.folder()), Beyond()
     answer = through(Bodies(beyond), json.dumps(asked).encode())
     assert answer["status"] == status and words in answer["said"] and not beyond.came
-    assert set(files.folder().rglob("*")) <= before
+    assert below(files.folder()) <= before
 
 
 @pytest.mark.parametrize("length", [2_000_000, -1])
 def test_a_file_that_is_cut_off_is_gone(length: int) -> None:
-    before, beyond = set(files.folder().rglob("*")), Beyond()
+    before, beyond = below(files.folder()), Beyond()
     through(Bodies(beyond), json.dumps({"picture": {"url": data_uri(CONTENT)}}).encode()[:length])
-    assert set(files.folder().rglob("*")) <= before
+    assert below(files.folder()) <= before
 
 
 # The password

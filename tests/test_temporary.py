@@ -23,6 +23,7 @@ from filelock import FileLock
 from PIL import Image
 
 from ganapps.pictures import temporary
+from tests.waiting import below
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 120  # seconds that a start may take on a busy machine
@@ -140,9 +141,8 @@ def cut_off(address: str) -> Iterator[None]:
 
 def files(folder: Path) -> list[str]:
     """Everything but the folder of this user."""
-    return [
-        str(p.relative_to(folder)) for p in folder.rglob("*") if not p.name.startswith("ganapps-")
-    ]
+    found = sorted(below(folder))
+    return [str(p.relative_to(folder)) for p in found if not p.name.startswith("ganapps-")]
 
 
 def test_killed_or_ended_nothing_of_a_visitor_stays(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from ganapps.pictures.inside import from_picture, png_info
 from ganapps.recipe import Recipe, from_link
 from ganapps.ui.parts.before_after import EXAMPLES
 from ganapps.ui.tabs.faces import PICKED
+from tests.waiting import below
 from tests.window import choose, go, open_tab, run, seen
 
 
@@ -46,7 +47,7 @@ def saved(page: Page, link: str, folder: Path) -> Path:
 
 
 def on_disk(root: str) -> set[str]:
-    return {str(p) for p in Path(root).rglob("*") if p.is_file()}
+    return {str(p) for p in below(root) if p.is_file()}
 
 
 def test_a_face_is_translated_and_enlarged_and_the_last_picture_tells_it_all(

@@ -549,18 +549,23 @@ def test_stop_crosses_and_the_process_goes_on(elsewhere: Spawned) -> None:
 
 def test_progress_and_the_waiting_line_cross(elsewhere: Spawned, tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
-    Image.new("RGB", (500, 400), "teal").save(path)
+    Image.new("RGB", (1300, 900), "teal").save(path)
     own = engine.start("cpu", offline=True)
     own.worker = elsewhere
     recipe = Recipe("upscale", "spanx4", {"tile": 512, "inspect": False})
     done: list[object] = []
+    computes = threading.Event()
 
     def visitor() -> None:
-        done.extend(signals.heard(own.run(recipe, [str(path)]), pause=0.05))
+        for item in signals.heard(own.run(recipe, [str(path)]), pause=0.05):
+            done.append(item)
+            if isinstance(item, Tick) and item.share > 0:
+                computes.set()
 
     threads = [threading.Thread(target=visitor) for _ in range(2)]
-    for thread in threads:
-        thread.start()
+    threads[0].start()
+    assert computes.wait(120)
+    threads[1].start()
     for thread in threads:
         thread.join(120)
     ticks = [item for item in done if isinstance(item, Tick)]

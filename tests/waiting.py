@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 def wait(done: Callable[[], object], seconds: float = 30) -> None:
@@ -12,3 +14,9 @@ def wait(done: Callable[[], object], seconds: float = 30) -> None:
     while not done():
         assert time.monotonic() < until, "it never came to be so"
         time.sleep(0.02)
+
+
+def below(folder: Path | str) -> set[Path]:
+    """All files and folders below one; what goes while it is listed is left out."""
+    places = os.walk(folder)
+    return {Path(place) / name for place, folders, names in places for name in folders + names}
