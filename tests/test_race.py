@@ -58,6 +58,17 @@ def test_a_quick_side_is_measured_again_until_its_median_holds_and_no_clock_coun
     assert told["rounds"] == [7, 7] and told["seconds_per_picture"] == [last.each(0), last.each(1)]
 
 
+def test_who_waits_for_the_device_gets_it_before_a_side_is_measured_again(
+    engine, monkeypatch
+) -> None:
+    monkeypatch.setattr(races, "LONGEST_REPEAT", 60)
+    monkeypatch.setattr(races, "SHORTEST_REPEAT", 60)
+    wanted = iter([False, True, True])  # by somebody else, from the second look on
+    monkeypatch.setattr(engine.worker, "wanted", lambda: next(wanted))
+    last = list(race(engine, BOTH))[-1]
+    assert [len(rounds) for rounds in last.rounds] == [2, 1]
+
+
 def test_a_dear_side_is_not_measured_again(engine, monkeypatch) -> None:
     never_again(monkeypatch)
     last = list(race(engine, BOTH))[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -106,8 +106,6 @@ class Engine:
         """A block in which the runs of these recipes are of one piece, and take so many `seconds`
         in all: a device that is lent for a time is asked for once.
         """
-        if not isinstance(self.worker, zerogpu.ZeroGPU):
-            return nullcontext()
         names = [f"{recipe.task}|{recipe.checkpoint}" for recipe in recipes]
         return self.worker.together(signals.current().name, names, seconds)
 

@@ -220,14 +220,15 @@ def _lap(sides: Sequence[_Side], side: _Side, result: Result) -> Lap:
 
 def _settled(sides: Sequence[_Side], side: _Side) -> Iterator[Lap]:
     """A side that was done in no time runs again, unseen and on no clock, until the median of its
-    rounds holds; then one more lap tells it. A race of the same two says the same again.
+    rounds holds, or somebody else wants the device; then one more lap tells it. A race of the same
+    two says the same again.
     """
     if side.first_cost is None or side.last is None:
         return
     a_round, spent = side.first_cost["seconds"], 0.0
     dearest = max(s.seconds for s in sides)
     most = min(LONGEST_REPEAT, max(SHORTEST_REPEAT, dearest / 5))
-    while not _holds(side.rounds) and spent + a_round <= most:
+    while not _holds(side.rounds) and spent + a_round <= most and not side.engine.worker.wanted():
         last = None
         for last in side.engine.run(side.recipe, side.uploads):
             waiting = Message("Measuring {title} again", title=side.recipe.checkpoint)

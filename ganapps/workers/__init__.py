@@ -1,13 +1,14 @@
 """Who computes: a job of plain values goes in, steps of plain values come out, errors as errors.
 
-A worker is anything with `steps`: here in this process (`here.Here`), the same in a process of its
+A worker is a `Worker`: here in this process (`here.Here`), the same in a process of its
 own (`spawned.Spawned`), or several of these (`several.Several`). What is told meanwhile goes by
 `signals.Signals`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -57,6 +58,19 @@ class Worker(Protocol):
     def close(self) -> None:
         """Nothing is computed any more, not even what is under way."""
         ...
+
+    def together(
+        self, party: str, names: Sequence[str], seconds: float
+    ) -> AbstractContextManager[None]:
+        """A block in which the jobs of a party are of one piece: a device that is lent for a time
+        is asked for once. `names`: a task and its model for each; `seconds`: what all of their
+        computing will take.
+        """
+        return nullcontext()
+
+    def wanted(self) -> bool:
+        """Does a job have a device now, or wait for one, as far as it is known here?"""
+        return False
 
 
 class Standing(Worker, Protocol):

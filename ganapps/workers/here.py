@@ -25,11 +25,11 @@ from ganapps.networks.contracts import Network
 from ganapps.report import Report, Step
 from ganapps.tasks import careful, directions, labels
 from ganapps.tasks.table import TASKS
-from ganapps.workers import Job, shares, signals
+from ganapps.workers import Job, Worker, shares, signals
 from ganapps.workers.together import Together
 
 
-class Here:
+class Here(Worker):
     """Computes on the runtime's device, in the thread that asks for the next step."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -95,6 +95,10 @@ class Here:
     def close(self) -> None:
         """Nothing is computed any more; what is under way ends at its network's next block."""
         self.device.close()
+
+    def wanted(self) -> bool:
+        """As `workers.Worker` says."""
+        return self.device.wanted()
 
 
 @contextmanager

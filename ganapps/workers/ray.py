@@ -26,7 +26,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ganapps.errors import UserError
 from ganapps.pictures import temporary
 from ganapps.report import Report, Step
-from ganapps.workers import Job, crossing
+from ganapps.workers import Job, Worker, crossing
 from ganapps.workers.brought import Brought
 from ganapps.workers.here import Here, alone
 
@@ -37,7 +37,7 @@ TOGETHER = 2  # runs of one model that go where it is; of more, each goes to the
 MODELS = 8  # of which a replica says that it holds them
 
 
-class Cluster:
+class Cluster(Worker):
     """The replicas on the cluster at `address` ("host:port", or "auto": the one on this machine);
     "" starts one on this machine alone. It is waited until they are ready; each computes on the
     device of that name. `options` are Ray's own; None: those of ray.toml.
@@ -109,6 +109,10 @@ class Cluster:
         with suppress(exceptions.RayError, RayServeException):
             serve.delete(NAME)
         ray.shutdown()
+
+    def wanted(self) -> bool:
+        """As `workers.Worker` says."""
+        return any(self._under_way.values())
 
 
 def _join(address: str) -> None:

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Generator, Sequence
 
 from ganapps.report import Report, Step
-from ganapps.workers import Job, signals
+from ganapps.workers import Job, Worker, signals
 from ganapps.workers.spawned import Spawned
 
 
-class Several:
+class Several(Worker):
     """All of these at once: every process is started now, and it is waited until they are ready.
     Raises UserError where one can't be made.
     """
@@ -51,6 +51,10 @@ class Several:
         """End all processes."""
         for worker in self.workers:
             worker.close()
+
+    def wanted(self) -> bool:
+        """As `workers.Worker` says."""
+        return any(self._under_way.values())
 
     def _chosen(self, model: str) -> Spawned:
         """The least busy worker: to have to load the model weighs as much as one run more."""

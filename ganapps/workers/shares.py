@@ -82,8 +82,8 @@ class Device:
         """Is a run at work now?"""
         return self._at_work is not None
 
-    def wanted(self, turn: Turn) -> bool:
-        """Does another run than this one want the device, or have it?"""
+    def wanted(self, turn: Turn | None = None) -> bool:
+        """Does a run want the device, or have it, other than this one?"""
         with self._changed:
             return bool(self._waiting) or self._at_work not in (None, turn)
 

@@ -16,12 +16,12 @@ from typing import Any
 
 from ganapps.errors import UserError
 from ganapps.report import Report, Step
-from ganapps.workers import Job, Standing, crossing, signals
+from ganapps.workers import Job, Standing, Worker, crossing, signals
 
 SPAWNING = multiprocessing.get_context("spawn")
 
 
-class Spawned:
+class Spawned(Worker):
     """A worker elsewhere. `make()` makes it there, so it must be a function that pickles (of a
     module, or a partial of one). Jobs that come at a time share its device as they do here.
 

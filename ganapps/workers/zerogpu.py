@@ -35,7 +35,7 @@ def given() -> bool:
     return Config.zero_gpu
 
 
-class ZeroGPU:
+class ZeroGPU(Worker):
     """A worker whose jobs are computed by what `make()` makes in the forked process, once for each.
 
     `seconds(job)` is what its computing will take, None where that is not known; what starting and
@@ -70,10 +70,7 @@ class ZeroGPU:
 
     @contextmanager
     def together(self, party: str, names: Sequence[str], seconds: float) -> Iterator[None]:
-        """While this block lasts, the jobs of a party are computed on one GPU, by turns; it is
-        asked for once, when the first of them comes. `names`: a task and its model for each;
-        `seconds`: what all of their computing will take.
-        """
+        """As `workers.Worker` says: on one GPU, by turns; it is asked for when the first comes."""
         key = "|".join(["zerogpu", *names])
         lent = Lent(self._on_gpu, self._ledger, key, seconds, len(names))
         shared = self._shared[party] = Shared(lent)
