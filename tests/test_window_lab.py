@@ -165,6 +165,10 @@ def test_pictures_are_a_wall_and_the_generator_is_kept(lab: Page) -> None:
     expect(lab.locator(".lab-closer canvas")).to_have_count(2)
     wall.press("ArrowRight")
     expect(lab.locator(".lab-closer")).to_contain_text("the nearest real one")
+    # of the game before nothing stays
+    lab.locator("#learn-go").click()
+    expect(lab.locator(".lab-closer canvas")).to_have_count(0)
+    over(lab)
     lab.locator("#learn-film-go").click()
     expect(lab.locator("#learn-film a")).to_have_count(2, timeout=30_000)
     assert saved(lab, "learn-film")[8:12] == b"WEBP"
@@ -174,6 +178,32 @@ def test_pictures_are_a_wall_and_the_generator_is_kept(lab: Page) -> None:
     expect(lab.locator("#faces-chips, .chips").first).to_contain_text("your file")
     lab.locator("#faces-go").click()
     expect(lab.locator("#faces-line")).to_contain_text("picture", timeout=60_000)
+
+
+def test_where_attention_looks_is_shown_and_beside_it_who_has_none(lab: Page) -> None:
+    settings = {
+        "data": "heads",
+        "steps": 2,
+        "width": 8,
+        "attention": True,
+        "against": [{"attention": False}],
+    }
+    go(lab, lab.url.split("?")[0] + Recipe("learn", "new", settings).to_link())
+    expect(lab.locator(LINE)).to_contain_text("press Learn")
+    lab.locator("#learn-go").click()
+    over(lab)
+    with_it, without = lab.locator(".lab-panels figure").all()
+    expect(with_it).to_contain_text("of the side far", timeout=20_000)
+    expect(without).to_contain_text("sees its neighbours only")
+    expect(lab.locator(".lab-attends")).to_contain_text("click another place")
+    # at once, and for the place that is asked for
+    shown = with_it.locator(".lab-closer canvas").first
+    expect(with_it.locator(".lab-closer")).to_contain_text("where this place looks")
+    expect(without.locator(".lab-closer canvas")).to_have_count(0)
+    before = shown.evaluate("(canvas) => canvas.toDataURL()")
+    with_it.locator("canvas[tabindex]").press("Shift+ArrowRight")
+    expect(with_it.locator(".lab-closer canvas")).to_have_count(2)
+    assert shown.evaluate("(canvas) => canvas.toDataURL()") != before
 
 
 def test_a_text_of_compare_leads_to_its_preset(page: Page) -> None:

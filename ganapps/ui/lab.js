@@ -171,7 +171,9 @@
   const closer = (panel, place, number, column, row) => {
     const look = film.looks[film.looks.length - 1], run = look.runs[place], shown = panel.querySelector(".lab-closer");
     if (!look.nearest || number >= MADE) return;
+    const asked = shown.asked = {}; // of two clicks the second one counts, whose pictures may come first
     const put = (words, address, drawn) => cut(address, number, (canvas) => {
+      if (shown.asked !== asked) return;
       drawn?.(canvas);
       canvas.setAttribute("role", "img");
       canvas.setAttribute("aria-label", words);
@@ -225,6 +227,7 @@
     return row;
   };
 
+  const attended = (look) => look.runs.some((run) => "far" in run); // told at the end, where a run has attention
   const short = (value) => (value === undefined || value === null ? "–" : Math.abs(value) >= 0.01 || value === 0 ? String(+value.toPrecision(2)) : value.toExponential(0));
   const percent = (share) => Math.round(100 * share);
 
@@ -235,6 +238,7 @@
     ["from rest", "rest", (run) => ({ size: short(run["from rest"]) })],
     ["gap", "gap", (run) => ({ size: short(run.gap) })],
     ["far", "far", (run) => ({ share: short(run.far) })],
+    ["near", "near", () => ({})],
     ["good", "good", (run) => ({ share: percent(run.good) })],
     ["loss", "loss", (run) => ({ size: short(run.loss) })],
     ["calls a sample", "calls", (run) => ({ count: run["calls a sample"] })],
@@ -244,12 +248,14 @@
     ["right on held back", "held", (run) => ({ share: percent(run["right on held back"]) })],
   ];
   const OF_RIVALS = ["calls a sample", "covered", "upward"]; // said where a rival plays beside
-  const figures = (run, matters, rivals) => {
+  const figures = (run, look, rivals) => {
     const say = words();
     if (run["left all bounds"]) return [fill(say.out, { at: run["left all bounds"] })];
-    const there = SAID.filter(([name]) => typeof run[name] === "number" && (rivals || !OF_RIVALS.includes(name)));
-    there.sort(([one], [other]) => (other === matters) - (one === matters));
-    return there.map(([, sentence, values]) => fill(say[sentence], values(run)));
+    const far = attended(look), all = far && !("far" in run) ? { ...run, near: 0 } : run;
+    const there = SAID.filter(([name]) => typeof all[name] === "number" && (rivals || !OF_RIVALS.includes(name)));
+    const first = (name) => name === look.matters || (name === "near" && look.matters === "far");
+    there.sort(([one], [other]) => first(other) - first(one));
+    return there.map(([, sentence, values]) => fill(say[sentence], values(all)));
   };
 
   const show = (number) => {
@@ -260,14 +266,16 @@
     for (const part of [".lab-panels", ".lab-player"]) stage().querySelector(part).hidden = false;
     const rivals = look.runs.some((run) => "loss" in run);
     [...panels(look).children].forEach((panel, place) => {
-      const run = look.runs[place], canvas = panel.querySelector("canvas"), [first, ...others] = figures(run, look.matters, rivals);
+      const run = look.runs[place], canvas = panel.querySelector("canvas"), [first, ...others] = figures(run, look, rivals);
       panel.querySelector(".lab-big").textContent = first || "";
       panel.querySelector(".lab-small").textContent = [fill(words().step, { step: run.step }), ...others].join(" · ");
       canvas.setAttribute("aria-label", [look.names[place], first, ...others].join(", "));
       if (look.walls && run.verdicts) wall(canvas, look, run, place);
       else if (look.real) plane(canvas, look, run);
       else if (!look.walls) circle(canvas, number, place);
+      if (run.looks && !panel.querySelector(".lab-closer").asked) closer(panel, place, 0, 4, 4);
     });
+    stage().querySelector(".lab-attends").hidden = !attended(look);
     for (const kind of ["plane", "wall", "circle"]) stage().querySelectorAll(`.lab-${kind}`).forEach((part) => { part.hidden = kind !== (look.walls ? "wall" : look.real ? "plane" : "circle"); });
     const slider = stage().querySelector(".lab-film");
     slider.max = film.looks.length - 1;
@@ -280,6 +288,10 @@
 
   const MOMENT = 120, MOMENTS = 25, AT_ONCE = 5, SECOND = 1000;
   let arrivals = [];
+  const away = () => stage().querySelectorAll(".lab-closer").forEach((shown) => { // of the game before
+    shown.asked = null;
+    shown.replaceChildren();
+  });
   const ahead = () => {
     const behind = film.looks.length - 1 - film.at;
     if (!film.follows || film.next || behind < 1) return;
@@ -294,7 +306,7 @@
     const { looks, rows, names, matters } = JSON.parse(news.dataset.told), now = performance.now();
     for (const look of looks) {
       const last = film.looks[film.looks.length - 1];
-      if (!last || look.at <= last.at) Object.assign(film, { looks: [], rows: [], at: -1, follows: true }), rest();
+      if (!last || look.at <= last.at) Object.assign(film, { looks: [], rows: [], at: -1, follows: true }), rest(), away();
       film.looks.push({ ...look, names, matters });
       film.rows.push(look.runs);
     }

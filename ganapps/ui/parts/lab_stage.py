@@ -129,11 +129,17 @@ def _legend(lang: str) -> str:
         "The bar under a picture is D's verdict: violet for made ones, green for real ones. At the "
         "end, click one, or go by the arrow keys: the nearest real one appears.",
     )
+    attends = escaped(
+        lang,
+        "Yellow is where the attention of the framed place looks: click another place of the first "
+        "picture, or go by Shift and the arrow keys.",
+    )
     circle = escaped(lang, "The generator's number lies across, D's slope up: both want to be 0.")
     return (
         f'<p class="lab-legend">{_players(lang)}</p>'
         f'<p class="lab-legend lab-plane">{keys}{plane}</p>'
         f'<p class="lab-legend lab-wall">{wall}</p><p class="lab-legend lab-circle">{circle}</p>'
+        f'<p class="lab-legend lab-attends" hidden>{attends}</p>'
     )
 
 
@@ -153,6 +159,7 @@ def _words(lang: str) -> dict[str, str]:
         "rest": say(lang, "{size} from rest", size="{size}"),
         "gap": say(lang, "gap {size}", size="{size}"),
         "far": say(lang, "looks {share} of the side far", share="{share}"),
+        "near": say(lang, "a place sees its neighbours only"),
         "out": say(lang, "The numbers left all bounds at step {at}.", at="{at}"),
         "play": say(lang, "Go on"),
         "pause": say(lang, "Pause"),
