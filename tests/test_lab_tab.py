@@ -28,6 +28,7 @@ from ganapps.ui.parts import lab_history, lab_presets
 from ganapps.ui.parts.lab_form import typed_points
 from ganapps.ui.parts.lab_play import MOST_LOOKS, Play
 from ganapps.ui.tabs.lab import LabTab
+from tests.waiting import wait
 
 VISITOR = SimpleNamespace(headers={}, session_hash="somebody", query_params={})
 
@@ -181,17 +182,9 @@ def test_a_held_game_computes_nothing_until_it_goes_on() -> None:
     time.sleep(0.5)
     assert len(came) == 1
     play.once()
-    until(lambda: len(came) == 2)
+    wait(lambda: len(came) == 2)
     play.hold(False)
-    until(lambda: len(came) == 5)
-
-
-def until(condition: Any) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("it did not come")
+    wait(lambda: len(came) == 5)
 
 
 def test_points_are_typed_and_a_wrong_one_is_named() -> None:

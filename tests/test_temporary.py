@@ -23,7 +23,7 @@ from filelock import FileLock
 from PIL import Image
 
 from ganapps.pictures import temporary
-from tests.waiting import below
+from tests.waiting import below, wait
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 120  # seconds that a start may take on a busy machine
@@ -60,7 +60,7 @@ def app(folder: Path, log: IO | None = None) -> Iterator[tuple[subprocess.Popen,
     )
     address = f"http://127.0.0.1:{port}"
     try:
-        _wait(lambda: _answers(address))
+        wait(lambda: _answers(address), PATIENCE)
         yield process, address
     finally:
         process.kill()
@@ -72,13 +72,6 @@ def _answers(address: str) -> bool:
         return urlopen(f"{address}/config", timeout=5).status == 200
     except OSError:
         return False
-
-
-def _wait(until: object, seconds: float = PATIENCE) -> None:
-    end = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def upload(address: str, contents: bytes = b"not a picture") -> list[str]:
@@ -157,8 +150,8 @@ def test_killed_or_ended_nothing_of_a_visitor_stays(tmp_path: Path) -> None:
         upload(address)
         before = files(tmp_path)
         with cut_off(address):
-            _wait(lambda: len(files(tmp_path)) > len(before) + 1)
-        _wait(lambda: files(tmp_path) == before)
+            wait(lambda: len(files(tmp_path)) > len(before) + 1, PATIENCE)
+        wait(lambda: files(tmp_path) == before, PATIENCE)
         enlarging(address)  # torch aborts a process that ends while a thread of it computes
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE) in (0, 130)

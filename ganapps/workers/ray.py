@@ -112,7 +112,8 @@ class Cluster(Worker):
 
     def wanted(self) -> bool:
         """As `workers.Worker` says."""
-        return any(self._under_way.values())
+        with self._counting:
+            return any(self._under_way.values())
 
 
 def _join(address: str) -> None:

@@ -54,7 +54,8 @@ class Several(Worker):
 
     def wanted(self) -> bool:
         """As `workers.Worker` says."""
-        return any(self._under_way.values())
+        with self._choosing:
+            return any(self._under_way.values())
 
     def _chosen(self, model: str) -> Spawned:
         """The least busy worker: to have to load the model weighs as much as one run more."""
