@@ -55,7 +55,7 @@ def enlarged(
     began = time.perf_counter()
     report = list(gpu.run(recipe, [photo]))[-1].report
     waited = time.perf_counter() - began
-    flops = list(gpu.run(recipe, [photo], rehearsal="flops"))[-1].report.flops or 0
+    flops = list(gpu.run(recipe, [photo], rehearsal="both"))[-1].report.flops or 0
     network = _network(gpu, model)
     x = torch.rand(1, 3, side, side, device=device.name).contiguous(
         memory_format=torch.channels_last

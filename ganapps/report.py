@@ -98,9 +98,10 @@ class Step:
 class Report:
     """What one run cost. `seconds`, `network_calls`, `joules` (of a GPU that tells) and `flops`
     (only counted in a rehearsal) add up over the run, `peak_memory` is in bytes beyond what was
-    there before (None where it can't be measured), `parameters` is the network's count, `changes`
-    are what was made otherwise than asked, `source` says where the model's file came from, `tf32`
-    that a GPU rounded the factors of float32 convolutions to 10 bits, as torch has it by default.
+    there before (None where it can't be measured; in a rehearsal what tensors held), `parameters`
+    is the network's count, `changes` are what was made otherwise than asked, `source` says where
+    the model's file came from, `tf32` that a GPU rounded the factors of float32 convolutions to 10
+    bits, as torch has it by default.
     """
 
     checkpoint: str

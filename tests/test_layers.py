@@ -61,6 +61,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "measure": (set(), set()),
     "measure.energy": (set(), {"torch", "pynvml"}),
     "measure.flops": (set(), {"torch"}),
+    "measure.held": (set(), {"torch"}),
     "measure.meter": ({"measure.energy"}, {"torch"}),
     "measure.prices": (set(), {"filelock"}),
     "measure.quality": ({"models.catalog", "errors"}, set()),

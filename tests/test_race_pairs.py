@@ -76,7 +76,7 @@ def test_operations_with_guidance_are_those_of_counting_every_step(own: Engine) 
     wanted = asked(own, ("quick", "slow"), 6)
     lap = run(own, wanted)[-1]
     for recipe, cost in zip(wanted.recipes, lap.rehearsed):
-        *_, counted = own.run(recipe, rehearsal="flops")
+        *_, counted = own.run(recipe, rehearsal="both")
         assert cost.flops == counted.report.flops > 0
 
 

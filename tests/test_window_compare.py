@@ -79,7 +79,10 @@ def test_the_figures_are_counted_and_measured(arena: Page) -> None:
     gan, diffusion = figure(arena, "Operations a picture, counted by torch")
     assert float(gan.removesuffix(" M")) > 100 and float(diffusion.removesuffix(" G")) > 5
     assert figure(arena, "Parameters") == ["2.7 M", "3.7 M"]
-    memory = [float(m.removesuffix(" MB")) for m in figure(arena, "Peak memory, network included")]
+    memory = [
+        float(m.removesuffix(" MB"))
+        for m in figure(arena, "Peak memory of tensors, network included")
+    ]
     assert memory[0] > 2.7 * 4 and memory[1] > 3.7 * 4, (
         "each holds at least its own float32 weights"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
 from collections.abc import Iterator
@@ -20,12 +19,10 @@ class Meter:
     Seconds run only inside the block, from when the device had nothing left to do until it has
     nothing left to do, so neither waiting for a visitor's browser nor another's work is charged.
     Memory is the peak inside the blocks beyond what was there when the first began: of the device
-    where it is a GPU, else of this process (Linux), else unknown. On a processor, what the C
-    library keeps of earlier work hides a peak: `alone` gives it back to the system first.
+    where it is a GPU, else of this process (Linux), else unknown.
     """
 
     device: str
-    alone: bool = False
     seconds: float = 0.0
     peak_memory: int | None = None
     joules: float | None = None
@@ -34,8 +31,6 @@ class Meter:
 
     def __enter__(self) -> Meter:
         _finish(self.device)
-        if self.alone and self._base is None:
-            _give_back()
         _reset_peak(self.device)
         if self._base is None:
             self._base = _memory_now(self.device)
@@ -81,16 +76,6 @@ def _finish(device: str) -> None:
         torch.cuda.synchronize(device)
     elif device.startswith("mps"):
         torch.mps.synchronize()
-
-
-def _give_back() -> None:
-    """Memory that was freed but kept for later, back to the system; where the C library can
-    (glibc).
-    """
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError, TypeError):
-        return
 
 
 _STATUS = Path("/proc/self/status")

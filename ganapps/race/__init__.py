@@ -251,17 +251,11 @@ def _holds(rounds: Sequence[float]) -> bool:
 
 def _share_memory(sides: Sequence[_Side]) -> None:
     """How many pictures each side makes in the room that the dearer one's picture takes."""
-    needs = [s.rehearsed.memory for s in sides if s.rehearsed]
-    known = [need for need in needs if need is not None]
-    if len(known) < len(sides):
-        raise UserError(
-            "The memory of a picture can't be measured on this machine: choose another kind of "
-            "fairness."
-        )
-    for side in sides:
-        assert side.rehearsed is not None and side.rehearsed.working is not None
-        fit = (max(known) - side.rehearsed.weights) / max(side.rehearsed.working, 1)
-        side.target = min(MOST, max(1, int(fit)))
+    known = [side.rehearsed for side in sides if side.rehearsed is not None]
+    room = max(one.memory for one in known)
+    for side, one in zip(sides, known, strict=True):
+        fit = (room - one.weights) // max(one.working, 1)
+        side.target = min(MOST, max(1, fit))
 
 
 def _done(side: _Side, sides: Sequence[_Side], fair: str, stopped: Collection[int]) -> bool:

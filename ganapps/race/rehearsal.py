@@ -1,5 +1,5 @@
-"""Two short runs before a race: they warm a model up, count its arithmetic and find its peak of
-memory.
+"""A short run before a race: it warms a model up, counts its arithmetic and what its tensors hold
+at most.
 """
 
 from __future__ import annotations
@@ -31,13 +31,12 @@ SAME_WORK = (
 @dataclass(frozen=True)
 class Rehearsed:
     """What one picture costs: `parameters` of the network; `flops`, None where torch can't count
-    them; `weights` and, beside them, `working` memory at most, in bytes, `working` None where it
-    can't be measured.
+    them; `weights` and, beside them, `working` memory of tensors at most, in bytes.
     """
 
     parameters: int
     flops: int | None
-    working: int | None
+    working: int
 
     @property
     def weights(self) -> int:
@@ -45,9 +44,9 @@ class Rehearsed:
         return 4 * self.parameters
 
     @property
-    def memory(self) -> int | None:
+    def memory(self) -> int:
         """Bytes that one picture needs at most, the network included."""
-        return None if self.working is None else self.weights + self.working
+        return self.weights + self.working
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Counted:
     steps: int
     flops: int | None
     one_more: int
-    working: int | None
+    working: int
 
     def of(self, steps: int) -> Rehearsed:
         """What a picture of so many steps costs."""
@@ -90,13 +89,11 @@ def rehearse(
 def _measured(
     engine: Engine, recipe: Recipe, pictures: Sequence[str]
 ) -> Generator[Result, None, Counted]:
-    """A counted run, then, for what is made from a seed and so is short, one for its memory alone:
-    counting holds some itself.
-    """
+    """A counted run; once more for its memory alone where torch can't count the operations."""
     by_call: list[tuple[int, int]] = [(0, 0)]
     result: Result | None = None
     try:
-        for result in _quietly(engine, recipe, pictures, "both" if pictures else "flops"):
+        for result in _quietly(engine, recipe, pictures, "both"):
             yield result
             if result.report.network_calls > by_call[-1][0]:
                 by_call.append((result.report.network_calls, result.report.flops or 0))
@@ -106,11 +103,12 @@ def _measured(
     counted = result.report.flops if result else None
     steps = int(recipe.settings.get("steps") or 1)
     one_more = _one_more(by_call, steps)
-    if result is None or not pictures:
+    if result is None:
         for result in _quietly(engine, _with(recipe, steps=1), pictures, "memory"):
             yield result
     assert result is not None, "a run yields a result or raises"
-    return Counted(result.report.parameters, steps, counted, one_more, result.report.peak_memory)
+    working = result.report.peak_memory or 0
+    return Counted(result.report.parameters, steps, counted, one_more, working)
 
 
 def _one_more(by_call: Sequence[tuple[int, int]], steps: int) -> int:

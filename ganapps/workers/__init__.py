@@ -19,7 +19,7 @@ from ganapps.pictures.uploads import Upload
 from ganapps.recipe import Recipe
 from ganapps.report import Report, Step
 
-Rehearsal = Literal["", "flops", "memory", "both"]
+Rehearsal = Literal["", "memory", "both"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Job:
     """One run as a worker needs it: a checked recipe, its row, the file on this disk, decoded
     uploads, and what there is to say already.
 
-    A `rehearsal` measures more than an ordinary run does: "flops" counts arithmetic, "memory" finds
-    the peak beside what earlier runs have left, "both" does both. `others` are the further models
+    A `rehearsal` counts more than an ordinary run does: "memory" what tensors hold, "both" also
+    the arithmetic. `others` are the further models
     that the recipe names, by their settings; `drawn` are settings that are too large for a recipe;
     `seconds` is what computing will take, None where that is not known; jobs of one `party`, such
     as both sides of a race, are asked for by turns and share a seat.

@@ -7,14 +7,15 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from ganapps.device import share_cores
 from ganapps.errors import Message, WeightsError
 from ganapps.measure.flops import Flops
+from ganapps.measure.held import Held
 from ganapps.measure.meter import Meter
 from ganapps.models import encoder, face_reader, finder
 from ganapps.models import runtime as runtimes
@@ -27,6 +28,14 @@ from ganapps.tasks import careful, directions, labels
 from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, Worker, shares, signals
 from ganapps.workers.together import Together
+
+
+class Gauges(NamedTuple):
+    """What measures a run, in the order in which they are entered."""
+
+    meter: Meter
+    held: Held
+    flops: Flops
 
 
 class Here(Worker):
@@ -74,14 +83,17 @@ class Here(Worker):
             changes=job.changes,
             tf32=device.tf32,
         )
-        meter = Meter(device.name, alone=job.rehearsal in ("memory", "both"))
-        counter = Flops(counts=job.rehearsal in ("flops", "both"))
+        gauges = Gauges(
+            Meter(device.name),
+            Held(counts=job.rehearsal != ""),
+            Flops(counts=job.rehearsal == "both"),
+        )
         joined = self.device.joined(signals.check, job.seconds, job.party)
         with joined as turn, _freeing(), closing(stream):
             # what is measured goes alone
-            together = None if job.rehearsal else partial(self._together.call, turn, meter)
-            for step in _in_turns(stream, turn, meter, counter, together):
-                report = _charged(report, step, meter, counter)
+            together = None if job.rehearsal else partial(self._together.call, turn, gauges.meter)
+            for step in _in_turns(stream, turn, gauges, together):
+                report = _charged(report, step, gauges)
                 yield step, report
 
     def _others(self, job: Job) -> dict[str, Network]:
@@ -114,12 +126,11 @@ def _freeing() -> Iterator[None]:
 def _in_turns(
     stream: Iterator[Step],
     turn: shares.Turn,
-    meter: Meter,
-    counter: Flops,
+    gauges: Gauges,
     together: Callable[[careful.Rows], Any] | None,
 ) -> Iterator[Step]:
     """The task's steps; each has the device for itself, but for others whose turn it is."""
-    own = signals.current()
+    own, meter = signals.current(), gauges.meter
 
     def rest() -> None:
         if turn.due():
@@ -141,8 +152,8 @@ def _in_turns(
         with ExitStack() as stack:
             with own.waiting(turn):
                 stack.enter_context(turn)
-            stack.enter_context(meter if charged else nullcontext())
-            stack.enter_context(counter if charged else nullcontext())
+            for gauge in gauges if charged else ():
+                stack.enter_context(gauge)
             stack.enter_context(careful.watching(watch))
             step, after = after or next(stream, None), None
             if step is not None and _seems_last(step):
@@ -158,14 +169,15 @@ def _seems_last(step: Step) -> bool:
     return step.done >= step.total and not step.for_show
 
 
-def _charged(report: Report, step: Step, meter: Meter, counter: Flops) -> Report:
+def _charged(report: Report, step: Step, gauges: Gauges) -> Report:
     """The report after one step more."""
+    held = gauges.held.peak
     return replace(
         report,
-        seconds=meter.seconds,
-        peak_memory=meter.peak_memory,
-        joules=meter.joules,
-        flops=counter.total,
+        seconds=gauges.meter.seconds,
+        peak_memory=gauges.meter.peak_memory if held is None else held,
+        joules=gauges.meter.joules,
+        flops=gauges.flops.total,
         pictures=report.pictures + len(step.made),
         network_calls=report.network_calls + step.network_calls,
         changes=tuple(_once(report.changes + step.changes)),

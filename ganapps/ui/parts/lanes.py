@@ -258,7 +258,7 @@ def fairness(asked: Race, names: SideNames, lap: Lap, lang: str) -> str:
     """What equal memory means here, in one sentence with its figures; the other kinds say it by
     their name.
     """
-    costs = [r.memory for r in lap.rehearsed if r and r.memory is not None]
+    costs = [r.memory for r in lap.rehearsed if r]
     if asked.fair != "memory" or len(costs) < len(lap.rehearsed):
         return ""
     dear = costs.index(max(costs))
@@ -291,9 +291,8 @@ def figures(
         ],
         "Operations a picture, counted by torch": [_flops(r, lang) for r in lap.rehearsed],
         "Parameters": [f"{r.parameters / 1e6:.1f} M" if r else "–" for r in lap.rehearsed],
-        "Peak memory, network included": [
-            size(r.memory) if r and r.memory is not None else say(lang, "not measured here")
-            for r in lap.rehearsed
+        "Peak memory of tensors, network included": [
+            size(r.memory) if r else "–" for r in lap.rehearsed
         ],
     }
     if any(j is not None and lap.seconds[i] >= SHORTEST for i, j in enumerate(lap.joules)):
