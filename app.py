@@ -1,14 +1,18 @@
 """Start here: flags -> engine -> window -> launch."""
 
 import argparse
+import atexit
 import logging
 import math
 import os
 import sys
+import threading
 from pathlib import Path
 
 DATA = Path("/data")  # a Space's own storage, where it has some
 HERE_ONLY = (None, "127.0.0.1", "localhost", "::1")  # hosts that nobody else can reach
+
+_served = threading.Event()  # the window was open, and is closed
 
 
 def flags() -> argparse.ArgumentParser:
@@ -142,8 +146,19 @@ def main() -> None:
         own.close()
 
 
+def _leave() -> None:
+    """The last of what is done at the end. Threads may still hold tensors, and torch aborts a
+    process in which one is freed while Python takes itself down.
+    """
+    if _served.is_set():
+        sys.stdout.flush()
+        os._exit(0)
+
+
 if __name__ == "__main__":
+    atexit.register(_leave)  # the first that is registered is called last
     try:
         main()
+        _served.set()
     except KeyboardInterrupt:  # before the window was open; Gradio takes it from then on
         sys.exit(130)

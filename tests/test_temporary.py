@@ -160,6 +160,30 @@ def test_killed_or_ended_nothing_of_a_visitor_stays(tmp_path: Path) -> None:
     assert files(tmp_path) == []
 
 
+FREES_TENSORS = """
+import atexit, threading, torch
+import app
+
+def work():
+    while True:
+        torch.ones(100_000).sum()
+
+atexit.register(app._leave)
+for _ in range(4):
+    threading.Thread(target=work, daemon=True).start()
+atexit.register(print, "tidied")
+app._served.set()
+"""
+
+
+def test_an_app_ends_well_while_its_threads_free_tensors() -> None:
+    """Without its last word, torch aborted three such programs of three."""
+    ended = subprocess.run(
+        [sys.executable, "-c", FREES_TENSORS], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "tidied\n"), ended.stderr
+
+
 def test_a_folder_that_takes_no_files_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     environment = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path / "file" / "deeper")}

@@ -5,7 +5,6 @@ and shares the device with other runs.
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -89,7 +88,7 @@ class Here(Worker):
             Flops(counts=job.rehearsal == "both"),
         )
         joined = self.device.joined(signals.check, job.seconds, job.party)
-        with joined as turn, _freeing(), closing(stream):
+        with joined as turn, closing(stream):
             # what is measured goes alone
             together = None if job.rehearsal else partial(self._together.call, turn, gauges.meter)
             for step in _in_turns(stream, turn, gauges, together):
@@ -111,16 +110,6 @@ class Here(Worker):
     def wanted(self) -> bool:
         """As `workers.Worker` says."""
         return self.device.wanted()
-
-
-@contextmanager
-def _freeing() -> Iterator[None]:
-    """What goes wrong in it lets go of its tensors at once, not whenever its error is forgotten."""
-    try:
-        yield
-    except BaseException as error:
-        traceback.clear_frames(error.__traceback__)
-        raise
 
 
 def _in_turns(

@@ -38,17 +38,12 @@ class Device:
 
     def close(self) -> None:
         """No turn is given any more; returns when the last one is over, at a network's next
-        block, and its tensors are freed: torch aborts a process that ends while a thread of it
-        computes or frees some.
+        block.
         """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            self._changed.wait_for(self._at_rest, LONGEST)
-
-    def _at_rest(self) -> bool:
-        midway = any(turn.midway for turn in self._here)
-        return self._at_work is None and not self._waiting and not midway
+            self._changed.wait_for(lambda: self._at_work is None, LONGEST)
 
     @contextmanager
     def joined(
@@ -167,7 +162,6 @@ class Device:
                 self._waiting.remove(turn)
                 self._changed.notify_all()
             if self._closed:
-                turn.midway = True
                 raise UserError("The app ends, and the run with it.")
             if turn not in self._seated:
                 self._seated.append(turn)
@@ -211,7 +205,6 @@ class Turn:
         self._portion = min(PORTION, max(LEAST, seconds))
         self._next_portion(clock)
         self.asked = 0.0  # when it last had the device
-        self.midway = False  # in a step without the device, or behind one that failed
         self._at_work = False
 
     def use(self, seconds: float, clock: float) -> None:
@@ -236,7 +229,6 @@ class Turn:
     def __exit__(self, *exception: object) -> None:
         if not self._at_work:  # it gave up while it waited for another turn
             return
-        self.midway = self.midway or any(exception)  # until it has left: what failed is let go of
         self._at_work, self.asked = False, time.perf_counter()
         self.device._give(self)
 
@@ -252,8 +244,6 @@ class Turn:
     @contextmanager
     def away(self) -> Iterator[None]:
         """While others may compute; behind it, it is waited until it is this run's turn again."""
-        self.midway = True
         self.__exit__()
         yield
         self.__enter__()
-        self.midway = False
