@@ -608,3 +608,25 @@ def test_a_page_is_told_whole_values_of_what_stays_nothing_and_of_a_text_what_is
         [[["replace", [], {"visible": True}]], [["append", [], "b"]]],
     ]
     assert window.handle_streaming_diffs(function, [None, None], "page", "run", True) == updates[-1]
+
+
+def test_the_page_holds_nothing_that_only_programs_call(url: str) -> None:
+    """Gradio's page drew each of 298 arguments unseen, and looked at it for every event."""
+    config = json.loads(asked(url, "/config")[1])
+    arguments = {c["id"] for c in config["components"] if c["type"] == "api"}
+
+    def drawn(layout: dict) -> set[int]:
+        return {layout["id"]}.union(*(drawn(c) for c in layout.get("children", [])))
+
+    (page,) = config["page"].values()
+    assert len(arguments) > 100
+    for layout in (config["layout"], page["layout"]):
+        assert len(drawn(layout)) > 300 and not drawn(layout) & arguments
+    # it would wait for ever for what is to be seen and is not drawn
+    assert not [
+        c
+        for c in config["components"]
+        if c["id"] in arguments and c["props"]["visible"] is not False
+    ]
+    upscale = json.loads(asked(url, "/gradio_api/info")[1])["named_endpoints"]["/upscale"]
+    assert {"picture", "model", "scale"} <= {p["parameter_name"] for p in upscale["parameters"]}

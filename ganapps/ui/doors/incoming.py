@@ -35,6 +35,20 @@ class Window(gr.Blocks):
     Of an exception that is no gr.Error, Gradio tells a client `{"error": null}`.
     """
 
+    def get_config_file(self) -> Any:
+        """Gradio's; the arguments of what only programs call are no part of the page, which would
+        draw each and look at it for every event.
+        """
+        config: Any = super().get_config_file()
+        unseen = set()
+        for component in config["components"]:
+            if component["type"] == "api":
+                component["props"]["visible"] = False
+                unseen.add(component["id"])
+        for layout in (config["layout"], *(page["layout"] for page in config["page"].values())):
+            layout["children"] = [c for c in layout["children"] if c["id"] not in unseen]
+        return config
+
     async def process_api(  # type: ignore[override]  # the rest goes on as it came
         self,
         block_fn: Any,

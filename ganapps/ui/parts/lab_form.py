@@ -112,16 +112,14 @@ class LabForm:
         data = widgets["data"]
         data.change(self._data_chosen, data, [self.pad, self.points, self.own], **common.QUIET)
         self._sentence = sentence
-        for name, widget in widgets.items():
-            if name in OF_ANY or name == "data":
-                continue
-            widget.input(
-                self._changed,
-                {self.preset, self.beside, self.others},
-                [self.preset, self.beside, self.others, sentence],
-                **common.QUIET,
-            )
-
+        of_the_game = [w for name, w in widgets.items() if name not in OF_ANY and name != "data"]
+        gr.on(
+            [widget.input for widget in of_the_game],
+            self._changed,
+            {self.preset, self.beside, self.others},
+            [self.preset, self.beside, self.others, sentence],
+            **common.QUIET,
+        )
         data.input(
             self._data_changed,
             {*widgets.values(), self.preset, self.beside, self.others},
