@@ -75,6 +75,8 @@ CHROMIUM_FLAGS = [
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 ]
+# the shell first: a whole browser draws its own tabs and buttons too, which costs as much as a page
+PACKAGES = ("chromium-headless-shell", "chromium")
 
 
 WORKERS = 4  # processes at most: each has its own torch, models and browser, 1 to 2 GB
@@ -136,12 +138,12 @@ def _chromium() -> str | None:
             "stdout": subprocess.DEVNULL,
         }
         subprocess.run(["apt-get", "update", "-q"], **quiet, check=False)
-        subprocess.run(
-            ["apt-get", "install", "-qy", "--no-install-recommends", "chromium", "fonts-noto-cjk"],
-            **quiet,
-            check=False,
-        )
-        found = _installed()
+        install = ["apt-get", "install", "-qy", "--no-install-recommends"]
+        for package in PACKAGES:
+            if found is None:
+                command = [*install, package, "fonts-noto-cjk"]
+                subprocess.run(command, **quiet, check=False)
+                found = _installed()
     if found is None:
         subprocess.run(
             [sys.executable, "-m", "playwright", "install", "chromium"],
@@ -153,7 +155,7 @@ def _chromium() -> str | None:
 
 def _installed() -> str | None:
     """A Chromium that really starts: Ubuntu's is a stub that asks for a snap."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
+    for name in (*PACKAGES, "chromium-browser", "google-chrome"):
         path = shutil.which(name)
         if (
             path

@@ -35,16 +35,26 @@ def test_the_machine_s_chromium_is_taken(bare: Path) -> None:
     assert conftest._chromium() == str(bare / "chromium") and not (bare / "said").exists()
 
 
-def test_apt_brings_one_where_we_may(bare: Path) -> None:
+def test_the_quicker_one_is_taken_first(bare: Path) -> None:
+    for name in ("chromium", "chromium-headless-shell"):
+        program(bare / name, "exit 0")
+    assert conftest._chromium() == str(bare / "chromium-headless-shell")
+
+
+@pytest.mark.parametrize("had", ["chromium-headless-shell", "chromium"])
+def test_apt_brings_one_where_we_may(had: str, bare: Path) -> None:
+    """Not every system has both packages; of one that it has not, apt installs nothing at all."""
     program(
         bare / "apt-get",
-        f'echo apt-get $* >> {bare}/said; [ "$1" = update ] || '
-        f'{{ echo "#!/bin/sh" > {bare}/chromium; /bin/chmod +x {bare}/chromium; }}',
+        f'echo apt-get $* >> {bare}/said; [ "$4" != {had} ] || '
+        f'{{ echo "#!/bin/sh" > {bare}/{had}; /bin/chmod +x {bare}/{had}; }}',
     )
-    assert conftest._chromium() == str(bare / "chromium")
+    assert conftest._chromium() == str(bare / had)
+    tried = conftest.PACKAGES[: conftest.PACKAGES.index(had) + 1]
+    install = "apt-get install -qy --no-install-recommends"
     assert (bare / "said").read_text().splitlines() == [
         "apt-get update -q",
-        "apt-get install -qy --no-install-recommends chromium fonts-noto-cjk",
+        *(f"{install} {package} fonts-noto-cjk" for package in tried),
     ]
 
 

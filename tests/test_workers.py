@@ -6,12 +6,13 @@ import itertools
 import math
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from ganapps import engine
 from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.measure.meter import Meter
+from ganapps.measure.prices import Ledger
 from ganapps.models import hub
 from ganapps.recipe import Recipe
 from ganapps.tasks import careful
@@ -345,6 +347,29 @@ def test_of_those_who_stand_only_what_is_short_passes_the_others(
         device._seated.remove(seated[0])
         assert device._may_sit() == [long, unknown], "the free seat, and one beside it"
         device._waiting.clear()
+
+
+def test_a_generator_of_which_nothing_was_measured_is_taken_for_quick(
+    tmp_path: Path, cat: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In an app just started, the first faces stood behind eight enlargements."""
+    own = engine.start("cpu", offline=True)
+    own.ledger = Ledger(tmp_path / "prices.json")
+    told: list[float | None] = []
+    joined = own.worker.device.joined
+
+    def noted(check: Callable, seconds: float | None, party: str) -> Any:
+        told.append(seconds)
+        return joined(check, seconds, party)
+
+    monkeypatch.setattr(own.worker.device, "joined", noted)
+    faces, brought = Recipe("faces", "heads-64", {"count": 4}), Recipe("upscale", "spanx4")
+    denoised = Recipe("denoise", "heads-ddpm-64", {"steps": 1})
+    for recipe, pictures in ((faces, ()), (brought, [str(cat)]), (denoised, ()), (faces, ())):
+        list(own.run(recipe, pictures))
+    first, of_a_picture, of_steps, measured = told
+    assert 0 < first < shares.UNKNOWN / 10 and measured != first
+    assert of_a_picture is None and of_steps is None, "nobody knows"
 
 
 def test_both_sides_of_a_race_share_a_seat(monkeypatch: pytest.MonkeyPatch) -> None:

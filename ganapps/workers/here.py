@@ -28,6 +28,8 @@ from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, Worker, shares, signals
 from ganapps.workers.together import Together
 
+DRAWN = 0.05  # seconds a picture of a generator is taken to need of which nobody knows
+
 
 class Gauges(NamedTuple):
     """What measures a run, in the order in which they are entered."""
@@ -87,7 +89,7 @@ class Here(Worker):
             Held(counts=job.rehearsal != ""),
             Flops(counts=job.rehearsal == "both"),
         )
-        joined = self.device.joined(signals.check, job.seconds, job.party)
+        joined = self.device.joined(signals.check, _expected(job), job.party)
         with joined as turn, closing(stream):
             # what is measured goes alone
             together = None if job.rehearsal else partial(self._together.call, turn, gauges.meter)
@@ -110,6 +112,17 @@ class Here(Worker):
     def wanted(self) -> bool:
         """As `workers.Worker` says."""
         return self.device.wanted()
+
+
+def _expected(job: Job) -> float | None:
+    """Seconds that the job will compute. Where nothing like it was measured, a generator that is
+    asked for pictures of seeds is taken for quick, or the first faces of an app just started would
+    stand behind every enlargement; of anything else nothing is known.
+    """
+    recipe = job.recipe
+    if job.seconds is None and not recipe.pictures and "steps" not in recipe.settings:
+        return DRAWN * TASKS[recipe.task].units(recipe)
+    return job.seconds
 
 
 def _in_turns(
