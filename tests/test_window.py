@@ -102,6 +102,21 @@ def test_a_click_on_a_face_takes_its_seed(faces: Page) -> None:
     expect(faces.get_by_label("Seed: a number or any words")).to_have_value(seed)
 
 
+TWO_CLICKS = """async (name) => {
+  const faces = document.querySelectorAll(name);
+  faces[2].click();
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  faces[5].click();
+}"""
+
+
+def test_of_two_faces_clicked_at_once_the_last_is_the_one(faces: Page) -> None:
+    """Gradio leaves out what is pressed while it still answers."""
+    faces.evaluate(TWO_CLICKS, WALL)
+    last = faces.locator("#faces-wall .caption-label").nth(5).inner_text()
+    expect(faces.locator("#faces-one figcaption")).to_contain_text(last, timeout=8000)
+
+
 def test_a_face_that_is_clicked_is_the_one(faces: Page, tmp_path: Path) -> None:
     for number in (3, 7):
         faces.locator(WALL).nth(number).click()

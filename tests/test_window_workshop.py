@@ -243,6 +243,13 @@ def test_a_child_joins_the_family_and_its_file_holds_its_lineage(
     expect(parents).to_have_text([re.compile("3\\.")])
     eldest.click()
     expect(parents).to_have_text([re.compile("3\\."), re.compile("3")])
+    # of presses that come quicker than answers none is lost
+    press = "one.dispatchEvent(new Event('click', { bubbles: true }));"
+    eldest.evaluate(f"(one) => {{ for (let i = 0; i < 4; i++) {press} }}")
+    workshop.locator("#faces-breed-tree").get_by_role("button", name="8", exact=True).click()
+    expect(parents).to_have_text([re.compile("3\\."), re.compile("3"), re.compile("8")])
+    workshop.locator("#faces-breed-tree").get_by_role("button", name="8", exact=True).click()
+    expect(parents).to_have_count(2)
     workshop.locator("#faces-breed-film-go").click()
     film = workshop.locator("#faces-breed-film img")
     expect(film).to_have_attribute("src", re.compile("webp"), timeout=LONG)

@@ -57,8 +57,15 @@
 
   // The family: each face of the tree is a button; whom it names is a parent next, or no longer one.
   const node = (event) => event.target.closest?.(".family [data-name]");
-  let last = null;
-  const chosen = (one) => { last = one.dataset.name; write(field("breed-clicked"), last); };
+  // One press after the other: each says who is a parent after it, and starts from who was before.
+  const PATIENCE = 10000, pressed = [];  // milliseconds until an answer is taken for lost
+  let last = null, asked = 0;
+  const next = () => {
+    if (!pressed.length || Date.now() - asked < PATIENCE) return;
+    asked = Date.now();
+    write(field("breed-clicked"), `${asked} ${pressed.shift()}`);
+  };
+  const chosen = (one) => { pressed.push(last = one.dataset.name); next(); };
   document.addEventListener("click", (event) => { if (node(event)) chosen(node(event)); });
   document.addEventListener("keydown", (event) => {
     if (!node(event) || !["Enter", " "].includes(event.key)) return;
@@ -66,6 +73,8 @@
     chosen(node(event));
   });
   document.addEventListener("family-came", () => setTimeout(() => {
+    asked = 0;
+    next();
     const again = [...document.querySelectorAll(".family [data-name]")].find((one) => one.dataset.name === last);
     if (document.activeElement === document.body) again?.focus({ preventScroll: true });
   }, 50));

@@ -48,7 +48,7 @@ class Ages(Section):
         edit = self.edit
         asked = {*self.given, *edit.sliders, *edit.others.reads, edit.styles}
         shown = [self.strip, self.file, self.made, self.chosen, *self.buttons]
-        self.strip.select(self.picked, self.made, [self.file, self.chosen], **common.QUIET)
+        self.strip.select(self.picked, self.made, [self.file, self.chosen], **common.EACH)
         return [
             self.go.click(self.aged, asked, shown, **common.BUSY),
             self.front.click(self.turned, asked, shown, **common.BUSY),

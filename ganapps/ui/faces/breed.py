@@ -84,14 +84,14 @@ class Breed(Section):
             **common.QUIET,
         )
         picked = [*filled, self.file, self.child]
-        self.litter.select(self.picked, {self.state, self.parents}, picked, **common.QUIET)
+        self.litter.select(self.picked, {self.state, self.parents}, picked, **common.EACH)
         chosen = self.clicked.change(
             self.chosen,
             {self.state, self.parents, self.clicked},
-            [*picked, self.clicked],
+            picked,
             **common.QUIET,
         )
-        chosen.success(None, None, None, js=tree.CAME)
+        chosen.then(None, None, None, js=tree.CAME)
         self.parents.input(self.framed, {self.state, self.parents}, self.tree, **common.QUIET)
         born = {*about, self.mutation, self.crossing}
         self.save.click(self.keeps, self.state, [self.saved, self.line], **common.QUIET)
@@ -168,14 +168,14 @@ class Breed(Section):
 
     def chosen(self, values: Mapping, request: gr.Request) -> dict:
         """Whom one clicked in the tree is a parent, or no longer one; and the one to go on with."""
-        state, lang, name = values[self.state], common.language(request), values[self.clicked]
+        state, lang = values[self.state], common.language(request)
+        _, _, name = values[self.clicked].partition(" ")  # behind the time of the press
         if name not in state["family"]:
-            return {self.clicked: ""}
+            return {self.state: gr.skip()}
         parents = list(values[self.parents] or ())
         left = [other for other in parents if other != name]
         now = left if name in parents else [*parents, name]
         return self._shown(state, now, lang) | {
-            self.clicked: "",
             self.file: common.download(state["faces"][name], "Download this face", lang),
             self.child: state["settings"][name],
         }

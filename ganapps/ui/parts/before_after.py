@@ -168,9 +168,8 @@ class ResultArea:
         strength.change(None, strength, None, js=STRONGER.replace("NAME", self.name))
         asked: set[Block] = {self.last, self.traces, strength, keep_colours}
         made = [self.view, self.line, *self._taken_away]
-        late: dict[str, Any] = {"trigger_mode": "always_last", **common.QUIET}
-        strength.change(self.mixed, asked, made, **late)
-        keep_colours.input(self.recoloured, asked, made, **late)
+        strength.change(self.mixed, asked, made, **common.LATEST)
+        keep_colours.input(self.recoloured, asked, made, **common.LATEST)
 
     def opened(self, lang: str) -> dict:
         """The first visit, in the visitor's language."""

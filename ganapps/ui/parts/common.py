@@ -35,6 +35,10 @@ log = logging.getLogger("ganapps")
 # whatever computes; those under way share the device, which says to the others how long they wait
 DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 24}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+# Of what comes quicker than answers Gradio takes the first alone. Of changes the last counts:
+LATEST: dict[str, Any] = {"trigger_mode": "always_last", **QUIET}
+# Of picked things each is answered: the last would come with what was said of the first.
+EACH: dict[str, Any] = {"trigger_mode": "multiple", **QUIET}
 # what takes time in the window
 BUSY: dict[str, Any] = {
     "show_progress": "hidden",

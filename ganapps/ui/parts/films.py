@@ -68,8 +68,7 @@ class Films:
             self.priced,
             self.asked,
             self.line,
-            trigger_mode="always_last",
-            **common.QUIET,
+            **common.LATEST,
         )
         return [going]
 

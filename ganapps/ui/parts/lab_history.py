@@ -32,9 +32,7 @@ class History:
 
     def listen(self) -> None:
         """The slider's event."""
-        self.slider.change(
-            self.turned, self.slider, self.sheet, trigger_mode="always_last", **common.QUIET
-        )
+        self.slider.change(self.turned, self.slider, self.sheet, **common.LATEST)
 
     def opened(self, lang: str) -> dict:
         """The sheet in the visitor's language."""

@@ -191,8 +191,7 @@ class ModelTab(Tab):
             self.priced,
             self.asked,
             self.price,
-            trigger_mode="always_last",
-            **common.QUIET,
+            **common.LATEST,
         )
 
         self.commercial.input(

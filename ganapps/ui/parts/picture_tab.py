@@ -204,7 +204,7 @@ class PictureTab(ModelTab):
         shown = [*self.area.outputs, *self.cleared(), *buttons]
         sheet = [*self.sheet.cleared(), self.line, *buttons]
         many = self.asked | self.many.asked
-        taken = self.examples.select(self._example, None, self.picture, **common.QUIET)
+        taken = self.examples.select(self._example, None, self.picture, **common.EACH)
         own = [taken.success(self.run, given, shown, **common.BUSY)] if self.at_once else []
         return [
             *own,

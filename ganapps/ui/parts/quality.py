@@ -63,8 +63,7 @@ class Quality:
             self.drawn,
             controls,
             [self.chart, self.table],
-            trigger_mode="always_last",
-            **common.QUIET,
+            **common.LATEST,
         )
 
     def drawn(

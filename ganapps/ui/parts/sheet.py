@@ -60,7 +60,7 @@ class Sheet:
 
     def listen(self, model: gr.Dropdown, own: gr.Textbox, file: gr.File) -> None:
         """A click on a cell takes its model."""
-        self.gallery.select(self.picked, self.tried, [model, own, file], **common.QUIET)
+        self.gallery.select(self.picked, self.tried, [model, own, file], **common.EACH)
 
     def picked(self, tried: list[str], event: gr.SelectData) -> tuple:
         """The model of the cell that was clicked, in place of whatever else was asked for; a

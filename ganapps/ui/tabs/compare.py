@@ -130,8 +130,7 @@ class CompareTab(Tab):
             self.priced,
             self.asked,
             self.price,
-            trigger_mode="always_last",
-            **common.QUIET,
+            **common.LATEST,
         )
         self.quality.listen(
             [

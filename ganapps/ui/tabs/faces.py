@@ -224,7 +224,7 @@ class FacesTab(FaceRuns):
             self.picked,
             {wall.made, wall.files, wall.told},
             [self.seed, self.has, *one.outputs],
-            **common.QUIET,
+            **common.EACH,
         )
         one.add.click(
             self.added,

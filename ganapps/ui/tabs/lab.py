@@ -120,8 +120,7 @@ class LabTab(Tab):
             self.priced,
             self.asked,
             self.price,
-            trigger_mode="always_last",
-            **common.QUIET,
+            **common.LATEST,
         )
         self.hold.click(self._holder(True), None, None, **common.QUIET)
         self.let_go.click(self._holder(False), None, None, **common.QUIET)

@@ -138,7 +138,7 @@ class TranslateTab(PictureTab):
             self.model,
             **common.QUIET,
         )
-        self.styles.gallery.select(_style_of, self.styles.tried, self.style, **common.QUIET)
+        self.styles.gallery.select(_style_of, self.styles.tried, self.style, **common.EACH)
         return [
             self.cycle_go.click(
                 self.and_back,
