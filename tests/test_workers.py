@@ -740,16 +740,20 @@ def test_a_worker_is_wanted_while_a_run_has_its_device() -> None:
 
 def test_who_closes_a_device_waits_until_nobody_computes() -> None:
     device, began, over = shares.Device(), threading.Event(), threading.Event()
+    refused = threading.Event()
 
     def run() -> None:
-        with suppress(UserError), device.joined() as turn, turn:
-            began.set()
-            while not turn.due():
-                time.sleep(0.01)
-            time.sleep(0.3)
-            over.set()
-            turn.pass_on()
-            pytest.fail("a closed device gives no turn")
+        with device.joined() as turn:
+            try:
+                with turn:
+                    began.set()
+                    while not turn.due():
+                        time.sleep(0.01)
+                    time.sleep(0.3)
+                    over.set()
+                    turn.pass_on()
+            except UserError:
+                refused.set()
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -757,3 +761,4 @@ def test_who_closes_a_device_waits_until_nobody_computes() -> None:
     device.close()
     assert over.is_set()
     thread.join()
+    assert refused.is_set(), "a closed device gives no turn"

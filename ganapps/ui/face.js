@@ -65,7 +65,11 @@
     asked = Date.now();
     write(field("breed-clicked"), `${asked} ${pressed.shift()}`);
   };
-  const chosen = (one) => { pressed.push(last = one.dataset.name); next(); };
+  const chosen = (one) => {
+    last = one.dataset.name;
+    pressed.push(last);
+    next();
+  };
   document.addEventListener("click", (event) => { if (node(event)) chosen(node(event)); });
   document.addEventListener("keydown", (event) => {
     if (!node(event) || !["Enter", " "].includes(event.key)) return;

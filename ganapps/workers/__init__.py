@@ -28,10 +28,10 @@ class Job:
     uploads, and what there is to say already.
 
     A `rehearsal` counts more than an ordinary run does: "memory" what tensors hold, "both" also
-    the arithmetic. `others` are the further models
-    that the recipe names, by their settings; `drawn` are settings that are too large for a recipe;
-    `seconds` is what computing will take, None where that is not known; jobs of one `party`, such
-    as both sides of a race, are asked for by turns and share a seat.
+    the arithmetic. `others` are the further models that the recipe names, by their settings;
+    `drawn` are settings that are too large for a recipe; `seconds` is what computing will take,
+    None where that is not known; jobs of one `party`, such as both sides of a race, are asked for
+    by turns and share a seat.
     """
 
     recipe: Recipe
