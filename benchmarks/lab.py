@@ -175,11 +175,16 @@ def _perceptron(into: int, rectifier: nn.Module) -> nn.Sequential:
 
 
 def of_task(settings: dict[str, Any]) -> tuple[float, float]:
-    """Steps a second of the task, looks and all, and the share of the time that it trained."""
+    """Steps a second of the task, and which share of the time it trained, looks and all: from the
+    first look, when the networks and the data are there, to the last one before the end.
+    """
+    steps = played(settings)
+    next(steps)
     began = time.perf_counter()
-    *_, last = played(settings)
-    took = time.perf_counter() - began
-    run = last.numbers["runs"][0]
+    for step in steps:
+        if step.made:
+            break
+        run, took = step.numbers["runs"][0], time.perf_counter() - began
     return run["step"] / took, run["seconds"] / took
 
 

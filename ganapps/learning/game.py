@@ -87,7 +87,9 @@ class Game:
     ) -> None:
         self.rules, self.real, self.others = rules, real, others
         self.generator, self.critic = generator, critic
-        self.average = copy.deepcopy(generator).requires_grad_(False)
+        self.average = generator
+        if generator.averaged:
+            self.average = copy.deepcopy(generator).requires_grad_(False)
         self.objective = objectives.OBJECTIVES[rules.objective]
         self.chance = torch.Generator().manual_seed(seed)
         self.adaptive = Adaptive()
@@ -97,6 +99,7 @@ class Game:
         optimiser = OPTIMISERS[rules.optimiser]
         self._of_generator = optimiser(generator.parameters(), rules.rate_generator, rules.momentum)
         self._of_critic = optimiser(critic.parameters(), rules.rate_discriminator, rules.momentum)
+        self._weights_of_critic = list(critic.parameters())  # found once: a step is short
 
     def step(self) -> None:
         """The critic's moves, then one of the generator. Raises Exploded where a loss leaves all
@@ -163,7 +166,7 @@ class Game:
 
     def _critic_moves(self) -> Tensor:
         rules = self.rules
-        if self.steps >= rules.pretrain:
+        if rules.frozen_layers and self.steps >= rules.pretrain:
             self.critic.hold(rules.frozen_layers)
         real, made = self._real(), self.made(self.noise(rules.batch))
         real, made = self._prepared(real), self._prepared(made)
@@ -195,7 +198,7 @@ class Game:
         return torch.stack(parts).sum() if parts else None
 
     def _generator_moves(self) -> Tensor:
-        self.critic.requires_grad_(False)
+        self._critic_learns(False)
         made = self._prepared(self.generator(self.noise(self.rules.batch)))
         if self.rules.feature_matching:
             real = self.critic.features(self._prepared(self._real()))
@@ -204,11 +207,20 @@ class Game:
             loss = self.objective.generator(self._scored(self.rules.batch), self.critic(made))
         self._of_generator.zero_grad(set_to_none=True)
         loss.backward()
-        self.critic.requires_grad_(True)
+        self._critic_learns(True)
         if not self.rules.frozen and self.steps >= self.rules.alone:
             self._of_generator.step()
-            follow(self.average, self.generator, min(AVERAGE, (self.steps + 1) / (self.steps + 10)))
+            self._average_moves()
         return loss.detach()
+
+    def _average_moves(self) -> None:
+        if self.average is not self.generator:
+            decay = min(AVERAGE, (self.steps + 1) / (self.steps + 10))
+            follow(self.average, self.generator, decay)
+
+    def _critic_learns(self, learns: bool) -> None:
+        for weight in self._weights_of_critic:
+            weight.requires_grad_(learns)
 
     def _real(self, count: int | None = None) -> Tensor:
         source = self.real

@@ -19,9 +19,12 @@ SLOPE = 0.2  # of the leaky rectifier
 
 
 class Generator(nn.Module):
-    """What makes samples of noise [N, noise]."""
+    """What makes samples of noise [N, noise]; `averaged` says whether what is shown is made by the
+    average of its weights.
+    """
 
     noise: int
+    averaged = False
 
 
 class Critic(nn.Module):
@@ -183,6 +186,8 @@ class PictureGenerator(lab.LabGenerator, Generator):
     """Noise to pictures [N, channels, side, side] in -1 to 1. The stage before the finest has
     `width` channels, the finest half of them: there a channel costs most.
     """
+
+    averaged = True
 
     def __init__(
         self, noise: int, side: int, channels: int, width: int = 32, attention: bool = False
