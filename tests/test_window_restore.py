@@ -20,6 +20,20 @@ from tests.window import choose, open_tab, unfold
 TABS = ("restore",)
 
 
+def test_the_big_button_stands_in_sight_beside_a_long_column(page: Page) -> None:
+    open_tab(page, "Restore")
+    button = page.locator("#restore-go")
+    expect(button).to_be_in_viewport(ratio=1)
+    page.mouse.wheel(0, 300)
+    expect(button).to_be_in_viewport(ratio=1)
+    # what the keyboard comes to stands above it
+    field = page.locator("#restore-heads :is(textarea, input)")
+    field.focus()
+    expect(field).to_be_in_viewport(ratio=1)
+    below, top = field.bounding_box(), button.bounding_box()
+    assert below and top and below["y"] + below["height"] <= top["y"]
+
+
 def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) -> None:
     grey = Image.fromarray(data.astronaut()).convert("L").resize((256, 256))
     grey.save(tmp_path / "old.png")

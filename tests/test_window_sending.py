@@ -90,6 +90,18 @@ def test_a_result_goes_from_upscale_to_translate(page: Page, small: Path) -> Non
     expect(page.locator("#translate-picture img")).to_have_js_property("naturalHeight", 160)
 
 
+def test_the_open_tab_stays_in_sight_when_a_phone_is_turned(page: Page) -> None:
+    upright, across = {"width": 390, "height": 844}, {"width": 844, "height": 390}
+    page.set_viewport_size(upright)
+    open_tab(page, "Lab")
+    name = page.get_by_role("tab", name="Lab")
+    expect(name).to_be_in_viewport(ratio=1)
+    page.set_viewport_size(across)
+    expect(name).to_be_in_viewport(ratio=1)
+    page.set_viewport_size(upright)
+    expect(name).to_be_in_viewport(ratio=1)
+
+
 def test_nothing_to_send_is_one_sentence(page: Page) -> None:
     open_tab(page, "Translate")
     page.locator("#translate-send-upscale").click()

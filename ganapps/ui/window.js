@@ -32,12 +32,15 @@
     statuses.resolve_args = function (told) { return all.call(this, { ...told, stream_state: null }); };
   });
 
-  // Whichever way a tab is opened, its name stands in the row of names.
-  new MutationObserver((changes) => changes.forEach(({ target: name }) => {
-    if (!name.matches("#tabs .tab-container button.selected")) return;
+  // Whichever way a tab is opened, and however the window is turned, its name stands in the row of names.
+  const opened = "#tabs .tab-container button.selected";
+  const named = (name) => {
     const row = name.parentElement;
     row.scrollLeft = name.offsetLeft - row.offsetLeft - (row.clientWidth - name.offsetWidth) / 2;
-  })).observe(document.documentElement, { subtree: true, attributeFilter: ["class"] });
+  };
+  new MutationObserver((changes) => changes.forEach(({ target }) => target.matches(opened) && named(target)))
+    .observe(document.documentElement, { subtree: true, attributeFilter: ["class"] });
+  addEventListener("resize", () => document.querySelectorAll(opened).forEach(named));
 
   // Every press is answered where the person looks: what it makes is brought into sight, and a refusal stands right under what was pressed.
   const MARGIN = 12, calm = matchMedia("(prefers-reduced-motion: reduce)"), behavior = () => (calm.matches ? "auto" : "smooth");
@@ -66,7 +69,7 @@
   ["wheel", "touchmove"].forEach((name) => addEventListener(name, () => { awaited = false; }, { passive: true }));
   document.addEventListener("load", (event) => {
     const block = event.target.closest?.(".block, .html-container");
-    if (!awaited || !block || block.closest(".panel, .more") || !pressed || panelOf(block) !== panelOf(pressed)) return;
+    if (!awaited || !block || block.closest(".controls, .more") || !pressed || panelOf(block) !== panelOf(pressed)) return;
     awaited = false;
     const { top, bottom } = block.getBoundingClientRect();
     if (top > innerHeight - 60 || bottom < 60) block.scrollIntoView({ block: "nearest", behavior: behavior() });

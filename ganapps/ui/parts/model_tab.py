@@ -50,7 +50,7 @@ class ModelTab(Tab):
         self.widgets = Widgets(self.name, {"brush": self.first.learned_at})
         self.extra_widgets: list = []  # others of the tab itself that a recipe is made from
         with gr.Row(elem_classes="room"):
-            with gr.Column(elem_classes="panel"):
+            with gr.Column(elem_classes="controls"):
                 self._panel()
             with gr.Column(elem_classes="result"):
                 self.result_column()

@@ -41,7 +41,7 @@ class LabTab(Tab):
         self.history = History()
         self.plays: dict[str | None, Play] = {}  # by session: the last one, for its film
         with gr.Row(elem_classes="room lab"):
-            with gr.Column(elem_classes="panel"):
+            with gr.Column(elem_classes="controls"):
                 self._panel()
             with gr.Column(elem_classes="result"):
                 self._stage()
