@@ -80,7 +80,6 @@ PACKAGES = ("chromium-headless-shell", "chromium")
 
 
 WORKERS = 4  # processes at most: each has its own torch, models and browser, 1 to 2 GB
-LONG = "workers links learn figures handwriting temporary training zerogpu hostile_files".split()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -90,13 +89,6 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     by_name = config.getoption("file_or_dir")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return 0 if by_name or cores == 1 else min(cores or 1, WORKERS)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest first, so that no process waits for another's last one."""
-    long = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
-    long |= {item.path for item in items if item.path.stem.removeprefix("test_") in LONG}
-    items.sort(key=lambda item: item.path not in long)
 
 
 def pytest_sessionfinish() -> None:
