@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,6 @@ from ganapps.learning import seen_pictures, sets
 from ganapps.learning.kept import going_on, kept
 from ganapps.learning.presets import BY_NAME, MEASURED, PRESETS, Preset
 from ganapps.models.catalog import NEW
-from ganapps.models.hub import Located
-from ganapps.models.runtime import Runtime
 from ganapps.networks.contracts import Network
 from ganapps.networks.faces import lab
 from ganapps.pictures import images
@@ -36,7 +33,6 @@ from ganapps.settings import check
 from ganapps.tasks import learn, learn_data, learn_lanes
 from ganapps.ui.words import chinese
 from ganapps.workers.here import Here
-from tests.apart import apart
 
 SMALLEST = {"noise": 4, "width": 8}  # networks that learn at once
 
@@ -106,17 +102,6 @@ def test_a_run_by_the_clock_names_its_steps(engine: Engine) -> None:
     assert recipe.settings["against"][0]["objective"] == "hinge"
     *_, again = engine.run(recipe)
     assert without_clock(again.numbers) == without_clock(result.numbers)
-
-
-@apart
-def test_what_the_first_optimiser_imports_is_loading_and_no_runs_price(engine: Engine) -> None:
-    """1.5 s that came once in a process made the next price of a short run ten times too high."""
-    imported = "torch._dynamo"
-    assert imported not in sys.modules
-    runtime = engine.runtime
-    assert isinstance(runtime, Runtime)
-    runtime.network(NEW, Located(Path(), NEW.sources[0], None, None))
-    assert imported in sys.modules
 
 
 def test_its_price_is_what_it_was_given(engine: Engine) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Generator, Mapping
@@ -87,8 +86,6 @@ class Runtime:
         Raises WeightsError if the file is not what the row says.
         """
         if checkpoint == NEW:
-            # what torch's first optimiser imports, 1.5 s: loading, and no run's price
-            importlib.import_module("torch._dynamo")
             return Ready(Network(), 0)
         if own_file.is_own(checkpoint.id):
             with self._examining:

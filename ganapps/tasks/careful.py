@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -158,13 +159,15 @@ class Watch:
 
     `stop()` raises where the run must end, `rest()` lets others have the device, `tell(share)` says
     how much of the step is done, 0 to 1; others have the device, too, inside a block `aside()`.
-    `together` computes rows beside those of other runs; None: they go alone.
+    What is done inside a block `loading()` is not charged. `together` computes rows beside those of
+    other runs; None: they go alone.
     """
 
     stop: Callable[[], None]
     rest: Callable[[], None]
     tell: Callable[[float], None]
     aside: Callable[[], AbstractContextManager[None]] = nullcontext
+    loading: Callable[[], AbstractContextManager[None]] = nullcontext
     together: Callable[[Rows], Any] | None = None
     blocks: int = 0  # of this step that were begun
     expected: int = 0  # of a step: as many as the last one had
@@ -213,6 +216,15 @@ def beside(device: Device) -> Iterator[None]:
             yield
     finally:
         _watch.reset(token)
+
+
+def load_optimisers() -> None:
+    """What torch imports at the first optimiser of a process, 1.5 s: loading, and no run's price, for
+    a task that has it done before its first one.
+    """
+    watch = _watch.get()
+    with nullcontext() if watch is None else watch.loading():
+        import_module("torch._dynamo")
 
 
 def together(rows: Rows) -> Any:

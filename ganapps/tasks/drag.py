@@ -147,6 +147,7 @@ class Pull:
         self.sought: Tensor | None = None  # those under the points, [K, C]
         self.kept = None if mask is None else self._kept(mask)
         spread = float(self._spread())
+        careful.load_optimisers()
         self.optimiser = torch.optim.Adam([self.moving.requires_grad_()], lr=RATE * spread)
 
     @property

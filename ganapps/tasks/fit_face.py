@@ -18,7 +18,7 @@ from ganapps.errors import UserError
 from ganapps.networks.contracts import StyleGenerator
 from ganapps.pictures.images import to_picture, to_pixels, to_tensor
 from ganapps.tasks import resample
-from ganapps.tasks.careful import Careful, block
+from ganapps.tasks.careful import Careful, block, load_optimisers
 
 STEPS = 150
 RATE = 0.05
@@ -70,6 +70,7 @@ class FaceFit(Careful):
             start = self._mean()
         with torch.inference_mode(False), torch.enable_grad():
             ws = start.clone().requires_grad_(True)
+        load_optimisers()
         optimiser = torch.optim.Adam([ws], lr=RATE)
         for step in range(1, self.total + 1):
             with block(self.device), torch.inference_mode(False), torch.enable_grad():

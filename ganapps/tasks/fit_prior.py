@@ -17,7 +17,7 @@ from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.networks.contracts import PicturePrior
 from ganapps.pictures.images import to_picture, to_pixels, to_tensor
-from ganapps.tasks.careful import Careful, block, no_picture, watched
+from ganapps.tasks.careful import Careful, block, load_optimisers, no_picture, watched
 
 INPUT = 0.1  # the noise that goes in is between 0 and this
 AVERAGED = 0.99  # of the average of what came out stays at each step
@@ -58,6 +58,7 @@ class PriorFit(Careful):
         size = self._size()
         noise = INPUT * torch.rand(1, self.network.channels, *size, generator=generator)
         model = watched(self.network.fresh(generator)).to(self.device.name).train()
+        load_optimisers()
         optimiser = torch.optim.Adam(model.parameters(), lr=self.network.rate)
         average: Tensor | None = None
         for step in range(1, self.total + 1):

@@ -91,6 +91,7 @@ def learn(
     given = locals()
     choices = {name: given[name] for name in settings_of(learn)}
     choices["seed"] = number(seed)
+    careful.load_optimisers()
     lanes = [lane(one, own, network) for one in _each(choices)]
     said = (*_where(device), *anew_sentence(lanes), *idle_sentence(lanes))
     seeing = Seeing(lanes)

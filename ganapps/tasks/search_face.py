@@ -38,6 +38,7 @@ class Search:
                 "This model can't be searched for a face: choose a StyleGAN2 or StyleGAN3."
             )
         self.network, self.make, self.steps, self.space = network, make, steps, space
+        careful.load_optimisers()
         self.gone = self._calls = 0
         self.guessed = False
         z, rows = make.drawn(range(SAMPLE))

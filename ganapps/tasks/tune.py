@@ -32,6 +32,7 @@ class Tuning:
         weights = self.network.named_parameters()
         self.moving = [weight for name, weight in weights if name.startswith("synthesis.")]
         groups = [{"params": [weight], "lr": RATE * _spread(weight)} for weight in self.moving]
+        careful.load_optimisers()
         self.optimiser = torch.optim.Adam(groups)
 
     def step(self) -> None:

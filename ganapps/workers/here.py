@@ -148,7 +148,7 @@ def _in_turns(
         if charged:
             meter.seconds += worked
 
-    watch = careful.Watch(signals.check, rest, own.tell, aside, together)
+    watch = careful.Watch(signals.check, rest, own.tell, aside, meter.paused, together)
     charged, step, after = True, None, None
     while step is None or after is not None or not _seems_last(step):
         with ExitStack() as stack:
