@@ -47,6 +47,7 @@ def resized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         weights(pixels.shape[0], size[1]),
         pixels.astype(np.float64),
         weights(pixels.shape[1], size[0]),
+        optimize=True,  # two products, not one over all indices
     )
 
 

@@ -362,7 +362,7 @@ def test_faces_follow_a_label_for_the_critic_reads_it():
     bright = trainer.labels[:, 0] > 0
     trainer.labels.zero_()[:, 0] = bright * 2.0 - 1
     trainer.real[:] = torch.where(bright, 220, 30).to(torch.uint8)[:, None, None, None]
-    for _ in range(80):
+    for _ in range(24):
         trainer.step()
     c = torch.zeros(2, 44)
     c[0, 0], c[1, 0] = 1, -1

@@ -219,8 +219,8 @@ def beside(device: Device) -> Iterator[None]:
 
 
 def load_optimisers() -> None:
-    """What torch imports at the first optimiser of a process, 1.5 s: loading, and no run's price, for
-    a task that has it done before its first one.
+    """What torch imports at the first optimiser of a process, 1.5 s, now: where a task has it done
+    before its first one, it is loading and no run's price.
     """
     watch = _watch.get()
     with nullcontext() if watch is None else watch.loading():

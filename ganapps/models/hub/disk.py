@@ -92,6 +92,8 @@ def cached(source: Source, folder: Path) -> Located | None:
     """
     if not well_formed(source):
         return None
+    if not repository(source, folder).is_dir():  # nothing of it: the client would look at all files
+        return None
     files = names(source)
     looked = [
         try_to_load_from_cache(source.repository, name, cache_dir=folder, revision=source.revision)
@@ -144,7 +146,12 @@ def home(typed: bool) -> Path:
 
 def blob(source: Source, etag: str, folder: Path) -> Path:
     """Where a cache keeps the content that the Hub calls `etag`."""
-    return folder / repo_folder_name(repo_id=source.repository, repo_type="model") / "blobs" / etag
+    return repository(source, folder) / "blobs" / etag
+
+
+def repository(source: Source, folder: Path) -> Path:
+    """Where a cache keeps what it has of the source's repository."""
+    return folder / repo_folder_name(repo_id=source.repository, repo_type="model")
 
 
 def make_room(source: Source, needed: int, title: str, folder: Path) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import html
 import re
+from functools import cache
 
 from ganapps.measure import quality
 from ganapps.ui.parts.pairs import FACES
@@ -104,6 +105,7 @@ TEXTS = (
 )
 
 
+@cache
 def why(lang: str) -> str:
     """All texts, as a quiet grid; where the pair that ships was measured otherwise, it says so."""
     cells = ""
