@@ -38,6 +38,8 @@ def served(engine: Engine, names: Collection[str] | None = None) -> Iterator[str
         **ui.launch_settings(),
     )
     yield address
+    assert window.server is not None
+    window.server.force_exit = True  # or it waits 5 s for the end of calls that nobody hears
     window.close()
 
 
