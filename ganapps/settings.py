@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, reduce
 from typing import Any, Literal, TypeVar
 
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 
 Note = TypeVar("Note")
 
@@ -157,7 +157,7 @@ class Declared:
             return f"text of up to {self.said.longest} characters"
         if self.words:
             return ", ".join(self.words)
-        names = [_NAMES[kind] for kind in self.types if kind is not types.NoneType]
+        names = [str(_NAMES[kind]) for kind in self.types if kind is not types.NoneType]
         return " or ".join(names)
 
 
@@ -292,22 +292,22 @@ def _writable(text: str) -> bool:
     return True
 
 
-_NAMES: Mapping[Any, str] = {
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-    bool: "true or false",
-    dict: "a table",
-    list: "a list",
-    types.NoneType: "nothing",
+_NAMES: Mapping[Any, Message] = {
+    int: Message("a whole number"),
+    float: Message("a number"),
+    str: Message("text"),
+    bool: Message("true or false"),
+    dict: Message("a table"),
+    list: Message("a list"),
+    types.NoneType: Message("nothing"),
 }
 
 
-def _say(kind: Any) -> str:
-    said = []
+def _say(kind: Any) -> str | Message:
+    said: list[str | Message] = []
     for option in _options(kind):
         if typing.get_origin(option) is Literal:
             said += [repr(word) for word in typing.get_args(option)]
         else:
             said.append(_NAMES.get(_plain(option), str(option)))
-    return ", ".join(said)
+    return reduce(lambda some, one: Message("{some}, {one}", some=some, one=one), said)

@@ -24,6 +24,14 @@ INK = """(canvas) => {
     if (pixels[i + 3]) colours.add(pixels.slice(i, i + 3).join());
   return colours.size;
 }"""
+# a bar's width, and that of the track before its number
+BAR = """(row) => {
+  const number = document.createRange();
+  number.selectNodeContents(row.lastChild);
+  const left = (part) => part.getBoundingClientRect().left;
+  const room = left(number) - left(row) - parseFloat(getComputedStyle(row).columnGap);
+  return [row.firstChild.getBoundingClientRect().width, room];
+}"""
 
 
 @pytest.fixture
@@ -60,6 +68,7 @@ def test_a_preset_is_one_click_and_two_games_on_one_clock(lab: Page, tmp_path: A
     assert lab.locator(".lab-panels b").all_inner_texts() == ["minimax of 2014", "R1"]
     expect(lab.locator(".lab-at")).to_have_text("51 / 51", timeout=20_000)
     looks = int(lab.locator(".lab-at").inner_text().split(" / ")[0])
+    expect(lab.get_by_role("button", name="Go on")).to_be_visible()
     expect(lab.locator(BIG).first).to_contain_text("from rest")
     assert all(canvas.evaluate(INK) for canvas in lab.locator(".lab-panels canvas").all())
     # the player goes back, and says where it is
@@ -89,6 +98,81 @@ def test_the_preset_that_is_chosen_already_plays_when_it_is_clicked(lab: Page) -
     expect(lab.locator(".lab-panels .lab-small")).not_to_contain_text("calls a sample")
     lab.locator("#learn-stop").click()
     expect(lab.locator(LINE)).to_contain_text("stopped")
+
+
+def test_what_is_chosen_in_the_middle_of_a_game_begins_anew(lab: Page) -> None:
+    """Of two games in one stage the panels changed twice a second; another preset was not heard."""
+    names, chosen = lab.locator(".lab-panels b"), lab.locator("#learn-preset")
+    chosen.get_by_text("One hopping mode").click()
+    expect(names).to_have_text(["D ten times slower", "D as quick as G"], timeout=30_000)
+    lab.locator("#learn-beside").get_by_text("R1", exact=True).click()
+    expect(names).to_have_text(["D ten times slower", "D as quick as G", "R1"], timeout=30_000)
+    film = lab.locator(".lab-film")
+    begun = int(str(film.get_attribute("max")))
+    lab.wait_for_function(f"document.querySelector('.lab-film').max > {begun + 3}", timeout=60_000)
+    assert names.count() == 3
+    lab.locator("[data-do=pause]").dispatch_event("click")
+    chosen.get_by_text("Never settles").click()
+    over(lab)
+    expect(names).to_have_text(["minimax of 2014", "R1"])
+    expect(lab.locator("#learn-sentence")).to_contain_text("circle around their rest for ever")
+
+
+def test_the_link_of_the_game_is_copied(lab: Page) -> None:
+    lab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    lab.locator("#learn-copy").click()
+    expect(lab.locator("#learn-copy")).to_have_text("✓")
+    link = lab.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(f"{lab.url}?task=learn&checkpoint=new&")
+
+
+def test_a_number_out_of_bounds_is_a_sentence_under_the_button(lab: Page) -> None:
+    """Gradio's own was an English one in a corner, in Chinese too."""
+    unfold(lab, "learn-more")
+    layers = lab.get_by_label("Layers", exact=True)
+    layers.fill("9")
+    layers.press("Tab")
+    said = "The setting depth is 9: from 1 to 4 is accepted."
+    expect(lab.locator("#learn-price")).to_contain_text(said)
+    lab.locator("#learn-go").click()
+    expect(lab.locator(".line + .refusal, #learn-line .refusal")).to_contain_text(said)
+    expect(lab.locator(".toast-body")).to_have_count(0)
+
+
+def test_on_a_phone_the_first_game_is_in_sight(lab: Page) -> None:
+    lab.set_viewport_size({"width": 390, "height": 844})
+    lab.locator("#learn-preset").get_by_text("Never settles").click()
+    drawn = lab.locator(".lab-panels canvas").first
+    expect(drawn).to_be_in_viewport(ratio=0.9, timeout=30_000)
+
+
+def test_presets_are_one_place_of_the_keyboard(lab: Page) -> None:
+    chosen = lab.locator("#learn-preset input:checked")
+    expect(chosen).to_have_value("works")
+    chosen.press("ArrowUp")
+    expect(chosen).to_have_value("own")
+    chosen.press("Tab")
+    assert not lab.evaluate("!!document.activeElement.closest('#learn-preset')")
+
+
+LABELS = """() => {
+  const kept = CanvasRenderingContext2D.prototype.fillText, lefts = [], texts = [];
+  CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+    lefts.push(x - this.measureText(text).width);
+    texts.push(text);
+  };
+  const runs = [-0.0225, 0.0339].map((gap, step) => [{ step, gap }]);
+  const look = { runs: runs[1], names: ["one"] };
+  window.ganappsCurves(document.querySelector(".lab-stage"), { rows: runs }, look);
+  CanvasRenderingContext2D.prototype.fillText = kept;
+  return [Math.min(...lefts), texts];
+}"""
+
+
+def test_a_chart_has_room_for_its_numbers(lab: Page) -> None:
+    """One lost its minus at the edge."""
+    left, texts = lab.evaluate(LABELS)
+    assert left >= 0 and "-0.0225" in texts
 
 
 def test_beside_a_rival_stand_what_is_covered_and_what_a_sample_costs(lab: Page) -> None:
@@ -159,6 +243,10 @@ def test_pictures_are_a_wall_and_the_generator_is_kept(lab: Page) -> None:
     over(lab)
     lab.wait_for_function(f"({INK})(document.querySelector('.lab-panels canvas')) > 20")
     assert len(saved(lab, "learn-generator")) > 10_000
+    # each bar is as long as its number says
+    for bar in lab.locator(".lab-probes dd").all():
+        drawn, room = bar.evaluate(BAR)
+        assert drawn / room == pytest.approx(int(bar.inner_text().split()[0]) / 100, abs=0.02)
     # by pointer and by keyboard, a made picture and the nearest real one
     wall = lab.locator(".lab-panels canvas[tabindex]")
     wall.click(position={"x": 10, "y": 10})

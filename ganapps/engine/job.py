@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ganapps import __version__
@@ -16,6 +17,7 @@ from ganapps.pictures.inside import from_picture
 from ganapps.pictures.uploads import Upload
 from ganapps.recipe import Recipe
 from ganapps.tasks.table import TASKS
+from ganapps.tasks.task import Task
 from ganapps.workers import Job, Rehearsal
 
 
@@ -47,10 +49,20 @@ def brought(recipe: Recipe, paths: Sequence[str]) -> tuple[Recipe, Brought]:
             wanted=wanted,
             got=len(paths),
         )
-    uploads = tuple(task.opened(path) for path in paths)
+    uploads = tuple(_opened(task, path, task.pictures is None) for path in paths)
     pictures, drawn = uploads[:wanted], uploads[wanted:]
     recipe, large, said = _drawn(recipe, drawn)
     return recipe, Brought(tuple(paths[:wanted]), pictures, drawn if large else (), large, said)
+
+
+def _opened(task: Task, path: str, of_several: bool) -> Upload:
+    """What the task needs of an uploaded file. Raises UserError, which names one of several."""
+    try:
+        return task.opened(path)
+    except UserError as e:
+        if not of_several:
+            raise
+        raise UserError("{name}: {why}", name=Path(path).name, why=e) from e
 
 
 def job(

@@ -125,9 +125,13 @@ class Game:
             return (self.average if averaged else self.generator)(z)
 
     def scores(self, x: Tensor) -> Tensor:
-        """The critic's scores of samples, without a graph."""
+        """The critic's scores of samples, without a graph; of many at once only where it looks at
+        each by itself.
+        """
         with torch.no_grad():
-            return self.critic(x)
+            if not self.critic.of_batches:
+                return self.critic(x)
+            return torch.cat([self.critic(batch) for batch in x.split(self.rules.batch)])
 
     @contextmanager
     def looked_at(self, seed: int = 0) -> Iterator[None]:
@@ -152,10 +156,10 @@ class Game:
         return x.detach(), -gradient * len(x)
 
     def reaching(self) -> float:
-        """The norm of the gradient on the generator's weights, at its last move."""
+        """The norm of the last gradient on the generator's weights; NaN before the first."""
         gradients = [w.grad for w in self.generator.parameters() if w.grad is not None]
         if not gradients:
-            return 0.0
+            return math.nan
         return float(torch.stack(torch._foreach_norm(gradients)).norm())
 
     @property

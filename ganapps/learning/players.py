@@ -33,6 +33,11 @@ class Critic(nn.Module):
     features: nn.Sequential
     pack: int = 1
 
+    @property
+    def of_batches(self) -> bool:
+        """Does a sample's score depend on the others of its batch?"""
+        return not isinstance(self.features[-1], nn.Identity)
+
     def hold(self, layers: int) -> None:
         """Its first so many convolutions learn no more: FreezeD (Mo 2020, arXiv:2002.10964)."""
         convolutions = [layer for layer in self.features if isinstance(layer, nn.Conv2d)]

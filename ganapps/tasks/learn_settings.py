@@ -348,7 +348,7 @@ Seconds = Annotated[
     Setting(
         0.5,
         600.0,
-        label="Seconds",
+        label="Seconds, where no steps are given",
         slider=(5, 120),
         step=5,
         says="else it ends after so many seconds of computing; then the result names its steps",

@@ -294,7 +294,8 @@
   });
   const ahead = () => {
     const behind = film.looks.length - 1 - film.at;
-    if (!film.follows || film.next || behind < 1) return;
+    if (!film.follows || film.next) return;
+    if (behind < 1) return labelled();
     show(film.at + (arrivals.length > AT_ONCE ? Math.ceil(behind / MOMENTS) : behind));
     film.next = setTimeout(() => { film.next = 0; ahead(); }, MOMENT);
   };
@@ -315,7 +316,8 @@
     if (!film.looks.length) return;
     if (film.follows) ahead();
     else stage().querySelector(".lab-film").max = film.looks.length - 1;
-    setTimeout(labelled, 600); // Stop comes and goes with the run
+    when(running, labelled);
+    if (rows) when(() => !running(), labelled); // Stop has gone with the run
   };
   new MutationObserver(told).observe(document.documentElement, { childList: true, subtree: true, attributeFilter: ["data-told"] });
 
@@ -399,6 +401,6 @@
   document.addEventListener("change", (event) => {
     if (!event.target.closest?.("#learn-preset")) return;
     const top = stage().closest(".result").getBoundingClientRect().top;
-    if (top < 0 || top > innerHeight / 2) scrollBy({ top: top - 12, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    if (top < 0 || stage().getBoundingClientRect().top > innerHeight / 2) scrollBy({ top: top - 12, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
   });
 }

@@ -1,7 +1,7 @@
 // The Lab's curves: small charts over the steps of the runs, each with its numbers as a table; and the pad to draw points on.
 () => {
   const RUNS = ["--lab-first", "--lab-second", "--lab-third", "--lab-fourth"], DASHES = [[], [5, 4], [1.5, 3]];
-  const LEFT = 42, BOTTOM = 20, TOP = 8, RIGHT = 8, MOST_ROWS = 40, FEW = 0.05;
+  const BOTTOM = 20, TOP = 8, RIGHT = 8, MOST_ROWS = 40, FEW = 0.05;
   const short = (value) => (value === undefined || value === null ? "–" : Math.abs(value) >= 0.01 || value === 0 ? String(+value.toPrecision(3)) : value.toExponential(1));
 
   const there = (film, chart) => chart.lines.filter(([name]) => film.rows.some((runs) => runs.some((run) => typeof run[name] === "number" && (run[name] || !chart.used))));
@@ -39,19 +39,23 @@
     }
     if (!values.length) return;
     const { low, high } = scale(chart, values), longest = Math.max(1, ...steps);
+    pen.font = "11px ui-monospace, monospace";
+    const marks = [0, 0.5, 1].map((share) => {
+      const value = low + share * (high - low), place = chart.log ? 10 ** value : value;
+      return { place, text: chart.log ? place.toExponential(0) : short(place) };
+    });
+    const LEFT = 8 + Math.max(34, ...marks.map(({ text }) => pen.measureText(text).width));
     const x = (step) => LEFT + (step / longest) * (box.width - LEFT - RIGHT);
     const y = (value) => TOP + (1 - ((chart.log ? Math.log10(Math.max(value, 1e-30)) : value) - low) / (high - low)) * (box.height - TOP - BOTTOM);
-    pen.font = "11px ui-monospace, monospace";
     pen.fillStyle = colour("--body-text-color-subdued");
     pen.strokeStyle = colour("--border-color-primary");
     pen.textAlign = "right";
-    for (const share of [0, 0.5, 1]) {
-      const value = low + share * (high - low), place = chart.log ? 10 ** value : value;
+    for (const { place, text } of marks) {
       pen.beginPath();
       pen.moveTo(LEFT, y(place));
       pen.lineTo(box.width - RIGHT, y(place));
       pen.stroke();
-      pen.fillText(chart.log ? place.toExponential(0) : String(+value.toPrecision(3)), LEFT - 5, y(place) + 4);
+      pen.fillText(text, LEFT - 5, y(place) + 4);
     }
     pen.fillText(String(longest), box.width - RIGHT, box.height - 4);
     pen.save();

@@ -94,8 +94,14 @@
     line.dataset.told = sentence;
     if (panelOf(line) === at) told.textContent = sentence;
   };
+  // One group, one place of the keyboard, and arrows inside it: Gradio gives each of its radio buttons a name of its own.
+  const grouped = (group) => {
+    const [first, ...others] = group.querySelectorAll("input[type=radio]");
+    for (const other of others) if (other.name !== first.name) other.name = first.name;
+  };
   // Gradio changes what stands there already, classes and words too
   new MutationObserver(() => {
+    document.querySelectorAll("[role=tabpanel] fieldset").forEach(grouped);
     document.querySelectorAll("[role=tabpanel] .refusal[role=alert]:not(.moved)").forEach(answered);
     document.querySelectorAll("[role=tabpanel] .line.said").forEach(read);
   })

@@ -15,6 +15,7 @@ from ganapps.recipe import Recipe
 from ganapps.ui.doors import files
 from ganapps.ui.faces.section import Section
 from ganapps.ui.parts import common
+from ganapps.ui.parts.boxes import NumberBox
 from ganapps.ui.words import escaped, t
 
 MOST = 1000
@@ -29,7 +30,7 @@ class Export(Section):
     def make(self) -> None:
         """Lay it out."""
         with gr.Row(elem_classes="bench"):
-            self.count = gr.Number(
+            self.count = NumberBox(
                 100,
                 minimum=1,
                 maximum=MOST,
@@ -63,6 +64,12 @@ class Export(Section):
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             try:
                 files.check_room()
+                if settings["count"] and settings["count"] > MOST:
+                    raise UserError(
+                        "From the window up to {most} faces are exported; the command makes any "
+                        "number: python -m ganapps export.",
+                        most=MOST,
+                    )
                 recipe = self.recipe("export", values, settings)
                 paths = yield from self._written(recipe, values, Path(folder), lang)
                 links = [common.download(files.keep(path), path.name, lang) for path in paths]

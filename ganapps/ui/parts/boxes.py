@@ -1,5 +1,5 @@
 """Boxes whose value is the path of the file as it came, or a list of paths; `incoming.Window` has
-looked at them. And boxes to check whose names change.
+looked at them. Boxes to check whose names change. And numbers, whatever they are.
 
 Gradio's own open a picture before our code sees it, or leave an empty file behind. Ours are
 classes, for Gradio builds a visitor's box anew after an update: what one box was told is lost.
@@ -67,3 +67,23 @@ class ChangingChoices(gr.CheckboxGroup, metaclass=_WithoutStub):
 
     def preprocess(self, payload: Any) -> list:
         return list(payload or ())
+
+
+class NumberBox(gr.Number, metaclass=_WithoutStub):
+    """A number, from `minimum` to `maximum` as the page has it. Of any other Gradio's own says an
+    English word in a corner of the page; here whoever checks the setting says it.
+    """
+
+    is_template = True  # on the page it is a gr.Number
+
+    def preprocess(self, payload: float | None) -> float | None:
+        return payload
+
+
+class SliderBox(gr.Slider, metaclass=_WithoutStub):
+    """The same with a slider."""
+
+    is_template = True  # on the page it is a gr.Slider
+
+    def preprocess(self, payload: float) -> float:
+        return payload

@@ -10,7 +10,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -205,7 +205,7 @@ def show(
     lang: str,
     keep: Callable[[Path], str] = files.keep,
     expected: float | None = None,
-) -> Iterator[Shown]:
+) -> Generator[Shown, None, None]:
     """The run's results as files that are kept for this visitor; with `str` for `keep`, they are
     gone when the iterator ends. `expected`: the seconds that its price said. No more often than a
     page can show it: one that hears of every tile has no time left for its Stop button.

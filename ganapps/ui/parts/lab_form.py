@@ -215,7 +215,7 @@ def _kind(data: str) -> str:
 def typed_points(text: str) -> list[list[float]]:
     """[[x, y], ...] of what was typed or drawn. Raises UserError where a line is no point."""
     points = []
-    for line in re.split(r"[\n|]", text or ""):
+    for line in re.split(r"[\n|]|\]\s*,", text or ""):  # a list in brackets is as good
         if not line.strip():
             continue
         found = PAIR.fullmatch(line.strip(" []()"))

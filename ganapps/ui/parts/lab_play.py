@@ -55,6 +55,11 @@ class Play:
             yield result
             self._wait()
 
+    @property
+    def held(self) -> bool:
+        """Does nothing go on for now?"""
+        return not self._may.is_set()
+
     def hold(self, held: bool) -> None:
         """Hold the game after its present look, or let it go on."""
         if held:

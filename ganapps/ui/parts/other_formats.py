@@ -15,6 +15,7 @@ from ganapps.pictures import formats, images
 from ganapps.report import size
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
+from ganapps.ui.parts.boxes import NumberBox
 from ganapps.ui.words import t
 
 
@@ -45,7 +46,7 @@ class OtherFormats:
         self.engine = engine
         with gr.Accordion(t("As JPEG or WebP"), open=False, elem_id=f"{name}-formats"):
             self.kind, self.quality = boxes(name, [("JPEG", "jpeg"), ("WebP", "webp")])
-            self.most = gr.Number(
+            self.most = NumberBox(
                 0,
                 minimum=0,
                 maximum=formats.MOST_KB,

@@ -10,14 +10,14 @@ from ganapps.report import seconds, size
 from ganapps.ui.words import say
 
 
-def price_line(price: Price, lang: str) -> str:
-    """The price under the big button."""
+def price_line(price: Price, lang: str, steps: int | None = None) -> str:
+    """The price under the big button, behind the `steps` that a run names."""
+    parts = [say(lang, "{count:step|steps}", count=f"{steps:,}")] if steps else []
     if price.seconds is None:
-        parts = [say(lang, "not measured on this machine yet")]
+        parts.append(say(lang, "not measured on this machine yet"))
     else:
-        parts = [say(lang, "about {seconds}", seconds=seconds(price.seconds))] + (
-            [size(price.memory)] if price.memory else []
-        )
+        parts.append(say(lang, "about {seconds}", seconds=seconds(price.seconds)))
+        parts += [size(price.memory)] if price.memory else []
     if price.download is None:
         parts.append(say(lang, "downloads the model first"))
     elif price.download:

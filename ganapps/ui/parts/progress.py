@@ -36,8 +36,10 @@ class Pace:
         return 0.0 if self.began is None else time.monotonic() - self.began
 
     def left(self, done: float, total: float) -> float | None:
-        """Seconds that the rest takes as long as what was done; at first as was expected."""
-        if done > 0 and total:
+        """Seconds that the rest takes as long as what was done; at first as was expected, for what
+        is new takes longer.
+        """
+        if done > 0 and total and self.passed >= LEAST:
             return self.passed * (total / done - 1)
         return None if self.expected is None else self.expected - self.passed
 
@@ -58,16 +60,18 @@ def running(
     return line(" · ".join(parts), (done, total), _changed(report, lang))
 
 
-def done(report: Report, lang: str) -> str:
-    """What a run made, in how long, and what was changed; the rest is folded."""
-    short = [
-        say(
-            lang,
-            "{count:picture|pictures} in {seconds}",
-            count=report.pictures,
-            seconds=seconds(report.seconds),
+def done(report: Report, lang: str, steps: int | None = None) -> str:
+    """What a run made, or in how many `steps` it learned; in how long, and what was changed; the
+    rest is folded.
+    """
+    took = seconds(report.seconds)
+    if steps is None:
+        made = say(
+            lang, "{count:picture|pictures} in {seconds}", count=report.pictures, seconds=took
         )
-    ]
+    else:
+        made = say(lang, "{count:step|steps} in {seconds}", count=f"{steps:,}", seconds=took)
+    short = [made]
     if not report.changes:
         short.append(say(lang, "nothing changed"))
     rest = [

@@ -13,6 +13,7 @@ from gradio.components import Component
 from ganapps.settings import Declared
 from ganapps.tasks.table import TASKS
 from ganapps.ui.parts import common
+from ganapps.ui.parts.boxes import NumberBox, SliderBox
 from ganapps.ui.words import t
 
 LONGEST = 200  # characters of a seed
@@ -143,8 +144,8 @@ def _kind(declared: Declared) -> tuple[Callable[..., Component], dict[str, Any]]
         return gr.Checkbox, {}
     if said.slider:
         low, high = said.slider
-        return gr.Slider, {"minimum": low, "maximum": high, "step": said.step}
+        return SliderBox, {"minimum": low, "maximum": high, "step": said.step}
     assert said.low is not None, f"{declared.name} has bounds"
     low = said.low if said.unset is None else min(said.low, float(said.unset))
     bounds = {"minimum": low, "maximum": said.high, "step": said.step}
-    return gr.Number, bounds | ({} if float in declared.types else {"precision": 0})
+    return NumberBox, bounds | ({} if float in declared.types else {"precision": 0})

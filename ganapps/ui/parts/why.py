@@ -59,6 +59,25 @@ TEXTS = (
         },
     ),
     (
+        "What later papers did about it",
+        "Against a critic that is too good, a forger that draws one thing only, and too few "
+        "pictures: other losses ({lsgan}), small tricks of training ({improved}), attention "
+        "({sagan}), augmentation of what the critic sees ({ada}). Each on and off in the Lab: "
+        "{lives}; {hopping}; {lost}; {tricks}; {far}; {sixty}.",
+        {
+            "lives": ("a gradient that lives again", LAB + "dies-live"),
+            "hopping": ("one hopping mode", LAB + "hopping"),
+            "lost": ("25 modes found and lost", LAB + "lost-again"),
+            "tricks": ("the tricks of 2016", LAB + "techniques"),
+            "far": ("attention that sees far", LAB + "attention"),
+            "sixty": ("60 pictures only", LAB + "sixty"),
+            "lsgan": "Mao 2017, arXiv:1611.04076",
+            "improved": "Salimans 2016, arXiv:1606.03498",
+            "sagan": "Zhang 2018, arXiv:1805.08318",
+            "ada": "Karras 2020, arXiv:2006.06676",
+        },
+    ),
+    (
         "What is left out",
         "Nobody punishes a forger for pictures that he never draws, so a GAN may leave out whole "
         "kinds of them ({modes}); for a diffusion model every training picture "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -83,7 +84,7 @@ class LabTab(Tab):
         self.film = gr.HTML(elem_id="learn-film")
         self.charts = gr.HTML(lab_stage.curves("en"), elem_id="learn-charts")
         self.history.make()
-        self.link = gr.State("")
+        self.link = gr.Textbox(visible="hidden", elem_id="learn-link", label=t("Link"))
         self.kept_generator: gr.State = gr.State(None)  # the path of what this run taught
         self.further.append(
             Sends(
@@ -107,12 +108,15 @@ class LabTab(Tab):
     def _events(self) -> None:
         form = self.form
         filling = [*form.filled, *self._running]
+        anew = {**common.BUSY, "trigger_mode": "multiple"}  # a game under way ends for the next one
         runs = [
-            self.go.click(self.play, self.asked, self._running, **common.BUSY),
-            form.preset.input(self.click, self.asked, filling, **common.BUSY),
-            form.beside.input(self.play, self.asked, self._running, **common.BUSY),
+            self.go.click(self.play, self.asked, self._running, **anew),
+            form.preset.input(self.click, self.asked, filling, **anew),
+            form.beside.input(self.play, self.asked, self._running, **anew),
         ]
         common.stops(self.stop, runs, self.stopped, None, self._running)
+        for run in runs:  # what it has cost is the next one's price
+            run.then(self.priced, self.asked, self.price, **common.QUIET)
         form.listen(self.sentence)
         self.history.listen()
         gr.on(
@@ -132,10 +136,12 @@ class LabTab(Tab):
         """The price of what the widgets ask for."""
         lang = common.language(request)
         try:
-            price = self.engine.price(self.form.recipe(values))
+            return self._price(self.form.recipe(values), lang)
         except UserError as e:
             return common.refusal(e, lang)
-        return price_line(price, lang)
+
+    def _price(self, recipe: Recipe, lang: str) -> str:
+        return price_line(self.engine.price(recipe), lang, recipe.settings.get("steps"))
 
     def busy(self, running: bool) -> dict:
         """Stop instead of the big button, while something runs."""
@@ -183,7 +189,7 @@ class LabTab(Tab):
             self.stage: lab_stage.stage(lang),
             self.charts: lab_stage.curves(lang),
             self.form.pad: gr.update(value=lab_stage.pad(lang)),
-            self.price: price_line(self.engine.price(recipe), lang),
+            self.price: self._price(recipe, lang),
             self.link: recipe.to_link(),
             **self._files(None, None, None, lang),
             **self.history.opened(lang),
@@ -236,23 +242,31 @@ class LabTab(Tab):
         yield self.busy(True)
         yield {self.told: "", self.line: "", self.film: "", **self._files(None, None, None, lang)}
         play = Play(recipe, [named(lang, name) for name in names], preset.judge.number)
-        self._remember(request.session_hash, play)
-        with self.underway.of(request.session_hash) as held:
+        session = request.session_hash
+        self._remember(session, play)
+        results = play.watched(self.engine.run(recipe, pictures, weights))
+        with self.underway.of(session) as held, closing(common.show(results, recipe, lang)) as run:
             held.it = play
-            results = play.watched(self.engine.run(recipe, pictures, weights))
-            try:
-                yield from self._looks(play, common.show(results, recipe, lang), lang)
-            except UserError as e:  # there is no room for its files
-                yield {self.line: common.refusal(e, lang)}
+            for update in self._looks(play, run, lang):
+                if self.underway.look(session) is not play:
+                    return  # the next game has begun, or Stop has taken this one
+                yield update
         yield self.busy(False)
 
     def _looks(self, play: Play, run: Iterator[common.Shown], lang: str) -> Iterator[dict]:
+        try:
+            yield from self._shown(play, run, lang)
+        except UserError as e:  # there is no room for its files
+            yield {self.line: common.refusal(e, lang)}
+
+    def _shown(self, play: Play, run: Iterator[common.Shown], lang: str) -> Iterator[dict]:
         for shown in run:
+            if play.held and shown.moved:
+                continue  # nothing goes on
             update: dict = {self.line: shown.line}
             if shown.archive:
                 update |= self._over(play, shown.files[0][0], shown.recipes[0], lang)
-                read = lab_stage.probes(play.latest["runs"], play.names, lang)
-                update[self.line] = shown.line + _left_out(shown.recipe, lang) + read
+                update[self.line] = _said(play, shown, lang)
             elif play.latest and not shown.moved:
                 update[self.told] = play.told()
             yield update
@@ -335,6 +349,14 @@ class LabTab(Tab):
         play = self.underway.look(request.session_hash)
         if play is not None:
             play.once()
+
+
+def _said(play: Play, shown: common.Shown, lang: str) -> str:
+    """The line under a game that is over, and what a reader found in its players."""
+    runs = play.latest["runs"]
+    assert shown.report is not None, "a game that is over has a report"
+    line = progress.done(shown.report, lang, sum(run["step"] for run in runs))
+    return line + _left_out(shown.recipe, lang) + lab_stage.probes(runs, play.names, lang)
 
 
 def _left_out(recipe: Recipe, lang: str) -> str:
