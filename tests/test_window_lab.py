@@ -34,6 +34,10 @@ BAR = """(row) => {
 }"""
 
 
+# the page has settled in its new size
+IDLE = "new Promise((done) => setTimeout(() => requestIdleCallback(done), 500))"
+
+
 @pytest.fixture
 def lab(page: Page) -> Page:
     """The Lab, opened."""
@@ -141,9 +145,13 @@ def test_a_number_out_of_bounds_is_a_sentence_under_the_button(lab: Page) -> Non
 
 def test_on_a_phone_the_first_game_is_in_sight(lab: Page) -> None:
     lab.set_viewport_size({"width": 390, "height": 844})
-    lab.locator("#learn-preset").get_by_text("Never settles").click()
+    lab.evaluate(IDLE)
+    lab.locator("#learn-preset").get_by_text("D too good: the gradient dies").click()
     drawn = lab.locator(".lab-panels canvas").first
     expect(drawn).to_be_in_viewport(ratio=0.9, timeout=30_000)
+    assert lab.locator("#learn-stop").is_visible(), "while it is played"
+    lab.locator("#learn-stop").click()
+    expect(lab.locator(LINE)).to_contain_text("stopped")
 
 
 def test_presets_are_one_place_of_the_keyboard(lab: Page) -> None:

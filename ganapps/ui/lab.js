@@ -7,6 +7,7 @@
   const RUNS = ["--lab-first", "--lab-second", "--lab-third", "--lab-fourth"];
   const colour = (name) => getComputedStyle(stage()).getPropertyValue(name).trim();
   const press = (id) => document.getElementById(id)?.click();
+  const calm = () => (matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth");
 
   // -- bytes and points out of text (learning/packed.py)
 
@@ -282,6 +283,8 @@
     slider.value = number;
     stage().querySelector(".lab-at").textContent = `${number + 1} / ${film.looks.length}`;
     window.ganappsCurves?.(stage(), film, look);
+    if (film.sought) stage().querySelector(".lab-panels").scrollIntoView({ block: "nearest", behavior: calm() });
+    film.sought = false;
   };
 
   // -- looks arrive: the last one is shown; where many come at once, they are seen one after the other, in three seconds
@@ -397,10 +400,11 @@
     if (event.target.matches?.("#learn-preset input")) before = "";
   });
 
-  // A preset that was clicked is brought into sight, as what a big button makes.
+  // A preset that was clicked is brought into sight, as what a big button makes; and its drawings when they come.
   document.addEventListener("change", (event) => {
     if (!event.target.closest?.("#learn-preset")) return;
     const top = stage().closest(".result").getBoundingClientRect().top;
-    if (top < 0 || stage().getBoundingClientRect().top > innerHeight / 2) scrollBy({ top: top - 12, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+    if (top < 0 || top > innerHeight / 2) scrollBy({ top: top - 12, behavior: calm() });
+    film.sought = true;
   });
 }
