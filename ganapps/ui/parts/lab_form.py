@@ -83,7 +83,7 @@ class LabForm:
         with gr.Accordion(t("More"), open=False, elem_id="learn-more"):
             self.widgets.make_seldom()
             self.kept = FileBox(
-                label=t("Go on from a generator that the Lab kept"),
+                label=t("Go on from a kept generator"),
                 file_count="single",
                 height=150,
                 elem_id="learn-weights",
