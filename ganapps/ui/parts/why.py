@@ -67,7 +67,7 @@ TEXTS = (
         {
             "lives": ("a gradient that lives again", LAB + "dies-live"),
             "hopping": ("one hopping mode", LAB + "hopping"),
-            "lost": ("25 modes found and lost", LAB + "lost-again"),
+            "lost": ("least squares on 25 modes", LAB + "lost-again"),
             "tricks": ("the tricks of 2016", LAB + "techniques"),
             "far": ("attention that sees far", LAB + "attention"),
             "sixty": ("60 pictures only", LAB + "sixty"),
