@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from ganapps.engine import Engine
 from ganapps.measure.meter import Meter
 from ganapps.recipe import Recipe
 from ganapps.tasks import careful
+from tests.apart import apart
 
 EYES = [[5, 8], [11, 8], [8, 11], [6, 14], [10, 14]]
 RUNS: list[tuple[str, str, dict[str, Any]]] = [
@@ -68,3 +70,16 @@ def test_it_is_imported_before_the_first_and_costs_a_run_nothing(
     list(engine.run(Recipe(task, model, settings), pictures))
     assert optimisers and all(optimisers), "loaded before each of them"
     assert set(loaded) == {("torch._dynamo", True)}
+
+
+@apart
+def test_then_the_first_optimiser_imports_hardly_more() -> None:
+    """Without it there are hundreds."""
+    assert "torch._dynamo" not in sys.modules
+    careful.load_optimisers()
+    there = set(sys.modules)
+    weight = torch.zeros(3, requires_grad=True)
+    optimiser = torch.optim.Adam([weight])
+    weight.sum().backward()
+    optimiser.step()
+    assert "torch._dynamo" in there and len(set(sys.modules) - there) < 5

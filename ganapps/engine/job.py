@@ -49,18 +49,18 @@ def brought(recipe: Recipe, paths: Sequence[str]) -> tuple[Recipe, Brought]:
             wanted=wanted,
             got=len(paths),
         )
-    uploads = tuple(_opened(task, path, task.pictures is None) for path in paths)
+    uploads = tuple(_opened(task, path) for path in paths)
     pictures, drawn = uploads[:wanted], uploads[wanted:]
     recipe, large, said = _drawn(recipe, drawn)
     return recipe, Brought(tuple(paths[:wanted]), pictures, drawn if large else (), large, said)
 
 
-def _opened(task: Task, path: str, of_several: bool) -> Upload:
+def _opened(task: Task, path: str) -> Upload:
     """What the task needs of an uploaded file. Raises UserError, which names one of several."""
     try:
         return task.opened(path)
     except UserError as e:
-        if not of_several:
+        if task.pictures is not None:
             raise
         raise UserError("{name}: {why}", name=Path(path).name, why=e) from e
 

@@ -254,22 +254,23 @@ class LabTab(Tab):
         yield self.busy(False)
 
     def _looks(self, play: Play, run: Iterator[common.Shown], lang: str) -> Iterator[dict]:
-        try:
-            yield from self._shown(play, run, lang)
-        except UserError as e:  # there is no room for its files
-            yield {self.line: common.refusal(e, lang)}
-
-    def _shown(self, play: Play, run: Iterator[common.Shown], lang: str) -> Iterator[dict]:
         for shown in run:
             if play.held and shown.moved:
                 continue  # nothing goes on
             update: dict = {self.line: shown.line}
             if shown.archive:
-                update |= self._over(play, shown.files[0][0], shown.recipes[0], lang)
-                update[self.line] = _said(play, shown, lang)
+                update |= self._ended(play, shown, lang)
             elif play.latest and not shown.moved:
                 update[self.told] = play.told()
             yield update
+
+    def _ended(self, play: Play, shown: common.Shown, lang: str) -> dict:
+        """What stands there when a game has ended by itself."""
+        try:
+            kept = self._over(play, shown.files[0][0], shown.recipes[0], lang)
+        except UserError as e:  # there is no room for its files
+            return {self.line: common.refusal(e, lang)}
+        return kept | {self.line: _said(play, shown, lang)}
 
     def _over(self, play: Play, picture: str | None, made: str | None, lang: str) -> dict:
         """What can be kept of a game that is over."""
