@@ -15,6 +15,21 @@ from typing import Any, NamedTuple
 LONGEST = 200
 
 
+class Labelled(str):
+    """The name of a setting as programs know it, and the label that people see in the window."""
+
+    label: str
+
+    def __new__(cls, name: str, label: str) -> Labelled:
+        made = super().__new__(cls, name)
+        made.label = label
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Crosses a process boundary whole."""
+        return type(self), (str(self), self.label)
+
+
 class _Parts(NamedTuple):
     template: str
     values: Mapping[str, Any]
@@ -86,7 +101,7 @@ def _shortened(value: object) -> object:
     """
     if isinstance(value, UserError):
         return value.message
-    if isinstance(value, Message):
+    if isinstance(value, (Message, Labelled)):
         return value
     if isinstance(value, (int, float)) and abs(value) < 1e15:
         return value

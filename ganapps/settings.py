@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, reduce
 from typing import Any, Literal, TypeVar
 
-from ganapps.errors import Message, UserError
+from ganapps.errors import Labelled, Message, UserError
 
 Note = TypeVar("Note")
 
@@ -114,6 +114,11 @@ class Declared:
         """Is it a number or any words?"""
         return int in self.types and str in self.types
 
+    @property
+    def title(self) -> str:
+        """Its name, in a sentence that the window may say."""
+        return Labelled(self.name, self.said.label) if self.said.label else self.name
+
     def check(self, value: Any) -> Any:
         """The value as the function takes it. Raises UserError where it is of another type or out
         of range.
@@ -126,7 +131,7 @@ class Declared:
                 return cast
         raise UserError(
             "The setting {name} can't be {value}: {accepted} is accepted.",
-            name=self.name,
+            name=self.title,
             value=repr(value),
             accepted=_say(self.kind),
         )
@@ -136,7 +141,7 @@ class Declared:
         if low is not None and high is not None and not low <= value <= high:
             raise UserError(
                 "The setting {name} is {value}: from {low} to {high} is accepted.",
-                name=self.name,
+                name=self.title,
                 value=value,
                 low=_short(low),
                 high=_short(high),
@@ -144,7 +149,7 @@ class Declared:
         if longest is not None and len(value) > longest:
             raise UserError(
                 "The setting {name} has {count} characters: up to {most} are accepted.",
-                name=self.name,
+                name=self.title,
                 count=len(value),
                 most=longest,
             )
@@ -180,7 +185,7 @@ def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
         if name in settings:
             checked[name] = declared.check(settings[name])
         elif declared.default is inspect.Parameter.empty:
-            raise UserError("The setting {name} is missing.", name=name)
+            raise UserError("The setting {name} is missing.", name=declared.title)
         else:
             checked[name] = declared.default
     return checked

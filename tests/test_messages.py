@@ -10,6 +10,8 @@ import pytest
 from ganapps.errors import LONGEST, Message, UserError, WeightsError
 from ganapps.models.hub import Progress
 from ganapps.report import Report
+from ganapps.settings import check
+from ganapps.tasks import learn
 from ganapps.ui.words import escaped, say
 
 FEWER = Message("Out of memory: {count} at a time instead.", count=8)
@@ -62,6 +64,16 @@ def test_a_message_is_said_in_the_visitors_language() -> None:
     both = WeightsError("{file} can't be used: {why}.", file="a.pt", why=reason).message
     assert say("zh", both) == f"a.pt 无法使用：{say('zh', reason)}。"
     assert "&lt;seed&gt;" in escaped("zh", both) and "<" not in escaped("zh", both)
+
+
+def test_the_window_says_a_setting_by_its_label_and_programs_by_its_name() -> None:
+    with pytest.raises(UserError) as refused:
+        check(learn.learn, {"depth": 9})
+    crossed = pickle.loads(pickle.dumps(refused.value))
+    for message in (refused.value.message, crossed.message):
+        assert str(message) == "The setting depth is 9: from 1 to 4 is accepted."
+        assert say("en", message) == "The setting “Layers” is 9: from 1 to 4 is accepted."
+        assert "“层数”" in say("zh", message)
 
 
 def test_all_that_tells_a_person_something_tells_it_by_a_message() -> None:

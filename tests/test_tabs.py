@@ -20,6 +20,7 @@ from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import turns
 from ganapps.ui.parts import choices, sending
 from ganapps.ui.parts.before_after import EXAMPLES
+from ganapps.ui.parts.boxes import NumberBox, SliderBox
 from ganapps.ui.parts.tab import RACE, Tab
 from ganapps.ui.tabs.compare import CompareTab
 from ganapps.ui.tabs.restore import RestoreTab
@@ -143,6 +144,28 @@ def test_a_price_needs_only_what_is_asked(there: list[Tab]) -> None:
     for tab in there:
         values = {widget: widget.value for widget in tab.asked}
         assert isinstance(tab.priced(values, SimpleNamespace(headers={})), str), tab.name
+
+
+def test_no_number_is_refused_in_english_by_gradio_itself(engine: Engine) -> None:
+    """A box may hold any number when a run begins: its check says what is wrong, in the visitor's
+    language and under the button.
+    """
+    boxes = ui.build(engine).blocks.values()
+    numbers = [box for box in boxes if isinstance(box, gr.Slider | gr.Number)]
+    assert {type(box) for box in numbers} == {SliderBox, NumberBox} and len(numbers) > 40
+
+
+@pytest.mark.parametrize("typed", [-1e6, 2.5, 1e6, None])
+def test_a_price_is_said_whatever_a_number_box_holds(there: list[Tab], typed: float | None) -> None:
+    numbers = 0
+    for tab in there:
+        values = {widget: widget.value for widget in tab.asked}
+        for box in tab.asked:
+            if isinstance(box, gr.Slider | gr.Number):
+                numbers += 1
+                told = tab.priced({**values, box: typed}, SimpleNamespace(headers={}))
+                assert isinstance(told, str), box.elem_id
+    assert numbers > 20
 
 
 # names of samplers and number formats, which are the same everywhere

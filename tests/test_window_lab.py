@@ -134,7 +134,7 @@ def test_a_number_out_of_bounds_is_a_sentence_under_the_button(lab: Page) -> Non
     layers = lab.get_by_label("Layers", exact=True)
     layers.fill("9")
     layers.press("Tab")
-    said = "The setting depth is 9: from 1 to 4 is accepted."
+    said = "The setting “Layers” is 9: from 1 to 4 is accepted."
     expect(lab.locator("#learn-price")).to_contain_text(said)
     lab.locator("#learn-go").click()
     expect(lab.locator("#learn-line .refusal")).to_contain_text(said)

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ganapps.errors import UserError
+from ganapps.errors import Labelled, UserError
 from ganapps.pictures.inside import xmp
 from ganapps.recipe import Recipe
 
@@ -53,8 +53,8 @@ def asked(kind: Any, quality: Any, most_kb: Any) -> Format:
             known=", ".join(ENDINGS),
         )
     for name, value, low, high in (
-        ("quality", quality, *QUALITIES),
-        ("most_kb", most_kb, 0, MOST_KB),
+        (Labelled("quality", "Quality"), quality, *QUALITIES),
+        (Labelled("most_kb", "Or at most so many kB (0: by quality)"), most_kb, 0, MOST_KB),
     ):
         whole = isinstance(value, int) and not isinstance(value, bool)
         if not whole or not low <= value <= high:

@@ -15,6 +15,7 @@ from ganapps.ui.faces.others import Others, choices, said
 from ganapps.ui.faces.section import Section
 from ganapps.ui.faces.told import told
 from ganapps.ui.parts import common
+from ganapps.ui.parts.boxes import SliderBox
 from ganapps.ui.parts.tab import Sends
 from ganapps.ui.words import t
 
@@ -71,8 +72,8 @@ class Edit(Section):
         self.styles = gr.State("")  # the face that is seen, as text
         self.before = gr.State([])  # the faces that Undo goes back to
 
-    def _slider(self, index: int) -> gr.Slider:
-        return gr.Slider(
+    def _slider(self, index: int) -> SliderBox:
+        return SliderBox(
             -FARTHEST,
             FARTHEST,
             0,

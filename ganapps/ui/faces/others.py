@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ganapps.ui.parts import common
+from ganapps.ui.parts.boxes import SliderBox
 from ganapps.ui.words import named, t
 
 FOUND = tuple(f"{kind}-{number}" for kind in ("pca", "sefa") for number in range(1, 11))
@@ -32,7 +33,7 @@ class Others:
                 label=t("Another direction"),
                 elem_id="faces-edit-other",
             )
-            self.far = gr.Slider(-3, 3, 0, step=0.1, label=t("how far"), elem_id="faces-edit-far")
+            self.far = SliderBox(-3, 3, 0, step=0.1, label=t("how far"), elem_id="faces-edit-far")
         self.called = gr.Textbox(
             "",
             label=t("Its name"),

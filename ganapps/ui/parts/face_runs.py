@@ -15,6 +15,7 @@ from ganapps.engine import Result
 from ganapps.errors import UserError
 from ganapps.recipe import Recipe, from_json
 from ganapps.ui.parts import common, one_face, progress
+from ganapps.ui.parts.boxes import SliderBox
 from ganapps.ui.parts.model_tab import ModelTab
 from ganapps.ui.parts.one_face import OneFace
 from ganapps.ui.parts.other_formats import OtherFormats
@@ -36,7 +37,7 @@ class FaceRuns(ModelTab):
     wall: Wall
     one: OneFace
     seed: gr.Textbox
-    count: gr.Slider
+    count: SliderBox
     instead: gr.Button
     archive: gr.HTML
     link: gr.Textbox
@@ -184,7 +185,7 @@ class FaceRuns(ModelTab):
         made = self.wall.recipes(values)
         reel = values[self.one.reel]
         if len(reel) < one_face.FEWEST:
-            wanted = min(max(int(values[self.count]), SEEDS[0]), SEEDS[-1])
+            wanted = min(max(int(values[self.count] or 0), SEEDS[0]), SEEDS[-1])
             reel = one_face.reel_of(made, values[self.wall.files])[:wanted]
         if len(reel) < one_face.FEWEST:
             raise UserError("A film goes through two faces of seeds or more: add some to it.")

@@ -90,7 +90,7 @@ class Films:
             )
             for s in sides
         ]
-        return [film.with_settings(frames=int(values[self.frames])) for film in films]
+        return [film.with_settings(frames=values[self.frames]) for film in films]
 
     def priced(self, values: Mapping, request: gr.Request) -> str:
         """What both films will cost."""

@@ -12,6 +12,7 @@ from typing import Any
 import gradio as gr
 
 from ganapps.ui.parts import common
+from ganapps.ui.parts.boxes import SliderBox
 from ganapps.ui.words import escaped, t
 
 # sheets and figures, written by training/history.py
@@ -25,7 +26,7 @@ class History:
         """Folded, where the layout stands."""
         last = len(moments())
         with gr.Accordion(t("Watch ours: how Heads 128 learned"), open=False, elem_id="learn-ours"):
-            self.slider = gr.Slider(
+            self.slider = SliderBox(
                 1, last, value=last, step=1, label=t("Moment"), elem_id="learn-moment"
             )
             self.sheet = gr.HTML(shown(last, "en"), elem_id="learn-moment-sheet")
@@ -40,7 +41,7 @@ class History:
 
     def turned(self, moment: float, request: gr.Request) -> str:
         """Another sheet."""
-        return shown(int(moment), common.language(request))
+        return shown(int(moment or 0), common.language(request))
 
 
 @cache

@@ -10,6 +10,7 @@ from gradio.components import Component
 
 from ganapps.recipe import Recipe
 from ganapps.ui.parts import common
+from ganapps.ui.parts.boxes import SliderBox
 from ganapps.ui.words import t
 
 OFTEN = ("age", "gender", "ancestry", "hair", "smile")  # what most people set; the rest is folded
@@ -114,7 +115,7 @@ def _control(label: Mapping[str, Any]) -> Component:
         return gr.ColorPicker("#7799cc", label=title, visible=False)
     middle = (label["min"] + label["max"]) / 2
     step = label.get("step", 1)
-    return gr.Slider(
+    return SliderBox(
         label["min"],
         label["max"],
         round(middle / step) * step,

@@ -80,7 +80,7 @@ class Many:
                 )
             }
             return
-        form = formats.asked(values[self.kind], int(values[self.quality]), 0)
+        form = formats.asked(values[self.kind], values[self.quality], 0)
         # a mask that belongs to one of them goes with it
         brings = on_files.brings(recipe.task, pictures)
         table = '<table class="card"><tbody>'

@@ -15,11 +15,11 @@ from ganapps.pictures import formats, images
 from ganapps.report import size
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common
-from ganapps.ui.parts.boxes import NumberBox
+from ganapps.ui.parts.boxes import NumberBox, SliderBox
 from ganapps.ui.words import t
 
 
-def boxes(name: str, kinds: Sequence[tuple[str, str]]) -> tuple[gr.Dropdown, gr.Slider]:
+def boxes(name: str, kinds: Sequence[tuple[str, str]]) -> tuple[gr.Dropdown, SliderBox]:
     """Side by side, in which of these formats, by which quality; the first is chosen."""
     with gr.Row(elem_classes="pair"):
         kind = gr.Dropdown(
@@ -29,7 +29,7 @@ def boxes(name: str, kinds: Sequence[tuple[str, str]]) -> tuple[gr.Dropdown, gr.
             filterable=False,
             elem_id=f"{name}-format",
         )
-        quality = gr.Slider(
+        quality = SliderBox(
             *formats.QUALITIES,
             value=formats.PNG.quality,
             step=1,
@@ -88,9 +88,7 @@ class OtherFormats:
         """Where the file lies for the visitor, of several a ZIP of them."""
         if not paths:
             raise UserError("There is nothing here yet: make a picture first.")
-        form = formats.asked(
-            values[self.kind], int(values[self.quality]), int(values[self.most] or 0)
-        )
+        form = formats.asked(values[self.kind], values[self.quality], values[self.most] or 0)
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             made = [Path(on_files.converted(path, form, Path(folder))) for path in paths]
             if len(made) == 1:

@@ -17,6 +17,7 @@ from ganapps.models.catalog import Checkpoint
 from ganapps.recipe import Recipe, from_json
 from ganapps.ui.parts import common, cycle, keeping
 from ganapps.ui.parts.before_after import LARGE_EXAMPLES, Last
+from ganapps.ui.parts.boxes import SliderBox
 from ganapps.ui.parts.dials import DIALS
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.sheet import Sheet, Trial
@@ -54,7 +55,7 @@ class TranslateTab(PictureTab):
         self.switch = gr.Button(
             t("The other way"), size="sm", visible=bool(self.first.back), elem_id="translate-switch"
         )
-        self.style = gr.Slider(
+        self.style = SliderBox(
             0,
             STYLES - 1,
             0,
@@ -104,7 +105,7 @@ class TranslateTab(PictureTab):
         """The style or the attributes, of a model that takes them."""
         network = row.network if row else values[self.weights.kind]
         if self.engine.models.takes(network, "style"):
-            return {"labels": {str(int(values[self.style])): 1.0}}
+            return {"labels": {str(values[self.style]): 1.0}}
         if self.engine.models.takes(network, "face"):
             return {"labels": {name: 1.0 for name in _attributes(row) if name in values[self.face]}}
         return {}

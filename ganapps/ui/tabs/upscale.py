@@ -116,7 +116,7 @@ class UpscaleTab(PictureTab):
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
         """The size."""
         if values[self.size] == "width":
-            return {"width": int(values[self.width] or 0)}
+            return {"width": values[self.width] or 0}
         return {} if values[self.size] == "own" else {"scale": float(values[self.size])}
 
     def restored(self, recipe: Recipe, lang: str) -> dict:

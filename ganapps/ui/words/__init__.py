@@ -10,7 +10,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from ganapps.errors import Message, filled
+from ganapps.errors import Labelled, Message, filled
 
 
 @cache
@@ -42,6 +42,8 @@ def named(lang: str, name: str) -> str:
 def _said(lang: str, value: object) -> object:
     if isinstance(value, Message):  # a refusal that names another one as its reason
         return say(lang, value)
+    if isinstance(value, Labelled):
+        return f"“{named(lang, value.label)}”"
     return named(lang, value) if isinstance(value, str) else value
 
 
