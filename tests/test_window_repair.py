@@ -77,6 +77,15 @@ def press(page: Page, name: str) -> None:
     page.locator("#repair-painter").get_by_role("button", name=name, exact=True).click()
 
 
+def below(page: Page, one: str, other: str) -> float:
+    """How many pixels further down the other begins, while the page may be moving."""
+    return page.evaluate(
+        "(two) => { const [a, b] = two.map((x) => document.querySelector(x)"
+        ".getBoundingClientRect().top); return b - a; }",
+        [one, other],
+    )
+
+
 def result(page: Page) -> tuple[np.ndarray, str]:
     """The pixels and the address of what can be downloaded."""
     link = page.locator("#repair-download a")
@@ -173,8 +182,26 @@ def test_scratches_are_found_and_a_mask_file_is_added(page: Page, cat: Path, tmp
     expect(page.locator("#repair-line")).to_contain_text("does not lie on it")
 
 
-def test_without_a_mark_one_sentence_says_so(page: Page, cat: Path):
+def test_without_a_mark_one_sentence_says_so_under_the_button_each_time(page: Page, cat: Path):
+    page.set_viewport_size({"width": 1280, "height": 720})
     bring(page, cat)
+    answer = page.locator("#repair-go + .answer [role=alert]")
+    for _ in range(2):
+        page.locator("#repair-go").click()
+        expect(answer).to_contain_text("Nothing is marked")
+        expect(answer).to_be_in_viewport(ratio=1)
+        # the same words again are another answer
+        answer.evaluate("(shown) => shown.textContent = 'an old one'")
+
+
+def test_the_stage_is_the_picture_to_paint_on_and_then_the_result(page: Page, cat: Path):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    bring(page, cat)
+    view = page.locator("#repair-view .compare")
+    expect(view).to_have_count(0)
+    assert abs(below(page, "#repair-picture", "#repair-painter")) < 60, "where results stand"
+    drag(page, (80, 60), (120, 80))
     page.locator("#repair-go").click()
-    expect(page.locator("#repair-line")).to_contain_text("Nothing is marked")
-    expect(page.locator("#repair-go")).to_be_visible()
+    expect(view).to_be_visible()
+    expect(view).to_be_in_viewport(ratio=0.9)
+    assert below(page, "#repair-download", "#repair-painter") > 0, "what was made stands above"

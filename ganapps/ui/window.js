@@ -43,12 +43,13 @@
   addEventListener("resize", () => document.querySelectorAll(opened).forEach(named));
 
   // Every press is answered where the person looks: what it makes is brought into sight, and a refusal stands right under what was pressed.
-  const MARGIN = 12, calm = matchMedia("(prefers-reduced-motion: reduce)"), behavior = () => (calm.matches ? "auto" : "smooth");
+  const MARGIN = 12, SETTLED = 800, calm = matchMedia("(prefers-reduced-motion: reduce)"), behavior = () => (calm.matches ? "auto" : "smooth");
   let pressed = null, at = null, awaited = false; // what was pressed last, and where; and whether nobody has scrolled since, nor anything come
+  let followed = false; // whether nobody has scrolled by hand since
   const press = (what) => {
     pressed = what;
     at = panelOf(what);
-    awaited = true;
+    awaited = followed = true;
     panelOf(what)?.querySelectorAll(".answer").forEach((answer) => answer.remove());
   };
   document.addEventListener("click", (event) => {
@@ -66,7 +67,7 @@
     const box = event.target.closest?.("[role=tabpanel] .block");
     if (box?.querySelector("input[type=file]")) press(box);
   }, true));
-  ["wheel", "touchmove"].forEach((name) => addEventListener(name, () => { awaited = false; }, { passive: true }));
+  ["wheel", "touchmove"].forEach((name) => addEventListener(name, () => { awaited = followed = false; }, { passive: true }));
   document.addEventListener("load", (event) => {
     const block = event.target.closest?.(".block, .html-container");
     if (!awaited || !block || block.closest(".controls, .more") || !pressed || panelOf(block) !== panelOf(pressed)) return;
@@ -75,6 +76,8 @@
     if (top > innerHeight - 60 || bottom < 60) block.scrollIntoView({ block: "nearest", behavior: behavior() });
   }, true);
   const answered = (refusal) => {
+    // a button that made way for Stop came back as another one
+    if (pressed?.id && !pressed.isConnected) pressed = document.getElementById(pressed.id) ?? pressed;
     if (!pressed?.isConnected || panelOf(refusal) !== panelOf(pressed) || refusal.closest(".answer, [id$=-price]")) return;
     const place = pressed.closest(".actions, .pair") ?? pressed, answer = document.createElement("div");
     panelOf(pressed).querySelectorAll(".answer").forEach((old) => old.remove());
@@ -82,8 +85,12 @@
     answer.append(refusal.cloneNode(true));
     place.after(answer);
     refusal.classList.add("moved");
-    const { top, bottom } = answer.getBoundingClientRect();
-    if (top < 0 || bottom > innerHeight) answer.scrollIntoView({ block: "center", behavior: behavior() });
+    const seek = () => {
+      const { top, bottom } = answer.getBoundingClientRect();
+      if (followed && (top < 0 || bottom > innerHeight)) answer.scrollIntoView({ block: "nearest", behavior: behavior() });
+    };
+    seek();
+    setTimeout(seek, SETTLED); // the press itself may have set the page in motion
   };
   // What a press has made is read out once, in one sentence; its steps are not.
   const told = document.body.appendChild(Object.assign(document.createElement("div"), { className: "told" }));

@@ -131,6 +131,7 @@ class ResultArea:
         """
         name = widgets.tab
         self.engine, self.name = engine, name
+        self.painted = False  # is the picture that was brought painted on elsewhere on the stage?
         # the first visit never shows an empty page
         self.before = common.served(SHOWN / f"{name}-before.webp")
         self.after = common.served(SHOWN / f"{name}-after.webp")
@@ -335,7 +336,8 @@ class ResultArea:
         emptied = self.cleared(lang) | {self.staged: upload}
         del emptied[self.traces]  # what lies on the disk can still be deleted
         try:
-            emptied[self.view] = Stage(self.engine, upload, values[self.traces], lang).view
+            shown = Stage(self.engine, upload, values[self.traces], lang).view
+            emptied[self.view] = "" if self.painted else shown
         except UserError as e:
             emptied[self.line] = common.refusal(e, lang)
         return emptied

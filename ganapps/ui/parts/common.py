@@ -5,6 +5,7 @@ show.
 from __future__ import annotations
 
 import html
+import itertools
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ from ganapps.workers import signals
 from ganapps.workers.signals import RunEnded
 
 log = logging.getLogger("ganapps")
+_NUMBERS = itertools.count(1)  # of refusals
 # whatever computes; those under way share the device, which says to the others how long they wait
 DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 24}
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
@@ -165,8 +167,11 @@ COPY = """async (link) => {
 
 
 def refusal(error: UserError, lang: str) -> str:
-    """A sentence for the person, where the result would be."""
-    return f'<div class="refusal" role="alert">{escaped(lang, error.message)}</div>'
+    """A sentence for the person, where the result would be. Each has a number: a page takes no
+    notice of a text that it shows already, so the same refusal twice would be said once.
+    """
+    told = escaped(lang, error.message)
+    return f'<div class="refusal" role="alert" data-number="{next(_NUMBERS)}">{told}</div>'
 
 
 def bug() -> UserError:

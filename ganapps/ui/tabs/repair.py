@@ -62,7 +62,8 @@ class RepairTab(PictureTab):
         self.waits = gr.State(False)  # the mark of a recipe waits for its picture
 
     def below(self) -> None:
-        """The picture to paint on; window.css puts it above the rest."""
+        """The picture to paint on, which is the stage until there is a result (window.css)."""
+        self.area.painted = True
         self.painter = gr.HTML(elem_id="repair-painter")
 
     def actions(self) -> None:
@@ -110,7 +111,7 @@ class RepairTab(PictureTab):
 
     def running_events(self) -> list:
         """A picture to paint on, scratches, a mask that came, the result once more."""
-        staged = [self.painter, self.area.view, self.line, self.mask, self.waits]
+        staged = [self.painter, self.line, self.mask, self.waits]
         self.picture.change(self.stage, {self.picture, self.waits}, staged, **common.QUIET)
         self.mask.change(None, self.mask, None, js=replaces(self.name))
         brought: set[Block] = {self.picture, self.mask_file}
@@ -141,7 +142,7 @@ class RepairTab(PictureTab):
             shown = painter(address, on_files.size(upload), lang)
         except UserError as e:
             return {self.painter: "", self.line: common.refusal(e, lang)} | mark
-        return {self.painter: shown, self.area.view: ""} | mark
+        return {self.painter: shown} | mark
 
     def mask_came(self, values: Mapping, request: gr.Request) -> dict:
         """What a mask file marks is added to what is painted."""
