@@ -66,6 +66,24 @@ SETS: dict[str, dict[str, Any]] = {
     "hair swept back, light frame": {"hair": "swept back", "glasses": "light frame"},
     "光头，严肃，抬头": {"hair": "bald", "smile": 0.0, "pitch": 8},
     "smiling and laughing": {"smile": 1.0},
+    "a man without glasses and beard": {"gender": 1.0, "glasses": "none", "beard": 0.0},
+    "no beard or glasses or smile": {"beard": 0.0, "glasses": "none", "smile": 0.0},
+    "没有胡子和眼镜的男人": {"beard": 0.0, "glasses": "none", "gender": 1.0},
+    "no glasses and smiling": {"glasses": "none", "smile": 0.9},
+    "no glasses or a beard": {"glasses": "none", "beard": 0.0},
+    "no glasses and a smile": {"glasses": "none", "smile": 0.9},
+    "without glasses but with a beard": {"glasses": "none", "beard": 0.9},
+    "not wearing glasses": {"glasses": "none"},
+    "no glasses, a beard": {"glasses": "none", "beard": 0.9},
+    "She isn’t smiling and doesn't wear glasses": {
+        "gender": 0.0,
+        "smile": 0.0,
+        "glasses": "none",
+    },
+    "a woman thirty years old": {"gender": 0.0, "age": 30},
+    "a forty-five-year-old man": {"age": 45, "gender": 1.0},
+    "aged twenty two": {"age": 22},
+    "三十岁左右的女人": {"age": 30, "gender": 0.0},
 }
 
 
@@ -81,6 +99,10 @@ LEFT: dict[str, list[str]] = {
     "戴帽子的女人": ["帽子"],
     "a red woman": ["red"],
     "not old": ["not old"],
+    "a woman, her hair is not grey": ["not grey"],
+    "not grey hair": ["not grey"],
+    "no hat, glasses": ["no hat"],
+    "seventyish": ["seventyish"],
     "a café smile": ["café"],
     "a man with 2 dogs": ["2", "dogs"],
     "une femme": ["une", "femme"],
@@ -121,7 +143,7 @@ def test_a_models_own_classes_are_words() -> None:
 
 def test_every_word_means_one_thing() -> None:
     words = [word for listed, _ in sentences.THINGS for word in listed.split()]
-    others = [*sentences.COLOURS, *sentences.NOUNS, *sentences.NO]
+    others = [*sentences.COLOURS, *sentences.NOUNS, *sentences.NO, *sentences.JOINS]
     assert len(set(words)) == len(words)
     assert not set(words) & {*others, *sentences.EMPTY}
     assert not set(others) & (sentences.EMPTY - {*sentences.IS})

@@ -76,25 +76,50 @@ COLOURS: Mapping[str, str] = {
     **dict.fromkeys("green 绿色 绿".split(), "#2f7d46"),
 }
 IS = frozenset("is are 是".split())
-NO = frozenset("no not without never 没有 没 无 不".split())
+NO = frozenset(
+    "no not without never isn't aren't doesn't don't hasn't haven't 没有 没 无 不".split()
+)
+# A denial goes on behind "or", and behind "and" where a thing follows: "no beard and glasses", but
+# not "no beard and smiling", nor "no beard and a smile".
+EITHER = frozenset("or nor 或".split())
+JOINS = EITHER | frozenset("and 和 与".split())
+THINGS_DENIED = frozenset(
+    "glasses spectacles eyeglasses beard stubble smile 眼镜 胡子 胡须 络腮胡 大胡子 胡茬 "
+    "笑容".split()
+)
 # What is set where a thing is denied.
 DENIED: Mapping[str, Any] = {"glasses": "none", "beard": 0.0, "smile": 0.0}
 # Words that say nothing of their own here.
 EMPTY = frozenset(
     (
-        "a an the of with and or in on at to from by is are has have wearing wears who whose that "
+        "a an the of with in on at to from by is are has have wearing wears who whose that "
         "this looking looks look turned turning facing face head person portrait picture photo "
         "photograph some very quite rather his her their light lit colour color coloured colored "
-        "haired 一 一个 一位 一名 一张 个 位 名 戴着 戴 留着 留 有着 有 的 地 得 着 了 和 与 且 又 "
-        "也 脸 脸上 头像 照片 人 看着 看 面向 面朝 朝 向 在 是 很 非常 略 光线 光 颜色 色"
+        "haired wear worn about around but 一 一个 一位 一名 一张 个 位 名 戴着 戴 留着 留 "
+        "有着 有 的 地 得 着 了 且 又 也 脸 脸上 头像 照片 人 看着 看 面向 面朝 朝 向 在 是 "
+        "很 非常 略 光线 光 颜色 色 左右 大约 大概"
     ).split()
 )
+ONES = "one two three four five six seven eight nine".split()
+TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+SPELLED: Mapping[str, int] = {
+    "eighteen": 18,
+    "nineteen": 19,
+    **{
+        f"{ten}{gap}{one}": 10 * t + o
+        for t, ten in enumerate(TENS, 2)
+        for o, one in enumerate(ONES, 1)
+        for gap in " -"
+    },
+    **{ten: 10 * t for t, ten in enumerate(TENS, 2)},
+}
 DIGITS = "一二三四五六七八九"
 HAN = "\u4e00-\u9fff"
 LETTER = rf"[^\W\d_{HAN}]"
+NUMBER = rf"\d{{1,3}}|(?:{'|'.join(SPELLED)})(?!{LETTER})"
 TOKEN = re.compile(
-    rf"aged\s+(?P<aged>\d{{1,3}})"
-    rf"|(?P<years>\d{{1,3}})[\s-]*(?:years?(?:[\s-]*old)?|岁)"
+    rf"aged\s+(?P<aged>{NUMBER})"
+    rf"|(?P<years>{NUMBER})[\s-]*(?:years?(?:[\s-]*old)?|岁)"
     rf"|(?P<tens>[{DIGITS}]?十[{DIGITS}]?)岁"
     rf"|(?P<word>{LETTER}+(?:['’-]{LETTER}+)*)"
     rf"|(?P<han>[{HAN}])"
@@ -104,7 +129,7 @@ TOKEN = re.compile(
 LONGEST = 6  # words of an English phrase, characters of a Chinese one
 SAME = 0.25  # of a label's range: two words that differ by less say one thing
 
-Kind = Literal["sets", "colour", "noun", "is", "no", "empty", "unknown"]
+Kind = Literal["sets", "colour", "noun", "is", "no", "joins", "stop", "empty", "unknown"]
 
 
 class Token(NamedTuple):
@@ -145,7 +170,7 @@ def understood(sentence: str, table: Labels) -> Understood:
     """
     controls = {control["id"]: control for control in table.controls}
     found = Understood()
-    for word in _meant(_tokens(sentence.lower(), table)):
+    for word in _meant(_tokens(sentence.lower().replace("’", "'"), table)):
         if isinstance(word, str):
             found.not_understood.append(word)
             continue
@@ -162,12 +187,24 @@ def _meant(tokens: Iterator[Token]) -> Iterator[Word | str]:
     """What tokens say together: words that set something, and texts that are not understood."""
     colour: Token | None = None
     noun: Token | None = None
-    denies, linked = "", False
+    linked = False
+    denies = denied = ""  # the denial of what comes, and of what came just before
     for token in tokens:
+        no, joined = denies, denied
+        denied = ""
+        if token.kind not in ("empty", "is"):
+            denies = ""
         if token.kind == "no":
             denies = token.text
+        elif token.kind == "joins" and token.text in EITHER:
+            denies = joined
+        elif token.kind == "joins":
+            denied = joined
         elif token.kind == "is":
             linked = noun is not None
+        elif token.kind == "colour" and no:
+            yield _with(no, token)
+            noun, linked = None, False
         elif token.kind == "colour" and noun is not None and linked:
             yield _coloured(token, noun)
             noun, linked = None, False
@@ -181,14 +218,19 @@ def _meant(tokens: Iterator[Token]) -> Iterator[Word | str]:
         elif token.kind == "noun":
             noun = token
         elif token.kind == "unknown":
-            yield token.text
-        elif token.kind == "sets" and denies:
-            yield _denied(denies, token)
-            denies = ""
+            yield _with(no, token)
+        elif token.kind == "sets" and (no or (joined and token.text in THINGS_DENIED)):
+            denied = no or joined
+            yield _denied(denied, token)
         elif token.kind == "sets":
             yield Word(token.text, token.sets)
     if colour is not None:
         yield colour.text
+
+
+def _with(no: str, token: Token) -> str:
+    """The word, and the one that denies it."""
+    return f"{no}{' ' if no.isascii() else ''}{token.text}" if no else token.text
 
 
 def _coloured(colour: Token, noun: Token) -> Word:
@@ -197,9 +239,8 @@ def _coloured(colour: Token, noun: Token) -> Word:
 
 
 def _denied(no: str, token: Token) -> Word:
-    between = " " if no.isascii() else ""
     sets = {name: DENIED[name] for name in token.sets if name in DENIED}
-    return Word(f"{no}{between}{token.text}", sets)
+    return Word(_with(no, token), sets)
 
 
 def _add(found: Understood, word: Word, controls: Mapping[str, Mapping[str, Any]]) -> None:
@@ -255,9 +296,9 @@ def _next(parts: list[re.Match[str]], lexicon: Mapping[str, Token]) -> tuple[Tok
     first = parts[0]
     text = first.group()
     if first["stop"]:
-        return Token(text, "empty"), 1
+        return Token(text, "stop"), 1
     if age := first["aged"] or first["years"]:
-        return Token(text.strip(), "sets", {"age": int(age)}), 1
+        return Token(text.strip(), "sets", {"age": SPELLED.get(age) or int(age)}), 1
     if first["tens"]:
         return Token(text, "sets", {"age": _tens(first["tens"])}), 1
     kind = "han" if first["han"] else "word"
@@ -285,6 +326,7 @@ def _lexicon() -> Mapping[str, Token]:
     known |= {word: Token(word, "colour") for word in COLOURS}
     known |= {word: Token(word, "noun") for word in NOUNS}
     known |= {word: Token(word, "is") for word in IS}
+    known |= {word: Token(word, "joins") for word in JOINS}
     return known | {word: Token(word, "no") for word in NO}
 
 
