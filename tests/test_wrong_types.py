@@ -93,6 +93,22 @@ def cases() -> Iterator[tuple[str, str]]:
             yield endpoint, argument
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "missing"),
+    [("say", "sentence"), ("drag", "points"), ("breed", "family"), ("morph", "family")],
+)
+def test_what_must_be_given_is_named(
+    endpoints: dict[str, Callable], endpoint: str, missing: str
+) -> None:
+    """Of an argument without a default Gradio made an HTTP 500."""
+    for given in ({}, {missing: None}):
+        with pytest.raises(gr.Error, match=f"^'The setting {missing} is missing.'$"):
+            list(endpoints[endpoint](**given))
+    for made in endpoints.values():
+        needed = [p for p in inspect.signature(made).parameters.values() if p.default is p.empty]
+        assert not needed
+
+
 class _Rows:
     """An engine with one model, to read signatures from."""
 

@@ -115,6 +115,8 @@ def _argument(declared: Declared, defaults: Mapping[str, Any]) -> Argument:
     if declared.is_seed and default is not None:
         default = str(default)
     default = defaults.get(declared.name, default)
+    if default is inspect.Parameter.empty:  # the task says that it is missing; Gradio, HTTP 500
+        default = None
     says = f"of {said.only_for}: {said.says}" if said.only_for else said.says
     if said.high is not None or declared.words:
         says += f"; {declared.accepted()}"
