@@ -185,7 +185,19 @@ def test_a_direction_in_z_acts_in_z_or_as_its_mean(small: StyleGenerator) -> Non
     ]
 
 
+def test_layers_that_the_model_lacks_are_said(small: StyleGenerator) -> None:
+    def said(**settings: int) -> list[str]:
+        (step,) = edit(small, CPU, table(), edits={"age": 1}, **settings)
+        return [str(change) for change in step.changes]
+
+    assert said(first_layer=1, last_layer=2) == []
+    for first, last in ((2, 1), (31, 31)):
+        sentence = f"This model has no layer from {first} to {last}: nothing changes there."
+        assert said(first_layer=first, last_layer=last) == [sentence]
+
+
 BAD = {
+    "The direction nope is unknown to this model: accepted are ": {"hold": ["nope"]},
     "The direction grin is unknown to this model: accepted are ": {"edits": {"grin": 1}},
     "The direction age can't be gone by 'far': a number from -5.0 to 5.0 is accepted.": {
         "edits": {"age": "far"}

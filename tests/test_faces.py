@@ -127,9 +127,11 @@ def test_mixing_takes_the_layers_of_the_second_seed() -> None:
     assert colours(faces.generate(Small(), CPU, seed=3, count=1, psi=1, mix=9, mix_from=4)) == [
         colour(z(3))
     ]
-    assert colours(
-        faces.generate(Small(), CPU, seed=3, count=1, psi=1, mix=9, mix_from=2, mix_to=1)
-    ) == [colour(z(3))]
+    (step,) = faces.generate(Small(), CPU, seed=3, count=1, psi=1, mix=9, mix_from=2, mix_to=1)
+    assert colours(iter([step])) == [colour(z(3))]
+    assert [str(change) for change in step.changes] == [
+        "This model has no layer from 2 to 1: nothing changes there."
+    ]
 
 
 def test_a_model_without_a_style_space_says_what_changes_nothing(
@@ -141,7 +143,9 @@ def test_a_model_without_a_style_space_says_what_changes_nothing(
         "This model has no style space, so this has no effect: psi, mix."
     ] and not any(s.changes for s in steps[1:])
     assert not any(s.changes for s in faces.generate(Plain(), CPU, seed=3, count=1))
-    assert not any(s.changes for s in faces.generate(Small(), CPU, seed=3, count=1, psi=0.2, mix=5))
+    assert not any(
+        s.changes for s in faces.generate(Small(), CPU, seed=3, count=1, psi=0.2, mix=5, mix_from=1)
+    )
     assert [said(s.changes) for s in faces.loop(Plain(), CPU, count=2, frames=2, psi=1.0)] == [
         ["This model has no style space, so this has no effect: psi."]
     ]

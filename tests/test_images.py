@@ -205,6 +205,11 @@ def test_jpeg_and_webp_when_asked(tmp_path: Path) -> None:
         ),
         (Kept(Image.new("RGB", (2, 2)), "x", Recipe("enlarge", "heads-64")), 3, "heads-64-x-3.png"),
         (
+            Kept(Image.new("RGB", (2, 2)), "smile +0.5, age -1", Recipe("edit", "heads-64")),
+            0,
+            "heads-64-smile-plus-0.5--age-minus-1-0.png",
+        ),
+        (
             Kept(
                 Image.new("RGB", (2, 2)),
                 "../../etc/passwd",

@@ -50,7 +50,7 @@ def test_rectangles_and_what_is_painted_are_one_mask(tmp_path: Path) -> None:
     both = on_files.united(masks.packed(painted), rectangles, face)
     assert np.array_equal(drag._mask(both), expected)
     assert strokes.rectangles("") == [] == strokes.rectangles(" ; ")
-    for bad in ("1, 2, 3", "a, b, c, d", "1, 2, 0, 4"):
+    for bad in ("1, 2, 3", "a, b, c, d", "1, 2, 0, 4", "nan, 1, 2, 3", "10, inf, 20, 20"):
         with pytest.raises(UserError, match="is no rectangle"):
             strokes.rectangles(bad)
     with pytest.raises(UserError, match="nothing may move"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +145,19 @@ def test_a_price_needs_only_what_is_asked(there: list[Tab]) -> None:
     for tab in there:
         values = {widget: widget.value for widget in tab.asked}
         assert isinstance(tab.priced(values, SimpleNamespace(headers={})), str), tab.name
+
+
+def test_every_step_by_step_answer_of_the_window_begins_with_a_step() -> None:
+    """Of one that ends before its first step Gradio empties all that it fills, states too."""
+    silent = []
+    for path in Path(ui.__file__).parent.rglob("*.py"):
+        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                parts = list(ast.walk(function))
+                steps = [p.lineno for p in parts if isinstance(p, ast.Yield | ast.YieldFrom)]
+                ends = [p.lineno for p in parts if isinstance(p, ast.Return) and not p.value]
+                silent += [function.name] if steps and min([*ends, 10**6]) < min(steps) else []
+    assert silent == []
 
 
 def test_no_number_is_refused_in_english_by_gradio_itself(engine: Engine) -> None:

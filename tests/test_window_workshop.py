@@ -203,6 +203,30 @@ def test_no_points_and_odd_points_are_a_sentence(workshop: Page) -> None:
         expect(workshop.locator("#faces-edit-line")).to_contain_text(said, timeout=LONG)
 
 
+def test_a_face_that_is_not_there_yet_can_t_be_edited_and_edit_keeps_its_own(
+    workshop: Page,
+) -> None:
+    first = shown(workshop)
+    section(workshop, "Say")
+    workshop.locator("#faces-say-take").click()
+    answer = workshop.locator("#faces-workshop .answer [role=alert]")
+    expect(answer).to_contain_text("There is nothing here yet", timeout=LONG)
+    section(workshop, "Edit")
+    assert shown(workshop) == first
+    test_a_number_beyond_a_slider_is_a_sentence(workshop)
+
+
+def test_a_number_beyond_a_slider_is_a_sentence(workshop: Page) -> None:
+    smile = workshop.get_by_label("number input for Smile")
+    smile.fill("9")
+    smile.press("Tab")
+    line = workshop.locator("#faces-edit-line")
+    expect(line).to_contain_text("smile can't be gone by 9", timeout=LONG)
+    smile.fill("")
+    smile.press("Tab")
+    expect(line).not_to_contain_text("wrong here", timeout=LONG)
+
+
 def test_a_child_joins_the_family_and_its_file_holds_its_lineage(
     workshop: Page, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import math
 import os
+import re
 import zipfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,7 @@ from ganapps.recipe import Recipe
 from ganapps.report import Kept, Part
 
 Picture = Image.Image
+SIGNS = {"+": "plus-", "-": "minus-"}  # in a file's name
 SMALL = 256 * 256 * 3  # numbers of a picture that is encoded before another thread has begun
 # What a page shows of a picture at most; the file has all of it. A browser on a busy machine takes
 # seconds to draw more.
@@ -159,6 +161,8 @@ def _written(kept: Kept, path: Path, form: Format) -> Path:
 
 
 def _in_a_name(words: str) -> str:
+    """Signs are spelled out: "smile +1" and "smile -1" are two pictures."""
+    words = re.sub(r"(?<= )([+-])(?=\d)", lambda sign: SIGNS[sign[1]], words)
     return "".join(c if c.isalnum() or c in ".-" else "-" for c in words)
 
 

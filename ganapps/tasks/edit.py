@@ -18,7 +18,7 @@ from ganapps.tasks.directions import FOUND, Directions, Known
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.maker import Maker, number
 from ganapps.tasks.shared import Chosen, Noise, Psi, Seed
-from ganapps.tasks.styles import Face, Styles, begun, packed, styled
+from ganapps.tasks.styles import Face, Styles, begun, no_layers, packed, styled
 from ganapps.tasks.task import Task
 
 MOST, FARTHEST = 20, 5.0
@@ -85,6 +85,9 @@ def edit(
     )
     moves = checked(edits or {})
     held = held_by(hold or [], moves)
+    for name in held:
+        found.find(name)  # one that is unknown is refused, whether anything moves or not
+    unmoved = no_layers(network, first_layer, last_layer) if moves else ()
     called = _called(names or {}, found)
     course = Course(make, found, face, psi, held)
     ws = course.moved(moves)
@@ -101,7 +104,7 @@ def edit(
     caption = ", ".join(f"{called.get(name, name)} {far:+g}" for name, far in moves.items())
     (picture,) = from_tensor(x, network.value_range)
     made = Made(picture, caption or "as it is", {}, figures=figures, beside=beside)
-    yield Step(1, 1, (made,), make.calls(), (*course.said, *changes))
+    yield Step(1, 1, (made,), make.calls(), (*course.said, *unmoved, *changes))
 
 
 EDIT = Task(

@@ -18,6 +18,7 @@ from ganapps.settings import Setting
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.maker import Maker, Placing, number, numbers_of, places
 from ganapps.tasks.shared import Chosen, Count, Frames, Noise, Psi, Seed, Seeds
+from ganapps.tasks.styles import no_layers
 from ganapps.tasks.task import Task
 
 STYLEGAN3 = "a StyleGAN3"
@@ -136,7 +137,9 @@ def generate(
     )
     z, rows = make.drawn(numbers)
     ws = make.ws(z, rows, psi, cutoff)
+    unmixed: tuple[Message, ...] = ()
     if mix is not None and network.num_ws:
+        unmixed = no_layers(network, mix_from, mix_to)
         ws[:, mix_from : mix_to + 1] = make.ws(*make.drawn([number(mix)]), psi, cutoff)[
             :, mix_from : mix_to + 1
         ]
@@ -158,7 +161,7 @@ def generate(
         numbers,
         [f"seed {n}" for n in numbers],
         [{"seed": n, "count": 1, **alone} for n in numbers],
-        idle,
+        (*idle, *unmixed),
     )
 
 

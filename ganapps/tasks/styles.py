@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.settings import Setting
 from ganapps.tasks.maker import Maker, number
@@ -54,6 +54,19 @@ def styled(network: FaceGenerator) -> StyleGenerator:
     if not isinstance(network, StyleGenerator):
         raise UserError("This model has no style space to move in: choose a StyleGAN.")
     return network
+
+
+def no_layers(network: FaceGenerator, first: int, last: int) -> tuple[Message, ...]:
+    """What to say where no layer of the network lies from `first` to `last`."""
+    if first <= min(last, network.num_ws - 1):
+        return ()
+    return (
+        Message(
+            "This model has no layer from {first} to {last}: nothing changes there.",
+            first=first,
+            last=last,
+        ),
+    )
 
 
 def packed(ws: Tensor) -> str:

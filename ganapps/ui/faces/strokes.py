@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ganapps.errors import UserError
 
 # a field that the server has filled: face.js draws what stands there
@@ -50,6 +52,7 @@ def parts(text: str) -> list[str]:
 
 def _numbers(part: str) -> list[float]:
     try:
-        return [float(number) for number in part.replace(",", " ").split()]
+        numbers = [float(number) for number in part.replace(",", " ").split()]
     except ValueError:
         return []
+    return numbers if all(math.isfinite(number) for number in numbers) else []

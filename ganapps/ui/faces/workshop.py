@@ -12,6 +12,7 @@ from ganapps.ui.faces.breed import Breed
 from ganapps.ui.faces.edit import Edit
 from ganapps.ui.faces.exported import Export
 from ganapps.ui.faces.own import Own
+from ganapps.ui.faces.section import Section
 from ganapps.ui.faces.spoken import Say
 from ganapps.ui.parts import choices, common
 from ganapps.ui.parts.model_tab import ModelTab
@@ -68,7 +69,10 @@ class Workshop:
             (self.ages, self.ages.chosen),
         ):
             section.take.click(
-                self._taker(kept), {*edit.begins, kept}, [*started, self.bar], **common.BUSY
+                self._taker(section, kept),
+                {*edit.begins, kept},
+                [*started, self.bar, section.line],
+                **common.BUSY,
             )
         sections = (self.edit, self.ages, self.breed, self.say, self.own, self.export)
         return [event for section in sections for event in section.listen()]
@@ -118,11 +122,13 @@ class Workshop:
         )
         yield {self.edit.line: f'<div class="line" role="status">{told}</div>'}
 
-    def _taker(self, kept: gr.State) -> Callable[..., Iterator[dict]]:
-        """The handler that takes the face in this State into Edit."""
+    def _taker(self, section: Section, kept: gr.State) -> Callable[..., Iterator[dict]]:
+        """The handler that takes the face in this State of a section into Edit."""
 
         def take(values: Mapping, request: gr.Request) -> Iterator[dict]:
             if not values[kept]:
+                nothing = UserError("There is nothing here yet: make a picture first.")
+                yield {section.line: common.refusal(nothing, common.language(request))}
                 return
             yield {self.bar: gr.update(selected=self.edit.name)}
             yield from self.edit.taken(values[kept], values, request)
