@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from ganapps.engine import Engine
+from ganapps.measure.prices import Ledger
 from ganapps.recipe import Recipe
-from ganapps.workers import zerogpu
+from ganapps.workers import Job, signals, zerogpu
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,6 +59,40 @@ def test_what_is_asked_for_is_learned(told: dict[str, Any]) -> None:
     before, after = told["after an abort"]
     assert after > before
     assert max(first, after) <= 1.5 * zerogpu.MOST, "the platform counts large GPUs by a factor"
+
+
+def asked_for(ledger: Ledger, seconds: float | None, jobs: int = 1) -> int:
+    return zerogpu.Lent(lambda *_: iter(()), ledger, "a task of a model", seconds, jobs).asked
+
+
+def test_what_is_not_known_is_asked_for_as_such(tmp_path: Path) -> None:
+    """A computation of unknown length counted as none once the model's start was known."""
+    ledger = Ledger(tmp_path / "prices.json")
+    assert asked_for(ledger, None) == asked_for(ledger, 1.0) == zerogpu.UNKNOWN
+    assert asked_for(ledger, None, jobs=2) == 2 * zerogpu.UNKNOWN
+    ledger.add("a task of a model", 4.0, 1.0, None)
+    assert asked_for(ledger, None) == zerogpu.UNKNOWN + 4
+    assert asked_for(ledger, 12.0) == 20
+    assert asked_for(ledger, 0.1) == math.ceil(1.25 * 4.1)
+    assert asked_for(ledger, 1e6) == zerogpu.MOST
+
+
+def test_a_process_that_was_there_says_nothing_of_a_start(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    """Quick runs in it made the app forget how long a new process needs."""
+    worker = zerogpu.ZeroGPU.__new__(zerogpu.ZeroGPU)
+    monkeypatch.setattr(worker, "_computed", lambda job: iter(()), raising=False)
+    monkeypatch.setattr(signals, "use", lambda _: None)
+
+    def kinds() -> list[str]:
+        return [kind for kind, _ in worker._answers(cast(Job, None))]
+
+    worker._forked()
+    assert kinds() == ["begun", "held"]
+    assert kinds() == ["begun"], "the next job in the same process"
+    worker._forked()
+    assert kinds() == ["begun", "held"]
 
 
 def test_stop_ends_it_at_the_next_step(told: dict[str, Any]) -> None:

@@ -102,9 +102,11 @@ class Engine:
                 self._key(job.recipe), report.seconds, task.units(job.recipe), report.peak_memory
             )
 
-    def together(self, recipes: Sequence[Recipe], seconds: float) -> AbstractContextManager[None]:
+    def together(
+        self, recipes: Sequence[Recipe], seconds: float | None
+    ) -> AbstractContextManager[None]:
         """A block in which the runs of these recipes are of one piece, and take so many `seconds`
-        in all: a device that is lent for a time is asked for once.
+        in all, None where that is not known: a device that is lent for a time is asked for once.
         """
         names = [f"{recipe.task}|{recipe.checkpoint}" for recipe in recipes]
         return self.worker.together(signals.current().name, names, seconds)

@@ -178,11 +178,14 @@ def _run(sides: Sequence[_Side], fair: str, stopped: Collection[int]) -> Iterato
             yield from _settled(sides, side)
 
 
-def _expected(sides: Sequence[_Side], fair: str) -> float:
-    """Seconds that both will compute, as far as it is known: with equal seconds each takes what
-    the dearer one does.
+def _expected(sides: Sequence[_Side], fair: str) -> float | None:
+    """Seconds that both will compute, None where one is not known: with equal seconds each takes
+    what the dearer one does.
     """
-    each = [s.engine.price(s.recipe, s.uploads).seconds or 0.0 for s in sides]
+    prices = [s.engine.price(s.recipe, s.uploads).seconds for s in sides]
+    each = [seconds for seconds in prices if seconds is not None]
+    if len(each) < len(prices):
+        return None
     return len(sides) * max(each) if fair == "seconds" else sum(each)
 
 

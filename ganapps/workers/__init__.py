@@ -60,7 +60,7 @@ class Worker(Protocol):
         ...
 
     def together(
-        self, party: str, names: Sequence[str], seconds: float
+        self, party: str, names: Sequence[str], seconds: float | None
     ) -> AbstractContextManager[None]:
         """A block in which the jobs of a party are of one piece: a device that is lent for a time
         is asked for once. `names`: a task and its model for each; `seconds`: what all of their

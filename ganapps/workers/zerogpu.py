@@ -39,7 +39,7 @@ class ZeroGPU(Worker):
     """A worker whose jobs are computed by what `make()` makes in the forked process, once for each.
 
     `seconds(job)` is what its computing will take, None where that is not known; what starting and
-    loading took beside it is learned from each run and kept in the `ledger`.
+    loading took beside it is learned from each process that was begun, and kept in the `ledger`.
     """
 
     def __init__(
@@ -69,14 +69,15 @@ class ZeroGPU(Worker):
             yield from crossing.understood(items)
 
     @contextmanager
-    def together(self, party: str, names: Sequence[str], seconds: float) -> Iterator[None]:
+    def together(self, party: str, names: Sequence[str], seconds: float | None) -> Iterator[None]:
         """As `workers.Worker` says: on one GPU, by turns; it is asked for when the first comes."""
         key = "|".join(["zerogpu", *names])
         lent = Lent(self._on_gpu, self._ledger, key, seconds, len(names))
         shared = self._shared[party] = Shared(lent)
         try:
             yield
-            shared.learn(seconds)
+            if seconds is not None:
+                shared.learn(seconds)
         finally:
             del self._shared[party]
             shared.close()
@@ -103,12 +104,13 @@ class ZeroGPU(Worker):
         """In the forked process: the steps of a job, or of those that come through a door, and
         whatever is raised, as values.
         """
+        fresh = self._born is not None  # else the process was there: that says nothing of a start
         began = time.monotonic() if self._born is None else self._born
-        self._born = None  # of the next job here, only its own time counts
+        self._born = None
         signals.use(signals.Signals())
         if isinstance(work, str):
             for told in by_turns.served(work, self._computed):
-                held = time.monotonic() - began
+                held = time.monotonic() - began if fresh else None
                 yield ("begun", held) if told[1] == "begun" else ("told", told)
             return
         yield "begun", 0.0
@@ -116,7 +118,7 @@ class ZeroGPU(Worker):
         with closing(crossing.answers(self._computed(work))) as items:
             for kind, what in items:
                 yield kind, what
-        if kind not in ("error", "bug"):
+        if fresh and kind not in ("error", "bug"):
             yield "held", time.monotonic() - began
 
     def _computed(self, job: Job) -> Iterator[tuple[Step, Report]]:
@@ -141,7 +143,10 @@ class Lent:
     ) -> None:
         self._on_gpu, self._ledger, self._key = on_gpu, ledger, key
         beside, _ = ledger.get(key)
-        wanted = jobs * UNKNOWN if beside is None else SPARE * (beside + (seconds or 0.0))
+        if beside is None or seconds is None:
+            wanted = jobs * UNKNOWN + (beside or 0.0)
+        else:
+            wanted = SPARE * (beside + seconds)
         self.asked = max(LEAST, min(MOST, math.ceil(wanted)))
 
     def items(self, work: Job | str) -> Generator[Item, None, None]:
@@ -182,6 +187,7 @@ class Shared:
         self._lent, self._door = lent, by_turns.Door()
         self._stream = lent.items(self._door.address)
         self._since: float | None = None  # when it was held first
+        self._fresh = False  # was its process begun for it?
         self._refused: UserError | None = None
 
     def items(self, job: Job) -> Generator[Item, None, None]:
@@ -191,7 +197,8 @@ class Shared:
         try:
             if self._since is None:
                 _, held = next(self._stream)
-                self._since = time.monotonic() - held
+                self._fresh = held is not None
+                self._since = time.monotonic() - (held or 0.0)
                 self._door.opened()
             with closing(self._door.items(job, (told for _, told in self._stream))) as items:
                 yield from items
@@ -201,7 +208,7 @@ class Shared:
 
     def learn(self, seconds: float) -> None:
         """Its jobs are through, which were expected to compute for so many seconds."""
-        if self._since is not None and self._refused is None:
+        if self._fresh and self._since is not None and self._refused is None:
             self._lent.learn(time.monotonic() - self._since - seconds)
 
     def close(self) -> None:
