@@ -41,6 +41,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 600.0  # seconds that an answer may take
+MOST = 24  # runs of one address at a time, as the app lets them
 WARM = 100  # requests after which memory is compared
 WARMING = 300.0  # seconds of a soak after which what is held is compared
 ASIDE = 1.0  # seconds that every run may wait, whatever its share
@@ -101,10 +102,13 @@ class App:
         self.process = subprocess.Popen(
             [sys.executable, "app.py", *flags],
             cwd=ROOT,
-            env=os.environ | {"TMPDIR": str(folder), "GANAPPS_CACHE": str(folder / "cache")},
+            env={n: v for n, v in os.environ.items() if n != "GANAPPS_PASSWORD"}
+            | {"TMPDIR": str(folder), "GANAPPS_CACHE": str(folder / "cache")},
             stdout=subprocess.DEVNULL,
         )
         while True:
+            if self.process.poll() is not None:
+                raise SystemExit(f"the app ended with status {self.process.returncode}")
             with suppress(httpx.HTTPError):
                 config = httpx.get(f"{self.address}/config", timeout=30).json()
                 break
@@ -337,11 +341,15 @@ def running(device: str) -> Iterator[App]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--visitors", type=int, default=20, help="0: none")
-    parser.add_argument("--requests", type=int, default=1000, help="0: none")
+    parser.add_argument("--visitors", type=int, default=20, help=f"up to {MOST}; 0: none")
+    parser.add_argument("--requests", type=int, default=1000, help=f"{WARM} or more; 0: none")
     parser.add_argument("--soak", type=float, default=0, metavar="SECONDS")
     parser.add_argument("--device", default="cpu", help="as the app's")
     options = parser.parse_args()
+    if not 0 <= options.visitors <= MOST:
+        parser.error(f"--visitors: all come from one address, which gets {MOST} runs at a time")
+    if options.requests and options.requests < WARM:
+        parser.error(f"--requests: what comes after the first {WARM} is compared with them")
     with running(options.device) as app:
         for work in MIXED:  # what is loaded once, and measured once, is loaded and measured now
             Visitor(app).asks(work)

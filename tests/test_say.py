@@ -185,9 +185,15 @@ def test_a_word_that_changes_nothing_is_black(engine: Engine) -> None:
     assert set(seeded.made[0].beside) == {"first stage", "smile"}
 
 
-@pytest.mark.parametrize("sentence", ["", "zzz qqq", "。。。", "帽子"])
+@pytest.mark.parametrize("sentence", ["zzz qqq", "。。。", "帽子"])
 def test_a_sentence_without_a_word_that_is_known_is_refused(engine: Engine, sentence: str) -> None:
     with pytest.raises(UserError, match="None of these words says something"):
+        run(engine, sentence)
+
+
+@pytest.mark.parametrize("sentence", ["", " \n"])
+def test_no_sentence_is_one(engine: Engine, sentence: str) -> None:
+    with pytest.raises(UserError, match="There is no sentence yet: say whom to draw"):
         run(engine, sentence)
 
 

@@ -202,7 +202,7 @@ def test_choices_are_said_in_the_visitor_s_language(there: list[Tab]) -> None:
 
 def test_our_painter_begins_at_the_size_it_learned_from(there: list[Tab], engine: Engine) -> None:
     (tab,) = [tab for tab in there if isinstance(tab, TranslateTab)]
-    brush, ours = tab.widgets.by_name["brush"], engine.models.row("photo-to-painting")
+    brush, ours = tab.widgets.by_name["brush"], engine.models.row("photo-to-bold-painting")
     assert tab.first == ours and brush.value == ours.learned_at == 512
     values = {widget: getattr(widget, "value", None) for widget in tab.asked}
     assert tab.recipe(values).settings["brush"] == 512

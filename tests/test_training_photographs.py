@@ -380,9 +380,8 @@ def test_paintings_are_painted_in_one_style(tmp_path):
     assert [p.shape for p in painted] == [(48, 68, 3)] * 2
     network = styles26.build(load_file(tmp_path / "styles.safetensors"), {})
     x = torch.from_numpy(pictures[1][:48, :68].copy()).permute(2, 0, 1)[None].float() / 255
-    expected = (
-        network(x, F.one_hot(torch.tensor([cyclegan.STYLE]), 26).float())[0].permute(1, 2, 0) * 255
-    )
+    style = cyclegan.BOLD * F.one_hot(torch.tensor([cyclegan.STYLE]), 26).float()
+    expected = network(x, style)[0].permute(1, 2, 0) * 255
     assert np.abs(painted[1] - expected.numpy()).max() <= 1
 
 

@@ -17,7 +17,7 @@ from skimage import data
 
 from ganapps.pictures import masks
 from ganapps.pictures.inside import from_picture
-from tests.window import unfold
+from tests.window import choose, unfold
 
 TABS = ("faces", "upscale")
 LONG = 90_000  # milliseconds, on a busy machine
@@ -213,7 +213,6 @@ def test_a_face_that_is_not_there_yet_can_t_be_edited_and_edit_keeps_its_own(
     expect(answer).to_contain_text("There is nothing here yet", timeout=LONG)
     section(workshop, "Edit")
     assert shown(workshop) == first
-    test_a_number_beyond_a_slider_is_a_sentence(workshop)
 
 
 def test_a_number_beyond_a_slider_is_a_sentence(workshop: Page) -> None:
@@ -338,6 +337,28 @@ def test_an_upload_is_turned_and_found_and_goes_into_edit(workshop: Page, tmp_pa
     expect(points).to_have_value(found)
     workshop.locator("#faces-own-take").click()
     expect(workshop.locator("#faces-edit-picture img")).to_be_visible(timeout=LONG)
+
+
+def test_stop_is_in_sight_and_a_family_stays_with_its_model(workshop: Page) -> None:
+    section(workshop, "Breed")
+    for _ in range(2):
+        workshop.locator("#faces-breed-add").click()
+        expect(workshop.locator("#faces-breed-tree image")).to_have_count(1, timeout=LONG)
+    choose(workshop, "faces-model", "Heads 64")
+    workshop.locator("#faces-breed-go").click()
+    answer = workshop.locator("#faces-workshop .answer [role=alert]")
+    expect(answer).to_contain_text("This family's faces are of Heads 128", timeout=LONG)
+    afloat = workshop.locator("button.afloat")
+    expect(afloat).to_be_hidden()
+    section(workshop, "Export")
+    workshop.locator("#faces-export-count input").fill("1000")
+    workshop.locator("#faces-export-count input").press("Tab")
+    workshop.locator("#faces-export-go").click()
+    expect(afloat).to_be_in_viewport(ratio=1, timeout=LONG)
+    expect(afloat).to_have_text("Stop")
+    afloat.click()
+    expect(workshop.locator("#faces-go")).to_be_visible(timeout=LONG)
+    expect(afloat).to_be_hidden()
 
 
 def test_faces_are_exported_with_their_labels(workshop: Page) -> None:

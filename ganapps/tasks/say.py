@@ -53,6 +53,8 @@ def say(
     """
     if labels_of_model is None:
         raise UserError("This model has no labels that words could set: choose Heads 128.")
+    if not sentence.strip():
+        raise UserError("There is no sentence yet: say whom to draw.")
     found = sentences.understood(sentence, labels_of_model)
     if not found.words:
         raise UserError(

@@ -207,7 +207,7 @@ def main() -> None:
     parser.add_argument(
         "--translators",
         type=Path,
-        help="folder of photo-to-painting.safetensors and painting-to-photo.safetensors",
+        help="folder of the pair's two files, as ganapps.training.cyclegan names them",
     )
     parser.add_argument(
         "--upscalers",

@@ -123,6 +123,11 @@ class Breed(Section):
     def bred(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """A litter, child by child."""
         lang, state = common.language(request), values[self.state]
+        try:
+            self._check_model(values)
+        except UserError as e:
+            yield {self.line: common.refusal(e, lang)}
+            return
         settings = {
             "family": state["family"],
             "parents": list(values[self.parents] or ()),
@@ -197,9 +202,12 @@ class Breed(Section):
     def filmed(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """A film between the two who are chosen as parents."""
         lang, chosen = common.language(request), list(values[self.parents] or ())
-        if len(chosen) != 2:
-            refused = UserError("A film goes from one to another: choose two as parents.")
-            yield {self.line: common.refusal(refused, lang)}
+        try:
+            self._check_model(values)
+            if len(chosen) != 2:
+                raise UserError("A film goes from one to another: choose two as parents.")
+        except UserError as e:
+            yield {self.line: common.refusal(e, lang)}
             return
         begin, end = chosen
         settings = {"family": values[self.state]["family"], "begin": begin, "end": end}
@@ -217,6 +225,16 @@ class Breed(Section):
         """The family, or a new one where the model is another: a face is one of its model's."""
         state, model = values[self.state], self.tab.recipe(values).checkpoint
         return state if state["model"] == model else {**FRESH, "model": model}
+
+    def _check_model(self, values: Mapping) -> None:
+        """Raises UserError where the model is no longer the one whose faces the family's are."""
+        state, asked = values[self.state], self.tab.recipe(values).checkpoint
+        if state["family"] and state["model"] != asked:
+            row = self.tab.engine.models.row(state["model"])
+            raise UserError(
+                "This family's faces are of {model}: choose it again, or begin a new family.",
+                model=row.title if row else state["model"],
+            )
 
     def _grown(
         self, state: Mapping, name: str, member: Mapping, path: str, settings: Mapping

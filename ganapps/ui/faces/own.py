@@ -83,14 +83,15 @@ class Own(Section):
     def listen(self) -> list:
         """Its events; Stop ends those that are returned."""
         filled = [self.pair, self.found, self.points, *self.buttons]
-        self.delete.click(
-            self.deleted, {self.upload, self.pair}, [self.upload, *filled], **common.QUIET
-        )
         self.upload.change(lambda: "", None, self.points, **common.QUIET)
         self.points.change(None, None, None, js=strokes.CAME)
         how = (self.steps, self.space, self.start, self.tuning)
         asked = {*self.given, self.upload, self.points, *how}
-        return [self.go.click(self.searched, asked, filled, **common.BUSY)]
+        search = self.go.click(self.searched, asked, filled, **common.BUSY)
+        common.stops(  # a search under way would bring back what is deleted
+            self.delete, [search], self.deleted, {self.upload, self.pair}, [self.upload, *filled]
+        )
+        return [search]
 
     def searched(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The search, as it comes nearer."""
@@ -109,7 +110,7 @@ class Own(Section):
             "tuning": values[self.tuning],
             "points": points,
         }
-        yield self.tab.busy(True) | {self.pair: None}
+        yield self.tab.busy(True) | {self.pair: None, self.found: {}}
         recipe = self.recipe("invert", values, settings)
         for seen in self.run(recipe, values, lang, [values[self.upload]]):
             update: dict = {self.line: seen.shown.line}
@@ -131,7 +132,7 @@ class Own(Section):
         shown = [path for path, _ in values[self.pair] or ()]
         files.delete([values[self.upload], *shown])
         emptied: dict[Any, Any] = {self.upload: None, self.pair: None, self.found: {}}
-        return emptied | {self.points: "", self.line: NEUTRAL}
+        return emptied | {self.points: "", self.line: NEUTRAL} | self.tab.busy(False)
 
 
 def _pictures(kept: Kept, made: str, lang: str) -> list[tuple[str, str]]:

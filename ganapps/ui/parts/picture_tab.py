@@ -191,11 +191,12 @@ class PictureTab(ModelTab):
             [*self.model_chosen(self.first, "en")],
             **common.QUIET,
         )
-        self.delete.click(
+        common.stops(  # a run under way would bring back what is deleted
+            self.delete,
+            runs,
             self.deleted,
             {*self.boxes, self.area.traces, self.many.box, self.many.archives},
-            [*self.boxes, *self._emptied("en")],
-            **common.QUIET,
+            [*self.boxes, *self._emptied("en"), *buttons],
         )
 
     def _runs(self, buttons: list) -> list:
@@ -381,6 +382,7 @@ class PictureTab(ModelTab):
 
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
         """The upload and everything made of it are gone from this machine's disk now."""
+        self.underway.take(request.session_hash)
         files.delete(
             [
                 *(values[box] for box in self.boxes),
@@ -389,7 +391,7 @@ class PictureTab(ModelTab):
             ]
         )
         emptied = self._emptied(common.language(request))
-        return dict.fromkeys(self.boxes) | emptied
+        return dict.fromkeys(self.boxes) | emptied | self.busy(False)
 
     @property
     def result_inputs(self) -> set:

@@ -46,7 +46,7 @@ class TranslateTab(PictureTab):
                 t("Translate"),
                 t("Translate all"),
                 t("Every model on it"),
-                ("coffee", "photo-to-painting"),
+                ("coffee", "photo-to-bold-painting"),
             ),
         )
 
