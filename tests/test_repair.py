@@ -214,7 +214,8 @@ def test_a_face_generator_finds_the_colour_of_a_head():
     mask = masks.boxed((60, 40), box)
     assert np.array_equal(made.picture[~mask], pixels[~mask])
     assert made.figures["steps"] == 5 and steps[0].preview
-    for wrong in ({"face": [0, 0, 8]}, {"face": [26, 16, 6]}, {"face": [1, 2]}):
+    far, huge = {"face": [-300_000, -300_000, 700_000]}, {"face": [0, 0, 121]}
+    for wrong in ({"face": [0, 0, 8]}, {"face": [26, 16, 6]}, {"face": [1, 2]}, far, huge):
         with pytest.raises(UserError, match="head"):
             run(network, pixels, box=box, **wrong)
 

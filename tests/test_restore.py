@@ -182,6 +182,22 @@ def test_what_ships_mends_a_damaged_photograph(engine: Engine, tmp_path):
     assert np.array_equal(again.picture, made.picture)
 
 
+def test_what_is_hidden_under_transparency_does_not_tell(engine: Engine, tmp_path):
+    """Two pictures that look the same are filled the same."""
+    base = np.asarray(Image.open("ganapps/ui/examples/cat.png").convert("RGBA"))[:80, :80].copy()
+    base[20:60, 20:60, 3] = 0
+    mask = np.zeros((80, 80), bool)
+    mask[30:50, 30:50] = True
+    made = []
+    for hidden in ((0, 255, 0), (255, 0, 255)):
+        base[20:60, 20:60, :3] = hidden
+        Image.fromarray(base).save(tmp_path / "old.png")
+        asked = {"noise": "", "scratches": "", "mask": masks.packed(mask)}
+        *_, last = engine.run(Recipe("restore", "filler-ours", asked), [str(tmp_path / "old.png")])
+        made.append(np.asarray(last.made[0].picture)[mask])
+    assert np.array_equal(*made)
+
+
 def test_what_was_added_stands_behind_what_programs_give_by_place(engine: Engine):
     names = list(inspect.signature(api.endpoints(engine)["restore"]).parameters)
     assert names[7:18] == [

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from ganapps.pictures import masks
 from ganapps.pictures.inside import from_picture
+from ganapps.ui.tabs import repair
 from tests.window import open_tab, unfold
 
 TABS = ("repair", "restore")
@@ -177,9 +178,18 @@ def test_scratches_are_found_and_a_mask_file_is_added(page: Page, cat: Path, tmp
     waits(page, before)
     assert np.array_equal(marked(page), found | (mask > 0))
     Image.fromarray(mask[:, :99]).save(tmp_path / "narrow.png")
+    page.locator(".painter").get_by_role("button", name="Clear").click()
+    expect(page.locator(FIELD).first).to_have_value("")
     page.locator("#repair-mask-file").get_by_label(re.compile("Remove|Clear")).first.click()
     box.set_input_files(tmp_path / "narrow.png")
     expect(page.locator("#repair-line")).to_contain_text("does not lie on it")
+    page.wait_for_timeout(500)  # nothing shall come: there is nothing to wait for
+    assert page.locator(FIELD).first.input_value() == "", "what was found before came back"
+
+
+def test_a_box_is_typed_with_the_commas_of_one_s_language() -> None:
+    for text in ("10, 20, 30, 40", "10，20，30，40", "10、20、30、40", "10 20 30 40"):
+        assert repair._box(text) == [10, 20, 30, 40]
 
 
 def test_without_a_mark_one_sentence_says_so_under_the_button_each_time(page: Page, cat: Path):

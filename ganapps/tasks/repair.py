@@ -294,6 +294,14 @@ def _square(source: np.ndarray, hole: Hole, face: list[int] | None) -> tuple[int
     whole = all(isinstance(n, int) and not isinstance(n, bool) for n in face)
     if len(face) != 3 or not whole or face[2] < 1:
         raise UserError("A head's square is three whole numbers: x, y, side.")
+    x, y, side = face
+    if side > 2 * max(height, width) or not (-side < x < width and -side < y < height):
+        raise UserError(
+            "A head's square lies on the picture, which has {width} x {height} pixels, and is at "
+            "most twice as large.",
+            width=width,
+            height=height,
+        )
     return face[1] - hole.top, face[0] - hole.left, face[2]
 
 

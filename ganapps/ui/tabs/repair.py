@@ -25,6 +25,7 @@ from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
+COMMAS = str.maketrans("，、；", ",,;")
 SMALL = 512  # pixels of the longer side of the picture on which all models are tried
 TRIED = 200  # steps there, of what is fitted
 
@@ -152,7 +153,7 @@ class RepairTab(PictureTab):
         try:
             return {self.found: on_files.mask(values[self.mask_file], upload)}
         except UserError as e:
-            return {self.line: common.refusal(e, lang)}
+            return self.cleared() | {self.line: common.refusal(e, lang)}
 
     def searched(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Scratches, dust and folds are added to what is painted."""
@@ -160,7 +161,7 @@ class RepairTab(PictureTab):
         if not upload:
             yield self._no_picture(lang)
             return
-        yield self.busy(True)
+        yield self.busy(True) | self.cleared()
         recipe = Recipe("scratches", common.here_first(self.engine, "scratches").id)
         try:
             for shown in common.show(self.engine.run(recipe, [upload]), recipe, lang, keep=str):
@@ -199,6 +200,7 @@ def _box(text: str) -> list[int] | None:
     """[x, y, width, height] of what stands in the field, None where it is empty. Raises
     UserError.
     """
+    text = text.translate(COMMAS)
     numbers = re.findall(r"-?\d{1,6}", text)
     if text.strip() and (len(numbers) != 4 or not re.fullmatch(r"[\s,;x\d-]*", text)):
         raise UserError("A box is four whole numbers: x, y, width, height.")
