@@ -42,6 +42,9 @@ def test_the_endpoints_are_tools_that_say_what_they_do(address: str) -> None:
     given = tools["upscale"]["inputSchema"]["properties"]
     assert {"picture", "model", "scale"} <= set(given)
     assert all(value.get("description") for value in given.values())
+    for tool in ("upscale", "translate", "repair", "restore", "invert"):
+        picture = tools[tool]["inputSchema"]["properties"]["picture"]
+        assert "data URI" in json.dumps(picture), "addresses are not fetched"
 
 
 def test_a_picture_goes_there_as_a_data_uri_and_the_result_lies_at_its_path(address: str) -> None:

@@ -29,6 +29,8 @@ from ganapps.ui.parts import common
 from ganapps.ui.parts.pairs import FACES, between, given
 from ganapps.ui.parts.settings import asked
 
+# what the schemas of Gradio and MCP say of a file, its address, is not fetched here
+COMES = "a data URI (data:image/png;base64,...), or a file uploaded before"
 log = logging.getLogger("ganapps")
 KEPT = "generator.safetensors"  # what a trained one is kept as
 Answer = tuple[list[gr.FileData], dict]
@@ -93,11 +95,11 @@ def _of_task(engine: Engine, published: Endpoint) -> Callable[..., Iterator[Answ
     arguments["model"] = replace(RECIPE["model"], default=common.here_first(engine, task.models).id)
     for name, picture in task.inputs.items():
         kind = list[gr.FileData] if picture.several else gr.FileData
-        arguments[name] = Argument(kind | None, None, f"{picture.says}.")
+        arguments[name] = Argument(kind | None, None, f"{picture.says}; {COMES}.")
     for name, declared in task.settings.items():
         arguments[name] = _argument(declared, published.defaults)
     for name, mask in task.masks.items():
-        arguments[name] = Argument(gr.FileData | None, None, f"{mask.says}.")
+        arguments[name] = Argument(gr.FileData | None, None, f"{mask.says}; {COMES}.")
     if not published.as_archive:
         arguments |= FORMAT
     ordered = {name: arguments[name] for name in (*published.order, *arguments)}
