@@ -23,7 +23,7 @@ from ganapps.networks.contracts import (
 )
 from ganapps.pictures import masks
 from ganapps.report import Step
-from ganapps.tasks import finish, hidden, planes, tiles
+from ganapps.tasks import finish, planes, tiles
 from ganapps.tasks.colourise import Colouring, Dab
 from ganapps.tasks.fill_tiles import Filling
 from ganapps.tasks.find_damage import Search
@@ -94,8 +94,7 @@ class Chain:
             self.ends("scratches", self.pixels)
             return
         hole = hole_of(marked, grow, 0)
-        crop = planes.colours(hidden.extended(hole.crop(self.pixels)))
-        known = hole.crop(hole.weights) < 1
+        crop, known = hole.shown(self.pixels)
         filling: Filling | PriorFit
         if isinstance(filler, PicturePrior):
             filling = PriorFit(filler, self.device, crop, known, None, 0)

@@ -128,6 +128,12 @@ class Hole:
         """The part of [H, W, ...] that a network is shown."""
         return pixels[self.top : self.bottom, self.left : self.right]
 
+    def shown(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of a picture [H, W, C], what a network is shown: colours [h, w, 3] that go on under what
+        is transparent, and which of them are known [h, w].
+        """
+        return planes.colours(hidden.extended(self.crop(pixels))), self.crop(self.weights) < 1
+
 
 def repair(
     network: Inpainter | PicturePrior | StyleGenerator,
@@ -269,8 +275,7 @@ def _filler(
     network: Network, device: Device, source: np.ndarray, hole: Hole, asked: dict[str, Any]
 ) -> Filler:
     """Who fills. Raises UserError where this model does not, or takes no such setting."""
-    crop = planes.colours(hidden.extended(hole.crop(source)))
-    known = hole.crop(hole.weights) < 1
+    crop, known = hole.shown(source)
     if isinstance(network, PicturePrior):
         return PriorFit(network, device, crop, known, asked["steps"], number(asked["seed"]))
     if isinstance(network, StyleGenerator):
@@ -302,7 +307,7 @@ def _square(source: np.ndarray, hole: Hole, face: list[int] | None) -> tuple[int
             width=width,
             height=height,
         )
-    return face[1] - hole.top, face[0] - hole.left, face[2]
+    return y - hole.top, x - hole.left, side
 
 
 def _stepped(filler: Filler) -> Iterator[Step]:

@@ -228,14 +228,14 @@ def _meant(tokens: Iterator[Token]) -> Iterator[Word | str]:
         yield colour.text
 
 
-def _with(no: str, token: Token) -> str:
-    """The word, and the one that denies it."""
-    return f"{no}{' ' if no.isascii() else ''}{token.text}" if no else token.text
+def _with(before: str, token: Token) -> str:
+    """The word, and the one before it that denies or colours it, where there is one."""
+    between = " " if before and before.isascii() else ""
+    return f"{before}{between}{token.text}"
 
 
 def _coloured(colour: Token, noun: Token) -> Word:
-    between = " " if colour.text.isascii() else ""
-    return Word(f"{colour.text}{between}{noun.text}", {NOUNS[noun.text]: COLOURS[colour.text]})
+    return Word(_with(colour.text, noun), {NOUNS[noun.text]: COLOURS[colour.text]})
 
 
 def _denied(no: str, token: Token) -> Word:

@@ -104,13 +104,16 @@
   // What runs can be stopped where the person looks: while the tab's own Stop is out of sight, one stands in the corner.
   const afloat = document.body.appendChild(Object.assign(document.createElement("button"), { className: "afloat", hidden: true }));
   const running = () => [...document.querySelectorAll("[role=tabpanel] button.stop")].find((stop) => stop.offsetParent);
+  let due = false;
   const floats = () => {
+    due = false;
     const stop = running(), { top, bottom } = stop?.getBoundingClientRect() ?? {};
     afloat.hidden = !stop || (top >= 0 && bottom <= innerHeight);
     if (stop && afloat.textContent !== stop.textContent) afloat.textContent = stop.textContent;
   };
   afloat.addEventListener("click", () => running()?.click());
-  ["scroll", "resize"].forEach((name) => addEventListener(name, floats, { passive: true }));
+  const floatsSoon = () => { if (!due) requestAnimationFrame(floats); due = true; }; // once a frame: it asks where things lie
+  ["scroll", "resize"].forEach((name) => addEventListener(name, floatsSoon, { passive: true }));
   // One group, one place of the keyboard, and arrows inside it: Gradio gives each of its radio buttons a name of its own.
   const grouped = (group) => {
     const [first, ...others] = group.querySelectorAll("input[type=radio]");
@@ -121,7 +124,7 @@
     document.querySelectorAll("[role=tabpanel] fieldset").forEach(grouped);
     document.querySelectorAll("[role=tabpanel] .refusal[role=alert]:not(.moved)").forEach(answered);
     document.querySelectorAll("[role=tabpanel] .line.said").forEach(read);
-    floats();
+    floatsSoon();
   })
     .observe(document.documentElement, { childList: true, subtree: true, attributes: true, attributeFilter: ["class"], characterData: true });
 
