@@ -72,12 +72,28 @@ class Part:
 
 
 @dataclass(frozen=True)
+class SoFar:
+    """What there would be, had a run asked for `settings`: less than it asks for.
+
+    `pixels` [h, w, C] are the whole picture; where a `corner` (top, left) is told, the part of the
+    picture that came which begins there, and all else of it is as it came.
+    """
+
+    pixels: np.ndarray = field(repr=False)
+    settings: Mapping[str, Any]
+    corner: tuple[int, int] | None = None
+    figures: Mapping[str, Any] = field(default_factory=dict)
+    beside: Mapping[str, Image.Image] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Step:
     """What a task hands out after each batch, tile or step: new pictures, how far it is, and what
     had to be changed.
 
     `preview` is how unfinished work looks now, to be shown and forgotten; `part` are its rows that
-    are finished since the last step. `for_show` says that the task's next Step is only there to be
+    are finished since the last step; `so_far` is what is left of the run if it ends here, where
+    that is a result of its own. `for_show` says that the task's next Step is only there to be
     looked at: what it takes is charged to nobody. `numbers` are plain values, at most 20 kB of
     JSON, for curves and drawings; `weights` is what was trained, as a safetensors file.
     """
@@ -89,6 +105,7 @@ class Step:
     changes: tuple[Message, ...] = ()
     preview: tuple[Image.Image, ...] = ()
     part: Part | None = None
+    so_far: SoFar | None = None
     for_show: bool = False
     numbers: Mapping[str, Any] = field(default_factory=dict)
     weights: bytes | None = field(default=None, repr=False)

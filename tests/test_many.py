@@ -46,7 +46,7 @@ def asked(many: Many, pictures: list[str], kind: str = "png") -> dict:
 
 def test_names_are_kept_refusals_too(many: Many, tmp_path: Path) -> None:
     values = asked(many, brought(tmp_path, 3))
-    *_, last = many.results(ENLARGE, None, values, "en")
+    *_, last = many.results(ENLARGE, None, [], values, "en")
     assert last[many.rows].count("<tr>") == 3 and "done in" in last[many.rows]
     with zipfile.ZipFile(values[many.archives][0]) as archive:
         manifest = json.loads(archive.read("manifest.json"))["pictures"]
@@ -62,7 +62,7 @@ def test_a_long_table_is_sent_seldom(many: Many, tmp_path: Path) -> None:
     count = 60
     values = asked(many, brought(tmp_path, count))
     began = time.monotonic()
-    sent = [update[many.rows] for update in many.results(ENLARGE, None, values, "en")]
+    sent = [update[many.rows] for update in many.results(ENLARGE, None, [], values, "en")]
     passed = time.monotonic() - began
     assert len(sent) <= 2 + passed / (count / 200)
     assert sent[-1].count("done in") == count - 1
@@ -72,7 +72,7 @@ def test_a_row_is_sent_once(many: Many, tmp_path: Path, monkeypatch: pytest.Monk
     """What grows at its end is sent as what is new of it; so all of it together is one table."""
     monkeypatch.setattr(parts.common, "PAUSE", 0.0)
     values = asked(many, brought(tmp_path, 12))
-    sent = [update[many.rows] for update in many.results(ENLARGE, None, values, "en")]
+    sent = [update[many.rows] for update in many.results(ENLARGE, None, [], values, "en")]
     edits = [edit for old, new in itertools.pairwise(sent) for edit in diff(old, new)]
     assert {kind for kind, _, _ in edits} == {"append"}
     assert sent[0] + "".join(new for _, _, new in edits) == sent[-1]
@@ -84,7 +84,7 @@ def test_all_come_in_the_format_that_is_asked_for(
     many: Many, tmp_path: Path, kind: str, ending: str
 ) -> None:
     values = asked(many, brought(tmp_path, 3), kind)
-    assert list(many.results(ENLARGE, None, values, "en"))
+    assert list(many.results(ENLARGE, None, [], values, "en"))
     with zipfile.ZipFile(values[many.archives][0]) as archive:
         names = sorted(set(archive.namelist()) - {"manifest.json"})
         archive.extractall(tmp_path)
@@ -95,6 +95,6 @@ def test_all_come_in_the_format_that_is_asked_for(
 
 
 def test_a_result_is_seen_in_its_row(many: Many, tmp_path: Path) -> None:
-    *_, last = many.results(ENLARGE, None, asked(many, brought(tmp_path, 3)), "en")
+    *_, last = many.results(ENLARGE, None, [], asked(many, brought(tmp_path, 3)), "en")
     rows = last[many.rows].split("</tr>")
     assert ["data:image/webp" in row for row in rows[:3]] == [True, False, True]

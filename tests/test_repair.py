@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganapps.device import Device
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.networks.contracts import Inpainter
 from ganapps.networks.repair.prior import DeepImagePrior
@@ -21,7 +23,7 @@ from ganapps.pictures.inside import from_picture
 from ganapps.pictures.uploads import Upload
 from ganapps.recipe import Recipe, from_link
 from ganapps.report import Made, Step
-from ganapps.tasks.repair import repair
+from ganapps.tasks.repair import REPAIR, repair
 from ganapps.tasks.scratches import scratches
 from tests.small_generator import Small
 
@@ -308,3 +310,73 @@ def test_a_repaired_file_tells_how_it_was_made(engine: Engine, damaged, tmp_path
         "it is a small one"
     )
     assert main([*asked[:2], "--mask", str(path), "--out", str(tmp_path / "three")]) == 2
+
+
+def test_a_fitting_that_ends_early_is_what_fewer_steps_make():
+    pixels, mask = noise(70, 90), blob(70, 90)
+    asked = {"mask": masks.packed(mask), "feather": 3, "seed": 4}
+    few = run(prior(steps=20), pixels, **asked)[0]
+    steps = run(prior(steps=40), pixels, **asked)[1]
+    left = next(step.so_far for step in steps if step.so_far.settings == {"steps": 20})
+    assert left.corner == (0, 0) and np.array_equal(left.pixels, few.picture)
+    curves = [step.numbers["curve"] for step in steps[:-1]]
+    assert [len(curve) for curve in curves] == [1, 2, 3, 4] and curves[0] == curves[3][:1]
+
+
+@pytest.mark.parametrize("does", ["denoise", "enlarge"])
+def test_so_is_what_a_prior_does_with_a_whole_picture(does):
+    pixels = noise(24, 24)
+    few = run(prior(steps=10), pixels, does=does)[0]
+    *steps, last = run(prior(steps=20), pixels, does=does)[1]
+    assert np.array_equal(steps[0].so_far.pixels, few.picture) and steps[0].so_far.corner is None
+    assert last.so_far is None, "it is there itself"
+
+
+def test_what_is_left_of_a_stopped_run_is_a_result_of_its_own(engine: Engine, damaged, tmp_path):
+    path, _ = damaged
+    recipe = Recipe("repair", "deep-image-prior-small", {"box": [20, 20, 30, 30], "steps": 30})
+    with closing(engine.run(recipe, [str(path)])) as results:
+        stopped = next(result for result in results if result.so_far)
+    kept = on_files.so_far(stopped.recipe, str(path), stopped.so_far)
+    *_, again = engine.run(kept.recipe, [str(path)])
+    assert kept.recipe.settings["steps"] == 10
+    assert np.array_equal(kept.picture, again.made[-1].picture)
+    assert kept.figures["loss"] == again.made[-1].figures["loss"]
+
+
+def test_the_price_goes_by_the_hole_and_what_lies_around_it():
+    def units(size: tuple[int, int], **settings: object) -> float:
+        whole = {"mask": None, "box": None, "alpha": False, "grow": 4, "feather": 0, "steps": None}
+        recipe = Recipe("repair", "filler-ours", {**whole, "does": "fill", **settings})
+        return REPAIR.units(replace(recipe, pictures=({"size": size},)))
+
+    large = (4000, 3000)
+    hole = units(large, box=[500, 500, 60, 60])
+    assert hole == pytest.approx((60 + 8 + 2 * 64) ** 2 / 1e6)
+    assert units(large, mask=masks.packed(blob(3000, 4000, slice(500, 560)))) == hole
+    assert units((1000, 800), box=[500, 500, 60, 60]) == hole, "whatever the picture"
+    assert units(large, box=[500, 500, 60, 60], steps=50) == pytest.approx(50 * hole)
+    for all_of_it in ({}, {"alpha": True, "box": [0, 0, 9, 9]}, {"mask": "damaged"}):
+        assert units(large, **all_of_it) == 12
+    assert units(large, does="denoise", box=[0, 0, 9, 9]) == 12
+
+
+def test_a_mark_of_another_size_is_laid_over_the_picture_and_told():
+    pixels = noise(60, 80)
+    half = masks.packed(blob(30, 40, slice(10, 15)))
+    made, steps = run(Grey(), pixels, mask=half, grow=0)
+    said = [str(change) for step in steps for change in step.changes]
+    assert said == ["The mark has 40 x 30 pixels and was laid over the picture's 80 x 60."]
+    assert not (made.picture != pixels).any(2)[:20].any()
+
+
+def test_a_mark_made_smaller_loses_no_thin_line():
+    mask = np.zeros((300, 400), bool)
+    mask[::31] = True
+    small = masks.shrunk(mask, 1 / 3)
+    assert small.shape == (100, 133) and small.any(1).sum() == mask.any(1).sum()
+
+
+def test_a_head_s_square_is_for_a_face_generator():
+    with pytest.raises(UserError, match="does not look for a head"):
+        run(Grey(), noise(40, 40), box=[5, 5, 9, 9], face=[0, 0, 40])

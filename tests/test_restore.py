@@ -23,7 +23,7 @@ from ganapps.tasks.restore import restore
 from ganapps.tasks.table import TASKS
 from ganapps.ui import api
 from ganapps.ui.tabs.restore import STEPS
-from tests.test_repair import Grey, noise, upload
+from tests.test_repair import Grey, noise, prior, upload
 
 CPU = Device("cpu")
 FACES = finder.shipped(), finder.likeness()
@@ -223,3 +223,49 @@ def test_every_step_that_the_window_shows_has_a_model_to_choose(engine: Engine):
         assert engine.models.rows(TASKS["restore"].others[name].task), name
     blocks = Recipe("restore", "filler-ours", {"blocks": "fbcnn"})
     assert engine.fetches(blocks) and not engine.fetches(Recipe("restore", "filler-ours"))
+
+
+def test_steps_that_are_over_are_a_result_of_their_own():
+    pixels = noise(40, 50)
+    pixels[10:14, 10:40] = 255
+    asked = {"mask": masks.packed(np.eye(40, 50, dtype=bool)), "hints": [[9, 9, 4, "#ff0000"]]}
+    _, steps = run(pixels, "noise", "scratches", "enlarge", **asked)
+    left = [step.so_far for step in steps if step.so_far]
+    assert [so_far.settings for so_far in left] == [
+        {"scratches": "", "mask": None, "colour": "", "hints": None, "enlarge": ""},
+        {"colour": "", "hints": None, "enlarge": ""},
+        {"enlarge": ""},
+    ]
+    alone = [run(pixels, "noise"), run(pixels, "noise", "scratches", mask=asked["mask"])]
+    for so_far, (made, _) in zip(left, alone):
+        assert np.array_equal(so_far.pixels, made.picture)
+        assert {"before", "after"} | set(so_far.beside) == set(made.beside)
+
+
+def test_the_chain_tells_that_the_mark_was_grown_and_laid_over():
+    pixels, small = noise(40, 50), np.zeros((20, 25), bool)
+    small[5:9, 5:9] = True
+    _, steps = run(pixels, mask=masks.packed(small), grow=3)
+    assert [str(change) for change in steps[-1].changes] == [
+        "The mark has 25 x 20 pixels and was laid over the picture's 50 x 40.",
+        "The mark was grown by 3 pixels.",
+    ]
+
+
+def test_transparency_is_not_called_enlarged_where_nothing_is():
+    pixels = noise(64, 64, 4)
+    pixels[:30, :, 3], pixels[30:, :, 3] = 0, 255
+    said = [str(change) for step in run(pixels, "noise")[1] for change in step.changes]
+    assert said and "transparency stays as it was" in said[0]
+
+
+def test_a_prior_takes_the_noise_away_for_who_has_patience(engine: Engine):
+    pixels = noise(24, 32, 1)
+    others = {"noise": prior(steps=20)}
+    *_, last = restore(Grey(), CPU, others, *FACES, upload(pixels), cleaning=0.5)
+    made = last.made[0].picture
+    assert made.shape == pixels.shape and np.abs(made.astype(int) - pixels).mean() > 0
+    assert "noise after" in last.made[0].beside
+    assert any(row.kind == "fitted" for row in engine.models.rows("restore-noise"))
+    with pytest.raises(UserError, match="Give a smaller picture"):
+        list(restore(Grey(), CPU, others, *FACES, upload(noise(4, 513))))

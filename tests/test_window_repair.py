@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect
 from ganapps.pictures import masks
 from ganapps.pictures.inside import from_picture
 from ganapps.ui.tabs import repair
-from tests.window import open_tab, unfold
+from tests.window import choose, open_tab, unfold
 
 TABS = ("repair", "restore")
 EXAMPLES = Path(__file__).parent.parent / "ganapps" / "ui" / "examples"
@@ -215,3 +215,137 @@ def test_the_stage_is_the_picture_to_paint_on_and_then_the_result(page: Page, ca
     expect(view).to_be_visible()
     expect(view).to_be_in_viewport(ratio=0.9)
     assert below(page, "#repair-download", "#repair-painter") > 0, "what was made stands above"
+
+
+def lines(tmp_path: Path) -> Path:
+    """A mask of 600 x 450 pixels, fine as a recipe can't hold it."""
+    random = np.random.RandomState(1)
+    path = tmp_path / "lines.png"
+    Image.fromarray((255 * (random.rand(450, 600) < 0.3)).astype(np.uint8)).save(path)
+    return path
+
+
+def test_a_fine_mask_is_filled_as_it_is_and_told(page: Page, tmp_path: Path):
+    large = tmp_path / "large.png"
+    Image.open(EXAMPLES / "cat.png").convert("RGB").resize((600, 450)).save(large)
+    bring(page, large)
+    unfold(page, "repair-more")
+    fine = lines(tmp_path)
+    page.locator("#repair-mask-file input[type=file]").set_input_files(fine)
+    waits(page, "")
+    wanted = np.asarray(Image.open(fine)) > 0
+    assert np.array_equal(masks.unpacked(page.locator(FIELD).input_value()), wanted)
+    page.locator("#repair-grow input[type=number]").fill("0")
+    page.locator("#repair-grow input[type=number]").press("Tab")
+    page.locator("#repair-go").click()
+    made, _ = result(page)
+    changed = (made != np.asarray(Image.open(large))).any(2)
+    assert not (changed & ~wanted).any() and changed[wanted].mean() > 0.8
+    expect(page.locator("#repair-line")).to_contain_text("too large for a recipe")
+
+
+def fits(page: Page, picture: Path) -> None:
+    """Deep Image Prior is at work on a mark in the picture, and is seen to be."""
+    bring(page, picture)
+    choose(page, "repair-model", "Deep Image Prior (small)")
+    drag(page, (80, 60), (120, 80))
+    page.locator("#repair-go").click()
+    expect(page.locator("#repair-view .falling")).to_contain_text("Difference", timeout=60_000)
+    expect(page.locator("#repair-view img.part")).to_be_visible()
+
+
+def test_a_fitting_is_watched_and_stopped_when_one_likes_it(page: Page, cat: Path, tmp_path: Path):
+    fits(page, cat)
+    page.locator("#repair-stop").click()
+    made, file = result(page)
+    expect(page.locator("#repair-line")).to_contain_text("stopped")
+    expect(page.locator("#repair-view .compare .after")).to_be_visible()
+    (tmp_path / "made.png").write_bytes(file)
+    recipe = from_picture(tmp_path / "made.png")
+    assert 10 <= recipe.settings["steps"] < 1000 and recipe.settings["steps"] % 10 == 0
+    inside = masks.grown(masks.unpacked(recipe.settings["mask"]), recipe.settings["grow"])
+    assert np.array_equal(made[~inside], np.asarray(Image.open(cat))[~inside])
+    assert "steps=" in page.locator("#repair-link textarea, #repair-link input").input_value()
+
+
+def test_another_button_leaves_stop_to_a_run_and_another_picture_ends_it(
+    page: Page, cat: Path, tmp_path: Path
+):
+    fits(page, cat)
+    page.locator("#repair-find").click()
+    expect(page.locator("#repair-line")).to_contain_text(re.compile("Scratches are marked|of 1001"))
+    page.wait_for_function("(f) => document.querySelector(f).value.length > 200", arg=FIELD)
+    page.wait_for_timeout(1000)  # the search is over: nothing else shall happen
+    expect(page.locator("#repair-stop")).to_be_visible()
+    other = tmp_path / "other.png"
+    Image.new("RGB", (120, 100), (90, 140, 60)).save(other)
+    page.locator("#repair-picture").get_by_label(re.compile("Remove|Clear")).first.click()
+    page.locator("#repair-picture input[type=file]").set_input_files(other)
+    expect(page.locator("#repair-painter .painter")).to_have_attribute("data-width", "120")
+    expect(page.locator("#repair-go")).to_be_visible(timeout=30_000)
+    expect(page.locator("#repair-view .compare")).to_have_count(0)
+    expect(page.locator("#repair-download a")).to_have_count(0)
+
+
+def test_what_finds_or_marks_nothing_says_so(page: Page, tmp_path: Path):
+    plain = tmp_path / "plain.png"
+    Image.new("RGB", (200, 150), (90, 140, 60)).save(plain)
+    bring(page, plain)
+    page.locator("#repair-find").click()
+    expect(page.locator("#repair-line")).to_contain_text("No scratches were found")
+    unfold(page, "repair-more")
+    black = tmp_path / "black.png"
+    Image.new("L", (200, 150)).save(black)
+    page.locator("#repair-mask-file input[type=file]").set_input_files(black)
+    expect(page.locator("#repair-line")).to_contain_text("This mask marks nothing")
+
+
+def test_what_only_a_prior_can_do_is_offered_with_one_alone(page: Page):
+    open_tab(page, "Repair")
+    unfold(page, "repair-more")
+    expect(page.locator("#repair-face")).to_be_visible()
+    expect(page.locator("#repair-does")).to_be_hidden()
+    choose(page, "repair-model", "Deep Image Prior (small)")
+    expect(page.locator("#repair-does")).to_be_visible()
+
+
+def test_a_box_that_is_none_is_one_sentence_and_no_fault(page: Page, cat: Path):
+    bring(page, cat)
+    page.locator("#repair-box :is(textarea, input)").fill("ten, twenty")
+    page.locator("#repair-go").click()
+    expect(page.locator("#repair-go + .answer [role=alert]")).to_contain_text("four whole numbers")
+    page.locator("#repair-box :is(textarea, input)").fill("")
+    expect(page.locator("#repair-price")).to_contain_text(re.compile("about|not measured"))
+
+
+def test_a_zoomed_picture_follows_the_keys_and_two_fingers(page: Page, cat: Path):
+    bring(page, cat)
+    page.locator(".painter-zoom").evaluate(
+        "(zoom) => { zoom.value = 4; zoom.dispatchEvent(new Event('input', { bubbles: true })); }"
+    )
+    page.locator(CANVAS).focus()
+    around = page.locator(".painter-window")
+    for _ in range(60):
+        page.keyboard.press("ArrowDown")
+    cursor, seen = page.locator(".painter-cursor").bounding_box(), around.bounding_box()
+    assert cursor and seen and cursor["y"] + cursor["height"] <= seen["y"] + seen["height"] + 2
+    before = around.evaluate("(shown) => shown.scrollTop")
+    assert before > 100, "the view went along"
+    touched = """(canvas) => {
+      const tell = (kind, id, x, y) => canvas.dispatchEvent(new PointerEvent(kind, {
+        bubbles: true, pointerId: id, pointerType: "touch", clientX: x, clientY: y }));
+      canvas.setPointerCapture = () => {};
+      const { left, top } = canvas.closest(".painter-window").getBoundingClientRect();
+      const [x, y] = [left + 60, top + 60];
+      tell("pointerdown", 7, x, y);
+      tell("pointerdown", 8, x + 80, y);
+      for (let step = 1; step <= 10; step++) for (const [id, at] of [[7, x], [8, x + 80]])
+        tell("pointermove", id, at, y + 8 * step);
+      tell("pointerup", 7, x, y + 80);
+      tell("pointerup", 8, x + 80, y + 80);
+    }"""
+    page.locator(CANVAS).evaluate(touched)
+    after = around.evaluate("(shown) => shown.scrollTop")
+    assert after == pytest.approx(before - 80, abs=3)
+    page.wait_for_timeout(300)  # nothing shall come: there is nothing to wait for
+    assert page.locator(FIELD).first.input_value() == "", "two fingers paint nothing"

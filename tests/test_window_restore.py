@@ -115,3 +115,31 @@ def test_faces_are_ticked_and_colours_are_painted(page: Page, tmp_path: Path) ->
 
     made = np.asarray(Image.open(io.BytesIO(file))).astype(int)
     assert made.shape == (256, 256, 3) and (made[..., 0] - made[..., 2])[215, 75] > 30
+
+
+def test_many_thin_strokes_of_colour_stay_few_enough_dabs(page: Page, tmp_path: Path) -> None:
+    Image.new("L", (1600, 1200), 120).save(tmp_path / "old.png")
+    open_tab(page, "Restore")
+    page.locator("#restore-picture input[type=file]").set_input_files(tmp_path / "old.png")
+    expect(page.locator("#restore-picture img")).to_be_visible()
+    unfold(page, "restore-paint")
+    page.locator("#restore-painter img[data-begun]").wait_for()
+    page.locator("#restore-painter").get_by_role("button", name="Colour brush").click()
+    page.locator("#restore-painter .painter-size").evaluate("(slider) => { slider.value = 8; }")
+    canvas = page.locator("#restore-painter canvas").first
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    hints = page.locator("#restore-hints :is(textarea, input)")
+    rows = 8
+    for row in range(rows):
+        y = box["y"] + 10 + row * 5
+        before = hints.input_value()
+        page.mouse.move(box["x"] + 4, y)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] - 4, y, steps=8)
+        page.mouse.up()
+        expect(hints).not_to_have_value(before)
+    dabs = json.loads(hints.input_value())
+    assert 600 < len(dabs) <= 1000 and len(hints.input_value()) < 32_768
+    assert len({round(y) for _, y, *_ in dabs}) >= rows, "no stroke is lost"

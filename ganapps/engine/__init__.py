@@ -20,7 +20,7 @@ from ganapps.models.hub import proxies
 from ganapps.models.runtime import Runtime
 from ganapps.pictures.uploads import size_of
 from ganapps.recipe import LARGEST, Recipe, check_types
-from ganapps.report import Kept, Part, Report, Step
+from ganapps.report import Kept, Part, Report, SoFar, Step
 from ganapps.settings import check
 from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, Rehearsal, Standing, Worker, chosen, signals, zerogpu
@@ -33,8 +33,8 @@ class Result:
     far, the whole run's recipe.
 
     While a model downloads there are no pictures, and `waiting` says what is waited for. `preview`
-    shows unfinished work, `parts` are the rows that are finished of it, from the top. `numbers` and
-    `weights` are the Step's.
+    shows unfinished work, `parts` are the rows that are finished of it, from the top, `so_far` is
+    the last one that a Step told. `numbers` and `weights` are the Step's.
     """
 
     recipe: Recipe
@@ -45,6 +45,7 @@ class Result:
     waiting: Message | None = None
     preview: tuple[Image.Image, ...] = ()
     parts: tuple[Part, ...] = ()
+    so_far: SoFar | None = None
     numbers: Mapping[str, Any] = field(default_factory=dict)
     weights: bytes | None = field(default=None, repr=False)
 
@@ -124,10 +125,12 @@ class Engine:
     def _computed(self, job: Job) -> Generator[Result, None, Report]:
         """What the worker makes of a job; the last report."""
         parts: tuple[Part, ...] = ()
+        so_far: SoFar | None = None
         with closing(self.worker.steps(job)) as steps:
             for step, report in steps:
                 parts += (step.part,) if step.part else ()
-                yield _result(job.recipe, step, report, parts)
+                so_far = step.so_far or so_far
+                yield _result(job.recipe, step, report, parts, so_far)
                 if step.done < step.total:
                     signals.check()
         return report
@@ -205,9 +208,11 @@ class Engine:
         named = task.seconds(recipe.settings)
         seconds = measured if named is None else named
         rows = (checkpoint, *self._others(recipe).values())
-        fetched = [self.models.download(row) for row in rows]
-        known = [size for size in fetched if size is not None]
-        return Price(seconds, memory, sum(known) if len(known) == len(fetched) else None)
+        fetched = {row.title: self.models.download(row) for row in rows}
+        known = [size for size in fetched.values() if size is not None]
+        download = sum(known) if len(known) == len(fetched) else None
+        missing = tuple(title for title, size in fetched.items() if size != 0)
+        return Price(seconds, memory, download, missing, self.runtime.offline)
 
     def fetches(self, recipe: Recipe) -> bool:
         """May a run fetch something from the Hub? Raises UserError as `run` does."""
@@ -260,7 +265,9 @@ def start(
     return Engine(front, Ledger(folder() / "prices.json"), elsewhere)
 
 
-def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...]) -> Result:
+def _result(
+    recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...], so_far: SoFar | None
+) -> Result:
     made = tuple(one.kept(recipe) for one in step.made)
     return Result(
         recipe,
@@ -270,6 +277,7 @@ def _result(recipe: Recipe, step: Step, report: Report, parts: tuple[Part, ...])
         made,
         preview=step.preview,
         parts=parts,
+        so_far=so_far,
         numbers=step.numbers,
         weights=step.weights,
     )

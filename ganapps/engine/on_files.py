@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +12,14 @@ from ganapps.models import finder
 from ganapps.pictures import images, masks
 from ganapps.pictures.formats import Format
 from ganapps.pictures.inside import from_picture
-from ganapps.pictures.uploads import open_upload, shows, size_of
+from ganapps.pictures.uploads import Upload, open_upload, shows, size_of
 from ganapps.recipe import Recipe
-from ganapps.report import Kept
+from ganapps.report import Kept, SoFar
 from ganapps.tasks import cycle, figures, find_faces, finish, hidden, learn_picture, resample
 from ganapps.tasks.table import TASKS
 
 LOOKS_A_SECOND = 8  # in a film of the Lab
+PAINTED = 2_000_000  # pixels of what is painted on in a page (painter.js)
 
 
 def finished(
@@ -31,18 +34,32 @@ def finished(
     source = hidden.extended(finish.crop(upload.pixels, settings.get("crop")))
     wraps = bool(settings.get("tileable"))
     pixels = finish.finish(raw.pixels, source, strength, keep_colours, wraps)
-    about = {
-        "icc": upload.icc,
-        "date": upload.date,
-        "gps": upload.gps if settings.get("keep_place") else None,
-    }
     made = recipe.with_settings(strength=strength, keep_colours=keep_colours)
+    return _kept(pixels, made, upload, source)
+
+
+def so_far(recipe: Recipe, picture: str, left: SoFar) -> Kept:
+    """What is left of a run of the recipe that was stopped, as a result of its own. `picture` is
+    the path of the upload.
+    """
+    upload = open_upload(picture)
+    pixels = finish.put(left.pixels, upload.pixels, left.corner)
+    made = recipe.with_settings(**left.settings)
+    kept = _kept(pixels, made, upload, upload.pixels)
+    return replace(kept, figures=left.figures, beside={**left.beside, **kept.beside})
+
+
+def _kept(pixels: Any, made: Recipe, upload: Upload, source: Any) -> Kept:
+    """A result [H, W, C] with its recipe, what is seen of it beside the source [h, w, C], and what
+    its file says of the upload.
+    """
+    place = upload.gps if made.settings.get("keep_place") else None
     return Kept(
         pixels,
         f"{pixels.shape[1]} x {pixels.shape[0]}",
         made,
         beside=finish.shown(pixels, source),
-        about=about,
+        about={"icc": upload.icc, "date": upload.date, "gps": place},
     )
 
 
@@ -133,11 +150,34 @@ def size(picture: str) -> tuple[int, int]:
 
 
 def mask(path: str, picture: str) -> str:
-    """What the file at `path` marks of the picture at the other path, as a recipe's text.
-    Raises UserError where it has another shape.
+    """What the file at `path` marks of the picture at the other path, as the text of a mask of at
+    most PAINTED pixels; "" where nothing is marked. Raises UserError where it has another shape.
     """
-    marked = masks.of_file(open_upload(path))
-    return masks.packed(masks.fitted(marked, size_of(picture)))
+    marked = masks.fitted(masks.of_file(open_upload(path)), size_of(picture))
+    share = math.sqrt(PAINTED / marked.size)
+    small = masks.shrunk(marked, share) if share < 1 else marked
+    return masks.packed(small) if marked.any() else ""
+
+
+def in_recipe(mask: str) -> str | None:
+    """A mask's text where there is one and a recipe has room for it."""
+    return mask if 0 < len(mask) <= masks.LONGEST else None
+
+
+def as_file(mask: str, folder: Path) -> list[str]:
+    """The path, in `folder`, of a mask that is too large for a recipe, as a file to run with; []
+    for any other. Raises UserError for a damaged one.
+    """
+    if len(mask) <= masks.LONGEST:
+        return []
+    return [str(images.save_plain(masks.pixels(masks.unpacked(mask)), folder / "mask.png"))]
+
+
+def smaller(mask: str, side: int) -> str:
+    """A mask's text at `side` pixels of its longer side, or as it is where it is no larger."""
+    marked = masks.unpacked(mask)
+    share = side / max(marked.shape)
+    return masks.packed(masks.shrunk(marked, share)) if share < 1 else mask
 
 
 def united(marked: str, rectangles: Sequence[Sequence[float]], picture: str) -> str:

@@ -33,13 +33,15 @@ def folder() -> Path:
 @dataclass(frozen=True)
 class Price:
     """What a run will cost: `seconds` and `memory` (bytes) are None where nothing like it was
-    measured yet; `download` in bytes is 0 where the model is here and None where its size is not
-    known.
+    measured yet; `download` in bytes is 0 where the models are here and None where a size is not
+    known. `missing` are the titles of those that are not here; `offline`: they can't be fetched.
     """
 
     seconds: float | None
     memory: int | None
     download: int | None
+    missing: tuple[str, ...] = ()
+    offline: bool = False
 
 
 class Ledger:

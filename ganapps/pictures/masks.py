@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.pictures.uploads import MOST_PIXELS, Upload
 
 PACKED = re.compile(r"(\d{1,5})x(\d{1,5}):([A-Za-z0-9+/=]*)")
 MASK = "-mask"  # how the name of a mask ends that belongs to one picture
 LONGEST = 32_768  # characters of a mask in a recipe
+Bounds = tuple[int, int, int, int]  # top, left, bottom, right
 ALIKE = 0.01  # how far the shapes of a picture and of its mask may differ, as a share
 
 
@@ -116,6 +117,37 @@ def fitted(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.asarray(mask[rows][:, columns])
 
 
+def laid(text: str, size: tuple[int, int]) -> tuple[Message, ...]:
+    """What to say of a mask's text on a picture of `size` (W, H): that it has another size."""
+    found = PACKED.fullmatch(text)
+    if found is None or (int(found[1]), int(found[2])) == size:
+        return ()
+    return (
+        Message(
+            "The mark has {w} x {h} pixels and was laid over the picture's {width} x {height}.",
+            w=int(found[1]),
+            h=int(found[2]),
+            width=size[0],
+            height=size[1],
+        ),
+    )
+
+
+def pixels(mask: np.ndarray) -> np.ndarray:
+    """[H, W, 1] uint8 of [H, W]: white where it is marked."""
+    return 255 * mask[..., None].astype(np.uint8)
+
+
+def shrunk(mask: np.ndarray, share: float) -> np.ndarray:
+    """The mask [H, W] with sides of a `share` (below 1) of its own: marked is whatever had
+    something marked in it, so that no thin line is lost.
+    """
+    height, width = mask.shape
+    h, w = max(1, round(height * share)), max(1, round(width * share))
+    rows = np.logical_or.reduceat(mask, np.arange(h) * height // h, axis=0)
+    return np.logical_or.reduceat(rows, np.arange(w) * width // w, axis=1)
+
+
 def distances(mask: np.ndarray, most: int) -> np.ndarray:
     """[H, W] float32: how far each pixel lies from the nearest marked one, in pixels; `most` + 1
     where that is farther than `most`.
@@ -141,10 +173,17 @@ def grown(mask: np.ndarray, by: int) -> np.ndarray:
     return np.asarray(distances(mask, by) <= by) if by else mask
 
 
-def bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, left, bottom, right) of what is marked of [H, W], which is something."""
+def bounds(mask: np.ndarray) -> Bounds:
+    """Of what is marked of [H, W], which is something."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
+
+
+def wider(inner: Bounds, by: int, size: tuple[int, int]) -> Bounds:
+    """The bounds `by` pixels farther out, within a picture of `size` (W, H)."""
+    top, left, bottom, right = inner
+    width, height = size
+    return max(0, top - by), max(0, left - by), min(height, bottom + by), min(width, right + by)
 
 
 def paired(paths: Sequence[str]) -> list[list[str]]:

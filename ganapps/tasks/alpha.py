@@ -19,6 +19,9 @@ SAID = Message(
     "This model does not keep what is fully transparent or opaque: transparency was enlarged "
     "without it."
 )
+LEFT = Message(
+    "This model does not keep what is fully transparent or opaque: transparency stays as it was."
+)
 
 
 def has_ends(pixels: np.ndarray) -> bool:

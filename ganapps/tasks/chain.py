@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from ganapps.device import Device
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import (
     Colouriser,
     DamageFinder,
@@ -22,14 +23,14 @@ from ganapps.networks.contracts import (
     Tiled,
 )
 from ganapps.pictures import masks
-from ganapps.report import Step
+from ganapps.report import SoFar, Step
 from ganapps.tasks import finish, planes, tiles
 from ganapps.tasks.colourise import Colouring, Dab
 from ganapps.tasks.fill_tiles import Filling
 from ganapps.tasks.find_damage import Search
 from ganapps.tasks.fit_prior import PriorFit
+from ganapps.tasks.hole import as_many, beyond, hole_of, pasted
 from ganapps.tasks.mend_faces import FaceMending
-from ganapps.tasks.repair import as_many, hole_of, pasted
 from ganapps.tasks.tile_run import TileRun
 
 WHOLE = 1000  # of each step, in the run's progress
@@ -37,7 +38,7 @@ WHOLE = 1000  # of each step, in the run's progress
 
 class Chain:
     """A picture on its way: `pixels` [H, W, C] now, `beside` how it looked before and after each
-    step, `figures` what was measured.
+    step, `figures` what was measured, `said` what was changed that nobody asked for.
     """
 
     def __init__(self, pixels: np.ndarray, device: Device, count: int) -> None:
@@ -45,6 +46,7 @@ class Chain:
         self.total, self.came = WHOLE * count + 1, pixels.shape[1]
         self.beside: dict[str, Image.Image] = {}
         self.figures: dict[str, Any] = {}
+        self.said: tuple[Message, ...] = ()
 
     def told(self, work: Any, done: float, total: float) -> Step:
         """A step of the chain is so far."""
@@ -58,6 +60,13 @@ class Chain:
         self.beside[f"{name} after"] = shown["after"]
         self.pixels = pixels
         self.ended += 1
+
+    def so_far(self, settings: dict[str, Any]) -> Step:
+        """The steps that are over; `settings` leave the others out."""
+        *_, after = self.beside.values()
+        figures, beside = dict(self.figures), dict(self.beside)
+        done = SoFar(self.pixels, settings, figures=figures, beside=beside)
+        return Step(WHOLE * self.ended, self.total, preview=(after,), so_far=done)
 
     def cleaned(self, name: str, network: Network, share: float = 1.0) -> Iterator[Step]:
         """Blocks or noise are removed, or the picture is enlarged."""
@@ -74,6 +83,23 @@ class Chain:
         made = finish.finish(canvas.pixels, self.pixels, share, False)
         self.ends(name, made)
 
+    def denoised(self, network: Network, share: float) -> Iterator[Step]:
+        """Noise is removed, by a prior that is fitted to the picture, too."""
+        if not isinstance(network, PicturePrior):
+            yield from self.cleaned("noise", network, share)
+            return
+        colours = planes.colours(self.pixels)
+        work = PriorFit(network, self.device, colours, None, None, 0, "denoise")
+        for done in work.through():
+            yield replace(self.told(work, done, work.total), preview=work.preview)
+        self.ends("noise", finish.finish(self._coloured(work.result), self.pixels, share, False))
+
+    def _coloured(self, colours: np.ndarray) -> np.ndarray:
+        """The picture with other colours [H, W, 3]."""
+        pixels = self.pixels.copy()
+        pixels[..., : min(3, pixels.shape[2])] = as_many(colours, pixels.shape[2])
+        return pixels
+
     def filled(
         self, filler: Network, finder: Network | None, mask: str | None, grow: int
     ) -> Iterator[Step]:
@@ -82,6 +108,7 @@ class Chain:
         marked = np.zeros(self.pixels.shape[:2], bool)
         if mask:
             marked |= masks.fitted(masks.unpacked(mask), size)
+            self.said += masks.laid(mask, size)
         if finder is not None:
             if not isinstance(finder, DamageFinder):
                 raise UserError("This model does not look for scratches: choose one that does.")
@@ -94,6 +121,7 @@ class Chain:
             self.ends("scratches", self.pixels)
             return
         hole = hole_of(marked, grow, 0)
+        self.said += beyond(hole, grow, 0)
         crop, known = hole.shown(self.pixels)
         filling: Filling | PriorFit
         if isinstance(filler, PicturePrior):
@@ -103,7 +131,8 @@ class Chain:
         else:
             raise UserError("This model does not fill holes: choose a filler.")
         for done in filling.through():
-            yield self.told(filling, filling.total + done, 2 * filling.total)
+            step = self.told(filling, filling.total + done, 2 * filling.total)
+            yield replace(step, preview=filling.preview)
         self.ends("scratches", pasted(self.pixels, filling.result, hole))
 
     def coloured(self, network: Network | None, dabs: Sequence[Dab]) -> Iterator[Step]:
@@ -137,8 +166,6 @@ class Chain:
         work = FaceMending(network, self.device, colours, heads, fidelity, finder, likeness)
         for done in work.through():
             yield self.told(work, done, len(heads))
-        pixels = self.pixels.copy()
-        pixels[..., : min(3, pixels.shape[2])] = as_many(work.result, pixels.shape[2])
         self.figures["faces"] = work.changed
         self.figures["same_person_below"] = likeness.same
-        self.ends("faces", pixels)
+        self.ends("faces", self._coloured(work.result))

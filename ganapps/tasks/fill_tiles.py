@@ -63,6 +63,7 @@ class Filling(Careful):
         self.network = network
         self.levels = list(self._levels(pixels, known))
         self.total = sum(hit for level in self.levels for *_, hit in level.windows())
+        self.curve: list[float] = []
         self.figures: dict[str, Any] = {"windows": self.total, "sizes": len(self.levels)}
 
     def through(self) -> Iterator[int]:

@@ -38,6 +38,18 @@ def crop(pixels: np.ndarray, box: list[int] | None) -> np.ndarray:
     return np.ascontiguousarray(pixels[y : y + height, x : x + width])
 
 
+def put(part: np.ndarray, source: np.ndarray, corner: tuple[int, int] | None) -> np.ndarray:
+    """`source` [H, W, C] with `part` [h, w, C] from the `corner` (top, left) on; None: `part` is
+    all.
+    """
+    if corner is None:
+        return part
+    (top, left), (height, width) = corner, part.shape[:2]
+    pixels = source.copy()
+    pixels[top : top + height, left : left + width] = part
+    return pixels
+
+
 def finish(
     result: np.ndarray,
     source: np.ndarray,

@@ -51,6 +51,7 @@ class FaceFit(Careful):
         self.network, self.seed = network, seed
         self.pixels, self.known = pixels, known
         self.total = steps or STEPS
+        self.curve: list[float] = []
         self.preview: tuple[Image.Image, ...] = ()
         self.figures: dict[str, Any] = {}
         self._inside, self._of_square = _overlap(place, known.shape)
@@ -121,6 +122,7 @@ class FaceFit(Careful):
         self.result = self.pixels.copy()
         part, known = self.pixels[self._inside], self.known[self._inside]
         self.result[self._inside] = blended(part, face[self._of_square], known)
+        self.curve.append(loss)
         self.figures = {"loss": round(loss, 5), "steps": step}
         shown = np.where(self.known[..., None], self.pixels, self.result)
         self.preview = (to_picture(shown),)

@@ -50,7 +50,7 @@ class PriorFit(Careful):
         self.curve: list[float] = []
         self.preview: tuple[Image.Image, ...] = ()
         self.figures: dict[str, Any] = {}
-        _check_size(pixels, self.scale, network.longest)
+        _check_size(pixels, self.scale, network.longest, whole=known is None)
 
     def through(self) -> Iterator[int]:
         """The steps done, after every few of them."""
@@ -108,16 +108,21 @@ class PriorFit(Careful):
         return [max(2, -(-side // multiple)) * multiple for side in sides]
 
 
-def _check_size(pixels: np.ndarray, scale: int, longest: int) -> None:
+def _check_size(pixels: np.ndarray, scale: int, longest: int, whole: bool) -> None:
     height, width = (side * scale for side in pixels.shape[:2])
     if max(height, width) <= longest:
         return
-    times = height * width / longest**2
+    times = max(1, round(height * width / longest**2, 1))
+    figures = {"width": width, "height": height, "most": longest, "times": times}
+    if whole:
+        raise UserError(
+            "What is fitted here has {width} x {height} pixels, at most {most} a side are: it "
+            "would take {times} times as long as the largest. Give a smaller picture, or choose "
+            "another model.",
+            **figures,
+        )
     raise UserError(
         "What is fitted here has {width} x {height} pixels, at most {most} a side are: it would "
         "take {times} times as long as the largest. Mark less at once, or choose another filler.",
-        width=width,
-        height=height,
-        most=longest,
-        times=max(1, round(times, 1)),
+        **figures,
     )

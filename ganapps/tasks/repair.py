@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Protocol
 
 import numpy as np
@@ -14,18 +14,19 @@ from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import Inpainter, Network, PicturePrior, StyleGenerator
 from ganapps.pictures import masks
 from ganapps.pictures.uploads import Upload
-from ganapps.report import Made, Step
+from ganapps.report import Made, SoFar, Step
 from ganapps.settings import Mask, Picture, Setting
-from ganapps.tasks import finish, hidden, planes
+from ganapps.tasks import finish, planes
 from ganapps.tasks.fill_tiles import Filling
 from ganapps.tasks.fit_face import FaceFit
 from ganapps.tasks.fit_prior import PriorFit
+from ganapps.tasks.hole import Hole, as_many, beyond, found, mixed, pasted, shown_megapixels
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.maker import number
 from ganapps.tasks.shared import FORMATS, KeepPlace, Seed
 from ganapps.tasks.task import Task
 
-CONTEXT = 64  # pixels around the hole that a network sees at least
+LOOKS = 200  # values of a fitting's curve that are told
 PRIOR = "a Deep Image Prior or a face generator"
 
 MaskText = Annotated[
@@ -92,10 +93,13 @@ FaceBox = Annotated[
 
 
 class Filler(Protocol):
-    """One picture on its way; `result` [H, W, 3] is there at the end."""
+    """One picture on its way; `result` [H, W, 3] is there at the end. `curve` holds how far what is
+    fitted is from what is known, at each look; it is empty where nothing is fitted.
+    """
 
     total: int
     figures: dict[str, Any]
+    curve: list[float]
     preview: tuple[Image.Image, ...]
     result: np.ndarray
 
@@ -110,29 +114,6 @@ class Filler(Protocol):
     def changes(self) -> tuple[Message, ...]:
         """What had to be changed since this was last asked."""
         ...
-
-
-@dataclass(frozen=True)
-class Hole:
-    """What is to be filled of a picture: `weights` [H, W] float32, 1 in the hole, falling to 0 over
-    the soft rim; `top`, `left`, `bottom`, `right` of what a network is shown.
-    """
-
-    weights: np.ndarray
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    def crop(self, pixels: np.ndarray) -> np.ndarray:
-        """The part of [H, W, ...] that a network is shown."""
-        return pixels[self.top : self.bottom, self.left : self.right]
-
-    def shown(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Of a picture [H, W, C], what a network is shown: colours [h, w, 3] that go on under what
-        is transparent, and which of them are known [h, w].
-        """
-        return planes.colours(hidden.extended(self.crop(pixels))), self.crop(self.weights) < 1
 
 
 def repair(
@@ -165,16 +146,24 @@ def repair(
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
     if isinstance(network, PicturePrior) and does != "fill":
         whole = PriorFit(network, device, planes.colours(source), None, steps, number(seed), does)
-        yield from _stepped(whole)
-        pixels = as_many(whole.result, source.shape[2])
+        channels = source.shape[2]
+        for step in _stepped(whole):
+            yield replace(step, so_far=_so_far(whole, as_many(whole.result, channels), None))
+        pixels = as_many(whole.result, channels)
         yield _last(whole, pixels, source, about, whole.figures, ())
         return
     hole = found(source, mask, box, alpha, grow, feather)
     filler = _filler(network, device, source, hole, {"steps": steps, "seed": seed, "face": face})
-    yield from _stepped(filler)
+    for step in _stepped(filler):
+        if isinstance(filler, PriorFit):
+            part = mixed(hole.crop(source), filler.result, hole.crop(hole.weights))
+            step = replace(step, so_far=_so_far(filler, part, (hole.top, hole.left)))
+        yield step
     pixels = pasted(source, filler.result, hole)
     figures = {**filler.figures, "filled_share": round(float(hole.weights.mean()), 5)}
-    yield _last(filler, pixels, source, about, figures, _said(hole, grow, feather))
+    said = masks.laid(mask or "", (source.shape[1], source.shape[0]))
+    said += beyond(hole, grow, feather)
+    yield _last(filler, pixels, source, about, figures, said)
 
 
 REPAIR = Task(
@@ -182,93 +171,11 @@ REPAIR = Task(
     repair,
     models="repair",
     work=("steps",),
+    megapixels=shown_megapixels,
     says="Fill what is marked of a picture. Nothing else of it changes.",
     also=("faces",),
     trial={"box": [24, 24, 24, 24]},
 )
-
-
-def found(
-    source: np.ndarray,
-    mask: str | None,
-    box: list[int] | None,
-    alpha: bool,
-    grow: int,
-    feather: int,
-) -> Hole:
-    """What is to be filled of [H, W, C]. Raises UserError where that is nothing or everything."""
-    height, width = source.shape[:2]
-    marked = np.zeros((height, width), bool)
-    if mask:
-        marked |= masks.fitted(masks.unpacked(mask), (width, height))
-    if box:
-        marked |= masks.boxed((width, height), box)
-    if alpha:
-        marked |= masks.transparent(source)
-    if not marked.any():
-        raise UserError("Nothing is marked: paint over what shall be filled, or give a box.")
-    return hole_of(marked, grow, feather)
-
-
-def hole_of(marked: np.ndarray, grow: int, feather: int) -> Hole:
-    """What is to be filled where [H, W] is marked, which is something. Raises UserError where that
-    is everything.
-    """
-    height, width = marked.shape
-    weights = _weights(marked, grow, feather)
-    if (weights == 1).all():
-        raise UserError(
-            "Everything is marked, so nothing is left to go by: mark less, or grow the mark less."
-        )
-    top, left, bottom, right = masks.bounds(weights > 0)
-    around = max(CONTEXT, (bottom - top) // 2, (right - left) // 2)
-    return Hole(
-        weights,
-        max(0, top - around),
-        max(0, left - around),
-        min(height, bottom + around),
-        min(width, right + around),
-    )
-
-
-def _weights(marked: np.ndarray, grow: int, feather: int) -> np.ndarray:
-    """[H, W]: 1 in the mark and up to `grow` pixels from it, 0 from `feather` pixels beyond."""
-    weights = marked.astype(np.float32)
-    reach = grow + feather
-    if not reach:
-        return weights
-    top, left, bottom, right = masks.bounds(marked)
-    near = (
-        slice(max(0, top - reach), bottom + reach),
-        slice(max(0, left - reach), right + reach),
-    )
-    beyond = masks.distances(marked[near], reach) - grow
-    rim = np.where(beyond <= feather, 1 - beyond / (feather + 1), 0)
-    weights[near] = np.where(beyond <= 0, 1, rim)
-    return weights
-
-
-def pasted(source: np.ndarray, filled: np.ndarray, hole: Hole) -> np.ndarray:
-    """`source` [H, W, C] with `filled` [h, w, 3], of the hole's crop, where the hole is; what is
-    filled is opaque.
-    """
-    pixels = source.copy()
-    part, weights = hole.crop(pixels), hole.crop(hole.weights)
-    inside = weights > 0
-    share = weights[inside][:, None]
-    colours = filled[inside].astype(np.float32)
-    channels = 3 if source.shape[2] > 2 else 1
-    if channels == 1:
-        colours = colours.mean(axis=1, keepdims=True)
-    old = part[inside].astype(np.float32)
-    new = old.copy()
-    new[:, :channels] = old[:, :channels] + share * (colours - old[:, :channels])
-    if planes.has_alpha(source):
-        new[:, -1:] = np.maximum(old[:, -1:], share * np.iinfo(source.dtype).max)
-        clear = old[:, -1] == 0  # a colour that nobody saw has no say in a soft rim
-        new[clear, :channels] = colours[clear]
-    part[inside] = (new + 0.5).astype(source.dtype)
-    return pixels
 
 
 def _filler(
@@ -283,6 +190,8 @@ def _filler(
         return FaceFit(network, device, crop, known, place, asked["steps"], number(asked["seed"]))
     if not isinstance(network, Inpainter):
         raise UserError("This model does not fill holes: choose a filler.")
+    if asked["face"] is not None:
+        raise UserError("This model does not look for a head: leave out where it is.")
     if asked["steps"] is not None:
         raise UserError(
             "This model is not fitted to the picture and takes no steps: leave them out."
@@ -312,8 +221,26 @@ def _square(source: np.ndarray, hole: Hole, face: list[int] | None) -> tuple[int
 
 def _stepped(filler: Filler) -> Iterator[Step]:
     for done in filler.through():
-        shown = filler.preview
-        yield Step(done, filler.total + 1, (), filler.calls(), filler.changes(), preview=shown)
+        yield Step(
+            done,
+            filler.total + 1,
+            (),
+            filler.calls(),
+            filler.changes(),
+            preview=filler.preview,
+            numbers={"curve": _thinned(filler.curve)} if filler.curve else {},
+        )
+
+
+def _thinned(curve: Sequence[float]) -> list[float]:
+    """As many of its values as a drawing needs, the first and the last among them."""
+    rare = max(1, len(curve) // LOOKS)
+    return [*curve[:-1:rare], *curve[-1:]]
+
+
+def _so_far(prior: PriorFit, pixels: np.ndarray, corner: tuple[int, int] | None) -> SoFar:
+    """What fewer steps would have made."""
+    return SoFar(pixels, {"steps": prior.figures["steps"]}, corner, prior.figures)
 
 
 def _last(
@@ -329,27 +256,3 @@ def _last(
     made = Made(pixels, caption, {}, figures=figures, beside=beside, about=about)
     total = filler.total + 1
     return Step(total, total, (made,), filler.calls(), filler.changes() + said)
-
-
-def _said(hole: Hole, grow: int, feather: int) -> tuple[Message, ...]:
-    """What of the picture was changed beyond the mark that came."""
-    said: tuple[Message, ...] = ()
-    if grow:
-        said += (Message("The mark was grown by {count:pixel|pixels}.", count=grow),)
-    if feather:
-        count = int(((hole.weights > 0) & (hole.weights < 1)).sum())
-        said += (
-            Message(
-                "Outside the mark, {count:pixel|pixels} of a soft rim {width} wide changed, too.",
-                count=count,
-                width=feather,
-            ),
-        )
-    return said
-
-
-def as_many(colours: np.ndarray, channels: int) -> np.ndarray:
-    """[H, W, 3] as the colours of a picture with so many channels."""
-    if channels > 2:
-        return colours
-    return (colours.astype(np.float32).mean(axis=2, keepdims=True) + 0.5).astype(colours.dtype)

@@ -4,7 +4,7 @@ faces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
@@ -90,6 +90,8 @@ Hints = Annotated[
     ),
 ]
 
+PAINTED = {"scratches": "mask", "colour": "hints"}  # of a step: what else begins it
+
 
 def restore(
     network: Network,
@@ -130,35 +132,38 @@ def restore(
                 "No face is marked: say where each is, or leave the mending of faces out."
             )
     dabs = dabs_of(hints or [])
-    steps: list[Callable[[Chain], Iterator[Step]]] = []
+    steps: dict[str, Callable[[Chain], Iterator[Step]]] = {}
     if "blocks" in others:
-        steps.append(lambda chain: chain.cleaned("blocks", others["blocks"]))
+        steps["blocks"] = lambda chain: chain.cleaned("blocks", others["blocks"])
     if "noise" in others:
-        steps.append(lambda chain: chain.cleaned("noise", others["noise"], cleaning))
+        steps["noise"] = lambda chain: chain.denoised(others["noise"], cleaning)
     if mask or "scratches" in others:
-        steps.append(lambda chain: chain.filled(network, others.get("scratches"), mask, grow))
+        finds = others.get("scratches")
+        steps["scratches"] = lambda chain: chain.filled(network, finds, mask, grow)
     if "colour" in others or dabs:
-        steps.append(lambda chain: chain.coloured(others.get("colour"), dabs))
+        steps["colour"] = lambda chain: chain.coloured(others.get("colour"), dabs)
     if "enlarge" in others:
-        steps.append(lambda chain: chain.cleaned("enlarge", others["enlarge"]))
+        steps["enlarge"] = lambda chain: chain.cleaned("enlarge", others["enlarge"])
     if "faces" in others:
-        steps.append(
-            lambda chain: chain.mended(
-                others["faces"], chain.squares(squares), fidelity, finder, likeness
-            )
+        steps["faces"] = lambda chain: chain.mended(
+            others["faces"], chain.squares(squares), fidelity, finder, likeness
         )
     if not steps:
         raise UserError("Every step is left out: switch one on.")
 
     chain = Chain(source, device, len(steps))
-    for begin in steps:
+    left = list(steps)
+    for name, begin in steps.items():
         yield from begin(chain)
+        left.remove(name)
+        if left:
+            yield chain.so_far(_without(left))
     pixels = chain.pixels
     about = {"icc": picture.icc, "date": picture.date, "gps": picture.gps if keep_place else None}
     beside = chain.beside | finish.shown(pixels, source)
     caption = f"{pixels.shape[1]} x {pixels.shape[0]}"
     made = Made(pixels, caption, {}, figures=chain.figures, beside=beside, about=about)
-    yield Step(chain.total, chain.total, (made,))
+    yield Step(chain.total, chain.total, (made,), changes=chain.said)
 
 
 RESTORE = Task(
@@ -171,6 +176,15 @@ RESTORE = Task(
     finds=True,
     compares=True,
 )
+
+
+def _without(steps: Sequence[str]) -> dict[str, Any]:
+    """Settings that leave those steps out."""
+    settings: dict[str, Any] = dict.fromkeys(steps, "")
+    for name, more in PAINTED.items():
+        if name in steps:
+            settings[more] = None
+    return settings
 
 
 def _found(source: np.ndarray, finder: FaceFinder) -> list[tuple[int, int, int]]:

@@ -24,12 +24,22 @@ from ganapps.settings import (
 Settings = Mapping[str, Any]
 
 
+def megapixels(settings: Settings, size: tuple[int, int]) -> float:
+    """Of a picture of that size (W, H), made small where its longer side has more pixels than the
+    brush works at.
+    """
+    most = settings.get("brush")
+    share = min(1.0, most / max(size)) if most else 1.0
+    return size[0] * size[1] * share**2 / 1e6
+
+
 @dataclass(frozen=True)
 class Task:
     """A task function, as recipes name it.
 
     `models` is what the catalogue calls the models that can do it. `work` names the settings that
-    its seconds go by, or tells how much a checked request is of its settings. `says` is a sentence
+    its seconds go by, or tells how much a checked request is of its settings; `megapixels` how much
+    of a picture of that size (W, H) it works on. `says` is a sentence
     for programs and the docs. `opened` gives of an uploaded file what the task needs; `seconds` the
     computing time that settings name themselves, None where they name none. `holds` raises
     UserError for settings that don't go together or hold what their types don't tell. `also` are
@@ -46,6 +56,7 @@ class Task:
     work: tuple[str, ...] | Callable[[Settings], float]
     says: str
     opened: Callable[[str], Upload] = open_upload
+    megapixels: Callable[[Settings, tuple[int, int]], float] = megapixels
     seconds: Callable[[Settings], float | None] = lambda settings: None
     holds: Callable[[Settings], None] = lambda settings: None
     also: tuple[str, ...] = ()
@@ -94,12 +105,6 @@ class Task:
         for name in self.work:
             units *= recipe.settings[name] or 1
         if recipe.pictures:
-            most = recipe.settings.get("brush")
-            units *= sum(_megapixels(picture["size"], most) for picture in recipe.pictures)
+            sizes = [picture["size"] for picture in recipe.pictures]
+            units *= sum(self.megapixels(recipe.settings, size) for size in sizes)
         return units
-
-
-def _megapixels(size: tuple[int, int], most: int | None) -> float:
-    """Of a picture of that size, made small where its longer side has more than `most` pixels."""
-    share = min(1.0, most / max(size)) if most else 1.0
-    return size[0] * size[1] * share**2 / 1e6

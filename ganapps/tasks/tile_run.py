@@ -126,7 +126,7 @@ class TileRun(Careful):
         """Does alpha go through the network? It says so where it does not."""
         if not alpha.has_ends(self.source) or self._keeps_alpha():
             return True
-        self._changes.append(alpha.SAID)
+        self._changes.append(alpha.SAID if self.network.scale > 1 else alpha.LEFT)
         return False
 
     def _keeps_alpha(self) -> bool:

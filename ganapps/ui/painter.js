@@ -2,7 +2,7 @@
 // writes and reads the same). It stands in a hidden field, so it is a setting like any other; nothing is sent but that text.
 // Dabs of colour, where a tab takes them, are a second one: [[x, y, radius, "#rrggbb"], ...] in pixels of the picture.
 () => {
-  const MOST = 2e6, LONGEST = 32768, KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const MOST = 2e6, MOST_DABS = 1000, KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const states = new WeakMap();
   const written = {}, turns = {};
   const field = (tab, name) => document.querySelector(`#${tab}-${name} :is(textarea, input)`);
@@ -16,11 +16,6 @@
     let text = "";
     for (let at = 0; at < squeezed.length; at += 8192) text += String.fromCharCode(...squeezed.subarray(at, at + 8192));
     return `${width}x${height}:${btoa(text)}`;
-  };
-  const halved = (mask, width, height) => {
-    const w = (width + 1) >> 1, h = (height + 1) >> 1, small = new Uint8Array(w * h);
-    for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) if (mask[y * width + x]) small[(y >> 1) * w + (x >> 1)] = 1;
-    return [small, w, h];
   };
   const unpacked = async (text) => {
     const [, width, height, squeezed] = text.match(/^(\d+)x(\d+):(.*)$/) || [];
@@ -57,21 +52,26 @@
     dabbed(state);
   };
 
-  // A stroke of colour is a row of dabs, a radius apart; the eraser takes those away that it touches.
-  const rowOf = (op) => {
+  // A stroke of colour is a row of dabs, a radius apart, or more where they would be too many; the eraser takes those away that it touches.
+  const rowOf = (op, apart) => {
     const radius = op.size / 2, row = [op.points[0]];
     op.points.slice(1).forEach(([x, y]) => {
-      const [lastX, lastY] = row[row.length - 1], far = Math.hypot(x - lastX, y - lastY), count = Math.floor(far / radius);
+      const [lastX, lastY] = row[row.length - 1], far = Math.hypot(x - lastX, y - lastY), count = Math.floor(far / (apart * radius));
       for (let step = 1; step <= count; step++) row.push([lastX + (x - lastX) * step / count, lastY + (y - lastY) * step / count]);
     });
     return row.map(([x, y]) => [x, y, radius, op.colour]);
   };
   const touched = (op, [x, y, radius]) => op.points.some((point) => Math.hypot(x - point[0], y - point[1]) < op.size / 2 + radius);
-  const dabs = (state) => [...state.ops, ...(state.op ? [state.op] : [])].reduce((there, op) => {
-    if (op.kind === "dabs") return [...(op.replaces ? [] : there), ...(op.row || rowOf(op))];
+  const dabsApart = (state, apart) => [...state.ops, ...(state.op ? [state.op] : [])].reduce((there, op) => {
+    if (op.kind === "dabs") return [...(op.replaces ? [] : there), ...(op.row || rowOf(op, apart))];
     if (op.kind === "clear") return [];
     return op.erases ? there.filter((dab) => !touched(op, dab)) : there;
   }, []);
+  const dabs = (state) => {
+    let apart = 1, row = dabsApart(state, apart);
+    while (row.length > MOST_DABS && apart < 100) row = dabsApart(state, apart *= 1.25);
+    return row;
+  };
   const dabbed = (state) => {
     const pen = state.tint;
     if (!pen) return;
@@ -92,15 +92,18 @@
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(input), "value").set.call(input, text);
     input.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  const tell = async (state) => {
-    const mine = turns[state.tab] = (turns[state.tab] || 0) + 1, { canvas, pen } = state, { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
-    let width = canvas.width, height = canvas.height, mask = new Uint8Array(width * height), some = false;
+  // What came as a text and was not painted on goes back as it came, whatever the size of the canvas.
+  const marked = async (state) => {
+    const last = state.ops.filter((op) => op.kind !== "dabs").pop();
+    if (last?.text) return last.text;
+    const { canvas, pen } = state, { width, height } = canvas, { data } = pen.getImageData(0, 0, width, height);
+    const mask = new Uint8Array(width * height);
+    let some = false;
     for (let at = 0; at < mask.length; at++) if (data[4 * at + 3] > 127) mask[at] = some = 1;
-    let text = some ? await packed(mask, width, height) : "";
-    while (text.length > LONGEST && Math.min(width, height) > 1) {
-      [mask, width, height] = halved(mask, width, height);
-      text = await packed(mask, width, height);
-    }
+    return some ? packed(mask, width, height) : "";
+  };
+  const tell = async (state) => {
+    const mine = turns[state.tab] = (turns[state.tab] || 0) + 1, text = await marked(state);
     if (mine !== turns[state.tab]) return;
     write(state, "mask", text);
     const row = state.tint ? dabs(state) : [];
@@ -115,7 +118,7 @@
     canvas.width = Math.max(1, Math.round(width * share));
     canvas.height = Math.max(1, Math.round(height * share));
     const tab = shown.closest("[id$=-painter]").id.replace("-painter", ""), tinted = shown.querySelector(".painter-tint");
-    const state = { tab, canvas, pen: canvas.getContext("2d", { willReadFrequently: true }), ops: [], tool: "brush", at: [canvas.width / 2, canvas.height / 2], by: width / canvas.width };
+    const state = { tab, canvas, pen: canvas.getContext("2d", { willReadFrequently: true }), ops: [], fingers: new Map(), tool: "brush", at: [canvas.width / 2, canvas.height / 2], by: width / canvas.width };
     if (tinted) [tinted.width, tinted.height, state.tint] = [canvas.width, canvas.height, tinted.getContext("2d")];
     states.set(shown, state);
     picture.dataset.begun = picture.src;
@@ -126,7 +129,7 @@
     // what stands in the fields belongs to this picture: the server empties them for another one
     if (hinted) state.ops.push({ kind: "dabs", replaces: true, row: rowFrom(state, hinted) });
     const sheet = marked && (await unpacked(marked).catch(() => null));
-    if (sheet) state.ops.push({ kind: "replace", sheet });
+    if (sheet) state.ops.push({ kind: "replace", sheet, text: marked });
     if (state.ops.length) { redrawn(state); await tell(state); }
     framed(tab);
   };
@@ -136,7 +139,7 @@
     if (!state || (!adds && text === written[`${tab}-mask`])) return;
     if (!adds && !text) { if (state.ops.length) await done(state, { kind: "replace" }); return; }
     const sheet = await unpacked(text).catch(() => null);
-    if (sheet && (adds || field(tab, "mask")?.value === text)) await done(state, { kind: adds ? "add" : "replace", sheet });
+    if (sheet && (adds || field(tab, "mask")?.value === text)) await done(state, adds ? { kind: "add", sheet } : { kind: "replace", sheet, text });
   };
   const hintsCame = async (tab) => {
     const state = states.get(figure(tab)), text = field(tab, "hints")?.value || "";
@@ -164,12 +167,18 @@
     event.preventDefault();
     event.target.focus({ preventScroll: true });
     event.target.setPointerCapture(event.pointerId);
+    if (event.pointerType === "touch") state.fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    if (state.fingers.size > 1) {
+      state.op = null;
+      return redrawn(state);
+    }
     state.at = placed(state, event);
     state.op = state.tool === "box" ? { kind: "box", from: state.at, box: [...state.at, 0, 0] } : stroke(state);
     draw(state, state.op);
   });
   document.addEventListener("pointermove", (event) => {
     const state = stateOf(event.target);
+    if (state?.fingers.size > 1) return moved(state, event);
     if (!state?.op) return;
     for (const each of event.getCoalescedEvents?.() || [event]) {
       const at = placed(state, each);
@@ -179,8 +188,15 @@
     draw(state, state.op);
     if (state.op.erases) dabbed(state);
   });
+  // Two fingers move what is seen of a zoomed picture, and paint nothing.
+  const moved = (state, event) => {
+    const [x, y] = state.fingers.get(event.pointerId) || [event.clientX, event.clientY], count = state.fingers.size;
+    state.fingers.set(event.pointerId, [event.clientX, event.clientY]);
+    state.canvas.closest(".painter-window").scrollBy((x - event.clientX) / count, (y - event.clientY) / count);
+  };
   const lifted = (event) => {
     const state = stateOf(event.target), op = state?.op;
+    state?.fingers.delete(event.pointerId);
     if (!op) return;
     state.op = null;
     if (event.type === "pointercancel") return redrawn(state);
@@ -196,6 +212,7 @@
     mark.style.top = state.at[1] / state.canvas.height * 100 + "%";
     mark.style.width = share + "%";
     mark.hidden = false;
+    mark.scrollIntoView({ block: "nearest", inline: "nearest" });
   };
   document.addEventListener("keydown", (event) => {
     const state = event.target.matches?.(".painter canvas") && stateOf(event.target);

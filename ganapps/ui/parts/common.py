@@ -24,7 +24,7 @@ from ganapps.errors import UserError, WeightsError
 from ganapps.models.catalog import Checkpoint, unknown
 from ganapps.pictures import images, mp4
 from ganapps.recipe import Recipe
-from ganapps.report import Kept, Part, Report
+from ganapps.report import Kept, Part, Report, SoFar
 from ganapps.ui.doors import files
 from ganapps.ui.parts import progress
 from ganapps.ui.parts.progress import Pace
@@ -201,6 +201,9 @@ class Shown:
     kept: list[Kept] = field(default_factory=list)
     ended: bool = False  # its time was over
     parts: tuple[Part, ...] = ()  # of a picture under way, from the top
+    preview: images.Picture | None = None  # how unfinished work looks
+    curve: Sequence[float] = ()  # how far a fitting is, look by look
+    so_far: SoFar | None = None  # what is left if it ends here
     moved: bool = False  # only the line is new
 
 
@@ -264,7 +267,9 @@ def _add(
     ]
     shown.recipes += [kept.recipe.to_json() for kept in result.made]
     shown.kept += result.made
-    shown.parts = result.parts
+    shown.parts, shown.so_far = result.parts, result.so_far
+    shown.preview = next(iter(result.preview), None)
+    shown.curve = result.numbers.get("curve", ())
 
 
 def _line(result: Result, pace: Pace, lang: str) -> str:

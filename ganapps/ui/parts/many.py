@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,10 +67,15 @@ class Many:
         return [self.line, self.rows]
 
     def results(
-        self, recipe: Recipe, weights: str | None, values: Mapping, lang: str
+        self,
+        recipe: Recipe,
+        weights: str | None,
+        masks: Sequence[str],
+        values: Mapping,
+        lang: str,
     ) -> Iterator[dict]:
         """The same recipe on all of them: a table with a row each, at the end with a link to the
-        ZIP.
+        ZIP. `masks` are the paths of masks for those that have none of their own.
         """
         pictures: list[str] = values[self.box] or []
         if not pictures:
@@ -82,7 +87,10 @@ class Many:
             return
         form = formats.asked(values[self.kind], values[self.quality], 0)
         # a mask that belongs to one of them goes with it
-        brings = on_files.brings(recipe.task, pictures)
+        brings = [
+            given if len(given) > 1 else [*given, *masks]
+            for given in on_files.brings(recipe.task, pictures)
+        ]
         table = '<table class="card"><tbody>'
         done: list[Path] = []
         manifest: list[dict[str, Any]] = []

@@ -5,8 +5,9 @@ own, one big button with its price, Stop, and how settings turn into a recipe an
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
 from typing import Any, ClassVar
 
 import gradio as gr
@@ -24,6 +25,7 @@ from ganapps.ui.parts.own_file import OwnFile
 from ganapps.ui.parts.prices import price_line
 from ganapps.ui.parts.settings import Widgets
 from ganapps.ui.parts.tab import Tab
+from ganapps.ui.parts.underway import AtWork
 from ganapps.ui.words import named, say, t
 
 LONG = 20.0  # seconds: of a run that takes longer a quicker one is offered
@@ -43,6 +45,7 @@ class ModelTab(Tab):
     def __init__(self, engine: Engine, receivers: Sequence[type[Tab]], go: I18nData) -> None:
         """`go` stands on the big button."""
         super().__init__(engine, receivers)
+        self.at_work = AtWork()
         self.go_words = go
         self.listed = TASKS[self.name].models  # what the catalogue calls the models it offers
         self.first = common.here_first(engine, self.listed)
@@ -215,7 +218,10 @@ class ModelTab(Tab):
         pictures = self.pictures(values)
         if pictures is None:
             return none
-        recipe = self.recipe(values)
+        try:
+            recipe = self.recipe(values)
+        except UserError:  # the price says why
+            return none
         slow = self.expected(recipe, pictures)
         if slow is None or slow < LONG:
             return none
@@ -256,6 +262,20 @@ class ModelTab(Tab):
     def busy(self, running: bool) -> dict:
         """Stop instead of the big button, while something runs."""
         return {self.go: gr.update(visible=not running), self.stop: gr.update(visible=running)}
+
+    def stoppable(self, handler: Callable[..., Iterator[dict]]) -> Callable[..., Iterator[dict]]:
+        """A handler that takes a while and begins with `busy(True)`. When it is over, Stop stays
+        for another one of that page.
+        """
+
+        @wraps(handler)
+        def stopped_with_the_last(*given: Any) -> Iterator[dict]:
+            request: gr.Request = given[-1]
+            with self.at_work.one_more(request.session_hash) as others:
+                yield from handler(*given)
+                yield self.busy(others())
+
+        return stopped_with_the_last
 
     def chosen(self, model: str, request: gr.Request) -> dict:
         """Another model: its chips and card, and what depends on it."""

@@ -83,4 +83,5 @@ def _tools(lang: str, tinted: bool) -> str:
             f'<label>{escaped(lang, "Its colour")}<input type="color" class="painter-colour" '
             f'value="#b5651d"></label>{sliders}'
         )
-    return f'<div class="painter-tools" role="group">{buttons}{sliders}</div>'
+    hint = f'<span class="painter-hint">{escaped(lang, "Two fingers move a zoomed picture")}</span>'
+    return f'<div class="painter-tools" role="group">{buttons}{sliders}{hint}</div>'

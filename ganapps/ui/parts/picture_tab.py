@@ -6,16 +6,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import gradio as gr
 from gradio.i18n import I18nData
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, on_files
 from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
+from ganapps.pictures import images
 from ganapps.recipe import Recipe
 from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
@@ -32,7 +34,7 @@ from ganapps.ui.parts.dials import DIALS, Dials
 from ganapps.ui.parts.many import Many
 from ganapps.ui.parts.model_tab import ModelTab
 from ganapps.ui.parts.sheet import Sheet, Trial, every_model
-from ganapps.ui.parts.stage import Stage
+from ganapps.ui.parts.stage import Stage, glance
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
@@ -49,6 +51,14 @@ class Words:
     note: tuple[str, str]
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A run as far as it was shown, and the path of what it works on."""
+
+    shown: common.Shown
+    upload: str
+
+
 class PictureTab(ModelTab):
     """One layout and one behaviour; a tab says what differs: its own widgets (`panel`, `actions`,
     `below`, `more`), what they ask for and how a recipe fills them, and what it shows beside a
@@ -63,6 +73,7 @@ class PictureTab(ModelTab):
         self.finishes = set(FINISHING) <= set(TASKS[self.name].settings)
         self.run_widgets: list = []  # those of the tab itself that only a run looks at
         self.more_uploads: list = []  # boxes beside that of the picture
+        self.on_stage: dict[str | None, str] = {}  # by session: the picture that came last
         super().__init__(engine, receivers, words.go)
 
     # -- what a tab says of itself; of each, the least
@@ -110,11 +121,20 @@ class PictureTab(ModelTab):
 
     def given(self, values: Mapping, folder: Path) -> list[str]:
         """The paths of what a run is given; `folder` is there until it has ended."""
-        return [values[self.picture]]
+        return [values[self.picture], *self.masks(values, folder)]
+
+    def masks(self, values: Mapping, folder: Path) -> list[str]:
+        """Those of masks that are too large for a recipe, behind the picture."""
+        return []
 
     def running_events(self) -> list:
         """The tab's own events; those that are returned, Stop ends."""
         return []
+
+    def left(self, session: str | None) -> None:
+        """Nor is it known which picture was theirs."""
+        super().left(session)
+        self.on_stage.pop(session, None)
 
     # -- what stands where
 
@@ -175,8 +195,8 @@ class PictureTab(ModelTab):
             self.stop,
             runs,
             self.stopped,
-            [self.line, self.area.traces],
-            [self.line, self.area.view, *buttons],
+            {self.line, self.area.traces, *self.area.finishing.values()},
+            [*self.area.outputs, *self.cleared(), *buttons],
         )
         self.picture.change(
             self.came,
@@ -206,12 +226,14 @@ class PictureTab(ModelTab):
         sheet = [*self.sheet.cleared(), self.line, *buttons]
         many = self.asked | self.many.asked
         taken = self.examples.select(self._example, None, self.picture, **common.EACH)
-        own = [taken.success(self.run, given, shown, **common.BUSY)] if self.at_once else []
+        run, every = self.stoppable(self.run), self.stoppable(self.every_model)
+        own = [taken.success(run, given, shown, **common.BUSY)] if self.at_once else []
+        on_many = self.stoppable(self.run_many)
         return [
             *own,
-            self.go.click(self.run, given, shown, **common.BUSY),
-            self.try_all.click(self.every_model, given, sheet, **common.BUSY),
-            self.many.go.click(self.run_many, many, [*self.many.shown, *buttons], **common.BUSY),
+            self.go.click(run, given, shown, **common.BUSY),
+            self.try_all.click(every, given, sheet, **common.BUSY),
+            self.many.go.click(on_many, many, [*self.many.shown, *buttons], **common.BUSY),
         ]
 
     def _emptied(self, lang: str) -> dict:
@@ -260,6 +282,8 @@ class PictureTab(ModelTab):
 
     def came(self, values: Mapping, request: gr.Request) -> dict:
         """A picture is there: it stands on the stage, and nothing of another one is left."""
+        if values[self.picture]:
+            self.on_stage[request.session_hash] = values[self.picture]
         brought = self.area.brought(values[self.picture], values, common.language(request))
         if not brought:
             return {self.line: gr.skip()}
@@ -276,35 +300,67 @@ class PictureTab(ModelTab):
             yield self._no_picture(lang)
             return
         yield self.area.brought(upload, values, lang) | self.busy(True)
-        traces = values[self.area.traces]
-        unfinished: dict = {}
+        session = request.session_hash
+        self.on_stage[session] = upload
         with (
             tempfile.TemporaryDirectory(prefix="ganapps-") as folder,
-            self.underway.of(request.session_hash) as held,
+            self.underway.of(session) as held,
         ):
             try:
+                stage = Stage(self.engine, upload, values[self.area.traces], lang)
                 recipe = self.whole(values)
                 given = self.given(values, Path(folder))
                 results = self.engine.run(recipe, given, self.weights.path(values))
-                stage: Stage | None = None
                 expected = self.expected(recipe, given)
-                for shown in common.show(results, recipe, lang, str, expected):
-                    held.it = () if shown.archive else shown.parts
-                    update = {self.line: shown.line}
-                    if shown.archive:
-                        update |= self.area.arrived(shown, upload, values, lang)
-                        update |= self.arrived(shown, values, lang)
-                    elif shown.parts and not shown.moved:
-                        stage = stage or Stage(self.engine, upload, traces, lang)
-                        if stage.grown(shown.parts):
-                            update[self.area.view] = stage.view
-                    yield update
-                # of a run that was refused on its way, or whose time was over
-                unfinished = self.area.stopped_view(held.it, traces, lang)
+                with closing(common.show(results, recipe, lang, str, expected)) as run:
+                    for shown in run:
+                        if self._turned(session, upload):
+                            return
+                        held.it = None if shown.archive else Unfinished(shown, upload)
+                        if shown.archive:
+                            update = self._finished(shown, upload, values, lang)
+                        else:
+                            update = self._on_its_way(shown, stage)
+                        yield {self.line: shown.line} | update
+                if left := self._left(held.it, values, lang):
+                    yield left  # of a run that was refused on its way, or whose time was over
             # a disk that became full, or the visitor's room, when the result was being shown
             except UserError as e:
                 yield {self.line: common.refusal(e, lang)}
-        yield self.busy(False) | unfinished
+
+    def _turned(self, session: str | None, upload: str) -> bool:
+        """Has the page turned to another picture? Nothing of this one is shown there then."""
+        return self.on_stage.get(session, upload) != upload
+
+    def _on_its_way(self, shown: common.Shown, stage: Stage) -> dict:
+        """How a run's picture looks by now, where that is new."""
+        if shown.moved:
+            return {}
+        if stage.grown(shown.parts):
+            return {self.area.view: stage.view}
+        if shown.preview and not shown.parts:
+            return {self.area.view: glance(shown.preview, shown.curve, stage.lang)}
+        return {}
+
+    def _finished(self, shown: common.Shown, upload: str, values: Mapping, lang: str) -> dict:
+        """A run's result, and the tab's own of it."""
+        result = self.area.arrived(shown, upload, values, lang)
+        return result | self.arrived(shown, values, lang)
+
+    def _left(self, left: Unfinished | None, values: Mapping, lang: str) -> dict:
+        """What there is of a run that did not end: a result of its own, or the rows that were
+        finished.
+        """
+        if left is None:
+            return {}
+        shown = left.shown
+        if shown.so_far is None:
+            return self.area.stopped_view(shown.parts, values[self.area.traces], lang)
+        with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+            kept = on_files.so_far(shown.recipe, left.upload, shown.so_far)
+            path = str(images.keep(kept, Path(folder), 0))
+            whole = replace(shown, files=[(path, "")], kept=[kept])
+            return self._finished(whole, left.upload, values, lang)
 
     def whole(self, values: Mapping) -> Recipe:
         """What the widgets ask for, at full strength: strength and colours come after."""
@@ -330,31 +386,38 @@ class PictureTab(ModelTab):
             )
             return picture, trials, plain and say(lang, plain)
 
-        yield from self.tried_on(self.sheet, asked, values, lang)
+        yield from self.tried_on(self.sheet, asked, values, request)
 
     def tried_on(
         self,
         sheet: Sheet,
         asked: Callable[[str, Path], tuple[str, Iterable[Trial], str]],
         values: Mapping,
-        lang: str,
+        request: gr.Request,
     ) -> Iterator[dict]:
         """A sheet, cell by cell. Of the upload, and with a folder for what it makes of it, `asked`
         tells the picture to try on, the trials, and what stands under it as no model made it.
         """
+        lang, session = common.language(request), request.session_hash
         upload = values[self.picture]
         if not upload:
             yield self._no_picture(lang)
             return
         yield self.busy(True)
+        self.on_stage[session] = upload
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             try:
                 picture, trials, plain = asked(upload, Path(folder))
                 traces = values[self.area.traces]
-                yield from sheet.filled(picture, trials, plain, self.line, traces, lang)
+                with closing(
+                    sheet.filled(picture, trials, plain, self.line, traces, lang)
+                ) as cells:
+                    for update in cells:
+                        if self._turned(session, upload):
+                            return
+                        yield update
             except UserError as e:
                 yield {self.line: common.refusal(e, lang)}
-        yield self.busy(False)
 
     def run_many(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Many pictures, a row each."""
@@ -362,20 +425,19 @@ class PictureTab(ModelTab):
         yield self.busy(True)
         try:
             files.check_room()
-            yield from self.many.results(
-                self.recipe(values), self.weights.path(values), values, lang
-            )
+            with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
+                recipe, masks = self.recipe(values), self.masks(values, Path(folder))
+                own = self.weights.path(values)
+                yield from self.many.results(recipe, own, masks, values, lang)
         except UserError as e:
             yield {self.many.line: "", self.many.rows: common.refusal(e, lang)}
-        yield self.busy(False)
 
-    def stopped(self, line: str, traces: list[str], request: gr.Request) -> dict:
+    def stopped(self, values: Mapping, request: gr.Request) -> dict:
         """Stop: what is done stays."""
-        lang, part = common.language(request), self.underway.take(request.session_hash)
+        lang, left = common.language(request), self.underway.take(request.session_hash)
+        line = {self.line: progress.plain(values[self.line], say(lang, "stopped"))}
         try:
-            view = {self.line: progress.plain(line, say(lang, "stopped"))} | self.area.stopped_view(
-                part, traces, lang
-            )
+            view = line | self._left(left, values, lang)
         except UserError as e:  # there is no room for what is done
             view = {self.line: common.refusal(e, lang)}
         return self.busy(False) | view

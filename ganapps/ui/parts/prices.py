@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from ganapps.measure.prices import Price
 from ganapps.report import seconds, size
-from ganapps.ui.words import say
+from ganapps.ui.words import named, say
 
 
 def price_line(price: Price, lang: str, steps: int | None = None) -> str:
@@ -18,11 +18,20 @@ def price_line(price: Price, lang: str, steps: int | None = None) -> str:
     else:
         parts.append(say(lang, "about {seconds}", seconds=seconds(price.seconds)))
         parts += [size(price.memory)] if price.memory else []
-    if price.download is None:
-        parts.append(say(lang, "downloads the model first"))
-    elif price.download:
-        parts.append(say(lang, "downloads {size} first", size=size(price.download)))
+    if price.missing:
+        parts.append(_fetched(price, lang))
     return f'<div class="price">{html.escape(" · ".join(parts))}</div>'
+
+
+def _fetched(price: Price, lang: str) -> str:
+    """Which models are not here, and what it takes to have them."""
+    models = say(lang, ", ").join(named(lang, title) for title in price.missing)
+    if price.offline:
+        return say(lang, "not here, and nothing is downloaded offline: {models}", models=models)
+    if price.download is None:
+        return say(lang, "downloads {models} first", models=models)
+    loads = size(price.download)
+    return say(lang, "downloads {models} first: {size}", models=models, size=loads)
 
 
 def together(prices: Iterable[Price], seconds_of: Callable[[list[float]], float] = sum) -> Price:
@@ -36,4 +45,6 @@ def together(prices: Iterable[Price], seconds_of: Callable[[list[float]], float]
         seconds_of(each) if len(each) == len(prices) else None,
         max((p.memory for p in prices if p.memory), default=None),
         sum(loads) if len(loads) == len(prices) else None,
+        tuple(dict.fromkeys(title for p in prices for title in p.missing)),
+        any(p.offline for p in prices),
     )

@@ -5,7 +5,7 @@ click takes one.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,7 +81,7 @@ class Sheet:
         line: gr.HTML,
         traces: list[str],
         lang: str,
-    ) -> Iterator[dict]:
+    ) -> Generator[dict, None, None]:
         """Cell by cell. `plain` is what stands under the picture as no model made it, "" for no
         such cell. A model that is refused says so in `line`, and the rest goes on. The cells' files
         are added to `traces`. Raises UserError where there is no room for them.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,24 @@ class Held:
     """What one run holds: a picture being filled, a race."""
 
     it: Any = None
+
+
+class AtWork:
+    """How many handlers of a tab are at work for each session."""
+
+    def __init__(self) -> None:
+        self._count: Counter[str | None] = Counter()
+
+    @contextmanager
+    def one_more(self, session: str | None) -> Iterator[Callable[[], bool]]:
+        """One while this lasts; what it gives tells whether there are others."""
+        self._count[session] += 1
+        try:
+            yield lambda: self._count[session] > 1
+        finally:
+            self._count[session] -= 1
+            if not self._count[session]:
+                del self._count[session]
 
 
 class Underway:

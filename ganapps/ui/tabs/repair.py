@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.blocks import Block
 
 from ganapps.engine import Engine, on_files
-from ganapps.errors import UserError
+from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
 from ganapps.race import Race
 from ganapps.recipe import Recipe
@@ -72,11 +72,21 @@ class RepairTab(PictureTab):
         self.again = gr.Button(t("Go on with the result"), size="sm", elem_id="repair-again")
 
     def more(self) -> None:
-        """A mask that was made elsewhere."""
+        """A mask that was made elsewhere; what only some models take."""
+        self.widgets.make("does", visible=self.first.kind == "fitted")
         self.mask_file = picture_box(
             t("A mask: white is filled, or what is painted on nothing"), "repair-mask-file"
         )
         self.more_uploads.append(self.mask_file)
+        self.face = gr.Textbox(
+            "",
+            label=t("The head, for a face generator: x, y, side of a square"),
+            placeholder="40, 60, 96",
+            max_lines=1,
+            max_length=60,
+            elem_id="repair-face",
+        )
+        self.extra_widgets.append(self.face)
 
     def takes(self, name: str, row: Checkpoint | None) -> bool:
         """A prior can do more than fill."""
@@ -84,9 +94,22 @@ class RepairTab(PictureTab):
             return row is not None and row.kind == "fitted"
         return super().takes(name, row)
 
+    def model_chosen(self, row: Checkpoint, lang: str) -> dict:
+        """What a prior does, with a prior only."""
+        fitted = gr.update(visible=row.kind == "fitted")
+        return super().model_chosen(row, lang) | {self.widgets.by_name["does"]: fitted}
+
     def settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any]:
-        """The mark."""
-        return {"mask": values[self.mask] or None, "box": _box(values[self.box])}
+        """The mark, and where the head is."""
+        return {
+            "mask": on_files.in_recipe(values[self.mask]),
+            "box": _box(values[self.box]),
+            "face": _face(values[self.face]),
+        }
+
+    def masks(self, values: Mapping, folder: Path) -> list[str]:
+        """A mark that is too fine for a recipe."""
+        return on_files.as_file(values[self.mask], folder)
 
     @property
     def filling_outputs(self) -> set:
@@ -95,11 +118,12 @@ class RepairTab(PictureTab):
 
     def restored(self, recipe: Recipe, lang: str) -> dict:
         """The mark waits for its picture."""
-        box = recipe.settings["box"] or []
+        settings = recipe.settings
         return super().restored(recipe, lang) | {
             self.waits: True,
-            self.mask: recipe.settings["mask"] or "",
-            self.box: ", ".join(str(number) for number in box),
+            self.mask: settings["mask"] or "",
+            self.box: ", ".join(map(str, settings["box"] or [])),
+            self.face: ", ".join(map(str, settings["face"] or [])),
         }
 
     def filled(self, asked: Recipe | Race, values: Mapping, lang: str) -> dict:
@@ -122,7 +146,8 @@ class RepairTab(PictureTab):
         came.success(None, self.found, None, js=adds(self.name))
         self.again.click(self.once_more, self.area.file, [self.picture, self.line], **common.QUIET)
         outputs = [self.found, self.line, self.go, self.stop]
-        search = self.find.click(self.searched, {self.picture}, outputs, **common.BUSY)
+        searched = self.stoppable(self.searched)
+        search = self.find.click(searched, {self.picture}, outputs, **common.BUSY)
         search.success(None, self.found, None, js=adds(self.name))
         return [search]
 
@@ -151,7 +176,13 @@ class RepairTab(PictureTab):
         if not upload:
             return self._no_picture(lang)
         try:
-            return {self.found: on_files.mask(values[self.mask_file], upload)}
+            marked = on_files.mask(values[self.mask_file], upload)
+            if not marked:
+                raise UserError(
+                    "This mask marks nothing: what is white in it is filled, or what is painted on "
+                    "nothing."
+                )
+            return {self.found: marked}
         except UserError as e:
             return self.cleared() | {self.line: common.refusal(e, lang)}
 
@@ -166,11 +197,19 @@ class RepairTab(PictureTab):
         try:
             for shown in common.show(self.engine.run(recipe, [upload]), recipe, lang, keep=str):
                 yield {self.line: shown.line}
-                if shown.files:
-                    yield {self.found: on_files.mask(shown.files[-1][0], upload)}
+                if shown.archive:
+                    yield self._marked(shown, upload, lang)
         except UserError as e:
             yield {self.line: common.refusal(e, lang)}
-        yield self.busy(False)
+
+    def _marked(self, shown: common.Shown, upload: str, lang: str) -> dict:
+        """What was found, and how much that is."""
+        marked = on_files.mask(shown.files[-1][0], upload)
+        said = Message("No scratches were found: paint over what you see.")
+        if marked:
+            share = shown.kept[-1].figures["damaged_share"]
+            said = Message("Scratches are marked: {share} of the picture.", share=f"{share:.2%}")
+        return {self.found: marked, self.line: progress.plain("", say(lang, said))}
 
     def once_more(self, result: str | None, request: gr.Request) -> dict:
         """The result becomes the picture."""
@@ -186,7 +225,9 @@ class RepairTab(PictureTab):
     def trial_settings(self, values: Mapping, row: Checkpoint | None) -> dict[str, Any] | None:
         """The same mark; what is fitted gets few steps, and the large one is left out."""
         told = self.widgets.asked(values, lambda name: name not in ("does", *DIALS))
-        settings = told | self.settings(values, row)
+        settings = told | self.settings(values, row) | {"face": None}
+        if values[self.mask]:
+            settings["mask"] = on_files.smaller(values[self.mask], SMALL)
         if settings["box"]:
             width, height = on_files.size(values[self.picture])
             share = min(1.0, SMALL / max(width, height))
@@ -200,8 +241,23 @@ def _box(text: str) -> list[int] | None:
     """[x, y, width, height] of what stands in the field, None where it is empty. Raises
     UserError.
     """
-    text = text.translate(COMMAS)
-    numbers = re.findall(r"-?\d{1,6}", text)
-    if text.strip() and (len(numbers) != 4 or not re.fullmatch(r"[\s,;x\d-]*", text)):
+    numbers = _numbers(text)
+    if text.strip() and len(numbers) != 4:
         raise UserError("A box is four whole numbers: x, y, width, height.")
-    return [int(number) for number in numbers] or None
+    return numbers or None
+
+
+def _face(text: str) -> list[int] | None:
+    """[x, y, side] of what stands in the field, None where it is empty. Raises UserError."""
+    numbers = _numbers(text)
+    if text.strip() and len(numbers) != 3:
+        raise UserError("A head's square is three whole numbers: x, y, side.")
+    return numbers or None
+
+
+def _numbers(text: str) -> list[int]:
+    """The whole numbers of a text that holds nothing else; [] of any other."""
+    text = text.translate(COMMAS)
+    if not re.fullmatch(r"[\s,;x\d-]*", text):
+        return []
+    return [int(number) for number in re.findall(r"-?\d{1,6}", text)]

@@ -114,7 +114,11 @@ class RestoreTab(PictureTab):
         if heads is None and values[self.squares]:
             heads = []  # every tick was taken off
         hints = _hints(values[self.hints])
-        return {"heads": heads, "mask": values[self.mask] or None, "hints": hints}
+        return {"heads": heads, "mask": on_files.in_recipe(values[self.mask]), "hints": hints}
+
+    def masks(self, values: Mapping, folder: Path) -> list[str]:
+        """A mark that is too fine for a recipe."""
+        return on_files.as_file(values[self.mask], folder)
 
     def restored(self, recipe: Recipe, lang: str) -> dict:
         """The faces, the steps."""

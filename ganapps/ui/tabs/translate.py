@@ -142,13 +142,13 @@ class TranslateTab(PictureTab):
         self.styles.gallery.select(_style_of, self.styles.tried, self.style, **common.EACH)
         return [
             self.cycle_go.click(
-                self.and_back,
+                self.stoppable(self.and_back),
                 {self.area.last, self.area.traces},
                 [self.cycle, self.line, self.go, self.stop],
                 **common.BUSY,
             ),
             self.styles_go.click(
-                self.every_style,
+                self.stoppable(self.every_style),
                 {*self.asked, self.picture, self.area.traces},
                 [*self.styles.cleared(), self.line, self.go, self.stop],
                 **common.BUSY,
@@ -175,7 +175,7 @@ class TranslateTab(PictureTab):
             small, _ = self.trial(upload, values, folder)
             return small, trials, ""
 
-        yield from self.tried_on(self.styles, asked, values, lang)
+        yield from self.tried_on(self.styles, asked, values, request)
 
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its way back, its styles, its attributes, its words."""
@@ -264,7 +264,6 @@ class TranslateTab(PictureTab):
                 yield {self.line: line, self.cycle: found}
         except UserError as e:  # there is no room for its pictures
             yield {self.line: common.refusal(e, lang)}
-        yield self.busy(False)
 
 
 def _style_of(tried: list[str], event: gr.SelectData) -> Any:
