@@ -14,6 +14,7 @@ from ganapps.models import own_file
 from ganapps.models.catalog import Checkpoint
 from ganapps.pictures import exports
 from ganapps.recipe import Recipe
+from ganapps.report import Report
 from ganapps.tasks.maker import numbers_of
 
 RUN = 1000  # pictures of one run; more are several runs
@@ -30,8 +31,8 @@ def exported(
     there, which closing it brings about, too. `count`: as many as that, however many, in place of
     the recipe's; `weights` as `engine.run` takes it.
 
-    `done` and `total` of the results count all that was asked for. Raises UserError as
-    `engine.run`, and where another export lies there.
+    `done` and `total` of the results count all that was asked for, and their reports the runs
+    before, too. Raises UserError as `engine.run`, and where another export lies there.
     """
     if count is not None and count < 1:
         raise UserError("{count} pictures can't be exported: at least one is.", count=count)
@@ -51,23 +52,42 @@ def exported(
     missing = [seed for seed in seeds if _name(seed) not in writing.there]
     done = count - len(missing)
     files: list[Path] = []
+    spent = report = None
     try:
         for begin, length in _runs(missing):
-            part = checked.with_settings(seed=begin, count=length)
+            part, spent = checked.with_settings(seed=begin, count=length), report
             with closing(engine.run(part, (), weights)) as results:
                 for result in results:
                     for kept in result.made:
                         seed = kept.recipe.settings["seed"]
                         writing.add(_name(seed), kept, {"seed": seed, **kept.figures})
                         done += 1
+                    if result.waiting is not None:
+                        yield result
+                        continue
                     told = replace(result.recipe, settings=checked.settings)
-                    waiting = result.waiting is not None
-                    yield (
-                        result if waiting else replace(result, recipe=told, done=done, total=count)
-                    )
+                    report = _together(spent, result.report)
+                    yield replace(result, recipe=told, report=report, done=done, total=count)
     finally:
         files += writing.close()
     return files
+
+
+def _together(before: Report | None, run: Report) -> Report:
+    """What the runs before have cost, and this one."""
+    if before is None:
+        return run
+    peaks = [r.peak_memory for r in (before, run) if r.peak_memory is not None]
+    joules = [r.joules for r in (before, run) if r.joules is not None]
+    return replace(
+        run,
+        seconds=before.seconds + run.seconds,
+        pictures=before.pictures + run.pictures,
+        network_calls=before.network_calls + run.network_calls,
+        peak_memory=max(peaks, default=None),
+        joules=sum(joules) if joules else None,
+        changes=(*before.changes, *run.changes),
+    )
 
 
 def _name(seed: int) -> str:

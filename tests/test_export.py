@@ -139,6 +139,13 @@ def test_more_than_a_run_are_several_runs(
     ]
 
 
+def test_the_report_counts_all_runs_of_it(engine: Engine, tmp_path: Path) -> None:
+    asked = Recipe("export", "heads-64", {"seed": 2**32 - 1, "count": 3, "layout": "folder"})
+    *_, last = exported(engine, asked, tmp_path)  # behind the last seed 0 comes, in another run
+    assert [row["seed"] for row in table(tmp_path)] == [str(2**32 - 1), "0", "1"]
+    assert last.report.pictures == 3 and last.report.network_calls >= 2
+
+
 def test_a_window_exports_at_most_a_thousand(engine: Engine, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="The setting count is 1001: from 1 to 1000"):
         engine.checked(Recipe("export", "heads-64", {"count": 1001}))

@@ -82,7 +82,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     ),
     "export": (
         {"engine", "models.catalog", "models.own_file", "pictures.exports", "tasks.maker"}
-        | {"recipe", "errors"},
+        | {"recipe", "report", "errors"},
         set(),
     ),
     "race": ({"race", "engine", "pictures", "tasks", "recipe", "report", "errors"}, set()),
