@@ -361,6 +361,49 @@ def test_stop_is_in_sight_and_a_family_stays_with_its_model(workshop: Page) -> N
     expect(afloat).to_be_hidden()
 
 
+def exported_so_far(page: Page) -> int:
+    """Begin an export of a thousand and stop it on its way: how many are there, as it says."""
+    line = page.locator("#faces-export-line")
+    page.locator("#faces-export-go").click()
+    expect(line).not_to_contain_text("stopped", timeout=LONG)
+    expect(line).to_contain_text(re.compile(r"[1-9]\d* of 1000 faces"), timeout=LONG)
+    page.locator("#faces-stop").click()
+    expect(line).to_contain_text("of 1000 faces · stopped", timeout=LONG)
+    return int((line.text_content() or "").split()[0])
+
+
+def test_stop_keeps_what_was_exported_and_it_goes_on(workshop: Page) -> None:
+    walls = workshop.locator("#faces-line").text_content()
+    section(workshop, "Export")
+    typed(workshop.locator("#faces-export-count input"), "1000")
+    done = exported_so_far(workshop)
+    link = workshop.locator("#faces-export-file a")
+    with workshop.expect_download() as download:
+        link.click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert sum(name.endswith(".png") for name in archive.namelist()) == done
+    assert workshop.locator("#faces-line").text_content() == walls, "it was not the wall's run"
+    assert exported_so_far(workshop) > done
+
+
+def test_a_search_that_is_stopped_says_so_and_the_wall_does_not(
+    workshop: Page, tmp_path: Path
+) -> None:
+    section(workshop, "Your own face")
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.png")
+    upload = workshop.locator("#faces-own-picture")
+    upload.locator("input[type=file]").set_input_files(tmp_path / "astronaut.png")
+    expect(upload.locator("img")).to_be_visible()
+    typed(workshop.get_by_label("number input for Steps"), "300")
+    workshop.locator("#faces-own-go").click()
+    line = workshop.locator("#faces-own-line")
+    expect(line).to_contain_text(re.compile(r"\d+ of 300"), timeout=LONG)
+    workshop.locator("#faces-stop").click()
+    expect(line).to_contain_text("stopped", timeout=LONG)
+    expect(line.locator(".bar")).to_have_count(0)
+    expect(workshop.locator("#faces-line")).not_to_contain_text("stopped")
+
+
 def test_faces_are_exported_with_their_labels(workshop: Page) -> None:
     section(workshop, "Export")
     count = workshop.locator("#faces-export-count input")

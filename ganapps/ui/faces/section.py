@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +27,7 @@ class Seen:
     preview: Any  # a small picture, or None
 
 
-class Section:
+class Section(ABC):
     """One part of the workshop. `face` is a State: the settings of the face at hand, empty for the
     one that the tab's widgets ask for.
     """
@@ -35,6 +36,10 @@ class Section:
 
     def __init__(self, tab: ModelTab, face: gr.State) -> None:
         self.tab, self.face = tab, face
+
+    @abstractmethod
+    def listen(self) -> list:
+        """Its events; Stop ends those that are returned."""
 
     def make_line(self) -> None:
         """Where it says what happens."""

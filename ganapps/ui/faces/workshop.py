@@ -14,9 +14,9 @@ from ganapps.ui.faces.exported import Export
 from ganapps.ui.faces.own import Own
 from ganapps.ui.faces.section import Section
 from ganapps.ui.faces.spoken import Say
-from ganapps.ui.parts import choices, common
+from ganapps.ui.parts import choices, common, progress
 from ganapps.ui.parts.model_tab import ModelTab
-from ganapps.ui.words import escaped, t
+from ganapps.ui.words import escaped, say, t
 
 
 class Workshop:
@@ -74,8 +74,33 @@ class Workshop:
                 [*started, self.bar, section.line],
                 **common.BUSY,
             )
-        sections = (self.edit, self.ages, self.breed, self.say, self.own, self.export)
-        return [event for section in sections for event in section.listen()]
+        return [event for section in self.sections for event in section.listen()]
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """All of them."""
+        return self.edit, self.ages, self.breed, self.say, self.own, self.export
+
+    @property
+    def lines(self) -> list:
+        """Where they say what happens."""
+        return [section.line for section in self.sections]
+
+    @property
+    def stopped_outputs(self) -> list:
+        """What `stopped` fills."""
+        return [*self.lines, self.export.file, self.export.begun]
+
+    def stopped(self, values: Mapping, request: gr.Request) -> dict:
+        """After Stop: what ran says so, and shows what is left of it."""
+        lang = common.language(request)
+        said = {
+            line: progress.plain(values[line], say(lang, "stopped"))
+            for line in self.lines
+            if progress.is_running(values[line])
+        }
+        left = self.tab.underway.take(request.session_hash)
+        return said | self.export.stopped(left, lang)
 
     @property
     def offered_words(self) -> list:

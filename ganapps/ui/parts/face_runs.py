@@ -212,8 +212,11 @@ class FaceRuns(ModelTab):
             yield update
         yield self.busy(False)
 
-    def stopped(self, line: str, request: gr.Request) -> dict:
-        """Stop: what is there stays, and the line says so."""
+    def stopped(self, values: Mapping, request: gr.Request) -> dict:
+        """Stop: what is there stays, and the line says so where it was the wall's run."""
+        line = values[self.line]
+        if not progress.is_running(line):
+            return self.busy(False)
         said = progress.plain(line, say(common.language(request), "stopped"))
         return self.busy(False) | {self.line: said}
 

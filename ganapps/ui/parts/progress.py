@@ -15,6 +15,7 @@ from ganapps.ui.words import escaped, say
 from ganapps.workers.signals import Tick
 
 LEAST = 1.0  # seconds: less is not said to be left, or to be waited for
+BAR = '<span class="bar">'
 FULL = 0.95  # of the bar, where a run takes longer than was expected
 
 
@@ -124,7 +125,7 @@ def line(text: str, bar: tuple[float, float] | None, below: str) -> str:
     if not bar:
         return f'<div class="line said">{html.escape(text)}{below}</div>'
     share = 100 * min(1.0, bar[0] / bar[1]) if bar[1] else 0
-    drawn = f'<span class="bar"><b style="width:{share:.0f}%"></b></span>'
+    drawn = f'{BAR}<b style="width:{share:.0f}%"></b></span>'
     return f'<div class="line">{html.escape(text)}{drawn}{below}</div>'
 
 
@@ -132,6 +133,11 @@ def noted(shown: str, note: str) -> str:
     """A line that `done` made, the note before it; any other as it is."""
     begins = '<div class="line said">'
     return shown.replace(begins, f"{begins}{html.escape(note)} · ", 1)
+
+
+def is_running(shown: str) -> bool:
+    """Does this line say how far a run is?"""
+    return BAR in shown
 
 
 def plain(shown: str, note: str) -> str:

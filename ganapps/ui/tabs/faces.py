@@ -218,7 +218,14 @@ class FacesTab(FaceRuns):
             trigger_mode="always_last",
             **common.BUSY,
         )
-        common.stops(self.stop, runs, self.stopped, self.line, buttons)
+        workshop = self.workshop
+        common.stops(
+            self.stop,
+            runs,
+            self.stopped,
+            {self.line, *workshop.lines},
+            [*buttons, *workshop.stopped_outputs],
+        )
         self.formats.listen({wall.files}, lambda values: values[wall.files])
         wall.gallery.select(
             self.picked,
@@ -236,6 +243,10 @@ class FacesTab(FaceRuns):
         self.copy.click(None, self.link, None, js=common.copies("faces-copy"))
         chosen = [self.model, self.place, self.weights.box]
         self.instead.click(lambda: (self.first.id, "", None), None, chosen, **common.QUIET)
+
+    def stopped(self, values: Mapping, request: gr.Request) -> dict:
+        """Stop, on the wall and in the workshop."""
+        return super().stopped(values, request) | self.workshop.stopped(values, request)
 
     # -- the first visit
 
