@@ -84,6 +84,13 @@ SETS: dict[str, dict[str, Any]] = {
     "a forty-five-year-old man": {"age": 45, "gender": 1.0},
     "aged twenty two": {"age": 22},
     "三十岁左右的女人": {"age": 30, "gender": 0.0},
+    "二十多岁的女人": {"age": 25, "gender": 0.0},
+    "一个三十多岁的男人": {"age": 35, "gender": 1.0},
+    "四十几岁，40几岁": {"age": 45},
+    "五十来岁的男人": {"age": 50, "gender": 1.0},
+    "60余岁": {"age": 65},
+    "a woman in her twenties": {"gender": 0.0, "age": 25},
+    "a man in his 50s": {"gender": 1.0, "age": 55},
 }
 
 

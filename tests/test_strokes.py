@@ -15,9 +15,10 @@ from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.pictures import masks
 from ganapps.tasks import drag
-from ganapps.ui.faces import others, strokes
+from ganapps.ui.faces import others, own, strokes
 from ganapps.ui.faces.edit import Edit
 from ganapps.ui.parts import choices, sending
+from ganapps.ui.tabs import restore
 from ganapps.ui.tabs.faces import FacesTab
 from ganapps.ui.tabs.table import TABS
 from ganapps.ui.words import chinese
@@ -35,6 +36,15 @@ def test_points_stand_in_a_text() -> None:
     assert strokes.without_last("1, 2, 3, 4") == "" == strokes.without_last("")
     with pytest.raises(UserError, match="5, 6 is no point to pull"):
         strokes.points("1, 2, 3, 4; 5, 6")
+
+
+def test_points_and_squares_are_typed_with_the_commas_of_one_s_language() -> None:
+    assert strokes.points("1，2，3，4；5、6、7、8.5；") == [[1, 2, 3, 4], [5, 6, 7, 8.5]]
+    assert strokes.rectangles("1，2，3，4；5，6，7，8") == [[1, 2, 3, 4], [5, 6, 7, 8]]
+    assert strokes.without_last("1，2，3，4；5，6，7，8") == "1,2,3,4"
+    five = [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10.5]]
+    assert own._points("1，2；3，4；5、6；7，8；9，10.5") == five
+    assert restore._heads("1，2，30；4、5、60") == [[1, 2, 30], [4, 5, 60]]
 
 
 def test_rectangles_and_what_is_painted_are_one_mask(tmp_path: Path) -> None:

@@ -114,13 +114,17 @@ SPELLED: Mapping[str, int] = {
     **{ten: 10 * t for t, ten in enumerate(TENS, 2)},
 }
 DIGITS = "一二三四五六七八九"
+DECADES: Mapping[str, int] = {f"{ten[:-1]}ies": 10 * t for t, ten in enumerate(TENS, 2)}
+WITHIN = 5  # years: who is in their twenties is drawn at 25
 HAN = "\u4e00-\u9fff"
 LETTER = rf"[^\W\d_{HAN}]"
 NUMBER = rf"\d{{1,3}}|(?:{'|'.join(SPELLED)})(?!{LETTER})"
 TOKEN = re.compile(
     rf"aged\s+(?P<aged>{NUMBER})"
-    rf"|(?P<years>{NUMBER})[\s-]*(?:years?(?:[\s-]*old)?|岁)"
-    rf"|(?P<tens>[{DIGITS}]?十[{DIGITS}]?)岁"
+    rf"|(?P<years>{NUMBER})[\s-]*(?:years?(?:[\s-]*old)?|来?岁)"
+    rf"|(?P<tens>[{DIGITS}]?十[{DIGITS}]?)来?岁"
+    rf"|(?P<decade>{'|'.join(DECADES)}|[1-9]0'?s)(?!{LETTER})"
+    rf"|(?P<over>[{DIGITS}]?十|[1-9]0)[多几余]岁"
     rf"|(?P<word>{LETTER}+(?:['’-]{LETTER}+)*)"
     rf"|(?P<han>[{HAN}])"
     rf"|(?P<other>\d+|_+)"
@@ -301,6 +305,8 @@ def _next(parts: list[re.Match[str]], lexicon: Mapping[str, Token]) -> tuple[Tok
         return Token(text.strip(), "sets", {"age": SPELLED.get(age) or int(age)}), 1
     if first["tens"]:
         return Token(text, "sets", {"age": _tens(first["tens"])}), 1
+    if decade := first["decade"] or first["over"]:
+        return Token(text, "sets", {"age": _decade(decade) + WITHIN}), 1
     kind = "han" if first["han"] else "word"
     same = [part.group() for part in parts if part[kind]]
     for count in range(len(same), 0, -1):
@@ -316,6 +322,13 @@ def _tens(text: str) -> int:
     tens, _, ones = text.partition("十")
     first = DIGITS.index(tens) + 1 if tens else 1
     return 10 * first + (DIGITS.index(ones) + 1 if ones else 0)
+
+
+def _decade(text: str) -> int:
+    """thirties, 30s, 三十, 30 -> 30"""
+    if "十" in text:
+        return _tens(text)
+    return DECADES.get(text) or int(text[:2])
 
 
 @cache

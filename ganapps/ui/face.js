@@ -6,7 +6,7 @@
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(input), "value").set.call(input, text);
     input.dispatchEvent(new Event("input", { bubbles: true }));
   };
-  const groups = (input) => (input?.value || "").split(";").map((part) => (part.match(/-?[\d.]+/g) || []).map(Number));
+  const groups = (input) => (input?.value || "").split(/[;；]/).map((part) => (part.match(/-?[\d.]+/g) || []).map(Number));
 
   // The face in Edit.
   const face = () => document.querySelector("#faces-edit-picture .image-frame img");

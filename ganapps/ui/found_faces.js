@@ -2,7 +2,7 @@
 // setting; who edits it sees the ticks follow.
 () => {
   const field = () => document.querySelector("#restore-heads :is(textarea, input)");
-  const squares = (text) => text.split(/[;\n]/).map((part) => (part.match(/-?\d+/g) || []).join(", ")).filter(Boolean);
+  const squares = (text) => text.split(/[;；\n]/).map((part) => (part.match(/-?\d+/g) || []).join(", ")).filter(Boolean);
   const write = (text) => {
     const input = field();
     Object.getOwnPropertyDescriptor(Object.getPrototypeOf(input), "value").set.call(input, text);

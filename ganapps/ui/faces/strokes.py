@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ganapps.errors import UserError
+from ganapps.ui.parts.boxes import with_commas
 
 # a field that the server has filled: face.js draws what stands there
 CAME = "() => { document.dispatchEvent(new CustomEvent('points-came')); }"
@@ -47,7 +48,8 @@ def without_last(text: str) -> str:
 
 def parts(text: str) -> list[str]:
     """What stands between the semicolons."""
-    return [part.strip() for part in text.replace("\n", ";").split(";") if part.strip()]
+    text = with_commas(text).replace("\n", ";")
+    return [part.strip() for part in text.split(";") if part.strip()]
 
 
 def _numbers(part: str) -> list[float]:

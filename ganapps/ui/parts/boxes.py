@@ -14,6 +14,7 @@ import gradio as gr
 from gradio.component_meta import ComponentMeta
 
 Paths = str | list[str] | None
+COMMAS = str.maketrans("，、；", ",,;")
 
 
 class _WithoutStub(ComponentMeta):
@@ -28,6 +29,11 @@ def _paths(payload: Any) -> Paths:
         return None
     several = hasattr(payload, "root")
     return [file.path for file in payload.root] if several else payload.path
+
+
+def with_commas(text: str) -> str:
+    """A text of numbers whose Chinese commas and semicolons are the ones that we read."""
+    return text.translate(COMMAS)
 
 
 class PictureBox(gr.Image, metaclass=_WithoutStub):

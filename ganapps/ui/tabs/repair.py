@@ -19,13 +19,13 @@ from ganapps.recipe import Recipe
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.before_after import picture_box
+from ganapps.ui.parts.boxes import with_commas
 from ganapps.ui.parts.dials import DIALS
 from ganapps.ui.parts.painter import adds, painter, replaces
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.tab import Tab
 from ganapps.ui.words import say, t
 
-COMMAS = str.maketrans("，、；", ",,;")
 SMALL = 512  # pixels of the longer side of the picture on which all models are tried
 TRIED = 200  # steps there, of what is fitted
 
@@ -257,7 +257,7 @@ def _face(text: str) -> list[int] | None:
 
 def _numbers(text: str) -> list[int]:
     """The whole numbers of a text that holds nothing else; [] of any other."""
-    text = text.translate(COMMAS)
+    text = with_commas(text)
     if not re.fullmatch(r"[\s,;x\d-]*", text):
         return []
     return [int(number) for number in re.findall(r"-?\d{1,6}", text)]

@@ -20,6 +20,7 @@ from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
 from ganapps.ui.parts import common, found_faces, keeping, progress
 from ganapps.ui.parts.before_after import before_after
+from ganapps.ui.parts.boxes import with_commas
 from ganapps.ui.parts.painter import painter, replaces, tints
 from ganapps.ui.parts.picture_tab import PictureTab, Words
 from ganapps.ui.parts.tab import Tab
@@ -260,7 +261,7 @@ def _heads(text: str) -> list[list[int]] | None:
     if not text.strip():
         return None
     heads = []
-    for part in text.replace("\n", ";").split(";"):
+    for part in with_commas(text).replace("\n", ";").split(";"):
         numbers = re.findall(r"-?\d{1,6}", part)
         if len(numbers) != 3 or not re.fullmatch(r"[\s,\d-]*", part):
             raise UserError("A head's square is three whole numbers: x, y, side.")
