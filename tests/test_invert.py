@@ -18,7 +18,7 @@ from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
 from ganapps.models import finder
 from ganapps.recipe import Recipe
-from ganapps.tasks import upright
+from ganapps.tasks import invert, upright
 from ganapps.training.finder import _laid_out
 
 # of skimage's astronaut: eyes, nose, corners of the mouth, marked by hand
@@ -111,6 +111,14 @@ def test_a_photograph_is_not_what_rendered_heads_know(engine: Engine, tmp_path: 
     assert "This picture is not what this model knows" in said(result)
     given = inverted(engine, saved(data.astronaut(), tmp_path), points=[list(p) for p in ASTRONAUT])
     assert given.made[0].figures["points"] == [list(map(float, p)) for p in ASTRONAUT]
+
+
+@pytest.mark.parametrize(("guessed", "most"), [(True, 14.0), (False, 17.0)])
+def test_an_error_that_reads_as_the_most_there_may_be_is_unknown(
+    guessed: bool, most: float
+) -> None:
+    assert len(invert._told(most, guessed)) == 2
+    assert len(invert._told(most - 0.1, guessed)) == 1
 
 
 def test_of_five_faces_the_largest_is_taken_and_said(engine: Engine, tmp_path: Path) -> None:

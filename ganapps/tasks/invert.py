@@ -221,7 +221,7 @@ def _told(error: float, guessed: bool) -> tuple[Message, ...]:
             error=error,
         )
     ]
-    if error > (UNKNOWN_FROM_GUESS if guessed else UNKNOWN):
+    if error >= (UNKNOWN_FROM_GUESS if guessed else UNKNOWN):
         said.append(
             Message(
                 "This picture is not what this model knows: edits will show somebody else. "
