@@ -286,6 +286,55 @@ def test_a_child_joins_the_family_and_its_file_holds_its_lineage(
     assert names[-1] == "family.png" and len(names) == 7
 
 
+def smiled(page: Page) -> str:
+    """Edit with a smile of 1; the picture that is seen then."""
+    before = shown(page)
+    typed(page.get_by_label("number input for Smile"), "1")
+    expect(page.locator("#faces-edit-moved")).to_contain_text("Smile +", timeout=LONG)
+    expect(page.locator("#faces-edit-picture img")).not_to_have_attribute("src", before)
+    return shown(page)
+
+
+def test_an_edit_stays_while_the_workshop_is_folded(workshop: Page) -> None:
+    edited = smiled(workshop)
+    picture = workshop.locator("#faces-edit-picture img")
+    workshop.locator("#faces-workshop button").first.click()
+    expect(picture).to_be_hidden()
+    unfold(workshop, "faces-workshop")
+    expect(picture).to_be_visible(timeout=LONG)
+    workshop.wait_for_timeout(2_000)  # nothing shall come: there is nothing to wait for
+    assert shown(workshop) == edited
+    expect(workshop.get_by_label("number input for Smile")).to_have_value("1")
+    # another seed is another face
+    workshop.locator("#faces-workshop button").first.click()
+    expect(picture).to_be_hidden()
+    workshop.locator("#faces-seed").get_by_role("textbox").fill("5")
+    unfold(workshop, "faces-workshop")
+    expect(picture).not_to_have_attribute("src", edited, timeout=LONG)
+    expect(workshop.get_by_label("number input for Smile")).to_have_value("0", timeout=LONG)
+
+
+def test_an_edited_face_joins_the_family_and_a_new_family_has_nobody(
+    workshop: Page, tmp_path: Path
+) -> None:
+    smiled(workshop)
+    section(workshop, "Breed")
+    workshop.locator("#faces-breed-add").click()
+    tree = workshop.locator("#faces-breed-tree [data-name]")
+    expect(tree).to_have_count(1, timeout=LONG)
+    tree.first.click()
+    link = workshop.locator("#faces-breed-file a")
+    with workshop.expect_download() as download:
+        link.click()
+    download.value.save_as(tmp_path / "joined.png")
+    assert from_picture(str(tmp_path / "joined.png")).settings["styles"]
+    workshop.locator("#faces-breed-anew").click()
+    expect(link).to_have_count(0)
+    workshop.locator("#faces-breed-take").click()
+    answer = workshop.locator("#faces-workshop .answer [role=alert]")
+    expect(answer).to_contain_text("There is nothing here yet", timeout=LONG)
+
+
 def test_a_sentence_is_drawn_and_what_was_not_understood_is_named(workshop: Page) -> None:
     section(workshop, "Say")
     sentence = workshop.locator("#faces-say-sentence").get_by_role("textbox")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import gradio as gr
 
@@ -46,7 +45,7 @@ class Ages(Section):
     def listen(self) -> list:
         """Its events; Stop ends those that are returned."""
         edit = self.edit
-        asked = {*self.given, *edit.sliders, *edit.others.reads, edit.styles}
+        asked = edit.reads
         shown = [self.strip, self.file, self.made, self.chosen, *self.buttons]
         self.strip.select(self.picked, self.made, [self.file, self.chosen], **common.EACH)
         return [
@@ -74,7 +73,7 @@ class Ages(Section):
 
     def _made(self, task: str, values: Mapping, lang: str) -> Iterator[dict]:
         yield self.tab.busy(True) | {self.file: "", self.chosen: {}}
-        for seen in self.run(self.recipe(task, values, self._face(values)), values, lang):
+        for seen in self.run(self.recipe(task, values, self.edit.now(values)), values, lang):
             update: dict = {self.line: seen.shown.line}
             pairs = list(zip(seen.shown.kept, seen.shown.files))
             if pairs:
@@ -91,15 +90,6 @@ class Ages(Section):
                 update[self.chosen] = {"styles": pairs[-1][0].figures["styles"]}
             yield update
         yield self.tab.busy(False)
-
-    def _face(self, values: Mapping) -> dict[str, Any]:
-        """The face in Edit; with edits it is a text."""
-        edit = self.edit
-        moves = [values[slider] for slider in edit.sliders]
-        moves += edit.others.edits(values).values()
-        if any(moves) and values[edit.styles]:
-            return {"styles": values[edit.styles]}
-        return self.at_hand(values)
 
 
 def _about(lang: str) -> str:

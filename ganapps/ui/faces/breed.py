@@ -11,6 +11,7 @@ import gradio as gr
 from ganapps.errors import UserError
 from ganapps.tasks.table import TASKS
 from ganapps.ui.faces import tree
+from ganapps.ui.faces.edit import Edit
 from ganapps.ui.faces.section import NEUTRAL, Section
 from ganapps.ui.parts import common
 from ganapps.ui.parts.settings import made
@@ -35,6 +36,10 @@ class Breed(Section):
     """
 
     name = "breed"
+
+    def __init__(self, edit: Edit) -> None:
+        super().__init__(edit.tab, edit.face)
+        self.edit = edit
 
     def make(self) -> None:
         """Lay it out."""
@@ -76,11 +81,12 @@ class Breed(Section):
         """Its events; Stop ends those that are returned."""
         about = {*self.given, self.state, self.parents}
         filled = [self.state, self.parents, self.tree, *self.buttons]
-        self.add.click(self.added, about, filled, **common.BUSY)
+        self.add.click(self.added, {*about, *self.edit.reads}, filled, **common.BUSY)
+        shown = [self.litter, self.file, self.child, self.saved, self.film]
         self.anew.click(
-            lambda: (FRESH, gr.update(choices=[], value=[]), "", None, "", ""),
+            lambda: (FRESH, gr.update(choices=[], value=[]), "", None, "", {}, "", ""),
             None,
-            [self.state, self.parents, self.tree, self.litter, self.saved, self.film],
+            [self.state, self.parents, self.tree, *shown],
             **common.QUIET,
         )
         picked = [*filled, self.file, self.child]
@@ -104,9 +110,9 @@ class Breed(Section):
     # -- what happens
 
     def added(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
-        """The chosen face joins the family."""
+        """The chosen face joins the family, with the edits that it has in Edit."""
         lang = common.language(request)
-        member = self.at_hand(values)
+        member = self.edit.now(values)
         state = self._of_model(values)
         recipe = self.recipe("edit", values, member)
         for seen in self.run(recipe, values, lang):

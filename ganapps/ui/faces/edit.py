@@ -71,6 +71,7 @@ class Edit(Section):
         self.names = gr.State([])  # the direction of each slider
         self.styles = gr.State("")  # the face that is seen, as text
         self.before = gr.State([])  # the faces that Undo goes back to
+        self.drawn: gr.State = gr.State(None)  # the model and the face whose picture is seen
 
     def _slider(self, index: int) -> SliderBox:
         return SliderBox(
@@ -95,7 +96,7 @@ class Edit(Section):
     @property
     def seen(self) -> list:
         """What a run here fills."""
-        shown = [self.picture, self.moved, self.styles, self.file, self.others.moves]
+        shown = [self.picture, self.moved, self.styles, self.file, self.drawn, self.others.moves]
         return [*shown, *self.buttons]
 
     @property
@@ -134,6 +135,23 @@ class Edit(Section):
         about = {*self.begins, *self.drawing.reads, self.styles, self.file, self.before}
         pulled = [*self.started, self.drawing.draws]
         return [self.drawing.pull.click(self.pulled, about, pulled, **common.BUSY)]
+
+    @property
+    def reads(self) -> set:
+        """What `now` reads."""
+        return {*self.given, *self.sliders, *self.others.reads, self.styles}
+
+    def now(self, values: Mapping) -> dict[str, Any]:
+        """The settings of the face at hand as its edits have made it: with edits it is a text."""
+        moves = [values[slider] for slider in self.sliders]
+        moves += self.others.edits(values).values()
+        if any(moves) and values[self.styles]:
+            return {"styles": values[self.styles]}
+        return self.at_hand(values)
+
+    def stands(self, values: Mapping) -> bool:
+        """Is the face that is seen still the one at hand?"""
+        return bool(values[self.drawn] == self._at(values))
 
     # -- what happens
 
@@ -211,6 +229,7 @@ class Edit(Section):
                     self.file: seen.shown.files[0][0],
                     self.styles: styles,
                     self.face: {"styles": styles},
+                    self.drawn: self._at({**values, self.face: {"styles": styles}}),
                     self.before: before,
                     self.moved: "",
                 }
@@ -236,10 +255,14 @@ class Edit(Section):
                     self.picture: seen.shown.files[0][0],
                     self.file: seen.shown.files[0][0],
                     self.styles: figures["styles"],
+                    self.drawn: self._at(values),
                     self.moved: self._told(figures, values, lang),
                 }
             if update:
                 yield update
+
+    def _at(self, values: Mapping) -> list:
+        return [self.tab.recipe(values).checkpoint, self.at_hand(values)]
 
     # -- the directions of a model
 

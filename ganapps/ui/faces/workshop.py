@@ -26,9 +26,10 @@ class Workshop:
         """Lays itself out where the layout stands; `listen` is called when the tab is whole."""
         self.tab = tab
         self.face, self.opened = gr.State({}), gr.State(False)
-        self.edit, self.breed = Edit(tab, self.face), Breed(tab, self.face)
+        self.edit = Edit(tab, self.face)
         self.say, self.own = Say(tab, self.face), Own(tab, self.face)
-        self.export, self.ages = Export(tab, self.face), Ages(self.edit)
+        self.export = Export(tab, self.face)
+        self.ages, self.breed = Ages(self.edit), Breed(self.edit)
         with gr.Accordion(
             t("Work on a face: edit, breed, say, your own"),
             open=False,
@@ -50,7 +51,8 @@ class Workshop:
         """All events; Stop ends those that are returned."""
         edit = self.edit
         started = edit.started
-        self.fold.expand(self._unfolded, edit.begins, [*started, self.opened], **common.BUSY)
+        unfolds = {*edit.begins, edit.drawn}
+        self.fold.expand(self._unfolded, unfolds, [*started, self.opened], **common.BUSY)
         self.fold.collapse(lambda: False, None, self.opened, **common.QUIET)
         seed = self.tab.widgets.by_name["seed"]
         assert isinstance(seed, gr.Textbox), "a seed may be words"
@@ -120,8 +122,10 @@ class Workshop:
         return self.own.worded(lang) | self.ages.worded(lang)
 
     def _unfolded(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """The face in Edit; one that stands there stays, with its edits."""
         yield {self.opened: True}
-        yield from self._begun(values, request)
+        if not self.edit.stands(values):
+            yield from self._begun(values, request)
 
     def _followed(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Another seed or model: the face at hand is that of the tab's widgets again."""
