@@ -5,6 +5,7 @@ many exported.
 from __future__ import annotations
 
 import re
+import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -117,6 +118,23 @@ def test_what_was_found_gets_a_name_and_the_face_grows_old(workshop: Page) -> No
     expect(far).to_have_value("0")
     workshop.locator("#faces-edit-send-upscale").click()
     expect(workshop.locator("#upscale-picture img")).to_be_visible(timeout=LONG)
+
+
+def pictures_in(page: Page, place: str) -> set[str]:
+    """The addresses of the pictures that stand there."""
+    read = (
+        """(all) => all.map((one) => new URL(one.src ?? one.href.baseVal, document.baseURI).href)"""
+    )
+    return set(page.locator(f"{place} :is(img, image)").evaluate_all(read))
+
+
+def status(address: str) -> int:
+    """The HTTP status with which an address is answered."""
+    try:
+        with urllib.request.urlopen(address) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def drag(page: Page, place: str, *way: tuple[float, float]) -> None:
@@ -385,6 +403,78 @@ def test_an_upload_is_turned_and_found_and_goes_into_edit(workshop: Page, tmp_pa
     expect(points).to_have_value(found)
     workshop.locator("#faces-own-take").click()
     expect(workshop.locator("#faces-edit-picture img")).to_be_visible(timeout=LONG)
+
+
+def test_what_was_made_of_an_upload_goes_with_it(workshop: Page, tmp_path: Path) -> None:
+    section(workshop, "Breed")
+    workshop.locator("#faces-breed-add").click()
+    tree = workshop.locator("#faces-breed-tree image")
+    expect(tree).to_have_count(1, timeout=LONG)
+    section(workshop, "Your own face")
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.png")
+    upload = workshop.locator("#faces-own-picture")
+    upload.locator("input[type=file]").set_input_files(tmp_path / "astronaut.png")
+    expect(upload.locator("img")).to_be_visible()
+    typed(workshop.get_by_label("number input for Steps"), "25")
+    workshop.locator("#faces-own-go").click()
+    pair = workshop.locator("#faces-own-pair .caption-label")
+    expect(pair).to_have_text(["Your picture", re.compile("nearest")], timeout=LONG)
+    found = pictures_in(workshop, "#faces-own-pair")
+    workshop.locator("#faces-own-take").click()
+    picture = workshop.locator("#faces-edit-picture img")
+    expect(picture).to_be_visible(timeout=LONG)
+    edited = smiled(workshop)
+    section(workshop, "Age, front")
+    workshop.locator("#faces-ages-go").click()
+    ages = workshop.locator("#faces-ages-file a")
+    expect(ages).to_be_visible(timeout=LONG)
+    strip = pictures_in(workshop, "#faces-ages-strip")
+    section(workshop, "Breed")
+    stays = pictures_in(workshop, "#faces-breed-tree")
+    workshop.locator("#faces-breed-add").click()
+    expect(tree).to_have_count(2, timeout=LONG)
+    workshop.locator("#faces-breed-go").click()
+    litter = workshop.locator("#faces-breed-litter .thumbnail-item")
+    expect(workshop.locator("#faces-breed-line")).to_contain_text("levels apart", timeout=LONG)
+    bred = pictures_in(workshop, "#faces-breed-tree") - stays
+    bred |= pictures_in(workshop, "#faces-breed-litter")
+    archive = ages.evaluate("(link) => link.href")
+    made = {*found, edited, *strip, archive, *bred}
+    assert len(made) >= 2 + 1 + 7 + 1 + 1 + 8
+    assert {status(address) for address in made | stays} == {200}
+    section(workshop, "Your own face")
+    workshop.locator("#faces-own-delete").click()
+    expect(pair).to_have_count(0, timeout=LONG)
+    section(workshop, "Breed")
+    expect(tree).to_have_count(1, timeout=LONG)
+    expect(litter).to_have_count(0)
+    assert {status(address) for address in made} == {403}
+    assert {status(address) for address in stays} == {200}
+    section(workshop, "Age, front")
+    expect(workshop.locator("#faces-ages-strip .thumbnail-item")).to_have_count(0)
+    section(workshop, "Edit")
+    expect(picture).to_have_count(0)
+    workshop.locator("#faces-edit-begin").click()
+    expect(picture).to_be_visible(timeout=LONG)
+
+
+def test_delete_ends_a_search(workshop: Page, tmp_path: Path) -> None:
+    section(workshop, "Your own face")
+    Image.fromarray(data.astronaut()).save(tmp_path / "astronaut.png")
+    upload = workshop.locator("#faces-own-picture")
+    upload.locator("input[type=file]").set_input_files(tmp_path / "astronaut.png")
+    expect(upload.locator("img")).to_be_visible()
+    typed(workshop.get_by_label("number input for Steps"), "300")
+    workshop.locator("#faces-own-go").click()
+    pair = workshop.locator("#faces-own-pair img")
+    expect(pair.first).to_be_visible(timeout=LONG)
+    (preview,) = pictures_in(workshop, "#faces-own-pair")
+    workshop.locator("#faces-own-delete").click()
+    expect(pair).to_have_count(0, timeout=LONG)
+    expect(workshop.locator("#faces-go")).to_be_visible(timeout=LONG)
+    assert status(preview) == 403
+    workshop.wait_for_timeout(2_000)  # nothing shall come: there is nothing to wait for
+    expect(pair).to_have_count(0)
 
 
 def test_stop_is_in_sight_and_a_family_stays_with_its_model(workshop: Page) -> None:

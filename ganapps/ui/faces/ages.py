@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import gradio as gr
 
 from ganapps.recipe import DRAWN
 from ganapps.report import Kept
 from ganapps.ui.faces.edit import Edit
-from ganapps.ui.faces.section import Section
+from ganapps.ui.faces.section import NEUTRAL, Section
+from ganapps.ui.faces.traces import Traces
 from ganapps.ui.parts import common, keeping
 from ganapps.ui.words import escaped, named, say, t
 
@@ -20,7 +22,7 @@ class Ages(Section):
     name = "ages"
 
     def __init__(self, edit: Edit) -> None:
-        super().__init__(edit.tab, edit.face)
+        super().__init__(edit.tab, edit.face, edit.traces)
         self.edit = edit
 
     def make(self) -> None:
@@ -71,6 +73,17 @@ class Ages(Section):
         link = common.download(path, "Download this face", common.language(request))
         return link, {"styles": styles} if styles else {}
 
+    @property
+    def without_outputs(self) -> list:
+        """What `without` fills."""
+        return [self.strip, self.file, self.made, self.chosen, self.line]
+
+    def without(self, traces: Traces, values: Mapping) -> dict[Any, Any]:
+        """What is left when all of an upload goes: of a strip nothing, where it has some of it."""
+        if not traces.hold(path for _, path in values[self.made]):
+            return {}
+        return {self.strip: None, self.file: "", self.made: [], self.chosen: {}, self.line: NEUTRAL}
+
     def _made(self, task: str, values: Mapping, lang: str) -> Iterator[dict]:
         yield self.tab.busy(True) | {self.file: "", self.chosen: {}}
         for seen in self.run(self.recipe(task, values, self.edit.now(values)), values, lang):
@@ -81,7 +94,7 @@ class Ages(Section):
                 made = [(kept.figures["styles"], path) for kept, (path, _) in pairs]
                 before = pairs[0][0].beside.get("before")
                 if before is not None:
-                    path = keeping.shown_file(before, [], DRAWN)
+                    path = keeping.shown_file(before, seen.traces, DRAWN)
                     pictures.insert(0, (path, say(lang, "as it is")))
                     made.insert(0, ("", path))
                 update |= {self.strip: pictures, self.made: made}

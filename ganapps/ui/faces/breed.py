@@ -10,10 +10,12 @@ import gradio as gr
 
 from ganapps.errors import UserError
 from ganapps.tasks.table import TASKS
+from ganapps.ui.doors import files
 from ganapps.ui.faces import tree
 from ganapps.ui.faces.edit import Edit
-from ganapps.ui.faces.section import NEUTRAL, Section
-from ganapps.ui.parts import common
+from ganapps.ui.faces.section import NEUTRAL, Section, Seen
+from ganapps.ui.faces.traces import Traces
+from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.settings import made
 from ganapps.ui.words import escaped, t
 
@@ -38,7 +40,7 @@ class Breed(Section):
     name = "breed"
 
     def __init__(self, edit: Edit) -> None:
-        super().__init__(edit.tab, edit.face)
+        super().__init__(edit.tab, edit.face, edit.traces)
         self.edit = edit
 
     def make(self) -> None:
@@ -100,7 +102,9 @@ class Breed(Section):
         chosen.then(None, None, None, js=tree.CAME)
         self.parents.input(self.framed, {self.state, self.parents}, self.tree, **common.QUIET)
         born = {*about, self.mutation, self.crossing}
-        self.save.click(self.keeps, self.state, [self.saved, self.line], **common.QUIET)
+        self.save.click(
+            self.keeps, {self.state, self.traces}, [self.saved, self.line], **common.QUIET
+        )
         filmed = [self.film, *self.buttons]
         return [
             self.go.click(self.bred, born, [self.litter, self.state, *self.buttons], **common.BUSY),
@@ -195,15 +199,18 @@ class Breed(Section):
         """The tree, where the parents were chosen in their list."""
         return self._tree(values[self.state], values[self.parents] or (), common.language(request))
 
-    def keeps(self, state: Mapping, request: gr.Request) -> tuple:
+    def keeps(self, values: Mapping, request: gr.Request) -> dict:
         """Links that save the tree, and everybody in it."""
-        lang = common.language(request)
+        lang, state = common.language(request), values[self.state]
+        traces: Traces = values[self.traces]
+        keep = traces.keep if traces.reach(state) else files.keep
         try:
             if not state["family"]:
                 raise UserError("There is no family yet: add a face to it.")
-            return tree.kept(state["family"], state["faces"], lang), NEUTRAL
+            links = tree.kept(state["family"], state["faces"], keep, lang)
         except UserError as e:
-            return "", common.refusal(e, lang)
+            return {self.saved: "", self.line: common.refusal(e, lang)}
+        return {self.saved: links, self.line: NEUTRAL}
 
     def filmed(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """A film between the two who are chosen as parents."""
@@ -221,7 +228,7 @@ class Breed(Section):
         for seen in self.run(self.recipe("morph", values, settings), values, lang):
             update: dict = {self.line: seen.shown.line}
             if seen.shown.archive:
-                update[self.film] = _film(seen.shown.files[0][0], begin, end, lang)
+                update[self.film] = _film(seen, begin, end, lang)
             yield update
         yield self.tab.busy(False)
 
@@ -252,6 +259,32 @@ class Breed(Section):
             "settings": {**state["settings"], name: dict(settings)},
         }
 
+    @property
+    def without_outputs(self) -> list:
+        """What `without` fills."""
+        shown = [self.litter, self.file, self.child, self.saved, self.film]
+        return [self.state, self.parents, self.tree, *shown, self.line]
+
+    def without(self, traces: Traces, values: Mapping, lang: str) -> dict[Any, Any]:
+        """What is left when all of an upload goes: those who do not come from it."""
+        state = values[self.state]
+        stay = {n for n, path in state["faces"].items() if path not in traces.paths}
+        litter = [child for child in state["litter"] if child[1] not in traces.paths]
+        if len(stay) == len(state["family"]) and len(litter) == len(state["litter"]):
+            return {}
+        left = {**state, "litter": litter}
+        for part in ("family", "faces", "settings"):
+            left[part] = {name: told for name, told in state[part].items() if name in stay}
+        parents = [name for name in values[self.parents] or () if name in stay]
+        return self._shown(left, parents, lang) | {
+            self.litter: [(path, "") for _, path in litter],
+            self.file: "",
+            self.child: {},
+            self.saved: "",
+            self.film: "",
+            self.line: NEUTRAL,
+        }
+
     def _shown(self, state: Mapping, parents: list[str], lang: str) -> dict:
         chosen = list(dict.fromkeys(parents))
         return {
@@ -264,10 +297,12 @@ class Breed(Section):
         return tree.drawn(state["family"], state["faces"], parents, lang)
 
 
-def _film(path: str, begin: str, end: str, lang: str) -> str:
+def _film(seen: Seen, begin: str, end: str, lang: str) -> str:
     """A film, and the links that save it."""
+    path = seen.shown.files[0][0]
+    links = common.film_downloads(path, lang, lambda made: keeping.stored(made, seen.traces))
     said = escaped(lang, "From {begin} to {end} and back", begin=begin, end=end)
     return (
         f'<figure class="walk"><img src="{html.escape(common.served(path))}" alt="{said}">'
-        f"<figcaption>{said}</figcaption></figure>" + common.film_downloads(path, lang)
+        f"<figcaption>{said}</figcaption></figure>{links}"
     )

@@ -12,8 +12,9 @@ from ganapps.models.catalog import Checkpoint
 from ganapps.ui.faces import strokes
 from ganapps.ui.faces.drawing import Drawing
 from ganapps.ui.faces.others import Others, choices, said
-from ganapps.ui.faces.section import Section
+from ganapps.ui.faces.section import NEUTRAL, Section
 from ganapps.ui.faces.told import told
+from ganapps.ui.faces.traces import Traces
 from ganapps.ui.parts import common
 from ganapps.ui.parts.boxes import SliderBox
 from ganapps.ui.parts.tab import Sends
@@ -263,6 +264,29 @@ class Edit(Section):
 
     def _at(self, values: Mapping) -> list:
         return [self.tab.recipe(values).checkpoint, self.at_hand(values)]
+
+    @property
+    def without_outputs(self) -> list:
+        """What `without` fills."""
+        return [*self.started, self.painted, self.drawing.draws]
+
+    def without(self, traces: Traces, values: Mapping, lang: str) -> dict[Any, Any]:
+        """What is left when all of an upload goes: nobody, where it is of one."""
+        before = [face for face in values[self.before] if not traces.reach(face)]
+        if traces.hold([values[self.file]]) or traces.reach(values[self.face]):
+            return self._set_back(values, lang) | {
+                self.picture: None,
+                self.file: None,
+                self.styles: "",
+                self.drawn: None,
+                self.face: {},
+                self.before: before,
+                self.moved: "",
+                self.painted: "",
+                self.drawing.draws: "points",
+                self.line: NEUTRAL,
+            }
+        return {self.before: before}
 
     # -- the directions of a model
 

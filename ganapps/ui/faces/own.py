@@ -10,7 +10,6 @@ import gradio as gr
 from ganapps.errors import UserError
 from ganapps.report import Kept
 from ganapps.tasks.table import TASKS
-from ganapps.ui.doors import files
 from ganapps.ui.faces import strokes
 from ganapps.ui.faces.section import NEUTRAL, Section
 from ganapps.ui.parts import common, keeping
@@ -87,11 +86,7 @@ class Own(Section):
         self.points.change(None, None, None, js=strokes.CAME)
         how = (self.steps, self.space, self.start, self.tuning)
         asked = {*self.given, self.upload, self.points, *how}
-        search = self.go.click(self.searched, asked, filled, **common.BUSY)
-        common.stops(  # a search under way would bring back what is deleted
-            self.delete, [search], self.deleted, {self.upload, self.pair}, [self.upload, *filled]
-        )
-        return [search]
+        return [self.go.click(self.searched, asked, filled, **common.BUSY)]
 
     def searched(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The search, as it comes nearer."""
@@ -118,7 +113,7 @@ class Own(Section):
                 update[self.pair] = [(seen.preview, "")]
             if seen.shown.archive:
                 kept = seen.shown.kept[0]
-                pictures = _pictures(kept, seen.shown.files[0][0], lang)
+                pictures = _pictures(kept, seen.shown.files[0][0], seen.traces, lang)
                 update |= {
                     self.pair: gr.update(value=pictures, columns=len(pictures)),
                     self.found: {"styles": kept.figures["styles"]},
@@ -127,25 +122,28 @@ class Own(Section):
             yield update
         yield self.tab.busy(False)
 
-    def deleted(self, values: Mapping) -> dict:
-        """The upload and what was made of it are gone from this machine's disk now."""
-        shown = [path for path, _ in values[self.pair] or ()]
-        files.delete([values[self.upload], *shown])
+    @property
+    def without_outputs(self) -> list:
+        """What `without` fills."""
+        return [self.upload, self.pair, self.found, self.points, self.line]
+
+    def without(self) -> dict[Any, Any]:
+        """The upload is gone."""
         emptied: dict[Any, Any] = {self.upload: None, self.pair: None, self.found: {}}
-        return emptied | {self.points: "", self.line: NEUTRAL} | self.tab.busy(False)
+        return emptied | {self.points: "", self.line: NEUTRAL}
 
 
-def _pictures(kept: Kept, made: str, lang: str) -> list[tuple[str, str]]:
+def _pictures(kept: Kept, made: str, traces: list[str], lang: str) -> list[tuple[str, str]]:
     """The turned picture, the face that was found and what a tuned copy makes of it, where there is
     one; `made` is the file of the last of them.
     """
     figures, beside = kept.figures, kept.beside
     found = say(lang, "The nearest face: {error} of 255 off", error=figures["error"])
-    pictures = [(keeping.shown_file(beside["before"], []), say(lang, "Your picture"))]
+    pictures = [(keeping.shown_file(beside["before"], traces), say(lang, "Your picture"))]
     if "tuned" not in beside:
         return [*pictures, (made, found)]
     tuned = say(lang, "A copy tuned to it: {error} of 255 off", error=figures["tuned_error"])
-    return [*pictures, (keeping.shown_file(beside["after"], []), found), (made, tuned)]
+    return [*pictures, (keeping.shown_file(beside["after"], traces), found), (made, tuned)]
 
 
 def _consent(lang: str) -> str:

@@ -11,8 +11,10 @@ import gradio as gr
 from gradio.i18n import I18nData
 
 from ganapps.engine import Result
-from ganapps.recipe import Recipe
-from ganapps.ui.parts import common
+from ganapps.errors import UserError
+from ganapps.recipe import DRAWN, Recipe
+from ganapps.ui.faces.traces import Traces
+from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.model_tab import ModelTab
 
 OF_A_SEED = ("seed", "psi", "labels")  # what tells a face that the tab's widgets ask for
@@ -21,21 +23,24 @@ NEUTRAL = '<div class="line"></div>'
 
 @dataclass
 class Seen:
-    """A run as it goes: what common.show says, and how the picture looks by now."""
+    """A run as it goes: what common.show says, and how the picture looks by now. Where it is made
+    of an upload, `traces` lists its files, and takes those that are added to it.
+    """
 
     shown: common.Shown
-    preview: Any  # a small picture, or None
+    preview: str | None  # the path of a small picture
+    traces: list[str]
 
 
 class Section(ABC):
-    """One part of the workshop. `face` is a State: the settings of the face at hand, empty for the
-    one that the tab's widgets ask for.
+    """One part of the workshop. Two States: `face` has the settings of the face at hand, empty for
+    the one that the tab's widgets ask for; `traces` what was made of uploads.
     """
 
     name: str  # the ids of its elements begin with it
 
-    def __init__(self, tab: ModelTab, face: gr.State) -> None:
-        self.tab, self.face = tab, face
+    def __init__(self, tab: ModelTab, face: gr.State, traces: gr.State) -> None:
+        self.tab, self.face, self.traces = tab, face, traces
 
     @abstractmethod
     def listen(self) -> list:
@@ -63,7 +68,7 @@ class Section(ABC):
     @property
     def given(self) -> set:
         """What every run here reads."""
-        return {*self.tab.asked, self.face}
+        return {*self.tab.asked, self.face, self.traces}
 
     @property
     def buttons(self) -> list:
@@ -87,10 +92,22 @@ class Section(ABC):
     ) -> Iterator[Seen]:
         """The run, step by step."""
         looks: list[Any] = []
+        traces: Traces = values[self.traces]
+        mine = traces if traces.reach(recipe.settings, pictures) else Traces()
         results = self.tab.engine.run(recipe, pictures, self.tab.weights.path(values))
-        for shown in common.show(_noted(results, looks), recipe, lang):
-            yield Seen(shown, looks.pop() if looks else None)
-            looks.clear()
+        for shown in common.show(_noted(results, looks), recipe, lang, mine.keep):
+            mine.faces |= {k.figures["styles"] for k in shown.kept if "styles" in k.figures}
+            yield Seen(shown, _look(looks, mine.paths), mine.paths)
+
+
+def _look(looks: list[Any], traces: list[str]) -> str | None:
+    """The last of these pictures as a file; none is left of them."""
+    look = looks[-1] if looks else None
+    looks.clear()
+    try:
+        return None if look is None else keeping.shown_file(look, traces, DRAWN)
+    except UserError:  # there is no room for it: the result will say so
+        return None
 
 
 def _noted(results: Iterator[Result], looks: list[Any]) -> Iterator[Result]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,9 @@ def drawn(family: Family, faces: Mapping[str, str], parents: Collection[str], la
     )
 
 
-def kept(family: Family, faces: Mapping[str, str], lang: str) -> str:
-    """Links that save the tree as a picture, and everybody with their recipe as a ZIP. Raises
-    UserError where there is no room.
+def kept(family: Family, faces: Mapping[str, str], keep: Callable[[Path], str], lang: str) -> str:
+    """Links that save the tree as a picture, and everybody with their recipe as a ZIP; `keep` gives
+    the path of a file's copy. Raises UserError where there is no room.
     """
     with tempfile.TemporaryDirectory(prefix="ganapps-") as name:
         folder = Path(name)
@@ -65,8 +65,8 @@ def kept(family: Family, faces: Mapping[str, str], lang: str) -> str:
             pictures.append(images.save_bytes(picture, folder / f"{plain}.png"))
         whole = images.save_zip(pictures, folder / "family.zip", texts)
         links = [
-            download(files.keep(tree), "The tree (PNG)", lang),
-            download(files.keep(whole), "Everybody, with recipes (ZIP)", lang),
+            download(keep(tree), "The tree (PNG)", lang),
+            download(keep(whole), "Everybody, with recipes (ZIP)", lang),
         ]
     return " ".join(links)
 

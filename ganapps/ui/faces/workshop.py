@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import gradio as gr
 
 from ganapps.errors import UserError
+from ganapps.ui.doors import files
 from ganapps.ui.faces.ages import Ages
 from ganapps.ui.faces.breed import Breed
 from ganapps.ui.faces.edit import Edit
@@ -14,6 +16,7 @@ from ganapps.ui.faces.exported import Export
 from ganapps.ui.faces.own import Own
 from ganapps.ui.faces.section import Section
 from ganapps.ui.faces.spoken import Say
+from ganapps.ui.faces.traces import Traces
 from ganapps.ui.parts import choices, common, progress
 from ganapps.ui.parts.model_tab import ModelTab
 from ganapps.ui.words import escaped, say, t
@@ -26,9 +29,10 @@ class Workshop:
         """Lays itself out where the layout stands; `listen` is called when the tab is whole."""
         self.tab = tab
         self.face, self.opened = gr.State({}), gr.State(False)
-        self.edit = Edit(tab, self.face)
-        self.say, self.own = Say(tab, self.face), Own(tab, self.face)
-        self.export = Export(tab, self.face)
+        self.traces: gr.State = gr.State(Traces())
+        about = (tab, self.face, self.traces)
+        self.edit, self.say = Edit(*about), Say(*about)
+        self.own, self.export = Own(*about), Export(*about)
         self.ages, self.breed = Ages(self.edit), Breed(self.edit)
         with gr.Accordion(
             t("Work on a face: edit, breed, say, your own"),
@@ -76,12 +80,22 @@ class Workshop:
                 [*started, self.bar, section.line],
                 **common.BUSY,
             )
-        return [event for section in self.sections for event in section.listen()]
+        runs = {section: section.listen() for section in self.sections}
+        of_faces = [run for section in self.of_faces for run in runs[section]]
+        common.stops(  # what is under way would bring back what is deleted
+            self.own.delete, of_faces, self.deleted, self.deleted_inputs, self.deleted_outputs
+        )
+        return [run for events in runs.values() for run in events]
 
     @property
     def sections(self) -> tuple[Section, ...]:
         """All of them."""
         return self.edit, self.ages, self.breed, self.say, self.own, self.export
+
+    @property
+    def of_faces(self) -> tuple[Section, ...]:
+        """Those that may work on a face of an upload."""
+        return self.edit, self.ages, self.breed, self.own
 
     @property
     def lines(self) -> list:
@@ -96,13 +110,37 @@ class Workshop:
     def stopped(self, values: Mapping, request: gr.Request) -> dict:
         """After Stop: what ran says so, and shows what is left of it."""
         lang = common.language(request)
-        said = {
-            line: progress.plain(values[line], say(lang, "stopped"))
-            for line in self.lines
-            if progress.is_running(values[line])
-        }
         left = self.tab.underway.take(request.session_hash)
-        return said | self.export.stopped(left, lang)
+        return _ended(self.sections, values, lang) | self.export.stopped(left, lang)
+
+    @property
+    def deleted_inputs(self) -> set:
+        """What `deleted` reads."""
+        edit, breed = self.edit, self.breed
+        faces = {self.traces, *edit.begins, edit.file, edit.before, breed.state, breed.parents}
+        return {*faces, self.ages.made, self.own.upload, *self.lines}
+
+    @property
+    def deleted_outputs(self) -> list:
+        """What `deleted` fills."""
+        edit, ages, breed, own = self.edit, self.ages, self.breed, self.own
+        outputs = [*edit.without_outputs, *ages.without_outputs]
+        outputs += [*breed.without_outputs, *own.without_outputs, self.traces]
+        return list(dict.fromkeys(outputs))
+
+    def deleted(self, values: Mapping, request: gr.Request) -> dict:
+        """An upload and all that was made of it are gone from this machine's disk now."""
+        lang, traces = common.language(request), values[self.traces]
+        files.delete([values[self.own.upload], *traces.paths])
+        return (
+            self.tab.busy(False)
+            | _ended(self.of_faces, values, lang)
+            | self.edit.without(traces, values, lang)
+            | self.ages.without(traces, values)
+            | self.breed.without(traces, values, lang)
+            | self.own.without()
+            | {self.traces: Traces()}
+        )
 
     @property
     def offered_words(self) -> list:
@@ -163,3 +201,12 @@ class Workshop:
             yield from self.edit.taken(values[kept], values, request)
 
         return take
+
+
+def _ended(sections: Iterable[Section], values: Mapping, lang: str) -> dict[Any, Any]:
+    """Of those whose runs were ended, the lines, which say so."""
+    return {
+        section.line: progress.plain(values[section.line], say(lang, "stopped"))
+        for section in sections
+        if progress.is_running(values[section.line])
+    }

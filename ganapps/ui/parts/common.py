@@ -117,7 +117,7 @@ def download(path: str | Path | None, words: str, lang: str) -> str:
     return f'<a class="download" href="{html.escape(served(path))}" download>{name}</a>'
 
 
-def film_downloads(film: str | Path, lang: str) -> str:
+def film_downloads(film: str | Path, lang: str, keep: Callable[[Path], str] = files.keep) -> str:
     """Links that save a film that lies for the visitor: the WebP, and an MP4 that is made of it, or
     why there is none.
     """
@@ -125,7 +125,7 @@ def film_downloads(film: str | Path, lang: str) -> str:
     try:
         with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
             made = mp4.from_film(Path(film), Path(folder) / f"{Path(film).stem}.mp4")
-            links += download(files.keep(made), "Save the film (MP4)", lang)
+            links += download(keep(made), "Save the film (MP4)", lang)
     except UserError as e:
         links += refusal(e, lang)
     return f'<div class="films">{links}</div>'
