@@ -15,7 +15,7 @@ from ganapps.engine import Engine, on_files
 from ganapps.errors import UserError
 from ganapps.pictures import masks
 from ganapps.tasks import drag
-from ganapps.ui.faces import others, own, strokes
+from ganapps.ui.faces import back, others, own, strokes
 from ganapps.ui.faces.edit import Edit
 from ganapps.ui.parts import choices, sending
 from ganapps.ui.tabs import restore
@@ -65,6 +65,15 @@ def test_rectangles_and_what_is_painted_are_one_mask(tmp_path: Path) -> None:
             strokes.rectangles(bad)
     with pytest.raises(UserError, match="nothing may move"):
         drag._mask(on_files.united("", strokes.rectangles("500, 500, 9, 9"), face))
+
+
+def test_parents_are_drawn_before_their_children() -> None:
+    family: dict[str, dict[str, Any]] = {"3.": {"of": ["8", "5"]}, "5": {"of": ["8", "9"]}}
+    family |= {"8": {"seed": 8}, "9": {"seed": 9}}
+    order = back.elders_first(family)
+    assert sorted(order) == sorted(family)
+    assert order.index("8") < order.index("5") < order.index("3.") and order.index("9") < 3
+    assert back.elders_first({**family, "9": {"of": ["nobody", "8"]}}) == ["8"]
 
 
 def asked(edit: Edit, tab: FacesTab, **now: Any) -> dict:

@@ -18,7 +18,7 @@ from skimage import data
 
 from ganapps.pictures import masks
 from ganapps.pictures.inside import from_picture
-from tests.window import choose, unfold
+from tests.window import choose, go, unfold
 
 TABS = ("faces", "upscale")
 LONG = 90_000  # milliseconds, on a busy machine
@@ -556,3 +556,111 @@ def test_faces_are_exported_with_their_labels(workshop: Page) -> None:
         names = archive.namelist()
     assert sum(name.endswith(".png") for name in names) == 3
     assert any(name.endswith("metadata.csv") for name in names)
+
+
+def dropped(page: Page, file: Path) -> None:
+    """Give the tab a file of ours, on a page that knows nothing of it."""
+    page.reload()
+    page.evaluate("sessionStorage.clear()")
+    page.reload()
+    page.locator("#faces-archive a").wait_for(state="attached")
+    expect(page.locator("#faces-edit-picture")).to_have_count(0)
+    page.locator("#faces-restore").locator("xpath=..").locator("input[type=file]").set_input_files(
+        file
+    )
+
+
+def saved(page: Page, place: str, path: Path) -> Path:
+    """What is seen at a place, or linked there, as a file."""
+    address = page.locator(place).evaluate("(one) => one.src ?? one.href")
+    path.write_bytes(urllib.request.urlopen(address).read())
+    return path
+
+
+def same_pixels(one: Path, other: Path) -> bool:
+    with Image.open(one) as first, Image.open(other) as second:
+        return np.array_equal(np.asarray(first), np.asarray(second))
+
+
+def test_an_edit_comes_back_from_its_file(workshop: Page, tmp_path: Path) -> None:
+    workshop.locator("#faces-seed").get_by_role("textbox").fill("7")
+    workshop.locator("#faces-edit-other input").click()
+    workshop.get_by_role("option", name="pca-2", exact=True).click()
+    typed(workshop.get_by_label("number input for how far"), "1.5")
+    expect(workshop.locator("#faces-edit-moved")).to_contain_text("pca-2", timeout=LONG)
+    smiled(workshop)
+    expect(workshop.locator("#faces-edit-moved")).to_contain_text("pca-2", timeout=LONG)
+    edited = saved(workshop, "#faces-edit-picture img", tmp_path / "edited.png")
+    link = workshop.locator("#faces-edit-link :is(input, textarea)").input_value()
+    assert "task=edit" in link and "seed=7" in link and "smile" in link
+    dropped(workshop, edited)
+    picture = workshop.locator("#faces-edit-picture img")
+    expect(picture).to_have_attribute("src", re.compile("smile"), timeout=LONG)
+    expect(workshop.get_by_label("number input for Smile")).to_have_value("1")
+    expect(workshop.get_by_label("number input for how far")).to_have_value("1.5")
+    expect(workshop.locator("#faces-edit-other input")).to_have_value("pca-2")
+    expect(workshop.locator("#faces-line")).to_contain_text("The face and its edits are back")
+    workshop.wait_for_timeout(2_000)  # nothing shall come: there is nothing to wait for
+    back = saved(workshop, "#faces-edit-picture img", tmp_path / "back.png")
+    assert same_pixels(edited, back)
+
+
+def test_a_link_of_an_edit_opens_with_it(workshop: Page, url: str) -> None:
+    edited = 'edits={"smile": 1, "age": 4}&seed=7&task=edit&checkpoint=heads-128&last_layer=5'
+    go(workshop, f"{url}?{edited}")
+    workshop.locator("#faces-archive a").wait_for(state="attached")
+    unfold(workshop, "faces-workshop")
+    expect(workshop.get_by_label("number input for Smile")).to_have_value("1", timeout=LONG)
+    line = workshop.locator("#faces-edit-line")
+    expect(line).to_contain_text("no place here: age +4, last_layer", timeout=LONG)
+    workshop.locator("#faces-seed").get_by_role("textbox").fill("5")
+    expect(workshop.get_by_label("number input for Smile")).to_have_value("0", timeout=LONG)
+
+
+def test_a_pull_comes_back_before_it_is_pulled(workshop: Page, tmp_path: Path) -> None:
+    points = workshop.locator("#faces-edit-points").get_by_role("textbox")
+    for text in ("52, 92, 46, 88", "76, 92, 82, 88"):  # the second is of a face that is a text
+        points.fill(text)
+        workshop.locator("#faces-edit-free").get_by_role("textbox").fill("40, 80, 50, 30")
+        workshop.locator("#faces-edit-pull").click()
+        line = workshop.locator("#faces-edit-line")
+        expect(points).to_have_value("", timeout=LONG)
+        expect(line).to_contain_text(re.compile("All points are there|still"), timeout=LONG)
+    expect(line).to_contain_text("The link leaves out the face itself; the PNG holds it.")
+    pulled = saved(workshop, "#faces-edit-picture img", tmp_path / "pulled.png")
+    dropped(workshop, pulled)
+    expect(points).to_have_value("76, 92, 82, 88", timeout=LONG)
+    picture = workshop.locator("#faces-edit-picture img")
+    expect(picture).to_have_attribute("src", re.compile("as-it-is"), timeout=LONG)
+    workshop.locator("#faces-edit-pull").click()
+    expect(points).to_have_value("", timeout=LONG)
+    expect(picture).to_have_attribute("src", re.compile("pulled"), timeout=LONG)
+    again = saved(workshop, "#faces-edit-picture img", tmp_path / "again.png")
+    assert same_pixels(pulled, again)
+
+
+def test_a_child_comes_back_with_its_family(workshop: Page, tmp_path: Path) -> None:
+    section(workshop, "Breed")
+    tree = workshop.locator("#faces-breed-tree image")
+    seed = workshop.locator("#faces-seed").get_by_role("textbox")
+    for index, number in enumerate(("3", "8"), 1):
+        seed.fill(number)
+        workshop.locator("#faces-breed-add").click()
+        expect(tree).to_have_count(index, timeout=LONG)
+    for index in (3, 4):  # the second litter has a child for a parent
+        line = workshop.locator("#faces-breed-line")
+        workshop.locator("#faces-breed-go").click()
+        expect(line).not_to_contain_text("levels apart")
+        expect(line).to_contain_text("levels apart", timeout=LONG)
+        workshop.locator("#faces-breed-litter .thumbnail-item").nth(2).click()
+        expect(tree).to_have_count(index)
+    child = saved(workshop, "#faces-breed-file a", tmp_path / "child.png")
+    link = workshop.locator("#faces-breed-link :is(input, textarea)").input_value()
+    assert "task=breed" in link and "family=" in link
+    dropped(workshop, child)
+    expect(tree).to_have_count(4, timeout=LONG)
+    parents = workshop.locator("#faces-breed-parents .token")
+    expect(parents).to_have_text([re.compile("8"), re.compile("3\\.")])
+    back = saved(workshop, "#faces-breed-file a", tmp_path / "back.png")
+    assert same_pixels(child, back)
+    expect(workshop.locator("#faces-line")).to_contain_text("The child and its lineage are back")

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
 from ganapps.errors import UserError
+from ganapps.pictures.inside import from_picture
+from ganapps.recipe import Recipe
+from ganapps.report import Kept
 from ganapps.tasks.table import TASKS
 from ganapps.ui.doors import files
-from ganapps.ui.faces import tree
+from ganapps.ui.faces import back, tree
 from ganapps.ui.faces.edit import Edit
 from ganapps.ui.faces.section import NEUTRAL, Section, Seen
 from ganapps.ui.faces.traces import Traces
-from ganapps.ui.parts import common, keeping
+from ganapps.ui.parts import common, keeping, progress
 from ganapps.ui.parts.settings import made
-from ganapps.ui.words import escaped, t
+from ganapps.ui.words import escaped, say, t
 
 LITTER = 8
 MOST_SEEDS = 2**32
@@ -61,6 +64,7 @@ class Breed(Section):
         self.litter = self.made_strip(words, LITTER, "litter")
         with gr.Row(elem_classes="bench"):
             self.file = gr.HTML("", elem_id="faces-breed-file")
+            self.make_copy()
             self.take = gr.Button(t("Edit this face"), size="sm", elem_id="faces-breed-take")
         self.tree = gr.HTML("", elem_id="faces-breed-tree")
         self.clicked = gr.Textbox("", visible="hidden", elem_id="faces-breed-clicked")
@@ -84,14 +88,10 @@ class Breed(Section):
         about = {*self.given, self.state, self.parents}
         filled = [self.state, self.parents, self.tree, *self.buttons]
         self.add.click(self.added, {*about, *self.edit.reads}, filled, **common.BUSY)
-        shown = [self.litter, self.file, self.child, self.saved, self.film]
         self.anew.click(
-            lambda: (FRESH, gr.update(choices=[], value=[]), "", None, "", {}, "", ""),
-            None,
-            [self.state, self.parents, self.tree, *shown],
-            **common.QUIET,
+            lambda: self._fresh() | {self.state: FRESH}, None, self.family_outputs, **common.QUIET
         )
-        picked = [*filled, self.file, self.child]
+        picked = [*filled, self.file, self.link, self.child]
         self.litter.select(self.picked, {self.state, self.parents}, picked, **common.EACH)
         chosen = self.clicked.change(
             self.chosen,
@@ -172,12 +172,12 @@ class Breed(Section):
         figures, path = state["litter"][event.index]
         birth = figures["birth"]
         known = [name for name, member in state["family"].items() if member == birth]
-        name = known[0] if known else f"{len(state['family']) + 1}."
+        name = known[0] if known else _free(state, f"{len(state['family']) + 1}.")
         settings = {"styles": figures["styles"]}
         grown = self._grown(state, name, birth, path, settings)
         parents = [other for other in values[self.parents] or () if other != name]
         return self._shown(grown, [*parents[-1:], name], lang) | {
-            self.file: common.download(path, "Download this child, with its lineage", lang),
+            **self._file(path, "Download this child, with its lineage", lang),
             self.child: settings,
         }
 
@@ -191,7 +191,7 @@ class Breed(Section):
         left = [other for other in parents if other != name]
         now = left if name in parents else [*parents, name]
         return self._shown(state, now, lang) | {
-            self.file: common.download(state["faces"][name], "Download this face", lang),
+            **self._file(state["faces"][name], "Download this face", lang),
             self.child: state["settings"][name],
         }
 
@@ -259,12 +259,6 @@ class Breed(Section):
             "settings": {**state["settings"], name: dict(settings)},
         }
 
-    @property
-    def without_outputs(self) -> list:
-        """What `without` fills."""
-        shown = [self.litter, self.file, self.child, self.saved, self.film]
-        return [self.state, self.parents, self.tree, *shown, self.line]
-
     def without(self, traces: Traces, values: Mapping, lang: str) -> dict[Any, Any]:
         """What is left when all of an upload goes: those who do not come from it."""
         state = values[self.state]
@@ -276,14 +270,111 @@ class Breed(Section):
         for part in ("family", "faces", "settings"):
             left[part] = {name: told for name, told in state[part].items() if name in stay}
         parents = [name for name in values[self.parents] or () if name in stay]
-        return self._shown(left, parents, lang) | {
-            self.litter: [(path, "") for _, path in litter],
+        children = [(path, "") for _, path in litter]
+        return self._fresh() | self._shown(left, parents, lang) | {self.litter: children}
+
+    @property
+    def family_outputs(self) -> list:
+        """What another family fills."""
+        shown = [self.litter, self.file, self.link, self.child, self.saved, self.film]
+        return [self.state, self.parents, self.tree, *shown, self.line]
+
+    @property
+    def restored_outputs(self) -> list:
+        """What `restored` fills."""
+        return [*self.family_outputs, self.mutation, self.crossing]
+
+    def restored(
+        self, recipe: Recipe, values: Mapping, request: gr.Request
+    ) -> Generator[dict, None, dict[str, Any]]:
+        """The family of a recipe, and the child of a litter; returns what makes the child."""
+        lang, asked = common.language(request), recipe.settings
+        yield self._fresh()
+        state = yield from self._relatives(recipe, values, lang)
+        if state is None:
+            return {}
+        parents = asked.get("parents") or [asked["begin"], asked["end"]]
+        left = NEUTRAL + back.told(back.without_place(recipe), lang)
+        yield self._shown(state, parents, lang) | {self.line: left}
+        if recipe.task != "breed":
+            return {}
+        drawn = yield from self._drawn(self.recipe("breed", values, asked), values, lang)
+        if drawn is None:
+            return {}
+        kept, path = drawn
+        settings, birth = {"styles": kept.figures["styles"]}, kept.figures["birth"]
+        name = _free(state, f"{len(state['family']) + 1}.")
+        state = self._grown(state, name, birth, path, settings)
+        state["litter"] = [(dict(kept.figures), path)]
+        state["born"] = (birth["seed"] + 1) % MOST_SEEDS
+        yield self._shown(state, parents, lang) | {
+            self.litter: [(path, "")],
+            **self._file(path, "Download this child, with its lineage", lang),
+            self.child: settings,
+            self.mutation: asked["mutation"],
+            self.crossing: asked["crossing"],
+        }
+        return settings
+
+    def _relatives(
+        self, recipe: Recipe, values: Mapping, lang: str
+    ) -> Generator[dict, None, dict[str, Any] | None]:
+        """The State with the family of a recipe, drawn one by one; None where that failed."""
+        family = recipe.settings["family"]
+        names = back.elders_first(family)
+        state = {**FRESH, "model": recipe.checkpoint}
+        for done, name in enumerate(names):
+            told = say(lang, "{done} of {total}", done=done, total=len(names))
+            yield {self.line: progress.line(told, (done, len(names)), "")}
+            drawn = yield from self._drawn(self._of(recipe, name, values), values, lang)
+            if drawn is None:
+                return None
+            kept, path = drawn
+            as_text = {"styles": kept.figures["styles"]}
+            settings = as_text if "of" in family[name] else family[name]
+            state = self._grown(state, name, family[name], path, settings)
+        return state
+
+    def _of(self, recipe: Recipe, name: str, values: Mapping) -> Recipe:
+        """What draws somebody of the family in a recipe."""
+        family = recipe.settings["family"]
+        member = family[name]
+        if "of" not in member:
+            return self.recipe("edit", values, member)
+        birth = {key: value for key, value in member.items() if key != "of"}
+        about = {"family": family, "parents": member["of"], "count": 1}
+        return self.recipe("breed", values, {**about, **birth, "psi": recipe.settings["psi"]})
+
+    def _drawn(
+        self, recipe: Recipe, values: Mapping, lang: str
+    ) -> Generator[dict, None, tuple[Kept, str] | None]:
+        """One face, and the path of its file; None where it could not be drawn, which is said."""
+        for seen in self.run(recipe, values, lang):
+            if seen.shown.failed:
+                yield {self.line: seen.shown.line}
+            elif seen.shown.archive:
+                return seen.shown.kept[0], seen.shown.files[0][0]
+        return None
+
+    def _fresh(self) -> dict[Any, Any]:
+        """Nobody is there but in the State."""
+        return {
+            self.parents: gr.update(choices=[], value=[]),
+            self.tree: "",
+            self.litter: None,
             self.file: "",
+            self.link: "",
             self.child: {},
             self.saved: "",
             self.film: "",
             self.line: NEUTRAL,
         }
+
+    def _file(self, path: str, words: str, lang: str) -> dict[Any, Any]:
+        """What saves a picture, and its link."""
+        recipe = from_picture(path)
+        saved = common.download(path, words, lang) + back.left_out(recipe, lang)
+        return {self.file: saved, self.link: recipe.to_link()}
 
     def _shown(self, state: Mapping, parents: list[str], lang: str) -> dict:
         chosen = list(dict.fromkeys(parents))
@@ -295,6 +386,13 @@ class Breed(Section):
 
     def _tree(self, state: Mapping, parents: Collection[str], lang: str) -> str:
         return tree.drawn(state["family"], state["faces"], parents, lang)
+
+
+def _free(state: Mapping, name: str) -> str:
+    """The name, longer where somebody of the family has it."""
+    while name in state["family"]:
+        name += "'"
+    return name
 
 
 def _film(seen: Seen, begin: str, end: str, lang: str) -> str:

@@ -9,9 +9,11 @@ import gradio as gr
 
 from ganapps.errors import UserError
 from ganapps.models.catalog import Checkpoint
-from ganapps.ui.faces import strokes
+from ganapps.recipe import Recipe
+from ganapps.ui.faces import back, strokes
 from ganapps.ui.faces.drawing import Drawing
-from ganapps.ui.faces.others import Others, choices, said
+from ganapps.ui.faces.others import FARTHEST as FARTHEST_OTHER
+from ganapps.ui.faces.others import FOUND, Others, choices, said
 from ganapps.ui.faces.section import NEUTRAL, Section
 from ganapps.ui.faces.told import told
 from ganapps.ui.faces.traces import Traces
@@ -56,6 +58,7 @@ class Edit(Section):
                         t("The chosen face"), size="sm", elem_id="faces-edit-begin"
                     )
                     self.undo = gr.Button(t("Undo"), size="sm", elem_id="faces-edit-undo")
+                    self.make_copy()
                 self.drawing = Drawing(self.painted)
             with gr.Column(min_width=260):
                 self.sliders = [self._slider(index) for index in range(SLIDERS)]
@@ -97,8 +100,8 @@ class Edit(Section):
     @property
     def seen(self) -> list:
         """What a run here fills."""
-        shown = [self.picture, self.moved, self.styles, self.file, self.drawn, self.others.moves]
-        return [*shown, *self.buttons]
+        shown = [self.picture, self.moved, self.styles, self.file, self.drawn, self.link]
+        return [*shown, self.others.moves, *self.buttons]
 
     @property
     def reset(self) -> list:
@@ -166,6 +169,53 @@ class Edit(Section):
         """A face of another section."""
         yield from self._fresh(face, [], values, request)
 
+    @property
+    def restored_outputs(self) -> list:
+        """What `restored` fills."""
+        drawing = self.drawing
+        return [*self.started, self.others.names, drawing.free, drawing.mask]
+
+    def restored(self, recipe: Recipe, values: Mapping, request: gr.Request) -> Iterator[dict]:
+        """The face of a recipe with its edits, or with the points that it pulls."""
+        lang, asked, others = common.language(request), recipe.settings, self.others
+        styles, names = asked.get("styles"), values[others.names]
+        if given := asked.get("names"):
+            known = others.given(values, recipe.checkpoint)
+            names = {**names, recipe.checkpoint: {**known, **given}}
+        face = {"styles": styles} if styles else {}
+        values = {**values, others.names: names, self.face: face}
+        edits, hold, left = self._with_place(recipe, values)
+        yield self._set_back(values, lang, edits, hold) | {
+            self.face: face,
+            self.before: [],
+            others.names: names,
+            self.drawing.points: strokes.written(asked.get("points") or ()),
+            self.drawing.free: "",
+            self.drawing.mask: asked.get("may_move") or "",
+        }
+        settings = {"edits": edits, "hold": hold, "names": given or {}}
+        settings = {name: value for name, value in settings.items() if value}
+        for update in self._drawn(settings, values, lang):
+            if self.line in update:
+                update[self.line] += back.told(left, lang)
+            yield update
+
+    def _with_place(
+        self, recipe: Recipe, values: Mapping
+    ) -> tuple[dict[str, float], list[str], list[str]]:
+        """Of a recipe the edits that the sliders reach, what is held, and what is left."""
+        titles = self._titles(values)
+        given = self.others.given(values, recipe.checkpoint)
+        farthest = dict.fromkeys((*titles, *FOUND), FARTHEST_OTHER)
+        farthest |= dict.fromkeys(self._with_sliders(titles), FARTHEST)
+        asked = recipe.settings.get("edits") or {}
+        edits = {name: far for name, far in asked.items() if abs(far) <= farthest.get(name, -1)}
+        held = recipe.settings.get("hold") or [] if recipe.task == "edit" else []
+        hold = [name for name in held if name in titles or name in given]
+        left = [f"{name} {far:+g}" for name, far in asked.items() if name not in edits]
+        left += [name for name in held if name not in hold]
+        return edits, hold, left + back.without_place(recipe)
+
     def undone(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Without the last stroke; where there is none, the face before the last pull, without
         edits.
@@ -225,7 +275,9 @@ class Edit(Section):
             if seen.shown.archive:
                 styles = seen.shown.kept[0].figures["styles"]
                 before = [*values[self.before], face][-KEPT:]
+                update[self.line] += back.left_out(seen.shown.recipe, lang)
                 update |= self._set_back(values, lang) | {
+                    self.link: seen.shown.recipe.to_link(),
                     self.picture: seen.shown.files[0][0],
                     self.file: seen.shown.files[0][0],
                     self.styles: styles,
@@ -252,7 +304,9 @@ class Edit(Section):
                 update[self.line] = seen.shown.line
             if seen.shown.archive:
                 figures = seen.shown.kept[0].figures
+                update[self.line] += back.left_out(seen.shown.recipe, lang)
                 update |= {
+                    self.link: seen.shown.recipe.to_link(),
                     self.picture: seen.shown.files[0][0],
                     self.file: seen.shown.files[0][0],
                     self.styles: figures["styles"],
@@ -279,6 +333,7 @@ class Edit(Section):
                 self.file: None,
                 self.styles: "",
                 self.drawn: None,
+                self.link: "",
                 self.face: {},
                 self.before: before,
                 self.moved: "",
@@ -303,21 +358,33 @@ class Edit(Section):
         controls = self.tab.engine.models.controls(row) if row else ()
         return told(figures, self._titles(values), controls, lang)
 
-    def _set_back(self, values: Mapping, lang: str) -> dict:
-        """The sliders at 0, named as the model's directions are."""
-        titles = self._titles(values)
+    def _with_sliders(self, titles: Mapping[str, str]) -> list[str]:
+        """The directions that have a slider each."""
         first = [name for name in FIRST if name in titles]
         first += [name for name in titles if name not in first]
-        names = first[:SLIDERS]
+        return first[:SLIDERS]
+
+    def _set_back(
+        self,
+        values: Mapping,
+        lang: str,
+        edits: Mapping[str, float] | None = None,
+        hold: Sequence[str] = (),
+    ) -> dict:
+        """The sliders at 0, or where `edits` have them, named as the model's directions are."""
+        titles, edits = self._titles(values), edits or {}
+        names = self._with_sliders(titles)
         updates: dict = {self.names: names, self.drawing.points: ""}
         for index, slider in enumerate(self.sliders):
             label = said(lang, titles[names[index]]) if index < len(names) else ""
-            updates[slider] = gr.update(value=0, visible=index < len(names), label=label)
+            far = edits.get(names[index], 0) if index < len(names) else 0
+            updates[slider] = gr.update(value=far, visible=index < len(names), label=label)
         rest = {name: title for name, title in titles.items() if name not in names}
         model = self.tab.recipe(values).checkpoint
-        updates |= self.others.set_back(model, rest, values, lang)
+        moves = {name: far for name, far in edits.items() if name not in names}
+        updates |= self.others.set_back(model, rest, moves, values, lang)
         given = self.others.given(values, model)
-        updates[self.hold] = gr.update(choices=self._holds(titles, given, lang), value=[])
+        updates[self.hold] = gr.update(choices=self._holds(titles, given, lang), value=list(hold))
         return updates
 
     def _holds(

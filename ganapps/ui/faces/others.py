@@ -13,6 +13,7 @@ from ganapps.ui.parts import common
 from ganapps.ui.parts.boxes import SliderBox
 from ganapps.ui.words import named, t
 
+FARTHEST = 3.0  # how far each goes
 FOUND = tuple(f"{kind}-{number}" for kind in ("pca", "sefa") for number in range(1, 11))
 LONGEST_NAME = 40
 
@@ -33,7 +34,9 @@ class Others:
                 label=t("Another direction"),
                 elem_id="faces-edit-other",
             )
-            self.far = SliderBox(-3, 3, 0, step=0.1, label=t("how far"), elem_id="faces-edit-far")
+            self.far = SliderBox(
+                -FARTHEST, FARTHEST, 0, step=0.1, label=t("how far"), elem_id="faces-edit-far"
+            )
         self.called = gr.Textbox(
             "",
             label=t("Its name"),
@@ -76,17 +79,24 @@ class Others:
         return {**values[self.names], values[self.model]: names}
 
     def set_back(
-        self, model: str, titles: Mapping[str, str], values: Mapping, lang: str
+        self,
+        model: str,
+        titles: Mapping[str, str],
+        moves: Mapping[str, float],
+        values: Mapping,
+        lang: str,
     ) -> dict[Any, Any]:
-        """Nothing is gone; `titles` are the directions of that model that have no slider."""
+        """`moves` are gone, or nothing is; `titles` are the directions of that model that have no
+        slider.
+        """
         names = self.given(values, model)
         listed = choices(titles, names, lang)
-        first = listed[0][1]
+        first = next(iter(moves), listed[0][1])
         return {
             self.list: gr.update(choices=listed, value=first),
-            self.far: 0,
+            self.far: moves.get(first, 0),
             self.called: _box(first, names),
-            self.moves: {},
+            self.moves: dict(moves),
             self.model: model,
         }
 

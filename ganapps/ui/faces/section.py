@@ -16,6 +16,7 @@ from ganapps.recipe import DRAWN, Recipe
 from ganapps.ui.faces.traces import Traces
 from ganapps.ui.parts import common, keeping
 from ganapps.ui.parts.model_tab import ModelTab
+from ganapps.ui.words import t
 
 OF_A_SEED = ("seed", "psi", "labels")  # what tells a face that the tab's widgets ask for
 NEUTRAL = '<div class="line"></div>'
@@ -49,6 +50,13 @@ class Section(ABC):
     def make_line(self) -> None:
         """Where it says what happens."""
         self.line = gr.HTML(NEUTRAL, elem_id=f"faces-{self.name}-line")
+
+    def make_copy(self) -> None:
+        """A button that copies the link of what is seen here."""
+        place = f"faces-{self.name}"
+        self.copy = gr.Button(t("Copy link"), size="sm", elem_id=f"{place}-copy")
+        self.link = gr.Textbox(visible="hidden", elem_id=f"{place}-link", label=t("Link"))
+        self.copy.click(None, self.link, None, js=common.copies(f"{place}-copy"))
 
     def made_strip(self, words: I18nData, columns: int, name: str) -> gr.Gallery:
         """A row of faces of which a click takes one; `name` ends its id."""

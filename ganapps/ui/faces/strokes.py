@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from ganapps.errors import UserError
 from ganapps.ui.parts.boxes import with_commas
@@ -39,6 +40,11 @@ def rectangles(text: str) -> list[list[float]]:
             )
         found.append(numbers)
     return found
+
+
+def written(strokes: Iterable[Iterable[float]]) -> str:
+    """Points or rectangles as the field has them."""
+    return "; ".join(", ".join(f"{number:g}" for number in stroke) for stroke in strokes)
 
 
 def without_last(text: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import gradio as gr
 
 from ganapps.errors import UserError
+from ganapps.recipe import Recipe, from_json
 from ganapps.ui.doors import files
+from ganapps.ui.faces import back
 from ganapps.ui.faces.ages import Ages
 from ganapps.ui.faces.breed import Breed
 from ganapps.ui.faces.edit import Edit
@@ -21,6 +24,8 @@ from ganapps.ui.parts import choices, common, progress
 from ganapps.ui.parts.model_tab import ModelTab
 from ganapps.ui.words import escaped, say, t
 
+_NUMBERS = itertools.count(1)  # of recipes that came back
+
 
 class Workshop:
     """Folded at first: nothing of it is drawn or computed before it is opened."""
@@ -30,6 +35,9 @@ class Workshop:
         self.tab = tab
         self.face, self.opened = gr.State({}), gr.State(False)
         self.traces: gr.State = gr.State(Traces())
+        # a recipe that came back, behind a number: the same one may come again
+        self.came = gr.Textbox("", visible="hidden", elem_id="faces-came")
+        self.of: gr.State = gr.State(None)  # what the face at hand was begun from
         about = (tab, self.face, self.traces)
         self.edit, self.say = Edit(*about), Say(*about)
         self.own, self.export = Own(*about), Export(*about)
@@ -55,16 +63,17 @@ class Workshop:
         """All events; Stop ends those that are returned."""
         edit = self.edit
         started = edit.started
-        unfolds = {*edit.begins, edit.drawn}
-        self.fold.expand(self._unfolded, unfolds, [*started, self.opened], **common.BUSY)
+        begins = {*edit.begins, edit.drawn, self.opened, self.came, self.of}
+        begun = [*edit.restored_outputs, *self.breed.restored_outputs, self.opened, self.of]
+        self.fold.expand(self._unfolded, begins, begun, **common.BUSY)
         self.fold.collapse(lambda: False, None, self.opened, **common.QUIET)
         seed = self.tab.widgets.by_name["seed"]
         assert isinstance(seed, gr.Textbox), "a seed may be words"
         gr.on(
-            [seed.change, self.tab.model.change],
+            [seed.change, self.tab.model.change, self.came.change],
             self._followed,
-            {*edit.begins, self.opened},
-            started,
+            begins,
+            begun,
             trigger_mode="always_last",
             **common.BUSY,
         )
@@ -125,7 +134,7 @@ class Workshop:
         """What `deleted` fills."""
         edit, ages, breed, own = self.edit, self.ages, self.breed, self.own
         outputs = [*edit.without_outputs, *ages.without_outputs]
-        outputs += [*breed.without_outputs, *own.without_outputs, self.traces]
+        outputs += [*breed.family_outputs, *own.without_outputs, self.traces]
         return list(dict.fromkeys(outputs))
 
     def deleted(self, values: Mapping, request: gr.Request) -> dict:
@@ -141,6 +150,23 @@ class Workshop:
             | self.own.without()
             | {self.traces: Traces()}
         )
+
+    @property
+    def filling_outputs(self) -> set:
+        """What `filled` fills."""
+        return {self.came, self.bar, self.fold, self.opened}
+
+    def came_back(self, recipe: Recipe) -> dict[Any, Any]:
+        """The workshop shows this recipe when it is opened, as far as it can."""
+        if recipe.task not in back.SHOWN:
+            return {}
+        selected = gr.update(selected=back.SECTION[recipe.task])
+        return {self.came: f"{next(_NUMBERS)} {recipe.to_json()}", self.bar: selected}
+
+    def filled(self, recipe: Recipe) -> dict[Any, Any]:
+        """The same, and it is opened."""
+        came = self.came_back(recipe)
+        return came and came | {self.fold: gr.update(open=True), self.opened: True}
 
     @property
     def offered_words(self) -> list:
@@ -162,25 +188,48 @@ class Workshop:
     def _unfolded(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The face in Edit; one that stands there stays, with its edits."""
         yield {self.opened: True}
-        if not self.edit.stands(values):
+        is_new = self._wanted(values) != values[self.of]
+        if not values[self.opened] and (is_new or not self.edit.stands(values)):
             yield from self._begun(values, request)
 
     def _followed(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
-        """Another seed or model: the face at hand is that of the tab's widgets again."""
+        """Another seed or model: the face at hand is that of the tab's widgets again, or of a
+        recipe that came.
+        """
+        if self._wanted(values) == values[self.of]:
+            yield {self.face: gr.skip()}
+            return
         yield {self.face: {}}
         if values[self.opened]:
             yield from self._begun({**values, self.face: {}}, request)
 
+    def _came(self, values: Mapping) -> Recipe | None:
+        """The recipe that came back, as long as the tab has its model and its seed."""
+        _, _, text = values[self.came].partition(" ")
+        if not text:
+            return None
+        came, asked = from_json(text), self.tab.recipe(values)
+        seeds = [recipe.settings.get("seed", 0) for recipe in (came, asked)]
+        return came if came.checkpoint == asked.checkpoint and seeds[0] == seeds[1] else None
+
+    def _wanted(self, values: Mapping) -> list:
+        """What the face at hand is to be begun from: model, seed and a recipe that came."""
+        asked = self.tab.recipe(values)
+        came = values[self.came] if self._came(values) else ""
+        return [asked.checkpoint, asked.settings.get("seed"), came]
+
     def _begun(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The face in Edit, unless that would fetch a model: nothing comes without a press."""
-        recipe, lang = self.tab.recipe(values), common.language(request)
+        came = self._came(values)
+        recipe, lang = came or self.tab.recipe(values), common.language(request)
         try:
             fetches = self.tab.engine.fetches(recipe)
         except UserError as e:
             yield {self.edit.line: common.refusal(e, lang)}
             return
         if not fetches:
-            yield from self.edit.begun(values, request)
+            yield {self.of: self._wanted(values)}
+            yield from self._restored(came, values, request)
             return
         told = escaped(
             lang,
@@ -188,6 +237,18 @@ class Workshop:
             model=recipe.checkpoint[:120],
         )
         yield {self.edit.line: f'<div class="line" role="status">{told}</div>'}
+
+    def _restored(
+        self, came: Recipe | None, values: Mapping, request: gr.Request
+    ) -> Iterator[dict]:
+        """What a recipe tells that came back; None: the face of the tab's widgets."""
+        if came is None:
+            yield from self.edit.begun(values, request)
+        elif came.task in back.OF_A_FAMILY:
+            child = yield from self.breed.restored(came, values, request)
+            yield from self.edit.taken(child, values, request)
+        else:
+            yield from self.edit.restored(came, values, request)
 
     def _taker(self, section: Section, kept: gr.State) -> Callable[..., Iterator[dict]]:
         """The handler that takes the face in this State of a section into Edit."""

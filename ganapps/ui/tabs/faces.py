@@ -13,8 +13,10 @@ import gradio as gr
 from ganapps.engine import Engine
 from ganapps.errors import Message, UserError
 from ganapps.models.catalog import Checkpoint
+from ganapps.race import Race
 from ganapps.recipe import Recipe
 from ganapps.report import size
+from ganapps.ui.faces import back
 from ganapps.ui.faces.workshop import Workshop
 from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.face_runs import FaceRuns
@@ -146,12 +148,25 @@ class FacesTab(FaceRuns):
             updates |= labels.restored(recipe)
         return updates
 
+    @property
+    def filling_outputs(self) -> set:
+        """The workshop's, too."""
+        return super().filling_outputs | self.workshop.filling_outputs
+
+    def filled(self, asked: Recipe | Race, values: Mapping, lang: str) -> dict:
+        """The settings; what the workshop made comes back there."""
+        updates = super().filled(asked, values, lang)
+        assert isinstance(asked, Recipe), "no race is shown here"
+        return updates | self.workshop.filled(self.engine.checked(asked)[0])
+
     def model_chosen(self, row: Checkpoint, lang: str) -> dict:
         """Its labels."""
         return {labels.group: gr.update(visible=labels.model == row.id) for labels in self.labels}
 
     def came_back(self, recipe: Recipe) -> Message:
         """Nothing is missing, where a button here asks for it."""
+        if said := back.said(recipe):
+            return said
         if recipe.task in MADE_OF_FACES:
             return Message(
                 "This was made by the task {task}: its link or python -m ganapps run makes it "
@@ -286,6 +301,7 @@ class FacesTab(FaceRuns):
         shown = self.shown(self.engine.checked(recipe)[0], lang)
         updates = shown | self.greeted(shown[self.model], lang) | {self.shelf: shelf(lang)}
         updates |= self.one.opened(lang) | self.workshop.worded(lang)
+        updates |= self.workshop.came_back(recipe)
         offer = self._offer(recipe, lang)
         if offer:
             return updates | {self.line: progress.plain("", offer)}
