@@ -94,7 +94,7 @@ def main() -> None:
             return f"RuntimeError: {error}"
         return "nothing"
 
-    told: dict[str, Any] = {"worker": type(own.worker).__name__}
+    told: dict[str, Any] = {"worker": type(own.worker).__name__, "beside": beside(own)}
     results = run(count=2)
     pictures = [kept.picture for result in results for kept in result.made]
     told["pixels"] = [list(picture.tobytes()[:300]) for picture in pictures]
@@ -138,6 +138,23 @@ def main() -> None:
     told["quota"] = refused(count=1)
     told["race over quota"] = refused_race(own)
     json.dump(told, sys.stdout)
+
+
+def beside(own: Any) -> dict[str, Any]:
+    """What takes nobody's GPU: the wall that an app begins with, and the Lab."""
+    from ganapps import ui
+    from ganapps.recipe import Recipe
+
+    (prepare,) = ui.build(own)._queue.at_start
+    prepare()
+    faces = prepare.__self__
+    *_, lab = own.run(Recipe("learn", "new", {"steps": 3}))
+    return {
+        "wall": sum(len(result.made) for result in faces.first_wall),
+        "its price": own.price(faces.opening).seconds,
+        "lab": [run["step"] for run in lab.numbers["runs"]],
+        "asked": list(asked),
+    }
 
 
 def raced(own: Any) -> dict[str, Any]:

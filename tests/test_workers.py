@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ from ganapps.measure.prices import Ledger
 from ganapps.models import hub
 from ganapps.recipe import Recipe
 from ganapps.tasks import careful
-from ganapps.workers import Job, crossing, shares, signals
+from ganapps.workers import Job, Worker, crossing, shares, signals
 from ganapps.workers.here import Here
 from ganapps.workers.several import Several
 from ganapps.workers.signals import RunEnded, Tick
@@ -571,6 +572,37 @@ def test_stop_crosses_and_the_process_goes_on(elsewhere: Spawned) -> None:
     next(stream)
     stream.close()
     assert next(elsewhere.steps(job))[0].total == 64
+
+
+class Endless(Worker):
+    """Computes until it is left, which it notes."""
+
+    title = "Pretended"
+
+    def __init__(self, left: Path) -> None:
+        self._left = left
+
+    def steps(self, job: Any) -> Iterator[Any]:
+        try:
+            while True:
+                yield "a step", "its report"
+        finally:
+            self._left.touch()
+
+
+def test_a_process_that_is_forked_meanwhile_keeps_no_run_from_its_stop(tmp_path: Path) -> None:
+    """As on ZeroGPU: it had a copy of the pipe whose end says Stop."""
+    worker = Spawned(partial(Endless, tmp_path / "left"))
+    stream = worker.steps(cast(Job, SimpleNamespace(checkpoint=SimpleNamespace(id="any"))))
+    next(stream)
+    forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+    forked.start()
+    try:
+        stream.close()
+        wait((tmp_path / "left").exists)
+    finally:
+        forked.kill()
+        worker.close()
 
 
 def test_progress_and_the_waiting_line_cross(elsewhere: Spawned, tmp_path: Path) -> None:

@@ -42,6 +42,13 @@ def test_a_forked_process_gives_the_same_bytes_as_a_thread(
     assert told["pixels"] == [list(kept.picture.tobytes()[:300]) for kept in made]
 
 
+def test_the_lab_and_the_first_wall_take_nobody_s_gpu(told: dict[str, Any]) -> None:
+    beside = told["beside"]
+    assert beside["asked"] == []
+    assert beside["wall"] == 12 and beside["lab"] == [3]
+    assert beside["its price"] is None, "seconds of the processor say nothing of the GPU"
+
+
 def test_refusals_cross_as_their_sentence_and_bugs_as_bugs(told: dict[str, Any]) -> None:
     assert "nose" in told["refusal"]
     assert told["bug"] == "RuntimeError: a bug in the process that computes"

@@ -24,7 +24,8 @@ from ganapps.report import Kept, Part, Report, SoFar, Step
 from ganapps.settings import check
 from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, Rehearsal, Standing, Worker, chosen, signals, zerogpu
-from ganapps.workers.here import Here, alone
+from ganapps.workers.here import Here, alone, on_processor
+from ganapps.workers.spawned import Spawned
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Engine:
         self.rehearsed: dict[str, Any] = {}
         self.worker: Worker = elsewhere or Here(runtime)
         if zerogpu.given():
-            self.worker = zerogpu.ZeroGPU(partial(_alone, runtime), ledger, self._expected)
+            beside = Spawned(partial(on_processor, runtime.catalog, runtime.offline))
+            self.worker = zerogpu.ZeroGPU(partial(_alone, runtime), ledger, self._expected, beside)
         self.device_title = elsewhere.title if elsewhere else runtime.device.title
 
     def close(self) -> None:
@@ -74,13 +76,15 @@ class Engine:
         pictures: Sequence[str] = (),
         weights: str | None = None,
         rehearsal: Rehearsal = "",
+        for_all: bool = False,
     ) -> Generator[Result, None, None]:
         """Results as they are made. Stoppable: close the iterator.
 
         `pictures` are paths of uploads, behind them those of masks for tasks that take some: what
         is small enough of these is a setting from then on; `weights` that of a checkpoint file of
         the person's own, which takes the model's place: the recipe then names its sha256. A
-        `rehearsal` (as `workers.Job` says) disturbs the seconds of a run, so they go into no price.
+        `rehearsal` (as `workers.Job` says) disturbs the seconds of a run, so they go into no price,
+        nor do those of what is made `for_all` while the device is lent: it is made on another one.
         Raises UserError or WeightsError, a sentence for the person, before or during the run.
         """
         signals.check()
@@ -94,11 +98,12 @@ class Engine:
         for name, row in self._others(recipe).items():
             others[name] = row, (yield from self._fetched(recipe, row, None))
         job = jobs.job(recipe, checkpoint, located, brought, others, rehearsal)
-        job = replace(job, seconds=self._expected(job), party=signals.current().name)
+        party = signals.current().name
+        job = replace(job, seconds=self._expected(job), party=party, for_all=for_all)
         report = yield from self._computed(job)
         task = TASKS[recipe.task]
-        priced = task.seconds(recipe.settings) is None
-        if priced and not rehearsal and not given:
+        named = task.seconds(recipe.settings) is not None
+        if not (named or rehearsal or given or (for_all and zerogpu.given())):
             self.ledger.add(
                 self._key(job.recipe), report.seconds, task.units(job.recipe), report.peak_memory
             )

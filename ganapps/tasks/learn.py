@@ -316,4 +316,5 @@ LEARN = Task(
     opened=learn_data.opened,
     seconds=named_seconds,
     holds=_checked,
+    on_processor=True,
 )

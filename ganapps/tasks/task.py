@@ -47,7 +47,8 @@ class Task:
     run that shows whether a model works. `directed`: behind the labels its function takes the
     directions that ship for the model. `finds`: behind the labels it takes the network that finds
     faces. `encodes`: behind those it takes the encoder that ships for the model, None where none
-    does. `compares`: behind that one the network that compares faces.
+    does. `compares`: behind that one the network that compares faces. `on_processor`: it computes
+    there whatever the device, so no GPU that is lent is asked for.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Task:
     finds: bool = False
     encodes: bool = False
     compares: bool = False
+    on_processor: bool = False
 
     @property
     def settings(self) -> Mapping[str, Declared]:

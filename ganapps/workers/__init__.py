@@ -31,7 +31,7 @@ class Job:
     the arithmetic. `others` are the further models that the recipe names, by their settings;
     `drawn` are settings that are too large for a recipe; `seconds` is what computing will take,
     None where that is not known; jobs of one `party`, such as both sides of a race, are asked for
-    by turns and share a seat.
+    by turns and share a seat. What is made `for_all` takes no visitor's part of a GPU that is lent.
     """
 
     recipe: Recipe
@@ -44,6 +44,7 @@ class Job:
     drawn: Mapping[str, str] = field(default_factory=dict)
     seconds: float | None = None
     party: str = ""
+    for_all: bool = False
 
 
 class Worker(Protocol):

@@ -5,13 +5,13 @@ and shares the device with other runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from ganapps.device import share_cores
+from ganapps.device import Device, share_cores
 from ganapps.errors import Message, WeightsError
 from ganapps.measure.flops import Flops
 from ganapps.measure.held import Held
@@ -192,6 +192,11 @@ def alone(device: str, offline: bool, own_catalog: str | None = None, share: int
     """
     share_cores(share)
     return Here(runtimes.start(device, offline, own_catalog))
+
+
+def on_processor(catalog: Mapping[str, Checkpoint], offline: bool) -> Here:
+    """What computes on the processor, beside a process whose device is another."""
+    return Here(Runtime(catalog, Device("cpu"), offline))
 
 
 def labels_of(runtime: Runtime, checkpoint: Checkpoint, count: int) -> labels.Labels | None:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Generator
 from contextlib import closing, suppress
-from multiprocessing import reduction
+from multiprocessing import reduction, util
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -84,7 +84,7 @@ class Spawned(Worker):
         if self._process is not None and self._process.is_alive():
             return
         self._end()
-        self._door, door = SPAWNING.Pipe()
+        self._door, door = _pipe()
         self._ready, ready = SPAWNING.Pipe(duplex=False)
         with door, ready:
             self._process = SPAWNING.Process(
@@ -99,7 +99,7 @@ class Spawned(Worker):
         """This end of a pipe whose other end the process gets: by its handle, for a Connection that
         is sent itself waits behind a socket in a temporary folder, which somebody may sweep.
         """
-        pipe, theirs = SPAWNING.Pipe()
+        pipe, theirs = _pipe()
         with theirs, suppress(OSError):  # where it has just ended, the pipe's own end tells
             reduction.send_handle(self._door, theirs.fileno(), self._process.pid)
         return pipe
@@ -119,6 +119,16 @@ class Spawned(Worker):
             self._ready.close()
             self._process = None
             self.given.clear()
+
+
+def _pipe() -> tuple[Connection, Connection]:
+    """Both ends of a pipe. Processes that are forked meanwhile close theirs, or no end would be
+    heard.
+    """
+    ends = SPAWNING.Pipe()
+    for end in ends:
+        util.register_after_fork(end, Connection.close)
+    return ends
 
 
 def _told(pipe: Connection) -> Generator[crossing.Item, None, None]:

@@ -1,5 +1,5 @@
 """The worker on a Hugging Face ZeroGPU Space: each job, or all jobs of a race, run in a forked
-process that has a GPU for as long as was asked for.
+process that has a GPU for as long as was asked for. What needs none takes nobody's quota.
 
 Only what is yielded comes from there, and only between two such things is Stop seen there: so it
 yields ticks while a step computes.
@@ -20,6 +20,7 @@ from ganapps.errors import UserError
 from ganapps.measure.prices import Ledger
 from ganapps.models import runtime
 from ganapps.report import Report, Step
+from ganapps.tasks.table import TASKS
 from ganapps.workers import Job, Worker, by_turns, crossing, signals
 from ganapps.workers.crossing import Item
 
@@ -40,6 +41,8 @@ class ZeroGPU(Worker):
 
     `seconds(job)` is what its computing will take, None where that is not known; what starting and
     loading took beside it is learned from each process that was begun, and kept in the `ledger`.
+    `beside` computes on the processor, in a process of its own: one that is forked gets no GPU
+    where its parent has learned something.
     """
 
     def __init__(
@@ -47,8 +50,9 @@ class ZeroGPU(Worker):
         make: Callable[[], Worker],
         ledger: Ledger,
         seconds: Callable[[Job], float | None],
+        beside: Worker,
     ) -> None:
-        self._make, self._ledger, self._seconds = make, ledger, seconds
+        self._make, self._ledger, self._seconds, self._beside = make, ledger, seconds, beside
         self._there: Worker | None = None
         self._born: float | None = None
         self._shared: dict[str, Shared] = {}  # by party
@@ -64,6 +68,9 @@ class ZeroGPU(Worker):
         """As `workers.Worker` says. Raises UserError with the platform's own words where it gives
         no GPU, too.
         """
+        if job.for_all or TASKS[job.recipe.task].on_processor:
+            yield from self._beside.steps(job)
+            return
         shared = self._shared.get(job.party)
         with closing(shared.items(job) if shared else self._alone(job)) as items:
             yield from crossing.understood(items)
@@ -83,7 +90,8 @@ class ZeroGPU(Worker):
             shared.close()
 
     def close(self) -> None:
-        """Nothing to do: a job's process ends with its job."""
+        """As `workers.Worker` says; a process that has a GPU ends with its job."""
+        self._beside.close()
 
     def _alone(self, job: Job) -> Generator[Item, None, None]:
         """What a job yields that has a GPU of its own."""

@@ -141,7 +141,7 @@ class FaceRuns(ModelTab):
             return
         with self.drawing:
             if self.first_wall is None:
-                self.first_wall = list(self.engine.run(recipe))
+                self.first_wall = list(self.engine.run(recipe, for_all=True))
         yield from self.first_wall
 
     def asked_of(self, task: str, values: Mapping) -> Recipe:
