@@ -5,16 +5,24 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
 
-from ganapps.engine import Result
+import gradio as gr
+import pytest
+
+from ganapps.engine import Engine, Result
 from ganapps.errors import Message
 from ganapps.recipe import Recipe
 from ganapps.report import Report
 from ganapps.ui.parts import common, progress
 from ganapps.ui.parts.progress import Pace
+from ganapps.ui.tabs.compare import CompareTab
+from ganapps.workers import zerogpu
 from ganapps.workers.signals import Tick
 
 RECIPE = Recipe("faces", "heads-64")
+STOP = "Stop is heard when the GPU next answers"
 REPORT = Report("heads-64", "CPU", "float32", "here", seconds=0.31, pictures=12, network_calls=12)
 
 
@@ -63,6 +71,33 @@ def test_the_rest_takes_as_long_as_what_was_done() -> None:
     assert "about 30 s left" in line and "width:25%" in line
     assert 'class="line"' in line and "said" not in line, "only what is ready is read out"
     assert "said" in progress.done(REPORT, "en")
+
+
+def under_way(recipe: Recipe, lang: str, result: Result) -> str:
+    """What a run shows that has come to this result."""
+    return text(next(common.show(iter([result]), recipe, lang)).line)
+
+
+def test_where_a_gpu_is_lent_a_run_says_when_stop_is_heard(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    half, lab = Result(RECIPE, REPORT, 1, 2), Recipe("learn", "new")
+    fetching = replace(half, waiting=Message("Fetching."))
+    ticked = progress.ticked(None, Tick(0.0, 0), Pace(lent=True), "en")
+    assert STOP in ticked and STOP in progress.ticked(None, Tick(0.0, 1), Pace(lent=True), "en")
+    assert STOP not in progress.ticked(None, Tick(0.0, 0), Pace(), "en")
+    assert STOP not in under_way(RECIPE, "en", half), "on a device of one's own it is heard at once"
+    monkeypatch.setattr(zerogpu, "given", lambda: True)
+    assert STOP in under_way(RECIPE, "en", half)
+    assert "才会听到“停止”" in under_way(RECIPE, "zh", half)
+    assert STOP not in under_way(lab, "en", half), "the Lab has no GPU"
+    assert STOP not in under_way(RECIPE, "en", fetching), "nor has who fetches"
+    with gr.Blocks():
+        tab = CompareTab(engine)
+    values = {widget: widget.value for widget in tab.asked | {tab.measured}}
+    updates = list(tab.run(values, SimpleNamespace(headers={}, session_hash="me")))
+    said = [text(update[tab.track.sentence]) for update in updates if tab.track.sentence in update]
+    assert any(STOP in sentence for sentence in said) and STOP not in said[-1]
 
 
 def test_a_page_hears_of_a_run_no_more_often_than_it_can_show() -> None:

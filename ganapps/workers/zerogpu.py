@@ -36,6 +36,11 @@ def given() -> bool:
     return Config.zero_gpu
 
 
+def lent_to(task: str) -> bool:
+    """Do runs of that task have a GPU that is lent?"""
+    return given() and task in TASKS and not TASKS[task].on_processor
+
+
 class ZeroGPU(Worker):
     """A worker whose jobs are computed by what `make()` makes in the forked process, once for each.
 

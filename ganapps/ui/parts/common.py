@@ -29,7 +29,7 @@ from ganapps.ui.doors import files
 from ganapps.ui.parts import progress
 from ganapps.ui.parts.progress import Pace
 from ganapps.ui.words import escaped, named, say
-from ganapps.workers import signals
+from ganapps.workers import signals, zerogpu
 from ganapps.workers.signals import RunEnded
 
 log = logging.getLogger("ganapps")
@@ -221,7 +221,7 @@ def show(
     A refusal is a last Shown with its sentence; a bug is logged and shown as a neutral one.
     """
     with tempfile.TemporaryDirectory(prefix="ganapps-") as name:
-        shown, pace = Shown("", recipe), Pace(expected)
+        shown, pace = Shown("", recipe), Pace(expected, zerogpu.lent_to(recipe.task))
         try:
             files.check_room()
             last = None

@@ -21,9 +21,12 @@ FULL = 0.95  # of the bar, where a run takes longer than was expected
 
 @dataclass
 class Pace:
-    """How long a run has been at work, and is expected to be (seconds; None: nobody knows)."""
+    """How long a run has been at work, and is expected to be (seconds; None: nobody knows); has it
+    a GPU that is `lent`?
+    """
 
     expected: float | None = None
+    lent: bool = False
     began: float | None = field(default=None, init=False)
 
     def at_work(self) -> None:
@@ -58,7 +61,7 @@ def running(
         parts.append(say(lang, "about {seconds} left", seconds=seconds(left)))
     if note:
         parts.append(note)
-    return line(" · ".join(parts), (done, total), _changed(report, lang))
+    return line(" · ".join(parts), (done, total), _changed(report, lang) + _of_stop(pace, lang))
 
 
 def done(report: Report, lang: str, steps: int | None = None) -> str:
@@ -107,15 +110,16 @@ def ticked(last: Result | None, tick: Tick, pace: Pace, lang: str) -> str:
     if last is not None and not last.waiting:
         return running(last.report, last.done + tick.share, last.total, pace, lang, note)
     if note:
-        return line(note, (0.0, 1.0), "")
+        return line(note, (0.0, 1.0), _of_stop(pace, lang))
     if pace.expected:
         share = min(FULL, pace.passed / pace.expected)
         left = pace.left(0, 0) or 0.0
         said = say(lang, "at work")
         if left >= LEAST:
             said += " · " + say(lang, "about {seconds} left", seconds=seconds(left))
-        return line(said, (share, 1.0), "")
-    return line(say(lang, "at work" if tick.share else "getting ready"), (tick.share, 1.0), "")
+        return line(said, (share, 1.0), _of_stop(pace, lang))
+    said = say(lang, "at work" if tick.share else "getting ready")
+    return line(said, (tick.share, 1.0), _of_stop(pace, lang))
 
 
 def line(text: str, bar: tuple[float, float] | None, below: str) -> str:
@@ -127,6 +131,15 @@ def line(text: str, bar: tuple[float, float] | None, below: str) -> str:
     share = 100 * min(1.0, bar[0] / bar[1]) if bar[1] else 0
     drawn = f'{BAR}<b style="width:{share:.0f}%"></b></span>'
     return f'<div class="line">{html.escape(text)}{drawn}{below}</div>'
+
+
+def late_stop(lang: str) -> str:
+    """Of a GPU that is lent: when it hears Stop."""
+    told = escaped(
+        lang,
+        "Stop is heard when the GPU next answers: one that is still waited for has to come first.",
+    )
+    return f"<ul><li>{told}</li></ul>"
 
 
 def noted(shown: str, note: str) -> str:
@@ -159,6 +172,10 @@ def _before(tick: Tick, lang: str) -> str:
         count=tick.before,
         seconds=seconds(tick.wait),
     )
+
+
+def _of_stop(pace: Pace, lang: str) -> str:
+    return late_stop(lang) if pace.lent else ""
 
 
 def _changed(report: Report, lang: str) -> str:

@@ -19,7 +19,7 @@ from ganapps.ui.parts.lanes import Lane, SideNames
 from ganapps.ui.parts.other_formats import OtherFormats
 from ganapps.ui.parts.pairs import FACES, Kind
 from ganapps.ui.words import named, say, t
-from ganapps.workers import signals
+from ganapps.workers import signals, zerogpu
 
 
 @dataclass
@@ -87,7 +87,9 @@ class Track:
             running.lanes[lap.side].take(lap, folder)
             if waited or time.monotonic() - seen > common.PAUSE:
                 seen = time.monotonic()
-                yield self._look(running, lang) | ({self.sentence: ""} if waited else {})
+                lent = zerogpu.lent_to(running.asked.recipes[0].task)
+                begun = {self.sentence: progress.late_stop(lang) if lent else ""}
+                yield self._look(running, lang) | (begun if waited else {})
 
     def _look(self, running: Running, lang: str) -> dict:
         """The clock, and the lanes in which something has happened since the last look."""
