@@ -234,18 +234,21 @@ def _made(
 ) -> list[Path]:
     """The files of one run, which bear its picture's name, and its report beside them."""
     from ganapps.pictures import images
+    from ganapps.workers import signals
 
     files: list[Path] = []
     name = Path(pictures[0]).stem if pictures else ""
     report = _place(options)
-    for result in _results(here, asked, pictures, options.weights, options.mask):
-        _tell(result)
-        with _writing(options.out):
-            files += _kept(options, result, options.out, files, name)
-            told = result.report.as_dict()
-            told |= {"recipe": json.loads(result.recipe.to_json())}
-            told |= {"files": [file.name for file in files]}
-            images.save_text(images.as_json(told), report)
+    run = _results(here, asked, pictures, options.weights, options.mask)
+    with contextlib.closing(signals.ahead(run)) as results:
+        for result in results:
+            _tell(result)
+            with _writing(options.out):
+                files += _kept(options, result, options.out, files, name)
+                told = result.report.as_dict()
+                told |= {"recipe": json.loads(result.recipe.to_json())}
+                told |= {"files": [file.name for file in files]}
+                images.save_text(images.as_json(told), report)
     return files
 
 

@@ -4,6 +4,8 @@ the pictures stay what they were.
 
 from __future__ import annotations
 
+import json
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,8 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ganapps import __main__
 from ganapps.device import Device
-from ganapps.engine import Engine
+from ganapps.engine import Engine, Result
 from ganapps.models import hub
 from ganapps.networks.contracts import Tiled
 from ganapps.pictures import images
@@ -24,6 +27,7 @@ from ganapps.recipe import Recipe
 from ganapps.report import Kept, Step
 from ganapps.tasks import careful, denoise, sampling, text, tile_run, tiles
 from ganapps.tasks.labels import from_classes
+from ganapps.ui import api
 from ganapps.workers import here as workers_here
 from tests.test_denoise import network as denoiser
 from tests.test_text import network as text_model
@@ -232,3 +236,39 @@ def test_many_pictures_are_encoded_at_once_and_byte_for_byte_the_same(
     again = images.keep_all(made, tmp_path / "all", 0, over=False)
     assert len({*every, *again}) == 2 + 3, "none goes over another one"
     assert [path.name for path in tmp_path.glob("all/.*")] == [], "nothing half is left"
+
+
+@pytest.mark.parametrize("way", ["a program", "the command line"])
+def test_the_next_batch_is_computed_while_the_last_one_is_written(
+    way: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing was computed meanwhile, a GPU waited for the processor's cores."""
+    asked = Recipe("faces", "heads-64", {"count": 1})
+    batches = [next(engine.run(asked.with_settings(seed=seed))) for seed in range(3)]
+    begun = [threading.Event() for _ in range(4)]
+    keep_all = images.keep_all
+    overlapped: list[bool] = []
+
+    def run(*given: object) -> Iterator[Result]:
+        for event, result in zip(begun, batches, strict=False):
+            event.set()
+            yield result
+        begun[-1].set()
+
+    def kept(made: Sequence[Kept], folder: Path, already: int, *form: Any, **named: Any) -> Any:
+        overlapped.append(begun[already + 1].wait(10))
+        return keep_all(made, folder, already, *form, **named)
+
+    monkeypatch.setattr(engine, "run", run)
+    monkeypatch.setattr("ganapps.engine.start", lambda device, offline: engine)
+    monkeypatch.setattr(images, "keep_all", kept)
+    if way == "a program":
+        *_, (files, _) = api.answers(engine, asked)
+        names = [Path(file.path).name for file in files]
+    else:
+        (tmp_path / "recipe.json").write_text(asked.to_json())
+        words = ["run", str(tmp_path / "recipe.json"), "--out", str(tmp_path / "out")]
+        assert __main__.main(words) == 0
+        names = json.loads((tmp_path / "out" / "report.json").read_text())["files"]
+    assert overlapped == [True, True, True]
+    assert names == [f"heads-64-seed-{seed}.png" for seed in range(3)], "in their order"

@@ -20,7 +20,7 @@ TABLE: dict[str, tuple[set[str], set[str]]] = {
     "__init__": (set(), set()),
     "__main__": (
         {"pictures", "engine", "export", "race", "measure.doctor", "tasks.table", "deploy"}
-        | {"recipe", "report", "errors"},
+        | {"workers.signals", "recipe", "report", "errors"},
         set(),
     ),
     "deploy": ({"errors"}, {"huggingface_hub"}),

@@ -103,6 +103,24 @@ def test_a_stream_that_is_left_is_closed_whoever_else_holds_it() -> None:
     assert next(stream, None) is None
 
 
+def test_who_closes_what_is_computed_ahead_waits_until_nothing_is() -> None:
+    """Or a command that is interrupted would end in the middle of torch's work, which aborts it."""
+    over = threading.Event()
+
+    def endless() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            time.sleep(0.3)
+            over.set()
+
+    stream = signals.ahead(endless())
+    assert next(stream) == 1
+    stream.close()
+    assert over.is_set()
+
+
 def test_a_run_that_is_stopped_from_outside_ends_at_the_next_block() -> None:
     network = careful.watched(Slow(2000))
     got: list[object] = []

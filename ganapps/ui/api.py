@@ -14,7 +14,7 @@ from typing import Any
 
 import gradio as gr
 
-from ganapps.engine import Engine
+from ganapps.engine import Engine, Result
 from ganapps.errors import UserError
 from ganapps.export import exported
 from ganapps.pictures import formats, images
@@ -28,6 +28,7 @@ from ganapps.ui.endpoints import ENDPOINTS, FORMAT, RECIPE, Argument, Endpoint
 from ganapps.ui.parts import common
 from ganapps.ui.parts.pairs import FACES, between, given
 from ganapps.ui.parts.settings import asked
+from ganapps.workers import signals
 
 # what the schemas of Gradio and MCP say of a file, its address, is not fetched here
 COMES = "a data URI (data:image/png;base64,...), or a file uploaded before"
@@ -279,17 +280,25 @@ def answers(
     with tempfile.TemporaryDirectory(prefix="ganapps-") as folder:
         kept: list[gr.FileData] = []
         files.check_room()
-        for result in engine.run(
-            recipe, pictures, _path(weights, "weights") if weights is not None else None
-        ):
-            paths = images.keep_all(result.made, Path(folder), len(kept), form=form)
-            kept += [_stored(path) for path in paths]
-            if result.weights:
-                kept.append(_stored(images.save_bytes(result.weights, Path(folder) / KEPT)))
-            figures = [dict(kept.figures) for kept in result.made if kept.figures]
-            yield (
-                kept,
-                {"recipe": common.plain_recipe(result.recipe), "report": result.report.as_dict()}
-                | ({"figures": figures} if figures else {})
-                | ({"numbers": result.numbers} if result.numbers else {}),
-            )
+        own = _path(weights, "weights") if weights is not None else None
+        with closing(signals.ahead(engine.run(recipe, pictures, own))) as results:
+            for result in results:
+                paths = images.keep_all(result.made, Path(folder), len(kept), form=form)
+                kept += [_stored(path) for path in paths]
+                if result.weights:
+                    kept.append(_stored(images.save_bytes(result.weights, Path(folder) / KEPT)))
+                yield kept, _facts(result)
+
+
+def _facts(result: Result) -> dict:
+    """What stands beside the files."""
+    facts: dict = {
+        "recipe": common.plain_recipe(result.recipe),
+        "report": result.report.as_dict(),
+    }
+    figures = [dict(made.figures) for made in result.made if made.figures]
+    if figures:
+        facts["figures"] = figures
+    if result.numbers:
+        facts["numbers"] = result.numbers
+    return facts

@@ -155,9 +155,11 @@ class Tick:
     wait: float | None = 0.0
 
 
-def heard(stream: Iterable[T], pause: float = 0.25) -> Generator[T | Tick, None, None]:
+def heard(
+    stream: Iterable[T], pause: float = 0.25, waits: bool = False
+) -> Generator[T | Tick, None, None]:
     """What a stream yields, computed by a thread of its own; a Tick where nothing came for `pause`
-    seconds. Whoever closes this stops the stream at its network's next block.
+    seconds. Whoever closes this stops the stream at its network's next block, and `waits` for that.
     """
     told: queue.Queue = queue.Queue(maxsize=2)
     own, left = Signals(_signals.get()), threading.Event()
@@ -182,7 +184,8 @@ def heard(stream: Iterable[T], pause: float = 0.25) -> Generator[T | Tick, None,
         except BaseException as error:
             tell((_END, error))
 
-    threading.Thread(target=copy_context().run, args=(work,), daemon=True, name="run").start()
+    thread = threading.Thread(target=copy_context().run, args=(work,), daemon=True, name="run")
+    thread.start()
     try:
         while True:
             try:
@@ -198,6 +201,18 @@ def heard(stream: Iterable[T], pause: float = 0.25) -> Generator[T | Tick, None,
     finally:
         left.set()
         own.stop()
+        if waits:
+            thread.join()
+
+
+def ahead(stream: Iterable[T]) -> Generator[T, None, None]:
+    """What a stream yields; the next is computed while whoever asks is busy with the last. When
+    this is closed nothing is computed any more.
+    """
+    with closing(heard(stream, waits=True)) as items:
+        for item in items:
+            if not isinstance(item, Tick):
+                yield item
 
 
 def _closing(stream: Iterable[T]) -> Generator[T, None, None]:
