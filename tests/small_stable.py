@@ -5,12 +5,13 @@ them.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-import pytest
 import torch
 
 from ganapps import engine as engines
@@ -273,9 +274,8 @@ OWN = {
 }
 
 
-@contextmanager
-def engine(folder: Path) -> Iterator[Engine]:
-    """An engine over the shipped rows and one tiny model of each kind, written into `folder`."""
+def rows(folder: Path) -> str:
+    """The path of a catalogue of one tiny model of each kind, all written into `folder`."""
     found = []
     for name, (title, task, network, write, defaults) in OWN.items():
         found.append(
@@ -289,6 +289,18 @@ def engine(folder: Path) -> Iterator[Engine]:
             )
         )
     (folder / "rows.toml").write_text("".join(found))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANAPPS_WEIGHTS", str(folder))
-        yield engines.start("cpu", own_catalog=str(folder / "rows.toml"))
+    return str(folder / "rows.toml")
+
+
+@contextmanager
+def found(folder: Path) -> Iterator[None]:
+    """While the files of these rows are found."""
+    with patch.dict(os.environ, GANAPPS_WEIGHTS=str(folder)):
+        yield
+
+
+@contextmanager
+def engine(folder: Path) -> Iterator[Engine]:
+    """An engine over the shipped rows and those of `rows`."""
+    with found(folder):
+        yield engines.start("cpu", own_catalog=rows(folder))

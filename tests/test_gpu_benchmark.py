@@ -7,16 +7,19 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from ganapps.engine import Engine
+from ganapps.errors import Message
+from ganapps.recipe import Recipe
 from ganapps.tasks.table import TASKS
+from tests import small_stable
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
-WITHOUT_A_MODEL = {"text"}  # of these tasks none ships
 
 
 @pytest.fixture
@@ -25,9 +28,17 @@ def gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     yield importlib.import_module("gpu")
 
 
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Over what ships and small random models, as the benchmark has them."""
+    with small_stable.engine(tmp_path_factory.mktemp("small")) as own:
+        yield own
+
+
 def test_every_task_and_every_model_is_tried(gpu: ModuleType, engine: Engine) -> None:
     tried = gpu.everything(engine)
-    assert {recipe.task for recipe in tried} | {"learn"} | WITHOUT_A_MODEL == set(TASKS)
+    assert {recipe.task for recipe in tried} | {"learn"} == set(TASKS)
+    assert {"slow", "quick", "editor", "enlarger"} <= {recipe.checkpoint for recipe in tried}
     here = {row.id for row in engine.runtime.catalog.values() if engine.models.here(row)}
     only_within_restore = {"denoiser-ours"}
     assert here - {recipe.checkpoint for recipe in tried} <= only_within_restore
@@ -77,6 +88,40 @@ def test_a_picture_that_lies_apart_is_wrong(
     monkeypatch.setattr(gpu, "apart", lambda results, expected: (1.5, 9.0))
     found, right = lines["faces heads-64"]()
     assert not right, "1.5 levels are too many in float32"
+
+
+@pytest.mark.parametrize("model", ["slow", "editor", "enlarger"])
+def test_what_reads_a_text_or_enlarges_by_diffusion_is_tried(
+    gpu: ModuleType, engine: Engine, tmp_path: Path, model: str
+) -> None:
+    (line,) = [line for line in gpu.right(engine, engine, tmp_path) if line[0].endswith(model)]
+    found, right = line[1]()
+    assert right and "float32: 0.000 mean" in found
+
+
+def test_a_cap_that_was_not_reached_is_not_tested(
+    gpu: ModuleType, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capped: list[float] = []
+    card = SimpleNamespace(
+        empty_cache=lambda: None,
+        reset_peak_memory_stats=lambda: None,
+        memory_allocated=lambda: 100,
+        max_memory_allocated=lambda: 300,
+        mem_get_info=lambda: (1, 1000),
+        set_per_process_memory_fraction=capped.append,
+    )
+    monkeypatch.setattr(gpu, "torch", SimpleNamespace(cuda=card))
+    plain = list(engine.run(Recipe("faces", "heads-64", {"count": 1})))
+    monkeypatch.setattr(gpu, "run", lambda *given: plain)
+    found, right = gpu.capped(engine, tmp_path, small=True)
+    assert found.startswith("not tested") and not right
+    assert capped == [0.2, 1.0]
+    smaller = replace(plain[-1].report, changes=(Message("Smaller tiles."),))
+    tight = [*plain[:-1], replace(plain[-1], report=smaller)]
+    monkeypatch.setattr(gpu, "run", lambda *given: tight if capped[-1] < 1 else plain)
+    found, right = gpu.capped(engine, tmp_path, small=True)
+    assert found.startswith("Smaller tiles.") and right
 
 
 def test_stop_is_measured_in_mid_run(gpu: ModuleType, engine: Engine) -> None:
