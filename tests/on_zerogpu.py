@@ -13,6 +13,7 @@ import threading
 import time
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -77,7 +78,7 @@ def main() -> None:
     from ganapps.errors import UserError
     from ganapps.models import hub
     from ganapps.recipe import Recipe
-    from ganapps.workers import Job, signals
+    from ganapps.workers import Job
     from ganapps.workers.here import Here
 
     own = engine.start("cpu", offline=True)
@@ -107,14 +108,6 @@ def main() -> None:
         list(own.worker.steps(Job(checked.with_settings(labels={"nose": 1}), row, found)))
     except UserError as error:
         told["refusal"] = str(error)
-    with signals.stopped_at_the_end():
-        stream = own.run(Recipe("faces", "heads-64", {"count": 64}))
-        first = next(stream)
-        signals.current().stop()
-        try:
-            list(stream)
-        except signals.RunEnded as error:
-            told["stopped"] = [str(error), first.total]
 
     def broken(worker: Here, job: Job) -> Any:
         yield from ()
@@ -127,6 +120,7 @@ def main() -> None:
     told["race"] = raced(own)
     told["together"] = together(own)
     anew.set()
+    told["stopped"] = stopped(own)
     for name, steps in (("bug", broken), ("abort", killed)):
         Here.steps = steps  # type: ignore[method-assign]  # the process that is forked has it
         told[name] = refused(count=2)
@@ -155,6 +149,35 @@ def beside(own: Any) -> dict[str, Any]:
         "lab": [run["step"] for run in lab.numbers["runs"]],
         "asked": list(asked),
     }
+
+
+def stopped(own: Any) -> list[Any]:
+    """What a run is told that a person stops, and how many of its steps its process had made when
+    it gave the GPU back.
+    """
+    from ganapps.recipe import Recipe
+    from ganapps.workers import signals
+    from ganapps.workers.here import Here
+
+    steps, there = Here.steps, Path(tempfile.mkdtemp()) / "steps"
+
+    def counted(worker: Here, job: Any) -> Any:
+        for step in steps(worker, job):
+            with there.open("a") as file:
+                file.write("1")
+            yield step
+
+    Here.steps = counted  # type: ignore[method-assign]  # the process that is forked has it
+    with signals.stopped_at_the_end():
+        stream = own.run(Recipe("denoise", "heads-ddpm-64", {"steps": 900}))
+        next(stream)
+        signals.current().stop()
+        try:
+            list(stream)
+        except signals.RunEnded as error:
+            told = str(error)
+    Here.steps = steps  # type: ignore[method-assign]
+    return [told, len(there.read_text())]
 
 
 def raced(own: Any) -> dict[str, Any]:

@@ -103,7 +103,9 @@ def test_a_process_that_was_there_says_nothing_of_a_start(
 
 
 def test_stop_ends_it_at_the_next_step(told: dict[str, Any]) -> None:
-    assert told["stopped"] == ["Stopped: what was done stays.", 64]
+    sentence, steps = told["stopped"]
+    assert sentence == "Stopped: what was done stays."
+    assert 1 <= steps < 450, "of 900, when its process had given the GPU back"
 
 
 def test_a_race_is_one_call_of_a_gpu(told: dict[str, Any], engine: Engine) -> None:
