@@ -23,11 +23,19 @@ from ganapps.recipe import Recipe
 from ganapps.workers import Job, chosen, signals
 from ganapps.workers.brought import Brought
 from ganapps.workers.here import alone
+from ganapps.workers.replicas import options
 from ganapps.workers.signals import RunEnded, Tick
 from ganapps.workers.spawned import Spawned
 from tests.waiting import wait
 
 FACES = Recipe("faces", "heads-64", {"seed": 3, "count": 3})
+FACES_OF_128 = Recipe("faces", "heads-128", {"seed": 3, "count": 3})
+TWO = """
+num_replicas = 2
+max_ongoing_requests = 64
+ray_actor_options = { num_cpus = 0.5 }
+"""
+FOREIGN = "f" * 64  # the sha256 of a file that only the front's machine has
 LONG = Recipe("denoise", "heads-ddpm-64", {"steps": 80})
 
 
@@ -82,16 +90,63 @@ def on_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     pytest.importorskip("ray")
     from ganapps.workers.ray import Cluster
 
-    options = {
-        "num_replicas": 2,
-        "ray_actor_options": {"num_cpus": 0.5},
-        "max_ongoing_requests": 64,
-    }
+    file = tmp_path_factory.mktemp("ray") / "two.toml"
+    file.write_text(TWO)
     own = engine.start("cpu", offline=True)
-    cluster = Cluster("", "cpu", True, options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANAPPS_RAY", str(file))
+        cluster = Cluster("", "cpu", True)
     yield Engine(own.runtime, own.ledger, cluster)
     cluster.close()
     wait(lambda: not replicas())
+
+
+def test_ray_takes_what_the_file_says() -> None:
+    pytest.importorskip("ray")
+    from ray import serve
+    from ray.serve.config import AutoscalingConfig
+
+    from ganapps.workers.ray import Replica
+
+    told = options()
+    assert set(told["autoscaling_config"]) <= set(AutoscalingConfig.model_fields)
+    deployment = serve.deployment(Replica, **told)
+    assert deployment.max_ongoing_requests == told["max_ongoing_requests"]
+    assert deployment.ray_actor_options == told["ray_actor_options"]
+
+
+def held() -> dict[str, set[str]]:
+    """By replica, the models that Ray has noted it holds."""
+    import ray
+    from ray.serve.context import _get_global_client
+
+    asked = _get_global_client()._controller._all_running_replicas.remote()
+    return {
+        replica.actor_name: set(replica.multiplexed_model_ids)
+        for of_deployment in ray.get(asked).values()
+        for replica in of_deployment
+    }
+
+
+def where(on_ray: Engine, recipe: Recipe) -> int:
+    """The replica's process that computes a run."""
+    before = {process: worked(process) for process in replicas()}
+    list(on_ray.run(recipe))
+    return max(before, key=lambda process: worked(process) - before[process])
+
+
+def test_runs_go_to_the_replica_that_holds_their_model(on_ray: Engine) -> None:
+    recipes = [FACES, FACES_OF_128, LONG.with_settings(steps=20)]
+    models = {recipe.checkpoint for recipe in recipes}
+    assert not models & set().union(*held().values())
+    for recipe in recipes:
+        list(on_ray.run(recipe))
+    wait(lambda: models <= set().union(*held().values()))
+    first = held()
+    assert sum(len(models & each) for each in first.values()) == 3, "each is held by one"
+    places = [where(on_ray, recipes[-1]) for _ in range(10)]
+    assert len(set(places)) == 1, "by chance it would be once in five hundred times"
+    assert held() == first
 
 
 def replicas() -> list[int]:
@@ -151,6 +206,33 @@ def test_sentences_own_files_and_stop_cross(on_ray: Engine, tmp_path: Path) -> N
     assert len(drawn(list(on_ray.run(FACES)))) == 3
 
 
+def brought(on_ray: Engine, folder: Path) -> None:
+    """A run with a model that no replica's machine has: it is brought there."""
+    checked, row = on_ray.checked(FACES)
+    found = hub.here(row)
+    assert found is not None
+    other = shutil.copy(WEIGHTS / found.path.name, folder / "other.safetensors")
+    elsewhere = hub.Located(Path(other), found.source, None, FOREIGN)
+    list(on_ray.worker.steps(Job(checked, row, elsewhere)))
+    assert kept()
+
+
+def kept() -> list[Path]:
+    """Where that model lies on the disk of a replica."""
+    base = Path(tempfile.gettempdir())
+    return list(base.glob(f"ganapps-*/run-*/work/ganapps-models-*/{FOREIGN}"))
+
+
+def test_what_was_brought_to_a_replica_that_is_killed_goes_with_the_next_one(
+    on_ray: Engine, tmp_path: Path
+) -> None:
+    brought(on_ray, tmp_path)
+    for process in replicas():
+        os.kill(process, signal.SIGKILL)
+    wait(lambda: not kept(), 120)
+    wait(lambda: len(replicas()) == 2, 120)
+
+
 def test_twenty_visitors_and_a_replica_that_is_killed(on_ray: Engine) -> None:
     before = {process: worked(process) for process in replicas()}
     assert len(before) == 2
@@ -191,8 +273,9 @@ def test_twenty_visitors_and_a_replica_that_is_killed(on_ray: Engine) -> None:
     assert len(drawn(list(on_ray.run(FACES)))) == 3, "and the next one goes there"
 
 
-def test_what_is_under_way_ends_with_the_app(on_ray: Engine) -> None:
+def test_what_is_under_way_ends_with_the_app(on_ray: Engine, tmp_path: Path) -> None:
     """Its own replica would be waited for, 20 s, and then killed. The last test: it ends them."""
+    brought(on_ray, tmp_path)
     said: list[str] = []
     begun = threading.Event()
 
@@ -212,3 +295,4 @@ def test_what_is_under_way_ends_with_the_app(on_ray: Engine) -> None:
     with pytest.raises(UserError, match="The app ends"):
         list(on_ray.run(FACES))
     on_ray.close()
+    wait(lambda: not kept())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +27,10 @@ class Brought:
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="ganapps-models-"))
         self._one = threading.Lock()
+
+    def close(self) -> None:
+        """Nothing of it stays."""
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager
     def here(self, job: Job, contents: Contents) -> Iterator[Job]:

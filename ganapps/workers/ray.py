@@ -11,8 +11,6 @@ import signal
 import socket
 import tempfile
 import threading
-import tomllib
-from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -26,35 +24,31 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from ganapps.errors import UserError
 from ganapps.pictures import temporary
 from ganapps.report import Report, Step
-from ganapps.workers import Job, Worker, crossing
+from ganapps.workers import Job, Worker, crossing, replicas
 from ganapps.workers.brought import Brought
 from ganapps.workers.here import Here, alone
 
 NAME = "ganapps"  # of the application on the cluster
-OPTIONS = Path(__file__).with_name("ray.toml")  # how many replicas, on what, for how many runs
 KNOCK = 5.0  # seconds in which a cluster answers at its address
-TOGETHER = 2  # runs of one model that go where it is; of more, each goes to the least busy replica
 MODELS = 8  # of which a replica says that it holds them
 
 
 class Cluster(Worker):
     """The replicas on the cluster at `address` ("host:port", or "auto": the one on this machine);
     "" starts one on this machine alone. It is waited until they are ready; each computes on the
-    device of that name. `options` are Ray's own; None: those of ray.toml.
+    device of that name.
 
     Raises UserError where the cluster can't be joined or its replicas can't be started.
     """
 
-    def __init__(
-        self, address: str, device: str, offline: bool, options: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, address: str, device: str, offline: bool) -> None:
+        asked = replicas.options()
         _join(address)
         self._closed = False
-        self._counting = threading.Lock()
-        self._under_way: Counter[str] = Counter()  # runs, by model
-        self._responses: set[Any] = set()  # what they are heard through
+        self._under_way = replicas.UnderWay()
+        self._hearing = threading.Lock()
+        self._responses: set[Any] = set()  # what runs are heard through
         self._node = ray.get_runtime_context().get_node_id()
-        asked = _options() if options is None else options
         try:
             application = serve.deployment(Replica, **asked).bind(device, offline)
             self._replicas = serve.run(application, name=NAME, route_prefix=None)
@@ -73,13 +67,10 @@ class Cluster(Worker):
         """
         if self._closed:  # Ray would start a cluster of its own
             raise crossing.ending()
-        with self._counting:
-            self._under_way[job.checkpoint.id] += 1
-            held = self._under_way[job.checkpoint.id] <= TOGETHER
-        model = job.checkpoint.id if held else ""
-        replica = self._replicas.options(stream=True, multiplexed_model_id=model)
+        holds = self._under_way.begun(job.checkpoint.id)
+        replica = self._replicas.options(stream=True, multiplexed_model_id=holds)
         response = replica.steps.remote(pickle.dumps(job), self._node)
-        with self._counting:
+        with self._hearing:
             self._responses.add(response)
         try:
             yield from crossing.understood(pickle.loads(item) for item in response)
@@ -88,8 +79,8 @@ class Cluster(Worker):
         except (exceptions.RayError, RayServeException) as e:
             raise (crossing.ending() if self._closed else crossing.gone()) from e
         finally:
-            with self._counting:
-                self._under_way[job.checkpoint.id] -= 1
+            self._under_way.over(job.checkpoint.id)
+            with self._hearing:
                 self._responses.discard(response)
             if not self._closed:
                 response.cancel()
@@ -101,7 +92,7 @@ class Cluster(Worker):
         if self._closed:
             return
         self._closed = True
-        with self._counting:
+        with self._hearing:
             responses = list(self._responses)
         with suppress(exceptions.RayError, RayServeException):
             for response in responses:
@@ -112,8 +103,7 @@ class Cluster(Worker):
 
     def wanted(self) -> bool:
         """As `workers.Worker` says."""
-        with self._counting:
-            return any(self._under_way.values())
+        return self._under_way.any()
 
 
 def _join(address: str) -> None:
@@ -148,17 +138,6 @@ def _knock(address: str) -> None:
         pass
 
 
-def _options() -> dict[str, Any]:
-    """What Ray is told about the replicas: the file that GANAPPS_RAY names, else ray.toml. Raises
-    UserError where it can't be read.
-    """
-    path = Path(os.environ.get("GANAPPS_RAY") or OPTIONS)
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
-        raise UserError("{file} can't be read: {why}.", file=str(path), why=e) from e
-
-
 class Replica:
     """A worker on one of the cluster's machines."""
 
@@ -170,6 +149,12 @@ class Replica:
             self._worker = alone(device, offline)
         except UserError as e:
             self._worker = e  # told to whoever asks: Ray would try it again and again
+
+    def __del__(self) -> None:
+        """Ray calls it where a replica ends in peace; what one leaves that is killed is swept by
+        the next process of ours on its machine.
+        """
+        self._brought.close()
 
     async def ready(self) -> bytes:
         """What its device is called, or why there is none: an item, packed."""
