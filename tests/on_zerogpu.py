@@ -176,7 +176,7 @@ def stopped(own: Any) -> list[Any]:
             list(stream)
         except signals.RunEnded as error:
             told = str(error)
-    Here.steps = steps  # type: ignore[method-assign]
+    Here.steps = steps  # type: ignore[method-assign]  # as it was before
     return [told, len(there.read_text())]
 
 

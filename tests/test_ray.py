@@ -65,12 +65,15 @@ def test_a_file_is_brought_where_this_machine_lacks_it(tmp_path: Path) -> None:
         with brought.here(Job(checked, row, elsewhere), contents) as job:
             assert job.located.path.read_bytes() == b"another machine's"
             assert job.located.path.name == other.name and job.located.sha256 == "0" * 64
-    assert asked == [other], "brought once, and kept"
+        there = job.located.path
+    assert asked == [other] and there.exists(), "brought once, and kept"
     mine = own.runtime.checkpoint(f"sha256:{'0' * 64}", "faces")
     with brought.here(Job(checked, mine, elsewhere), contents) as job:
         place = job.located.path
         assert place.exists()
     assert not place.exists() and len(asked) == 2, "a person's own file goes with its run"
+    brought.close()
+    assert not there.exists()
 
 
 def test_what_is_no_cluster_is_one_sentence() -> None:
