@@ -11,7 +11,8 @@ how much of that it waited (1 second aside, for what is too short to be shared).
 of all against the sum of their own seconds. `--requests` asks that many cheap ones, one after the
 other, and tells how the app's memory grew after the first hundred. `--soak` mixes for so many
 seconds whole runs, streams that are left, Stops, refusals and uploads that break off, and tells
-what the process holds at its end beside what it held when it was warm.
+what the app holds at its end beside what it held when it was warm: the front process and those that
+it started on this machine, its workers among them. What several share is counted in each.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ PATIENCE = 600.0  # seconds that an answer may take
 MOST = 24  # runs of one address at a time, as the app lets them
 WARM = 100  # requests after which memory is compared
 WARMING = 300.0  # seconds of a soak after which what is held is compared
+PROCESSES = "processes"  # counted in what the app holds
+MEMORY = "their memory, MB"
 ASIDE = 1.0  # seconds that every run may wait, whatever its share
 
 
@@ -121,15 +124,32 @@ class App:
         return self.process.wait(120)
 
     def holds(self) -> dict[str, float]:
-        """What the process holds now: MB, threads, open files, and files it works on."""
-        process = Path(f"/proc/{self.process.pid}")
-        status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-        return {
-            "memory, MB": int(status["VmRSS"].split()[0]) / 1024,
-            "threads": int(status["Threads"]),
-            "open files": len(list((process / "fd").iterdir())),
-            "files and folders of work": len(list(self.folder.glob("ganapps-*/run-*/work/**/*"))),
-        }
+        """What its processes hold now: MB, threads, open files, and files they work on."""
+        held = {PROCESSES: 0.0, MEMORY: 0.0, "threads": 0.0, "open files": 0.0}
+        for process in family(self.process.pid):
+            with suppress(OSError):  # it has just ended
+                lines = (process / "status").read_text().splitlines()
+                status = dict(line.split(":", 1) for line in lines)
+                held["open files"] += len(list((process / "fd").iterdir()))
+                held["threads"] += int(status["Threads"])
+                held[MEMORY] += int(status["VmRSS"].split()[0]) / 1024
+                held[PROCESSES] += 1
+        work = self.folder.glob("ganapps-*/run-*/work/**/*")
+        return held | {"files and folders of work": len(list(work))}
+
+
+def family(first: int) -> list[Path]:
+    """The folders in /proc of a process and of all that it started, and those started in turn."""
+    parents = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parents[int(process.name)] = int(
+                (process / "stat").read_text().rpartition(")")[2].split()[1]
+            )
+    found = [first]
+    for one in found:
+        found += [process for process, parent in parents.items() if parent == one]
+    return [Path(f"/proc/{process}") for process in found]
 
 
 class Visitor:
@@ -259,15 +279,15 @@ def many(app: App, count: int) -> None:
     for number in range(1, count + 1):
         visitor.asks(CHEAP)
         if number == WARM:
-            warm = app.holds()["memory, MB"]
-    end = app.holds()["memory, MB"]
-    growth = 100 * (end / warm - 1)
+            warm = app.holds()[MEMORY]
+    held = app.holds()
+    end, growth = held[MEMORY], 100 * (held[MEMORY] / warm - 1)
     print(f"{count} cheap requests: {warm:.0f} MB after {WARM}, {end:.0f} MB at the end ", end="")
-    print(f"({growth:+.1f} %).\n")
+    print(f"({growth:+.1f} %), of {held[PROCESSES]:.0f} processes.\n")
 
 
 def soak(app: App, seconds: float) -> None:
-    """Mixed use for so long, and what the process holds when it is over beside when it was warm."""
+    """Mixed use for so long, and what the app holds when it is over beside when it was warm."""
     visitors = [Visitor(app) for _ in range(4)]
     warming = min(WARMING, seconds / 4)
     counted = _mixed(visitors, time.monotonic() + warming, 0)
