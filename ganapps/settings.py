@@ -8,7 +8,7 @@ import inspect
 import operator
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from typing import Any, Literal, TypeVar
@@ -191,6 +191,11 @@ def check(function: Callable, settings: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
+def titles(declared: Mapping[str, Declared], names: Sequence[str]) -> str | Message:
+    """Some of these settings, one at least, in a sentence that the window may say."""
+    return _listed([declared[name].title for name in names])
+
+
 @cache
 def settings_of(function: Callable) -> Mapping[str, Declared]:
     """The settings that a task function takes, by name: its keyword-only arguments."""
@@ -315,4 +320,8 @@ def _say(kind: Any) -> str | Message:
             said += [repr(word) for word in typing.get_args(option)]
         else:
             said.append(_NAMES.get(_plain(option), str(option)))
+    return _listed(said)
+
+
+def _listed(said: Sequence[str | Message]) -> str | Message:
     return reduce(lambda some, one: Message("{some}, {one}", some=some, one=one), said)

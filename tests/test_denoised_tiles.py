@@ -21,8 +21,10 @@ from ganapps.device import Device
 from ganapps.errors import UserError
 from ganapps.models.formats import folders
 from ganapps.networks.diffusion import diffusion_upscaler
+from ganapps.networks.upscale.span import SPAN
 from ganapps.pictures.uploads import Upload, open_upload
 from ganapps.tasks.upscale import upscale
+from ganapps.ui.words import say
 from tests.small_stable import latent_upscaler, theirs, upscaler
 
 CPU = Device("cpu")
@@ -177,6 +179,16 @@ def test_a_request_that_can_t_be_done_is_a_sentence(name: str, tmp_path: Path) -
     kind, settings, sentence = REFUSED[name]
     with pytest.raises(UserError, match=sentence):
         list(upscale(network(tmp_path, kind), CPU, None, noisy(tmp_path), **settings))
+
+
+def test_the_window_says_what_is_refused_by_its_label(tmp_path: Path) -> None:
+    for built, settings, label in (
+        (network(tmp_path / "text", "text"), {"noise_level": 351}, "“Noise on the small picture: "),
+        (SPAN(3, 8, 4, False), {"steps": 3, "seed": 1}, "“Steps”, “Seed: a number or any words”"),
+    ):
+        with pytest.raises(UserError) as refused:
+            list(upscale(built, CPU, None, noisy(tmp_path), **settings))
+        assert label in say("en", refused.value.message)
 
 
 def test_steps_of_an_upscaler_without_any_are_refused(engine: Any, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,12 @@ from ganapps.networks.contracts import Network
 from ganapps.networks.faces import lab
 from ganapps.pictures import images
 from ganapps.pictures.inside import from_picture
+from ganapps.pictures.uploads import Upload
 from ganapps.recipe import Recipe, from_link
 from ganapps.report import Step
-from ganapps.settings import check
+from ganapps.settings import check, settings_of
 from ganapps.tasks import learn, learn_data, learn_lanes
-from ganapps.ui.words import chinese
+from ganapps.ui.words import chinese, say
 from ganapps.workers.here import Here
 
 SMALLEST = {"noise": 4, "width": 8}  # networks that learn at once
@@ -40,6 +41,10 @@ SMALLEST = {"noise": 4, "width": 8}  # networks that learn at once
 
 def run(**settings: Any) -> Iterator[Step]:
     return learn.learn(Network(), Device("cpu"), None, **settings)
+
+
+def lane_of(choices: dict[str, Any], own: Sequence[Upload], network: Network) -> learn_lanes.Lane:
+    return learn_lanes.lane(choices, own, network, settings_of(learn.learn))
 
 
 def last(**settings: Any) -> Step:
@@ -186,6 +191,22 @@ def test_what_does_not_go_together_is_one_sentence(
         list(engine.run(asked(**{"steps": 2, **settings})))
 
 
+@pytest.mark.parametrize(
+    ("settings", "label"),
+    [
+        ({"data": "heads", "batch": 512}, "Batch (0: what suits)"),
+        ({"batch": 100, "pack": 8}, "Samples packed together"),
+        ({"against": [{"seed": 1}]}, "Seed: a number or any words"),
+    ],
+)
+def test_the_window_says_a_refused_setting_by_its_label(
+    engine: Engine, settings: dict[str, Any], label: str
+) -> None:
+    with pytest.raises(UserError) as refused:
+        list(engine.run(asked(**{"steps": 2, **settings})))
+    assert f"“{label}”" in say("en", refused.value.message)
+
+
 def test_what_a_visitor_drew_is_learned_from() -> None:
     places = [[round(math.cos(i / 300), 3), round(math.sin(i / 300), 3)] for i in range(2_000)]
     assert len(asked(data="drawn", points=places).to_json()) < 32 * 1024
@@ -204,13 +225,10 @@ def test_a_rate_out_of_bounds_is_one_sentence(engine: Engine) -> None:
 
 
 def test_choices_without_effect_are_told() -> None:
-    step = next(run(augment="always", examples=5))
-    assert step.changes == (
-        (
-            "For {data} this has no effect: {settings}.",
-            {"data": "ring", "settings": "examples, augment"},
-        ),
-    )
+    (said,) = next(run(augment="always", examples=5)).changes
+    assert str(said) == "For ring this has no effect: examples, augment."
+    labels = "“How many of the pictures (0: all)”, “Augmentation”"
+    assert say("en", said) == f"For ring this has no effect: {labels}."
     assert next(run()).changes == ()
 
 
@@ -292,10 +310,10 @@ def test_a_trained_generator_is_kept_opened_and_gone_on_with(
 def test_a_new_critic_learns_alone_before_a_kept_generator_does() -> None:
     chosen = {"seed": 0, "data": "digits", **SMALLEST, "attention": True}
     choices = check(learn.learn, chosen)
-    before = learn_lanes.lane(choices, (), Network())
+    before = lane_of(choices, (), Network())
     network = lab.build(kept(before.trainer), {})
     network.critic = {}  # as files of before have it
-    on = learn_lanes.lane(choices, (), network)
+    on = lane_of(choices, (), network)
     assert on.trainer.rules.alone == learn_lanes.ALONE
     (said,) = learn_lanes.anew_sentence([on])
     assert said.values == {"steps": learn_lanes.ALONE}
@@ -306,22 +324,22 @@ def test_a_new_critic_learns_alone_before_a_kept_generator_does() -> None:
     on.trainer.step()
     assert torch.equal(on.trainer.made(z), start)
     with pytest.raises(UserError, match="This generator makes pictures of 16 px in 1 colours"):
-        learn_lanes.lane({**choices, "data": "heads"}, (), network)
+        lane_of({**choices, "data": "heads"}, (), network)
     with pytest.raises(UserError, match="This file can't be gone on with here"):
-        learn_lanes.lane({**choices, "data": "ring"}, (), network)
+        lane_of({**choices, "data": "ring"}, (), network)
 
 
 @pytest.mark.parametrize("spectral", [True, False])
 def test_a_kept_critic_goes_on_too(spectral: bool) -> None:
     """Beside its generator, whatever becomes of spectral norm; the file stays as it is."""
     chosen = {"seed": 0, "data": "digits", **SMALLEST, "attention": True, "spectral": spectral}
-    before = learn_lanes.lane(check(learn.learn, chosen), (), Network())
+    before = lane_of(check(learn.learn, chosen), (), Network())
     for _ in range(5):
         before.trainer.step()
     tensors = kept(before.trainer)
     assert sum(v.numel() for k, v in tensors.items() if k.startswith(lab.CRITIC)) > 2_000
     network = networks.build("lab", tensors, {})
-    on = learn_lanes.lane(check(learn.learn, chosen), (), network)
+    on = lane_of(check(learn.learn, chosen), (), network)
     assert on.trainer.rules.alone == 0 and learn_lanes.anew_sentence([on]) == ()
     pictures = torch.rand(8, 1, 16, 16)
     with before.trainer.looked_at(), on.trainer.looked_at():
@@ -331,13 +349,13 @@ def test_a_kept_critic_goes_on_too(spectral: bool) -> None:
     on.trainer.step()
     assert all(torch.equal(value, network.state_dict()[name]) for name, value in state.items())
     other = check(learn.learn, {**chosen, "spectral": not spectral})
-    assert learn_lanes.lane(other, (), network).trainer.rules.alone == 0
+    assert lane_of(other, (), network).trainer.rules.alone == 0
     other = check(learn.learn, {**chosen, "batch_layer": "deviation"})
-    assert learn_lanes.lane(other, (), network).trainer.rules.alone == learn_lanes.ALONE
+    assert lane_of(other, (), network).trainer.rules.alone == learn_lanes.ALONE
 
 
 def test_keeping_a_game_leaves_it_playable() -> None:
-    lane = learn_lanes.lane(
+    lane = lane_of(
         check(learn.learn, {"data": "digits", **SMALLEST, "attention": True}), (), Network()
     )
     kept(lane.trainer)
@@ -348,7 +366,7 @@ def test_keeping_a_game_leaves_it_playable() -> None:
 def test_pretraining_is_on_the_other_pictures_and_layers_are_held_after_it() -> None:
     chosen = {"data": "digits", "examples": 60, "pretrain": 2, "frozen_layers": 1, **SMALLEST}
     choices = check(learn.learn, {**chosen, "spectral": False})  # which moves by itself
-    lane = learn_lanes.lane(choices, (), Network())
+    lane = lane_of(choices, (), Network())
     real, game = lane.view.real, lane.trainer
     chance = torch.Generator().manual_seed(0)
     assert len(real.learning) + len(real.rest) + len(real.held_back) == 1797
@@ -373,7 +391,7 @@ def test_pretraining_is_on_the_other_pictures_and_layers_are_held_after_it() -> 
 
 def test_looking_leaves_the_game_as_it_was() -> None:
     torch.manual_seed(0)
-    lane = learn_lanes.lane(check(learn.learn, {"spectral": True}), (), Network())
+    lane = lane_of(check(learn.learn, {"spectral": True}), (), Network())
     state = {k: v.clone() for k, v in lane.trainer.critic.state_dict().items()}
     chance = lane.trainer.chance.get_state()
     lane.view.numbers(1)
@@ -386,7 +404,7 @@ def test_looking_shows_a_critic_of_batches_no_more_than_a_batch(layer: str) -> N
     """Of 4,096 points at once minibatch discrimination measured 16 million distances a kernel: a
     look took three seconds.
     """
-    lane = learn_lanes.lane(check(learn.learn, {"batch_layer": layer, "batch": 64}), (), Network())
+    lane = lane_of(check(learn.learn, {"batch_layer": layer, "batch": 64}), (), Network())
     game, sizes = lane.trainer, []
     assert isinstance(game, Game)
     game.critic.register_forward_pre_hook(lambda module, given: sizes.append(len(given[0])))

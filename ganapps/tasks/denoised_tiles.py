@@ -43,22 +43,10 @@ class DenoisedTiles(TileRun):
         seed: int | None = None,
         noise_level: int | None = None,
     ) -> None:
-        """Raises UserError where the model has no such noise level, or no way of so many steps."""
+        """Raises UserError where the model has no way of so many steps."""
         super().__init__(network, device, source)
-        if noise_level is not None and not network.noise_levels:
-            raise UserError(
-                "This model does not make the picture noisy first: leave the noise level out."
-            )
         self.overlap, self.steps, self.seed = OVERLAP, steps or STEPS, seed or 0
         self.level = NOISE_LEVEL if noise_level is None else noise_level
-        if network.noise_levels and self.level > network.noise_levels:
-            raise UserError(
-                "The setting {name} is {value}: from {low} to {high} is accepted.",
-                name="noise_level",
-                value=self.level,
-                low=0,
-                high=network.noise_levels,
-            )
         self.parts = len(self._scheduler().timesteps)
 
     def through(self, layout: tiles.Grid, canvas: tiles.Canvas) -> Iterator[int]:

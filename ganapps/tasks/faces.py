@@ -14,7 +14,7 @@ from ganapps.errors import Message, UserError
 from ganapps.networks.contracts import FaceGenerator, StyleGenerator
 from ganapps.pictures.images import from_tensor
 from ganapps.report import Made, Step
-from ganapps.settings import Setting
+from ganapps.settings import Setting, settings_of, titles
 from ganapps.tasks.labels import Labels
 from ganapps.tasks.maker import Maker, Placing, number, numbers_of, places
 from ganapps.tasks.shared import Chosen, Count, Frames, Noise, Psi, Seed, Seeds
@@ -291,14 +291,14 @@ def _idle(network: FaceGenerator, function: Callable, **settings: Any) -> tuple[
         said.append(
             Message(
                 "This model has no style space, so this has no effect: {settings}.",
-                settings=", ".join(rest),
+                settings=titles(settings_of(function), rest),
             )
         )
     if noise and styled and not network.has_noise:
         said.append(
             Message(
                 "This model has no noise, so this has no effect: {settings}.",
-                settings=", ".join(noise),
+                settings=titles(settings_of(function), noise),
             )
         )
     if placing and not places(network):
@@ -306,7 +306,7 @@ def _idle(network: FaceGenerator, function: Callable, **settings: Any) -> tuple[
             Message(
                 "This model's pictures can't be turned or moved, so this has no effect: "
                 "{settings}.",
-                settings=", ".join(placing),
+                settings=titles(settings_of(function), placing),
             )
         )
     return tuple(said)

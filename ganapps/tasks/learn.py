@@ -88,12 +88,12 @@ def learn(
     picture, of pictures the first run's generator as a file, too. Raises UserError for choices that
     do not go together, and where all runs' numbers leave all bounds.
     """
-    given = locals()
-    choices = {name: given[name] for name in settings_of(learn)}
+    given, declared = locals(), settings_of(learn)
+    choices = {name: given[name] for name in declared}
     choices["seed"] = number(seed)
     careful.load_optimisers()
-    lanes = [lane(one, own, network) for one in _each(choices)]
-    said = (*_where(device), *anew_sentence(lanes), *idle_sentence(lanes))
+    lanes = [lane(one, own, network, declared) for one in _each(choices)]
+    said = (*_where(device), *anew_sentence(lanes), *idle_sentence(lanes, declared))
     seeing = Seeing(lanes)
     told = seeing.numbers(of_all=True)
     whole = lanes[0].choices["steps"] or WHOLE
@@ -152,11 +152,15 @@ def _each(choices: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     yield alone
     for other in others:
         if not isinstance(other, dict):
-            raise UserError("The setting {name} is a list of tables of settings.", name="against")
+            raise UserError(
+                "The setting {name} is a list of tables of settings.",
+                name=settings_of(learn)["against"].title,
+            )
         for name in other:
             if name in SAME:
                 raise UserError(
-                    "The setting {name} is one for all runs: take it out of against.", name=name
+                    "The setting {name} is one for all runs: take it out of against.",
+                    name=settings_of(learn)[name].title,
                 )
         yield check(learn, {**alone, **other})
 

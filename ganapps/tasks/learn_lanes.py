@@ -22,6 +22,7 @@ from ganapps.learning.sets import Pictures
 from ganapps.networks.contracts import Network
 from ganapps.networks.faces.lab import LabGenerator
 from ganapps.pictures.uploads import Upload
+from ganapps.settings import Declared, titles
 from ganapps.tasks import learn_data, learn_views
 from ganapps.tasks.learn_settings import MOST_STEPS
 
@@ -115,8 +116,15 @@ class Lane:
             self.ended = left.step
 
 
-def lane(choices: Mapping[str, Any], own: Sequence[Upload], network: Network) -> Lane:
-    """A run of its first step yet to come. Raises UserError where choices do not go together."""
+def lane(
+    choices: Mapping[str, Any],
+    own: Sequence[Upload],
+    network: Network,
+    declared: Mapping[str, Declared],
+) -> Lane:
+    """A run of its first step yet to come; `declared` is what is said of its settings. Raises
+    UserError where choices do not go together.
+    """
     kind = "pictures" if choices["data"] in PICTURES else "points"
     chosen = dict(choices)
     for name, value in SUITS[kind].items():
@@ -133,7 +141,9 @@ def lane(choices: Mapping[str, Any], own: Sequence[Upload], network: Network) ->
         if chosen["data"] == "dirac":
             return _dirac(chosen, network, tuple(idle))
         if kind == "pictures":
+            _insist_on_small(chosen, declared)
             return _pictures(chosen, own, network, tuple(idle))
+        _insist_on_packs(chosen, declared)
         return _points(chosen, network, tuple(idle))
 
 
@@ -146,12 +156,6 @@ def _points(chosen: dict[str, Any], network: Network, idle: tuple) -> Lane:
         real = points.DATA[chosen["data"]]()
     if chosen["learner"] != "gan":
         return _rival(chosen, real, idle)
-    if chosen["batch"] % chosen["pack"]:
-        raise UserError(
-            "The batch {batch} is no multiple of pack, {pack}: choose one that is.",
-            batch=chosen["batch"],
-            pack=chosen["pack"],
-        )
     width, depth = chosen["width"], chosen["depth"]
     generator = PointGenerator(chosen["noise"], width, depth, chosen["norm"])
     critic = PointCritic(width, depth, chosen["spectral"], chosen["batch_layer"], chosen["pack"])
@@ -162,14 +166,6 @@ def _points(chosen: dict[str, Any], network: Network, idle: tuple) -> Lane:
 def _pictures(chosen: dict[str, Any], own: Sequence[Upload], network: Network, idle: tuple) -> Lane:
     if chosen["learner"] != "gan":
         raise UserError("The rivals learn from points only: choose other data, or the GAN.")
-    for name, most in LARGEST.items():
-        if chosen[name] > most:
-            raise UserError(
-                "The setting {name} is {value}: for pictures up to {most} is accepted.",
-                name=name,
-                value=chosen[name],
-                most=most,
-            )
     real = learn_data.pictures(chosen["data"], own, chosen["examples"], chosen["seed"])
     colours, side = real.shape
     generator = _generator(chosen, real, network)
@@ -211,6 +207,27 @@ def _generator(chosen: dict[str, Any], real: Pictures, network: Network) -> Pict
             colours=colours,
         )
     return generator
+
+
+def _insist_on_small(chosen: Mapping[str, Any], declared: Mapping[str, Declared]) -> None:
+    for name, most in LARGEST.items():
+        if chosen[name] > most:
+            raise UserError(
+                "The setting {name} is {value}: for pictures up to {most} is accepted.",
+                name=declared[name].title,
+                value=chosen[name],
+                most=most,
+            )
+
+
+def _insist_on_packs(chosen: Mapping[str, Any], declared: Mapping[str, Declared]) -> None:
+    if chosen["learner"] == "gan" and chosen["batch"] % chosen["pack"]:
+        raise UserError(
+            "The batch {batch} is no multiple of {name}, {pack}: choose one that is.",
+            batch=chosen["batch"],
+            name=declared["pack"].title,
+            pack=chosen["pack"],
+        )
 
 
 def _insist_on_new(network: Network) -> None:
@@ -278,14 +295,12 @@ def anew_sentence(lanes: Sequence[Lane]) -> tuple[Message, ...]:
     )
 
 
-def idle_sentence(lanes: Sequence[Lane]) -> tuple[Message, ...]:
+def idle_sentence(lanes: Sequence[Lane], declared: Mapping[str, Declared]) -> tuple[Message, ...]:
     """What to say of choices that mean nothing for this data."""
     names: list[str] = []
     for one in lanes:
         names += [name for name in one.idle if name not in names]
     if not names:
         return ()
-    data = lanes[0].choices["data"]
-    return (
-        Message("For {data} this has no effect: {settings}.", data=data, settings=", ".join(names)),
-    )
+    data, settings = lanes[0].choices["data"], titles(declared, names)
+    return (Message("For {data} this has no effect: {settings}.", data=data, settings=settings),)

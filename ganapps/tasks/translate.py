@@ -17,7 +17,7 @@ from ganapps.networks.contracts import Changer, Network, TextDenoiser, Translato
 from ganapps.pictures.images import from_tensor
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Step
-from ganapps.settings import Picture, Setting
+from ganapps.settings import Picture, Setting, settings_of, titles
 from ganapps.tasks import careful, finish, hidden, resample
 from ganapps.tasks.careful import Careful, MemoryFull
 from ganapps.tasks.instructed import Editing
@@ -172,10 +172,10 @@ def _run(
         return Editing(network, device, **asked, seed=seed)
     if not isinstance(network, Translator):
         raise UserError("This model does not translate pictures: choose a translator.")
-    if given := ", ".join(name for name, value in asked.items() if value not in (None, "")):
+    if given := [name for name, value in asked.items() if value not in (None, "")]:
         raise UserError(
             "This model does not work by diffusion and takes no {settings}: leave that out.",
-            settings=given,
+            settings=titles(settings_of(translate), given),
         )
     return _Run(network, device, _condition(network, table, chosen), seed)
 

@@ -12,7 +12,7 @@ from ganapps.errors import UserError
 from ganapps.networks.contracts import Network, NoisyUpscaler, Tiled, TwinUpscaler, Upscaler
 from ganapps.pictures.uploads import Upload
 from ganapps.report import Made, Part, Step
-from ganapps.settings import Picture, Setting
+from ganapps.settings import Picture, Setting, settings_of, titles
 from ganapps.tasks import careful, figures, finish, hidden, planes, resample, tiles, wrapping
 from ganapps.tasks.denoised_tiles import DenoisedTiles
 from ganapps.tasks.labels import Labels
@@ -193,19 +193,38 @@ def _upscaler(network: Network, denoise: float | None) -> Tiled:
 def _work(network: Tiled, device: Device, source: np.ndarray, asked: dict[str, Any]) -> TileRun:
     """Who makes the tiles: one call each, or a diffusion model's walk."""
     if isinstance(network, NoisyUpscaler):
+        _check_level(network, asked["noise_level"])
         seed = None if asked["seed"] is None else number(asked["seed"])
         return DenoisedTiles(network, device, source, **{**asked, "seed": seed})
     draws = isinstance(network, Upscaler) and network.draws
-    if given := ", ".join(
+    given = [
         name
         for name, value in asked.items()
         if value is not None and not (draws and name == "seed")
-    ):
+    ]
+    if given:
         raise UserError(
             "This model does not work by diffusion and takes no {settings}: leave that out.",
-            settings=given,
+            settings=titles(settings_of(upscale), given),
         )
     return TileRun(network, device, source, number(asked["seed"] or 0) if draws else None)
+
+
+def _check_level(network: NoisyUpscaler, level: int | None) -> None:
+    if level is None:
+        return
+    if not network.noise_levels:
+        raise UserError(
+            "This model does not make the picture noisy first: leave the noise level out."
+        )
+    if level > network.noise_levels:
+        raise UserError(
+            "The setting {name} is {value}: from {low} to {high} is accepted.",
+            name=settings_of(upscale)["noise_level"].title,
+            value=level,
+            low=0,
+            high=network.noise_levels,
+        )
 
 
 def _size(source: np.ndarray, own: int, scale: float | None, width: int | None) -> tuple[int, int]:
