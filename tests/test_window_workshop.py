@@ -543,6 +543,22 @@ def test_a_search_that_is_stopped_says_so_and_the_wall_does_not(
     expect(workshop.locator("#faces-line")).not_to_contain_text("stopped")
 
 
+def test_stop_stays_for_an_export_while_another_section_is_through(workshop: Page) -> None:
+    section(workshop, "Export")
+    typed(workshop.locator("#faces-export-count input"), "1000")
+    workshop.locator("#faces-export-go").click()
+    line = workshop.locator("#faces-export-line")
+    expect(line).to_contain_text(re.compile(r"[1-9]\d* of 1000 faces"), timeout=LONG)
+    section(workshop, "Age, front")
+    workshop.locator("#faces-ages-go").click()
+    expect(workshop.locator("#faces-ages-file a")).to_be_visible(timeout=LONG)
+    workshop.wait_for_timeout(1_000)  # the strip is through: nothing else shall happen
+    assert "of 1000" in (line.text_content() or ""), "the export goes on"
+    expect(workshop.locator("#faces-stop")).to_be_visible()
+    workshop.locator("#faces-stop").click()
+    expect(workshop.locator("#faces-go")).to_be_visible(timeout=LONG)
+
+
 def test_faces_are_exported_with_their_labels(workshop: Page) -> None:
     section(workshop, "Export")
     count = workshop.locator("#faces-export-count input")

@@ -51,8 +51,8 @@ class Ages(Section):
         shown = [self.strip, self.file, self.made, self.chosen, *self.buttons]
         self.strip.select(self.picked, self.made, [self.file, self.chosen], **common.EACH)
         return [
-            self.go.click(self.aged, asked, shown, **common.BUSY),
-            self.front.click(self.turned, asked, shown, **common.BUSY),
+            self.go.click(self.tab.stoppable(self.aged), asked, shown, **common.BUSY),
+            self.front.click(self.tab.stoppable(self.turned), asked, shown, **common.BUSY),
         ]
 
     # -- what happens
@@ -102,7 +102,6 @@ class Ages(Section):
                 update[self.file] = common.download(seen.shown.archive, "Download all", lang)
                 update[self.chosen] = {"styles": pairs[-1][0].figures["styles"]}
             yield update
-        yield self.tab.busy(False)
 
 
 def _about(lang: str) -> str:

@@ -107,8 +107,13 @@ class Breed(Section):
         )
         filmed = [self.film, *self.buttons]
         return [
-            self.go.click(self.bred, born, [self.litter, self.state, *self.buttons], **common.BUSY),
-            self.film_go.click(self.filmed, about, filmed, **common.BUSY),
+            self.go.click(
+                self.tab.stoppable(self.bred),
+                born,
+                [self.litter, self.state, *self.buttons],
+                **common.BUSY,
+            ),
+            self.film_go.click(self.tab.stoppable(self.filmed), about, filmed, **common.BUSY),
         ]
 
     # -- what happens
@@ -162,7 +167,6 @@ class Breed(Section):
                 )
                 update[self.line] = seen.shown.line + f'<div class="line">{told}</div>'
             yield update
-        yield self.tab.busy(False)
 
     def picked(self, values: Mapping, request: gr.Request, event: gr.SelectData) -> dict:
         """A child joins the family; it is a parent, beside the last one."""
@@ -230,7 +234,6 @@ class Breed(Section):
             if seen.shown.archive:
                 update[self.film] = _film(seen, begin, end, lang)
             yield update
-        yield self.tab.busy(False)
 
     # -- the family
 

@@ -138,7 +138,9 @@ class Edit(Section):
         self.undo.click(self.undone, undone, self.started, **common.BUSY)
         about = {*self.begins, *self.drawing.reads, self.styles, self.file, self.before}
         pulled = [*self.started, self.drawing.draws]
-        return [self.drawing.pull.click(self.pulled, about, pulled, **common.BUSY)]
+        return [
+            self.drawing.pull.click(self.tab.stoppable(self.pulled), about, pulled, **common.BUSY)
+        ]
 
     @property
     def reads(self) -> set:
@@ -287,7 +289,6 @@ class Edit(Section):
                     self.moved: "",
                 }
             yield update
-        yield self.tab.busy(False)
 
     def _fresh(
         self, face: Mapping[str, Any], before: Sequence[Any], values: Mapping, request: gr.Request

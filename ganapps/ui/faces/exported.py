@@ -94,7 +94,7 @@ class Export(Section):
         """Its events; Stop ends those that are returned."""
         asked = {*self.given, self.count, self.layout, self.begun}
         filled = [self.file, self.begun, *self.buttons]
-        return [self.go.click(self.made, asked, filled, **common.BUSY)]
+        return [self.go.click(self.tab.stoppable(self.made), asked, filled, **common.BUSY)]
 
     def made(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Faces of the seed in the tab and of those behind it; one that was stopped goes on."""
@@ -128,7 +128,6 @@ class Export(Section):
             except GeneratorExit:
                 visitor.run(writing.end, recipe, folder)
                 raise
-        yield self.tab.busy(False)
 
     def stopped(self, writing: Writing | None, lang: str) -> dict[Any, Any]:
         """What was done of the one that Stop has ended; None: there was none."""

@@ -86,7 +86,7 @@ class Own(Section):
         self.points.change(None, None, None, js=strokes.CAME)
         how = (self.steps, self.space, self.start, self.tuning)
         asked = {*self.given, self.upload, self.points, *how}
-        return [self.go.click(self.searched, asked, filled, **common.BUSY)]
+        return [self.go.click(self.tab.stoppable(self.searched), asked, filled, **common.BUSY)]
 
     def searched(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """The search, as it comes nearer."""
@@ -120,7 +120,6 @@ class Own(Section):
                     self.points: "; ".join(f"{x:g}, {y:g}" for x, y in kept.figures["points"]),
                 }
             yield update
-        yield self.tab.busy(False)
 
     @property
     def without_outputs(self) -> list:

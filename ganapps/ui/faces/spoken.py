@@ -60,7 +60,15 @@ class Say(Section):
         """Its events; Stop ends those that are returned."""
         shown = [self.picture, self.words, self.said, *self.buttons]
         pressed = [self.go.click, self.sentence.submit]
-        return [gr.on(pressed, self.drawn, {*self.given, self.sentence}, shown, **common.BUSY)]
+        return [
+            gr.on(
+                pressed,
+                self.tab.stoppable(self.drawn),
+                {*self.given, self.sentence},
+                shown,
+                **common.BUSY,
+            )
+        ]
 
     def drawn(self, values: Mapping, request: gr.Request) -> Iterator[dict]:
         """Two stages: small, then whole."""
@@ -82,4 +90,3 @@ class Say(Section):
                     (keeping.shown_file(picture, [], DRAWN), word) for word, picture in maps.items()
                 ]
             yield update
-        yield self.tab.busy(False)

@@ -115,7 +115,7 @@ class FaceRuns(ModelTab):
                 yield update
         instead = say(lang, "Use {model} instead", model=self.first.title)
         offered = {self.instead: gr.update(visible=missing, value=instead)}
-        yield offered if quiet else offered | self.busy(False)
+        yield offered
 
     def _about(self, shown: common.Shown, at: int | None, lang: str) -> dict:
         """What stands beside a wall that is through: its ZIP and link, the one on it."""
@@ -174,7 +174,6 @@ class FaceRuns(ModelTab):
                 if shown.archive and task == "loop":
                     update[self.line] += common.film_downloads(shown.files[0][0], lang)
                 yield update
-            yield self.busy(False)
 
         return run
 
@@ -210,7 +209,6 @@ class FaceRuns(ModelTab):
             if shown.archive:
                 update |= self.one.shown(shown.files[0][0], shown.kept[0].recipe, at, lang)
             yield update
-        yield self.busy(False)
 
     def stopped(self, values: Mapping, request: gr.Request) -> dict:
         """Stop: what is there stays, and the line says so where it was the wall's run."""

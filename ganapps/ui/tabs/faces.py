@@ -192,9 +192,10 @@ class FacesTab(FaceRuns):
         buttons = [self.line, self.go, self.stop]
         wall, one, asked = self.wall, self.one, {*self.asked, self.wall.files}
         about_wall = {*asked, wall.made, wall.whole, one.at}
-        strip = self.extra("strip", self.strip, self.asked_of)
-        film = self.extra("loop", self.film, self.film_asked)
+        strip = self.stoppable(self.extra("strip", self.strip, self.asked_of))
+        film = self.stoppable(self.extra("loop", self.film, self.film_asked))
         pressed = [self.go.click, self.seed.submit]
+        generate = self.stoppable(self.generate)
         drawn = self.random.click(
             lambda before: (str(random.randrange(2**32)), before),
             self.seed,
@@ -203,9 +204,9 @@ class FacesTab(FaceRuns):
         )
         back = self.last.click(lambda seed: seed, self.used, self.seed, **common.QUIET)
         runs = [
-            gr.on(pressed, self.generate, asked, self._running, **common.BUSY),
-            drawn.success(self.generate, asked, self._running, **common.BUSY),
-            back.success(self.generate, asked, self._running, **common.BUSY),
+            gr.on(pressed, generate, asked, self._running, **common.BUSY),
+            drawn.success(generate, asked, self._running, **common.BUSY),
+            back.success(generate, asked, self._running, **common.BUSY),
             self.strip_go.click(strip, self.asked, [self.strip, *buttons], **common.BUSY),
             self.film_go.click(
                 film,
@@ -213,16 +214,16 @@ class FacesTab(FaceRuns):
                 [self.film, *buttons],
                 **common.BUSY,
             ),
-            one.alike.click(self.alike, about_wall, self._running, **common.BUSY),
+            one.alike.click(self.stoppable(self.alike), about_wall, self._running, **common.BUSY),
             gr.on(
                 [one.other.submit, one.grain.input],
-                self.mix,
+                self.stoppable(self.mix),
                 {*about_wall, one.other, one.grain},
                 [*one.outputs, *buttons],
                 **common.BUSY,
             ),
         ]
-        runs.append(self.hub_chosen.success(self.generate, asked, self._running, **common.BUSY))
+        runs.append(self.hub_chosen.success(generate, asked, self._running, **common.BUSY))
         runs += self.workshop.listen()
         self.price_after(runs)
         gr.on(
@@ -327,7 +328,8 @@ class FacesTab(FaceRuns):
         recipe, said = self._opening(request, lang)
         if self._offer(recipe, lang):
             return
-        yield from self._first_shown(recipe, lang)
+        draw = self.stoppable(lambda request: self._first_shown(recipe, lang))
+        yield from draw(request)
         yield said or {self.line: gr.skip()}
 
     def _first_shown(self, recipe: Recipe, lang: str, quiet: bool = False) -> Iterator[dict]:
