@@ -360,8 +360,16 @@ def test_a_sentence_is_drawn_and_what_was_not_understood_is_named(workshop: Page
     workshop.locator("#faces-say-go").click()
     line = workshop.locator("#faces-say-line")
     expect(line).to_contain_text("Not understood: purple, elephants.", timeout=LONG)
-    words = workshop.locator("#faces-say-words .caption-label")
+    words = workshop.locator("#faces-say-picture button")
     expect(words).to_have_text(["old", "smiling", "woman"])
+    expect(workshop.locator("#faces-say-picture")).to_contain_text("64 px and then 128")
+    over = words.nth(1).locator("img").first
+    expect(over).to_have_css("opacity", "0")
+    words.nth(0).focus()
+    workshop.keyboard.press("Tab")
+    expect(over).to_have_css("opacity", "0.92")
+    face = workshop.locator("#faces-say-picture .said > img")
+    assert over.bounding_box() == face.bounding_box(), "it lies over the face"
 
 
 def test_an_upload_is_turned_and_found_and_goes_into_edit(workshop: Page, tmp_path: Path) -> None:
