@@ -33,12 +33,12 @@ def text(line: str) -> str:
 def test_what_a_run_cost_is_short_and_the_rest_is_folded() -> None:
     line = progress.done(REPORT, "en")
     short, rest = line.split("<details>")
-    assert text(short) == "12 pictures in 0.31 s · nothing changed"
+    assert text(short) == "12 pictures in 0.31 s · just as asked"
     assert all(words in rest for words in ("heads-64", "CPU float32", "12 network calls"))
     assert text(progress.plain(line, "stopped")) == f"{text(short)} · stopped"
     changed = Report(**{**vars(REPORT), "changes": (Message("It was <smaller>."),) * 2})
     line = progress.done(changed, "en")
-    assert line.count("It was &lt;smaller&gt;.") == 1 and "nothing changed" not in line
+    assert line.count("It was &lt;smaller&gt;.") == 1 and "just as asked" not in line
 
 
 def test_who_waits_reads_how_many_are_before_and_for_how_long() -> None:

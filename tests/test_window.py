@@ -47,7 +47,7 @@ def generate(page: Page, count: int, seed: str) -> None:
 def done(page: Page, count: int) -> None:
     """Wait until a run of so many pictures is through."""
     expect(page.locator(LINE)).to_contain_text(
-        re.compile(rf"\b{count} pictures? in .*nothing changed")
+        re.compile(rf"\b{count} pictures? in .*just as asked")
     )
     expect(page.locator(WALL)).to_have_count(count)
     expect(page.locator("#faces-go")).to_be_visible()
@@ -79,12 +79,12 @@ def test_generate_makes_the_seeds_asked_for_and_says_what_it_cost(faces: Page) -
     generate(faces, 3, "1204")
     faces.wait_for_function("window.read.length")
     (sentence,) = faces.evaluate("window.read")
-    assert re.fullmatch(r"3 pictures in [\d.]+ s · nothing changed", sentence), "read out once"
+    assert re.fullmatch(r"3 pictures in [\d.]+ s · just as asked", sentence), "read out once"
     captions = faces.locator("#faces-wall .caption-label").all_inner_texts()
     assert captions == ["seed 1204", "seed 1205", "seed 1206"]
     expect(faces.locator(LINE)).to_contain_text(
         re.compile(
-            r"3 pictures in [\d.]+ s · nothing changed.*heads-\d+ · .*float32 · \d+ network calls"
+            r"3 pictures in [\d.]+ s · just as asked.*heads-\d+ · .*float32 · \d+ network calls"
         )
     )
     expect(faces.locator("#faces-price")).to_contain_text("about")
@@ -352,7 +352,7 @@ def test_chinese_visitors_read_chinese(browser, url: str) -> None:
     page = context.new_page()
     page.goto(url)
     expect(page.get_by_role("button", name="生成", exact=True)).to_be_visible()
-    expect(page.locator(LINE)).to_contain_text("无任何改动")
+    expect(page.locator(LINE)).to_contain_text("完全按要求")
     context.close()
 
 

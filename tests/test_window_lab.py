@@ -51,7 +51,7 @@ def shorten(page: Page, steps: int) -> None:
 
 
 def over(page: Page) -> None:
-    expect(page.locator(LINE)).to_contain_text("nothing changed", timeout=60_000)
+    expect(page.locator(LINE)).to_contain_text("just as asked", timeout=60_000)
     expect(page.locator("#learn-go")).to_be_visible()
     expect(page.locator("#learn-curves a")).to_be_visible()
 

@@ -35,7 +35,7 @@ def upscale(page: Page, cat: Path) -> Page:
 
 def enlarge(page: Page) -> None:
     page.locator("#upscale-go").click()
-    expect(page.locator(LINE)).to_contain_text("nothing changed", timeout=60_000)
+    expect(page.locator(LINE)).to_contain_text("just as asked", timeout=60_000)
     expect(page.locator("#upscale-download a")).to_be_visible(timeout=60_000)
     expect(page.locator("#upscale-go")).to_be_visible()
 

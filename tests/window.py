@@ -91,7 +91,7 @@ def run(page: Page, tab: str) -> None:
     change, and its file.
     """
     page.locator(f"#{tab}-go").click()
-    expect(page.locator(f"#{tab}-line")).to_contain_text("nothing changed", timeout=60_000)
+    expect(page.locator(f"#{tab}-line")).to_contain_text("just as asked", timeout=60_000)
     expect(page.locator(f"#{tab}-download a")).to_be_visible(timeout=60_000)
     expect(page.locator(f"#{tab}-go")).to_be_visible()
 

@@ -77,7 +77,7 @@ def done(report: Report, lang: str, steps: int | None = None) -> str:
         made = say(lang, "{count:step|steps} in {seconds}", count=f"{steps:,}", seconds=took)
     short = [made]
     if not report.changes:
-        short.append(say(lang, "nothing changed"))
+        short.append(say(lang, "just as asked"))
     rest = [
         re.sub(r"^(sha256:.{12}).*", r"\1", report.checkpoint),
         report.computed,

@@ -74,9 +74,7 @@ class RepairTab(PictureTab):
     def more(self) -> None:
         """A mask that was made elsewhere; what only some models take."""
         self.widgets.make("does", visible=self.first.kind == "fitted")
-        self.mask_file = picture_box(
-            t("A mask: white is filled, or what is painted on nothing"), "repair-mask-file"
-        )
+        self.mask_file = picture_box(t("A mask: white is filled"), "repair-mask-file")
         self.more_uploads.append(self.mask_file)
         self.face = gr.Textbox(
             "",
