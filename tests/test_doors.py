@@ -530,14 +530,14 @@ def test_flat_tables_over_many_calls(engine: Engine) -> None:
 def test_a_canvas_goes_with_its_run_and_its_visitor(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ganapps.ui.parts import common, picture_tab
+    from ganapps.ui.parts import common, picture_runs
     from ganapps.ui.tabs.upscale import UpscaleTab
 
     with gr.Blocks():
         tab = UpscaleTab(engine)
     canvas = np.zeros((50, 40, 3), np.uint8)
-    steps = iter([common.Shown("", None, parts=(Part(canvas[:20]),))] * 5)
-    monkeypatch.setattr(picture_tab.common, "show", lambda *_, **__: steps)
+    shown = [common.Shown("", None, parts=(Part(canvas[:20]),))] * 5
+    monkeypatch.setattr(picture_runs.common, "show", lambda *_, **__: (step for step in shown))
     monkeypatch.setattr(
         tab, "recipe", lambda values: SimpleNamespace(with_settings=lambda **_: None)
     )
@@ -549,9 +549,9 @@ def test_a_canvas_goes_with_its_run_and_its_visitor(
     request = SimpleNamespace(session_hash="visitor", headers={})
     run = tab.run(values, request)
     next(run), next(run)
-    assert tab.underway.look("visitor")[0].rows.base is canvas
+    assert tab.underway.look("visitor").shown.parts[0].rows.base is canvas
     run.close()
-    view = tab.stopped("", values[tab.area.traces], request)
+    view = tab.stopped({**values, tab.line: ""}, request)
     assert len(tab.underway) == 0, "the canvas is gone"
     assert Image.open(values[tab.area.traces][-1]).size == (40, 20), "what was done is a file"
     assert values[tab.area.traces][-1] in view[tab.area.view]
