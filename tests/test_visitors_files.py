@@ -27,6 +27,7 @@ from ganapps.report import Part
 from ganapps.ui.doors import files
 from ganapps.ui.doors.files import EXAMPLES, LEAST, Room
 from ganapps.ui.parts import common, underway
+from ganapps.ui.parts.picture_runs import Unfinished
 from ganapps.ui.parts.underway import Underway
 from ganapps.ui.tabs import compare
 from ganapps.ui.tabs.translate import TranslateTab
@@ -247,7 +248,7 @@ def test_the_cycle_check_keeps_nothing_that_delete_misses(engine: Engine, room: 
     )
     found = list(tab.and_back({tab.area.last: last, tab.area.traces: (traces := [])}, VISITOR))
     assert (
-        "Identity loss of G" in found[-2][tab.cycle]
+        "Identity loss of G" in found[-1][tab.cycle]
         and len(traces) == 3
         and room.used("me") == sum(max(LEAST, Path(t).stat().st_size) for t in traces)
     )
@@ -258,8 +259,10 @@ def test_no_room_for_what_stop_shows_is_a_sentence(engine: Engine, room: Room) -
     with gr.Blocks():
         tab = UpscaleTab(engine)
     with tab.underway.of("me") as held:
-        held.it = (Part(np.zeros((2, 4, 3), np.uint8)),)
-        assert "press Delete it now, or wait" in tab.stopped("", [], VISITOR)[tab.area.line]
+        rows = (Part(np.zeros((2, 4, 3), np.uint8)),)
+        held.it = Unfinished(common.Shown("", None, parts=rows), str(EXAMPLES / "coffee.png"))
+        stopped = tab.stopped({tab.line: "", tab.area.traces: []}, VISITOR)
+        assert "press Delete it now, or wait" in stopped[tab.area.line]
 
 
 # What a run holds
@@ -305,7 +308,7 @@ def test_a_canvas_is_let_go_when_the_visitor_leaves(
 
 def test_stop_still_finds_it_and_then_it_is_gone(tab: UpscaleTab) -> None:
     started(tab).close()
-    view = tab.stopped("", [], VISITOR)
+    view = tab.stopped({tab.line: "", tab.area.traces: []}, VISITOR)
     assert 'class="part"' in view[tab.area.view] and len(tab.underway) == 0
     wait(lambda: tab.seen[0]() is None)
 

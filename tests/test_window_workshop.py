@@ -584,9 +584,9 @@ def test_faces_are_exported_with_their_labels(workshop: Page) -> None:
 
 def dropped(page: Page, file: Path) -> None:
     """Give the tab a file of ours, on a page that knows nothing of it."""
-    page.reload()
+    go(page, page.url)
     page.evaluate("sessionStorage.clear()")
-    page.reload()
+    go(page, page.url)
     page.locator("#faces-archive a").wait_for(state="attached")
     expect(page.locator("#faces-edit-picture")).to_have_count(0)
     page.locator("#faces-restore").locator("xpath=..").locator("input[type=file]").set_input_files(
