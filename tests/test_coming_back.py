@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from ganapps.engine import Engine
 from ganapps.workers import runs
 from ganapps.workers.runs import Runs
-from tests.window import LEFT_BEHIND, brought, open_tab, seen
+from tests.window import brought, leaving, open_tab, seen
 
 TABS = ("faces", "upscale")
 A, B = "a" * 32, "b" * 32  # keys of two pages
@@ -114,11 +114,9 @@ def started(page: Page, cat: Path) -> None:
 
 
 def reload(page: Page) -> None:
-    """What Gradio's client says to the console of streams that it leaves open is no fault."""
-    before = len(page.faults)
-    page.reload()
-    page.get_by_role("tab").first.wait_for()
-    page.faults[before:] = [f for f in page.faults[before:] if not LEFT_BEHIND.search(f)]
+    with leaving(page):
+        page.reload()
+        page.get_by_role("tab").first.wait_for()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from ganapps.pictures.inside import from_picture, png_info
 from ganapps.recipe import Recipe
 from ganapps.ui.tabs.faces import PICKED
 from tests.test_runtime import dcgan
-from tests.window import go, unfold
+from tests.window import go, leaving, unfold
 
 TABS = ("faces",)
 WALL = "#faces-wall .thumbnail-item"
@@ -153,8 +153,9 @@ def test_what_a_browser_keeps_it_alone_keeps_and_clears(faces: Page) -> None:
     expect(kept).to_have_count(1)
     assert f"seed={PICKED[2]}" in kept.get_attribute("href")
     expect(faces.locator("[data-shelf=latest] a")).to_have_count(1)
-    kept.click()
-    expect(faces.locator(WALL)).to_have_count(1)
+    with leaving(faces):
+        kept.click()
+        expect(faces.locator(WALL)).to_have_count(1)
     expect(faces.locator("#faces-wall .caption-label")).to_have_text(f"seed {PICKED[2]}")
     faces.locator(".shelf .clear").click()
     expect(faces.locator("[data-shelf] a")).to_have_count(0)

@@ -43,13 +43,20 @@ def served(engine: Engine, names: Collection[str] | None = None) -> Iterator[str
     window.close()
 
 
-def go(page: Page, address: str) -> None:
-    """From an open page to another address. What Gradio's client says to the console of streams
-    that it leaves open is no fault.
+@contextmanager
+def leaving(page: Page) -> Iterator[None]:
+    """A page is left here: what Gradio's client says to the console of streams that are open still
+    is no fault.
     """
     before = len(page.faults)
-    page.goto(address)
+    yield
     page.faults[before:] = [f for f in page.faults[before:] if not LEFT_BEHIND.search(f)]
+
+
+def go(page: Page, address: str) -> None:
+    """From an open page to another address."""
+    with leaving(page):
+        page.goto(address)
 
 
 def open_tab(page: Page, title: str) -> None:
